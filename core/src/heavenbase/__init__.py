@@ -1,0 +1,1 @@
+"""A pluggy-based microkernel for calling language models"""

@@ -1,0 +1,1 @@
+"""Response cache of hb in a SQLite file"""

@@ -1,0 +1,1 @@
+"""The mock gateway of hb: deterministic answers without a network"""

@@ -1,0 +1,1 @@
+"""The openai gateway of hb: the official openai SDK over the OpenAI wire"""

@@ -1,0 +1,1 @@
+"""Image parts as the OpenAI wire wants them, for hb"""
