@@ -55,7 +55,8 @@
         │   └── StreamInterrupted            it broke, or reported an error, after content was delivered
         └── FallbackExhausted                every target failed
 
-Exceptions of an SDK never leave hb: they are mapped to this tree and kept only as `__cause__` where they hold no request.
+Exceptions of an SDK never leave hb: they are mapped to this tree, and kept as `__cause__` only where they hold no
+request.
 """
 
 from __future__ import annotations

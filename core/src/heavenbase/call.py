@@ -1,0 +1,126 @@
+"""Call: one frozen request on its way through the kernel, and the context it shares with its attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from heavenbase.errors import DeadlineExceeded
+from heavenbase.spec import EMPTY, LLMSpec, Timeouts
+from heavenbase.types import Attempt, Message, ParameterReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from heavenbase.image import LLMImage
+    from heavenbase.secrets import Secret
+
+Verb: TypeAlias = Literal["complete", "embed", "imagen"]
+
+CONTROLS = frozenset(
+    {
+        *("api_key", "auth_token", "base_url", "headers", "http_proxy", "https_proxy", "no_proxy"),
+        *("cache", "cache_config", "cache_policy", "dim", "embedding_batch_size", "embedding_max_workers"),
+        *("timeout", "max_retries", "on_lossy", "stream_chat", "structured_stream", "enforce_non_stream_structured"),
+        *("confirm", "max_tool_turns", "on_round", "repair_tool_calls", "tool_call_repair", "tool_timeout"),
+        *("mock", "mock_chat", "mock_chunk_chars", "mock_embed", "mock_imagen", "mock_pause", "mock_seed", "mock_text"),
+    }
+)
+"""Options that steer hb and never reach the wire."""
+
+REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"})
+"""Options about thinking; each gateway translates them to its wire."""
+
+
+@dataclass(slots=True)
+class CallContext:
+    """What the attempts of one call share: services of the kernel, limits, ledger and report.
+
+    `clock` is monotonic seconds, `deadline` on that clock or None; `created_at` epoch seconds; `transport` the injected
+    way to the wire or None; `client(key, factory)` keeps SDK clients per event loop and process; `secrets` the values
+    to scrub from messages.
+    """
+
+    clock: Callable[[], float]
+    timeouts: Timeouts
+    started: float
+    created_at: float
+    deadline: float | None
+    client: Callable[..., Any]
+    transport: Any = None
+    attempts: list[Attempt] = field(default_factory=list)
+    report: ParameterReport = field(default_factory=ParameterReport)
+    secrets: tuple[Secret, ...] = ()
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""
+        if self.deadline is None:
+            return None
+        left = self.deadline - self.clock()
+        if left <= 0:
+            raise DeadlineExceeded(f"the total limit of {self.timeouts.total} s passed", attempts=self.attempts)
+        return left
+
+    def within(self, limit: float | None) -> float | None:
+        """`limit` cut to what the deadline leaves; None when neither is set."""
+        left = self.remaining()
+        if left is None or limit is None:
+            return limit if left is None else left
+        return min(limit, left)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `args` may reach the wire, `controls` never do; `explicit` are the names the caller gave.
+
+    `messages` (complete), `inputs` (embed) or `prompt` with `images` (imagen) is the content.
+    """
+
+    verb: Verb
+    spec: LLMSpec
+    context: CallContext
+    is_async: bool = False
+    stream: bool = False
+    messages: list[Message] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    prompt: str = ""
+    images: list[LLMImage] = field(default_factory=list)
+    args: Mapping[str, Any] = field(default=EMPTY)
+    controls: Mapping[str, Any] = field(default=EMPTY)
+    explicit: frozenset[str] = frozenset()
+
+    def replace(self, **changes: Any) -> Call:
+        """A copy with other fields; the context stays shared."""
+        return replace(self, **changes)
+
+    @property
+    def target(self) -> str:
+        """`provider/model_id`, as the ledger and the errors name it."""
+        return f"{self.spec.provider}/{self.spec.model_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One request as the wire will carry it: what `Gateway.prepare` makes without any I/O, and `hb explain` prints.
+
+    `headers` hold no credential: the gateway's client adds it when it sends.
+    """
+
+    method: str
+    url: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default=EMPTY)
+    auth: str | None = None
+    """How the credential travels, such as "Authorization: Bearer"; None without one."""
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Merged options as (may reach the wire, controls); a None on the wire side is left out."""
+    args: dict[str, Any] = {}
+    controls: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in CONTROLS:
+            controls[name] = value
+        elif value is not None:
+            args[name] = value
+    return args, controls

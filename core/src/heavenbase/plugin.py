@@ -1,0 +1,279 @@
+"""Base classes for plugin authors: Gateway, Provider, CacheStore and Cache, VisionFormat.
+
+A gateway is written in natural colours; `Gateway` answers the hooks with the method that fits the call. A provider
+that speaks a known wire is one `provider.toml` and `plugin = Provider(__name__, "name")`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from heavenbase.errors import (
+    EmbeddingsNotSupported,
+    ExportError,
+    ImageGenerationNotSupported,
+    LossyRequestError,
+    LossyRequestWarning,
+    PluginContractError,
+    UnsupportedError,
+)
+from heavenbase.hookspecs import CONTRACT_VERSION, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.hookspecs import Answer
+    from heavenbase.image import LLMImage
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+
+__all__ = ["CONTRACT_VERSION", "Cache", "CacheStore", "Gateway", "Plugin", "Provider", "VisionFormat", "hookimpl"]
+
+GUARANTEES = frozenset({"tools", "tool_choice", "response_format", "stop", "max_tokens", "max_completion_tokens"})
+"""Parameters that a caller relies on: losing one is an error unless `on_lossy` says otherwise."""
+
+
+class Plugin:
+    """What every plugin has: its kind, its name (the entry point's), and the contract it was built for."""
+
+    kind: ClassVar[str] = ""
+    contract: ClassVar[int] = CONTRACT_VERSION
+    name: str = ""
+
+    def close(self) -> None:
+        """Free what the plugin holds; called once, when the kernel closes."""
+
+
+class Gateway(Plugin):
+    """Adapter that owns an SDK and a wire.
+
+    Implement `prepare` (pure: no I/O) and the verbs you have, each in the colours you have; a missing async form runs
+    the sync one in a thread. Errors that leave a verb must be of `heavenbase.errors`. Set the SDK's retries to 0.
+    """
+
+    kind = "gateways"
+    wire: ClassVar[str] = ""
+    """The wire family spoken, such as "openai"; a provider that declares the same is reachable."""
+    vision: ClassVar[str] = "openai"
+    """The image format (plugin kind vision) of its messages; "" when image parts are left as they are."""
+
+    def prepare(self, call: Call) -> WireRequest:
+        """The request of this call and, in `call.context.report`, what became of each parameter. No I/O."""
+        raise UnsupportedError(f"gateway {self.name!r} has no {call.verb}", provider=call.spec.provider)
+
+    def chat(self, call: Call, request: WireRequest) -> Completion:
+        """One non-streamed answer."""
+        raise UnsupportedError(f"gateway {self.name!r} has no chat", provider=call.spec.provider)
+
+    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
+        """The chunks of one streamed answer; the last ones carry finish_reason and usage."""
+        raise UnsupportedError(f"gateway {self.name!r} has no streams", provider=call.spec.provider)
+
+    def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """One vector per `call.inputs`, in order."""
+        raise EmbeddingsNotSupported(f"gateway {self.name!r} has no embeddings", provider=call.spec.provider)
+
+    def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
+        """The images for `call.prompt`."""
+        raise ImageGenerationNotSupported(f"gateway {self.name!r} generates no images", provider=call.spec.provider)
+
+    async def achat(self, call: Call, request: WireRequest) -> Completion:
+        """Async form of `chat`."""
+        from heavenbase.threads import call_in_thread
+
+        return await call_in_thread(self.chat, call, request)
+
+    async def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
+        """Async form of `stream`."""
+        from heavenbase.threads import iterate_in_thread
+
+        chunks = iterate_in_thread(lambda: self.stream(call, request))
+        try:
+            async for chunk in chunks:
+                yield chunk
+        finally:
+            await chunks.aclose()  # type: ignore[attr-defined]
+
+    async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """Async form of `embed_batch`."""
+        from heavenbase.threads import call_in_thread
+
+        return await call_in_thread(self.embed_batch, call, request)
+
+    async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
+        """Async form of `generate_images`."""
+        from heavenbase.threads import call_in_thread
+
+        return await call_in_thread(self.generate_images, call, request)
+
+    def to_client(self, spec: LLMSpec) -> Any:
+        """The openai SDK's sync client for this spec."""
+        raise self._no_export("openai")
+
+    def to_aclient(self, spec: LLMSpec) -> Any:
+        """The openai SDK's async client for this spec."""
+        raise self._no_export("openai")
+
+    def to_anthropic_client(self, spec: LLMSpec) -> Any:
+        """The anthropic SDK's sync client for this spec."""
+        raise self._no_export("anthropic")
+
+    def to_anthropic_aclient(self, spec: LLMSpec) -> Any:
+        """The anthropic SDK's async client for this spec."""
+        raise self._no_export("anthropic")
+
+    def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Model and request arguments for the exported client."""
+        raise self._no_export("openai")
+
+    def _no_export(self, sdk: str) -> ExportError:
+        return ExportError(f"gateway {self.name!r} has no {sdk} client to export; use a gateway that is built on it")
+
+    # The hooks. A gateway rarely overrides these.
+
+    @hookimpl
+    def complete(self, call: Call) -> Answer | None:
+        """Answer a chat in its colour."""
+        if call.spec.gateway != self.name:
+            return None
+        request = self.prepare(call)
+        enforce_report(call)
+        if call.stream:
+            return self.astream(call, request) if call.is_async else self.stream(call, request)
+        return self.achat(call, request) if call.is_async else self.chat(call, request)
+
+    @hookimpl
+    def embed(self, call: Call) -> Embedding | Awaitable[Embedding] | None:
+        """Answer one batch of embeddings in its colour."""
+        if call.spec.gateway != self.name:
+            return None
+        request = self.prepare(call)
+        enforce_report(call)
+        return self.aembed_batch(call, request) if call.is_async else self.embed_batch(call, request)
+
+    @hookimpl
+    def imagen(self, call: Call) -> ImageResult | Awaitable[ImageResult] | None:
+        """Answer an image generation in its colour."""
+        if call.spec.gateway != self.name:
+            return None
+        request = self.prepare(call)
+        enforce_report(call)
+        return self.agenerate_images(call, request) if call.is_async else self.generate_images(call, request)
+
+
+def enforce_report(call: Call) -> None:
+    """Apply `on_lossy` to what `prepare` reported about the parameters that the caller gave.
+
+    `on_lossy` is "error", "warn" or "allow", or a mapping {guarantees, tuning} of those; the default is error for
+    guarantees (tools, tool_choice, response_format, stop, max_tokens) and warn for the rest.
+    """
+    policy = call.controls.get("on_lossy") or {}
+    for entry in call.context.report.lossy():
+        if entry.name not in call.explicit:
+            continue
+        guarantee = entry.name in GUARANTEES
+        if isinstance(policy, str):
+            action = policy
+        else:
+            action = policy.get("guarantees", "error") if guarantee else policy.get("tuning", "warn")
+        text = f"{entry.name} is {entry.outcome} for {call.target} by gateway {call.spec.gateway!r}: {entry.reason}"
+        if action == "error":
+            raise LossyRequestError(f'{text}; pass on_lossy="allow" to send the rest', provider=call.spec.provider)
+        if action == "warn":
+            warnings.warn(text, LossyRequestWarning, stacklevel=2)
+
+
+class Provider(Plugin):
+    """An endpoint, as data: the table [provider] of the `provider.toml` beside the module `package`.
+
+    Override `record` where the endpoint depends on more than data.
+    """
+
+    kind = "providers"
+
+    def __init__(self, package: str, name: str, manifest: str = "provider.toml") -> None:
+        self.package = package
+        self.name = name
+        self.manifest = manifest
+
+    def record(self, gateway: str, model_id: str) -> Mapping[str, Any]:
+        """The provider's record for a model behind a gateway; read once."""
+        from heavenbase.manifest import read_manifest
+
+        return read_manifest(self.package, self.manifest).provider
+
+    @hookimpl
+    def resolve(self, provider: str, gateway: str, model_id: str) -> Mapping[str, Any] | None:
+        """Answer this provider's record."""
+        return self.record(gateway, model_id) if provider == self.name else None
+
+
+class CacheStore:
+    """An open response cache: bytes by (namespace, key), bounded and expiring. Every method may raise; hb goes on.
+
+    `key` is 32 bytes. Sync methods must return within milliseconds, for async calls use them too; a store that waits
+    for a network implements the async forms as well.
+    """
+
+    def get(self, namespace: str, key: bytes) -> bytes | None:
+        """The stored value, None when absent or expired."""
+        raise NotImplementedError
+
+    def set(self, namespace: str, key: bytes, value: bytes, *, ttl: float | None = None) -> None:
+        """Store a value for `ttl` seconds (None: for ever)."""
+        raise NotImplementedError
+
+    async def aget(self, namespace: str, key: bytes) -> bytes | None:
+        """Async form of `get`."""
+        return self.get(namespace, key)
+
+    async def aset(self, namespace: str, key: bytes, value: bytes, *, ttl: float | None = None) -> None:
+        """Async form of `set`."""
+        self.set(namespace, key, value, ttl=ttl)
+
+    def delete(self, namespace: str, key: bytes) -> bool:
+        """Forget one entry; whether it was there."""
+        raise NotImplementedError
+
+    def clear(self, namespace: str | None = None) -> int:
+        """Forget all entries of a namespace, or all; returns their number."""
+        raise NotImplementedError
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """By namespace: entries, bytes."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close files and connections."""
+
+
+class Cache(Plugin):
+    """A cache backend: opens a store from the settings under `heavenbase.llm.cache`."""
+
+    kind = "caches"
+
+    def open(self, settings: Mapping[str, Any]) -> CacheStore:
+        """An open store; `settings` holds path, namespaces (with limits), clock and backend options."""
+        raise PluginContractError(f"cache backend {self.name!r} does not implement open()")
+
+    @hookimpl
+    def cache(self, backend: str, settings: Mapping[str, Any]) -> CacheStore | None:
+        """Answer an open store when this backend is configured."""
+        return self.open(settings) if backend == self.name else None
+
+
+class VisionFormat(Plugin):
+    """How an image part looks on one wire."""
+
+    kind = "vision"
+
+    def part(self, image: LLMImage, spec: LLMSpec) -> dict[str, Any]:
+        """The message part for an image. No network: a URL image that the wire cannot carry was fetched before."""
+        raise PluginContractError(f"vision format {self.name!r} does not implement part()")
+
+    @hookimpl
+    def encode(self, image: LLMImage, format: str, spec: LLMSpec) -> dict[str, Any] | None:
+        """Answer the part when the format is this one."""
+        return self.part(image, spec) if format == self.name else None

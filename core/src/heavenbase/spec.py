@@ -1,0 +1,185 @@
+"""LLMSpec: the resolved, immutable, hashable result of a resolution, and the time limits of a call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputError, InputTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heavenbase.secrets import Secret
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """The separate clocks of a call, in seconds; None switches a clock off.
+
+    `connect` until the connection stands, `pool` until one is free, `first_token` until the first content,
+    `idle` between bytes after it, `stall` between content while bytes flow, `total` over all attempts.
+    """
+
+    connect: float | None = 5.0
+    first_token: float | None = 120.0
+    idle: float | None = 60.0
+    stall: float | None = 120.0
+    total: float | None = 600.0
+    pool: float | None = 30.0
+
+    def merged(self, option: object) -> Timeouts:
+        """These limits with the `timeout` option over them: a number is the total, a mapping names clocks."""
+        if option is None:
+            return self
+        if isinstance(option, Timeouts):
+            return option
+        if isinstance(option, bool) or not isinstance(option, int | float | dict):
+            raise InputTypeError(f"timeout must be seconds or a mapping of clocks, not {type(option).__name__}")
+        named = option if isinstance(option, dict) else {"total": option}
+        for name, seconds in named.items():
+            if name not in self.__dataclass_fields__:
+                raise InputError(f"unknown clock {name!r} in timeout; clocks: {', '.join(self.__dataclass_fields__)}")
+            if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+                raise InputTypeError(f"timeout {name!r} must be seconds or None, not {type(seconds).__name__}")
+            if seconds is not None and not 0 < seconds < float("inf"):
+                raise InputError(f"timeout {name!r} must be a positive number of seconds, not {seconds}")
+        return replace(self, **named)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LLMSpec:
+    """Where a call goes and with what defaults.
+
+    `model` is the canonical name, `model_id` the provider's own; `args` the merged default arguments, request
+    parameters and controls together, where None means "not on the wire"; `explicit` the names that the caller gave.
+    `requested_gateway` differs from `gateway` after a fallback. The three records are the resolved tables of
+    provider, gateway and model; `origins` says where each value came from.
+    """
+
+    preset: str | None
+    model: str
+    model_id: str
+    provider: str
+    gateway: str
+    requested_gateway: str
+    base_url: str | None = None
+    api_key: Secret | None = None
+    headers: Mapping[str, str] = field(default=EMPTY)
+    args: Mapping[str, Any] = field(default=EMPTY)
+    explicit: frozenset[str] = frozenset()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    provider_record: Mapping[str, Any] = field(default=EMPTY, repr=False)
+    gateway_record: Mapping[str, Any] = field(default=EMPTY, repr=False)
+    model_record: Mapping[str, Any] = field(default=EMPTY, repr=False)
+    origins: Mapping[str, str] = field(default=EMPTY, repr=False)
+    _keys: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LLMSpec) and self.hash_key() == other.hash_key()
+
+    def __hash__(self) -> int:
+        return hash(self.hash_key())
+
+    def hash_key(self) -> str:
+        """SHA-256 (64 hex digits) over identity, default arguments and connection: equal keys mean equal requests."""
+        return self._key("spec", {**self._identity(), "args": self.args, "client": self.client_key()})
+
+    def client_key(self) -> str:
+        """SHA-256 (64 hex digits) over what an SDK client is built from.
+
+        Gateway, API key, base URL, headers, proxies, timeouts and retries.
+        """
+        proxies = {name: self.args.get(name) for name in ("http_proxy", "https_proxy", "no_proxy")}
+        return self._key(
+            "client",
+            {
+                "gateway": self.gateway,
+                "api_key": self.api_key.reveal() if self.api_key is not None else None,
+                "base_url": self.base_url,
+                "headers": self.headers,
+                "timeouts": [getattr(self.timeouts, name) for name in self.timeouts.__dataclass_fields__],
+                "max_retries": self.args.get("max_retries"),
+                **proxies,
+            },
+        )
+
+    @property
+    def dim(self) -> int | None:
+        """The length of the model's vectors where the configuration says it."""
+        found = self.args.get("dim", self.model_record.get("dim"))
+        return int(found) if found is not None else None
+
+    def provider_value(self, name: str, default: Any = None, *, gateway: str | None = None) -> Any:
+        """A value of the provider's record; from a table keyed by gateway, the entry of this one or `default`."""
+        found = self.provider_record.get(name, default)
+        if isinstance(found, dict):
+            return found.get(gateway or self.gateway, found.get("default", default))
+        return found
+
+    def provider_backend(self, gateway: str | None = None) -> str:
+        """The provider's slug as routing gateways know it."""
+        return str(self.provider_value("backend", self.provider, gateway=gateway))
+
+    def parameter_rules(self) -> list[dict[str, Any]]:
+        """The provider's rules about parameters that apply to this model, in order (`[[provider.parameters]]`)."""
+        rules: list[dict[str, Any]] = self.provider_record.get("parameters", [])
+        return [rule for rule in rules if any(fnmatchcase(self.model_id, p) for p in rule.get("models", ["*"]))]
+
+    def capability(self, name: str, default: Any = None) -> Any:
+        """What model or provider declare about an ability; None when neither says anything."""
+        for record in (self.model_record, self.provider_record):
+            found = record.get("capabilities", EMPTY).get(name)
+            if found is not None:
+                return found
+        return default
+
+    def with_args(self, **args: Any) -> LLMSpec:
+        """The same target with other default arguments over these."""
+        merged = MappingProxyType({**self.args, **args})
+        timeouts = self.timeouts.merged(args["timeout"]) if "timeout" in args else self.timeouts
+        return replace(self, args=merged, explicit=self.explicit | args.keys(), timeouts=timeouts, _keys={})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain data; credentials and headers that may hold one are redacted."""
+        return {
+            **self._identity(),
+            "requested_gateway": self.requested_gateway,
+            "base_url": self.base_url,
+            "api_key": "<redacted>" if self.api_key is not None else None,
+            "headers": dict.fromkeys(self.headers, "<redacted>"),
+            "args": {name: value for name, value in self.args.items() if name not in ("api_key", "auth_token")},
+            "timeouts": {name: getattr(self.timeouts, name) for name in self.timeouts.__dataclass_fields__},
+            "origins": dict(self.origins),
+        }
+
+    def _identity(self) -> dict[str, Any]:
+        names = ("preset", "model", "model_id", "provider", "gateway")
+        return {name: getattr(self, name) for name in names}
+
+    def _key(self, what: str, data: Mapping[str, Any]) -> str:
+        found = self._keys.get(what)
+        if found is None:
+            from hashlib import sha256
+
+            text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=_canonical)
+            found = self._keys[what] = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return found
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, MappingProxyType):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    if isinstance(value, bytes):
+        return value.hex()
+    if callable(value):
+        # Two callables are the same default only when they are the same object.
+        return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}@{id(value):x}"
+    return repr(value)
