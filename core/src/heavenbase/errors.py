@@ -9,9 +9,12 @@
     │   ├── ExportError                      this gateway has no such SDK client
     │   ├── ToolArgsError                    tool-call arguments that cannot be parsed
     │   └── ImageError                       not an image, or not one that may be read
+    │       ├── ImageFileNotFound (FileNotFoundError)   no such file
     │       ├── FetchBlocked                 a URL that must not be fetched
-    │       └── FetchTooLarge                more bytes or pixels than allowed
+    │       ├── FetchTooLarge                more bytes or pixels than allowed
+    │       └── FetchTimeout (TimeoutError)  a URL that was not fetched in time
     ├── UnsupportedError (NotImplementedError)   the target cannot do this; nothing was sent
+    │   ├── MissingPackage (ImportError)     an optional package is not installed; the message has the pip line
     │   ├── EmbeddingsNotSupported
     │   ├── ImageGenerationNotSupported
     │   └── VisionNotSupported
@@ -124,7 +127,8 @@ class HBError(Exception):
 
 
 def _rebuild(cls: type[HBError], message: str, state: dict[str, Any]) -> HBError:
-    error = cls.__new__(cls)
+    # A class that is a ValueError and an OSError finds ValueError's __new__ first, which refuses the OSError layout.
+    error = OSError.__new__(cls) if issubclass(cls, OSError) else cls.__new__(cls)
     Exception.__init__(error, message)
     error.__dict__.update(state)
     return error
@@ -198,6 +202,12 @@ class ImageError(InputError):
     kind = "image"
 
 
+class ImageFileNotFound(ImageError, FileNotFoundError):
+    """No file at the path given as an image."""
+
+    kind = "image_file_not_found"
+
+
 class FetchBlocked(ImageError):
     """A URL whose scheme, host or address must not be fetched."""
 
@@ -210,10 +220,23 @@ class FetchTooLarge(ImageError):
     kind = "fetch_too_large"
 
 
+class FetchTimeout(ImageError, TimeoutError):
+    """A URL was not fetched within its time limit."""
+
+    kind = "fetch_timeout"
+    retryable = True
+
+
 class UnsupportedError(HBError, NotImplementedError):
     """The target cannot do this; nothing was sent."""
 
     kind = "unsupported"
+
+
+class MissingPackage(UnsupportedError, ImportError):
+    """An optional package is not installed; the message has the pip line."""
+
+    kind = "missing_package"
 
 
 class EmbeddingsNotSupported(UnsupportedError):
