@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from heavenbase.image import LLMImage
-    from heavenbase.secrets import Secret
 
 Verb: TypeAlias = Literal["complete", "embed", "imagen"]
 
@@ -32,13 +31,28 @@ REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "rea
 """Options about thinking; each gateway translates them to its wire."""
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a kernel lends to its plugins.
+
+    `client(key, factory, is_async)` keeps one SDK client per key (and, for async ones, per running event loop) and
+    process, bounded, closed with the kernel. `transport` is the injected way to the wire or None; `setting(key,
+    default)` reads the configuration; `clock` is monotonic seconds, `wall` epoch seconds.
+    """
+
+    client: Callable[[str, Callable[[], Any], bool], Any]
+    setting: Callable[..., Any]
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    transport: Any = None
+
+
 @dataclass(slots=True)
 class CallContext:
-    """What the attempts of one call share: services of the kernel, limits, ledger and report.
+    """What the attempts of one call share: limits, ledger and report.
 
-    `clock` is monotonic seconds, `deadline` on that clock or None; `created_at` epoch seconds; `transport` the injected
-    way to the wire or None; `client(key, factory)` keeps SDK clients per event loop and process; `secrets` the values
-    to scrub from messages.
+    `clock` is monotonic seconds, `started` and `deadline` are on that clock (`deadline` None without a total limit);
+    `created_at` is epoch seconds.
     """
 
     clock: Callable[[], float]
@@ -46,11 +60,8 @@ class CallContext:
     started: float
     created_at: float
     deadline: float | None
-    client: Callable[..., Any]
-    transport: Any = None
     attempts: list[Attempt] = field(default_factory=list)
     report: ParameterReport = field(default_factory=ParameterReport)
-    secrets: tuple[Secret, ...] = ()
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""

@@ -23,7 +23,7 @@ from heavenbase.hookspecs import CONTRACT_VERSION, hookimpl
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 
-    from heavenbase.call import Call, WireRequest
+    from heavenbase.call import Call, Services, WireRequest
     from heavenbase.hookspecs import Answer
     from heavenbase.image import LLMImage
     from heavenbase.spec import LLMSpec
@@ -41,6 +41,8 @@ class Plugin:
     kind: ClassVar[str] = ""
     contract: ClassVar[int] = CONTRACT_VERSION
     name: str = ""
+    services: Services
+    """Set by the kernel that loads the plugin, before its first hook."""
 
     def close(self) -> None:
         """Free what the plugin holds; called once, when the kernel closes."""
