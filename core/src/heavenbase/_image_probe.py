@@ -76,7 +76,8 @@ def probe(data: bytes, max_pixels: int = MAX_PIXELS) -> Probe:
         raise ImageError(f"the {found} header gives a size of {width} x {height} pixels")
     if width * height > max_pixels:
         raise FetchTooLarge(
-            f"the {found} header gives {width} x {height} pixels, above the limit of {max_pixels:,}; scale the image down"
+            f"the {found} header gives {width} x {height} pixels, above the limit of {max_pixels:,}; "
+            "scale the image down"
         )
     if found == "png":
         _check_png(data)
