@@ -1,1 +1,79 @@
-"""A pluggy-based microkernel for calling language models"""
+"""hb: a microkernel for calling language models. `import heavenbase as hb; hb.LLM("chat").chat("hi")`.
+
+Every name is loaded on first use; importing this module costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heavenbase import errors
+    from heavenbase.config import Config
+    from heavenbase.errors import HBError
+    from heavenbase.functions import default_kernel, set_default_kernel
+    from heavenbase.image import LLMImage
+    from heavenbase.kernel import Kernel
+    from heavenbase.llm import LLM
+    from heavenbase.middleware import Middleware
+    from heavenbase.secrets import Secret
+    from heavenbase.spec import LLMSpec, Timeouts
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult, Usage
+
+_HOME = {
+    "LLM": "llm",
+    "Chunk": "types",
+    "Completion": "types",
+    "Config": "config",
+    "Embedding": "types",
+    "HBError": "errors",
+    "ImageResult": "types",
+    "Kernel": "kernel",
+    "LLMImage": "image",
+    "LLMSpec": "spec",
+    "Middleware": "middleware",
+    "Secret": "secrets",
+    "Timeouts": "spec",
+    "Usage": "types",
+    "default_kernel": "functions",
+    "errors": "",
+    "set_default_kernel": "functions",
+}
+
+__version__ = "0.1.0"
+__all__ = [
+    "LLM",
+    "Chunk",
+    "Completion",
+    "Config",
+    "Embedding",
+    "HBError",
+    "ImageResult",
+    "Kernel",
+    "LLMImage",
+    "LLMSpec",
+    "Middleware",
+    "Secret",
+    "Timeouts",
+    "Usage",
+    "__version__",
+    "default_kernel",
+    "errors",
+    "set_default_kernel",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = import_module(f"{__name__}.{home or name}")
+    value = getattr(found, name) if home else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

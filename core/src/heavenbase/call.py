@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from heavenbase.errors import DeadlineExceeded
-from heavenbase.spec import EMPTY, LLMSpec, Timeouts
-from heavenbase.types import Attempt, Message, ParameterReport
+from heavenbase.errors import DeadlineExceeded, HBError
+from heavenbase.spec import LLMSpec, Timeouts, empty
+from heavenbase.types import Attempt, Completion, Message, ParameterReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +62,8 @@ class CallContext:
     deadline: float | None
     attempts: list[Attempt] = field(default_factory=list)
     report: ParameterReport = field(default_factory=ParameterReport)
+    completion: Completion | None = None
+    """The whole answer of a stream, once it is complete."""
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""
@@ -71,6 +73,13 @@ class CallContext:
         if left <= 0:
             raise DeadlineExceeded(f"the total limit of {self.timeouts.total} s passed", attempts=self.attempts)
         return left
+
+    def failed(self, error: HBError) -> None:
+        """Note on the last attempt how it ended."""
+        if self.attempts:
+            attempt = self.attempts[-1]
+            attempt.error, attempt.status = error.kind, error.status
+            attempt.request_id, attempt.maybe_billed = error.request_id, error.maybe_billed
 
     def within(self, limit: float | None) -> float | None:
         """`limit` cut to what the deadline leaves; None when neither is set."""
@@ -96,8 +105,8 @@ class Call:
     inputs: list[str] = field(default_factory=list)
     prompt: str = ""
     images: list[LLMImage] = field(default_factory=list)
-    args: Mapping[str, Any] = field(default=EMPTY)
-    controls: Mapping[str, Any] = field(default=EMPTY)
+    args: Mapping[str, Any] = field(default_factory=empty)
+    controls: Mapping[str, Any] = field(default_factory=empty)
     explicit: frozenset[str] = frozenset()
 
     def replace(self, **changes: Any) -> Call:
@@ -120,7 +129,7 @@ class WireRequest:
     method: str
     url: str
     body: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default=EMPTY)
+    headers: Mapping[str, str] = field(default_factory=empty)
     auth: str | None = None
     """How the credential travels, such as "Authorization: Bearer"; None without one."""
 

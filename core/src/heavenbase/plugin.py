@@ -60,6 +60,11 @@ class Gateway(Plugin):
     """The wire family spoken, such as "openai"; a provider that declares the same is reachable."""
     vision: ClassVar[str] = "openai"
     """The image format (plugin kind vision) of its messages; "" when image parts are left as they are."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """The gateway's own record: default_args, and base_url, base_url_env, api_key_env when it is a place of its own."""
+
+    def check(self) -> None:
+        """Raise ImportError when the SDK is not installed. Called at resolution: find it, do not import it."""
 
     def prepare(self, call: Call) -> WireRequest:
         """The request of this call and, in `call.context.report`, what became of each parameter. No I/O."""

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
+def empty() -> Mapping[str, Any]:
+    """The shared empty mapping, as the default of fields."""
+    return EMPTY
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """The separate clocks of a call, in seconds; None switches a clock off.
@@ -70,14 +75,14 @@ class LLMSpec:
     requested_gateway: str
     base_url: str | None = None
     api_key: Secret | None = None
-    headers: Mapping[str, str] = field(default=EMPTY)
-    args: Mapping[str, Any] = field(default=EMPTY)
+    headers: Mapping[str, str] = field(default_factory=empty)
+    args: Mapping[str, Any] = field(default_factory=empty)
     explicit: frozenset[str] = frozenset()
     timeouts: Timeouts = field(default_factory=Timeouts)
-    provider_record: Mapping[str, Any] = field(default=EMPTY, repr=False)
-    gateway_record: Mapping[str, Any] = field(default=EMPTY, repr=False)
-    model_record: Mapping[str, Any] = field(default=EMPTY, repr=False)
-    origins: Mapping[str, str] = field(default=EMPTY, repr=False)
+    provider_record: Mapping[str, Any] = field(default_factory=empty, repr=False)
+    gateway_record: Mapping[str, Any] = field(default_factory=empty, repr=False)
+    model_record: Mapping[str, Any] = field(default_factory=empty, repr=False)
+    origins: Mapping[str, str] = field(default_factory=empty, repr=False)
     _keys: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -126,10 +131,19 @@ class LLMSpec:
         """The provider's slug as routing gateways know it."""
         return str(self.provider_value("backend", self.provider, gateway=gateway))
 
-    def parameter_rules(self) -> list[dict[str, Any]]:
-        """The provider's rules about parameters that apply to this model, in order (`[[provider.parameters]]`)."""
+    def parameter_rules(self, wire: Mapping[str, Any] = EMPTY) -> list[dict[str, Any]]:
+        """The provider's rules about parameters (`[[provider.parameters]]`) that apply to this model, in order.
+
+        `wire` are the arguments as they would be sent: a rule's `when` and `unless` pair a name with values of them.
+        """
         rules: list[dict[str, Any]] = self.provider_record.get("parameters", [])
-        return [rule for rule in rules if any(fnmatchcase(self.model_id, p) for p in rule.get("models", ["*"]))]
+        return [
+            rule
+            for rule in rules
+            if any(fnmatchcase(self.model_id, pattern) for pattern in rule.get("models", ["*"]))
+            and all(wire.get(name) in values for name, values in rule.get("when", EMPTY).items())
+            and not any(wire.get(name) in values for name, values in rule.get("unless", EMPTY).items())
+        ]
 
     def capability(self, name: str, default: Any = None) -> Any:
         """What model or provider declare about an ability; None when neither says anything."""

@@ -1,0 +1,129 @@
+"""SDK clients kept per key, event loop and process; bounded, and closed with the kernel."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+LIMIT = 64
+"""Clients kept per kernel; the least recently used is closed beyond that."""
+
+
+class _Entry:
+    __slots__ = ("client", "loop")
+
+    def __init__(self, client: Any, loop: weakref.ref[AbstractEventLoop] | None) -> None:
+        self.client = client
+        self.loop = loop
+
+    def is_dead(self) -> bool:
+        """Whether the client belongs to a loop that is gone."""
+        if self.loop is None:
+            return False
+        loop = self.loop()
+        return loop is None or loop.is_closed()
+
+
+class ClientPool:
+    """One client per (key, loop, process). A client of a closed loop or of a parent process is never handed out."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._entries: OrderedDict[tuple[str, int], _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    def get(self, key: str, factory: Callable[[], Any], is_async: bool = False) -> Any:
+        """The client of this key, for async ones of the running loop; made by `factory` when there is none."""
+        if self._pid != os.getpid():
+            self._forget()
+        loop = None
+        if is_async:
+            import asyncio
+
+            loop = asyncio.get_running_loop()
+        place = (key, id(loop) if loop is not None else 0)
+        with self._lock:
+            entry = self._entries.get(place)
+            if entry is not None and (entry.loop is None or entry.loop() is loop):
+                self._entries.move_to_end(place)
+                return entry.client
+            client = factory()
+            self._entries[place] = _Entry(client, weakref.ref(loop) if loop is not None else None)
+            evicted = self._evict()
+        for old in evicted:
+            _close(old)
+        return client
+
+    def close(self) -> None:
+        """Close the sync clients, and the async ones whose loop no longer runs."""
+        for entry in self._take():
+            _close(entry)
+
+    async def aclose(self) -> None:
+        """Close all clients; the async ones of the running loop are awaited."""
+        import asyncio
+
+        running = asyncio.get_running_loop()
+        for entry in self._take():
+            if entry.loop is not None and entry.loop() is running:
+                await _aclose(entry.client)
+            else:
+                _close(entry)
+
+    def _evict(self) -> list[_Entry]:
+        dead = [
+            p
+            for p, e in self._entries.items()
+            if e.loop is not None and ((loop := e.loop()) is None or loop.is_closed())
+        ]
+        evicted = [self._entries.pop(place) for place in dead]
+        while len(self._entries) > self._limit:
+            evicted.append(self._entries.popitem(last=False)[1])
+        return evicted
+
+    def _take(self) -> list[_Entry]:
+        with self._lock:
+            entries = list(self._entries.values())
+            self._entries.clear()
+        return entries
+
+    def _forget(self) -> None:
+        # After a fork the sockets are shared with the parent: closing them here would speak on its connections.
+        self._lock = threading.Lock()
+        self._entries = OrderedDict()
+        self._pid = os.getpid()
+
+
+def _close(entry: _Entry) -> None:
+    """Close a client from outside its loop: schedule it where the loop runs, else drop its sockets."""
+    client = entry.client
+    if entry.loop is None:
+        close = getattr(client, "close", None)
+        if close is not None:
+            close()
+        return
+    loop = entry.loop()
+    if loop is not None and loop.is_running():
+        loop.call_soon_threadsafe(lambda: loop.create_task(_aclose(client)))
+        return
+    abort = getattr(client, "hb_abort", None)
+    if abort is not None:
+        abort()
+
+
+async def _aclose(client: Any) -> None:
+    for name in ("aclose", "close"):
+        close = getattr(client, name, None)
+        if close is not None:
+            result = close()
+            if hasattr(result, "__await__"):
+                await result
+            return

@@ -1,0 +1,69 @@
+"""The embedding flow: equal inputs once, batches of the provider's size, several at a time, order kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase import drive
+from heavenbase.errors import ResponseShapeError
+from heavenbase.types import Embedding, Usage
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.middleware import Next
+
+
+async def embed_all(call: Call, chain: Next) -> Embedding:
+    """One vector per `call.inputs`, in order; no inputs, no request."""
+    unique = list(dict.fromkeys(call.inputs))
+    limit = call.spec.capability("embedding_batch_limit")
+    size = int(call.controls.get("embedding_batch_size") or len(unique) or 1)
+    size = max(1, min(size, int(limit)) if limit else size)
+    batches = [unique[start : start + size] for start in range(0, len(unique), size)]
+    workers = max(1, int(call.controls.get("embedding_max_workers") or 1))
+
+    async def one(batch: list[str]) -> Embedding:
+        answer: Embedding = await chain(call.replace(inputs=batch))
+        if len(answer.vectors) != len(batch):
+            raise ResponseShapeError(
+                f"{call.target} answered {len(answer.vectors)} vectors for {len(batch)} inputs",
+                provider=call.spec.provider,
+                maybe_billed=True,
+            )
+        return answer
+
+    answers = await drive.run_many(one, batches, workers=workers, is_async=call.is_async)
+    vectors = {
+        text: vector
+        for batch, a in zip(batches, answers, strict=True)
+        for text, vector in zip(batch, a.vectors, strict=True)
+    }
+    return Embedding(
+        # A repeated input gets a list of its own: callers change what they are given.
+        _distinct(call.inputs, vectors),
+        usage=_total(answers),
+        model=answers[0].model if answers else None,
+        raw={
+            "cached": 0,
+            "misses": len(unique),
+            "embedding_batch_size": size,
+            "embedding_max_workers": workers,
+            "batches": len(batches),
+        },
+    )
+
+
+def _distinct(inputs: list[str], vectors: dict[str, list[float]]) -> list[list[float]]:
+    if len(inputs) == len(vectors):
+        return [vectors[text] for text in inputs]
+    return [list(vectors[text]) for text in inputs]
+
+
+def _total(answers: list[Any]) -> Usage | None:
+    known = [answer.usage for answer in answers if answer.usage is not None]
+    if not known:
+        return None
+    total = known[0]
+    for usage in known[1:]:
+        total = total + usage
+    return total

@@ -1,0 +1,138 @@
+"""Chunks gathered into one completion; the one assembler of streamed tool calls."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+
+
+class ToolCallAssembler:
+    """Tool calls from fragments, whatever indexes and ids the wire leaves out, repeats or reuses.
+
+    A new id or a new name begins a new call; a fragment with neither continues the call of its index, or the last one.
+    """
+
+    __slots__ = ("_by_index", "_calls", "_pieces")
+
+    def __init__(self) -> None:
+        self._calls: list[ToolCall] = []
+        self._pieces: list[list[str]] = []
+        self._by_index: dict[int, int] = {}
+
+    def feed(self, delta: ToolCallDelta) -> None:
+        """Take one fragment."""
+        place = self._place(delta)
+        if place is None:
+            place = len(self._calls)
+            self._calls.append(ToolCall(delta.id or "", delta.name or ""))
+            self._pieces.append([])
+        call = self._calls[place]
+        call.id = call.id or delta.id or ""
+        call.name = call.name or delta.name or ""
+        if delta.index is not None:
+            self._by_index[delta.index] = place
+        if delta.arguments:
+            self._pieces[place].append(delta.arguments)
+
+    def calls(self) -> list[ToolCall]:
+        """The calls so far; no arguments at all are `{}`, a missing id gets one by position."""
+        for place, call in enumerate(self._calls):
+            call.arguments = "".join(self._pieces[place]) or "{}"
+            call.id = call.id or f"call_{place}"
+        return list(self._calls)
+
+    def _place(self, delta: ToolCallDelta) -> int | None:
+        if delta.index is not None:
+            place = self._by_index.get(delta.index)
+        else:
+            known = next((i for i, call in enumerate(self._calls) if delta.id and call.id == delta.id), None)
+            place = known if known is not None else (len(self._calls) - 1 if self._calls else None)
+        if place is None:
+            return None
+        call = self._calls[place]
+        if delta.id and call.id and delta.id != call.id:
+            return None
+        if delta.name and call.name and (delta.name != call.name or (not delta.id and self._complete(place))):
+            return None
+        return place
+
+    def _complete(self, place: int) -> bool:
+        # Only for a repeated name without an id: either a wire that repeats the name, or a second call of one tool.
+        try:
+            json.loads("".join(self._pieces[place]))
+        except ValueError:
+            return False
+        return True
+
+
+class Gathering:
+    """What a stream has brought so far."""
+
+    __slots__ = ("_images", "_reasoning", "_text", "_tools", "chunks", "last", "parts")
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._tools: ToolCallAssembler | None = None
+        self._images: list[Any] = []
+        self.parts: list[dict[str, Any]] = []
+        self.chunks: list[Chunk] = []
+        self.last = Chunk()
+
+    def feed(self, chunk: Chunk) -> None:
+        """Take one chunk; a restart forgets what came before."""
+        if chunk.kind == "restart":
+            self._reset()
+        self.chunks.append(chunk)
+        if chunk.text:
+            self._text.append(chunk.text)
+        if chunk.reasoning:
+            self._reasoning.append(chunk.reasoning)
+        if chunk.tool_calls:
+            if self._tools is None:
+                self._tools = ToolCallAssembler()
+            for delta in chunk.tool_calls:
+                self._tools.feed(delta)
+        if chunk.images:
+            self._images.extend(chunk.images)
+        if chunk.reasoning_parts:
+            self.parts.extend(chunk.reasoning_parts)
+        last = self.last
+        if chunk.finish_reason is not None:
+            last.finish_reason, last.raw_finish_reason = chunk.finish_reason, chunk.raw_finish_reason
+        if chunk.usage is not None:
+            last.usage = chunk.usage
+        if chunk.id is not None:
+            last.id = chunk.id
+        if chunk.model is not None:
+            last.model = chunk.model
+
+    @property
+    def finished(self) -> bool:
+        """Whether the provider's terminal marker came."""
+        return self.last.finish_reason is not None
+
+    def completion(self, call: Call) -> Completion:
+        """The answer as far as it came; without a finish reason of the provider it says "other"."""
+        last = self.last
+        return Completion(
+            "".join(self._text),
+            reasoning="".join(self._reasoning),
+            tool_calls=self._tools.calls() if self._tools is not None else [],
+            finish_reason=last.finish_reason or "other",
+            raw_finish_reason=last.raw_finish_reason,
+            usage=last.usage,
+            id=last.id,
+            model=last.model or call.spec.model_id,
+            images=list(self._images),
+            reasoning_parts=list(self.parts),
+            raw=[chunk.raw for chunk in self.chunks if chunk.raw is not None],
+        )

@@ -1,0 +1,284 @@
+"""The kernel: owns plugins, configuration, clients and clocks, and runs the flows of the three verbs."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from heavenbase import drive
+from heavenbase.call import Call, CallContext, Services, split_options
+from heavenbase.clients import ClientPool
+from heavenbase.config import Config
+from heavenbase.discovery import Inventory, discover
+from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
+from heavenbase.gather import Gathering
+from heavenbase.middleware import Middleware, compose
+from heavenbase.registry import Registry
+from heavenbase.resolver import Resolver
+from heavenbase.retry import Retry, RetryPolicy
+from heavenbase.types import Attempt, Chunk, Completion
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+
+    from heavenbase.middleware import Next
+    from heavenbase.plugin import Gateway, Plugin
+    from heavenbase.spec import LLMSpec
+
+
+async def _asleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+class Kernel:
+    """One independent set of plugins, configuration, clients and clocks; several live side by side in a process.
+
+    `config` is a Config or a mapping over the defaults; None loads the user's files and the environment. `plugins` are
+    added to the installed ones, which `discover_plugins=False` leaves out. `middleware` runs around every call, first
+    outermost. `clock` is monotonic seconds, `wall` epoch seconds, `random` yields floats in [0, 1), `transport`
+    replaces the sockets of gateways that support it (`heavenbase.http.protocol`).
+    """
+
+    def __init__(
+        self,
+        config: Config | Mapping[str, Any] | None = None,
+        *,
+        plugins: Iterable[Plugin] = (),
+        middleware: Sequence[Middleware] = (),
+        discover_plugins: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Any] = time.sleep,
+        asleep: Callable[[float], Any] = _asleep,
+        random: Callable[[], float] = random.random,
+        transport: Any = None,
+    ) -> None:
+        if config is None:
+            config = Config.load()
+        elif not isinstance(config, Config):
+            config = Config.from_dict(config)
+        self.config: Config = config
+        self.clock = clock
+        self.wall = wall
+        self.clients = ClientPool()
+        self.services = Services(self.clients.get, config.get, clock, wall, transport)
+        inventory = discover(config.paths().cache_dir) if discover_plugins else Inventory((), {}, {})
+        self.registry = Registry(inventory, config.section("heavenbase.plugins"), self.services, plugins)
+        self.resolver = Resolver(config, self.registry)
+        policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
+        self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random)
+        self._middleware = [*self._configured_middleware(), *middleware]
+        self._chain: Next | None = None
+        self._closed = False
+
+    # Building a call
+
+    def resolve(
+        self,
+        preset: str | None = None,
+        model: str | None = None,
+        provider: str | None = None,
+        gateway: str | None = None,
+        **options: Any,
+    ) -> LLMSpec:
+        """The spec for these names and default arguments. Sends nothing."""
+        return self.resolver.resolve(preset, model, provider, gateway, options)
+
+    def call(
+        self,
+        verb: Any,
+        spec: LLMSpec,
+        options: Mapping[str, Any],
+        *,
+        is_async: bool,
+        stream: bool = False,
+        **content: Any,
+    ) -> Call:
+        """A frozen call of this kernel: the spec's defaults with `options` over them, its clocks started."""
+        if self._closed:
+            raise KernelClosed("this kernel is closed; make a new one")
+        timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts
+        started = self.clock()
+        context = CallContext(
+            self.clock,
+            timeouts,
+            started,
+            self.wall(),
+            started + timeouts.total if timeouts.total is not None else None,
+        )
+        merged = {**spec.args, **options} if options else spec.args
+        args, controls = split_options(merged)
+        if options.get("reasoning_effort") is not None and "think" not in options:
+            args["think"] = True
+        explicit = spec.explicit.union(options) if options else spec.explicit
+        return Call(verb, spec, context, is_async, stream, args=args, controls=controls, explicit=explicit, **content)
+
+    def gateway(self, spec: LLMSpec) -> Gateway:
+        """The loaded gateway plugin of a spec."""
+        return self.registry.load("gateways", spec.gateway)  # type: ignore[no-any-return]
+
+    # Running a call: sync calls are driven without a loop, async ones are awaited
+
+    def run(self, call: Call) -> Any:
+        """The answer of a sync call: Completion, Embedding or ImageResult."""
+        return drive.run(self.answer(call))
+
+    def iterate(self, call: Call) -> Iterator[Chunk]:
+        """The chunks of a sync stream; `call.context.completion` holds the whole answer after the last one."""
+        return drive.iterate(self.chunks(call))
+
+    async def answer(self, call: Call) -> Any:
+        """The flow of a call that is not streamed to the caller."""
+        try:
+            if call.verb == "embed":
+                from heavenbase.embedding import embed_all
+
+                return self._stamp(call, await embed_all(call, self.chain))
+            if call.verb == "complete" and call.controls.get("stream_chat"):
+                async for _ in self.chunks(call.replace(stream=True)):
+                    pass
+                return call.context.completion
+            return self._stamp(call, await self.chain(call))
+        except HBError as error:
+            raise self._annotate(call, error) from error.__cause__
+
+    async def chunks(self, call: Call) -> AsyncIterator[Chunk]:
+        """The flow of a streamed call; a stream without the provider's terminal marker is an error."""
+        gathering = Gathering()
+        feed = gathering.feed
+        source: Any = None
+        try:
+            source = await self.chain(call)
+            async for chunk in source:
+                feed(chunk)
+                yield chunk
+            if not gathering.finished:
+                raise StreamTruncated(
+                    "the stream ended without a finish reason", provider=call.spec.provider, maybe_billed=True
+                )
+            call.context.completion = answer = self._stamp(call, gathering.completion(call))
+            if answer.attempts:
+                answer.attempts[-1].usage, answer.attempts[-1].elapsed = answer.usage, answer.elapsed
+        except HBError as error:
+            raise self._annotate(call, error, gathering) from error.__cause__
+        except Exception as error:
+            raise self._annotate(call, _foreign(call.spec, error), gathering) from error
+        finally:
+            if source is not None:
+                await source.aclose()
+
+    @property
+    def chain(self) -> Next:
+        """The middlewares around the dispatch, composed once."""
+        if self._chain is None:
+            from heavenbase.caching import CacheMiddleware
+
+            around = {name: [m for m in self._middleware if m.around == name] for name in ("call", "attempt")}
+            cache = CacheMiddleware(self)
+            self._chain = compose([*around["call"], cache, self._retry, *around["attempt"]], self._dispatch)
+        return self._chain
+
+    async def _dispatch(self, call: Call) -> Any:
+        """One attempt: encode images, ask the hook, lift the answer into the flow."""
+        context, spec = call.context, call.spec
+        context.remaining()
+        if call.verb == "complete":
+            call = self._encode_images(call)
+        attempt = Attempt(spec.provider, spec.model_id, spec.gateway, started=self.wall())
+        started = self.clock()
+        try:
+            answer = getattr(self.registry.hook, call.verb)(call=call)
+            if answer is None:
+                raise PluginContractError(f"no loaded gateway answers {call.verb} for {spec.gateway!r}")
+            context.attempts.append(attempt)
+            if call.stream:
+                return answer if call.is_async else drive.lift(answer)
+            if call.is_async:
+                answer = await answer
+        except ProviderError as error:
+            if not call.is_async and not isinstance(error, PoolTimeout):
+                context.attempts.append(attempt)
+            raise
+        except HBError:
+            raise
+        except Exception as error:
+            raise _foreign(spec, error) from error
+        finally:
+            attempt.elapsed = self.clock() - started
+        attempt.usage = answer.usage
+        return answer
+
+    def _encode_images(self, call: Call) -> Call:
+        from heavenbase.encoding import encode_images, has_images
+
+        if not has_images(call.messages):
+            return call
+        return encode_images(call, self.registry)
+
+    def _stamp(self, call: Call, answer: Any) -> Any:
+        """Put on an answer what only the kernel knows."""
+        context = call.context
+        answer.provider = answer.provider or call.spec.provider
+        answer.gateway = answer.gateway or call.spec.gateway
+        if answer.model is None:
+            answer.model = call.spec.model_id
+        answer.created_at = context.created_at
+        answer.elapsed = self.clock() - context.started
+        answer.attempts = context.attempts
+        answer.report = context.report
+        if isinstance(answer, Completion):
+            if answer.tool_calls and answer.finish_reason == "stop":
+                answer.finish_reason = "tool_calls"
+            if call.args.get("think") is False:
+                answer.reasoning = ""
+            message = answer.message
+            answer.delta = [message]
+            answer.messages = [*call.messages, message]
+        return answer
+
+    def _annotate(self, call: Call, error: HBError, gathering: Gathering | None = None) -> HBError:
+        """Put on an error what only the kernel knows: target, ledger, what had come."""
+        error.provider = error.provider or call.spec.provider
+        error.model = error.model or call.spec.model_id
+        error.attempts = tuple(call.context.attempts)
+        if gathering is not None and error.partial is None and gathering.chunks:
+            error.partial = gathering.completion(call)
+        return error
+
+    def _configured_middleware(self) -> list[Middleware]:
+        return [self.registry.load("contrib", name) for name in self.config.get("heavenbase.llm.middleware") or ()]
+
+    # Closing
+
+    def close(self) -> None:
+        """Close clients, caches and plugins. A closed kernel takes no calls."""
+        if not self._closed:
+            self._closed = True
+            self.clients.close()
+            self.registry.close()
+
+    async def aclose(self) -> None:
+        """Like `close`, and waits for the async clients of the running loop."""
+        if not self._closed:
+            self._closed = True
+            await self.clients.aclose()
+            self.registry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _foreign(spec: LLMSpec, error: Exception) -> ProviderError:
+    return ProviderError(f"gateway {spec.gateway!r} raised {type(error).__name__}: {error}", provider=spec.provider)

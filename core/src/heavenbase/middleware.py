@@ -1,0 +1,52 @@
+"""Code around a verb: what a middleware is, and how a chain of them is composed.
+
+    class Timing(Middleware):
+        async def __call__(self, call, next):
+            started = call.context.clock()
+            answer = await next(call)      # a Completion, Embedding or ImageResult; an async iterator if call.stream
+            print(call.target, call.context.clock() - started)
+            return answer
+
+It is written once, as `async def`, and serves sync and async calls: it may only wait on `next` and on what follows the
+call's colour, such as `call_sleep`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from heavenbase.call import Call
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+
+    Answer: TypeAlias = Completion | Embedding | ImageResult | AsyncIterator[Chunk]
+    Next: TypeAlias = Callable[[Call], Awaitable[Any]]
+
+
+class Middleware:
+    """Base of middlewares. `around` says what it wraps: the whole call (once) or each attempt on the wire."""
+
+    around: ClassVar[Literal["call", "attempt"]] = "call"
+
+    async def __call__(self, call: Call, next: Next) -> Any:
+        """Answer the call, usually by `await next(call)`."""
+        return await next(call)
+
+
+def compose(middlewares: Sequence[Any], terminal: Next) -> Next:
+    """One callable that runs the middlewares, first outermost, around the terminal."""
+    chain = terminal
+    for middleware in reversed(middlewares):
+        chain = partial(middleware, next=chain)
+    return chain
+
+
+async def call_sleep(call: Call, seconds: float, sleep: Callable[[float], Any], asleep: Callable[[float], Any]) -> None:
+    """Wait in the colour of the call."""
+    if call.is_async:
+        await asleep(seconds)
+    else:
+        sleep(seconds)

@@ -1,0 +1,150 @@
+"""What callers asked to see of an answer: the `include=` names, checked before anything is sent, and `reduce=`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputTypeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+
+CHAT: dict[str, Callable[[Completion], Any]] = {
+    "text": lambda c: c.text,
+    "think": lambda c: c.reasoning,
+    "content": lambda c: c.content,
+    "message": lambda c: c.message,
+    "delta": lambda c: c.delta,
+    "messages": lambda c: c.messages,
+    "tool_calls": lambda c: [call.to_dict() for call in c.tool_calls],
+    "usage": lambda c: c.usage.to_dict() if c.usage is not None else {},
+    "raw": lambda c: c.raw,
+    "elapsed": lambda c: c.elapsed,
+    "created_at": lambda c: c.created_at,
+    "structured": lambda c: c.structured if c.structured is not None else parse_json(c.text),
+    "tool_turns": lambda c: c.tool_turns,
+    "max_tool_turns": lambda c: c.max_tool_turns,
+    "truncated": lambda c: c.truncated,
+    "finish_reason": lambda c: c.finish_reason,
+    "completion": lambda c: c,
+}
+
+STREAM: dict[str, Callable[[Chunk], Any]] = {
+    "text": lambda c: c.text,
+    "think": lambda c: c.reasoning,
+    "tool_calls": lambda c: [delta.to_dict() for delta in c.tool_calls or ()],
+    "usage": lambda c: c.usage.to_dict() if c.usage is not None else {},
+    "raw": lambda c: c.raw,
+    "finish_reason": lambda c: c.finish_reason,
+    "chunk": lambda c: c,
+}
+"""Names with a value in each chunk."""
+
+AGGREGATE = ("delta", "messages", "message", "structured", "truncated", "tool_turns", "max_tool_turns", "completion")
+"""Names that a stream answers once, in one closing item."""
+
+CLOCK = ("content", "elapsed", "created_at")
+"""Names of a stream that need more than the chunk."""
+
+EMBED: dict[str, Callable[[Embedding], Any]] = {
+    "embeddings": lambda e: e.vectors,
+    "usage": lambda e: e.usage.to_dict() if e.usage is not None else {},
+    "raw": lambda e: e.raw,
+    "elapsed": lambda e: e.elapsed,
+    "created_at": lambda e: e.created_at,
+    "dim": lambda e: e.dim,
+}
+
+IMAGEN: dict[str, Callable[[ImageResult], Any]] = {
+    "images": lambda i: i.images,
+    "usage": lambda i: i.usage.to_dict() if i.usage is not None else {},
+    "raw": lambda i: i.raw,
+    "elapsed": lambda i: i.elapsed,
+    "created_at": lambda i: i.created_at,
+}
+
+
+def names_of(include: Any, known: Iterable[str], default: str) -> list[str]:
+    """The asked names in order, without doubles; UnknownNameError for one that does not exist."""
+    if include is None:
+        return [default]
+    if isinstance(include, str):
+        include = [include]
+    elif not isinstance(include, Iterable):
+        raise InputTypeError(f"include must be a name or an iterable of names, not {type(include).__name__}")
+    names = list(dict.fromkeys(include))
+    choices = list(known)
+    for name in names:
+        if name not in choices:
+            raise UnknownNameError("include name", name, choices)
+    return names
+
+
+def project(answer: Any, names: list[str], table: dict[str, Callable[[Any], Any]], *, reduce: bool) -> Any:
+    """The named values of an answer: one bare value when reduced, else a dictionary."""
+    if reduce and len(names) == 1:
+        return table[names[0]](answer)
+    return {name: table[name](answer) for name in names}
+
+
+def parse_json(text: str) -> Any:
+    """The text as JSON, also inside one Markdown fence; None when it is none."""
+    body = text.strip()
+    if body.startswith("```") and body.endswith("```"):
+        body = body[3:-3].partition("\n")[2].strip()
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+class StreamProjection:
+    """The named values of each chunk of one stream, and the closing item with what only the whole answer has."""
+
+    def __init__(self, names: list[str], *, reduce: bool, elapsed: Callable[[], float], created_at: float) -> None:
+        self._names = names
+        self._reduce = reduce and len(names) == 1
+        self._elapsed = elapsed
+        self._created_at = created_at
+        self._thinking = False
+        self._aggregates = [name for name in names if name in AGGREGATE]
+
+    def items(self, chunk: Chunk) -> Iterable[Any]:
+        """What this chunk yields: nothing when a lone name has nothing to say."""
+        if self._reduce:
+            value = self._value(self._names[0], chunk)
+            return (value,) if value not in ("", None, [], {}) else ()
+        return ({name: self._value(name, chunk) for name in self._names},)
+
+    def closing(self, answer: Completion) -> Iterable[Any]:
+        """The item after the last chunk."""
+        if not self._aggregates:
+            return ()
+        if self._reduce:
+            return (CHAT[self._names[0]](answer),)
+        empty = {"text": "", "think": "", "content": "", "usage": {}, "tool_calls": []}
+        return ({n: CHAT[n](answer) if n in self._aggregates else empty.get(n) for n in self._names},)
+
+    def _value(self, name: str, chunk: Chunk) -> Any:
+        read = STREAM.get(name)
+        if read is not None:
+            return read(chunk)
+        if name == "content":
+            return self._content(chunk)
+        if name == "elapsed":
+            return self._elapsed()
+        return self._created_at if name == "created_at" else None
+
+    def _content(self, chunk: Chunk) -> str:
+        text = ""
+        if chunk.reasoning:
+            text = chunk.reasoning if self._thinking else f"<think>\n{chunk.reasoning}"
+            self._thinking = True
+        if chunk.text:
+            text += f"\n</think>\n{chunk.text}" if self._thinking else chunk.text
+            self._thinking = False
+        return text

@@ -1,0 +1,202 @@
+"""The registry: plugins found by metadata, checked, imported one by one when named, and kept apart when they fail."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from heavenbase import hookspecs
+from heavenbase.discovery import KINDS, Inventory, PluginInfo
+from heavenbase.errors import (
+    PluginBlocked,
+    PluginConflict,
+    PluginContractError,
+    PluginError,
+    PluginLoadError,
+    PluginTimeout,
+    PluginVersionError,
+    UnknownNameError,
+)
+from heavenbase.plugin import Plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from heavenbase.call import Services
+
+SINGULAR = {"gateways": "gateway", "providers": "provider", "caches": "cache", "vision": "vision", "contrib": "contrib"}
+SUPPORTED = range(1, hookspecs.CONTRACT_VERSION + 1)
+"""Contract versions that this core speaks."""
+
+
+class Registry:
+    """The plugins of one kernel.
+
+    `inventory` is what is installed, `settings` the table `heavenbase.plugins` (allow, disabled, lock, import_timeout),
+    `extra` plugins given in code, which need no entry point.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        settings: Mapping[str, Any],
+        services: Services,
+        extra: Iterable[Plugin] = (),
+    ) -> None:
+        self.inventory = inventory
+        self.quarantine: dict[str, PluginError] = {}
+        self._settings = settings
+        self._services = services
+        self._loaded: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._pm = pluggy.PluginManager(hookspecs.PROJECT)
+        self._pm.add_hookspecs(hookspecs)
+        self.hook = self._pm.hook
+        for plugin in extra:
+            self.add(plugin)
+
+    def add(self, plugin: Plugin) -> None:
+        """Register a plugin given in code under its own kind and name."""
+        if plugin.kind not in KINDS or not plugin.name:
+            raise PluginContractError(f"{plugin!r} needs a kind (one of {', '.join(KINDS)}) and a name")
+        key = f"{plugin.kind}:{plugin.name}"
+        with self._lock:
+            if key in self._loaded:
+                raise PluginConflict(f"two plugins given in code claim {key}")
+            self._register(key, plugin)
+
+    def names(self, kind: str) -> list[str]:
+        """The names of a kind: installed and given in code."""
+        given = {key.partition(":")[2] for key in self._loaded if key.startswith(f"{kind}:")}
+        return sorted(given.union(self.inventory.names(kind)))
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether a plugin of this name is installed or given in code; imports nothing."""
+        return f"{kind}:{name}" in self._loaded or bool(self.inventory.claims(kind, name))
+
+    def load(self, kind: str, name: str) -> Any:
+        """The plugin object, imported and registered on first use; a PluginError with what to do otherwise."""
+        key = f"{kind}:{name}"
+        found = self._loaded.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            if key in self._loaded:
+                return self._loaded[key]
+            if key in self.quarantine:
+                raise self.quarantine[key]
+            try:
+                return self._register(key, self._import(self.info(kind, name)))
+            except PluginError as error:
+                self.quarantine[key] = error
+                raise
+
+    def info(self, kind: str, name: str) -> PluginInfo:
+        """The one installed plugin of this name; errors for none, several, or one that is blocked."""
+        claims = self.inventory.claims(kind, name)
+        if not claims:
+            pip = f"pip install hb-{SINGULAR[kind]}-{name}"
+            unknown = UnknownNameError(SINGULAR[kind], name, self.names(kind), hint=f"if it exists: {pip}")
+            raise PluginLoadError(f"{unknown}") from unknown
+        if len(claims) > 1:
+            owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
+            raise PluginConflict(f"{owners} both claim {SINGULAR[kind]} {name!r}; uninstall one of them")
+        self._check_allowed(claims[0])
+        return claims[0]
+
+    def close(self) -> None:
+        """Close every loaded plugin; the first failure is raised after all were closed."""
+        failures = []
+        for plugin in self._loaded.values():
+            try:
+                plugin.close()
+            except Exception as error:
+                failures.append(error)
+        self._loaded.clear()
+        if failures:
+            raise failures[0]
+
+    def _check_allowed(self, info: PluginInfo) -> None:
+        names = {info.key, info.distribution}
+        if names & set(self._settings.get("disabled") or ()):
+            raise PluginBlocked(f"{info.key} is disabled; hb plugins enable {info.key}")
+        allow = self._settings.get("allow")
+        if allow is not None and not names & set(allow):
+            raise PluginBlocked(f"{info.key} of {info.distribution} is not on the list heavenbase.plugins.allow")
+        lock = self._settings.get("lock")
+        if lock:
+            from heavenbase.lock import check_lock
+
+            check_lock(lock, info)
+
+    def _import(self, info: PluginInfo) -> Plugin:
+        timeout = self._settings.get("import_timeout")
+        box: list[Any] = []
+
+        def attempt() -> None:
+            try:
+                box.append(_resolve_entry_point(info))
+            except BaseException as error:
+                box.append(error)
+
+        if timeout is None:
+            attempt()
+        else:
+            # A thread, because an import that hangs cannot be stopped: it may go on, but nobody waits for it.
+            worker = threading.Thread(target=attempt, name=f"hb-import-{info.name}", daemon=True)
+            worker.start()
+            worker.join(timeout)
+            if not box:
+                raise PluginTimeout(f"{info.key} of {info.distribution} {info.version} did not import in {timeout} s")
+        loaded = box[0]
+        if isinstance(loaded, KeyboardInterrupt):
+            raise loaded
+        if isinstance(loaded, BaseException):
+            details = "".join(traceback.format_exception(loaded))
+            error = PluginLoadError(
+                f"{info.key} of {info.distribution} {info.version} cannot be imported: "
+                f"{type(loaded).__name__}: {loaded}; try: pip install --upgrade {info.distribution}"
+            )
+            error.body = details
+            raise error from loaded
+        # Each kernel has objects of its own, also where the entry point names an object.
+        plugin = loaded() if isinstance(loaded, type) else copy.copy(loaded)
+        if not isinstance(plugin, Plugin):
+            raise PluginContractError(f"{info.key} of {info.distribution} is {type(plugin).__name__}, not a Plugin")
+        plugin.name = plugin.name or info.name
+        if plugin.name != info.name or plugin.kind != info.kind:
+            raise PluginContractError(f"{info.key} of {info.distribution} calls itself {plugin.kind}:{plugin.name}")
+        if plugin.contract not in SUPPORTED:
+            wanted = f"hb-core speaks {SUPPORTED[0]} to {SUPPORTED[-1]}"
+            raise PluginVersionError(
+                f"{info.key} of {info.distribution} {info.version} was built for contract {plugin.contract}; {wanted}; "
+                f"try: pip install --upgrade hb-core {info.distribution}"
+            )
+        return plugin
+
+    def _register(self, key: str, plugin: Plugin) -> Plugin:
+        plugin.services = self._services
+        try:
+            self._pm.register(plugin, name=key)
+            self._pm.check_pending()
+        except Exception as error:
+            # Half a registration would answer some hooks of a plugin that is not there.
+            if self._pm.has_plugin(key):
+                self._pm.unregister(name=key)
+            raise PluginContractError(f"{key} cannot be registered: {error}") from error
+        self._loaded[key] = plugin
+        return plugin
+
+
+def _resolve_entry_point(info: PluginInfo) -> Any:
+    from importlib import import_module
+
+    module, _, path = info.value.partition(":")
+    found: Any = import_module(module.strip())
+    for name in (path.strip() or "plugin").split("."):
+        found = getattr(found, name)
+    return found

@@ -1,0 +1,7 @@
+"""Helpers that user code imports by this path."""
+
+from __future__ import annotations
+
+from heavenbase.image import LLMImage
+
+__all__ = ["LLMImage"]
