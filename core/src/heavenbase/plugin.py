@@ -7,7 +7,7 @@ that speaks a known wire is one `provider.toml` and `plugin = Provider(__name__,
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from heavenbase.errors import (
     EmbeddingsNotSupported,
@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
-__all__ = ["CONTRACT_VERSION", "Cache", "CacheStore", "Gateway", "Plugin", "Provider", "VisionFormat", "hookimpl"]
+__all__ = [
+    "CONTRACT_VERSION",
+    "Cache",
+    "CacheEntry",
+    "CacheStore",
+    "Gateway",
+    "Plugin",
+    "Provider",
+    "VisionFormat",
+    "hookimpl",
+]
 
 GUARANTEES = frozenset({"tools", "tool_choice", "response_format", "stop", "max_tokens", "max_completion_tokens"})
 """Parameters that a caller relies on: losing one is an error unless `on_lossy` says otherwise."""
@@ -217,6 +227,17 @@ class Provider(Plugin):
         return self.record(gateway, model_id) if provider == self.name else None
 
 
+class CacheEntry(NamedTuple):
+    """What a store tells about one entry: `size` in bytes, times in epoch seconds, `expires` None for never."""
+
+    namespace: str
+    key: bytes
+    size: int
+    created: float
+    accessed: float
+    expires: float | None
+
+
 class CacheStore:
     """An open response cache: bytes by (namespace, key), bounded and expiring. Every method may raise; hb goes on.
 
@@ -249,8 +270,18 @@ class CacheStore:
         raise NotImplementedError
 
     def stats(self) -> dict[str, dict[str, int]]:
-        """By namespace: entries, bytes."""
+        """By namespace: entries, bytes; a store may add counters of its own."""
         raise NotImplementedError
+
+    def entries(
+        self, namespace: str | None = None, *, limit: int | None = None, offset: int = 0
+    ) -> Iterator[CacheEntry]:
+        """The unexpired entries of a namespace, or of all, the last used first; reading them is no use."""
+        raise NotImplementedError
+
+    def purge(self) -> None:
+        """Forget everything and leave no trace of it where it was stored."""
+        self.clear()
 
     def close(self) -> None:
         """Close files and connections."""
