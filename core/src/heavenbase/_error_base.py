@@ -1,0 +1,82 @@
+"""HBError, the base of the error tree in `heavenbase.errors`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from heavenbase.types import Attempt, Completion
+
+BODY_EXCERPT = 200
+MESSAGE_LIMIT = 500
+
+
+class HBError(Exception):
+    """Base of every error that leaves hb.
+
+    `kind` is a stable snake_case word for programs (the class name without "Error" unless set); `retryable` says
+    whether the same request may succeed later; `maybe_billed` that the provider may have charged for it. `attempts` is
+    the ledger of requests on the wire, `partial` what had been received, `status` the HTTP status, `retry_after`
+    seconds, `body` an excerpt of the answer.
+    """
+
+    kind: ClassVar[str] = "error"
+    retryable: bool = False
+
+    def __init_subclass__(cls) -> None:
+        if "kind" not in cls.__dict__:
+            name = cls.__name__.removesuffix("Error")
+            letters = zip(" " + name, name, name[1:] + " ", strict=False)
+            cls.kind = "".join(f"_{c}" if _begins_word(before, c, after) else c for before, c, after in letters).lower()
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        retryable: bool | None = None,
+        maybe_billed: bool = False,
+        partial: Completion | None = None,
+        body: str | None = None,
+        attempts: Iterable[Attempt] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+        if retryable is not None:
+            self.retryable = retryable
+        self.maybe_billed = maybe_billed
+        self.partial = partial
+        self.body = body
+        self.attempts: tuple[Attempt, ...] = tuple(attempts)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception pickles by positional arguments; ours are keywords, so the state travels beside them.
+        return (_rebuild, (type(self), self.message, self.__dict__.copy()))
+
+
+def _begins_word(before: str, letter: str, after: str) -> bool:
+    return letter.isupper() and (before.islower() or (before.isupper() and after.islower()))
+
+
+def _rebuild(cls: type[HBError], message: str, state: dict[str, Any]) -> HBError:
+    # A class that is a ValueError and an OSError finds ValueError's __new__ first, which refuses the OSError layout.
+    error = OSError.__new__(cls) if issubclass(cls, OSError) else cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
