@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from heavenbase import drive
 from heavenbase.errors import ResponseShapeError
@@ -59,7 +59,7 @@ def _distinct(inputs: list[str], vectors: dict[str, list[float]]) -> list[list[f
     return [list(vectors[text]) for text in inputs]
 
 
-def _total(answers: list[Any]) -> Usage | None:
+def _total(answers: list[Embedding]) -> Usage | None:
     known = [answer.usage for answer in answers if answer.usage is not None]
     if not known:
         return None

@@ -29,7 +29,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec(firstresult=True)
-def resolve(provider: str, gateway: str, model_id: str) -> Mapping[str, Any] | None:  # type: ignore[empty-body]
+def resolve(provider: str, gateway: str, model_id: str) -> Mapping[str, Any] | None:
     """Called once per resolution; the provider of that name answers its record (base_url, api_key_env, …)."""
 
 
@@ -54,5 +54,5 @@ def cache(backend: str, settings: Mapping[str, Any]) -> CacheStore | None:
 
 
 @hookspec(firstresult=True)
-def encode(image: LLMImage, format: str, spec: LLMSpec) -> dict[str, Any] | None:  # type: ignore[empty-body]
+def encode(image: LLMImage, format: str, spec: LLMSpec) -> dict[str, Any] | None:
     """Called once per image part; the vision plugin of that format answers the part as its wire wants it."""

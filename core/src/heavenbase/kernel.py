@@ -20,7 +20,7 @@ from heavenbase.retry import Retry, RetryPolicy
 from heavenbase.types import Attempt, Chunk, Completion
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 
     from heavenbase.middleware import Next
     from heavenbase.plugin import Gateway, Plugin
@@ -145,7 +145,7 @@ class Kernel:
         except HBError as error:
             raise self._annotate(call, error) from error.__cause__
 
-    async def chunks(self, call: Call) -> AsyncIterator[Chunk]:
+    async def chunks(self, call: Call) -> AsyncGenerator[Chunk, None]:
         """The flow of a streamed call; a stream without the provider's terminal marker is an error."""
         gathering = Gathering()
         feed = gathering.feed

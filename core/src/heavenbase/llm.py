@@ -257,7 +257,7 @@ class LLM:
                 for item in view.items(chunk):
                     yield item
         finally:
-            await chunks.aclose()  # type: ignore[attr-defined]
+            await chunks.aclose()
         if call.context.completion is not None:
             for item in view.closing(call.context.completion):
                 yield item

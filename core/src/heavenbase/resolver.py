@@ -215,7 +215,7 @@ class _Resolution:
             if name is not None and (name in offered or not offered or name == own):
                 self.origins["provider"] = origin
                 return self._provider_name(name)
-        installed = next((name for name in offered if self.catalog.provider(name)), None)
+        installed: str | None = next((name for name in offered if self.catalog.provider(name)), None)
         if installed is None:
             names = ", ".join(f"hb-provider-{name}" for name in offered)
             raise PluginLoadError(f"no installed provider has model {canonical!r}; pip install one of: {names}")
