@@ -1,8 +1,8 @@
 """What a handler, a script or a fault may answer: a reply, a stream, or raw steps.
 
-    Reply    content; the wire puts it in the provider's shape, the server frames it (Content-Length, keep-alive)
-    Stream   encoded events; the server frames them (chunked, keep-alive)
-    steps    raw: bytes for the socket, `Pause`, `Action`; nothing is added, so they may be as malformed as wanted
+Reply    content; the wire puts it in the provider's shape, the server frames it (Content-Length, keep-alive)
+Stream   encoded events; the server frames them (chunked, keep-alive)
+steps    raw: bytes for the socket, `Pause`, `Action`; nothing is added, so they may be as malformed as wanted
 """
 
 from __future__ import annotations

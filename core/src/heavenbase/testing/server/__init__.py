@@ -1,0 +1,67 @@
+"""A loopback HTTP server that speaks provider wires, records what it gets and misbehaves on request.
+
+    from heavenbase.testing.server import LoopbackServer
+
+    with LoopbackServer() as server:
+        server.reply(text="hello", reasoning="greet back")
+        hb.LLM(model="m", base_url=server.url("openai"), api_key="k").chat("hi")
+        assert server.requests[0].json["messages"][-1] == {"role": "user", "content": "hi"}
+
+Faults are chosen by base URL: `server.url("openai", fault="E2.3")` resets every stream after three tokens.
+`fault_names()` lists them; `fault` registers more; `Wire` and `route` add the API of another provider. Everything is
+standard library, but for `tls_server`, which needs trustme.
+"""
+
+from __future__ import annotations
+
+from heavenbase.testing.server.answers import Action, Answer, Pause, Reply, Step, Steps, Stream
+from heavenbase.testing.server.faults import Fault, argument, fault, fault_names, find_fault
+from heavenbase.testing.server.faults_sse import SEPARATORS_TEXT
+from heavenbase.testing.server.http import LAST_CHUNK, chunk, head, response
+from heavenbase.testing.server.loopback import LoopbackServer
+from heavenbase.testing.server.recorder import RecordedRequest
+from heavenbase.testing.server.sockets import RefusedPort, black_hole, refused_port, resetting_port
+from heavenbase.testing.server.sse_vectors import SSE_VECTORS, SseEvent, SseVector
+from heavenbase.testing.server.tls import TLSServer, tls_server
+from heavenbase.testing.server.wire import FAULT_TEXT, FAULT_TOKENS, Exchange, Rejected, Wire, route
+from heavenbase.testing.server.wire_openai import OpenAIWire
+from heavenbase.testing.server.wire_openrouter import OpenRouterWire
+
+__all__ = [
+    "FAULT_TEXT",
+    "FAULT_TOKENS",
+    "LAST_CHUNK",
+    "SEPARATORS_TEXT",
+    "SSE_VECTORS",
+    "Action",
+    "Answer",
+    "Exchange",
+    "Fault",
+    "LoopbackServer",
+    "OpenAIWire",
+    "OpenRouterWire",
+    "Pause",
+    "RecordedRequest",
+    "RefusedPort",
+    "Rejected",
+    "Reply",
+    "SseEvent",
+    "SseVector",
+    "Step",
+    "Steps",
+    "Stream",
+    "TLSServer",
+    "Wire",
+    "argument",
+    "black_hole",
+    "chunk",
+    "fault",
+    "fault_names",
+    "find_fault",
+    "head",
+    "refused_port",
+    "resetting_port",
+    "response",
+    "route",
+    "tls_server",
+]

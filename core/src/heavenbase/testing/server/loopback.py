@@ -1,0 +1,202 @@
+"""The server: one listening socket on 127.0.0.1 and one daemon thread."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Self
+
+from heavenbase.errors import InputError, UnknownNameError
+from heavenbase.testing.server.connection import Connection
+from heavenbase.testing.server.dispatch import Dispatcher
+from heavenbase.testing.server.faults import find_fault
+from heavenbase.testing.server.recorder import RecordedRequest
+from heavenbase.testing.server.wire import Wire
+
+_BACKLOG = 4096
+
+
+class LoopbackServer(Dispatcher):
+    """A scriptable HTTP server on 127.0.0.1 that speaks provider wires and misbehaves on request.
+
+        with LoopbackServer() as server:
+            client = openai.OpenAI(base_url=server.url("openai"), api_key="k")
+            server.reply(text="hello")
+            ...
+            assert server.requests[0].json["model"] == "m"
+
+    `wires` adds wires to (or, by name, replaces) the built-in `openai` and `openrouter`. `strict` refuses requests that
+    the provider would refuse. `require_key` answers 401 to any other key. `clock` gives wall-clock seconds for dates in
+    headers. `redirect_to` is the origin that fault S6 points to. `record=False` only counts, for benchmarks. `tls` is a
+    server-side context; see `tls_server`. All but the last three may be changed while the server runs.
+
+    What a script, fault or handler raised is answered with status 500, kept in `errors`, and raised again when the
+    `with` block ends without an exception of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        wires: Iterable[Wire] = (),
+        strict: bool = True,
+        require_key: str | None = None,
+        clock: Callable[[], float] = time.time,
+        redirect_to: str | None = None,
+        record: bool = True,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(
+            wires=wires,
+            strict=strict,
+            require_key=require_key,
+            clock=clock,
+            redirect_to=redirect_to,
+            record=record,
+        )
+        self._tls = tls
+        self._port = port
+        self._connections: set[Connection] = set()
+        self._thread: threading.Thread | None = None
+        self._failure: Exception | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    # -- life
+
+    def start(self) -> Self:
+        """Listen and serve; the port is free to connect when this returns."""
+        if self._thread is not None:
+            raise InputError("this server was started already; use one LoopbackServer per with block")
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=_BACKLOG)
+        self._port = listener.getsockname()[1]
+        ready = threading.Event()
+        name = f"loopback-server-{self._port}"
+        self._thread = threading.Thread(target=self._run, args=(listener, ready), daemon=True, name=name)
+        self._thread.start()
+        ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def close(self) -> None:
+        """Drop every connection, stop the thread and free the port. Safe to call twice."""
+        loop, stop, thread = self._loop, self._stop, self._thread
+        if loop is not None and stop is not None and thread is not None and thread.is_alive():
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
+        self._loop = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.close()
+        if kind is None and self.errors:
+            raise self.errors[0]
+
+    def _run(self, listener: socket.socket, ready: threading.Event) -> None:
+        try:
+            asyncio.run(self._serve(listener, ready))
+        except Exception as error:
+            self._failure = error
+            listener.close()
+        finally:
+            ready.set()
+
+    async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG, ssl=self._tls)
+        ready.set()
+        await self._stop.wait()
+        server.close()
+        # Accepted connections may still be on their way to `joined`.
+        await asyncio.sleep(0)
+        while self._connections:
+            for connection in tuple(self._connections):
+                connection.abandon()
+            await asyncio.sleep(0)
+        await server.wait_closed()
+
+    # -- addresses
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return self._port
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without a slash at the end."""
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self._port}"
+
+    def url(self, wire: str = "openai", *, fault: str | None = None) -> str:
+        """The base URL to configure in a client of `wire`; with `fault` (`"E1.after"`), one whose requests meet it.
+
+        Raises UnknownNameError for a wire or fault that does not exist.
+        """
+        if wire not in self.wires:
+            raise UnknownNameError("wire", wire, self.wires)
+        speaker = self.wires[wire]
+        if fault is None:
+            return f"{self.origin}/{wire}{speaker.base}"
+        find_fault(fault, speaker.family)
+        return f"{self.origin}/f/{fault}{'' if speaker is self._default else '/' + wire}{speaker.base}"
+
+    # -- watching
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """Every request so far, in order of arrival (a copy)."""
+        return list(self.recorder.requests)
+
+    @property
+    def request_count(self) -> int:
+        """Requests since the start, also with record=False and after `clear`."""
+        return self.recorder.numbered
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        return self.recorder.open
+
+    @property
+    def accepted_connections(self) -> int:
+        """Connections accepted since the start."""
+        return self.recorder.accepted
+
+    @property
+    def peak_connections(self) -> int:
+        """The most connections that were open at one time."""
+        return self.recorder.peak
+
+    def wait_for(self, predicate: Callable[[LoopbackServer], object], timeout: float = 5.0) -> None:
+        """Block until `predicate(server)` holds; AssertionError after `timeout` seconds."""
+        if not self.recorder.wait(lambda: predicate(self), timeout):
+            self._not_in_time(timeout)
+
+    async def await_for(self, predicate: Callable[[LoopbackServer], object], timeout: float = 5.0) -> None:
+        """As `wait_for`, without blocking the caller's event loop."""
+        if not await self.recorder.wait_async(lambda: predicate(self), timeout):
+            self._not_in_time(timeout)
+
+    def _not_in_time(self, timeout: float) -> None:
+        seen = ", ".join(map(repr, self.requests[-5:])) or "none"
+        raise AssertionError(
+            f"not within {timeout:g} s; {self.connections} connections are open; last requests: {seen}"
+        )
+
+    # -- what connections call, in the server's thread
+
+    def joined(self, connection: Connection) -> None:
+        """Keep a connection, to drop it when the server closes."""
+        self._connections.add(connection)
+
+    def left(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)

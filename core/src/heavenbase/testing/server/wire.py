@@ -1,0 +1,211 @@
+"""A wire: one provider's HTTP API, as a class whose methods are routes.
+
+Write one for another API so:
+
+    class EchoWire(Wire):
+        name = "echo"                     # server.url("echo") -> http://127.0.0.1:PORT/echo/v2
+        base = "/v2"
+
+        @route("POST", "/say")
+        def say(self, exchange: Exchange) -> Answer:
+            payload = exchange.json()     # 400 in this wire's error shape when the body is not a JSON object
+            reply = exchange.reply()      # the next queued reply, or an empty one: the default answer
+            if reply.raw:
+                return reply
+            return Reply(body={"said": reply.text or payload["text"]}, headers=reply.headers)
+
+        def error(self, status, message, **details):
+            return Reply(status=status, body={"oops": message})
+
+    with LoopbackServer(wires=[EchoWire()]) as server: ...
+
+The generic faults (status codes, resets, stalls, cut streams) work on it at once; those that cut streams need `stream`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from heavenbase.testing.server.answers import Answer, Reply, Stream
+
+if TYPE_CHECKING:
+    from heavenbase.testing.server.recorder import RecordedRequest
+
+Handler = TypeVar("Handler", bound=Callable[..., Answer])
+
+
+class Rejected(Exception):
+    """A request that the wire refuses. Raised by handlers and checks, answered by `Wire.error`."""
+
+    def __init__(self, message: str, *, status: int = 400, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.details = details
+
+
+class Settings(Protocol):
+    """What an exchange may know of its server."""
+
+    strict: bool
+    require_key: str | None
+    redirect_to: str | None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+
+    def now(self) -> float:
+        """Wall-clock seconds by the server's clock."""
+
+    def next_reply(self) -> Reply | None:
+        """Take the next queued reply."""
+
+
+class Exchange:
+    """One request on its way to an answer.
+
+    `path` is the request path below the wire's base, `query` what follows the question mark; `args` are the words after
+    a fault's name, and `count` numbers the requests made to that fault since the server started or was cleared.
+    """
+
+    __slots__ = ("args", "count", "given", "path", "query", "request", "server", "wire")
+
+    def __init__(self, server: Settings, request: RecordedRequest, wire: Wire, path: str, query: str = "") -> None:
+        self.server = server
+        self.request = request
+        self.wire = wire
+        self.path = path
+        self.query = query
+        self.args: tuple[str, ...] = ()
+        self.count = 0
+        self.given: Reply | None = None
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; raises Rejected for anything else, NaN and Infinity included."""
+        try:
+            payload = json.loads(self.request.body, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            raise Rejected("We could not parse the JSON body of your request.") from None
+        if not isinstance(payload, dict):
+            raise Rejected("The JSON body of your request must be an object.")
+        return payload
+
+    def reply(self, default: Reply | None = None) -> Reply:
+        """The reply a script gave, else the next queued one, else `default`, else an empty one."""
+        return self.given or self.server.next_reply() or default or Reply()
+
+    def stream(self) -> Stream:
+        """A good stream of the wire, for faults to cut: the next queued reply, or one with `FAULT_TOKENS`."""
+        return self.wire.stream(self, self.reply(Reply(chunks=FAULT_TOKENS)))
+
+
+FAULT_TOKENS = ("Grüße", ", ", "schöne ", "Welt ", "🌍", "!")
+FAULT_TEXT = "".join(FAULT_TOKENS)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def route(method: str, path: str) -> Callable[[Handler], Handler]:
+    """Mark a Wire's method as the handler of `method` and `path` (exact, below the wire's base)."""
+
+    def mark(handler: Handler) -> Handler:
+        vars(handler).setdefault("routes", []).append((method, path))
+        return handler
+
+    return mark
+
+
+class Wire:
+    """Base of wires. Subclasses set `name` and `base`, mark handlers with `route`, and shape their errors.
+
+    `family` names the wire whose special faults (malformed answers in that wire's shape) also fit this one.
+    `cacheable` says that an answer without a queued reply depends on the request alone, so it may be encoded once.
+    """
+
+    name: str = ""
+    base: str = ""
+    family: str = ""
+    cacheable: ClassVar[bool] = False
+    keepalive: ClassVar[bytes] = b": keepalive\n\n"
+    routes: ClassVar[Mapping[tuple[str, str], str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        routes = dict(cls.routes)
+        for name, member in vars(cls).items():
+            routes.update(dict.fromkeys(getattr(member, "routes", ()), name))
+        cls.routes = routes
+        cls.family = vars(cls).get("family") or cls.family or cls.name
+
+    def handle(self, exchange: Exchange) -> Answer:
+        """Answer one request: find the route, check the key, call the handler, shape what it refuses."""
+        request = exchange.request
+        name = self.routes.get((request.method, exchange.path))
+        try:
+            if name is None:
+                known = any(path == exchange.path for _, path in self.routes)
+                raise Rejected(
+                    f"Invalid URL ({request.method} {request.path})" if not known else "Method not allowed",
+                    status=405 if known else 404,
+                )
+            self.authorize(exchange)
+            answer: Answer = getattr(self, name)(exchange)
+        except Rejected as refusal:
+            return self.error(refusal.status, refusal.message, **refusal.details)
+        if isinstance(answer, Reply) and answer.body is None and answer.status >= 400:
+            shaped = self.error(answer.status, answer.text or self.message(answer.status))
+            shaped.headers = {**shaped.headers, **answer.headers}
+            shaped.delay = answer.delay
+            return shaped
+        return answer
+
+    def authorize(self, exchange: Exchange) -> None:
+        """Raise Rejected when the server requires a key and the request brings another one."""
+        required = exchange.server.require_key
+        if required is not None and self.key(exchange.request) != required:
+            raise Rejected(self.message(401), status=401)
+
+    def key(self, request: RecordedRequest) -> str | None:
+        """The credential that the request presents."""
+        return request.bearer
+
+    def message(self, status: int) -> str:
+        """What the provider says with an error status."""
+        return MESSAGES.get(status, "The request failed.")
+
+    def error(self, status: int, message: str, **details: Any) -> Reply:
+        """An error in the provider's shape; `details` may hold `kind`, `code` and `param`."""
+        raise NotImplementedError
+
+    def error_event(self, status: int, message: str) -> bytes:
+        """An error in the provider's shape as one event of a stream."""
+        raise NotImplementedError
+
+    def streams(self, exchange: Exchange) -> bool:
+        """Whether the request asks for a stream."""
+        raise NotImplementedError
+
+    def stream(self, exchange: Exchange, reply: Reply) -> Stream:
+        """The events of `reply`."""
+        raise NotImplementedError
+
+
+MESSAGES = {
+    400: "Invalid value in the request.",
+    401: "Incorrect API key provided.",
+    402: "Insufficient Balance",
+    403: "You are not allowed to use this resource.",
+    404: "The model does not exist or you do not have access to it.",
+    422: "The request was well-formed but could not be processed.",
+    429: "Rate limit reached for requests.",
+    500: "The server had an error while processing your request. Sorry about that!",
+    502: "Bad gateway.",
+    503: "The engine is currently overloaded, please try again later.",
+    504: "Gateway timeout.",
+    529: "Overloaded",
+}
