@@ -1,0 +1,79 @@
+"""Every task of the repository. `nox` runs what CI runs; `nox -l` lists the rest.
+
+Sessions use uv when it is installed, else virtualenv and pip.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "typing", "tests", "bench"]
+nox.options.reuse_existing_virtualenvs = True
+
+DISTRIBUTIONS = [
+    ROOT / "core",
+    *sorted(p.parent for folder in ("plugins", "contrib") for p in (ROOT / folder).glob("*/pyproject.toml")),
+]
+PACKAGES = [next(p.parent.name for p in d.glob("src/*/py.typed")) for d in DISTRIBUTIONS]
+SOURCES = ["core", "plugins", "contrib", "tests", "bench", "docs", "examples", "noxfile.py"]
+
+
+def install_workspace(session: nox.Session, *extra: str) -> None:
+    """Install every distribution of the workspace editable, in one resolution."""
+    editable = [argument for folder in DISTRIBUTIONS for argument in ("-e", str(folder.relative_to(ROOT)))]
+    session.install(*editable, *extra)
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group of the root pyproject."""
+    return list(nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), name))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and likely mistakes."""
+    session.install(*[r for r in group("lint") if r.startswith("ruff")])
+    paths = [path for path in SOURCES if (ROOT / path).exists()]
+    session.run("ruff", "check", *paths)
+    session.run("ruff", "format", "--check", *paths)
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """mypy --strict over every package."""
+    install_workspace(session, *group("lint"), *group("test"))
+    session.run("mypy", *[argument for package in PACKAGES for argument in ("-p", package)])
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The whole suite, in parallel; pass other pytest arguments after --."""
+    install_workspace(session, *group("test"))
+    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Quick form of the benchmarks: fails only where a goal is missed by more than twice."""
+    install_workspace(session, "openai[aiohttp]", *group("test"))
+    session.run("python", "-m", "bench", *(session.posargs or ["--quick", "--check"]))
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every distribution as wheel and sdist into dist/."""
+    session.install("uv")
+    for folder in DISTRIBUTIONS:
+        session.run("uv", "build", "--out-dir", "dist", str(folder.relative_to(ROOT)))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Execute every code block of README and docs."""
+    install_workspace(session, *group("test"))
+    session.run("pytest", "tests/test_docs.py", *session.posargs)
