@@ -1,0 +1,48 @@
+"""Run the benchmarks and print one line a figure."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bench.calls import async_calls, embeddings, streams, sync_calls
+from bench.kernel import kernel_share
+from bench.measure import Result
+from bench.memory import memory
+from bench.startup import startup
+from bench.stub import Stub
+
+FIGURES = {
+    "startup": startup,
+    "kernel": kernel_share,
+    "sync": sync_calls,
+    "async": async_calls,
+    "stream": streams,
+    "embeddings": embeddings,
+    "memory": memory,
+}
+
+
+def main() -> int:
+    """Exit 1 with --check when any goal is missed by more than twice."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("figures", nargs="*", choices=[*FIGURES, []], help="which ones; all by default")
+    parser.add_argument("--quick", action="store_true", help="less work in each round")
+    parser.add_argument("--check", action="store_true", help="fail on gross regressions")
+    parser.add_argument("--rounds", type=int, default=9)
+    options = parser.parse_args()
+    results: list[Result] = []
+    with Stub() as stub:
+        for name in options.figures or FIGURES:
+            for result in FIGURES[name](stub.url, 7 if options.quick else options.rounds, 0.25 if options.quick else 1):
+                print(result.line(), flush=True)
+                results.append(result)
+    gross = [result.name for result in results if result.verdict == "gross"]
+    if options.check and gross:
+        print(f"missed by more than twice: {', '.join(gross)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Interleaved measurement: subject and reference by turns, so that a busy machine disturbs both alike."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure. `value` is compared with `goal` (lower is better); `text` says what stands behind it."""
+
+    name: str
+    value: float
+    goal: float | None
+    unit: str
+    text: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """ok, missed, or gross when the goal is missed by more than twice."""
+        if self.goal is None:
+            return "-"
+        return "ok" if self.value <= self.goal else "missed" if self.value <= 2 * self.goal else "gross"
+
+    def line(self) -> str:
+        """The figure as one line of a table."""
+        goal = f"{self.goal:g}" if self.goal is not None else "-"
+        return f"{self.name:<34} {self.value:>10.3f} {self.unit:<4} goal {goal:>6}  {self.verdict:<6} {self.text}"
+
+
+def ratio(
+    name: str, subject: Callable[[], object], reference: Callable[[], object], goal: float, *, rounds: int, per: int = 1
+) -> Result:
+    """Median over the rounds of subject CPU / reference CPU; both run once first, unmeasured. `per` scales the text."""
+    subject(), reference()
+    cpu: list[tuple[float, float]] = []
+    wall: list[tuple[float, float]] = []
+    for turn in range(rounds):
+        order = (subject, reference) if turn % 2 else (reference, subject)
+        took = {}
+        for work in order:
+            gc.collect()
+            began, began_cpu = time.perf_counter(), time.process_time()
+            work()
+            took[work] = (time.process_time() - began_cpu, time.perf_counter() - began)
+        cpu.append((took[subject][0], took[reference][0]))
+        wall.append((took[subject][1], took[reference][1]))
+    value = statistics.median(a / b for a, b in cpu)
+    mine, theirs = (statistics.median(column) / per * 1e6 for column in zip(*cpu, strict=True))
+    walls = statistics.median(a / b for a, b in wall)
+    text = f"cpu {mine:.0f} against {theirs:.0f} us each, wall {walls:.2f} x, {rounds} rounds"
+    return Result(name, value, goal, "x", text)
+
+
+def process_times(commands: dict[str, list[str]], rounds: int, env: dict[str, str]) -> dict[str, list[float]]:
+    """Wall milliseconds of whole processes, by turns."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds + 1):
+        for name, command in commands.items():
+            began = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, env=env)
+            times[name].append((time.perf_counter() - began) * 1e3)
+    return {name: values[1:] for name, values in times.items()}  # the first round fills caches
+
+
+def python(code: str) -> list[str]:
+    """A command that runs code in a fresh interpreter."""
+    return [sys.executable, "-c", code]
