@@ -50,17 +50,26 @@ def find_image(item: object, depth: int = _DEPTH) -> Found:
         return Found(None, url, **notes)
     for key in _NESTED:
         inner = get(key)
-        if not inner:
+        if inner is None or (isinstance(inner, str | bytes) and not inner):
             continue
         if isinstance(inner, str):
             is_url = key == "image_url" or "://" in inner[:12] or inner[:5].lower() == "data:"
             return Found(None, inner, **notes) if is_url else Found(inner, **notes)
         if isinstance(inner, bytes | bytearray | memoryview):
             return Found(bytes(inner), **notes)
-        if depth and (isinstance(inner, Mapping) or hasattr(inner, "url") or hasattr(inner, "data")):
+        if _is_item(inner):
+            if not depth:
+                raise ImageError(f"the image item is nested more than {_DEPTH} levels deep")
             return find_image(inner, depth - 1)._replace(**notes)
         return Found(image=inner, **notes)
     raise ImageError(_absent(item))
+
+
+def _is_item(value: object) -> bool:
+    """Whether to look inside: mappings and plain SDK objects, but not images of any library or of our own."""
+    if isinstance(value, Mapping):
+        return True
+    return not hasattr(value, "to_bytes") and any(isinstance(getattr(value, key, None), str) for key in ("url", *_DATA))
 
 
 def _absent(item: object) -> str:

@@ -9,18 +9,20 @@ from heavenbase.errors import FetchTooLarge, ImageError, InputTypeError, Missing
 if TYPE_CHECKING:
     import PIL.Image
 
-_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 def encode_pil(image: Any) -> bytes:
-    """A PNG of a PIL image; modes that PNG lacks become RGB."""
+    """A PNG of a PIL image; modes that PNG lacks become RGB, 32-bit grey becomes 16-bit grey."""
     from io import BytesIO
 
     if not hasattr(image, "mode"):
         raise InputTypeError(f"from_pil takes a PIL image, not {type(image).__name__}")
     buffer = BytesIO()
     try:
-        (image if image.mode in _PNG_MODES else image.convert("RGB")).save(buffer, format="PNG")
+        if image.mode not in _PNG_MODES:
+            image = image.convert("I;16" if image.mode == "I" else "RGB")
+        image.save(buffer, format="PNG")
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(f"Pillow cannot write this {image.mode} image as PNG; convert it to RGB first") from error
     return buffer.getvalue()

@@ -77,11 +77,7 @@ def read_item(item: Any) -> Found:
     if isinstance(item, str):
         text = item.strip()
         return Found(url=text) if _SCHEME.match(text) else Found(text)
-    found = find_image(item)
-    if found.image is None:
-        return found
-    inner = read_any(found.image)
-    return inner._replace(detail=found.detail, revised_prompt=found.revised_prompt)
+    return find_image(item)
 
 
 def read_path(path: str | os.PathLike[str]) -> bytes:

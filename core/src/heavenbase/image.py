@@ -186,6 +186,8 @@ class LLMImage:
             options.setdefault("detail", found.detail)
         if found.revised_prompt is not None:
             options.setdefault("revised_prompt", found.revised_prompt)
+        if found.image is not None:
+            return cls.from_any(found.image, **options)
         return cls(found.data, url=found.url, **options)
 
     # Fields
