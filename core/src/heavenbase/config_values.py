@@ -1,0 +1,204 @@
+"""Values of the configuration: dotted keys, typed text, and `${env:NAME,default}`.
+
+Three notations are read here and nowhere else:
+
+- A dotted key, `heavenbase.llm.models."gpt-5.6".dim`: a name that holds a dot is quoted.
+- Typed text, as in environment variables and on the command line: `true`, `3`, `0.5`, `null`, JSON, otherwise a string.
+- References inside strings: `${env:NAME}`, `${env:NAME,default}`; `$${` is a literal `${`. A value that is exactly
+  `${null}` is None, because TOML has no null and `temperature = "${null}"` must be able to override a default.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import ConfigError, MissingCredential
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    Path = tuple[str, ...]
+
+NULL = "${null}"
+MASK = "***"
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SEGMENT = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^."'\s]+))(\.|$)""")
+_REFERENCE = re.compile(r"(\$\$\{)|\$\{([^{}]*)\}|\$\{")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})")
+_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,308})(?:\.[0-9]{1,999})?(?:[eE][+-]?[0-9]{1,4})?")
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+def split_key(key: str | Sequence[str]) -> Path:
+    """Split a dotted key into its names; a sequence of names is taken as it is. ConfigError when it is malformed."""
+    return _split(key) if isinstance(key, str) else tuple(key)
+
+
+@lru_cache(maxsize=1024)
+def _split(key: str) -> Path:
+    if not key:
+        return ()
+    names = []
+    position, separator = 0, "."
+    while separator:
+        match = _SEGMENT.match(key, position)
+        if match is None:
+            raise ConfigError(f'{key!r} is not a dotted key; quote a name that holds a dot, such as models."gpt-5.6"')
+        names.append(next(name for name in match.group(1, 2, 3) if name is not None))
+        position, separator = match.end(), match.group(4)
+    return tuple(names)
+
+
+def join_key(path: Sequence[str]) -> str:
+    """Write names as a dotted key that `split_key` and TOML read back."""
+    return ".".join(name if _BARE.fullmatch(name) else f"'{name}'" if '"' in name else f'"{name}"' for name in path)
+
+
+def parse_value(text: str) -> Any:
+    """Read typed text: bool, int, float, null or JSON; anything else is the string itself."""
+    word = text.strip()
+    folded = word.lower()
+    if folded in ("true", "false"):
+        return folded == "true"
+    if folded == "null":
+        return None
+    if _INTEGER.fullmatch(word):
+        return int(word)
+    if _FLOAT.fullmatch(word):
+        number = float(word)
+        return text if number in (float("inf"), float("-inf")) else number
+    if word[:1] in ("[", "{", '"'):
+        import json  # only few values need it, and it costs more than the rest of a load
+
+        try:
+            return json.loads(word, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            return text
+    return text
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def format_value(value: Any) -> str:
+    """Write a value as the text that `parse_value` reads back."""
+    if isinstance(value, str) and parse_value(value) is value:
+        return value
+    import json  # see parse_value
+
+    return json.dumps(value, allow_nan=False)
+
+
+def interpolate(value: str, key: str, environ: Mapping[str, str]) -> str:
+    """Replace every `${env:NAME,default}` in `value` (the value of `key`) from `environ`.
+
+    An empty variable counts as unset. Raises MissingCredential when a variable is unset and has no default, and
+    ConfigError for anything else in `${...}`; the reference itself is never handed on as a value.
+    """
+    if "${" not in value:
+        return value
+    pieces = []
+    position = 0
+    for match in _REFERENCE.finditer(value):
+        pieces.append(value[position : match.start()])
+        position = match.end()
+        if match.group(1):
+            pieces.append("${")
+            continue
+        name, default = _reference(match, key)
+        found = environ.get(name)
+        if found:
+            pieces.append(found)
+        elif default is not None:
+            pieces.append(default)
+        else:
+            state = "is not set" if found is None else "is empty"
+            raise MissingCredential(
+                f"environment variable {name} {state} and {key} needs it; "
+                f"set {name}, or give {key} a value with `hb cfg set` or in the constructor"
+            )
+    pieces.append(value[position:])
+    return "".join(pieces)
+
+
+def _reference(match: re.Match[str], key: str) -> tuple[str, str | None]:
+    body = match.group(2)
+    if body is None:
+        raise ConfigError(f"{key}: a ${{ is never closed; write ${{env:NAME,default}}, or $${{ for the characters")
+    kind, colon, rest = body.partition(":")
+    if not colon or kind.strip() != "env":
+        # The body is not repeated: in a credential's slot it may be one.
+        raise ConfigError(
+            f"{key}: only ${{env:NAME}} and ${{env:NAME,default}} are known here; write $${{ for the characters"
+        )
+    name, comma, default = rest.partition(",")
+    name = name.strip()
+    if not _VARIABLE.fullmatch(name):
+        raise ConfigError(f"{key}: ${{env:...}} needs the name of an environment variable")
+    return name, default if comma else None
+
+
+def references(value: str, key: str = "value") -> Iterator[tuple[str, str | None]]:
+    """Yield (variable, default or None) of every reference in `value`; ConfigError when one is malformed."""
+    if "${" not in value:
+        return
+    for match in _REFERENCE.finditer(value):
+        if not match.group(1):
+            yield _reference(match, key)
+
+
+def has_reference(value: Any) -> bool:
+    """Say whether `value`, or any value in it, holds a `${`."""
+    if isinstance(value, str):
+        return "${" in value
+    if isinstance(value, dict):
+        return any(has_reference(item) for item in value.values())
+    return isinstance(value, list) and any(has_reference(item) for item in value)
+
+
+def from_toml(value: Any) -> Any:
+    """Deep-copy plain data, turning `${null}` into None and tuples into lists."""
+    if isinstance(value, dict):
+        return {key: from_toml(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [from_toml(item) for item in value]
+    return None if value == NULL and isinstance(value, str) else value
+
+
+def to_toml(value: Any) -> Any:
+    """Deep-copy plain data, turning None into `${null}`."""
+    if isinstance(value, dict):
+        return {key: to_toml(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_toml(item) for item in value]
+    return NULL if value is None else value
+
+
+def literal_part(value: str) -> str:
+    """Return what a string holds besides references to variables; defaults of references count."""
+    if "${" not in value:
+        return value
+
+    def keep(match: re.Match[str]) -> str:
+        name, comma, default = (match.group(2) or "").partition(",")
+        return default if comma and name.strip().startswith("env:") else ""
+
+    return _REFERENCE.sub(keep, value)
+
+
+def masked(value: Any, secret: bool) -> Any:
+    """Copy a value for display: literal secrets and the user part of URLs become `***`, references stay readable."""
+    if isinstance(value, dict):
+        return {key: masked(item, secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item, secret) for item in value]
+    if isinstance(value, str):
+        if secret:
+            return MASK if literal_part(value) else value
+        return _USERINFO.sub(MASK, value)
+    return MASK if secret and value is not None else value

@@ -1,0 +1,170 @@
+"""Secrets: a string that is never shown, and the scrubbing of texts that may hold one."""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from heavenbase.errors import CredentialFormatError, InputTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MASK = "***"
+SHORTEST = 4
+"""Values below this length are not scrubbed: a text without every `x` would be unreadable, and would tell the value."""
+
+_BASE64_SHORTEST = 8
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+
+
+class Secret:
+    """A string that shows itself only to `reveal()`: not in repr, str, format or logs, and never in a pickle.
+
+    Two secrets are compared in constant time; a secret never equals a plain string. It is true unless empty.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str | Secret) -> None:
+        if not isinstance(value, str | Secret):
+            raise InputTypeError(f"a Secret holds a string, not {type(value).__name__}")
+        self._value: str = value._value if isinstance(value, Secret) else str(value)
+
+    def reveal(self) -> str:
+        """The string itself; call it where it is sent, and nowhere before."""
+        return self._value
+
+    @classmethod
+    def check(cls, value: object, name: str) -> Secret:
+        """The value as a Secret when it can be sent as a header, else CredentialFormatError.
+
+        `name` says which credential it is, say the environment variable; the value is never repeated.
+        """
+        text = value.reveal() if isinstance(value, Secret) else value
+        problem = _problem(text)
+        if problem is None and isinstance(text, str):
+            return cls(text)
+        del text, value  # tracebacks may show locals
+        raise CredentialFormatError(f"{name} {problem}")
+
+    def fingerprint(self, key: bytes) -> str:
+        """HMAC-SHA256 under `key` as 64 hex digits: tells credentials apart where the value must not be kept."""
+        if not key:
+            raise InputTypeError("the key of a fingerprint must not be empty")
+        import hmac  # loads OpenSSL, which only few processes need here
+
+        return hmac.new(key, _encoded(self._value), "sha256").hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Secret('{MASK}')"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        from hmac import compare_digest  # see fingerprint
+
+        return compare_digest(_encoded(self._value), _encoded(other._value))
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise InputTypeError("a Secret is never pickled; hand over the name of its variable and read it there")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _problem(text: object) -> str | None:
+    if not isinstance(text, str):
+        return f"must be a string, not {type(text).__name__}"
+    if not text.strip():
+        return "is empty"
+    if text.endswith(("\n", "\r")) and _PRINTABLE.fullmatch(text.rstrip("\r\n")):
+        return "ends with a newline; remove it, for example by reading the file with strip()"
+    if "\r" in text or "\n" in text:
+        return "holds a line break, which no credential does"
+    if text.lower().startswith("bearer "):
+        return "begins with 'Bearer '; give the credential alone, hb adds the word"
+    if text != text.strip():
+        return "begins or ends with white space; remove it"
+    if any(character.isspace() for character in text):
+        return "holds white space, which no credential does"
+    if not text.isascii():
+        return "holds a character that is not ASCII; copy it again from where it was issued"
+    if not _PRINTABLE.fullmatch(text):
+        return "holds a control character; copy it again from where it was issued"
+    if text in ("None", "null"):
+        return f"is the word {text!r}, so whatever made it had no value"
+    if "${" in text:
+        return "still holds a ${...} that nothing has filled in"
+    return None
+
+
+def redact(text: str, secrets: Iterable[Secret | str]) -> str:
+    """The text with every secret in it replaced by `***`; see `scrubber`."""
+    return scrubber(secrets)(text)
+
+
+def scrubber(secrets: Iterable[Secret | str]) -> Callable[[str], str]:
+    """A function that replaces every one of these secrets in a text by `***`, longest first; make it once.
+
+    Found are the exact value, its percent-encoded and JSON-escaped forms, any mixture of them, and base64 at any
+    alignment. Values shorter than `SHORTEST` are left alone.
+    """
+    values = {(secret.reveal() if isinstance(secret, Secret) else secret).strip() for secret in secrets}
+    ordered = sorted((value for value in values if len(value) >= SHORTEST), key=lambda value: (-len(value), value))
+    if not ordered:
+        return str
+    forms = [form for value in ordered for form in (_pattern(value), *map(re.escape, _base64_forms(value)))]
+    substitute = re.compile("|".join(forms)).sub
+    return lambda text: substitute(MASK, text)
+
+
+def _pattern(value: str) -> str:
+    return "".join(map(_character_pattern, value))
+
+
+def _character_pattern(character: str) -> str:
+    if character.isascii() and character.isalnum():
+        return character
+    percent = "".join(f"%(?i:{byte:02x})" for byte in _encoded(character))
+    forms = [re.escape(character), percent]
+    if character in "\"'\\/":
+        forms.append(re.escape("\\" + character))
+    elif not character.isascii() or not character.isprintable():
+        units = character.encode("utf-16-be", "surrogatepass")
+        forms.append("".join(rf"\\u(?i:{units[i : i + 2].hex()})" for i in range(0, len(units), 2)))
+    return f"(?:{'|'.join(forms)})"
+
+
+def _base64_forms(value: str) -> set[str]:
+    data = _encoded(value)
+    forms: set[str] = set()
+    if len(data) < _BASE64_SHORTEST:
+        return forms
+    for shift in range(3):
+        encoded = b2a_base64(b"\0" * shift + data, newline=False).decode("ascii")
+        # Only the characters that neighbours cannot change: a header such as user:key moves the alignment.
+        core = encoded[(0, 2, 3)[shift] : (shift + len(data)) * 8 // 6]
+        forms.add(core)
+        forms.add(core.replace("+", "-").replace("/", "_"))
+    return forms
