@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -29,6 +30,7 @@ MAX_BYTES = 20 * 1024 * 1024
 MAX_HOPS = 3
 TIMEOUT = 10.0
 
+_MODULES = ("httpx2", "heavenbase._address", "heavenbase._wire", "anyio._backends._asyncio")
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -110,7 +112,7 @@ class Fetcher:
         """Async form of `fetch`; needs a running asyncio loop and never holds it for long."""
         import asyncio
 
-        if "heavenbase._wire" not in sys.modules:
+        if any(module not in sys.modules for module in _MODULES):
             # The HTTP library takes a few hundred milliseconds to import, which would hold the loop.
             await asyncio.to_thread(_load)
         from heavenbase._dial import Deadline
@@ -233,8 +235,10 @@ class Fetcher:
 
 
 def _load() -> None:
-    for module in ("httpx2", "heavenbase._address", "heavenbase._wire"):
-        import_module(module)
+    for module in _MODULES:
+        # The last one is private to anyio, so it may go away: then it is loaded later, where it takes its time.
+        with suppress(ImportError):
+            import_module(module)
 
 
 def _read_allowed(hosts: Iterable[str]) -> frozenset[str]:
