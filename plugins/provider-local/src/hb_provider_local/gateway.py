@@ -1,0 +1,142 @@
+"""The gateway `local`: llama.cpp in this process. No request leaves the machine."""
+
+from __future__ import annotations
+
+import threading
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from hb_provider_local import wire
+from hb_provider_local.weights import find
+from heavenbase.call import WireRequest
+from heavenbase.errors import ImageGenerationNotSupported, PluginLoadError
+from heavenbase.plugin import Gateway
+from heavenbase.types import Embedding, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from hb_provider_local.engine import Engine, Patience
+    from hb_provider_local.settings import Settings
+    from heavenbase.call import Call
+    from heavenbase.types import Chunk, Completion
+
+__all__ = ["LocalGateway", "plugin"]
+
+DEMO = "smollm2-135m-instruct"
+"""The native id that stands for "the model of this machine"; any other one is a path."""
+NO_MODEL = (
+    "there is no local model yet: run `hb local pull` (93 MB, once), or name a GGUF file: "
+    'hb.LLM(provider="local", model="/path/to.gguf"), or HB_LOCAL_MODEL. `-p mock` needs none'
+)
+
+
+class LocalGateway(Gateway):
+    """Runs chats and embeddings on engines of the process, which kernels share."""
+
+    wire = "local"
+    vision = ""
+
+    def __init__(self) -> None:
+        self._engines: dict[tuple[str, Settings], Engine] = {}
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """PluginLoadError, which is an ImportError, where the native library is not installed."""
+        if find_spec("xllamacpp") is None:
+            from hb_provider_local.native import UNSUPPORTED
+
+            raise PluginLoadError(UNSUPPORTED)
+
+    def prepare(self, call: Call) -> WireRequest:
+        """What the engine is asked; the address says which model, and that there is no wire."""
+        if call.verb == "imagen":
+            raise ImageGenerationNotSupported(f"{call.target} generates no images", provider=call.spec.provider)
+        body = wire.embedding_body(call) if call.verb == "embed" else wire.chat_body(call)
+        return WireRequest("POST", f"local://{call.spec.model_id}", body)
+
+    def chat(self, call: Call, request: WireRequest) -> Completion:
+        """One answer."""
+        return wire.to_completion(self.engine(call).chat(request.body, patience=_patience(call)))
+
+    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
+        """The chunks, as the model writes; closing the iterator stops it."""
+        events = self.engine(call).stream(request.body, patience=_patience(call))
+        try:
+            for event in events:
+                yield wire.to_chunk(event)
+        finally:
+            events.close()  # type: ignore[attr-defined]
+
+    async def achat(self, call: Call, request: WireRequest) -> Completion:
+        """Async form of `chat`."""
+        engine = self.engine(call)
+        return wire.to_completion(await engine.achat(request.body, patience=_patience(call)))
+
+    async def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
+        """Async form of `stream`."""
+        events = self.engine(call).astream(request.body, patience=_patience(call))
+        try:
+            async for event in events:
+                yield wire.to_chunk(event)
+        finally:
+            await events.aclose()  # type: ignore[attr-defined]
+
+    def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """One vector per input."""
+        return _embedding(self.engine(call).embed(call.inputs, check=call.context.remaining))
+
+    async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """Async form of `embed_batch`."""
+        return _embedding(await self.engine(call).aembed(call.inputs, check=call.context.remaining))
+
+    def close(self) -> None:
+        """Give the engines back; those that no other kernel uses free their memory."""
+        from hb_provider_local.pool import release
+
+        with self._lock:
+            engines = list(self._engines.values())
+            self._engines.clear()
+        for engine in engines:
+            release(engine)
+
+    def model_path(self, model_id: str) -> Path:
+        """The file that a native id stands for; PluginLoadError, code "no_model", when none is there."""
+        named = self.services.setting("heavenbase.local.model", None) if model_id == DEMO else model_id
+        found = find(named)
+        if found is None:
+            raise PluginLoadError(NO_MODEL, code="no_model")
+        return found.path
+
+    def engine(self, call: Call) -> Engine:
+        """The engine for a call, leased once per model and settings until this gateway closes."""
+        from hb_provider_local.notice import say_once
+        from hb_provider_local.pool import lease
+        from hb_provider_local.settings import Settings
+
+        options: dict[str, Any] = call.spec.gateway_record.get("options") or {}
+        key = call.spec.model_id, Settings.from_options(options)
+        with self._lock:
+            if key not in self._engines:
+                path = self.model_path(call.spec.model_id)
+                self._engines[key] = lease(path, key[1])
+                say_once(path)
+            return self._engines[key]
+
+
+def _patience(call: Call) -> Patience:
+    context = call.context
+
+    def patience(begun: bool) -> float | None:
+        return context.within(context.timeouts.idle if begun else context.timeouts.first_token)
+
+    return patience
+
+
+def _embedding(answer: dict[str, Any]) -> Embedding:
+    vectors = [row["embedding"] for row in answer["data"]]
+    return Embedding(vectors, usage=Usage(answer["usage"]["prompt_tokens"]), model=answer["model"])
+
+
+plugin = LocalGateway
