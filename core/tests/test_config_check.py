@@ -103,7 +103,7 @@ def test_g1_an_unknown_key_is_named_with_line_and_nearest_key(tmp_path: Path, te
         ("default_args.extra = { a = [nan] }", "default_args.extra must be a string"),
         (
             'cache.policy = "determinstic"',
-            "cache.policy must be one of deterministic, force, always, off, none; did you",
+            'cache.policy must be one of deterministic, force, always, off, none, "false"; did you',
         ),
         ('on_lossy.tuning = "raise"', "on_lossy.tuning must be one of error, warn, allow"),
         ('on_lossy = "eror"', "on_lossy must be one of error, warn, allow; did you mean 'error'?"),
@@ -217,3 +217,25 @@ def test_any_text_is_either_settings_or_a_config_error(text: str) -> None:
         assert all(0 < line <= text.count("\n") + 1 for line in line_index(text).values())
         assert {path[0] for path in line_index(text)} == set(values)
     assert problem is None or problem.startswith("file:")
+
+
+def test_whatever_a_provider_manifest_may_say_can_be_configured_too() -> None:
+    from heavenbase import manifest_rules
+    from heavenbase.config_schema import GATEWAY, MODEL, PRESET, PROVIDER
+
+    # A row's name is its key in the configuration.
+    assert manifest_rules.PROVIDER.keys() - PROVIDER.fields.keys() == {"name"}
+    assert manifest_rules.MODEL.keys() <= MODEL.fields.keys()
+    assert manifest_rules.PRESET.keys() <= PRESET.fields.keys()
+    assert {"base_url", "base_url_env", "api_key_env", "default_args"} <= GATEWAY.fields.keys()
+
+
+def test_the_packaged_catalogue_fits_the_schema() -> None:
+    import tomllib
+
+    import heavenbase
+
+    folder = Path(heavenbase.__file__).parent / "data"
+    for name in ("models", "presets"):
+        rows = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))[name]
+        assert Config.from_dict({("heavenbase.llm." + name): rows}).section(f"heavenbase.llm.{name}", raw=True) == rows

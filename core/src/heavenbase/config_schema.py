@@ -81,6 +81,9 @@ def _arguments(**defaults: Any) -> Table:
     return Table(known, "arguments sent with every request; later layers and the call win", rows=ANY)
 
 
+_DROPPED = Field("list[str]", description="default arguments that must not go on the wire")
+
+
 def _namespace(what: str) -> Table:
     return Table(
         {
@@ -100,6 +103,7 @@ PRESET = Table(
         "gateway": Field("str | null", description="gateway to use; null lets the provider decide"),
         "args": _arguments(),
         "default_args": _arguments(),
+        "unset": _DROPPED,
         "description": _text("one line for people"),
     },
     "a name for model, provider, gateway and default arguments",
@@ -113,8 +117,9 @@ MODEL = Table(
             description="provider name -> the model's native id there, or a table",
             rows=Table(
                 {
-                    "model_id": _text("the model's native id at this provider"),
+                    "id": _text("the model's native id at this provider"),
                     "default_args": _arguments(),
+                    "unset": _DROPPED,
                     "capabilities": _open("what the model can do at this provider"),
                     "options": _options("settings that only this provider's plugin reads"),
                 },
@@ -123,6 +128,7 @@ MODEL = Table(
             ),
         ),
         "default_args": _arguments(),
+        "unset": _DROPPED,
         "capabilities": _open("what the model can do"),
         "dim": Field("int | null", description="length of its embedding vectors", minimum=1),
         "thinking_control": _by_gateway("how thinking is asked for on the wire"),
@@ -133,6 +139,7 @@ MODEL = Table(
 
 PROVIDER = Table(
     {
+        "title": _text("its name for people"),
         "gateway": Field("str | null", description="gateway that speaks to it"),
         "base_url": _by_gateway("address of the endpoint", guarded=True),
         "api_key": Field("str | null", description="credential, best as ${env:NAME}", secret=True),
@@ -140,9 +147,14 @@ PROVIDER = Table(
         "auth_mode": _by_gateway("how the credential is sent"),
         "headers": _headers(),
         "backend": _by_gateway("the provider's name at routing gateways"),
-        "base_url_env": Field("str | null", description="variable that overrides base_url", guarded=True),
-        "api_key_env": Field("str | null", description="variable that holds the credential", guarded=True),
+        "base_url_env": _by_gateway("variable that overrides base_url", guarded=True),
+        "api_key_env": Field("list[str]", description="variables that may hold the credential", guarded=True),
+        "api_key_optional": Field("bool", description="whether it also answers without a credential"),
+        "placeholder_key": Field("str | null", description="what is sent where a credential is not needed"),
+        "allow_http": Field("bool", description="send the credential over http:// to other machines", guarded=True),
         "wire": _text("wire format that the endpoint speaks"),
+        "vision": _by_gateway("image format of its wire"),
+        "image_endpoint": Field("str", description="how images are generated", choices=("images", "chat")),
         "parameters": Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
         "models": Table(description="canonical model name -> native id here", rows=Field("str | null")),
         "prefixes": Field("list[str]", description="prefixes of native ids that mean this provider"),
@@ -152,9 +164,14 @@ PROVIDER = Table(
         "require_model_override": Field("bool", description="refuse the placeholder model"),
         "placeholder_model": Field("str | null", description="the model name that stands for none"),
         "default_args": _arguments(),
+        "unset": _DROPPED,
+        "portkey_custom_host": Field("bool", description="whether Portkey is told its address"),
         "capabilities": _open("what the endpoint can do"),
         "thinking_control": _by_gateway("how thinking is asked for on the wire"),
         "description": _text("one line for people"),
+        "docs_url": _text("page about its API"),
+        "keys_url": _text("page where credentials are issued"),
+        "models_url": _text("page that lists its models"),
         "options": _options("settings that only this provider's plugin reads"),
     },
     "an endpoint: address, credentials, native ids, capabilities",
@@ -163,10 +180,13 @@ PROVIDER = Table(
 GATEWAY = Table(
     {
         "base_url": Field("str | null", description="address of the gateway's own endpoint", guarded=True),
+        "base_url_env": Field("str | null", description="variable that overrides base_url", guarded=True),
+        "api_key_env": Field("list[str]", description="variables that may hold the credential", guarded=True),
         "api_key": Field("str | null", description="credential of the gateway itself", secret=True),
         "auth_token": Field("str | null", description="bearer token of the gateway itself", secret=True),
         "headers": _headers(),
         "default_args": _arguments(),
+        "unset": _DROPPED,
         "thinking_control": Field("str | null", description="how thinking is asked for on the wire"),
         "options": _options("settings that only this gateway's plugin reads"),
     },
@@ -181,7 +201,7 @@ CACHE = Table(
             "str",
             "deterministic",
             "which answers may be cached",
-            choices=("deterministic", "force", "always", "off", "none"),
+            choices=("deterministic", "force", "always", "off", "none", "false"),
         ),
         "namespace": Field(
             "str | null", None, "name shared by those who may share entries; null separates credentials"
