@@ -1,0 +1,99 @@
+"""Runs the code blocks of a Markdown page in order, as a reader would, against loopback endpoints.
+
+All Python blocks of a page share one namespace. A block whose first line is `# file: NAME` is written to that file.
+Lines of sh blocks are run, but for those that set up a machine (see NOT_RUN). toml is parsed; nothing else is run.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"\A# file: (\S+)\n")
+NOT_RUN = (
+    "python3 -m venv",  # the README's two commands: tests/test_fresh_clone.py
+    "pip install hb-",  # wheels in clean environments: tests/test_wheels.py
+    "uv sync",
+    "uv run",
+    "export ",
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: its language, its text, and the line where it begins."""
+
+    language: str
+    text: str
+    line: int
+
+    @property
+    def file(self) -> str | None:
+        """The file that the block is, if it names one."""
+        found = FILE.match(self.text)
+        return found.group(1) if found else None
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page."""
+    text = page.read_text(encoding="utf-8")
+    return [Block(m.group(1), m.group(2), text[: m.start()].count("\n") + 2) for m in FENCE.finditer(text)]
+
+
+PROLOGUE = """
+def _sh(*words):
+    import importlib, subprocess
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, f"{' '.join(words)}: exit {done.returncode}\\n{done.stdout}\\n{done.stderr}"
+    importlib.invalidate_caches()
+"""
+
+
+def run(page: Path, folder: Path, env: dict[str, str]) -> int:
+    """Run a page in a folder; the number of blocks and commands run. AssertionError with the output when one fails."""
+    count = 0
+    lines: list[str] = []
+    for block in blocks(page):
+        if block.file is not None:
+            target = folder / block.file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(block.text)
+        elif block.language == "toml":
+            tomllib.loads(block.text)
+        elif block.language in ("sh", "python"):
+            # Padded, so that a traceback names the line of the page.
+            lines += [""] * (block.line - 1 - len(lines))
+            lines += block.text.splitlines() if block.language == "python" else _shell(block, env)
+        else:
+            continue
+        count += 1
+    if lines:
+        script = folder / f"{page.stem}.md.py"
+        script.write_text("\n".join(lines))
+        code = f"{PROLOGUE}\nexec(compile(open({str(script)!r}).read(), {page.name!r}, 'exec'))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{page.name}\n{done.stdout}\n{done.stderr}"
+    return count
+
+
+def _shell(block: Block, env: dict[str, str]) -> list[str]:
+    calls = []
+    for line in block.text.splitlines():
+        words = shlex.split(line, comments=True)
+        if not words or line.startswith(NOT_RUN):
+            calls.append("")
+            continue
+        if words[:2] == ["pip", "install"]:
+            words = ["uv", "pip", "install", "-q", "--no-deps", "--target", env["PYTHONPATH"], *words[2:]]
+        elif words[0] == "pytest":
+            words = [sys.executable, "-m", *words, "-q", "-p", "no:cacheprovider"]
+        calls.append(f"_sh(*{words!r})")
+    return calls

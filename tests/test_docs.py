@@ -1,0 +1,47 @@
+"""Every code block of README and docs is run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from heavenbase.testing.server import LoopbackServer
+from tests import documents
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROVIDERS = ("OPENAI", "OPENROUTER", "DEEPSEEK", "GROQ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
+    site, work = tmp_path / "site", tmp_path / "work"
+    site.mkdir()
+    work.mkdir()
+    with LoopbackServer() as server:
+        env = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "HOME": str(tmp_path),
+            "HEAVENBASE_HOME": str(tmp_path / "home"),
+            "PYTHONPATH": str(site),
+            **{f"{name}_API_KEY": "test-key" for name in PROVIDERS},
+            **{f"{name}_BASE_URL": server.url("openai") for name in PROVIDERS},
+            "OPENROUTER_BASE_URL": server.url("openrouter"),
+            "ACME_API_KEY": "test-key",
+            "ACME_BASE_URL": server.url("openai"),
+        }
+        for name in ("PIP_CONFIG_FILE", "UV_INDEX_URL", "SSL_CERT_FILE"):
+            if name in os.environ:
+                env[name] = os.environ[name]
+        documents.run(page, work, env)
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    import re
+
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

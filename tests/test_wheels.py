@@ -1,0 +1,105 @@
+"""Each distribution builds, and its wheel works in a clean environment, alone and in any order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = [ROOT / "core", *sorted(p.parent for p in (ROOT / "plugins").glob("*/pyproject.toml"))]
+PREINSTALLED = {
+    *("hb-core", "hb-gateway-openai", "hb-gateway-mock", "hb-provider-openai", "hb-provider-openrouter"),
+    *("hb-vision-openai", "hb-cache-sqlite"),
+}
+
+pytestmark = pytest.mark.slow
+
+
+def uv(*arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    command = [shutil.which("uv") or str(Path(sys.executable).with_name("uv")), *arguments]
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheels")
+    for folder in FOLDERS:
+        uv("build", "-q", "--out-dir", str(out), str(folder))
+    (out / ".gitignore").unlink(missing_ok=True)
+    return out
+
+
+def environment(folder: Path) -> tuple[Path, dict[str, str]]:
+    uv("venv", "-q", "--python", sys.executable, str(folder))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEAVENBASE", "HB_", "PYTHON"))}
+    return folder / "bin" / "python", {**kept, "HEAVENBASE_HOME": str(folder / "home")}
+
+
+def install(python: Path, wheels: Path, *names: str) -> None:
+    uv("pip", "install", "-q", "--python", str(python), "--find-links", str(wheels), *names)
+
+
+def run(python: Path, env: dict[str, str], code: str) -> str:
+    done = subprocess.run([str(python), "-W", "error", "-c", code], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_every_distribution_builds_a_wheel_and_an_sdist_with_metadata_and_types(wheels: Path) -> None:
+    assert len(list(wheels.glob("*.whl"))) == len(list(wheels.glob("*.tar.gz"))) == len(FOLDERS)
+    for wheel in wheels.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            names = archive.namelist()
+            metadata = archive.read(next(n for n in names if n.endswith("METADATA"))).decode()
+        assert any(name.endswith("/py.typed") for name in names), wheel.name
+        assert not [name for name in names if name.endswith(".pth") or "/tests/" in name], wheel.name
+        assert any(name.endswith("licenses/LICENSE") for name in names), wheel.name
+        assert "Requires-Python: >=3.11" in metadata
+        assert "Description-Content-Type: text/markdown" in metadata
+    for sdist in wheels.glob("*.tar.gz"):
+        with tarfile.open(sdist) as archive:
+            assert any(name.endswith("/README.md") for name in archive.getnames()), sdist.name
+
+
+def test_core_alone_brings_the_documented_defaults(wheels: Path, tmp_path: Path) -> None:
+    python, env = environment(tmp_path / "venv")
+    install(python, wheels, "hb-core")
+    assert run(python, env, "import heavenbase as hb; print(hb.LLM('mock').chat('hi'))") == "mock response"
+    assert (
+        run(python, env, "import heavenbase as hb; print(hb.LLM('chat').spec.model_id)") == "deepseek/deepseek-v4-flash"
+    )
+    listed = uv("pip", "list", "--python", str(python), "--format", "freeze")
+    assert {line.split("==")[0] for line in listed.splitlines() if line.startswith("hb-")} == PREINSTALLED
+
+
+@pytest.mark.parametrize("order", [("hb-core", "hb-provider-deepseek"), ("hb-provider-deepseek", "hb-core")])
+def test_a_provider_beside_core_in_any_order(wheels: Path, tmp_path: Path, order: tuple[str, ...]) -> None:
+    python, env = environment(tmp_path / "venv")
+    for name in order:
+        install(python, wheels, name)
+    code = "import heavenbase as hb; print(hb.LLM(model='ds-flash', provider='deepseek').spec.model_id)"
+    assert run(python, env, code) == "deepseek-v4-flash"
+
+
+def test_every_plugin_installs_into_one_environment_and_loads(wheels: Path, tmp_path: Path) -> None:
+    python, env = environment(tmp_path / "venv")
+    install(python, wheels, *[f"hb-{folder.name}" for folder in FOLDERS])
+    code = (
+        "import heavenbase as hb\n"
+        "kernel = hb.Kernel()\n"
+        "for info in kernel.registry.inventory.plugins:\n"
+        "    if info.kind != 'cli': kernel.registry.load(info.kind, info.name)\n"
+        "print(len(kernel.registry.inventory.plugins), kernel.registry.quarantine)"
+    )
+    count, quarantine = run(python, env, code).split(" ", 1)
+    assert int(count) >= len(FOLDERS) - 1
+    assert quarantine == "{}"
