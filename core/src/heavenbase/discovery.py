@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KINDS = ("gateways", "providers", "caches", "vision", "contrib")
+COMMANDS = "cli"
+"""The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
 PREFIX = "heavenbase."
 OWNER = "hb-core"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """One installed plugin: `value` is its entry point, `manifest` the tables of its provider.toml (or None)."""
+    """One installed plugin or command: `value` is its entry point, `manifest` its provider.toml's tables (or None)."""
 
     kind: str
     name: str
@@ -148,7 +150,7 @@ def _scan(paths: list[str]) -> dict[str, Any]:
         if name.lower() == "heavenbase":
             shadows.add(f"{name} {distribution.version}")
         for entry in distribution.entry_points:
-            if not entry.group.startswith(PREFIX) or entry.group[len(PREFIX) :] not in KINDS:
+            if not entry.group.startswith(PREFIX) or entry.group[len(PREFIX) :] not in (*KINDS, COMMANDS):
                 continue
             kind = entry.group[len(PREFIX) :]
             if (kind, entry.name, name) in rows:

@@ -1,22 +1,33 @@
-"""The plugin lock: which distributions may be imported, by version and by the hash of their file list."""
+"""Which plugins may be imported: not disabled, on the allow-list, and as in the lock (by version and file list)."""
 
 from __future__ import annotations
 
-import tomllib
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import ConfigError, PluginBlocked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from heavenbase.discovery import PluginInfo
 
 
+def check_allowed(settings: Mapping[str, Any], info: PluginInfo) -> None:
+    """PluginBlocked unless `settings`, the table `heavenbase.plugins`, admit the plugin. Imports nothing of it."""
+    names = {info.key, info.distribution}
+    if names & set(settings.get("disabled") or ()):
+        raise PluginBlocked(f"{info.key} is disabled; hb plugins enable {info.key}")
+    allow = settings.get("allow")
+    if allow is not None and not names & set(allow):
+        raise PluginBlocked(f"{info.key} of {info.distribution} is not on the list heavenbase.plugins.allow")
+    lock = settings.get("lock")
+    if lock:
+        check_lock(lock, info)
+
+
 def record_hash(info: PluginInfo) -> str:
     """SHA-256 of the RECORD of the plugin's distribution, which itself lists the hash of each file."""
+    from hashlib import sha256
     from importlib.metadata import Distribution
 
     for distribution in Distribution.discover(name=info.distribution, path=[info.location]):
@@ -40,6 +51,10 @@ def lock_data(infos: Iterable[PluginInfo]) -> dict[str, Any]:
 
 def check_lock(path: str, info: PluginInfo) -> None:
     """PluginBlocked unless the installed plugin is the one in the lock file."""
+    # Here, because few installations have a lock and all ask whether a plugin is allowed.
+    import tomllib
+    from pathlib import Path
+
     try:
         locked = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("plugins", {}).get(info.key)
     except (OSError, ValueError) as error:

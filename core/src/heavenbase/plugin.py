@@ -54,6 +54,13 @@ class Plugin:
     services: Services
     """Set by the kernel that loads the plugin, before its first hook."""
 
+    def status(self) -> Mapping[str, Any]:
+        """What `hb doctor` shows of this plugin: plain data, found without a network, without secrets.
+
+        A text under "problem" says what keeps it from working, and what to do.
+        """
+        return {}
+
     def close(self) -> None:
         """Free what the plugin holds; called once, when the kernel closes."""
 
@@ -75,6 +82,12 @@ class Gateway(Plugin):
 
     def check(self) -> None:
         """Raise ImportError when the SDK is not installed. Called at resolution: find it, do not import it."""
+
+    def ensure(self, spec: LLMSpec, *, yes: bool = False, interactive: bool = False) -> None:
+        """Get onto this machine what calls of this spec need, such as weights; the command line asks before a call.
+
+        `yes` means that the user agreed beforehand, `interactive` that the user can be asked on standard error.
+        """
 
     def prepare(self, call: Call) -> WireRequest:
         """The request of this call and, in `call.context.report`, what became of each parameter. No I/O."""

@@ -12,7 +12,6 @@ import pluggy
 from heavenbase import hookspecs
 from heavenbase.discovery import KINDS, Inventory, PluginInfo
 from heavenbase.errors import (
-    PluginBlocked,
     PluginConflict,
     PluginContractError,
     PluginError,
@@ -21,6 +20,7 @@ from heavenbase.errors import (
     PluginVersionError,
     UnknownNameError,
 )
+from heavenbase.lock import check_allowed
 from heavenbase.plugin import Plugin
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Registry:
         if len(claims) > 1:
             owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
             raise PluginConflict(f"{owners} both claim {SINGULAR[kind]} {name!r}; uninstall one of them")
-        self._check_allowed(claims[0])
+        check_allowed(self._settings, claims[0])
         return claims[0]
 
     def close(self) -> None:
@@ -120,49 +120,8 @@ class Registry:
         if failures:
             raise failures[0]
 
-    def _check_allowed(self, info: PluginInfo) -> None:
-        names = {info.key, info.distribution}
-        if names & set(self._settings.get("disabled") or ()):
-            raise PluginBlocked(f"{info.key} is disabled; hb plugins enable {info.key}")
-        allow = self._settings.get("allow")
-        if allow is not None and not names & set(allow):
-            raise PluginBlocked(f"{info.key} of {info.distribution} is not on the list heavenbase.plugins.allow")
-        lock = self._settings.get("lock")
-        if lock:
-            from heavenbase.lock import check_lock
-
-            check_lock(lock, info)
-
     def _import(self, info: PluginInfo) -> Plugin:
-        timeout = self._settings.get("import_timeout")
-        box: list[Any] = []
-
-        def attempt() -> None:
-            try:
-                box.append(_resolve_entry_point(info))
-            except BaseException as error:
-                box.append(error)
-
-        if timeout is None:
-            attempt()
-        else:
-            # A thread, because an import that hangs cannot be stopped: it may go on, but nobody waits for it.
-            worker = threading.Thread(target=attempt, name=f"hb-import-{info.name}", daemon=True)
-            worker.start()
-            worker.join(timeout)
-            if not box:
-                raise PluginTimeout(f"{info.key} of {info.distribution} {info.version} did not import in {timeout} s")
-        loaded = box[0]
-        if isinstance(loaded, KeyboardInterrupt):
-            raise loaded
-        if isinstance(loaded, BaseException):
-            details = "".join(traceback.format_exception(loaded))
-            error = PluginLoadError(
-                f"{info.key} of {info.distribution} {info.version} cannot be imported: "
-                f"{type(loaded).__name__}: {loaded}; try: pip install --upgrade {info.distribution}"
-            )
-            error.body = details
-            raise error from loaded
+        loaded = import_entry_point(info, self._settings.get("import_timeout"))
         # Each kernel has objects of its own, also where the entry point names an object.
         plugin = loaded() if isinstance(loaded, type) else copy.copy(loaded)
         if not isinstance(plugin, Plugin):
@@ -190,6 +149,39 @@ class Registry:
             raise PluginContractError(f"{key} cannot be registered: {error}") from error
         self._loaded[key] = plugin
         return plugin
+
+
+def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
+    """What the entry point names; PluginLoadError when its import raises, PluginTimeout after `timeout` seconds."""
+    box: list[Any] = []
+
+    def attempt() -> None:
+        try:
+            box.append(_resolve_entry_point(info))
+        except BaseException as error:
+            box.append(error)
+
+    if timeout is None:
+        attempt()
+    else:
+        # A thread, because an import that hangs cannot be stopped: it may go on, but nobody waits for it.
+        worker = threading.Thread(target=attempt, name=f"hb-import-{info.name}", daemon=True)
+        worker.start()
+        worker.join(timeout)
+        if not box:
+            raise PluginTimeout(f"{info.key} of {info.distribution} {info.version} did not import in {timeout} s")
+    loaded = box[0]
+    if isinstance(loaded, KeyboardInterrupt):
+        raise loaded
+    if isinstance(loaded, BaseException):
+        details = "".join(traceback.format_exception(loaded))
+        error = PluginLoadError(
+            f"{info.key} of {info.distribution} {info.version} cannot be imported: "
+            f"{type(loaded).__name__}: {loaded}; try: pip install --upgrade {info.distribution}"
+        )
+        error.body = details
+        raise error from loaded
+    return loaded
 
 
 def _resolve_entry_point(info: PluginInfo) -> Any:
