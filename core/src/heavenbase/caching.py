@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heavenbase.kernel import Kernel
     from heavenbase.middleware import Next
     from heavenbase.plugin import CacheStore
+    from heavenbase.spec import LLMSpec
 
 ROOT = "heavenbase.llm.cache"
 NAMESPACES = {"complete": "text", "embed": "embedding", "imagen": "image"}
@@ -48,7 +49,7 @@ class CacheMiddleware(Middleware):
         if store is None:
             return await next(call)
         namespace = NAMESPACES[call.verb]
-        key = cache_key(call, self._credential(call, settings))
+        key = cache_key(call, credential_of(call.spec, settings, self._kernel.config.paths().data_dir))
         stored = await self._read(store, call, namespace, key)
         if stored is not None:
             return _replay(stored) if call.stream else _completion(stored)
@@ -80,25 +81,7 @@ class CacheMiddleware(Middleware):
     def _settings_of(self, call: Call) -> dict[str, Any]:
         if self._settings is None:
             self._settings = self._kernel.config.section(ROOT)
-        settings = self._settings
-        option = call.controls.get("cache")
-        if isinstance(option, dict):
-            from heavenbase.catalog import merge
-
-            unknown = next((name for name in option if name not in settings), None)
-            if unknown is not None:
-                raise UnknownNameError("cache setting", unknown, settings)
-            settings = merge(settings, {"enabled": True}, option)
-        elif option is not None:
-            if not isinstance(option, bool):
-                raise InputError(f"cache must be True, False or a mapping of settings, not {type(option).__name__}")
-            settings = {**settings, "enabled": option}
-        policy = call.controls.get("cache_policy")
-        if policy is not None:
-            settings = {**settings, "policy": policy}
-        if settings["policy"] not in POLICIES:
-            raise UnknownNameError("cache policy", settings["policy"], POLICIES)
-        return settings
+        return settings_for(call, self._settings)
 
     def _open(self, settings: Mapping[str, Any]) -> CacheStore | None:
         if self._store is None and self._kernel.clock() >= self._broken_until:
@@ -137,14 +120,37 @@ class CacheMiddleware(Middleware):
             self._broken_until = now + WARN_EVERY
             warnings.warn(f"response cache: {what} failed, calls go on without it: {error}", CacheWarning, stacklevel=2)
 
-    def _credential(self, call: Call, settings: Mapping[str, Any]) -> str:
-        shared = settings.get("namespace")
-        if shared:
-            return f"shared:{shared}"
-        key = call.spec.api_key
-        if key is None:
-            return "none"
-        return key.fingerprint(installation_key(self._kernel.config.paths().data_dir))
+def settings_for(call: Call, configured: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the cache with what this call says about it over them; errors for what no setting is."""
+    settings = configured
+    option = call.controls.get("cache")
+    if isinstance(option, dict):
+        from heavenbase.catalog import merge
+
+        unknown = next((name for name in option if name not in settings), None)
+        if unknown is not None:
+            raise UnknownNameError("cache setting", unknown, settings)
+        settings = merge(settings, {"enabled": True}, option)
+    elif option is not None:
+        if not isinstance(option, bool):
+            raise InputError(f"cache must be True, False or a mapping of settings, not {type(option).__name__}")
+        settings = {**settings, "enabled": option}
+    policy = call.controls.get("cache_policy")
+    if policy is not None:
+        settings = {**settings, "policy": policy}
+    if settings["policy"] not in POLICIES:
+        raise UnknownNameError("cache policy", settings["policy"], POLICIES)
+    return settings
+
+
+def credential_of(spec: LLMSpec, settings: Mapping[str, Any], data_dir: Path) -> str:
+    """Who may share entries: the name that the settings give, else a fingerprint of the key (made in `data_dir`)."""
+    shared = settings.get("namespace")
+    if shared:
+        return f"shared:{shared}"
+    if spec.api_key is None:
+        return "none"
+    return spec.api_key.fingerprint(installation_key(data_dir))
 
 
 def cacheable(call: Call, settings: Mapping[str, Any]) -> bool:
