@@ -1,0 +1,11 @@
+"""What every gateway over HTTP shares: transports with separate clocks, server-sent events, errors from statuses.
+
+    protocol     requests and answers as plain data, for a transport that a kernel was given
+    exchange     limits, clocks and progress of one request
+    transport    SDK clients' way to the wire: httpx2 or httpx outside, httpcore2 pools (or aiohttp) inside
+    sse          the event-stream parser
+    status       an error answer as an error of hb
+    payload      JSON to and from bytes, strictly
+
+Nothing here is loaded before a gateway makes its first call.
+"""

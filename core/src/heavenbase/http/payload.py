@@ -1,0 +1,106 @@
+"""JSON to and from bytes: what leaves is valid, what comes is checked for depth, numbers and encoding."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from heavenbase.errors import InputError, InputTypeError, ResponseDecodeError
+
+try:
+    from jiter import from_json as _from_json
+except ImportError:  # an SDK without jiter; the standard library does the same, slower
+    _from_json = None  # type: ignore[assignment]
+
+DEPTH_LIMIT = 200
+
+# A number can only be too large for a float with an exponent of three digits; both patterns begin with a literal,
+# which lets the search skip at memchr speed.
+_LARGE = re.compile(rb"e\+?[0-9]{3}")
+_LARGE_UPPER = re.compile(rb"E\+?[0-9]{3}")
+
+
+def encode_json(value: Any) -> bytes:
+    """Compact JSON as UTF-8; lone surrogates travel as escapes.
+
+    Objects with `model_dump` or `to_dict` become what these return. InputError for NaN, infinity and cycles,
+    InputTypeError for anything else that JSON has no form for.
+    """
+    try:
+        try:
+            return _encode(value).encode()
+        except UnicodeEncodeError:
+            return _encode_ascii(value).encode()
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"the request cannot be written as JSON: {error}") from None
+
+
+def decode_json(body: bytes) -> Any:
+    """The decoded JSON; ResponseDecodeError for anything else, NaN, infinities and nesting deeper than 200."""
+    if _from_json is not None:
+        try:
+            value = _from_json(body, allow_inf_nan=False)
+        except ValueError as error:
+            # jiter refuses lone surrogates, which are valid JSON escapes, and a byte order mark.
+            if b"\\u" not in body and not body.startswith(b"\xef\xbb\xbf"):
+                raise ResponseDecodeError(f"not JSON: {error}", retryable=True, maybe_billed=True) from None
+        else:
+            if _LARGE.search(body) or _LARGE_UPPER.search(body):
+                _check_finite(value)
+            return value
+    return _decode_slowly(body)
+
+
+def _decode_slowly(body: bytes) -> Any:
+    try:
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        # The text of UnicodeDecodeError holds the body; its class says enough.
+        what = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {_say(error)}"
+        raise ResponseDecodeError(what, maybe_billed=True) from None
+    _check_finite(value)
+    return value
+
+
+def _say(error: ValueError) -> str:
+    return "invalid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _check_finite(value: Any) -> None:
+    level = [value]
+    for _ in range(DEPTH_LIMIT + 1):
+        deeper: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                deeper.extend(item.values())
+            elif isinstance(item, list):
+                deeper.extend(item)
+            elif isinstance(item, float) and (item != item or item in (float("inf"), float("-inf"))):
+                raise ResponseDecodeError("the answer has a number that is not finite", maybe_billed=True)
+        if not deeper:
+            return
+        level = deeper
+    raise ResponseDecodeError(f"nested deeper than {DEPTH_LIMIT}", maybe_billed=True)
+
+
+def _plain(value: Any) -> Any:
+    for name in ("model_dump", "to_dict"):
+        convert = getattr(value, name, None)
+        if callable(convert) and not isinstance(value, type):
+            return convert()
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    if hasattr(value, "keys") and hasattr(value, "__getitem__"):
+        return dict(value)
+    raise InputTypeError(f"a {type(value).__name__} cannot be sent as JSON; pass plain data")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
+_encode_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain).encode
