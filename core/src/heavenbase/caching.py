@@ -120,6 +120,7 @@ class CacheMiddleware(Middleware):
             self._broken_until = now + WARN_EVERY
             warnings.warn(f"response cache: {what} failed, calls go on without it: {error}", CacheWarning, stacklevel=2)
 
+
 def settings_for(call: Call, configured: dict[str, Any]) -> dict[str, Any]:
     """The settings of the cache with what this call says about it over them; errors for what no setting is."""
     settings = configured
