@@ -20,7 +20,7 @@ from heavenbase.testing.server.faults_sse import SEPARATORS_TEXT
 from heavenbase.testing.server.http import LAST_CHUNK, chunk, head, response
 from heavenbase.testing.server.loopback import LoopbackServer
 from heavenbase.testing.server.recorder import RecordedRequest
-from heavenbase.testing.server.sockets import RefusedPort, black_hole, refused_port, resetting_port
+from heavenbase.testing.server.sockets import black_hole, refused_port, resetting_port
 from heavenbase.testing.server.sse_vectors import SSE_VECTORS, SseEvent, SseVector
 from heavenbase.testing.server.tls import TLSServer, tls_server
 from heavenbase.testing.server.wire import FAULT_TEXT, FAULT_TOKENS, Exchange, Rejected, Wire, route
@@ -42,7 +42,6 @@ __all__ = [
     "OpenRouterWire",
     "Pause",
     "RecordedRequest",
-    "RefusedPort",
     "Rejected",
     "Reply",
     "SseEvent",

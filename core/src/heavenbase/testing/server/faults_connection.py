@@ -30,8 +30,10 @@ def reset_after_reading(exchange: Exchange) -> Answer:
 
 @fault("N2.c")
 def close_in_body(exchange: Exchange) -> Answer:
-    """The good answer with a Content-Length 50 (argument) too long, then FIN."""
+    """A plain answer, or a stream up to its content, with a Content-Length 50 (argument) too long; then FIN."""
     kind, body = good(exchange)
+    if exchange.wire.streams(exchange):
+        body = b"".join(exchange.stream().opening)
     length = str(len(body) + argument(exchange, 0, 50))
     return [head(200, {"content-type": kind, "content-length": length}) + body, Action.CLOSE]
 

@@ -103,6 +103,7 @@ class Recorder:
         """Keep a request whose head has arrived."""
         if self.keep:
             self.requests.append(request)
+        self.changed()
 
     def changed(self) -> None:
         """Wake whoever waits."""

@@ -13,27 +13,12 @@ _MOST_FILLERS = 16
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
-class RefusedPort(int):
-    """A TCP port of 127.0.0.1 that refuses connections; it stays reserved as long as this number lives."""
-
-    _holder: socket.socket
-
-    def close(self) -> None:
-        """Give the port back."""
-        self._holder.close()
-
-    def __del__(self) -> None:
-        # An int cannot be weakly referenced, so there is no finalizer that could do this.
-        self._holder.close()
-
-
-def refused_port() -> RefusedPort:
-    """A port nobody listens on: bound, so that nobody else gets it, but without a listener."""
-    holder = socket.socket()
-    holder.bind(("127.0.0.1", 0))
-    port = RefusedPort(holder.getsockname()[1])
-    port._holder = holder
-    return port
+@contextlib.contextmanager
+def refused_port() -> Iterator[int]:
+    """A port nobody listens on: bound, so that nobody else gets it meanwhile, but without a listener."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 @contextlib.contextmanager
