@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.config import Origin
+from heavenbase.config_values import interpolate, references
 from heavenbase.errors import ConfigError, InputError, InputTypeError
 from heavenbase.secrets import Secret
 
@@ -15,77 +17,105 @@ if TYPE_CHECKING:
 ROOT = "heavenbase.llm"
 CONNECTION = frozenset({"api_key", "auth_token", "base_url", "headers"})
 """Options that say how to connect; they are never default arguments of a request."""
+_SCHEMES = ("http", "https", "mock", "local")
+
+
+class Sources:
+    """The configuration as one resolution reads it: notes the origin of values and the variables looked at."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.origins: dict[str, str] = {}
+        self.read: dict[str, str | None] = {}
+
+    def variable(self, name: str) -> str | None:
+        """An environment variable; None when it is unset or empty."""
+        value = self.config.environ.get(name)
+        self.read[name] = value
+        return value or None
+
+    def value(self, raw: Any, key: str) -> Any:
+        """A raw configuration value with its `${env:...}` references resolved, tables and lists included."""
+        if isinstance(raw, str):
+            for name, _ in references(raw, key):
+                self.variable(name)
+            return interpolate(raw, key, self.config.environ)
+        if isinstance(raw, dict):
+            return {name: self.value(item, f"{key}.{name}") for name, item in raw.items()}
+        if isinstance(raw, list):
+            return [self.value(item, key) for item in raw]
+        return raw
 
 
 class Endpoint:
-    """Base URL and credential of one resolution; notes the origin of each and the environment variables it read."""
+    """Base URL and credential of one resolution. `options` are the caller's, and beat everything else."""
 
-    def __init__(
-        self,
-        config: Config,
-        options: Mapping[str, Any],
-        origins: dict[str, str],
-        read: dict[str, str | None],
-    ) -> None:
-        self.config = config
-        self.options = options
-        self.origins = origins
-        self.read = read
+    def __init__(self, sources: Sources, options: Mapping[str, Any]) -> None:
+        self._sources = sources
+        self._options = options
 
     def connection(
         self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
     ) -> tuple[str | None, Secret | None]:
-        """(base URL, key); an error for a malformed one, or for a key that would travel in clear text."""
-        url = self._base_url(provider, record, gateway, gateway_record)
-        key = self._api_key(provider, record, gateway_record)
+        """(base URL, key) of raw records; an error for a malformed one, or for a key that must not go to that URL."""
+        url, url_origin = self._base_url(provider, record, gateway, gateway_record)
+        key, key_origin = self._api_key(provider, record, gateway, gateway_record)
+        if url_origin is not None:
+            headers = self._sources.config.origin(_key("providers", provider, "headers"))
+            self._sources.config.endpoint_trust(url_origin, key_origin, headers)
         _check_plain_http(url, key, provider, record)
         return url, key
 
     def _base_url(
         self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
-    ) -> str | None:
-        given = self.options.get("base_url")
+    ) -> tuple[str | None, Origin | None]:
+        given = self._options.get("base_url")
         if given is not None:
-            self.origins["base_url"] = "argument"
-            return _url(given)
+            self._sources.origins["base_url"] = "argument"
+            return _url(given), None
         if record.get("require_base_url"):
             raise InputError(f"provider {provider!r} needs a base_url; pass base_url=")
-        for owner, table in (("gateway", gateway_record), ("provider", record)):
+        # A gateway that is a place of its own stands between caller and provider.
+        for kind, name, table in (("gateways", gateway, gateway_record), ("providers", provider, record)):
+            path = _key(kind, name, "base_url")
+            configured = self._sources.config.origin(path)
+            raw = _by_gateway(table.get("base_url"), gateway)
             variable = _by_gateway(table.get("base_url_env"), gateway)
-            value = _by_gateway(table.get("base_url"), gateway)
-            configured = self.config.origin(f"{ROOT}.providers.{provider}.base_url") if owner == "provider" else None
-            if configured is not None:
-                self.origins["base_url"] = str(configured)
-                return _url(value)
-            if variable and (found := self._env(variable)):
-                self.origins["base_url"] = f"environment {variable}"
-                return _url(found)
-            if value:
-                self.origins["base_url"] = f"{owner} {gateway if owner == 'gateway' else provider}"
-                return _url(value)
-        return None
+            if configured is None and variable and (found := self._sources.variable(variable)):
+                self._sources.origins["base_url"] = f"environment {variable}"
+                return _url(found), self._sources.config.variable_origin(variable)
+            if raw:
+                self._sources.origins["base_url"] = str(configured or f"{kind.removesuffix('s')} {name}")
+                origin = self._sources.config.trace(raw, configured) if configured is not None else None
+                return _url(self._sources.value(raw, ".".join(path))), origin
+        return None, None
 
-    def _api_key(self, provider: str, record: Mapping[str, Any], gateway_record: Mapping[str, Any]) -> Secret | None:
-        given = self.options.get("api_key")
+    def _api_key(
+        self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
+    ) -> tuple[Secret | None, Origin | None]:
+        given = self._options.get("api_key")
         if given is not None:
-            self.origins["api_key"] = "argument"
-            return _secret(given, "api_key")
-        for table in (gateway_record, record):
-            configured = table.get("api_key")
-            if configured:
-                self.origins["api_key"] = f"configuration of provider {provider}"
-                return _secret(configured, f"api_key of provider {provider}")
+            self._sources.origins["api_key"] = "argument"
+            # Code is the most trusted source, so what it gives must not go where an untrusted file points.
+            return _secret(given, "api_key"), Origin("constructor")
+        for kind, name, table in (("gateways", gateway, gateway_record), ("providers", provider, record)):
+            path = _key(kind, name, "api_key")
+            configured = self._sources.config.origin(path)
+            raw = table.get("api_key")
+            if raw and configured is not None:
+                self._sources.origins["api_key"] = str(configured)
+                value = self._sources.value(raw, ".".join(path))
+                return _secret(value, ".".join(path)), self._sources.config.trace(raw, configured)
             for variable in table.get("api_key_env", ()):
-                if found := self._env(variable):
-                    self.origins["api_key"] = f"environment {variable}"
-                    return _secret(found, variable)
+                if found := self._sources.variable(variable):
+                    self._sources.origins["api_key"] = f"environment {variable}"
+                    return _secret(found, variable), self._sources.config.variable_origin(variable)
         placeholder = record.get("placeholder_key")
-        return _secret(placeholder, "placeholder_key") if placeholder else None
+        return (_secret(placeholder, "placeholder_key"), None) if placeholder else (None, None)
 
-    def _env(self, name: str) -> str | None:
-        value = self.config.environ.get(name)
-        self.read[name] = value
-        return value
+
+def _key(kind: str, name: str, field: str) -> tuple[str, ...]:
+    return (*ROOT.split("."), kind, name, field)
 
 
 def _by_gateway(value: Any, gateway: str) -> Any:
@@ -93,9 +123,7 @@ def _by_gateway(value: Any, gateway: str) -> Any:
 
 
 def _secret(value: object, name: str) -> Secret:
-    if isinstance(value, Secret):
-        return value
-    if not isinstance(value, str):
+    if not isinstance(value, str | Secret):
         raise InputTypeError(f"{name} must be a str, not {type(value).__name__}")
     return Secret.check(value, name)
 
@@ -104,8 +132,8 @@ def _url(value: object) -> str:
     if not isinstance(value, str):
         raise InputTypeError(f"base_url must be a str, not {type(value).__name__}")
     scheme, found, rest = value.partition("://")
-    if not found or scheme.lower() not in ("http", "https", "mock", "local") or any(c.isspace() for c in value):
-        raise InputError(f"base_url {value!r} is no http(s) URL")
+    if not found or scheme.lower() not in _SCHEMES or not rest or any(c.isspace() or c < " " for c in value):
+        raise InputError("base_url is no http(s) URL" + ("" if "@" in value else f": {value!r}"))
     if "@" in rest.partition("/")[0]:
         raise InputError("base_url holds a user name or password; pass the credential as api_key")
     return value.rstrip("/")

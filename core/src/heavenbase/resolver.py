@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.catalog import Catalog, fold, merge, native_id
-from heavenbase.endpoint import CONNECTION, ROOT, Endpoint
+from heavenbase.endpoint import CONNECTION, ROOT, Endpoint, Sources
 from heavenbase.errors import (
     ConfigError,
     InputError,
@@ -22,7 +22,7 @@ from heavenbase.errors import (
 from heavenbase.spec import LLMSpec, Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from heavenbase.config import Config
     from heavenbase.registry import Registry
@@ -44,7 +44,8 @@ class Resolver:
     def catalog(self) -> Catalog:
         """The merged catalogue; made on first use."""
         if self._catalog is None:
-            tables = {name: self._config.section(f"{ROOT}.{name}") for name in ("models", "presets", "providers")}
+            names = ("models", "presets", "providers")
+            tables = {name: self._config.section(f"{ROOT}.{name}", raw=True) for name in names}
             self._catalog = Catalog(self._registry.inventory, self._registry.names("providers"), tables)
         return self._catalog
 
@@ -74,12 +75,12 @@ class Resolver:
         if key is not None and not resolution.fell_back:
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
-            self._memo[key] = spec, tuple(resolution.read.items())
+            self._memo[key] = spec, tuple(resolution.sources.read.items())
         return spec
 
     def redirect(self, spec: LLMSpec, connection: Mapping[str, Any]) -> LLMSpec:
         """The same target reached with another base URL, key or headers (the connection options of one call)."""
-        endpoint = Endpoint(self._config, connection, {}, {})
+        endpoint = Endpoint(Sources(self._config), connection)
         url, key = endpoint.connection(
             spec.provider, {**spec.provider_record, "require_base_url": False}, spec.gateway, {}
         )
@@ -94,15 +95,15 @@ class Resolver:
 
 
 class _Resolution:
-    """One resolution in progress. `read` holds the environment variables that it looked at."""
+    """One resolution in progress."""
 
     def __init__(self, config: Config, registry: Registry, catalog: Catalog, options: Mapping[str, Any]) -> None:
         self.config = config
         self.registry = registry
         self.catalog = catalog
         self.options = options
-        self.origins: dict[str, str] = {}
-        self.read: dict[str, str | None] = {}
+        self.sources = Sources(config)
+        self.origins = self.sources.origins
         self.fell_back = False
 
     def run(self, preset: str | None, model: str | None, provider: str | None, gateway: str | None) -> LLMSpec:
@@ -113,11 +114,19 @@ class _Resolution:
         record = self._provider_record(provider, wanted, token)
         native, entry = self._native_id(canonical, token, provider, record, model_record)
         chosen, gateway_record = self._gateway(wanted, provider, record)
-        args = self._args(
-            preset, preset_record, chosen, gateway_record, provider, record, canonical, model_record, entry
+        base_url, key = Endpoint(self.sources, self.options).connection(provider, record, chosen, gateway_record)
+        record = self._read(record, f"providers.{provider}")
+        gateway_record = self._read(gateway_record, f"gateways.{chosen}")
+        model_record = self._read(model_record, f"models.{canonical}")
+        layers = (
+            (f"{ROOT}.default_args", self.config.section(f"{ROOT}.default_args")),
+            (f"gateway {chosen}", _defaults(gateway_record)),
+            (f"model {canonical}", {**_defaults(model_record), **_defaults(entry)}),
+            (f"provider {provider}", _defaults(record)),
+            (f"preset {preset}", _defaults(self._read(preset_record, f"presets.{preset}"))),
+            ("argument", {name: value for name, value in self.options.items() if name not in CONNECTION}),
         )
-        endpoint = Endpoint(self.config, self.options, self.origins, self.read)
-        base_url, key = endpoint.connection(provider, record, chosen, gateway_record)
+        args = self._args(layers)
         headers = merge(record.get("headers", {}), gateway_record.get("headers", {}), self.options.get("headers") or {})
         limits = Timeouts(**self.config.section(f"{ROOT}.timeouts")).merged(args.get("timeout"))
         return LLMSpec(
@@ -260,16 +269,14 @@ class _Resolution:
     # Records
 
     def _provider_record(self, provider: str, gateway: str, model: str) -> dict[str, Any]:
-        configured = (
-            self.config.section(f"{ROOT}.providers.{provider}") if provider in self.catalog.configured_providers else {}
-        )
+        configured = self.catalog.configured_providers.get(provider, {})
         base: Mapping[str, Any] = {"wire": FALLBACK, "allow_unknown_models": True}
         if self.registry.has("providers", provider):
             self.registry.load("providers", provider)
             base = self.registry.hook.resolve(provider=provider, gateway=gateway, model_id=model) or {}
-        elif not configured.get("base_url"):
+        elif not configured.get("base_url") and not self.options.get("base_url"):
             raise ConfigError(
-                f"provider {provider!r} is configured without {ROOT}.providers.{provider}.base_url; hb cfg set it"
+                f"provider {provider!r} has no base_url; hb cfg set {ROOT}.providers.{provider}.base_url …"
             )
         return merge(base, configured)
 
@@ -290,7 +297,7 @@ class _Resolution:
         raise ConfigError(f"{ROOT}.default_gateway is empty")
 
     def _gateway(self, wanted: str, provider: str, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        configured = self.config.section(f"{ROOT}.gateways.{wanted}")
+        configured = self.config.section((*ROOT.split("."), "gateways", wanted), raw=True)
         try:
             if not self.registry.has("gateways", wanted):
                 known = self.registry.inventory.known_gateways
@@ -336,30 +343,11 @@ class _Resolution:
             PluginFallbackWarning,
             stacklevel=6,
         )
-        return FALLBACK, merge(plugin.defaults, self.config.section(f"{ROOT}.gateways.{FALLBACK}"))
+        return FALLBACK, merge(plugin.defaults, self.config.section(f"{ROOT}.gateways.{FALLBACK}", raw=True))
 
     # Values
 
-    def _args(
-        self,
-        preset: str | None,
-        preset_record: Mapping[str, Any],
-        gateway: str,
-        gateway_record: Mapping[str, Any],
-        provider: str,
-        record: Mapping[str, Any],
-        model: str,
-        model_record: Mapping[str, Any],
-        entry: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        layers = (
-            (f"{ROOT}.default_args", self.config.section(f"{ROOT}.default_args")),
-            (f"gateway {gateway}", _defaults(gateway_record)),
-            (f"model {model}", {**_defaults(model_record), **_defaults(entry)}),
-            (f"provider {provider}", _defaults(record)),
-            (f"preset {preset}", _defaults(preset_record)),
-            ("argument", {k: v for k, v in self.options.items() if k not in CONNECTION}),
-        )
+    def _args(self, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
         args: dict[str, Any] = {}
         for origin, layer in layers:
             for name, value in layer.items():
@@ -370,6 +358,11 @@ class _Resolution:
             args["think"] = True
             self.origins["args.think"] = "reasoning_effort"
         return args
+
+    def _read(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """A record with its references resolved, without the credential, which travels as a Secret."""
+        rest = {name: value for name, value in record.items() if name not in ("api_key", "auth_token")}
+        return self.sources.value(rest, f"{ROOT}.{key}")  # type: ignore[no-any-return]
 
     def _where(self, key: str) -> str:
         return f"{self.config.origin(key)}: {key}"
