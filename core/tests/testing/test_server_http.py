@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import gc
 import http.client
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import heavenbase.testing.server
 from heavenbase.errors import InputError, UnknownNameError
 from heavenbase.testing.server import LoopbackServer
 
@@ -92,6 +95,17 @@ def test_a_chunked_request_body_is_joined_and_its_trailers_are_skipped(server: L
             client.sendall(head + chunks + end)
             assert text_of(read_response(client)[1]) == "echo: hi"
     assert [seen.body for seen in server.requests] == [BODY, BODY]
+
+
+@pytest.mark.parametrize("size", [1, 3, 10])
+def test_a_chunked_request_body_may_arrive_in_small_parts(server: LoopbackServer, size: int) -> None:
+    sent = f"POST {PATH} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    sent += b"%x\r\n%b\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(BODY), BODY)
+    with connect(server) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(sent), size):
+            client.sendall(sent[start : start + size])
+        assert text_of(read_response(client)[1]) == "echo: hi"
 
 
 def test_a_large_body_arrives_whole(server: LoopbackServer) -> None:
@@ -323,3 +337,29 @@ def test_an_unknown_wire_or_fault_is_named_with_the_nearest(server: LoopbackServ
         server.url("opena")
     with pytest.raises(UnknownNameError, match=r"did you mean 'S5\.50"):
         server.url(fault="S5.505")
+
+
+def test_closing_in_a_storm_of_connections_leaves_nothing_behind() -> None:
+    for _ in range(10):
+        with LoopbackServer() as server:
+            clients = [connect(server) for _ in range(20)]
+        for client in clients:
+            client.close()
+    # An unclosed socket warns when it is collected, and warnings are errors here.
+    gc.collect()
+
+
+def test_the_server_needs_nothing_but_the_standard_library_and_the_error_tree() -> None:
+    folder = Path(heavenbase.testing.server.__file__).parent
+    modules = [node for file in folder.glob("*.py") for node in ast.walk(ast.parse(file.read_text()))]
+    names = {node.module or "" for node in modules if isinstance(node, ast.ImportFrom)}
+    names |= {alias.name for node in modules if isinstance(node, ast.Import) for alias in node.names}
+    foreign = {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
+    allowed = ("heavenbase.testing.server", "heavenbase.errors", "trustme")
+    assert [name for name in sorted(foreign) if not name.startswith(allowed)] == []
+
+
+def test_the_public_names_are_sorted_and_exist() -> None:
+    public = heavenbase.testing.server.__all__
+    assert sorted(public, key=lambda name: (not name.isupper(), not name[0].isupper(), name)) == public
+    assert all(hasattr(heavenbase.testing.server, name) for name in public)

@@ -231,6 +231,11 @@ def test_an_image_edit_takes_a_form_with_binary_files(server: LoopbackServer, cl
         client.post("/images/edits", cast_to=object, body={"prompt": "x"})
 
 
+def test_an_image_edit_counts_n_from_its_form(client: openai.OpenAI) -> None:
+    answer = client.images.edit(model="gpt-image-1", prompt="redder", image=("a.png", b"x"), n=3)
+    assert len(answer.data or ()) == 3
+
+
 def test_images_by_url_can_be_fetched(client: openai.OpenAI) -> None:
     answer = client.images.generate(model="dall-e-3", prompt="a cat", response_format="url")
     assert answer.data is not None
@@ -275,7 +280,10 @@ def test_a_named_openai_wire_accepts_its_own_extensions(sdk: openai.OpenAI) -> N
     wire = OpenAIWire(name="acme", base="", extensions={"thinking"}, message_extensions={"reasoning_content"})
     with LoopbackServer(wires=[wire]) as server:
         client = sdk.with_options(base_url=server.url("acme"))
-        turns = [{"role": "assistant", "content": "a", "reasoning_content": "b"}, *ASK]
+        part = {"type": "text", "text": "a", "reasoning_content": "c"}
+        turns = [{"role": "assistant", "content": [part], "reasoning_content": "b"}, *ASK]
         assert create(client, messages=turns, extra_body={"thinking": {"type": "enabled"}}).choices
         with pytest.raises(openai.BadRequestError, match="thinking"):
             create(sdk.with_options(base_url=server.url("openai")), extra_body={"thinking": {}})
+        with pytest.raises(openai.BadRequestError, match=r"messages\[0\]\.content\[0\]\.reasoning_content"):
+            create(sdk.with_options(base_url=server.url("openai")), messages=[{"role": "user", "content": [part]}])

@@ -105,6 +105,21 @@ def test_a_status_is_answered_in_the_error_shape_with_its_headers(server: Loopba
 
 
 @pytest.mark.parametrize(
+    ("path", "payload"),
+    [
+        ("/chat/completions", CHAT),
+        ("/embeddings", {"model": "m", "input": "a"}),
+        ("/images/generations", {"prompt": "p"}),
+    ],
+)
+def test_every_route_answers_queued_errors_and_bodies(server: LoopbackServer, path: str, payload: Any) -> None:
+    server.reply(status=503)
+    server.reply(body=b"raw")
+    assert Got(server.url(), payload, path).json["error"]["type"] == "server_error"
+    assert Got(server.url(), payload, path).body == b"raw"
+
+
+@pytest.mark.parametrize(
     ("body", "sent", "kind"),
     [
         (b"\xff", b"\xff", "application/octet-stream"),

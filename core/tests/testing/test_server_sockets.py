@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -102,3 +103,14 @@ def test_a_tls_server_can_reset_and_takes_the_options_of_the_loopback_server() -
 def test_an_unknown_kind_of_certificate_is_named() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'expired'"), tls_server("expire"):
         pass
+
+
+def test_a_handshake_that_never_ends_does_not_outlive_its_server() -> None:
+    with tls_server() as server:
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+        client.sendall(b"\x16\x03\x01")
+    received = b"nothing"
+    with client, contextlib.suppress(ConnectionResetError):
+        received = client.recv(1)
+    # Closed with FIN or RST, whichever the handshake had come to.
+    assert received in (b"", b"nothing")

@@ -129,6 +129,15 @@ def test_e3_has_an_error_event_in_a_good_stream(server: LoopbackServer, fault: s
     assert chunks(read(server, f"{fault}-429"))[-1]["error"]["code"] == "rate_limit_exceeded"
 
 
+def test_e3_on_the_openrouter_wire_is_a_chunk_that_carries_the_error(server: LoopbackServer) -> None:
+    last = chunks(read(server, "E3.b-502/openrouter/api"))[-1]
+    assert (last["error"]["code"], last["choices"][0]["finish_reason"]) == (502, "error")
+
+
+def test_a_stream_fault_strikes_even_when_the_request_is_no_json(server: LoopbackServer) -> None:
+    assert text(read(server, "E1.after", b"{")) == FAULT_TEXT
+
+
 @pytest.mark.parametrize("fault", ["E4.lf", "E4.cr", "E4.crlf", "E4.bytes", "E4.crlf-bytes", "E4.cr-cut-100"])
 def test_e4_is_the_same_stream_however_it_is_written(server: LoopbackServer, fault: str) -> None:
     body = read(server, fault)

@@ -60,8 +60,8 @@ def turns(*messages: Any) -> dict[str, Any]:
         turns({"role": "user", "content": [{"type": "text", "text": "t"}, PICTURE], "name": "bob"}),
         turns({"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}]}),
         turns({"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}),
-        turns(USER, CALLING, {"role": "tool", "tool_call_id": "c1", "content": "ok"}, USER),
-        turns(USER, {"role": "assistant", "content": "", "refusal": None}),
+        turns(USER, CALLING, {"role": "tool", "tool_call_id": "c1", "name": "f", "content": "ok"}, USER),
+        turns(USER, {"role": "assistant", "content": "", "refusal": None, "annotations": []}),
     ],
 )
 def test_a_good_chat_request_passes(server: LoopbackServer, payload: Any) -> None:
@@ -128,6 +128,21 @@ def test_a_good_chat_request_passes(server: LoopbackServer, payload: Any) -> Non
             "missing_required_parameter",
         ),
         (turns({**CALLING, "tool_calls": []}), "messages[0].tool_calls", "empty_array"),
+        (
+            turns({**CALLING, "tool_calls": [{**CALL, "function": {"name": "f"}}]}),
+            "messages[0].tool_calls[0].function.arguments",
+            "missing_required_parameter",
+        ),
+        (
+            turns({"role": "user", "content": [{"type": "file", "file": {"filename": "a"}}]}),
+            "messages[0].content[0].file.file_id",
+            "missing_required_parameter",
+        ),
+        (
+            chat(tools=[{"type": "function", "function": {"name": "f", "description": 3}}]),
+            "tools[0].function.description",
+            "invalid_type",
+        ),
         (chat(temperature=2.1), "temperature", "decimal_above_max_value"),
         (chat(temperature=-0.1), "temperature", "decimal_below_min_value"),
         (chat(temperature="hot"), "temperature", "invalid_type"),
@@ -231,6 +246,24 @@ def test_an_image_edit_without_an_image_gets_400(server: LoopbackServer) -> None
     client.request("POST", "/openai/v1/images/edits", form, {"content-type": "multipart/form-data; boundary=b"})
     answer = client.getresponse()
     assert (answer.status, json.loads(answer.read())["error"]["param"]) == (400, "image")
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b"{}"),
+        ("multipart/form-data", b"--b--"),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\nx"),
+        ("multipart/form-data; boundary=b", b"--b\r\nno headers\r\n--b--"),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--"),
+    ],
+)
+def test_what_is_no_form_gets_400(server: LoopbackServer, kind: str, body: bytes) -> None:
+    client = http.client.HTTPConnection("127.0.0.1", server.port)
+    client.request("POST", "/openai/v1/images/edits", body, {"content-type": kind})
+    answer = client.getresponse()
+    assert (answer.status, "multipart form" in json.loads(answer.read())["error"]["message"]) == (400, True)
     client.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import threading
@@ -101,27 +102,50 @@ class LoopbackServer(Dispatcher):
 
     def _run(self, listener: socket.socket, ready: threading.Event) -> None:
         try:
-            asyncio.run(self._serve(listener, ready))
+            # A selector loop on every system: it lets us accept by hand.
+            with listener, asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                runner.run(self._serve(listener, ready))
         except Exception as error:
             self._failure = error
-            listener.close()
         finally:
             ready.set()
 
     async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG, ssl=self._tls)
+        greetings: set[asyncio.Task[None]] = set()
+        listener.setblocking(False)
+        loop.add_reader(listener, self._accept, listener, greetings)
         ready.set()
         await self._stop.wait()
-        server.close()
-        # Accepted connections may still be on their way to `joined`.
+        # In this order no accepted socket is without an owner that closes it.
+        loop.remove_reader(listener)
         await asyncio.sleep(0)
+        for greeting in greetings:
+            greeting.cancel()
+        await asyncio.gather(*greetings, return_exceptions=True)
         while self._connections:
             for connection in tuple(self._connections):
                 connection.abandon()
             await asyncio.sleep(0)
-        await server.wait_closed()
+
+    def _accept(self, listener: socket.socket, greetings: set[asyncio.Task[None]]) -> None:
+        for _ in range(_BACKLOG):
+            try:
+                accepted, _address = listener.accept()
+            except OSError:
+                # Nobody is waiting any more, or one left already, or no descriptor is free.
+                return
+            accepted.setblocking(False)
+            greeting = asyncio.get_running_loop().create_task(self._greet(accepted))
+            greetings.add(greeting)
+            greeting.add_done_callback(greetings.discard)
+
+    async def _greet(self, accepted: socket.socket) -> None:
+        # A client that refuses the certificate is what tls_server is for.
+        with contextlib.suppress(OSError):
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(lambda: Connection(self), accepted, ssl=self._tls)
 
     # -- addresses
 

@@ -12,8 +12,8 @@ FIELDS: Mapping[str, frozenset[str]] = {
     "system": frozenset(_COMMON),
     "developer": frozenset(_COMMON),
     "user": frozenset(_COMMON),
-    "assistant": frozenset(_COMMON | {"refusal", "audio", "tool_calls", "function_call"}),
-    "tool": frozenset({"role", "content", "tool_call_id"}),
+    "assistant": frozenset(_COMMON | {"refusal", "annotations", "audio", "tool_calls", "function_call"}),
+    "tool": frozenset(_COMMON | {"tool_call_id"}),
     "function": frozenset(_COMMON),
 }
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -27,7 +27,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 
 def check_messages(messages: Any, extensions: Collection[str] = ()) -> None:
-    """Refuse bad roles, contents, parts and tool turns; `extensions` are extra fields that a message may have."""
+    """Refuse bad roles, contents, parts and tool turns; `extensions` are extra fields of messages and parts."""
     items(messages, "messages")
     waiting: dict[str, int] = {}
     answerable: set[str] = set()
@@ -46,7 +46,7 @@ def check_messages(messages: Any, extensions: Collection[str] = ()) -> None:
             _none_waiting(waiting)
             answerable = _check_calls(message["tool_calls"], where) if message.get("tool_calls") is not None else set()
             waiting = dict.fromkeys(answerable, index)
-        _check_content(message, role, where)
+        _check_content(message, role, where, extensions)
     _none_waiting(waiting)
 
 
@@ -95,7 +95,7 @@ def _check_calls(calls: Any, where: str) -> set[str]:
     return {call["id"] for call in calls}
 
 
-def _check_content(message: Mapping[str, Any], role: str, where: str) -> None:
+def _check_content(message: Mapping[str, Any], role: str, where: str, extensions: Collection[str]) -> None:
     content = message.get("content")
     if content is None:
         if role == "assistant" and any(
@@ -113,12 +113,12 @@ def _check_content(message: Mapping[str, Any], role: str, where: str) -> None:
         here = f"{where}.content[{index}]"
         kind(part, here, "object")
         choice(part.get("type"), f"{here}.type", PARTS[role])
+        only(part, ("type", part["type"], *extensions), here)
         _check_part(part, here)
 
 
 def _check_part(part: Mapping[str, Any], where: str) -> None:
     name = part["type"]
-    only(part, ("type", name), where)
     if name not in part:
         missing(f"{where}.{name}")
     value = part[name]
