@@ -36,7 +36,7 @@ _DIMENSIONS = {"text-embedding-3-large": 3072}
 class OpenAIWire(Wire):
     """OpenAI's wire, also for providers that speak it: give those a name, and the extra fields that they accept.
 
-    `extensions` names top-level fields, `message_extensions` fields of messages and parts that strict validation lets pass:
+    Strict validation lets pass `extensions` at the top level, and `message_extensions` in messages and parts:
 
         deepseek = OpenAIWire(name="deepseek", extensions={"thinking"}, message_extensions={"reasoning_content"})
         with LoopbackServer(wires=[deepseek]) as server:
