@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.call import MOCKS
 from heavenbase.errors import CacheWarning, HBError, InputError, UnknownNameError
 from heavenbase.middleware import Middleware
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta, Usage
@@ -156,6 +157,8 @@ def credential_of(spec: LLMSpec, settings: Mapping[str, Any], data_dir: Path) ->
 
 def cacheable(call: Call, settings: Mapping[str, Any]) -> bool:
     """Whether a call may be read from and written to the cache under these settings."""
+    if not MOCKS.isdisjoint(call.controls):
+        return False
     namespace = NAMESPACES[call.verb]
     if not settings["enabled"] or not settings["namespaces"][namespace]["enabled"]:
         return False
@@ -187,7 +190,6 @@ def cache_key(call: Call, credential: str) -> bytes:
         "prompt": call.prompt,
         "images": call.images,
         "args": dict(call.args),
-        "mock": {name: value for name, value in call.controls.items() if name.startswith("mock")},
         "credential": credential,
     }
     text = json.dumps(material, sort_keys=True, separators=(",", ":"), default=_canonical)

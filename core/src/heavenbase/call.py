@@ -27,6 +27,9 @@ CONTROLS = frozenset(
 )
 """Options that steer hb and never reach the wire."""
 
+MOCKS = frozenset(name for name in CONTROLS if name.startswith("mock"))
+"""Controls that answer offline, whatever the gateway."""
+
 REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"})
 """Options about thinking; each gateway translates them to its wire."""
 

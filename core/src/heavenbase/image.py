@@ -365,9 +365,16 @@ class LLMImage:
         fetcher = options.get("fetcher") or self._fetcher
         if fetcher is not None:
             return fetcher
-        timeout = options.get("timeout") or self._timeout or IMAGE_URL_TIMEOUT
+        timeout = options.get("timeout") or self._timeout or configured_timeout()
         hosts = options.get("allow_hosts", ())
         return Fetcher(timeout, allow_hosts=(*self._allow_hosts, *((hosts,) if isinstance(hosts, str) else hosts)))
+
+
+def configured_timeout() -> float:
+    """Seconds that fetching an image may take: `heavenbase.llm.image_url_timeout`."""
+    from heavenbase.config import Config
+
+    return float(Config.load().get("heavenbase.llm.image_url_timeout", IMAGE_URL_TIMEOUT))
 
 
 def _rebuild(data: bytes | None, url: str | None, options: ImageOptions) -> LLMImage:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from heavenbase import drive
-from heavenbase.call import Call, CallContext, Services, split_options
+from heavenbase.call import MOCKS, Call, CallContext, Services, split_options
 from heavenbase.clients import ClientPool
 from heavenbase.config import Config
 from heavenbase.discovery import Inventory, discover
@@ -110,6 +110,8 @@ class Kernel:
             started + timeouts.total if timeouts.total is not None else None,
         )
         merged = {**spec.args, **options} if options else spec.args
+        if not MOCKS.isdisjoint(merged):
+            spec = self.resolver.offline(spec)
         args, controls = split_options(merged)
         if options.get("reasoning_effort") is not None and "think" not in options:
             args["think"] = True

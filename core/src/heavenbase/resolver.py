@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from heavenbase.registry import Registry
 
 FALLBACK = "openai"
+OFFLINE = "mock"
 MEMO_SIZE = 256
 
 
@@ -92,6 +93,13 @@ class Resolver:
             headers=MappingProxyType(headers),
             _keys={},
         )
+
+    def offline(self, spec: LLMSpec) -> LLMSpec:
+        """The same target answered by the mock gateway, which needs no network and no key."""
+        if spec.gateway == OFFLINE:
+            return spec
+        self._registry.load("gateways", OFFLINE)
+        return replace(spec, gateway=OFFLINE, _keys={})
 
 
 class _Resolution:
