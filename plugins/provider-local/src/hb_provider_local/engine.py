@@ -16,7 +16,7 @@ from hb_provider_local.generation import Generation
 from hb_provider_local.gguf import read_header
 from hb_provider_local.request import chat_payload, check_inputs, encode
 from hb_provider_local.settings import Settings
-from heavenbase.errors import FirstTokenTimeout, HBError, IdleTimeout
+from heavenbase.errors import FirstTokenTimeout, HBError, IdleTimeout, StreamTruncated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -36,8 +36,8 @@ class Engine:
     """One model file under one set of settings.
 
     The model is loaded on first use, once, under a lock; `close` frees it, and the next use loads it again. Threads
-    may share an engine. A forked child inherits none of the engine's threads and so loads its own. InputError when the
-    file is no model.
+    may share an engine. Before a fork an idle engine frees its model, as native threads do not survive one, and both
+    processes load it again when they need it. InputError when the file is no model.
     """
 
     def __init__(self, path: Path, settings: Settings | None = None) -> None:
@@ -199,17 +199,29 @@ class Engine:
         return bool(self._servers)
 
     def close(self) -> None:
-        """Stop what runs and free the memory. Streams that are being read end as if they were cut."""
+        """Stop what runs and free the memory; streams that are being read raise StreamTruncated."""
         with self._lock:
             running = list(self._running)
             for generation in running:
-                generation.cancel()
+                generation.cancel(StreamTruncated("the local engine was closed while it answered"))
         for generation in running:
             generation.join()
         with self._lock:
             while self._embedding:
                 self._idle.wait()
             self._servers.clear()
+
+    def rest(self) -> None:
+        """Free the memory unless somebody waits for an answer."""
+        with self._lock:
+            running = list(self._running)
+        if not all(generation.cancelled for generation in running):
+            return
+        for generation in running:
+            generation.join()
+        with self._lock:
+            if not self._running and not self._embedding:
+                self._servers.clear()
 
     def _generate(self, payload: bytes, deliver: Callable[[Item], None]) -> Generation:
         with self._lock:
@@ -272,16 +284,23 @@ def _out_of_patience(begun: bool, limit: float | None, patience: Patience | None
 _living: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
+def _before_fork() -> None:
+    for engine in list(_living):
+        engine.rest()
+
+
 def _after_fork() -> None:
-    """In a forked child, let go of engines whose threads stayed with the parent.
+    """In a forked child: new locks, and hands off models whose threads stayed with the parent.
 
-    Freeing their servers would wait for those threads for ever, so they get a reference that is never given back.
+    Freeing such a model would wait for those threads for ever, so it gets a reference that is never given back, and the
+    library, whose own globals are as broken, is not used any more.
     """
-    import ctypes
-
     for engine in list(_living):
         for server in engine._servers.values():
+            import ctypes
+
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(server))
+            native.lost_to_fork = True
         engine._make_empty()
 
 
@@ -293,4 +312,4 @@ def _close_all() -> None:
 # The library crashes when the interpreter goes away under its threads.
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

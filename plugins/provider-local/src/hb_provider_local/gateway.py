@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_local import wire
-from hb_provider_local.weights import find
+from hb_provider_local.weights import locate
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, PluginLoadError
 from heavenbase.plugin import Gateway
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalGateway", "plugin"]
 
-DEMO = "smollm2-135m-instruct"
-"""The native id that stands for "the model of this machine"; any other one is a path."""
 NO_MODEL = (
     "there is no local model yet: run `hb local pull` (93 MB, once), or name a GGUF file: "
     'hb.LLM(provider="local", model="/path/to.gguf"), or HB_LOCAL_MODEL. `-p mock` needs none'
@@ -54,7 +52,7 @@ class LocalGateway(Gateway):
         if call.verb == "imagen":
             raise ImageGenerationNotSupported(f"{call.target} generates no images", provider=call.spec.provider)
         body = wire.embedding_body(call) if call.verb == "embed" else wire.chat_body(call)
-        return WireRequest("POST", f"local://{call.spec.model_id}", body)
+        return WireRequest("POST", call.spec.base_url or f"local://{call.spec.model_id}", body)
 
     def chat(self, call: Call, request: WireRequest) -> Completion:
         """One answer."""
@@ -103,8 +101,7 @@ class LocalGateway(Gateway):
 
     def model_path(self, model_id: str) -> Path:
         """The file that a native id stands for; PluginLoadError, code "no_model", when none is there."""
-        named = self.services.setting("heavenbase.local.model", None) if model_id == DEMO else model_id
-        found = find(named)
+        found = locate(model_id, self.services.setting("heavenbase.local.model", None))
         if found is None:
             raise PluginLoadError(NO_MODEL, code="no_model")
         return found.path

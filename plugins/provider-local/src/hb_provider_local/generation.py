@@ -17,7 +17,7 @@ Item: TypeAlias = "dict[str, Any] | HBError | None"
 
 
 class Generation:
-    """Calls `deliver` from its thread: chunks, then one None or one error; and `done` when all is over.
+    """Calls `deliver` from its thread: chunks, then one None or one error; `done` before the last of these.
 
     After `cancel` nothing but the end need come any more.
     """
@@ -29,7 +29,7 @@ class Generation:
         self._payload = payload
         self._deliver = deliver
         self._done = done
-        self._cancelled = False
+        self.cancelled = False
         self._ending: Item = None
         self._finished = False
         # A daemon, so that an abandoned generation does not hold up the end of the process; the engine stops it there.
@@ -39,9 +39,14 @@ class Generation:
         """Begin."""
         self._thread.start()
 
-    def cancel(self) -> None:
-        """Stop at the next token, or between two batches of the prompt. Does not wait."""
-        self._cancelled = True
+    def cancel(self, reason: HBError | None = None) -> None:
+        """Stop at the next token, or between two batches of the prompt; who still reads gets the reason. Does not wait.
+
+        Does nothing to an answer that is complete.
+        """
+        if not self._finished:
+            self._ending = self._ending or reason
+        self.cancelled = True
 
     def join(self) -> None:
         """Wait until the engine has let go."""
@@ -51,19 +56,20 @@ class Generation:
     def _run(self) -> None:
         try:
             self._server.handle_chat_completions(self._payload, self._receive)
-            if self._ending is None and not self._finished and not self._cancelled:
+            if self._ending is None and not self._finished and not self.cancelled:
                 self._ending = StreamTruncated("the local engine stopped without a finish reason")
         except Exception as error:
             self._ending = from_exception(error)
         finally:
             # The thread object may outlive the engine; the model must not.
             self._server = None
-        self._hand_over(self._ending)
+        # First, so that whoever reads the end may count on the engine being free.
         self._done(self)
+        self._hand_over(self._ending)
 
     def _receive(self, data: bytes) -> bool:
         """Called by the engine for each event; True stops it. Must not raise: the library would swallow it."""
-        if self._cancelled:
+        if self.cancelled:
             return True
         try:
             event = json.loads(data)
@@ -83,5 +89,5 @@ class Generation:
             self._deliver(item)
         except RuntimeError:
             # The event loop that waited is closed: nobody is there to read.
-            self._cancelled = True
-        return not self._cancelled
+            self.cancelled = True
+        return not self.cancelled

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, PluginLoadError
+from heavenbase.errors import InputError, PluginLoadError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,8 @@ UNSUPPORTED = (
 )
 PROMPT_BATCH = 128
 """Prompt tokens computed between two looks at whether the caller still wants the answer."""
+lost_to_fork = False
+"""Whether this process was forked from one in which the library was at work."""
 _SOCKET_PATH_LIMIT = 100
 """Bytes: Linux allows 107 in the path of a socket, macOS 103."""
 
@@ -70,6 +72,11 @@ def open_server(params: Any, path: Path, header: Header, *, loopback: bool | Non
     """
     if loopback is None:
         loopback = sys.platform == "win32"
+    if lost_to_fork:
+        raise UnsupportedError(
+            "this process was forked while the local engine was answering, and cannot run it; fork when it is idle, or "
+            "start processes with multiprocessing's spawn"
+        )
     params.api_keys = [secrets.token_urlsafe(32)]
     with _listener(loopback) as address:
         params.hostnames = [address]

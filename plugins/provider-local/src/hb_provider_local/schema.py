@@ -13,8 +13,8 @@ from typing import Any
 from heavenbase.errors import InputError
 
 _CLASSES = {"\\d": "0-9", "\\w": "A-Za-z0-9_"}
-_SAFE = r"A-Za-z0-9 _.,:;@#%&=<>~!'/"
-_CLASS = re.compile(rf"\[(?:\\[dw]|\\-|\\\.|[A-Za-z0-9]-[A-Za-z0-9]|[{_SAFE}]|-(?=\])|[+*()])+\]")
+_SAFE = "A-Za-z0-9 _,:;@#%&=<>~!'/"
+_CLASS = re.compile(rf"\[(?:\\[dw]|\\-|\\\.|[A-Za-z0-9]-[A-Za-z0-9]|[{_SAFE}]|-(?=\])|[+*().])+\]")
 _TOKEN = re.compile(
     rf"(?P<known>\\[dw])|(?P<escaped>\\[.\-+*?()|\[\]{{}}^])|(?P<group>\(\?:|\((?!\?)|\)|\|)"
     rf"|(?P<times>(?:[*+?]|\{{\d{{1,3}}(?:,\d{{0,3}})?\}})\??)|(?P<literal>[{_SAFE}-])|(?P<set>{_CLASS.pattern})"

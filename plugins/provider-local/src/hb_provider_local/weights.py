@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_local.gguf import read_header
+from heavenbase.catalog import fold
 from heavenbase.config_files import user_folder
 from heavenbase.errors import InputError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     """Called with a phase ("wait", "download", "unpack") and the bytes done and expected."""
 
 ENVIRONMENT = "HB_LOCAL_MODEL"
+DEMO_NAMES = frozenset({"smollm", "smollm2", "smollm2135m", "smollm2135minstruct"})
+"""The demo model's name and aliases, folded as names are compared."""
 LEFTOVER = ".pull-"
 """Prefix of the folders that a pull works in; the next pull sweeps what an interrupted one left."""
 
@@ -68,6 +71,14 @@ class Weights:
     origin: str
     size: int
 
+    @property
+    def url(self) -> str:
+        """The file as an address, which changes when the file does."""
+        from urllib.parse import quote
+
+        found = self.path.stat()
+        return f"local://{quote(str(self.path))}?{found.st_size}-{found.st_mtime_ns}"
+
 
 def models_folder() -> Path:
     """Where pulled models lie: `$HEAVENBASE_HOME/data/models`, else the user's data folder. Not created here."""
@@ -85,6 +96,13 @@ def find(explicit: str | os.PathLike[str] | None = None, *, release: Release = S
     if named:
         return _asked_for(named, "environment")
     return _packaged(release) or pulled(release)
+
+
+def locate(model: str, configured: str | os.PathLike[str] | None = None) -> Weights | None:
+    """The file for a model name of provider local: names of the demo model mean the `configured` one or what `find`
+    finds, any other name is a path.
+    """
+    return find(configured if fold(model) in DEMO_NAMES else model)
 
 
 def pulled(release: Release = SMOLLM2) -> Weights | None:
