@@ -78,17 +78,10 @@ def _connect(settings: Settings) -> sqlite3.Connection:
     path = settings.path
     if os.path.isfile(path) and not os.path.getsize(path):
         raise Damaged("it is empty")
-    files.restrict(path)
     until = time.monotonic() + settings.busy_timeout
     while True:
         try:
-            connection = schema.connect(path)
-            try:
-                schema.check(connection, path)
-            except BaseException:
-                connection.close()
-                raise
-            return connection
+            return schema.connect(path, known=False)
         except sqlite3.Error as error:
             if classify(error) != "busy":
                 raise

@@ -39,13 +39,17 @@ CREATE TABLE namespaces (
 """
 
 
-def connect(path: str) -> sqlite3.Connection:
+def connect(path: str, *, known: bool = True) -> sqlite3.Connection:
     """A connection to an existing file. It never waits for a lock, and never empties the log by itself.
 
-    Raises sqlite3.Error, Refused where the file system cannot hold the write-ahead log.
+    A file that is not `known` is checked before anything about it is changed. Raises sqlite3.Error, and Refused where
+    the file system cannot hold the write-ahead log; of a file that is not known also what `check` raises.
     """
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
+        if not known:
+            check(connection, path)
+            files.restrict(path)
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise Refused(f"the file system of {path} has no shared memory, which the cache needs")
         connection.executescript(

@@ -252,14 +252,11 @@ class SQLiteStore(CacheStore):
         except Busy:
             if not wait:
                 raise
-            space.counts.locked += 1
-            limit = f"{self._settings.busy_timeout * 1000:g} ms"
-            self._warner.warn(
-                "locked",
-                f"the response cache {self.path} stayed locked for {limit}, as {ROOT}.options.busy_timeout_ms says",
-            )
+            self._locked(space)
         except Unusable as error:
-            if error.kind != "closed":
+            if error.kind == "busy":
+                self._locked(space)
+            elif error.kind != "closed":
                 space.counts.failed += 1
                 self._warner.warn(error.kind, f"the response cache: {error}; see {ROOT}.path")
         finally:
@@ -267,6 +264,13 @@ class SQLiteStore(CacheStore):
                 space.counts.damaged += 1
                 self._tell()
         return answer
+
+    def _locked(self, space: Space) -> None:
+        space.counts.locked += 1
+        limit = f"{self._settings.busy_timeout * 1000:g} ms"
+        self._warner.warn(
+            "locked", f"the response cache {self.path} stayed locked for {limit}, see {ROOT}.options.busy_timeout_ms"
+        )
 
     def _tell(self) -> None:
         while self._database.news:
