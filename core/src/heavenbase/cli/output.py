@@ -1,0 +1,154 @@
+"""Printing: the answer to standard output, all else to standard error, and no control character of anybody's to either.
+
+What a model or a server wrote may hold terminal escapes; they are shown as `\\x1b`, and `--json` keeps every character.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TextIO, TypeAlias
+
+    Scrub: TypeAlias = Callable[[str], str]
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_NOT_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What json.dumps leaves as it is and a terminal, a line reader or an encoder would not."""
+DIM, BOLD, RED, YELLOW, GREEN = "2", "1", "31", "33", "32"
+
+
+def escape(text: str) -> str:
+    """The text with control characters (but newline and tab) and lone surrogates spelled out; CRLF becomes LF."""
+    return _CONTROL.sub(_spelled, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The text escaped, on one line."""
+    return escape(text).replace("\n", " ").replace("\t", " ")
+
+
+def _spelled(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person reads (or types into) this stream."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def styled(text: str, style: str, stream: TextIO | None) -> str:
+    """The text in an ANSI style, where the stream is a terminal that shows it and NO_COLOR is not set."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not is_terminal(stream)
+    return text if plain or not text else f"\x1b[{style}m{text}\x1b[0m"
+
+
+def write(text: str) -> None:
+    """Put text, escaped, on standard output at once."""
+    _put(sys.stdout, escape(text))
+
+
+def say(text: str = "") -> None:
+    """A line, or several, of the answer."""
+    _put(sys.stdout, escape(text) + "\n")
+
+
+def say_marked(mark: str, text: str) -> None:
+    """A line behind a mark that is styled already."""
+    _put(sys.stdout, f"{mark} {escape(text)}\n")
+
+
+def note(text: str, style: str = "") -> None:
+    """A line on standard error: what is not the answer."""
+    _put(sys.stderr, styled(escape(text), style, sys.stderr) + "\n")
+
+
+def label(word: str, style: str, text: str) -> None:
+    """A line on standard error behind a coloured word, as in `error: …`."""
+    _put(sys.stderr, f"{styled(f'{word}:', style, sys.stderr)} {escape(text)}\n")
+
+
+def warn(text: str) -> None:
+    """A warning on standard error."""
+    label("warning", YELLOW, text)
+
+
+def _put(stream: TextIO | None, text: str) -> None:
+    if stream is not None:  # None where the program was started without it
+        stream.write(text)
+        stream.flush()
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """The value as JSON without a character that a terminal or an encoder could stumble over; nothing is lost."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=plain)
+    return _NOT_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def say_json(value: Any) -> None:
+    """The answer as one JSON object: indented for people, one line for programs."""
+    _put(sys.stdout, to_json(value, indent=2 if is_terminal(sys.stdout) else None) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for, as plain data."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if hasattr(value, "keys"):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    return str(value)
+
+
+def brief(value: Any) -> str:
+    """A setting's value on one line: text as it is, all else as JSON."""
+    return one_line(value) if isinstance(value, str) else to_json(value)
+
+
+def say_table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
+    """Rows in aligned columns; cells are escaped and stay on one line, trailing empty ones leave no blanks."""
+    cells = [[one_line(cell) for cell in row] for row in (*([header] if header else []), *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+    if header:
+        lines[0] = styled(lines[0], BOLD, sys.stdout)
+    _put(sys.stdout, "".join(f"{line}\n" for line in lines))
+
+
+class TextStream:
+    """Text that arrives in pieces, put on a stream as it comes; `finish` ends the last line."""
+
+    def __init__(self, stream: TextIO | None, style: str = "") -> None:
+        self._stream = stream
+        self._style = style
+        self._held = ""
+        self._open = False
+
+    def write(self, piece: str) -> None:
+        """Put a piece; a carriage return at its end waits for what follows, as CRLF may be cut in two."""
+        text = self._held + piece
+        self._held = "\r" if text.endswith("\r") else ""
+        self._show(text[: len(text) - len(self._held)])
+
+    def finish(self) -> None:
+        """Put what waits, and a newline unless the text ended with one."""
+        held, self._held = self._held, ""
+        self._show(held)
+        if self._open:
+            _put(self._stream, "\n")
+            self._open = False
+
+    def _show(self, text: str) -> None:
+        if text:
+            self._open = not text.endswith("\n")
+            _put(self._stream, styled(escape(text), self._style, self._stream) if self._style else escape(text))
