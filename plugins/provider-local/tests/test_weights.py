@@ -118,3 +118,4 @@ def test_the_status_tells_a_problem_instead_of_failing(tmp_path: Path) -> None:
     found = weights.status(tmp_path / "none.gguf")
     assert found["model"] is None
     assert "does not exist" in found["problem"]
+    assert "note" not in found

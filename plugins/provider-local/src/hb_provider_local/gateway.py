@@ -14,20 +14,16 @@ from heavenbase.plugin import Gateway
 from heavenbase.types import Embedding, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from hb_provider_local.engine import Engine, Patience
     from hb_provider_local.settings import Settings
+    from hb_provider_local.weights import Weights
     from heavenbase.call import Call
+    from heavenbase.spec import LLMSpec
     from heavenbase.types import Chunk, Completion
 
-__all__ = ["LocalGateway", "plugin"]
-
-NO_MODEL = (
-    "there is no local model yet: run `hb local pull` (93 MB, once), or name a GGUF file: "
-    'hb.LLM(provider="local", model="/path/to.gguf"), or HB_LOCAL_MODEL. `-p mock` needs none'
-)
+__all__ = ["LocalGateway"]
 
 
 class LocalGateway(Gateway):
@@ -46,6 +42,19 @@ class LocalGateway(Gateway):
             from hb_provider_local.native import UNSUPPORTED
 
             raise PluginLoadError(UNSUPPORTED)
+
+    def ensure(self, spec: LLMSpec, *, yes: bool = False, interactive: bool = False) -> None:
+        """Fetch the demo model where it is asked for and missing, and the user agrees."""
+        if self._locate(spec.model_id) is None:
+            from hb_provider_local.cli import ensure
+
+            ensure(yes, interactive)
+
+    def status(self) -> Mapping[str, Any]:
+        """The model file, where it comes from, and the version of the library."""
+        from hb_provider_local.weights import status
+
+        return status(self.services.setting("heavenbase.local.model", None))
 
     def prepare(self, call: Call) -> WireRequest:
         """What the engine is asked; the address says which model, and that there is no wire."""
@@ -99,16 +108,15 @@ class LocalGateway(Gateway):
         for engine in engines:
             release(engine)
 
-    def model_path(self, model_id: str) -> Path:
-        """The file that a native id stands for; PluginLoadError, code "no_model", when none is there."""
-        found = locate(model_id, self.services.setting("heavenbase.local.model", None))
-        if found is None:
-            raise PluginLoadError(NO_MODEL, code="no_model")
-        return found.path
+    def _locate(self, model_id: str) -> Weights | None:
+        return locate(model_id, self.services.setting("heavenbase.local.model", None))
 
     def engine(self, call: Call) -> Engine:
-        """The engine for a call, leased once per model and settings until this gateway closes."""
-        from hb_provider_local.notice import say_once
+        """The engine for a call, leased once per model and settings until this gateway closes.
+
+        PluginLoadError, code "no_model", when there is no file to run.
+        """
+        from hb_provider_local.notice import NO_MODEL, say_once
         from hb_provider_local.pool import lease
         from hb_provider_local.settings import Settings
 
@@ -116,9 +124,11 @@ class LocalGateway(Gateway):
         key = call.spec.model_id, Settings.from_options(options)
         with self._lock:
             if key not in self._engines:
-                path = self.model_path(call.spec.model_id)
-                self._engines[key] = lease(path, key[1])
-                say_once(path)
+                found = self._locate(call.spec.model_id)
+                if found is None:
+                    raise PluginLoadError(NO_MODEL, code="no_model")
+                self._engines[key] = lease(found.path, key[1])
+                say_once(found.path)
             return self._engines[key]
 
 
@@ -134,6 +144,3 @@ def _patience(call: Call) -> Patience:
 def _embedding(answer: dict[str, Any]) -> Embedding:
     vectors = [row["embedding"] for row in answer["data"]]
     return Embedding(vectors, usage=Usage(answer["usage"]["prompt_tokens"]), model=answer["model"])
-
-
-plugin = LocalGateway

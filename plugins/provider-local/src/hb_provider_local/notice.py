@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 NOTE = "SmolLM2-135M is a tiny demo model: it is often wrong. Do not rely on what it says."
 
+NO_MODEL = (
+    "there is no local model yet: run `hb local pull` (93 MB, once), or name a GGUF file: "
+    'hb.LLM(provider="local", model="/path/to.gguf"), or HB_LOCAL_MODEL. `-p mock` needs none'
+)
+
 _said = False
 
 

@@ -131,10 +131,13 @@ def remove(*, release: Release = SMOLLM2) -> Weights | None:
 
 
 def status(explicit: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """What `hb local status` shows: model, origin, size (bytes), problem, folder, engine (version), note."""
+    """What `hb local status` and `hb doctor` show: model, origin, size (bytes), folder, engine (version), and where
+    there is something to say, note and problem.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
-    from hb_provider_local.notice import NOTE
+    from hb_provider_local.native import UNSUPPORTED
+    from hb_provider_local.notice import NO_MODEL, NOTE
 
     found, problem = None, None
     try:
@@ -144,16 +147,21 @@ def status(explicit: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     try:
         engine = version("xllamacpp")
     except PackageNotFoundError:
-        engine = None
-    return {
+        engine, problem = None, UNSUPPORTED
+    if found is None:
+        problem = problem or NO_MODEL
+    shown: dict[str, Any] = {
         "model": str(found.path) if found else None,
         "origin": found.origin if found else None,
         "size": found.size if found else None,
-        "problem": problem,
         "folder": str(models_folder()),
         "engine": engine,
-        "note": NOTE if found is not None and is_demo(found.path) else None,
     }
+    if found is not None and is_demo(found.path):
+        shown["note"] = NOTE
+    if problem is not None:
+        shown["problem"] = problem
+    return shown
 
 
 def is_demo(path: Path) -> bool:
