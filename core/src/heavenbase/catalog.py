@@ -99,10 +99,9 @@ class Catalog:
 
     def split(self, model: str) -> tuple[str | None, str]:
         """(provider, model) of `provider/model` or `provider:model` when the head is a provider; else (None, model)."""
-        for mark in ("/", ":"):
-            head, found, rest = model.partition(mark)
-            if found and rest and (provider := self.provider(head)) is not None:
-                return provider, rest
+        at = min((place for mark in "/:" if (place := model.find(mark)) > 0), default=0)
+        if at and model[at + 1 :] and (provider := self.provider(model[:at])) is not None:
+            return provider, model[at + 1 :]
         return None, model
 
     def model_names(self) -> list[str]:
