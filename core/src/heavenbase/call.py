@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from heavenbase.errors import DeadlineExceeded, HBError
+from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
 from heavenbase.spec import LLMSpec, Timeouts, empty
 from heavenbase.types import Attempt, Completion, Message, ParameterReport
 
@@ -63,6 +63,8 @@ class CallContext:
     started: float
     created_at: float
     deadline: float | None
+    began: float = 0.0
+    """When the last attempt of a stream began, on `clock`."""
     attempts: list[Attempt] = field(default_factory=list)
     report: ParameterReport = field(default_factory=ParameterReport)
     completion: Completion | None = None
@@ -77,12 +79,18 @@ class CallContext:
             raise DeadlineExceeded(f"the total limit of {self.timeouts.total} s passed", attempts=self.attempts)
         return left
 
-    def failed(self, error: HBError) -> None:
-        """Note on the last attempt how it ended."""
-        if self.attempts:
+    def failed(self, error: HBError, attempt: Attempt | None = None) -> None:
+        """Note how an attempt ended; by default the stream of the last one, if its end is not known yet."""
+        if attempt is None:
+            if not self.attempts or self.attempts[-1].error is not None:
+                return
+            if isinstance(error, PoolTimeout):
+                self.attempts.pop()  # nothing was sent
+                return
             attempt = self.attempts[-1]
-            attempt.error, attempt.status = error.kind, error.status
-            attempt.request_id, attempt.maybe_billed = error.request_id, error.maybe_billed
+            attempt.elapsed = self.clock() - self.began
+        attempt.error, attempt.status = error.kind, error.status
+        attempt.request_id, attempt.maybe_billed = error.request_id, error.maybe_billed
 
     def within(self, limit: float | None) -> float | None:
         """`limit` cut to what the deadline leaves; None when neither is set."""

@@ -90,6 +90,8 @@ class ClientPool:
         return evicted
 
     def _take(self) -> list[_Entry]:
+        if self._pid != os.getpid():
+            self._forget()
         with self._lock:
             entries = list(self._entries.values())
             self._entries.clear()

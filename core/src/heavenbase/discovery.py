@@ -22,7 +22,7 @@ COMMANDS = "cli"
 """The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
 PREFIX = "heavenbase."
 OWNER = "hb-core"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class PluginInfo:
 class Inventory:
     """What is installed: plugins, the catalogue of core, and distributions that shadow the import name.
 
-    `known_gateways` are those of this project, installed or not.
+    `known_gateways` are those of this project, installed or not; `unreadable` says which distributions and manifests
+    were left out, and why.
     """
 
     plugins: tuple[PluginInfo, ...]
@@ -60,6 +61,7 @@ class Inventory:
     presets: dict[str, Any]
     shadows: tuple[str, ...] = ()
     known_gateways: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     def claims(self, kind: str, name: str) -> list[PluginInfo]:
         """All plugins of this name, in a stable order; more than one is a conflict."""
@@ -83,8 +85,21 @@ def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inve
             data = {**_scan(list(stamps)), "contents": contents}
         data["stamps"] = stamps
         _write_index(file, data)
-    plugins = tuple(PluginInfo(**row) for row in data["plugins"])
-    return Inventory(plugins, data["models"], data["presets"], tuple(data["shadows"]), tuple(data["known"]))
+    try:
+        return _inventory(data)
+    except (KeyError, TypeError):  # an index with the right stamps and a wrong shape
+        return _inventory(_scan(list(stamps)))
+
+
+def _inventory(data: dict[str, Any]) -> Inventory:
+    return Inventory(
+        tuple(PluginInfo(**row) for row in data["plugins"]),
+        data["models"],
+        data["presets"],
+        tuple(data["shadows"]),
+        tuple(data["known"]),
+        tuple(data["unreadable"]),
+    )
 
 
 def _stamp(path: str) -> int | None:
@@ -145,14 +160,18 @@ def _scan(paths: list[str]) -> dict[str, Any]:
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     files: list[list[Any]] = []
     shadows: set[str] = set()
+    unreadable: list[str] = []
     for distribution in distributions(path=paths):
-        name = str(distribution.metadata["Name"] or "")
+        try:
+            name, version = str(distribution.metadata["Name"] or ""), str(distribution.version)
+            entries = [entry for entry in distribution.entry_points if _kind(entry.group) is not None]
+        except Exception as error:  # left-over folders and damaged metadata are common; the others still count
+            unreadable.append(f"{getattr(distribution, '_path', 'a distribution')}: {type(error).__name__}: {error}")
+            continue
         if name.lower() == "heavenbase":
-            shadows.add(f"{name} {distribution.version}")
-        for entry in distribution.entry_points:
-            if not entry.group.startswith(PREFIX) or entry.group[len(PREFIX) :] not in (*KINDS, COMMANDS):
-                continue
-            kind = entry.group[len(PREFIX) :]
+            shadows.add(f"{name} {version}")
+        for entry in entries:
+            kind = str(_kind(entry.group))
             if (kind, entry.name, name) in rows:
                 continue  # the same distribution found again further down the path
             manifest = None
@@ -162,14 +181,16 @@ def _scan(paths: list[str]) -> dict[str, Any]:
                     path = manifest_path(package, candidate)
                     if path is not None:
                         files.append([str(path), _stamp(str(path))])
-                        manifest = _read_toml(path)
+                        manifest, problem = _sound(_read_toml(path))
+                        if problem is not None:
+                            unreadable.append(f"{path} of {name}: {problem}")
                         break
             rows[kind, entry.name, name] = {
                 "kind": kind,
                 "name": entry.name,
                 "value": entry.value,
                 "distribution": name,
-                "version": distribution.version,
+                "version": version,
                 "location": str(distribution.locate_file("")),
                 "manifest": manifest,
             }
@@ -187,8 +208,29 @@ def _scan(paths: list[str]) -> dict[str, Any]:
         "plugins": plugins,
         "shadows": sorted(shadows),
         "known": _read_toml(path).get("gateways", []),
+        "unreadable": unreadable,
         **catalogue,
     }
+
+
+def _kind(group: str) -> str | None:
+    kind = group.removeprefix(PREFIX)
+    return kind if group.startswith(PREFIX) and kind in (*KINDS, COMMANDS) else None
+
+
+def _sound(manifest: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """A manifest whose types the catalogue can rely on, else none of it and what is wrong.
+
+    Unknown keys are left: a manifest may be younger than this core.
+    """
+    from heavenbase.manifest_rules import check_manifest
+
+    wrong = (
+        next((line for line in check_manifest(manifest) if ": must be " in line and "one of" not in line), None)
+        if manifest
+        else None
+    )
+    return (manifest, None) if wrong is None else ({}, wrong)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

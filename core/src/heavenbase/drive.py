@@ -6,12 +6,13 @@ its end. What suspends all the same is a plugin that answered a sync call in asy
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from heavenbase.errors import PluginContractError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator, Iterator
 
 T = TypeVar("T")
 
@@ -22,12 +23,12 @@ def run(flow: Coroutine[Any, Any, T]) -> T:
         flow.send(None)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
-    where = _innermost(flow)
+    error = _suspended(_waiting(flow))
     flow.close()
-    raise _suspended(where)
+    raise error
 
 
-def iterate(stream: AsyncGenerator[T, None]) -> Iterator[T]:
+def iterate(stream: AsyncGenerator[T, None]) -> Generator[T, None, None]:
     """The items of a stream whose leaves are all sync; closing the iterator closes the stream at once."""
     advance = stream.__anext__
     try:
@@ -40,11 +41,13 @@ def iterate(stream: AsyncGenerator[T, None]) -> Iterator[T]:
             except StopAsyncIteration:
                 return
             else:
-                where = _innermost(stream)
-                step.close()
-                raise _suspended(where)
+                error = _suspended(_waiting(stream))
+                # Closing the step would leave the stream marked as running for ever; an error unwinds it.
+                with suppress(StopIteration, StopAsyncIteration):
+                    step.throw(error)
+                raise error
     finally:
-        run(_close(stream))
+        run(aclose(stream))
 
 
 async def lift(items: Iterator[T]) -> AsyncIterator[T]:
@@ -58,53 +61,25 @@ async def lift(items: Iterator[T]) -> AsyncIterator[T]:
             close()
 
 
-async def run_many(
-    one: Callable[[Any], Coroutine[Any, Any, T]], items: Sequence[Any], *, workers: int, is_async: bool
-) -> list[T]:
-    """The results of a flow over several items, in order, `workers` at a time: threads in sync colour, else tasks.
-
-    The first failure is raised; items not yet begun are left out.
-    """
-    workers = min(workers, len(items))
-    if workers <= 1:
-        return [await one(item) for item in items]
-    if not is_async:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(workers, thread_name_prefix="hb-batch") as pool:
-            futures = [pool.submit(run, one(item)) for item in items]
-            try:
-                return [future.result() for future in futures]
-            finally:
-                for future in futures:
-                    future.cancel()
-    import asyncio
-
-    results: list[Any] = [None] * len(items)
-    queue = iter(enumerate(items))
-
-    async def work() -> None:
-        for place, item in queue:
-            results[place] = await one(item)
-
-    # Looping workers instead of a task per item: a tenth of the cost, and never more than `workers` in flight.
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(work())
-    return results
+async def aclose(stream: Any) -> None:
+    """Close an async iterator, where it is one that can be closed."""
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()
 
 
-async def _close(stream: AsyncGenerator[Any, None]) -> None:
-    await stream.aclose()
-
-
-def _innermost(flow: Any) -> str:
-    """The module and function in which a suspended flow waits."""
-    frame = None
+def _waiting(flow: Any) -> str:
+    """The module and function that suspended a flow: the outermost that is not ours, as the rest is its libraries."""
+    found = "a plugin"
     while flow is not None:
-        frame = _first(flow, "cr_frame", "ag_frame", "gi_frame") or frame
+        frame = _first(flow, "cr_frame", "ag_frame", "gi_frame")
+        if frame is not None:
+            module = str(frame.f_globals.get("__name__", "?"))
+            found = f"{module}.{frame.f_code.co_qualname}"
+            if module.partition(".")[0] != "heavenbase":
+                break
         flow = _first(flow, "cr_await", "ag_await", "gi_yieldfrom")
-    return f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_qualname}" if frame is not None else "a plugin"
+    return found
 
 
 def _first(holder: Any, *names: str) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heavenbase import drive
 from heavenbase.errors import ResponseShapeError
+from heavenbase.parallel import run_many
 from heavenbase.types import Embedding, Usage
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ async def embed_all(call: Call, chain: Next) -> Embedding:
             )
         return answer
 
-    answers = await drive.run_many(one, batches, workers=workers, is_async=call.is_async)
+    answers = await run_many(one, batches, workers=workers, is_async=call.is_async)
     vectors = {
         text: vector
         for batch, a in zip(batches, answers, strict=True)

@@ -63,7 +63,7 @@ class Endpoint:
         if url_origin is not None:
             headers = self._sources.config.origin(_key("providers", provider, "headers"))
             self._sources.config.endpoint_trust(url_origin, key_origin, headers)
-        _check_plain_http(url, key, provider, record)
+        check_plain_http(url, key, provider, record)
         return url, key
 
     def _base_url(
@@ -139,7 +139,8 @@ def _url(value: object) -> str:
     return value.rstrip("/")
 
 
-def _check_plain_http(url: str | None, key: Secret | None, provider: str, record: Mapping[str, Any]) -> None:
+def check_plain_http(url: str | None, key: Secret | None, provider: str, record: Mapping[str, Any]) -> None:
+    """ConfigError for a key that would travel in clear text to another machine."""
     if url is None or key is None or not url.lower().startswith("http://") or record.get("allow_http"):
         return
     if not _is_loopback(url) and key.reveal() != record.get("placeholder_key"):

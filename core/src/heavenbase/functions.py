@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from heavenbase.kernel import Kernel
 
+GIVEN = 0
+"""In the place of a process id: a kernel that the caller chose, which a forked child keeps."""
+
 _lock = threading.Lock()
 _kernel: tuple[int, Kernel] | None = None
 
@@ -18,10 +21,10 @@ def default_kernel() -> Kernel:
     """The kernel of `LLM(...)` without `kernel=`: the installed plugins and the user's configuration."""
     global _kernel
     found = _kernel
-    if found is not None and found[0] == os.getpid():
+    if found is not None and found[0] in (GIVEN, os.getpid()):
         return found[1]
     with _lock:
-        if _kernel is None or _kernel[0] != os.getpid():
+        if _kernel is None or _kernel[0] not in (GIVEN, os.getpid()):
             from heavenbase.kernel import Kernel
 
             _kernel = (os.getpid(), Kernel())
@@ -33,4 +36,4 @@ def set_default_kernel(kernel: Kernel | None) -> None:
     """Use another kernel by default; None makes a fresh one on next use. The old one is not closed."""
     global _kernel
     with _lock:
-        _kernel = (os.getpid(), kernel) if kernel is not None else None
+        _kernel = (GIVEN, kernel) if kernel is not None else None

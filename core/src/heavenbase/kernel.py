@@ -7,20 +7,22 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from heavenbase import drive
+from heavenbase.answers import annotate, check_colour, check_value, foreign, stamp
 from heavenbase.call import MOCKS, Call, CallContext, Services, split_options
 from heavenbase.clients import ClientPool
 from heavenbase.config import Config
 from heavenbase.discovery import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
 from heavenbase.gather import Gathering
-from heavenbase.middleware import Middleware, compose
+from heavenbase.middleware import Middleware, compose, side_of
+from heavenbase.options import check_options
 from heavenbase.registry import Registry
 from heavenbase.resolver import Resolver
 from heavenbase.retry import Retry, RetryPolicy
-from heavenbase.types import Attempt, Chunk, Completion
+from heavenbase.types import Attempt, Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 
     from heavenbase.middleware import Next
     from heavenbase.plugin import Gateway, Plugin
@@ -71,6 +73,8 @@ class Kernel:
         policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
         self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random)
         self._middleware = [*self._configured_middleware(), *middleware]
+        for given in self._middleware:
+            side_of(given)
         self._chain: Next | None = None
         self._closed = False
 
@@ -100,6 +104,7 @@ class Kernel:
         """A frozen call of this kernel: the spec's defaults with `options` over them, its clocks started."""
         if self._closed:
             raise KernelClosed("this kernel is closed; make a new one")
+        check_options(options)
         timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts
         started = self.clock()
         context = CallContext(
@@ -128,7 +133,7 @@ class Kernel:
         """The answer of a sync call: Completion, Embedding or ImageResult."""
         return drive.run(self.answer(call))
 
-    def iterate(self, call: Call) -> Iterator[Chunk]:
+    def iterate(self, call: Call) -> Generator[Chunk, None, None]:
         """The chunks of a sync stream; `call.context.completion` holds the whole answer after the last one."""
         return drive.iterate(self.chunks(call))
 
@@ -138,14 +143,14 @@ class Kernel:
             if call.verb == "embed":
                 from heavenbase.embedding import embed_all
 
-                return self._stamp(call, await embed_all(call, self.chain))
+                return stamp(call, await embed_all(call, self.chain))
             if call.verb == "complete" and call.controls.get("stream_chat"):
                 async for _ in self.chunks(call.replace(stream=True)):
                     pass
                 return call.context.completion
-            return self._stamp(call, await self.chain(call))
+            return stamp(call, await self.chain(call))
         except HBError as error:
-            raise self._annotate(call, error) from error.__cause__
+            raise annotate(call, error) from error.__cause__
 
     async def chunks(self, call: Call) -> AsyncGenerator[Chunk, None]:
         """The flow of a streamed call; a stream without the provider's terminal marker is an error."""
@@ -158,19 +163,19 @@ class Kernel:
                 feed(chunk)
                 yield chunk
             if not gathering.finished:
-                raise StreamTruncated(
-                    "the stream ended without a finish reason", provider=call.spec.provider, maybe_billed=True
-                )
-            call.context.completion = answer = self._stamp(call, gathering.completion(call))
+                truncated = StreamTruncated("the stream ended without a finish reason", maybe_billed=True)
+                call.context.failed(truncated)
+                raise truncated
+            call.context.completion = answer = stamp(call, gathering.completion(call))
             if answer.attempts:
-                answer.attempts[-1].usage, answer.attempts[-1].elapsed = answer.usage, answer.elapsed
+                last = answer.attempts[-1]
+                last.usage, last.elapsed = answer.usage, self.clock() - call.context.began
         except HBError as error:
-            raise self._annotate(call, error, gathering) from error.__cause__
+            raise annotate(call, error, gathering) from error.__cause__
         except Exception as error:
-            raise self._annotate(call, _foreign(call.spec, error), gathering) from error
+            raise annotate(call, foreign(call, error), gathering) from error
         finally:
-            if source is not None:
-                await source.aclose()
+            await drive.aclose(source)
 
     @property
     def chain(self) -> Next:
@@ -178,7 +183,7 @@ class Kernel:
         if self._chain is None:
             from heavenbase.caching import CacheMiddleware
 
-            around = {name: [m for m in self._middleware if m.around == name] for name in ("call", "attempt")}
+            around = {name: [m for m in self._middleware if side_of(m) == name] for name in ("call", "attempt")}
             cache = CacheMiddleware(self)
             self._chain = compose([*around["call"], cache, self._retry, *around["attempt"]], self._dispatch)
         return self._chain
@@ -190,27 +195,30 @@ class Kernel:
         if call.verb == "complete":
             call = self._encode_images(call)
         attempt = Attempt(spec.provider, spec.model_id, spec.gateway, started=self.wall())
-        started = self.clock()
+        context.began = started = self.clock()
         try:
             answer = getattr(self.registry.hook, call.verb)(call=call)
             if answer is None:
                 raise PluginContractError(f"no loaded gateway answers {call.verb} for {spec.gateway!r}")
-            context.attempts.append(attempt)
+            check_colour(call, answer)
             if call.stream:
+                context.attempts.append(attempt)
                 return answer if call.is_async else drive.lift(answer)
             if call.is_async:
                 answer = await answer
-        except ProviderError as error:
-            if not call.is_async and not isinstance(error, PoolTimeout):
-                context.attempts.append(attempt)
-            raise
-        except HBError:
-            raise
+                check_value(call, answer)
         except Exception as error:
-            raise _foreign(spec, error) from error
+            failure = error if isinstance(error, HBError) else foreign(call, error)
+            if isinstance(failure, ProviderError) and not isinstance(failure, PoolTimeout):
+                context.attempts.append(attempt)
+                context.failed(failure, attempt)
+            if failure is error:
+                raise
+            raise failure from error
         finally:
             attempt.elapsed = self.clock() - started
         attempt.usage = answer.usage
+        context.attempts.append(attempt)
         return answer
 
     def _encode_images(self, call: Call) -> Call:
@@ -219,36 +227,6 @@ class Kernel:
         if not has_images(call.messages):
             return call
         return encode_images(call, self.registry)
-
-    def _stamp(self, call: Call, answer: Any) -> Any:
-        """Put on an answer what only the kernel knows."""
-        context = call.context
-        answer.provider = answer.provider or call.spec.provider
-        answer.gateway = answer.gateway or call.spec.gateway
-        if answer.model is None:
-            answer.model = call.spec.model_id
-        answer.created_at = context.created_at
-        answer.elapsed = self.clock() - context.started
-        answer.attempts = context.attempts
-        answer.report = context.report
-        if isinstance(answer, Completion):
-            if answer.tool_calls and answer.finish_reason == "stop":
-                answer.finish_reason = "tool_calls"
-            if call.args.get("think") is False:
-                answer.reasoning = ""
-            message = answer.message
-            answer.delta = [message]
-            answer.messages = [*call.messages, message]
-        return answer
-
-    def _annotate(self, call: Call, error: HBError, gathering: Gathering | None = None) -> HBError:
-        """Put on an error what only the kernel knows: target, ledger, what had come."""
-        error.provider = error.provider or call.spec.provider
-        error.model = error.model or call.spec.model_id
-        error.attempts = tuple(call.context.attempts)
-        if gathering is not None and error.partial is None and gathering.chunks:
-            error.partial = gathering.completion(call)
-        return error
 
     def _configured_middleware(self) -> list[Middleware]:
         return [self.registry.load("contrib", name) for name in self.config.get("heavenbase.llm.middleware") or ()]
@@ -280,7 +258,3 @@ class Kernel:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _foreign(spec: LLMSpec, error: Exception) -> ProviderError:
-    return ProviderError(f"gateway {spec.gateway!r} raised {type(error).__name__}: {error}", provider=spec.provider)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
@@ -245,8 +246,9 @@ class LLM:
         )
 
     def _iterate(self, call: Call, view: StreamProjection) -> Iterator[Any]:
-        for chunk in self.kernel.iterate(call):
-            yield from view.items(chunk)
+        with closing(self.kernel.iterate(call)) as chunks:
+            for chunk in chunks:
+                yield from view.items(chunk)
         if call.context.completion is not None:
             yield from view.closing(call.context.completion)
 

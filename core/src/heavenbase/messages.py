@@ -35,15 +35,16 @@ def to_messages(source: Any, *, system: str | None = None, images: Any = None) -
         raise InputTypeError("messages must be text, a message or an iterable of them, not bytes")
     else:
         messages = [to_message(item, place) for place, item in enumerate(source)]
-    if not messages and images is None:
+    pictures = to_images(images) if images is not None else []
+    if not messages and not pictures:
         raise InputError("the message list is empty; pass at least one message")
     if system is not None:
         if not isinstance(system, str):
             raise InputTypeError(f"system must be a str, not {type(system).__name__}")
         if not (messages and messages[0]["role"] == "system" and messages[0]["content"] == system):
             messages.insert(0, {"role": "system", "content": system})
-    if images is not None:
-        _attach(messages, to_images(images))
+    if pictures:
+        _attach(messages, pictures)
     return messages
 
 
@@ -72,7 +73,10 @@ def to_message(source: Any, place: int = 0) -> Message:
     elif not isinstance(content, str):
         message["content"] = _parts(content, place)
     if message.get("tool_calls"):
-        message["tool_calls"] = [_tool_call(call, place) for call in message["tool_calls"]]
+        calls = message["tool_calls"]
+        if isinstance(calls, Mapping | str) or not isinstance(calls, Iterable):
+            raise InputTypeError(f"message {place} has tool_calls of type {type(calls).__name__}, not a list")
+        message["tool_calls"] = [_tool_call(call, place) for call in calls]
     if role == "tool" and not message.get("tool_call_id"):
         raise InputError(f"message {place} (role tool) has no tool_call_id")
     return message
@@ -137,8 +141,8 @@ def _tool_call(call: Any, place: int) -> dict[str, Any]:
     function = data.get("function", data)
     if isinstance(function, str):  # {id, function: name, arguments}
         function = {"name": function, "arguments": data.get("arguments")}
-    name = function.get("name")
-    if not name:
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str) or not name:
         raise InputError(f"message {place} has a tool call without a function name")
     arguments = function.get("arguments")
     if not isinstance(arguments, str):

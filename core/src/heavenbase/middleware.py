@@ -16,6 +16,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from heavenbase.errors import InputTypeError, UnknownNameError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -34,6 +36,16 @@ class Middleware:
     async def __call__(self, call: Call, next: Next) -> Any:
         """Answer the call, usually by `await next(call)`."""
         return await next(call)
+
+
+def side_of(middleware: Any) -> str:
+    """What a middleware wraps ("call" for a plain async function); an error for what is no middleware."""
+    side = getattr(middleware, "around", "call")
+    if not callable(middleware) or isinstance(middleware, type):
+        raise InputTypeError(f"a middleware is an object called as (call, next), not {middleware!r}")
+    if side not in ("call", "attempt"):
+        raise UnknownNameError("side of a middleware", side, ("call", "attempt"))
+    return str(side)
 
 
 def compose(middlewares: Sequence[Any], terminal: Next) -> Next:

@@ -161,6 +161,11 @@ class Gateway(Plugin):
     def _no_export(self, sdk: str) -> ExportError:
         return ExportError(f"gateway {self.name!r} has no {sdk} client to export; use a gateway that is built on it")
 
+    def _enforce(self, call: Call) -> None:
+        if call.context.report.lossy():
+            services = getattr(self, "services", None)
+            enforce_report(call, services.setting("heavenbase.llm.on_lossy") if services is not None else None)
+
     # The hooks. A gateway rarely overrides these.
 
     @hookimpl
@@ -169,7 +174,7 @@ class Gateway(Plugin):
         if call.spec.gateway != self.name:
             return None
         request = self.prepare(call)
-        enforce_report(call)
+        self._enforce(call)
         if call.stream:
             return self.astream(call, request) if call.is_async else self.stream(call, request)
         return self.achat(call, request) if call.is_async else self.chat(call, request)
@@ -180,7 +185,7 @@ class Gateway(Plugin):
         if call.spec.gateway != self.name:
             return None
         request = self.prepare(call)
-        enforce_report(call)
+        self._enforce(call)
         return self.aembed_batch(call, request) if call.is_async else self.embed_batch(call, request)
 
     @hookimpl
@@ -189,17 +194,18 @@ class Gateway(Plugin):
         if call.spec.gateway != self.name:
             return None
         request = self.prepare(call)
-        enforce_report(call)
+        self._enforce(call)
         return self.agenerate_images(call, request) if call.is_async else self.generate_images(call, request)
 
 
-def enforce_report(call: Call) -> None:
+def enforce_report(call: Call, configured: Any = None) -> None:
     """Apply `on_lossy` to what `prepare` reported about the parameters that the caller gave.
 
     `on_lossy` is "error", "warn" or "allow", or a mapping {guarantees, tuning} of those; the default is error for
-    guarantees (tools, tool_choice, response_format, stop, max_tokens) and warn for the rest.
+    guarantees (tools, tool_choice, response_format, stop, max_tokens) and warn for the rest. `configured` is what
+    counts where the call says nothing.
     """
-    policy = call.controls.get("on_lossy") or {}
+    policy = call.controls.get("on_lossy") or configured or {}
     for entry in call.context.report.lossy():
         if entry.name not in call.explicit:
             continue

@@ -76,12 +76,12 @@ def names_of(include: Any, known: Iterable[str], default: str) -> list[str]:
         include = [include]
     elif not isinstance(include, Iterable):
         raise InputTypeError(f"include must be a name or an iterable of names, not {type(include).__name__}")
-    names = list(dict.fromkeys(include))
+    names = list(include)
     choices = list(known)
     for name in names:
-        if name not in choices:
+        if not isinstance(name, str) or name not in choices:
             raise UnknownNameError("include name", name, choices)
-    return names
+    return list(dict.fromkeys(names))
 
 
 def project(answer: Any, names: list[str], table: dict[str, Callable[[Any], Any]], *, reduce: bool) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import traceback
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -16,10 +15,10 @@ from heavenbase.errors import (
     PluginContractError,
     PluginError,
     PluginLoadError,
-    PluginTimeout,
     PluginVersionError,
     UnknownNameError,
 )
+from heavenbase.importing import import_entry_point as import_entry_point
 from heavenbase.lock import check_allowed
 from heavenbase.plugin import Plugin
 
@@ -53,6 +52,7 @@ class Registry:
         self._services = services
         self._loaded: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._gates: dict[str, Any] = {}
         self._pm = pluggy.PluginManager(hookspecs.PROJECT)
         self._pm.add_hookspecs(hookspecs)
         self.hook = self._pm.hook
@@ -61,7 +61,7 @@ class Registry:
 
     def add(self, plugin: Plugin) -> None:
         """Register a plugin given in code under its own kind and name."""
-        if plugin.kind not in KINDS or not plugin.name:
+        if not isinstance(plugin, Plugin) or plugin.kind not in KINDS or not plugin.name:
             raise PluginContractError(f"{plugin!r} needs a kind (one of {', '.join(KINDS)}) and a name")
         key = f"{plugin.kind}:{plugin.name}"
         with self._lock:
@@ -71,7 +71,7 @@ class Registry:
 
     def names(self, kind: str) -> list[str]:
         """The names of a kind: installed and given in code."""
-        given = {key.partition(":")[2] for key in self._loaded if key.startswith(f"{kind}:")}
+        given = {key.partition(":")[2] for key in list(self._loaded) if key.startswith(f"{kind}:")}
         return sorted(given.union(self.inventory.names(kind)))
 
     def has(self, kind: str, name: str) -> bool:
@@ -85,14 +85,18 @@ class Registry:
         if found is not None:
             return found
         with self._lock:
+            gate = self._gates.setdefault(key, threading.RLock())
+        # A gate for each plugin: an import that hangs must not hold up the others.
+        with gate:
             if key in self._loaded:
                 return self._loaded[key]
             if key in self.quarantine:
-                raise self.quarantine[key]
+                raise copy.copy(self.quarantine[key])
             try:
                 return self._register(key, self._import(self.info(kind, name)))
             except PluginError as error:
-                self.quarantine[key] = error
+                # A copy, as the raised one collects the frames of everybody who asks, with all their variables.
+                self.quarantine[key] = copy.copy(error)
                 raise
 
     def info(self, kind: str, name: str) -> PluginInfo:
@@ -139,56 +143,14 @@ class Registry:
 
     def _register(self, key: str, plugin: Plugin) -> Plugin:
         plugin.services = self._services
-        try:
-            self._pm.register(plugin, name=key)
-            self._pm.check_pending()
-        except Exception as error:
-            # Half a registration would answer some hooks of a plugin that is not there.
-            if self._pm.has_plugin(key):
-                self._pm.unregister(name=key)
-            raise PluginContractError(f"{key} cannot be registered: {error}") from error
-        self._loaded[key] = plugin
+        with self._lock:
+            try:
+                self._pm.register(plugin, name=key)
+                self._pm.check_pending()
+            except Exception as error:
+                # Half a registration would answer some hooks of a plugin that is not there.
+                if self._pm.has_plugin(key):
+                    self._pm.unregister(name=key)
+                raise PluginContractError(f"{key} cannot be registered: {error}") from error
+            self._loaded[key] = plugin
         return plugin
-
-
-def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
-    """What the entry point names; PluginLoadError when its import raises, PluginTimeout after `timeout` seconds."""
-    box: list[Any] = []
-
-    def attempt() -> None:
-        try:
-            box.append(_resolve_entry_point(info))
-        except BaseException as error:
-            box.append(error)
-
-    if timeout is None:
-        attempt()
-    else:
-        # A thread, because an import that hangs cannot be stopped: it may go on, but nobody waits for it.
-        worker = threading.Thread(target=attempt, name=f"hb-import-{info.name}", daemon=True)
-        worker.start()
-        worker.join(timeout)
-        if not box:
-            raise PluginTimeout(f"{info.key} of {info.distribution} {info.version} did not import in {timeout} s")
-    loaded = box[0]
-    if isinstance(loaded, KeyboardInterrupt):
-        raise loaded
-    if isinstance(loaded, BaseException):
-        details = "".join(traceback.format_exception(loaded))
-        error = PluginLoadError(
-            f"{info.key} of {info.distribution} {info.version} cannot be imported: "
-            f"{type(loaded).__name__}: {loaded}; try: pip install --upgrade {info.distribution}"
-        )
-        error.body = details
-        raise error from loaded
-    return loaded
-
-
-def _resolve_entry_point(info: PluginInfo) -> Any:
-    from importlib import import_module
-
-    module, _, path = info.value.partition(":")
-    found: Any = import_module(module.strip())
-    for name in (path.strip() or "plugin").split("."):
-        found = getattr(found, name)
-    return found

@@ -8,17 +8,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.catalog import Catalog, fold, merge, native_id
-from heavenbase.endpoint import CONNECTION, ROOT, Endpoint, Sources
+from heavenbase.endpoint import CONNECTION, ROOT, Endpoint, Sources, check_plain_http
 from heavenbase.errors import (
     ConfigError,
+    HBError,
     InputError,
     InputTypeError,
-    PluginError,
     PluginFallbackWarning,
     PluginLoadError,
     UnknownModelError,
     UnknownNameError,
 )
+from heavenbase.options import check_options
 from heavenbase.spec import LLMSpec, Timeouts
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ class Resolver:
         """The spec for these names and options; UnknownNameError names the nearest choice. Sends nothing."""
         options = options or {}
         try:
-            key: Any = (preset, model, provider, gateway, tuple(sorted(options.items())))
+            # The types too: 1, 1.0 and True are equal, and not the same on the wire.
+            kinds = tuple(map(type, options.values()))
+            key: Any = (preset, model, provider, gateway, tuple(options.items()), kinds)
             found = self._memo.get(key)
-        except TypeError:  # an option that cannot be hashed or ordered
+        except TypeError:  # an option that cannot be hashed
             key = found = None
         environ = self._config.environ
         if found is not None and all(environ.get(name) == value for name, value in found[1]):
@@ -71,6 +74,7 @@ class Resolver:
         for what, name in (("preset", preset), ("model", model), ("provider", provider), ("gateway", gateway)):
             if name is not None and not isinstance(name, str):
                 raise InputTypeError(f"{what} must be a str, not {type(name).__name__}")
+        check_options(options)
         resolution = _Resolution(self._config, self._registry, self.catalog, options)
         spec = resolution.run(preset, model, provider, gateway)
         if key is not None and not resolution.fell_back:
@@ -81,15 +85,17 @@ class Resolver:
 
     def redirect(self, spec: LLMSpec, connection: Mapping[str, Any]) -> LLMSpec:
         """The same target reached with another base URL, key or headers (the connection options of one call)."""
-        endpoint = Endpoint(Sources(self._config), connection)
-        url, key = endpoint.connection(
-            spec.provider, {**spec.provider_record, "require_base_url": False}, spec.gateway, {}
-        )
+        check_options(connection)
+        record = {**spec.provider_record, "require_base_url": False}
+        url, key = Endpoint(Sources(self._config), connection).connection(spec.provider, record, spec.gateway, {})
+        url = spec.base_url if connection.get("base_url") is None else url
+        key = spec.api_key if connection.get("api_key") is None else key
+        check_plain_http(url, key, spec.provider, record)
         headers = {**spec.headers, **(connection.get("headers") or {})}
         return replace(
             spec,
-            base_url=url if "base_url" in connection else spec.base_url,
-            api_key=key if "api_key" in connection else spec.api_key,
+            base_url=url,
+            api_key=key,
             headers=MappingProxyType(headers),
             _keys={},
         )
@@ -317,9 +323,11 @@ class _Resolution:
                 raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install hb-gateway-{wanted}")
             plugin = self.registry.load("gateways", wanted)
             plugin.check()
-        except PluginError as error:
+        except ImportError as error:  # PluginLoadError is one; a conflict or a blocked plugin is for the user to settle
             return self._fall_back(wanted, provider, record, error)
-        except ImportError as error:
+        except HBError:
+            raise
+        except Exception as error:
             return self._fall_back(wanted, provider, record, error)
         return wanted, merge(plugin.defaults, configured)
 

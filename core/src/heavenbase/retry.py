@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from heavenbase import drive
 from heavenbase.errors import (
     CallTimeout,
     DeadlineExceeded,
@@ -14,6 +15,7 @@ from heavenbase.errors import (
     RateLimitError,
     StreamError,
     StreamInterrupted,
+    StreamTruncated,
 )
 from heavenbase.middleware import Middleware, call_sleep
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_JITTER = 0.25
 """Fraction of Retry-After added at random, so that waiting callers do not return together."""
+TARGETS = 1024
+"""Targets whose budgets are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +40,19 @@ class RetryPolicy:
     base_delay: float = 0.5
     max_delay: float = 8.0
     max_retry_after: float = 60.0
-    budget_ratio: float = 0.15
+    budget_ratio: float = 0.2
     budget_floor: int = 10
 
 
 class Budget:
-    """Retries that one target may still cost: a floor, plus a share of the calls made."""
+    """Retries that one target may cost: a share of the calls made, of which the floor is advanced."""
 
-    __slots__ = ("_lock", "_policy", "_tokens", "paused_until")
+    __slots__ = ("_advance", "_lock", "_policy", "_tokens", "paused_until")
 
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
         self._tokens = float(policy.budget_floor)
+        self._advance = float(policy.budget_floor)
         self._lock = threading.Lock()
         self.paused_until = 0.0
 
@@ -55,7 +60,10 @@ class Budget:
         """Note a call; unspent tokens do not pile up beyond ten times the floor."""
         limit = max(1, self._policy.budget_floor) * 10
         with self._lock:
-            self._tokens = min(self._tokens + self._policy.budget_ratio, limit)
+            if self._advance > 0:
+                self._advance -= self._policy.budget_ratio
+            else:
+                self._tokens = min(self._tokens + self._policy.budget_ratio, limit)
 
     def spend(self) -> bool:
         """Take one retry; False when none is left."""
@@ -69,8 +77,8 @@ class Budget:
 class Retry(Middleware):
     """Repeats an attempt that failed before anything was delivered, where that can help and may be done.
 
-    At most `max_attempts` in all (the control `max_retries` + 1); a failure that may have been billed is repeated once
-    at most. A target that asked to wait is left alone by the other calls of the kernel too.
+    At most `max_attempts` in all (`max_retries` + 1 when the caller gave it); a failure that may have been billed is
+    repeated once at most. A target that asked to wait is left alone by the other calls of the kernel too.
     """
 
     def __init__(
@@ -86,6 +94,7 @@ class Retry(Middleware):
         self._asleep = asleep
         self._random = random
         self._budgets: dict[str, Budget] = {}
+        self._lock = threading.Lock()
 
     async def __call__(self, call: Call, next: Next) -> Any:
         """Answer the call, or raise the last attempt's error with the ledger on it."""
@@ -113,8 +122,9 @@ class Retry(Middleware):
                 await self._respect_pause(call, budget)
             held: list[Chunk] = []
             committed = False
-            source = await next(call)
+            source: Any = None
             try:
+                source = await next(call)
                 async for chunk in source:
                     if committed:
                         yield chunk
@@ -125,6 +135,8 @@ class Retry(Middleware):
                         yield chunk
                     else:
                         held.append(chunk)
+                if not committed:
+                    raise StreamTruncated("the stream ended before any content", retryable=True, maybe_billed=True)
                 return
             except ProviderError as error:
                 if committed:
@@ -133,23 +145,34 @@ class Retry(Middleware):
                 billed += error.maybe_billed
                 delay = self._delay(call, error, number, billed, budget)
             finally:
-                await source.aclose()
+                await drive.aclose(source)
             await call_sleep(call, delay, self._sleep, self._asleep)
 
     def _budget(self, call: Call) -> Budget:
-        key = call.spec.client_key()
+        key = call.spec.target_key()
         found = self._budgets.get(key)
         if found is None:
-            found = self._budgets.setdefault(key, Budget(self.policy))
+            with self._lock:
+                found = self._budgets.setdefault(key, Budget(self.policy))
+                if len(self._budgets) > TARGETS:
+                    # Keys given per call would pile up; the oldest target loses nothing but its savings.
+                    del self._budgets[next(iter(self._budgets))]
         return found
+
+    def _limit(self, call: Call) -> int:
+        """Attempts in all: the policy's number, fewer where a default says so, or what the caller asked for."""
+        retries: int | None = call.controls.get("max_retries")
+        if retries is None:
+            return self.policy.max_attempts
+        return retries + 1 if "max_retries" in call.explicit else min(self.policy.max_attempts, retries + 1)
 
     def _delay(self, call: Call, error: ProviderError, number: int, billed: int, budget: Budget) -> float:
         """Seconds until the next attempt; raises the error when there is to be none."""
-        call.context.failed(error)
+        if call.stream:
+            call.context.failed(error)
         error.attempts = tuple(call.context.attempts)
         policy = self.policy
-        retries = call.controls.get("max_retries")
-        limit = policy.max_attempts if retries is None else int(retries) + 1
+        limit = self._limit(call)
         asked = error.retry_after
         if asked is not None and asked <= policy.max_retry_after:
             budget.paused_until = max(budget.paused_until, call.context.clock() + asked)

@@ -75,8 +75,8 @@ class LLMSpec:
     requested_gateway: str
     base_url: str | None = None
     api_key: Secret | None = None
-    headers: Mapping[str, str] = field(default_factory=empty)
-    args: Mapping[str, Any] = field(default_factory=empty)
+    headers: Mapping[str, str] = field(default_factory=empty, repr=False)
+    args: Mapping[str, Any] = field(default_factory=empty, repr=False)
     explicit: frozenset[str] = frozenset()
     timeouts: Timeouts = field(default_factory=Timeouts)
     provider_record: Mapping[str, Any] = field(default_factory=empty, repr=False)
@@ -113,6 +113,11 @@ class LLMSpec:
                 **proxies,
             },
         )
+
+    def target_key(self) -> str:
+        """SHA-256 (64 hex digits) over address and credential: what shares rate limits and a retry budget."""
+        key = self.api_key.reveal() if self.api_key is not None else None
+        return self._key("target", {"provider": self.provider, "base_url": self.base_url, "api_key": key})
 
     @property
     def dim(self) -> int | None:
