@@ -144,6 +144,7 @@ class AiohttpPools:
             if file is not None and file.tell() < len(content):
                 exchange.write_failed, exchange.sent = True, False
             raise
+        exchange.arrived()
         exchange.head(response.status, response.raw_headers)
         return response
 
@@ -178,6 +179,7 @@ class _Source:
                 data = await self._content.readany()
             if not data:
                 raise StopAsyncIteration
+            self._exchange.arrived()
         return data
 
 

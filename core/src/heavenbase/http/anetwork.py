@@ -190,6 +190,8 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
             raise exchange.closed(f"broke the connection ({error.strerror or type(error).__name__})") from None
         if not data:
             exchange.eof = True
+        elif not self._tunnel:
+            exchange.arrived()
         return data
 
     async def aclose(self) -> None:
@@ -242,7 +244,6 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
             raise exchange.timed_out() from None
         except OSError as error:
             if exchange.is_reused:
-                exchange.restart()
                 raise httpcore2.ConnectionNotAvailable from None
             exchange.write_failed = True
             raise httpcore2.WriteError(str(error)) from None

@@ -102,13 +102,13 @@ class Body:
         try:
             if unpacker.is_plain:
                 data = next(self._source)
-                self._exchange.received()
+                self._exchange.has_body = True
                 return unpacker.count(data)
             while True:
                 for piece in self._unpacked:
                     return piece
                 self._unpacked = unpacker.unpack(next(self._source))
-                self._exchange.received()
+                self._exchange.has_body = True
         except (StopIteration, HBError):
             self.close()
             raise
@@ -183,13 +183,13 @@ class AsyncBody:
         try:
             if unpacker.is_plain:
                 data = await anext(self._source)
-                self._exchange.received()
+                self._exchange.has_body = True
                 return unpacker.count(data)
             while True:
                 for piece in self._unpacked:
                     return piece
                 self._unpacked = unpacker.unpack(await anext(self._source))
-                self._exchange.received()
+                self._exchange.has_body = True
         except (StopAsyncIteration, HBError):
             await self.aclose()
             raise

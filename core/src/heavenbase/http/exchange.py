@@ -49,11 +49,10 @@ class Exchange:
     """Limits, clocks and progress of one request; not shared between requests."""
 
     __slots__ = (
-        "_body_at",
         "_clock",
         "_connect_until",
-        "_content_at",
-        "_sent_at",
+        "_waited",
+        "_waited_for_body",
         "_waiting_for",
         "_waiting_since",
         "abody",
@@ -63,6 +62,8 @@ class Exchange:
         "deadline",
         "eof",
         "fields",
+        "has_body",
+        "has_content",
         "headers",
         "host",
         "is_reused",
@@ -102,9 +103,11 @@ class Exchange:
         self.arm: Callable[[float | None], None] = _ignore
         self._clock = clock
         self._connect_until: float | None = None
-        self._sent_at: float | None = None
-        self._body_at: float | None = None
-        self._content_at: float | None = None
+        self.has_body = False
+        self.has_content = False
+        # Only the time spent waiting counts: a caller may take as long as he likes between two chunks.
+        self._waited = 0.0
+        self._waited_for_body = 0.0
         self._waiting_for = ""
         self._waiting_since = self.started
 
@@ -159,23 +162,21 @@ class Exchange:
         """For the next bytes of the answer."""
         now = self._clock()
         limits = self.timeouts
-        if self._content_at is None:
-            if self._sent_at is None:
-                self._sent_at = now
-                self.sent = not self.write_failed
-            first = None if limits.first_token is None else self._sent_at + limits.first_token - now
-            if self._body_at is None:
-                return self._nearest(now, "answer" if self.status is None else "first", first)
-            stall = None if limits.stall is None else self._body_at + limits.stall - now
-            if first is not None and (stall is None or first < stall):
-                stall = first
-            return self._nearest(now, "stall", stall)
-        idle = limits.idle
-        if limits.stall is not None:
-            stall = self._content_at + limits.stall - now
-            if idle is None or stall < idle:
+        stall = None if limits.stall is None else limits.stall - self._waited
+        if self.has_content:
+            idle = limits.idle
+            if stall is not None and (idle is None or stall < idle):
                 return self._nearest(now, "stall", stall)
-        return self._nearest(now, "idle", idle)
+            return self._nearest(now, "idle", idle)
+        self.sent = not self.write_failed
+        first = None if limits.first_token is None else limits.first_token - self._waited
+        if not self.has_body:
+            return self._nearest(now, "answer" if self.status is None else "first", first)
+        if stall is not None:
+            stall += self._waited_for_body
+        if first is not None and (stall is None or first < stall):
+            stall = first
+        return self._nearest(now, "stall", stall)
 
     def _nearest(self, now: float, clock: str, limit: float | None) -> float | None:
         self._waiting_for = clock
@@ -191,40 +192,27 @@ class Exchange:
 
     # Progress
 
-    def restart(self) -> None:
-        """The request goes out again, on another connection: the kept one had been closed before it was written."""
-        self._sent_at = None
-        self.sent = self.write_failed = self.eof = False
-
     def head(self, status: int, headers: Headers) -> None:
         """The status line and the headers came."""
         self.status = status
         self.headers = headers
 
-    def received(self) -> None:
-        """Bytes of the body came."""
-        if self._body_at is None:
-            self._body_at = self._clock()
+    def arrived(self) -> None:
+        """The wait that `read_limit` began has ended with bytes."""
+        self._waited += self._clock() - self._waiting_since
+        if not self.has_body:
+            self._waited_for_body = self._waited
 
     def content(self) -> None:
         """Content came: something that the caller sees."""
-        self._content_at = self._clock()
+        self.has_content = True
+        self._waited = 0.0
 
     def linger(self) -> None:
         """The answer is complete; what may still come of it is waited for only briefly."""
         self.timeouts = _LINGER
         self.deadline = None
         self.content()
-
-    @property
-    def has_content(self) -> bool:
-        """Whether content came."""
-        return self._content_at is not None
-
-    @property
-    def has_body(self) -> bool:
-        """Whether bytes of the body came."""
-        return self._body_at is not None
 
     # Failures
 

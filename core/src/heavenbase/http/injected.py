@@ -98,8 +98,13 @@ def _head(exchange: Exchange, answer: HTTPResponse) -> None:
 
 
 def _paced(exchange: Exchange, body: Any) -> Iterator[bytes]:
-    for piece in body:
+    pieces = iter(body)
+    while True:
         exchange.read_limit()
+        piece = next(pieces, None)
+        if piece is None:
+            return
+        exchange.arrived()
         yield piece
 
 
@@ -107,16 +112,17 @@ async def _apaced(exchange: Exchange, body: Any) -> AsyncIterator[bytes]:
     import asyncio
 
     if not hasattr(body, "__aiter__"):
-        for piece in [body] if isinstance(body, bytes) else body:
-            exchange.read_limit()
+        for piece in _paced(exchange, [body] if isinstance(body, bytes) else body):
             yield piece
         return
     pieces = body.__aiter__()
     while True:
         async with asyncio.timeout(exchange.read_limit()):
-            piece = await anext(pieces, None)
-        if piece is None:
-            return
+            try:
+                piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+        exchange.arrived()
         yield piece
 
 

@@ -81,6 +81,8 @@ class Stream(httpcore2.NetworkStream):
             raise exchange.closed(f"broke the connection ({error.strerror or type(error).__name__})") from None
         if not data:
             exchange.eof = True
+        elif not self._tunnel:
+            exchange.arrived()
         return data
 
     def close(self) -> None:
@@ -128,7 +130,6 @@ class Stream(httpcore2.NetworkStream):
             raise exchange.timed_out() from None
         except OSError as error:
             if exchange.is_reused:
-                exchange.restart()
                 raise httpcore2.ConnectionNotAvailable from None
             exchange.write_failed = True
             raise httpcore2.WriteError(str(error)) from None

@@ -59,6 +59,7 @@ _NO_MODEL = re.compile(
     r"(?:no such|unknown|invalid) model|not a valid model",
     re.IGNORECASE | re.DOTALL,
 )
+_SECRET_HEADER = re.compile(r"key|token|auth|secret|cookie|password|credential", re.IGNORECASE)
 # What stands in place of a status inside a body, where providers write a word.
 _WORDS: Mapping[str, int] = {
     "authentication_error": 401,
@@ -86,11 +87,16 @@ _WORDS: Mapping[str, int] = {
 }
 
 
+def is_secret_header(name: str) -> bool:
+    """Whether a header of this name may hold a credential."""
+    return _SECRET_HEADER.search(name) is not None
+
+
 def call_secrets(spec: LLMSpec) -> list[Secret | str]:
     """What must not appear in a message about a call of this spec: its key, and headers and proxies that hold one."""
     found: list[Secret | str] = [spec.api_key] if spec.api_key is not None else []
     for name, value in spec.headers.items():
-        if re.search(r"key|token|auth|secret|cookie|password|credential", name, re.IGNORECASE):
+        if is_secret_header(name):
             found.append(value)
             found.append(value.rpartition(" ")[2])
     for name in ("http_proxy", "https_proxy"):

@@ -1,0 +1,185 @@
+"""OpenAIGateway: the verbs of hb over the openai SDK's own door for requests, `client.post`.
+
+The SDK keeps what it is good for (authentication, headers, its HTTP client); bodies are made and answers read here,
+which costs a fraction of its conversions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+from hb_gateway_openai import client as clients
+from hb_gateway_openai.dialects import replay_fields, thinking_off
+from hb_gateway_openai.messages import wire_messages
+from hb_gateway_openai.parameters import chat_fields, extras, stream_fields
+from heavenbase.call import WireRequest
+from heavenbase.http.status import is_secret_header
+from heavenbase.plugin import Gateway
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from hb_gateway_openai.wire import Wire
+    from heavenbase.call import Call
+    from heavenbase.http.connections import Connections
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+
+
+class OpenAIGateway(Gateway):
+    """Chat, streams, embeddings and images on the OpenAI wire."""
+
+    name = "openai"
+    wire: ClassVar[str] = "openai"
+    vision: ClassVar[str] = "openai"
+
+    def __init__(self) -> None:
+        self._connections: Connections | None = None
+
+    def prepare(self, call: Call) -> WireRequest:
+        """The request of this call, as it will be sent. Images of an edit are named here, and sent as files."""
+        if call.verb == "complete":
+            body = {
+                "model": call.spec.model_id,
+                "messages": wire_messages(call),
+                **chat_fields(call.spec, call.args, call.explicit, call.context.report),
+            }
+            if call.stream:
+                stream_fields(call.spec, body)
+            return self._request(call, "chat/completions", body)
+        if call.verb == "embed":
+            from hb_gateway_openai.embeddings import embedding_fields
+
+            body = {"model": call.spec.model_id, "input": call.inputs, **embedding_fields(call)}
+            return self._request(call, "embeddings", body)
+        from hb_gateway_openai import images
+
+        if images.by_chat(call):
+            return self._request(call, "chat/completions", images.chat_body(call))
+        body = {"model": call.spec.model_id, "prompt": call.prompt, **images.image_fields(call)}
+        if not call.images:
+            return self._request(call, "images/generations", body)
+        body["image"] = [repr(image) for image in call.images]
+        return self._request(call, "images/edits", body)
+
+    # Verbs
+
+    def chat(self, call: Call, request: WireRequest) -> Completion:
+        """One non-streamed answer."""
+        from hb_gateway_openai.responses import completion
+
+        wire = self._wire(call)
+        decoded = wire.decoded(wire.post(self._client(call), request))
+        answer = wire.read(lambda: completion(call, decoded, wire.thinking))
+        answer.request_id = wire.request_id
+        return answer
+
+    async def achat(self, call: Call, request: WireRequest) -> Completion:
+        """Async form of `chat`."""
+        from hb_gateway_openai.responses import completion
+
+        wire = self._wire(call)
+        decoded = wire.decoded(await wire.apost(self._client(call), request))
+        answer = wire.read(lambda: completion(call, decoded, wire.thinking))
+        answer.request_id = wire.request_id
+        return answer
+
+    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
+        """The chunks of one streamed answer."""
+        return self._wire(call).stream(self._client(call), request)
+
+    def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
+        """Async form of `stream`."""
+        return self._wire(call).astream(self._client(call), request)
+
+    def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """One vector per input."""
+        from hb_gateway_openai.embeddings import BYTES_PER_INPUT, embedding
+
+        wire = self._wire(call, extra_bytes=len(call.inputs) * BYTES_PER_INPUT)
+        decoded = wire.decoded(wire.post(self._client(call), request))
+        return wire.read(lambda: embedding(call, decoded))
+
+    async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """Async form of `embed_batch`."""
+        from hb_gateway_openai.embeddings import BYTES_PER_INPUT, embedding
+
+        wire = self._wire(call, extra_bytes=len(call.inputs) * BYTES_PER_INPUT)
+        decoded = wire.decoded(await wire.apost(self._client(call), request))
+        return wire.read(lambda: embedding(call, decoded))
+
+    def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
+        """The images for the prompt."""
+        from hb_gateway_openai import images
+
+        wire = self._wire(call)
+        if images.by_chat(call):
+            decoded = wire.decoded(wire.post(self._client(call), request))
+            return wire.read(lambda: images.images_of_chat(call, decoded))
+        files = [(image, image.to_bytes()) for image in call.images]
+        decoded = wire.decoded(wire.post(self._client(call), request, files))
+        return wire.read(lambda: images.images(call, decoded))
+
+    async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
+        """Async form of `generate_images`."""
+        from hb_gateway_openai import images
+
+        wire = self._wire(call)
+        if images.by_chat(call):
+            decoded = wire.decoded(await wire.apost(self._client(call), request))
+            return wire.read(lambda: images.images_of_chat(call, decoded))
+        files = [(image, await image.ato_bytes()) for image in call.images]
+        decoded = wire.decoded(await wire.apost(self._client(call), request, files))
+        return wire.read(lambda: images.images(call, decoded))
+
+    # Exports
+
+    def to_client(self, spec: LLMSpec) -> Any:
+        """The `openai.OpenAI` that serves this spec; the same object for equal client keys."""
+        return clients.client_of(spec, self.services, self._shared(), is_async=False)
+
+    def to_aclient(self, spec: LLMSpec) -> Any:
+        """The `openai.AsyncOpenAI` that serves this spec on the running event loop."""
+        return clients.client_of(spec, self.services, self._shared(), is_async=True)
+
+    def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Model and arguments for `client.chat.completions.create`."""
+        from hb_gateway_openai.exports import create_arguments
+
+        return create_arguments(spec, overrides)
+
+    # Shared
+
+    def _request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
+        spec = call.spec
+        headers, query = extras(call)
+        url = f"{clients.base_url(spec)}/{path}"
+        if query:
+            url += f"?{urlencode(query, doseq=True)}"
+        multipart = path == "images/edits"
+        content_type = "multipart/form-data" if multipart else "application/json"
+        shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
+        return WireRequest("POST", url, body, {"content-type": content_type, **shown, **headers}, _AUTH)
+
+    def _client(self, call: Call) -> Any:
+        spec = clients.with_call_proxies(call)
+        return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
+
+    def _wire(self, call: Call, *, extra_bytes: int = 0) -> Wire:
+        from hb_gateway_openai.responses import Thinking
+        from hb_gateway_openai.wire import Wire
+
+        hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
+        thinking = Thinking(hidden, replay_fields(call.spec))
+        return Wire(call, thinking, self.services.wall, extra_bytes)
+
+    def _shared(self) -> Connections:
+        if self._connections is None:
+            from heavenbase.http.connections import Connections
+
+            self._connections = Connections()
+        return self._connections
+
+
+_AUTH = "Authorization: Bearer"

@@ -1,0 +1,87 @@
+"""Messages of hb as messages of the OpenAI wire. Pure.
+
+A message that needs no change is passed on as it is, not copied. Of an assistant message, what hb itself added is
+taken out; thoughts go back, verbatim, to the provider that wrote them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_gateway_openai.dialects import replay_fields
+from heavenbase.errors import InputTypeError
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message
+
+_ADDED = frozenset({"reasoning_parts", "reasoning_content", "reasoning", "reasoning_details", "images", "parsed"})
+
+
+def wire_messages(call: Call) -> list[Message]:
+    """The messages of a call for its provider; what cannot travel is noted in the call's report."""
+    messages = call.messages
+    for place, message in enumerate(messages):
+        if message["role"] == "assistant" and not _ADDED.isdisjoint(message):
+            break
+        content = message.get("content")
+        if content is not None and not isinstance(content, str):
+            _check_parts(content, place)
+    else:
+        return messages
+    fields = replay_fields(call.spec)
+    result = []
+    for place, message in enumerate(messages):
+        if not isinstance(message.get("content"), str | None):
+            _check_parts(message["content"], place)
+        changes = message["role"] == "assistant" and not _ADDED.isdisjoint(message)
+        result.append(_assistant(message, call, fields) if changes else message)
+    return result
+
+
+def _assistant(message: Message, call: Call, fields: tuple[str, ...]) -> Message:
+    spec, report = call.spec, call.context.report
+    wire = {name: value for name, value in message.items() if name not in _ADDED}
+    parts = message.get("reasoning_parts")
+    if parts is not None:
+        lost = _replay(wire, parts, spec, fields)
+        if lost:
+            report.dropped("reasoning_parts", f"thoughts of another provider stay behind ({lost})")
+    else:
+        # Without provenance the caller wrote these himself; they travel where the provider takes them.
+        for name in ("reasoning_content", "reasoning", "reasoning_details"):
+            if message.get(name) is None:
+                continue
+            if name in fields:
+                wire[name] = message[name]
+            else:
+                report.dropped(name, "the provider takes no thoughts back")
+    if message.get("images"):
+        if spec.provider_value("image_endpoint") == "chat":
+            wire["images"] = message["images"]
+        else:
+            report.dropped("images", "the wire has no images in answers that go back")
+    return wire
+
+
+def _replay(wire: Message, parts: list[dict[str, Any]], spec: LLMSpec, fields: tuple[str, ...]) -> str:
+    """Put the provider's own thoughts into the message; returns whose were left out."""
+    lost: dict[str, None] = {}
+    for part in parts:
+        name, value = part.get("field"), part.get("value")
+        if part.get("provider") != spec.provider or name not in fields:
+            lost[str(part.get("provider", "unknown"))] = None
+        elif isinstance(value, list):
+            wire[name] = [*wire.get(name, ()), *value]
+        elif isinstance(value, str):
+            wire[name] = wire.get(name, "") + value
+    return ", ".join(lost)
+
+
+def _check_parts(content: Any, place: int) -> None:
+    if not isinstance(content, list):
+        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
+    for part in content:
+        if isinstance(part, dict) and part.get("type") == "image":
+            raise InputTypeError(f"message {place} has an image that no image format has encoded")

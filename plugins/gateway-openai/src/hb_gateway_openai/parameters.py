@@ -1,0 +1,160 @@
+"""Arguments of a call as the fields of a request, and the report of what became of each. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_gateway_openai.dialects import REMOVED, translate
+from heavenbase.call import REASONING
+from heavenbase.errors import InputTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heavenbase.call import Call
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import ParameterReport
+
+EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
+STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Steps of thinking, weakest first."""
+
+
+def chat_fields(
+    spec: LLMSpec, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
+) -> dict[str, Any]:
+    """The fields of a chat request beside model and messages, `extra_body` merged in."""
+    wire: dict[str, Any] = {}
+    for name, value in args.items():
+        if name in REASONING or name in EXTRAS or value is None:
+            continue
+        wire[name] = value
+        report.sent(name)
+    if not wire.get("tools") and "tools" in wire:
+        del wire["tools"]
+        report.dropped("tools", "the list is empty")
+    if "tools" not in wire:
+        for name in ("tool_choice", "parallel_tool_calls"):
+            if wire.pop(name, None) is not None:
+                report.dropped(name, "there are no tools")
+    if args.keys() & REASONING:
+        wire.update(translate(spec, args, explicit, report))
+        _fit_step(spec, wire, report)
+    apply_rules(spec, wire, report)
+    if args.get("think") is False and report.entries.get("think") is not None:
+        _check_off(wire, report)
+    _merge_extra(wire, args, report)
+    return wire
+
+
+def apply_rules(spec: LLMSpec, wire: dict[str, Any], report: ParameterReport) -> None:
+    """The provider's rules for this model: drop, rename, clamp, in their order."""
+    if not spec.provider_record.get("parameters"):
+        return
+    for rule in spec.parameter_rules(wire):
+        for name, reason in rule.get("drop", {}).items():
+            if name in wire:
+                del wire[name]
+                report.dropped(name, reason)
+        for name, other in rule.get("rename", {}).items():
+            if name in wire:
+                value = wire.pop(name)
+                if other in wire:
+                    report.dropped(name, f"{other} is given too")
+                else:
+                    wire[other] = value
+                    report.renamed(name, other)
+        for name, limits in rule.get("clamp", {}).items():
+            if name in wire:
+                _clamp(name, limits, wire, report)
+
+
+def stream_fields(spec: LLMSpec, wire: dict[str, Any]) -> None:
+    """Ask for a stream, and for its usage where the provider has that."""
+    wire["stream"] = True
+    if spec.capability("stream_usage") is not False:
+        options = wire.get("stream_options")
+        wire["stream_options"] = {"include_usage": True, **(options if isinstance(options, dict) else {})}
+    else:
+        wire.pop("stream_options", None)
+
+
+def extras(call: Call) -> tuple[dict[str, str], dict[str, Any]]:
+    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
+    headers = _mapping(call.args, "extra_headers")
+    query = _mapping(call.args, "extra_query")
+    report = call.context.report
+    for name, found in (("extra_headers", headers), ("extra_query", query)):
+        if found:
+            report.sent(name)
+    return {str(name): str(value) for name, value in headers.items()}, dict(query)
+
+
+def _merge_extra(wire: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
+    extra = _mapping(args, "extra_body")
+    if not extra:
+        return
+    report.sent("extra_body")
+    for name, value in extra.items():
+        before = wire.get(name)
+        # A caller adds one key to `reasoning` or `thinking` without losing the others.
+        wire[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+
+
+def _mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = args.get(name)
+    if found is None:
+        return {}
+    if not hasattr(found, "items"):
+        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+def _fit_step(spec: LLMSpec, wire: dict[str, Any], report: ParameterReport) -> None:
+    """Keep the step of thinking within those that model or provider declare."""
+    holder = wire.get("reasoning", wire)
+    name = "effort" if "reasoning" in wire else "reasoning_effort"
+    step = holder.get(name)
+    if step is None:
+        return
+    steps = spec.capability("reasoning_efforts")
+    if steps is False:
+        del holder[name]
+        if "reasoning_effort" in report.entries:
+            report.dropped("reasoning_effort", "the model has no steps of thinking")
+    elif isinstance(steps, list) and steps and step not in steps:
+        nearest = _nearest(step, steps)
+        holder[name] = nearest
+        if "reasoning_effort" in report.entries:
+            report.clamped("reasoning_effort", f"the model has {', '.join(steps)}; {nearest} is sent")
+
+
+def _nearest(step: str, steps: list[str]) -> str:
+    known = [name for name in steps if name in STEPS]
+    if step not in STEPS or not known:
+        return steps[-1]
+    return min(known, key=lambda name: abs(STEPS.index(name) - STEPS.index(step)))
+
+
+def _clamp(name: str, limits: Mapping[str, Any], wire: dict[str, Any], report: ParameterReport) -> None:
+    value = wire[name]
+    if isinstance(value, str):
+        new: Any = limits.get("map", {}).get(value, value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        new = value
+        if "min" in limits:
+            new = max(new, limits["min"])
+        if "max" in limits:
+            new = min(new, limits["max"])
+    else:
+        return
+    if new != value:
+        wire[name] = new
+        if name in report.entries:
+            report.clamped(name, f"{value!r} is not taken there; {new!r} is sent")
+
+
+def _check_off(wire: dict[str, Any], report: ParameterReport) -> None:
+    # The rules may have taken the switch away again, or turned it into the weakest step.
+    if report.entries["think"].wire == "reasoning_effort" and wire.get("reasoning_effort") != "none":
+        report.emulated("think", f"the model cannot be told not to think; {REMOVED}")

@@ -1,0 +1,204 @@
+"""Decoded answers of the OpenAI wire as hb's completions. Pure; shapes are checked, not trusted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hb_gateway_openai.usage import chat_usage
+from heavenbase.errors import ResponseShapeError
+from heavenbase.types import Completion, ToolCall
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.image import LLMImage
+    from heavenbase.types import FinishReason
+
+FINISH: dict[str, FinishReason] = {
+    "stop": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "refusal": "refusal",
+    "pause": "pause",
+    "pause_turn": "pause",
+    "context_overflow": "context_overflow",
+    "model_context_window_exceeded": "context_overflow",
+}
+
+
+class Thinking(NamedTuple):
+    """What a call wants to see of the thoughts, and what its provider wants back."""
+
+    is_hidden: bool
+    fields: tuple[str, ...]
+
+
+def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
+    """The answer; ResponseShapeError when it is none. The caller has looked for an error inside."""
+    if not isinstance(decoded, dict):
+        raise shape_error(call, f"the answer is {_kind(decoded)}, not an object")
+    choices = decoded.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise shape_error(call, f"`choices` is {_kind(choices)}, not a list with an answer")
+    choice = _first(choices)
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise shape_error(call, f"`choices[0].message` is {_kind(message)}, not an object")
+    text, thoughts, images = read_content(call, message.get("content"))
+    thoughts = _thoughts(message) or thoughts
+    reason = choice.get("finish_reason")
+    answer = Completion(
+        text,
+        reasoning="" if thinking.is_hidden else thoughts,
+        tool_calls=tool_calls(call, message),
+        finish_reason=finish_reason(reason),
+        raw_finish_reason=reason if isinstance(reason, str) else None,
+        usage=chat_usage(decoded.get("usage")),
+        id=text_or_none(decoded.get("id")),
+        model=text_or_none(decoded.get("model")),
+        provider=call.spec.provider,
+        gateway=call.spec.gateway,
+        report=call.context.report,
+        raw=decoded,
+    )
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        answer.text = answer.text or refusal
+        answer.finish_reason = "refusal"
+    found = message.get("images")
+    if images or found:
+        answer.images = [*images, *read_images(call, found)]
+    for name in thinking.fields:
+        if message.get(name):
+            answer.reasoning_parts.append(reasoning_part(call, name, message[name]))
+            break
+    return answer
+
+
+def reasoning_part(call: Call, field: str, value: Any) -> dict[str, Any]:
+    """Thoughts with their provenance, as `messages` looks for them."""
+    return {"provider": call.spec.provider, "model": call.spec.model_id, "field": field, "value": value}
+
+
+def finish_reason(raw: Any) -> FinishReason:
+    """hb's word for the provider's; "other" for one that hb does not know, and for none."""
+    return FINISH.get(raw, "other") if isinstance(raw, str) else "other"
+
+
+def tool_calls(call: Call, message: dict[str, Any]) -> list[ToolCall]:
+    """The tool calls of a message; ids that are missing are numbered."""
+    found = message.get("tool_calls")
+    if found is None or found == []:
+        legacy = message.get("function_call")
+        found = [{"function": legacy}] if isinstance(legacy, dict) and legacy.get("name") else []
+    if not isinstance(found, list):
+        raise shape_error(call, f"`tool_calls` is {_kind(found)}, not a list")
+    result = []
+    for place, item in enumerate(found):
+        function = item.get("function", item.get("custom")) if isinstance(item, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
+            raise shape_error(call, f"`tool_calls[{place}]` names no function")
+        arguments = arguments_text(function.get("arguments", function.get("input")))
+        result.append(ToolCall(text_or_none(item.get("id")) or f"call_{place}", function["name"], arguments or "{}"))
+    return result
+
+
+def arguments_text(value: Any) -> str:
+    """Arguments as JSON text, from the text or the object that a provider sends."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_content(call: Call, content: Any) -> tuple[str, str, list[LLMImage]]:
+    """(text, thoughts, images) of a message's content, which is text, nothing, or a list of parts."""
+    if content is None:
+        return "", "", []
+    if isinstance(content, str):
+        return content, "", []
+    if not isinstance(content, list):
+        raise shape_error(call, f"`content` is {_kind(content)}, neither text nor parts")
+    text: list[str] = []
+    thoughts: list[str] = []
+    images: list[Any] = []
+    for part in content:
+        if not isinstance(part, dict):
+            raise shape_error(call, f"a part of `content` is {_kind(part)}, not an object")
+        if part.get("type") == "thinking":
+            inner = part.get("thinking")
+            thoughts.append(inner if isinstance(inner, str) else read_content(call, inner)[0])
+        elif isinstance(part.get("text"), str):
+            text.append(part["text"])
+        elif part.get("type") == "image_url":
+            images.append(part)
+    return "".join(text), "".join(thoughts), read_images(call, images)
+
+
+def read_images(call: Call, items: Any) -> list[LLMImage]:
+    """Images in the shapes of providers; ResponseShapeError for what is none."""
+    if not items:
+        return []
+    if not isinstance(items, list):
+        raise shape_error(call, f"the images are {_kind(items)}, not a list")
+    from heavenbase.errors import InputError
+    from heavenbase.image import LLMImage
+
+    images = []
+    for place, item in enumerate(items):
+        try:
+            images.append(LLMImage.from_provider_item(item))
+        except InputError as error:
+            raise shape_error(call, f"image {place} of the answer cannot be read: {error}") from None
+    return images
+
+
+def delta_thoughts(delta: dict[str, Any]) -> str:
+    """The thoughts in a message or a piece of one, whatever the provider calls them."""
+    found = delta.get("reasoning_content") or delta.get("reasoning")
+    return found if isinstance(found, str) else ""
+
+
+def text_or_none(value: Any) -> str | None:
+    """A string with something in it, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def shape_error(call: Call, what: str) -> ResponseShapeError:
+    """The error for an answer of the wrong shape."""
+    return ResponseShapeError(
+        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
+    )
+
+
+def _thoughts(message: dict[str, Any]) -> str:
+    found = delta_thoughts(message)
+    if found:
+        return found
+    details = message.get("reasoning_details")
+    if not isinstance(details, list):
+        return ""
+    pieces = [item.get("text") or item.get("summary") for item in details if isinstance(item, dict)]
+    return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+def _first(choices: list[Any]) -> dict[str, Any]:
+    for choice in choices:
+        if isinstance(choice, dict) and choice.get("index", 0) == 0:
+            return choice
+    return choices[0] if isinstance(choices[0], dict) else {}
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "missing"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"

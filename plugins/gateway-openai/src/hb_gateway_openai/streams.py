@@ -1,0 +1,231 @@
+"""Events of a streamed chat as chunks; one state machine for both colours. Pure.
+
+A stream has ended well when a finish reason or `[DONE]` came. Thoughts that the provider wants back are collected and
+leave with the finish reason, in one piece.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_gateway_openai.responses import (
+    FINISH,
+    Thinking,
+    arguments_text,
+    delta_thoughts,
+    read_content,
+    read_images,
+    reasoning_part,
+    shape_error,
+)
+from hb_gateway_openai.usage import chat_usage
+from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
+from heavenbase.http.payload import decode_json
+from heavenbase.types import Chunk, ToolCallDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from heavenbase.call import Call
+    from heavenbase.types import Completion
+
+_MERGED = ("text", "summary", "data", "signature")
+
+
+class ChatStream:
+    """What has come of one streamed answer. `embedded` makes the error of hb for an error object in the stream."""
+
+    __slots__ = (
+        "_call",
+        "_details",
+        "_embedded",
+        "_has_choice",
+        "_has_event",
+        "_pieces",
+        "_thinking",
+        "is_done",
+        "is_finished",
+        "is_fresh",
+        "is_named",
+        "showed",
+    )
+
+    def __init__(self, call: Call, thinking: Thinking, embedded: Callable[[Any], HBError]) -> None:
+        self._call = call
+        self._thinking = thinking
+        self._embedded = embedded
+        self._has_event = False
+        self._has_choice = False
+        self._pieces: list[str] = []
+        self._details: list[dict[str, Any]] = []
+        self.is_named = False
+        self.is_done = False
+        self.is_finished = False
+        self.is_fresh = False
+        """Whether the last event brought something of the answer, if only a hidden thought."""
+        self.showed = False
+        """Whether any event did."""
+
+    def feed(self, data: bytes) -> Chunk | None:
+        """The chunk for the data of one event; None for the terminal marker."""
+        self._has_event = True
+        if data == b"[DONE]" or data.startswith(b"[DONE]"):
+            self.is_done = True
+            return None
+        decoded = decode_json(data)
+        if not isinstance(decoded, dict):
+            raise shape_error(self._call, "an event of the stream is no object")
+        if decoded.get("error"):
+            raise self._embedded(decoded["error"])
+        choices = decoded.get("choices")
+        chunk = Chunk(raw=decoded)
+        self.is_fresh = False
+        if not self.is_named:
+            self.is_named = True
+            name, model = decoded.get("id"), decoded.get("model")
+            chunk.id = name if isinstance(name, str) else None
+            chunk.model = model if isinstance(model, str) else None
+        if choices:
+            for choice in choices:
+                if not isinstance(choice, dict):
+                    raise shape_error(self._call, "a choice of the stream is no object")
+                if choice.get("index", 0) == 0 or len(choices) == 1:
+                    self._choose(chunk, choice)
+        elif decoded.get("object") == "error":
+            raise self._embedded(decoded)
+        usage = decoded.get("usage")
+        if usage is None and "x_groq" in decoded:
+            usage = (decoded["x_groq"] or {}).get("usage")
+        if usage:
+            chunk.usage = chat_usage(usage)
+        elif choices is None:
+            raise shape_error(self._call, "an event of the stream has no `choices`")
+        return chunk
+
+    def end(self) -> Chunk | None:
+        """After the last byte: the closing chunk where one is due; StreamTruncated when the end was not proved."""
+        if self.is_finished:
+            return None
+        if self.is_done and self._has_choice:
+            # The provider says that this is all, and not why: the reason is not known, so it is "other".
+            return self._close(Chunk(finish_reason="other"))
+        call = self._call
+        facts: dict[str, Any] = {
+            "provider": call.spec.provider,
+            "model": call.spec.model_id,
+            "maybe_billed": True,
+        }
+        if not self._has_event:
+            raise ResponseDecodeError(f"{call.target}: the stream is empty", **facts)
+        if not self._has_choice:
+            raise shape_error(call, "the stream has no answer in it")
+        raise StreamTruncated(
+            f"{call.target}: the stream ended without a finish reason or [DONE]", retryable=not self.showed, **facts
+        )
+
+    def _choose(self, chunk: Chunk, choice: dict[str, Any]) -> None:
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            self._has_choice = True
+            content = delta.get("content")
+            if content:
+                if isinstance(content, str):
+                    chunk.text = content
+                else:
+                    chunk.text, chunk.reasoning, images = read_content(self._call, content)
+                    chunk.images = images or None
+                self.is_fresh = self.showed = True
+            if len(delta) > 1 or not content:
+                self._extend(chunk, delta)
+        reason = choice.get("finish_reason")
+        if reason is not None:
+            if choice.get("error"):
+                raise self._embedded(choice["error"])
+            self._has_choice = self.is_finished = True
+            chunk.finish_reason = FINISH.get(reason, "other") if isinstance(reason, str) else "other"
+            chunk.raw_finish_reason = reason if isinstance(reason, str) else None
+            self._close(chunk)
+
+    def _extend(self, chunk: Chunk, delta: dict[str, Any]) -> None:
+        """What a piece may hold beside text."""
+        thoughts = delta_thoughts(delta)
+        if thoughts:
+            chunk.reasoning += thoughts
+        details = delta.get("reasoning_details")
+        fields = self._thinking.fields
+        if fields and (thoughts or details):
+            if isinstance(details, list) and "reasoning_details" in fields:
+                self._keep(details)
+            if thoughts:
+                self._pieces.append(thoughts)
+        if chunk.reasoning:
+            self.is_fresh = self.showed = True
+            if self._thinking.is_hidden:
+                chunk.reasoning = ""
+        calls = delta.get("tool_calls")
+        if calls is None and isinstance(delta.get("function_call"), dict):
+            calls = [{"index": 0, "function": delta["function_call"]}]
+        if calls:
+            chunk.tool_calls = [self._tool_call(item) for item in calls]
+            self.is_fresh = self.showed = True
+        if delta.get("images"):
+            chunk.images = [*(chunk.images or ()), *read_images(self._call, delta["images"])]
+            self.is_fresh = self.showed = True
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            chunk.text += refusal
+            self.is_fresh = self.showed = True
+
+    def _tool_call(self, item: Any) -> ToolCallDelta:
+        if not isinstance(item, dict):
+            raise shape_error(self._call, "a tool call of the stream is no object")
+        function = item.get("function") or item.get("custom") or {}
+        index, name = item.get("index"), function.get("name")
+        return ToolCallDelta(
+            index if isinstance(index, int) else None,
+            item.get("id") or None,
+            name if isinstance(name, str) and name else None,
+            arguments_text(function.get("arguments", function.get("input"))),
+        )
+
+    def _keep(self, details: list[Any]) -> None:
+        """Join the pieces of one detail, which the provider wants back whole."""
+        for piece in details:
+            if not isinstance(piece, dict):
+                continue
+            last = self._details[-1] if self._details else None
+            if last is not None and all(last.get(name) == piece.get(name) for name in ("type", "index")):
+                for name, value in piece.items():
+                    if name in _MERGED and isinstance(value, str) and isinstance(last.get(name), str):
+                        last[name] += value
+                    elif value is not None:
+                        last[name] = value
+            else:
+                self._details.append(dict(piece))
+
+    def _close(self, chunk: Chunk) -> Chunk:
+        fields = self._thinking.fields
+        if self._details:
+            chunk.reasoning_parts = [reasoning_part(self._call, "reasoning_details", self._details)]
+            self._details = []
+        elif self._pieces:
+            chunk.reasoning_parts = [reasoning_part(self._call, fields[-1], "".join(self._pieces))]
+        self._pieces = []
+        return chunk
+
+
+def whole_chunk(answer: Completion) -> Chunk:
+    """A whole answer as one chunk, for a server that does not stream."""
+    return Chunk(
+        answer.text,
+        answer.reasoning,
+        [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)] or None,
+        answer.finish_reason,
+        answer.raw_finish_reason,
+        answer.usage,
+        answer.id,
+        answer.model,
+        answer.images or None,
+        answer.reasoning_parts or None,
+        raw=answer.raw,
+    )

@@ -1,0 +1,70 @@
+"""Counts of tokens from the wire's sums, as hb's disjoint buckets. Pure; whatever is no count is unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heavenbase.types import Usage
+
+_LARGEST = 2**53
+
+
+def chat_usage(raw: Any) -> Usage | None:
+    """The usage of a chat completion or embedding; None when the provider sent none."""
+    if not isinstance(raw, dict) or not raw:
+        return None
+    usage = Usage()
+    prompt, completion = count(raw.get("prompt_tokens")), count(raw.get("completion_tokens"))
+    if prompt is not None:
+        details = raw.get("prompt_tokens_details")
+        details = details if isinstance(details, dict) else {}
+        read = count(details.get("cached_tokens"))
+        if read is None:
+            read = count(raw.get("prompt_cache_hit_tokens"))
+        written = count(details.get("cache_write_tokens", details.get("cache_creation_tokens")))
+        usage.cache_read, usage.cache_write = read, written
+        usage.input = max(prompt - (read or 0) - (written or 0), 0)
+    if completion is not None:
+        details = raw.get("completion_tokens_details")
+        thought = count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
+        if thought and count(raw.get("total_tokens")) == (prompt or 0) + completion + thought:
+            usage.output = completion  # this provider counts thinking apart
+        else:
+            if thought is not None:
+                thought = min(thought, completion)
+            usage.output = completion - (thought or 0)
+        usage.reasoning = thought
+    usage.cost = _cost(raw.get("cost"))
+    if usage.cost is not None:
+        usage.currency = "USD"
+    return usage
+
+
+def image_usage(raw: Any) -> Usage | None:
+    """The usage of an image generation; None when the provider sent none."""
+    if not isinstance(raw, dict) or not raw:
+        return None
+    if "input_tokens" not in raw and "output_tokens" not in raw:
+        return chat_usage(raw)
+    return Usage(count(raw.get("input_tokens")), count(raw.get("output_tokens")))
+
+
+def count(value: Any) -> int | None:
+    """A count of tokens, None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value < _LARGEST else None
+
+
+def _cost(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return format(amount, "f") if amount.is_finite() and 0 <= amount < _LARGEST else None
