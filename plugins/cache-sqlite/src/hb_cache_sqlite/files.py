@@ -128,6 +128,7 @@ def move_aside(path: str, now: float) -> str:
     while os.path.lexists(target):
         count += 1
         target = f"{path}.corrupt-{stamp}-{count}"
+    restrict(path)
     # The log goes first: one left behind would be replayed into the fresh file.
     for side in (*SIDES, ""):
         with contextlib.suppress(FileNotFoundError):

@@ -139,8 +139,8 @@ class Housekeeping:
             self.note_changes(VACUUM_PAGES)
             self.empty_log_when_long()
         if self.empty_log():
-            # The first write after a complete checkpoint starts the log anew and cuts off the rest.
-            self._database.write(lambda connection: connection.execute("UPDATE namespaces SET bytes = bytes"))
+            self._database.write(schema.cut_log)
+            self._database.write(lambda open_: open_.execute(f"PRAGMA journal_size_limit = {schema.LOG_KEPT}"))
 
     def _evict(self, space: Space) -> None:
         for _ in range(STEPS):

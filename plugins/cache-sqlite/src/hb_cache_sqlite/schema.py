@@ -12,6 +12,8 @@ VERSION = 1
 APPLICATION = 0x68624341  # "hbCA", which tells our files from other programs'
 PAGE_SIZE = 8192
 CACHE_KIB = 8192
+LOG_KEPT = 16 << 20
+"""Bytes of the write-ahead log that are written over and over; cutting it each time would double what a write costs."""
 
 # A value of a few kB would spill out of an index-organised (WITHOUT ROWID) page and double the file, and rows in order
 # of age keep pages full; so the key is an index of its own.
@@ -56,7 +58,7 @@ def connect(path: str, *, known: bool = True) -> sqlite3.Connection:
             f"""
             PRAGMA synchronous = NORMAL;
             PRAGMA wal_autocheckpoint = 0;
-            PRAGMA journal_size_limit = 0;
+            PRAGMA journal_size_limit = {LOG_KEPT};
             PRAGMA secure_delete = ON;
             PRAGMA trusted_schema = OFF;
             PRAGMA cache_size = -{CACHE_KIB};
@@ -93,6 +95,12 @@ def create(path: str) -> None:
     finally:
         connection.close()
     os.replace(new, path)
+
+
+def cut_log(connection: sqlite3.Connection) -> None:
+    """Start the log anew and cut off what lies behind. Call it in a transaction after a complete checkpoint."""
+    connection.execute("PRAGMA journal_size_limit = 0")
+    connection.execute(f"PRAGMA user_version = {VERSION}")  # any write that no optimisation leaves out
 
 
 def check(connection: sqlite3.Connection, path: str) -> None:
