@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heavenbase.secrets import Secret
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+CREDENTIALS = ("api_key", "auth_token")
 
 
 def empty() -> Mapping[str, Any]:
@@ -172,7 +173,7 @@ class LLMSpec:
             "base_url": self.base_url,
             "api_key": "<redacted>" if self.api_key is not None else None,
             "headers": dict.fromkeys(self.headers, "<redacted>"),
-            "args": {name: value for name, value in self.args.items() if name not in ("api_key", "auth_token")},
+            "args": {name: _shown(name, value) for name, value in self.args.items() if name not in CREDENTIALS},
             "timeouts": {name: getattr(self.timeouts, name) for name in self.timeouts.__dataclass_fields__},
             "origins": dict(self.origins),
         }
@@ -189,6 +190,16 @@ class LLMSpec:
             text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=_canonical)
             found = self._keys[what] = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return found
+
+
+def _shown(name: str, value: Any) -> Any:
+    """An argument as it may be shown: headers and proxy addresses may hold a credential."""
+    if name.endswith("headers") and isinstance(value, dict):
+        return dict.fromkeys(value, "<redacted>")
+    if name.endswith("_proxy") and isinstance(value, str) and "@" in value:
+        scheme, mark, rest = value.rpartition("://")
+        return f"{scheme}{mark}<redacted>@{rest.rpartition('@')[2]}"
+    return value
 
 
 def _canonical(value: Any) -> Any:

@@ -1,0 +1,119 @@
+"""The error tree: what each error says, what programs may rely on, and that it survives pickling."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+from typing import Any
+
+import pytest
+
+from heavenbase import errors
+from heavenbase.errors import HBError, UnknownModelError, UnknownNameError
+from heavenbase.types import Attempt, Completion
+
+TREE = sorted(
+    (
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, HBError) and not issubclass(value, Warning)
+    ),
+    key=lambda cls: cls.__name__,
+)
+
+
+def made(cls: type[HBError], **fields: Any) -> HBError:
+    if issubclass(cls, UnknownNameError):
+        return cls("model", "gtp", ["gpt", "claude"], **fields)
+    return cls("it broke", **fields)
+
+
+@pytest.mark.parametrize("cls", TREE, ids=lambda cls: cls.__name__)
+def test_every_error_keeps_all_it_knows_through_pickle_and_copy(cls: type[HBError]) -> None:
+    error = made(
+        cls,
+        provider="acme",
+        status=503,
+        request_id="r1",
+        retry_after=2.0,
+        maybe_billed=True,
+        partial=Completion("half"),
+        attempts=[Attempt("acme", "m", "g")],
+    )
+    error.model = "m"
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
+        assert type(twin) is cls
+        assert str(twin) == str(error)
+        assert vars(twin) == vars(error)
+        assert (twin.kind, twin.retryable) == (error.kind, error.retryable)
+
+
+def test_kinds_are_stable_words_and_unique() -> None:
+    kinds = {cls.kind: cls for cls in TREE}
+    assert len(kinds) == len(TREE)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", kind) for kind in kinds)
+    for name, kind in {
+        "RateLimitError": "rate_limit",
+        "CallTimeout": "timeout",
+        "DeadlineExceeded": "deadline_exceeded",
+        "TLSVerifyError": "tls_verify",
+        "HBError": "error",
+    }.items():
+        assert getattr(errors, name).kind == kind
+
+
+def test_the_drawing_of_the_tree_is_true() -> None:
+    parents: dict[str, str] = {}
+    stack: list[tuple[int, str]] = []
+    drawing = (errors.__doc__ or "").split("SDK never")[0]
+    for line in drawing.splitlines():
+        depth = re.match(r"[ │├└─]*", line).end()  # type: ignore[union-attr]
+        if not re.match(r"[A-Z]\w+(Error|[a-z])", line[depth:]) or depth < 4:
+            continue
+        listed = re.split(r" {2,}|\(", line[depth:])[0]
+        names = re.findall(r"[A-Z]\w+", listed)
+        while stack and stack[-1][0] >= depth:
+            stack.pop()
+        for name in names:
+            parents[name] = stack[-1][1] if stack else ""
+        stack.append((depth, names[-1]))
+    assert set(parents) == {cls.__name__ for cls in TREE}
+    for name, parent in parents.items():
+        if parent:
+            assert getattr(errors, parent) in getattr(errors, name).__mro__, f"{name} below {parent}"
+
+
+def test_errors_are_also_what_callers_of_the_older_packages_catch() -> None:
+    assert issubclass(errors.InputError, ValueError)
+    assert issubclass(errors.InputTypeError, TypeError)
+    assert issubclass(errors.UnsupportedError, NotImplementedError)
+    assert issubclass(errors.MissingPackage, ImportError)
+    assert issubclass(errors.PluginLoadError, ImportError)
+    assert issubclass(errors.CallTimeout, TimeoutError)
+    assert issubclass(errors.ConfigError, ValueError)
+
+
+def test_an_unknown_name_error_says_the_nearest_choice_and_lists_the_rest() -> None:
+    error = UnknownNameError("gateway", "opnai", ["openai", "mock"], hint="see hb plugins")
+    assert error.nearest == "openai"
+    assert str(error) == "unknown gateway 'opnai'; did you mean 'openai'?; choices: mock, openai; see hb plugins"
+    assert "(60 in all)" in str(UnknownNameError("preset", "x", [f"preset-{n}" for n in range(60)]))
+    assert UnknownModelError("model", "gpt9", []).model == "gpt9"
+    assert UnknownNameError("model", object(), ["a"]).nearest is None
+
+
+def test_the_nearest_choice_ignores_case_and_keeps_the_spelling_of_the_choice() -> None:
+    assert UnknownNameError("preset", "MOCKK", ["Mock"]).nearest == "Mock"
+
+
+def test_retryable_is_a_property_of_the_class_that_one_error_may_override() -> None:
+    assert errors.RateLimitError("x").retryable
+    assert not errors.Overloaded("x", retryable=False).retryable
+    assert not errors.AuthError("x").retryable
+    assert not errors.DeadlineExceeded("x").retryable
+
+
+def test_every_error_class_says_what_it_means() -> None:
+    assert [cls.__name__ for cls in TREE if not inspect.getdoc(cls)] == []
