@@ -129,16 +129,16 @@ def test_one_transaction_deletes_a_bounded_number_of_rows_and_bytes(path: Path, 
 
 def test_limits_that_were_lowered_are_reached_step_by_step(path: Path, clock: ManualClock) -> None:
     with closing(open_store(path, clock)) as store:
-        for number in range(3000):
+        for number in range(1000):
             store.set("text", cache_key(number), b"x")
     with closing(open_store(path, clock, max_entries=5)) as store:
         store.set("text", cache_key("first"), b"x")
         left = store.stats()["text"]["entries"]
-        assert left == 3001 - rows.STEP_ROWS * (1 + housekeeping.STEPS)
+        assert left == 1001 - rows.STEP_ROWS * (1 + housekeeping.STEPS)
         for number in range(4):
             store.set("text", cache_key(("more", number)), b"x")
         assert store.stats()["text"]["entries"] == 5
-        assert store.stats()["text"]["evicted"] == 3000
+        assert store.stats()["text"]["evicted"] == 1000
 
 
 def test_sweeping_deletes_all_that_expired(path: Path, clock: ManualClock) -> None:
@@ -158,7 +158,20 @@ def test_expired_entries_go_with_the_first_write_after_a_pause(path: Path, clock
     clock.advance(3600)
     with closing(open_store(path, clock)) as store:
         store.set("text", cache_key("new"), b"x")
+        assert store.stats()["text"]["entries"] == 301 - rows.STEP_ROWS * housekeeping.STEPS
+        store.set("text", cache_key("new"), b"x")
         assert store.stats()["text"]["entries"] == 1
+
+
+def test_a_value_beyond_what_sqlite_takes_is_not_stored(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hb_cache_sqlite.store.LARGEST_VALUE", 1000)
+    with closing(open_store(path, clock)) as store:
+        store.set("text", cache_key(1), bytes(1000))
+        store.set("text", cache_key(2), bytes(1001))
+        assert store.get("text", cache_key(1)) == bytes(1000)
+        assert store.get("text", cache_key(2)) is None
 
 
 # The log
@@ -245,7 +258,7 @@ def test_async_calls_use_the_file_at_once_and_leave_cleaning_to_threads(
             for number in range(housekeeping.SWEEP_EVERY * 3):
                 stored = store.aset("text", cache_key(number), b"x")
                 if store._housekeeping._writes < housekeeping.SWEEP_EVERY - 1:
-                    # Nothing is due: it ends without ever giving way to the loop.
+                    # Nothing is due, so it ends without ever giving way to the loop.
                     with pytest.raises(StopIteration):
                         stored.send(None)
                 else:

@@ -149,10 +149,10 @@ class Database:
 
     def abandon(self) -> None:
         """In a child that inherited open connections: keep them unused for ever, and do without the file."""
-        self._inherited += [self.reader, self._writer, self._keeper]
+        self._inherited += [one for one in (self.reader, self._writer, self._keeper) if one is not None]
         self.reader = self._writer = self._keeper = None
         self.read_lock, self.write_lock = threading.Lock(), threading.Lock()
-        self._closed = True
+        self._closed = self._closed or bool(self._inherited)
 
     # Opening, and what follows from errors
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 from hb_cache_sqlite import rows, schema
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from hb_cache_sqlite.spaces import Space
 
 SWEEP_EVERY = 64
-STEPS = 16
+STEPS = 4
+"""Transactions of each kind that one `run` makes at most."""
 CHECKPOINT_BYTES = 8 << 20
 CHECKPOINT_AGAIN = 1 << 20
 LOG_LIMIT = 64 << 20
@@ -55,10 +57,10 @@ class Housekeeping:
         """Forget the accesses: another file has other rows."""
         self.used = OrderedDict()
 
-    def note_changes(self, changed: int, size: int = 0) -> None:
-        """Count a transaction that changed so many rows, with `size` bytes of values."""
+    def note_set(self, evicted: int, size: int) -> None:
+        """Count a transaction that stored a value of `size` bytes and evicted some entries."""
         self._writes += 1
-        self._pending += size + changed * PAGES_PER_ROW * schema.PAGE_SIZE
+        self._note_changes(1 + evicted, size)
 
     def note_crowd(self, space: Space) -> None:
         """Remember a namespace that holds more than its limits, because one step did not free enough."""
@@ -70,7 +72,7 @@ class Housekeeping:
         return self._writes >= SWEEP_EVERY or self._pending >= self._checkpoint_at or bool(self._crowded)
 
     def run(self) -> None:
-        """Do some of what is due, within tenths of a second and with the write lock held for milliseconds at a time.
+        """Do some of what is due: tens of milliseconds at most, with the write lock held for a few at a time.
 
         What cannot be done now, because the file is locked or unusable, is left for the next time.
         """
@@ -80,24 +82,25 @@ class Housekeeping:
             for space in list(self._crowded.values()):
                 self._evict(space)
             if self._writes >= SWEEP_EVERY:
-                self._writes = 0
-                self.sweep(STEPS)
+                _, more = self.sweep(STEPS)
                 self.flush(STEPS * rows.STEP_ROWS)
+                self._writes = SWEEP_EVERY if more else 0
             self.empty_log_when_long()
         except (Busy, Unusable):
             pass
         finally:
             self._running.release()
 
-    def sweep(self, steps: int) -> int:
-        """Delete expired entries in up to `steps` transactions; their number."""
-        done = 0
-        for _ in range(steps):
-            swept = self.delete(lambda connection: rows.sweep(connection, self._now()))
-            done += swept
-            if not swept:
-                break
-        return done
+    def sweep(self, steps: int | None = None) -> tuple[int, bool]:
+        """Delete expired entries in up to `steps` transactions (None: all); their number, and whether more may be."""
+        now = self._now()
+        deleted = 0
+        for _ in count() if steps is None else range(steps):
+            some = self.delete(lambda connection: rows.sweep(connection, now))
+            deleted += some
+            if not some:
+                return deleted, False
+        return deleted, True
 
     def flush(self, most: int) -> None:
         """Write up to `most` access times, the last ones first."""
@@ -108,12 +111,12 @@ class Housekeeping:
                     row, when = self.used.popitem()
                     some[row] = when
             self._database.write(lambda connection, some=some: rows.touch(connection, some))  # type: ignore[misc]
-            self.note_changes(len(some))
+            self._note_changes(len(some))
 
     def delete(self, step: Callable[[sqlite3.Connection], int]) -> int:
         """One step that deletes entries and answers their number."""
         done = self._database.write(step)
-        self.note_changes(done)
+        self._note_changes(done)
         self.empty_log_when_long()
         return done
 
@@ -136,17 +139,20 @@ class Housekeeping:
     def compact(self) -> None:
         """Give the room of deleted entries back, and leave nothing of them in the log."""
         while self._database.write(_vacuum_some):
-            self.note_changes(VACUUM_PAGES)
+            self._note_changes(VACUUM_PAGES)
             self.empty_log_when_long()
         if self.empty_log():
             self._database.write(schema.cut_log)
             self._database.write(lambda open_: open_.execute(f"PRAGMA journal_size_limit = {schema.LOG_KEPT}"))
 
+    def _note_changes(self, changed: int, size: int = 0) -> None:
+        self._pending += size + changed * PAGES_PER_ROW * schema.PAGE_SIZE
+
     def _evict(self, space: Space) -> None:
         for _ in range(STEPS):
             evicted, more = self._database.write(lambda open_: rows.evict(open_, space.id, space.limits, self.used))
             space.counts.evicted += evicted
-            self.note_changes(evicted)
+            self._note_changes(evicted)
             self.empty_log_when_long()
             if not more:
                 self._crowded.pop(space.id, None)

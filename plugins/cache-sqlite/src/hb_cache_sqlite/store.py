@@ -33,6 +33,8 @@ KEY_BYTES = 32
 CHECK_MASK = 127
 """Every 128th read looks whether the file is still the one at its path."""
 LONGEST_TTL = 1e11
+LARGEST_VALUE = 1 << 28
+"""Longer values are not stored; SQLite itself takes no more than 1 GB."""
 NO_LIMITS = Limits()
 
 
@@ -116,7 +118,7 @@ class SQLiteStore(CacheStore):
     def sweep(self) -> int:
         """Delete every expired entry; their number. Writing sweeps on its own. Raises CacheError."""
         with as_cache_error(self.path):
-            return self._housekeeping.sweep(2**31)
+            return self._housekeeping.sweep()[0]
 
     def stats(self) -> dict[str, dict[str, int]]:
         """By namespace: entries and bytes in the file (0 when it is out of reach), and this process's counts.
@@ -209,15 +211,16 @@ class SQLiteStore(CacheStore):
         self._warner.warn("entry", f"an entry of the response cache {self.path} was damaged and is deleted")
 
     def _set(self, space: Space, key: bytes, value: bytes, ttl: float | None, *, wait: bool) -> None:
-        keep = (ttl is None or ttl > 0) and not space.limits.exceeded(1, len(value))
+        fits = len(value) <= LARGEST_VALUE and not space.limits.exceeded(1, len(value))
+        keep = fits and (ttl is None or ttl > 0)
         house = self._housekeeping
+        now = self._now()
+        expires = None if ttl is None or not ttl < LONGEST_TTL else now + int(ttl * 1e6)
 
         def put(connection: sqlite3.Connection) -> tuple[int, bool]:
             if not keep:
                 rows.drop(connection, space.id, key)
                 return 0, False
-            now = self._now()
-            expires = None if ttl is None or ttl > LONGEST_TTL else now + int(ttl * 1e6)
             totals = rows.put(connection, space.id, space.name, key, value, self._stamp(now), expires)
             if not space.limits.exceeded(*totals):
                 return 0, False
@@ -238,7 +241,7 @@ class SQLiteStore(CacheStore):
             evicted, more = done
             space.counts.stored += keep
             space.counts.evicted += evicted
-            house.note_changes(1 + evicted, len(value))
+            house.note_set(evicted, len(value))
             if more:
                 house.note_crowd(space)
 
