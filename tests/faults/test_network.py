@@ -86,7 +86,7 @@ def test_s6_a_redirect_is_refused_and_the_other_origin_sees_nothing(mode: Mode) 
 
 @every(("chat", "achat"))
 def test_t2_the_deadline_beats_a_longer_retry_after(server: LoopbackServer, mode: Mode) -> None:
-    with harness(server, "S3.number:5") as made:
+    with harness(server, "S3.number-5") as made:
         ran = made.run(mode, timeout=1.0)
     error = check_error(ran, DeadlineExceeded)
     assert isinstance(error.__cause__, RateLimitError)
@@ -95,7 +95,7 @@ def test_t2_the_deadline_beats_a_longer_retry_after(server: LoopbackServer, mode
 
 
 def test_t1_a_full_pool_is_an_error_that_names_limit_and_holders_sync(server: LoopbackServer) -> None:
-    config = {"heavenbase.llm.gateways.openai.options": {"pool_limit": 2}}
+    config = {"heavenbase.llm.gateways.openai.max_connections": 2}
     with harness(server, "E9.a", limits={"pool": 0.05, "first_token": 5.0}, config=config) as made:
         hung = [threading.Thread(target=made.run, args=("chat",), kwargs={"max_retries": 0}) for _ in range(2)]
         for thread in hung:
@@ -109,7 +109,7 @@ def test_t1_a_full_pool_is_an_error_that_names_limit_and_holders_sync(server: Lo
 
 
 def test_t1_a_full_pool_is_an_error_that_names_limit_and_holders_async(server: LoopbackServer) -> None:
-    config = {"heavenbase.llm.gateways.openai.options": {"pool_limit": 2}}
+    config = {"heavenbase.llm.gateways.openai.max_connections": 2}
 
     async def run(made: Harness) -> Any:
         hung = [asyncio.create_task(made.llm.achat("hi", max_retries=0)) for _ in range(2)]

@@ -54,7 +54,7 @@ def test_s3_retry_after_is_obeyed_in_every_form(server: LoopbackServer, mode: Mo
 
 @every(("chat", "achat"))
 def test_s3_other_calls_to_the_same_target_pause_too(server: LoopbackServer, mode: Mode) -> None:
-    with harness(server, "S4.retry-after:20") as made:
+    with harness(server, "S4.retry-after-20") as made:
         first = made.run(mode, max_retries=0)
         check_error(first, RateLimitError, requests=1)
         second = made.run(mode, max_retries=0)

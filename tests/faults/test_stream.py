@@ -78,7 +78,7 @@ def test_e4_line_ends_and_single_bytes_change_nothing(server: LoopbackServer, mo
 
 @STREAMS
 def test_e5_separators_inside_data_survive(server: LoopbackServer, mode: Mode) -> None:
-    with harness(server, "E5.separators") as made:
+    with harness(server, "E5.text") as made:
         assert made.run(mode).text == SEPARATORS_TEXT
 
 
@@ -176,7 +176,7 @@ def test_e11_after_a_cancellation_storm_every_call_succeeds(server: LoopbackServ
         await good.kernel.clients.aclose()
         await slow.kernel.clients.aclose()
 
-    config = {"heavenbase.llm.gateways.openai.options": {"pool_limit": 10}}
+    config = {"heavenbase.llm.gateways.openai.max_connections": 10}
     with harness(server, config=config) as made:
         began = time.monotonic()
         asyncio.run(run(made, made))

@@ -188,6 +188,8 @@ GATEWAY = Table(
         "default_args": _arguments(),
         "unset": _DROPPED,
         "thinking_control": Field("str | null", description="how thinking is asked for on the wire"),
+        "max_connections": Field("int | null", description="connections open at once to one place", minimum=1),
+        "ca_file": Field("str | null", description="authorities to trust instead of the system's", guarded=True),
         "options": _options("settings that only this gateway's plugin reads"),
     },
     "an adapter that owns an SDK and a wire",

@@ -141,6 +141,8 @@ class Retry(Middleware):
             except ProviderError as error:
                 if committed:
                     call.context.failed(error)
+                    if isinstance(error, StreamError | CallTimeout):
+                        raise
                     raise _interrupted(error) from error
                 billed += error.maybe_billed
                 delay = self._delay(call, error, number, billed, budget)
@@ -222,9 +224,7 @@ class Retry(Middleware):
 
 
 def _interrupted(error: ProviderError) -> ProviderError:
-    """What a failure after the first content is called: timeouts and stream errors keep their name."""
-    if isinstance(error, StreamError | CallTimeout):
-        return error
+    """What a failure after the first content is called, unless it is a timeout or a stream error already."""
     return StreamInterrupted(
         f"the stream broke after content was delivered: {error}",
         provider=error.provider,

@@ -18,6 +18,10 @@ DEPTH_LIMIT = 200
 # A number can only be too large for a float with an exponent of three digits; both patterns begin with a literal,
 # which lets the search skip at memchr speed.
 _LARGE = re.compile(rb"e\+?[0-9]{3}")
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 _LARGE_UPPER = re.compile(rb"E\+?[0-9]{3}")
 
 
@@ -39,7 +43,10 @@ def encode_json(value: Any) -> bytes:
 
 
 def decode_json(body: bytes) -> Any:
-    """The decoded JSON; ResponseDecodeError for anything else, NaN, infinities and nesting deeper than 200."""
+    """The decoded JSON; ResponseDecodeError for anything else, NaN, infinities and nesting deeper than 200.
+
+    Half a surrogate pair becomes U+FFFD.
+    """
     if _from_json is not None:
         try:
             value = _from_json(body, allow_inf_nan=False)
@@ -56,13 +63,19 @@ def decode_json(body: bytes) -> Any:
 
 def _decode_slowly(body: bytes) -> Any:
     try:
-        value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)
+        text = _ESCAPE.sub(_whole_characters, body.decode("utf-8-sig"))
+        value = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         # The text of UnicodeDecodeError holds the body; its class says enough.
         what = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {_say(error)}"
         raise ResponseDecodeError(what, maybe_billed=True) from None
     _check_finite(value)
     return value
+
+
+def _whole_characters(escape: re.Match[str]) -> str:
+    # Half a surrogate pair is no character: nobody could print, log or encode the text that holds it.
+    return "\\ufffd" if escape["half"] else escape[0]
 
 
 def _say(error: ValueError) -> str:

@@ -190,7 +190,7 @@ def classify(status: int, code: str | None, message: str) -> type[StatusError]:
         return AuthError
     if status == 429:
         return RateLimitError
-    if status in (503, 529):
+    if status in (503, 529) or (status == 500 and "overloaded" in message.lower()):
         return Overloaded
     if status >= 500:
         return ServerError

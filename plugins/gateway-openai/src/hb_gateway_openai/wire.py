@@ -188,7 +188,7 @@ class Wire:
         error.model = error.model or self._call.spec.model_id
         error.status = error.status or exchange.status
         error.request_id = error.request_id or self.request_id
-        if error.body is None and self._body:
+        if error.body is None:
             text = self._body[: 4 * BODY_EXCERPT].decode("utf-8", "replace")
             error.body = redact(text, call_secrets(self._call.spec))[:BODY_EXCERPT]
         return error
