@@ -97,10 +97,7 @@ def test_tool_calls_are_normalised_and_their_arguments_become_text() -> None:
     ]
     wanted = {"id": "a", "type": "function", "function": {"name": "add", "arguments": '{"x": 1}'}}
     [message] = to_messages({"role": "assistant", "tool_calls": forms})
-    assert (
-        message == {"role": "assistant", "content": None, "tool_calls": [wanted] * 4}
-        or message["tool_calls"] == [wanted] * 4
-    )
+    assert message["tool_calls"] == [wanted] * 4
     [message] = to_messages({"role": "assistant", "content": "", "tool_calls": [{"name": "now"}]})
     assert message["tool_calls"] == [{"id": "", "type": "function", "function": {"name": "now", "arguments": "{}"}}]
 
