@@ -27,7 +27,8 @@ class Dumped:
     [
         ("hi", [{"role": "user", "content": "hi"}]),
         ({"role": "system", "content": "s"}, [{"role": "system", "content": "s"}]),
-        (["a", {"role": "assistant", "content": "b"}], [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]),
+        (["a", {"role": "assistant", "content": "b"}],
+         [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]),
         ((text for text in "ab"), [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]),
         (SimpleNamespace(role="user", content="o"), [{"role": "user", "content": "o"}]),
         (SimpleNamespace(role=SimpleNamespace(value="user"), content="e"), [{"role": "user", "content": "e"}]),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,8 +95,8 @@ def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inve
 def _inventory(data: dict[str, Any]) -> Inventory:
     return Inventory(
         tuple(PluginInfo(**row) for row in data["plugins"]),
-        data["models"],
-        data["presets"],
+        dict(data["models"]),
+        dict(data["presets"]),
         tuple(data["shadows"]),
         tuple(data["known"]),
         tuple(data["unreadable"]),
@@ -149,7 +150,8 @@ def _write_index(file: Path | None, data: dict[str, Any]) -> None:
         os.replace(temporary, file)
     except OSError:
         # The index only saves time: a read-only home must not stop anybody.
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _scan(paths: list[str]) -> dict[str, Any]:
