@@ -24,6 +24,7 @@ from heavenbase.testing.server.sockets import black_hole, refused_port, resettin
 from heavenbase.testing.server.sse_vectors import SSE_VECTORS, SseEvent, SseVector
 from heavenbase.testing.server.tls import TLSServer, tls_server
 from heavenbase.testing.server.wire import FAULT_TEXT, FAULT_TOKENS, Exchange, Rejected, Wire, route
+from heavenbase.testing.server.wire_anthropic import AnthropicWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
 
@@ -35,6 +36,7 @@ __all__ = [
     "SSE_VECTORS",
     "Action",
     "Answer",
+    "AnthropicWire",
     "Exchange",
     "Fault",
     "LoopbackServer",

@@ -8,20 +8,28 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from heavenbase.errors import UnknownNameError
-from heavenbase.testing.server import faults_body, faults_connection, faults_sse, faults_status, faults_stream
+from heavenbase.testing.server import (
+    faults_anthropic,
+    faults_body,
+    faults_connection,
+    faults_sse,
+    faults_status,
+    faults_stream,
+)
 from heavenbase.testing.server.answers import Answer, Reply, Steps, Stream
 from heavenbase.testing.server.faults import Fault, find_fault
 from heavenbase.testing.server.framing import frame, split
 from heavenbase.testing.server.http import response
 from heavenbase.testing.server.recorder import RecordedRequest, Recorder
 from heavenbase.testing.server.wire import Exchange, Wire
+from heavenbase.testing.server.wire_anthropic import AnthropicWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
 
 Script = Callable[[RecordedRequest], Answer | None]
 
 # Importing these modules registers the built-in faults.
-BUILT_IN_FAULTS = (faults_body, faults_connection, faults_sse, faults_status, faults_stream)
+BUILT_IN_FAULTS = (faults_anthropic, faults_body, faults_connection, faults_sse, faults_status, faults_stream)
 
 _CACHE_ENTRIES = 64
 _CACHE_BODY = 1024 * 1024
@@ -46,7 +54,8 @@ class Dispatcher:
         self.redirect_to = redirect_to
         self.errors: list[Exception] = []
         self.recorder = Recorder(keep=record)
-        self.wires: dict[str, Wire] = {wire.name: wire for wire in (OpenAIWire(), OpenRouterWire(), *wires)}
+        built_in = (OpenAIWire(), OpenRouterWire(), AnthropicWire())
+        self.wires: dict[str, Wire] = {wire.name: wire for wire in (*built_in, *wires)}
         self._default = next(iter(self.wires.values()))
         self._replies: deque[Reply] = deque()
         self._script: Script | None = None
@@ -107,17 +116,17 @@ class Dispatcher:
 
     def answer(self, request: RecordedRequest) -> bytes | Steps:
         """The response to a complete request."""
-        request_id = b"req_%d" % request.number
         try:
             scripted = self._script or self._replies or self.require_key
             if not scripted and not request.path.startswith("/f/"):
-                return self._plain(request, request_id)
-            return frame(self._decide(request), request_id)
+                return self._plain(request)
+            exchange, fault = self._exchange(request)
+            return frame(self._decide(exchange, fault), _request_id(exchange))
         except Exception as error:
             self.failed(error)
             return response(500, f"the test server failed: {error!r}".encode(), "text/plain; charset=utf-8")
 
-    def _plain(self, request: RecordedRequest, request_id: bytes) -> bytes | Steps:
+    def _plain(self, request: RecordedRequest) -> bytes | Steps:
         # Equal requests get equal answers here, so each is validated and encoded once: benchmarks repeat themselves.
         key = (request.method, request.path, request.body, self.strict)
         known = self._encoded.get(key)
@@ -126,16 +135,16 @@ class Dispatcher:
             answer = exchange.wire.handle(exchange)
             cacheable = exchange.wire.cacheable and request.body[:1] == b"{" and len(request.body) <= _CACHE_BODY
             if not cacheable or not isinstance(answer, (Reply, Stream)) or answer.delay or answer.pause:
-                return frame(answer, request_id)
+                return frame(answer, _request_id(exchange))
             if len(self._encoded) >= _CACHE_ENTRIES:
                 self._encoded.clear()
-            known = self._encoded[key] = split(answer)
-        return b"%bx-request-id: %b\r\n\r\n%b" % (known[0], request_id, known[1])
+            opened, payload = split(answer)
+            known = self._encoded[key] = (opened + exchange.wire.request_id_header.encode(), payload)
+        return b"%b: req_%d\r\n\r\n%b" % (known[0], request.number, known[1])
 
-    def _decide(self, request: RecordedRequest) -> Answer:
-        exchange, fault_name = self._exchange(request)
+    def _decide(self, exchange: Exchange, fault_name: str) -> Answer:
         if self._script is not None:
-            answer = self._script(request)
+            answer = self._script(exchange.request)
             if answer is not None and not isinstance(answer, Reply):
                 return answer
             exchange.given = answer
@@ -163,3 +172,7 @@ class Dispatcher:
         if path.startswith(f"{wire.base}/"):
             path = path[len(wire.base) :]
         return Exchange(self, request, wire, path, query), fault
+
+
+def _request_id(exchange: Exchange) -> bytes:
+    return b"%b: req_%d" % (exchange.wire.request_id_header.encode(), exchange.request.number)

@@ -30,10 +30,11 @@ class LoopbackServer(Dispatcher):
             ...
             assert server.requests[0].json["model"] == "m"
 
-    `wires` adds wires to (or, by name, replaces) the built-in `openai` and `openrouter`. `strict` refuses requests that
-    the provider would refuse. `require_key` answers 401 to any other key. `clock` gives wall-clock seconds for dates in
-    headers. `redirect_to` is the origin that fault S6 points to. `record=False` only counts, for benchmarks. `tls` is a
-    server-side context; see `tls_server`. All but the last three may be changed while the server runs.
+    `wires` adds wires to (or, by name, replaces) the built-in `openai`, `openrouter` and `anthropic`. `strict` refuses
+    requests that the provider would refuse. `require_key` answers 401 to any other key. `clock` gives wall-clock
+    seconds for dates in headers. `redirect_to` is the origin that fault S6 points to. `record=False` only counts, for
+    benchmarks. `tls` is a server-side context; see `tls_server`. All but the last three may be changed while the server
+    runs.
 
     What a script, fault or handler raised is answered with status 500, kept in `errors`, and raised again when the
     `with` block ends without an exception of its own.

@@ -1,4 +1,4 @@
-"""Deterministic stand-ins for what a model makes: text, JSON of a schema, vectors, images, token counts."""
+"""Deterministic stand-ins for what a model makes: text, JSON of a schema, vectors, images, signatures, token counts."""
 
 from __future__ import annotations
 
@@ -82,6 +82,11 @@ def little_endian(values: array[float]) -> bytes:
         values = array("f", values)
         values.byteswap()
     return values.tobytes()
+
+
+def signature(thinking: str) -> str:
+    """What proves that a thought comes from the loopback server unchanged."""
+    return hashlib.blake2s(b"thought:" + thinking.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def png(seed: str, size: int = 16) -> bytes:

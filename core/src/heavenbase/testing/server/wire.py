@@ -125,6 +125,7 @@ class Wire:
 
     `family` names the wire whose special faults (malformed answers in that wire's shape) also fit this one.
     `cacheable` says that an answer without a queued reply depends on the request alone, so it may be encoded once.
+    `request_id_header` is the header in which every answer names its request.
     """
 
     name: str = ""
@@ -132,6 +133,7 @@ class Wire:
     family: str = ""
     cacheable: ClassVar[bool] = False
     keepalive: ClassVar[bytes] = b": keepalive\n\n"
+    request_id_header: ClassVar[str] = "x-request-id"
     routes: ClassVar[Mapping[tuple[str, str], str]] = {}
 
     def __init_subclass__(cls) -> None:
