@@ -148,6 +148,7 @@ PROVIDER = Table(
         "headers": _headers(),
         "backend": _by_gateway("the provider's name at routing gateways"),
         "base_url_env": _by_gateway("variable that overrides base_url", guarded=True),
+        "host_env": Field("str", description="variable that moves base_url to another host", guarded=True),
         "api_key_env": Field("list[str]", description="variables that may hold the credential", guarded=True),
         "api_key_optional": Field("bool", description="whether it also answers without a credential"),
         "placeholder_key": Field("str | null", description="what is sent where a credential is not needed"),

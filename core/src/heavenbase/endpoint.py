@@ -84,6 +84,10 @@ class Endpoint:
             if configured is None and variable and (found := self._sources.variable(variable)):
                 self._sources.origins["base_url"] = f"environment {variable}"
                 return _url(found), self._sources.config.variable_origin(variable)
+            host = table.get("host_env")
+            if configured is None and raw and host and (found := self._sources.variable(host)):
+                self._sources.origins["base_url"] = f"environment {host}"
+                return _url(at_host(raw, found)), self._sources.config.variable_origin(host)
             if raw:
                 self._sources.origins["base_url"] = str(configured or f"{kind.removesuffix('s')} {name}")
                 origin = self._sources.config.trace(raw, configured) if configured is not None else None
@@ -137,6 +141,25 @@ def _url(value: object) -> str:
     if "@" in rest.partition("/")[0]:
         raise InputError("base_url holds a user name or password; pass the credential as api_key")
     return value.rstrip("/")
+
+
+def at_host(base_url: str, host: str) -> str:
+    """The base URL at another host, given as servers are told where to listen: `[scheme://]host[:port][/path]`.
+
+    What is left out stays as in `base_url`; "all addresses" become this machine's own.
+    """
+    from urllib.parse import urlsplit
+
+    base = urlsplit(base_url)
+    scheme, has_scheme, rest = host.strip().rpartition("://")
+    place, _, path = rest.rstrip("/").partition("/")
+    if place.count(":") > 1 and "[" not in place:
+        place = f"[{place}]"
+    name, _, port = place.rpartition(":") if ":" in place.rpartition("]")[2] else (place, "", "")
+    name = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": base.hostname or ""}.get(name, name)
+    if not port and not has_scheme and base.port is not None:
+        port = str(base.port)
+    return f"{scheme or base.scheme}://{name}{port and ':'}{port}{path and '/'}{path}{base.path}"
 
 
 def check_plain_http(url: str | None, key: Secret | None, provider: str, record: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ CAPABILITIES = {
 """What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
 
 PROVIDER = {
-    **dict.fromkeys(("name", "title", "description", "gateway", "wire", "image_endpoint"), "str"),
+    **dict.fromkeys(("name", "title", "description", "gateway", "wire", "image_endpoint", "host_env"), "str"),
     **dict.fromkeys(("docs_url", "keys_url", "models_url", "placeholder_model", "placeholder_key"), "str"),
     **dict.fromkeys(("base_url", "base_url_env", "backend", "auth_mode", "thinking_control"), "str | by gateway"),
     **dict.fromkeys(("api_key_env", "prefixes", "aliases", "unset"), "list[str]"),
