@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -63,7 +64,9 @@ class AiohttpPools:
             credentials = proxy_credentials(route.proxy)
             self._proxy["proxy"] = URL(route.proxy).with_user(None)
             if credentials is not None:
-                self._proxy["proxy_auth"] = aiohttp.BasicAuth(*credentials)
+                # aiohttp sends what is called Authorization here as Proxy-Authorization, and to the proxy alone.
+                basic = b64encode(":".join(credentials).encode()).decode()
+                self._proxy["proxy_headers"] = {"Authorization": f"Basic {basic}"}
         self._at_end = close_with_loop(self.aclose)
 
     async def send(self, exchange: Exchange, request: Any) -> AsyncBody:
