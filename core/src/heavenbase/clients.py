@@ -56,8 +56,10 @@ class ClientPool:
                 self._entries.move_to_end(place)
                 return entry.client
             client = factory()
+            # A new loop may have the address of a dead one.
+            replaced = self._entries.pop(place, None)
             self._entries[place] = _Entry(client, weakref.ref(loop) if loop is not None else None)
-            evicted = self._evict()
+            evicted = [*self._evict(), *([replaced] if replaced is not None else [])]
         for old in evicted:
             _close(old)
         return client

@@ -115,7 +115,7 @@ class Kernel:
             started + timeouts.total if timeouts.total is not None else None,
         )
         merged = {**spec.args, **options} if options else spec.args
-        if not MOCKS.isdisjoint(merged):
+        if any(merged[name] is not None for name in MOCKS.intersection(merged)):
             spec = self.resolver.offline(spec)
         args, controls = split_options(merged)
         if options.get("reasoning_effort") is not None and "think" not in options:
