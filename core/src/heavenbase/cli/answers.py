@@ -85,8 +85,8 @@ def usage_line(usage: Usage | None) -> str:
     """The known token counts in words."""
     if usage is None:
         return "usage unknown"
-    known = {name: value for name, value in usage.to_dict().items() if name not in ("cost", "currency")}
-    counts = ", ".join(f"{name} {value}" for name, value in known.items())
+    buckets = ("input", "cache_read", "cache_write", "output", "reasoning", "audio", "image")
+    counts = ", ".join(f"{name} {getattr(usage, name)}" for name in buckets if getattr(usage, name) is not None)
     cost = f", cost {usage.cost} {usage.currency or ''}".rstrip() if usage.cost is not None else ""
     return f"tokens: {counts or 'unknown'}{cost}"
 

@@ -50,7 +50,7 @@ class App(LazyGroup):
             output.warn(f"plugins cannot be listed: {error}; try `hb doctor`")
             return found
         for row in rows:
-            found.setdefault(row.name, Entry(row.value, f"Of the plugin {row.distribution}."))
+            found.setdefault(row.name, Entry(row.value, f"Command of {row.distribution}."))
         return found
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -85,7 +85,7 @@ def _whole(kernel: Kernel, call: Call, *, think: bool, as_json: bool) -> Complet
 
 
 def _stream(kernel: Kernel, call: Call, *, think: bool, as_json: bool) -> Completion:
-    chunks: Any = kernel.iterate(call)
+    chunks = kernel.iterate(call)
     # Closed whatever happens, so that an interrupt or a closed pipe ends the connection too.
     with closing(chunks):
         if as_json:

@@ -57,9 +57,8 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of options that are its own."""
-        if self.default is not None and (
-            not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
-        ):
+        own = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        if self.default is not None and own and not ctx.resilient_parsing:
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 

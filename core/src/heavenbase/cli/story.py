@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import HBError
+from heavenbase.errors import HBError, LossyRequestError
+from heavenbase.plugin import enforce_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,21 +18,28 @@ if TYPE_CHECKING:
 HIDDEN = ("api_key", "auth_token", "headers", "extra_headers", "default_headers")
 DEFAULTS = "heavenbase.llm.default_args"
 MASK = "***"
+NO_KEY = "(no key is set)"
 
 
 def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str, Any]:
     """Everything as plain data. Nothing is sent; what cannot be prepared is told under `request_error`."""
     spec = call.spec
     gateway = kernel.gateway(spec)
-    request, problem = None, None
+    request, problem, told = None, None, list(warned)
     try:
         request = gateway.prepare(call)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            enforce_report(call, kernel.config.get("heavenbase.llm.on_lossy"))
+        told += [str(warning.message) for warning in caught]
+    except LossyRequestError as error:
+        told.append(f"this call is refused: {error.message}")
     except HBError as error:
         problem = error.message
     return {
         **_names(spec),
         "requested_gateway": spec.requested_gateway,
-        "warnings": list(warned),
+        "warnings": told,
         "arguments": {
             name: {
                 "value": MASK if name in HIDDEN and value else value,
@@ -92,7 +101,8 @@ def _request(kernel: Kernel, spec: LLMSpec, request: WireRequest) -> dict[str, A
     headers = {name: _header(kernel, spec, name, value) for name, value in request.headers.items()}
     if request.auth:
         name, _, scheme = request.auth.partition(":")
-        headers[name.strip()] = f"{scheme.strip()} {MASK}".strip()
+        value = MASK if spec.api_key is not None else NO_KEY
+        headers[name.strip()] = f"{scheme.strip()} {value}".strip()
     return {"method": request.method, "url": request.url, "headers": headers, "body": dict(request.body)}
 
 
