@@ -1,10 +1,12 @@
 """How providers on the OpenAI wire are told to think, and how they want their thoughts back. Pure.
 
-    thinking_control           switch                        steps                    thoughts come back as
-    reasoning_effort           reasoning_effort = "none"     reasoning_effort         -
-    extra_body_reasoning       reasoning.enabled             reasoning.effort         reasoning_details, reasoning
-    extra_body_thinking_type   thinking.type                 reasoning_effort         reasoning_content
-    (none)                     -                             reasoning_effort, asked  -
+    thinking_control            switch                       steps                    thoughts come back as
+    reasoning_effort            reasoning_effort = "none"    reasoning_effort         -
+    extra_body_reasoning        reasoning.enabled            reasoning.effort         reasoning_details, reasoning
+    extra_body_thinking_type    thinking.type                reasoning_effort         reasoning_content
+    extra_body_enable_thinking  enable_thinking              reasoning_effort         -
+    extra_body_chat_template    chat_template_kwargs         reasoning_effort         -
+    (none)                      -                            reasoning_effort, asked  -
 
 A provider's table `options` may say otherwise with `reasoning_replay`: a field name, or false.
 """
@@ -138,6 +140,37 @@ def _by_thinking_type(
     return wire
 
 
+def _by_enable_thinking(
+    given: dict[str, Any], off: bool, explicit: frozenset[str], report: ParameterReport
+) -> dict[str, Any]:
+    wire: dict[str, Any] = {"enable_thinking": not off}
+    if "think" in given:
+        report.renamed("think", "enable_thinking")
+    if "reasoning_effort" in given:
+        report.sent("reasoning_effort")
+        wire["reasoning_effort"] = given["reasoning_effort"]
+    if "reasoning_max_tokens" in given:
+        report.renamed("reasoning_max_tokens", "thinking_budget")
+        wire["thinking_budget"] = given["reasoning_max_tokens"]
+    _hide(given, report)
+    return wire
+
+
+def _by_chat_template(
+    given: dict[str, Any], off: bool, explicit: frozenset[str], report: ParameterReport
+) -> dict[str, Any]:
+    # The name that the templates of most open models know; the others take no notice of it.
+    wire: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": not off}}
+    if "think" in given:
+        report.renamed("think", "chat_template_kwargs.enable_thinking")
+    if "reasoning_effort" in given:
+        report.sent("reasoning_effort")
+        wire["reasoning_effort"] = given["reasoning_effort"]
+    _drop_budget(given, report)
+    _hide(given, report)
+    return wire
+
+
 def _drop_budget(given: dict[str, Any], report: ParameterReport) -> None:
     if "reasoning_max_tokens" in given:
         report.dropped("reasoning_max_tokens", "the wire has no limit for thinking alone; use reasoning_effort")
@@ -152,4 +185,6 @@ _TRANSLATIONS = {
     "reasoning_effort": _by_effort,
     "extra_body_reasoning": _by_reasoning,
     "extra_body_thinking_type": _by_thinking_type,
+    "extra_body_enable_thinking": _by_enable_thinking,
+    "extra_body_chat_template": _by_chat_template,
 }

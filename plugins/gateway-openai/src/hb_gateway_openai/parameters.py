@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.dialects import REMOVED, translate
+from hb_gateway_openai.dialects import BY_DEFAULT, REMOVED, translate
 from heavenbase.call import REASONING
 from heavenbase.errors import InputTypeError
 
@@ -41,8 +41,8 @@ def chat_fields(
         wire.update(translate(spec, args, explicit, report))
         _fit_step(spec, wire, report)
     apply_rules(spec, wire, report)
-    if args.get("think") is False and report.entries.get("think") is not None:
-        _check_off(wire, report)
+    if "think" in report.entries:
+        _check_switch(wire, report, off=args.get("think") is False)
     _merge_extra(wire, args, report)
     return wire
 
@@ -55,7 +55,9 @@ def apply_rules(spec: LLMSpec, wire: dict[str, Any], report: ParameterReport) ->
         for name, reason in rule.get("drop", {}).items():
             if name in wire:
                 del wire[name]
-                report.dropped(name, reason)
+                # What stands for `think` there is no argument of the caller's.
+                if name in report.entries:
+                    report.dropped(name, reason)
         for name, other in rule.get("rename", {}).items():
             if name in wire:
                 value = wire.pop(name)
@@ -154,7 +156,13 @@ def _clamp(name: str, limits: Mapping[str, Any], wire: dict[str, Any], report: P
             report.clamped(name, f"{value!r} is not taken there; {new!r} is sent")
 
 
-def _check_off(wire: dict[str, Any], report: ParameterReport) -> None:
+def _check_switch(wire: dict[str, Any], report: ParameterReport, *, off: bool) -> None:
     # The rules may have taken the switch away again, or turned it into the weakest step.
-    if report.entries["think"].wire == "reasoning_effort" and wire.get("reasoning_effort") != "none":
+    entry = report.entries["think"]
+    if entry.outcome != "renamed" or entry.wire is None:
+        return
+    name = entry.wire.partition(".")[0]
+    if off and (name not in wire or (name == "reasoning_effort" and wire[name] != "none")):
         report.emulated("think", f"the model cannot be told not to think; {REMOVED}")
+    elif name not in wire:
+        report.emulated("think", BY_DEFAULT)

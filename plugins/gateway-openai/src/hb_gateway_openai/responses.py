@@ -53,7 +53,7 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
     if not isinstance(message, dict):
         raise shape_error(call, f"`choices[0].message` is {_kind(message)}, not an object")
     text, thoughts, images = read_content(call, message.get("content"))
-    thoughts = _thoughts(message) or thoughts
+    thoughts = delta_thoughts(message) or thoughts
     reason = choice.get("finish_reason")
     answer = Completion(
         text,
@@ -163,7 +163,13 @@ def read_images(call: Call, items: Any) -> list[LLMImage]:
 def delta_thoughts(delta: dict[str, Any]) -> str:
     """The thoughts in a message or a piece of one, whatever the provider calls them."""
     found = delta.get("reasoning_content") or delta.get("reasoning")
-    return found if isinstance(found, str) else ""
+    if found and isinstance(found, str):
+        return found
+    details = delta.get("reasoning_details")
+    if not isinstance(details, list):
+        return ""
+    pieces = [item.get("text") or item.get("summary") for item in details if isinstance(item, dict)]
+    return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 def text_or_none(value: Any) -> str | None:
@@ -176,17 +182,6 @@ def shape_error(call: Call, what: str) -> ResponseShapeError:
     return ResponseShapeError(
         f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
     )
-
-
-def _thoughts(message: dict[str, Any]) -> str:
-    found = delta_thoughts(message)
-    if found:
-        return found
-    details = message.get("reasoning_details")
-    if not isinstance(details, list):
-        return ""
-    pieces = [item.get("text") or item.get("summary") for item in details if isinstance(item, dict)]
-    return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 def _first(choices: list[Any]) -> dict[str, Any]:

@@ -204,12 +204,12 @@ class ChatStream:
                 self._details.append(dict(piece))
 
     def _close(self, chunk: Chunk) -> Chunk:
-        fields = self._thinking.fields
+        text_field = next((name for name in reversed(self._thinking.fields) if name != "reasoning_details"), None)
         if self._details:
             chunk.reasoning_parts = [reasoning_part(self._call, "reasoning_details", self._details)]
             self._details = []
-        elif self._pieces:
-            chunk.reasoning_parts = [reasoning_part(self._call, fields[-1], "".join(self._pieces))]
+        elif self._pieces and text_field is not None:
+            chunk.reasoning_parts = [reasoning_part(self._call, text_field, "".join(self._pieces))]
         self._pieces = []
         return chunk
 
