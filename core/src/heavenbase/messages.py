@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from heavenbase.image import LLMImage
     from heavenbase.types import Message
 
+PLAIN = frozenset({"system", "developer", "user", "assistant"})
+"""Roles of messages that may be nothing but text."""
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 IMAGE_KEYS = ("image_url", "image", "input_image", "image_bytes", "b64_json", "data", "url")
 IMAGE_TYPES = frozenset({"image_url", "image", "input_image", "image_bytes", "b64_json"})
@@ -50,6 +52,10 @@ def to_messages(source: Any, *, system: str | None = None, images: Any = None) -
 
 def to_message(source: Any, place: int = 0) -> Message:
     """One message as a dictionary; the caller's object is never changed."""
+    if type(source) is dict and len(source) == 2 and source.get("role") in PLAIN:
+        text = source.get("content")
+        if type(text) is str:  # the common case, on a path that long conversations take for each message
+            return {"role": source["role"], "content": text}
     if isinstance(source, str):
         return {"role": "user", "content": source}
     data = _as_mapping(source)
