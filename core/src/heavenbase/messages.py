@@ -52,10 +52,10 @@ def to_messages(source: Any, *, system: str | None = None, images: Any = None) -
 
 def to_message(source: Any, place: int = 0) -> Message:
     """One message as a dictionary; the caller's object is never changed."""
-    if type(source) is dict and len(source) == 2 and source.get("role") in PLAIN:
-        text = source.get("content")
-        if type(text) is str:  # the common case, on a path that long conversations take for each message
-            return {"role": source["role"], "content": text}
+    if type(source) is dict and len(source) == 2:  # the common case: long conversations take it for each message
+        role, text = source.get("role"), source.get("content")
+        if type(role) is str and type(text) is str and role in PLAIN:
+            return {"role": role, "content": text}
     if isinstance(source, str):
         return {"role": "user", "content": source}
     data = _as_mapping(source)
