@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,8 +200,6 @@ def test_control_characters_of_a_server_do_not_reach_the_terminal(run: Run, scri
 
 
 def test_warnings_are_one_line_without_source_code(run: Run, scripted: Any) -> None:
-    import warnings
-
     kernel, gateway = scripted(Completion("ok", finish_reason="stop"))
     chat = gateway.chat
 
@@ -255,12 +254,47 @@ def test_hb_works_without_a_standard_output(home: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_is_told(home: Path) -> None:
+    command = [sys.executable, "-m", "heavenbase.cli", "chat", "hi", "-p", "mock"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: No space left on device\n")
+
+
+def test_help_works_when_plugins_cannot_be_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: State) -> None:
+        raise OSError("no such folder")
+
+    monkeypatch.setattr(State, "inventory", property(fail))
+    code, out, err = run("--help")
+    assert code == 0
+    assert "\n  doctor " in out
+    assert err == "warning: plugins cannot be listed: no such folder; try `hb doctor`\n"
+
+
+def test_a_fallback_of_the_gateway_is_told(run: Run) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        code, _, err = run("chat", "hi", "-g", "litellm")
+    assert code == 1
+    assert err.startswith("warning: gateway 'litellm' cannot be used")
+    assert "pip install hb-gateway-litellm" in err
+
+
 # Completion in shells
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("hb ch", "plain,chat"), ("hb plugins li", "plain,list"), ("hb chat -p chat-p", "plain,chat-pro")],
+    [
+        ("hb ch", "plain,chat"),
+        ("hb plugins li", "plain,list"),
+        ("hb chat -p chat-p", "plain,chat-pro"),
+        ("hb chat -g moc", "plain,mock"),
+        ("hb cfg get heavenbase.llm.cache.pol", "plain,heavenbase.llm.cache.policy"),
+    ],
 )
 def test_a_shell_completes_commands_and_names(
     run: Run, monkeypatch: pytest.MonkeyPatch, words: str, expected: str
@@ -271,6 +305,13 @@ def test_a_shell_completes_commands_and_names(
     code, out, err = run()
     assert (code, err) == (0, "")
     assert out.splitlines() == [expected]
+
+
+def test_a_shell_gets_no_error_instead_of_names(run: Run, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    (home / "config.toml").write_text("nonsense = 1\n")
+    for name, value in {"_HB_COMPLETE": "bash_complete", "COMP_WORDS": "hb chat -p m", "COMP_CWORD": "3"}.items():
+        monkeypatch.setenv(name, value)
+    assert run() == (0, "\n", "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

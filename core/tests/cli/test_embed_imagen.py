@@ -58,6 +58,13 @@ def test_json_holds_vectors_length_model_and_usage(run: Run) -> None:
     assert data["usage"]["prompt_tokens"] > 0
 
 
+def test_verbose_prints_usage_to_standard_error(run: Run) -> None:
+    for command in (["embed", "one"], ["imagen", "one"]):
+        err = run(*command, "-p", "mock", "-v").err
+        assert err.startswith("mock by mock over mock")
+        assert "tokens: input " in err
+
+
 # Images
 
 
