@@ -29,7 +29,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-def open_store(path: Path, clock: ManualClock, busy_timeout_ms: float = 20) -> SQLiteStore:
+def open_store(path: Path, clock: ManualClock, busy_timeout_ms: float = 1000) -> SQLiteStore:
     options = {"busy_timeout_ms": busy_timeout_ms}
     return SQLiteCache().open({"path": str(path), "clock": clock, "options": options})
 
@@ -96,7 +96,7 @@ def test_a_file_that_stays_locked_for_writing_is_read_and_not_written(
     tmp_path: Path, clock: ManualClock, use: Use
 ) -> None:
     path = tmp_path / "cache.db"
-    with closing(open_store(path, clock)) as store:
+    with closing(open_store(path, clock, busy_timeout_ms=20)) as store:
         store.set("text", cache_key("before"), b"before")
         with locked(path):
             started = time.monotonic()
@@ -109,9 +109,9 @@ def test_a_file_that_stays_locked_for_writing_is_read_and_not_written(
 
 def test_a_file_locked_for_everything_is_a_miss(tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "cache.db"
-    with closing(open_store(path, clock)) as store:
+    with closing(open_store(path, clock, busy_timeout_ms=20)) as store:
         use(store)
-    with closing(open_store(path, clock)) as store:
+    with closing(open_store(path, clock, busy_timeout_ms=20)) as store:
         with locked(path, "everything"):
             (message,) = told(store, use)
             assert "locked" in message

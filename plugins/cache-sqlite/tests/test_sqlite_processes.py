@@ -63,7 +63,7 @@ def test_processes_that_start_at_once_make_one_file(tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     for process in [start(path, 1, 50) for _ in range(3)]:
         assert output(process) == ["ready", "locked 0 failed 0 damaged 0"]
-    with closing(SQLiteCache().open({"path": str(path)})) as store:
+    with closing(SQLiteCache().open({"path": str(path), "busy_timeout_ms": 5000})) as store:
         assert store.stats()["text"]["entries"] > 20
     assert sorted(os.listdir(tmp_path)) == ["cache.db", "cache.db.lock"]
 
@@ -85,7 +85,7 @@ def forked(work: Callable[[], bool]) -> int:
 
 @pytest.fixture
 def store(tmp_path: Path) -> SQLiteStore:
-    return SQLiteCache().open({"path": str(tmp_path / "cache.db")})
+    return SQLiteCache().open({"path": str(tmp_path / "cache.db"), "busy_timeout_ms": 5000})
 
 
 @needs_fork

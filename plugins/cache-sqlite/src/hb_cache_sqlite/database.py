@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from hb_cache_sqlite import files, forks, opening, schema
-from hb_cache_sqlite.failures import Busy, Damaged, Refused, Unusable, classify
+from hb_cache_sqlite.failures import Busy, Damaged, Refused, Replaced, Unusable, classify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,8 @@ T = TypeVar("T")
 RETRY_AFTER = 5.0
 RETRY_BUSY_AFTER = 1.0
 CLOSE_WAIT = 1.0
-FAILURES = (sqlite3.Error, OSError, Busy, Damaged, Refused, TypeError, ValueError, OverflowError)
+REOPENINGS = 5
+FAILURES = (sqlite3.Error, OSError, Busy, Replaced, Damaged, Refused, TypeError, ValueError, OverflowError)
 
 
 class Database:
@@ -63,7 +64,7 @@ class Database:
                     self._drop()
             with self.read_lock:
                 if self.reader is None:
-                    raise Busy("another thread closed the file")
+                    raise Replaced("another thread closed the file")
                 return step(self.reader)
 
         return self._run(attempt, wait)
@@ -76,7 +77,7 @@ class Database:
                 connection = self._writer
                 if connection is None or self.moved():
                     self._drop()
-                    raise Busy("the file was replaced")
+                    raise Replaced("another file lies in its place")
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     answer = step(connection)
@@ -101,6 +102,9 @@ class Database:
             busy, frames, copied = self._keeper.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             return not busy and frames == copied
 
+        # The slow half of the work, waiting for the disk to hold the log, is done before anybody has to wait for it.
+        with suppress(OSError):
+            files.flush(self.path + "-wal")
         return self.write(step)
 
     def log_size(self) -> int:
@@ -158,7 +162,8 @@ class Database:
 
     def _run(self, attempt: Callable[[], T], wait: bool) -> T:
         until = time.monotonic() + self._settings.busy_timeout
-        replaced = False
+        repaired = False
+        reopened = 0
         while True:
             generation = self._generation
             cause: Exception
@@ -170,10 +175,12 @@ class Database:
             if not wait:
                 raise Busy(str(cause)) from cause
             kind = classify(cause)
-            if kind == "damaged" and not replaced:
-                replaced = True
+            if kind == "damaged" and not repaired:
+                repaired = True
                 self._replace(generation, str(cause))
-            elif kind != "busy":
+            elif kind == "replaced" and reopened < REOPENINGS:
+                reopened += 1
+            elif kind not in ("busy", "replaced"):
                 raise self._fail(cause, kind) from cause
             elif time.monotonic() >= until:
                 raise Busy(str(cause)) from cause

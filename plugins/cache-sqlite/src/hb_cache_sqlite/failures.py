@@ -9,11 +9,15 @@ from typing import Literal, TypeAlias
 
 from heavenbase.errors import CacheError
 
-Kind: TypeAlias = Literal["busy", "damaged", "full", "refused", "failed"]
+Kind: TypeAlias = Literal["busy", "replaced", "damaged", "full", "refused", "failed"]
 
 
 class Busy(Exception):
     """Another thread or process holds what is needed; waiting may help."""
+
+
+class Replaced(Exception):
+    """Another file lies in the place of the open one, or another thread closed it: open it anew, at once."""
 
 
 class Damaged(Exception):
@@ -36,6 +40,8 @@ def classify(error: Exception) -> Kind:
     """Which failure an error means."""
     if isinstance(error, Busy):
         return "busy"
+    if isinstance(error, Replaced):
+        return "replaced"
     if isinstance(error, Refused):
         return "refused"
     if isinstance(error, Damaged | TypeError | ValueError | OverflowError):

@@ -48,6 +48,15 @@ def restrict(path: str) -> None:
                 os.chmod(name, 0o600)
 
 
+def flush(path: str) -> None:
+    """Wait until the disk holds a file. Not for the database: closing it would drop its locks. Raises OSError."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def identity(path: str) -> tuple[int, int] | None:
     """What tells this file from another that takes its place; None when it is missing."""
     try:

@@ -5,6 +5,7 @@ Access times are gathered here and written in batches, since a write per hit wou
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import OrderedDict
 from contextlib import suppress
@@ -51,7 +52,7 @@ class Housekeeping:
         self._crowded: dict[int, Space] = {}
         self._writes = SWEEP_EVERY - 1  # what expired while nobody ran goes with the first write
         self._pending = 0
-        self._checkpoint_at = CHECKPOINT_BYTES
+        self._checkpoint_at = _some_bytes()
 
     def forget_uses(self) -> None:
         """Forget the accesses: another file has other rows."""
@@ -130,7 +131,7 @@ class Housekeeping:
         self._checkpoint_at = self._pending + CHECKPOINT_AGAIN
         if self._database.checkpoint():
             self._pending = 0
-            self._checkpoint_at = CHECKPOINT_BYTES
+            self._checkpoint_at = _some_bytes()
             self.log_full = False
         else:
             self.log_full = self._database.log_size() > LOG_LIMIT
@@ -157,6 +158,11 @@ class Housekeeping:
             if not more:
                 self._crowded.pop(space.id, None)
                 break
+
+
+def _some_bytes() -> int:
+    """How much to write until the next checkpoint: not the same in processes that started together."""
+    return int(CHECKPOINT_BYTES * random.uniform(0.3, 1))
 
 
 def _vacuum_some(connection: sqlite3.Connection) -> bool:
