@@ -184,6 +184,8 @@ class Gateway(Plugin):
         """Answer one batch of embeddings in its colour."""
         if call.spec.gateway != self.name:
             return None
+        if call.spec.capability("embeddings") is False:
+            raise EmbeddingsNotSupported(f"{call.target} has no embeddings", provider=call.spec.provider)
         request = self.prepare(call)
         self._enforce(call)
         return self.aembed_batch(call, request) if call.is_async else self.embed_batch(call, request)
@@ -193,6 +195,8 @@ class Gateway(Plugin):
         """Answer an image generation in its colour."""
         if call.spec.gateway != self.name:
             return None
+        if call.spec.capability("images") is False:
+            raise ImageGenerationNotSupported(f"{call.target} generates no images", provider=call.spec.provider)
         request = self.prepare(call)
         self._enforce(call)
         return self.agenerate_images(call, request) if call.is_async else self.generate_images(call, request)

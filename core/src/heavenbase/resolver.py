@@ -105,7 +105,12 @@ class Resolver:
         if spec.gateway == OFFLINE:
             return spec
         self._registry.load("gateways", OFFLINE)
-        return replace(spec, gateway=OFFLINE, _keys={})
+        # What the endpoint cannot do, the mock can.
+        records = {
+            name: MappingProxyType({key: value for key, value in record.items() if key != "capabilities"})
+            for name, record in (("provider_record", spec.provider_record), ("model_record", spec.model_record))
+        }
+        return replace(spec, gateway=OFFLINE, _keys={}, **records)
 
 
 class _Resolution:
