@@ -271,6 +271,7 @@ class Exchange:
         return ResponseTooLarge(f"{self.target}: the answer has more than {self.body_limit:,} bytes", **self.facts())
 
     def facts(self) -> dict[str, Any]:
+        """What every error about this exchange says beside its message."""
         return {**self.fields, "maybe_billed": self.sent, "status": self.status, "request_id": request_id(self.headers)}
 
 
