@@ -54,7 +54,7 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The whole suite, in parallel; pass other pytest arguments after --."""
     install_workspace(session, *group("test"))
-    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), *session.posargs)
+    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *session.posargs)
 
 
 @nox.session

@@ -21,7 +21,8 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
     site, work = tmp_path / "site", tmp_path / "work"
     site.mkdir()
     work.mkdir()
-    with LoopbackServer() as server:
+    # DeepSeek's endpoint takes fields that OpenAI's refuses.
+    with LoopbackServer() as server, LoopbackServer(strict=False) as lax:
         env = {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "HOME": str(tmp_path),
@@ -30,6 +31,7 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
             **{f"{name}_API_KEY": "test-key" for name in PROVIDERS},
             **{f"{name}_BASE_URL": server.url("openai") for name in PROVIDERS},
             "OPENROUTER_BASE_URL": server.url("openrouter"),
+            "DEEPSEEK_BASE_URL": lax.url("openai"),
             "ACME_API_KEY": "test-key",
             "ACME_BASE_URL": server.url("openai"),
         }

@@ -19,12 +19,12 @@ PREINSTALLED = {
     *("hb-vision-openai", "hb-cache-sqlite"),
 }
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheels")]
 
 
-def uv(*arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+def uv(*arguments: str) -> str:
     command = [shutil.which("uv") or str(Path(sys.executable).with_name("uv")), *arguments]
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -33,8 +33,9 @@ def uv(*arguments: str, cwd: Path | None = None, env: dict[str, str] | None = No
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheels")
     for folder in FOLDERS:
-        uv("build", "-q", "--out-dir", str(out), str(folder))
-    (out / ".gitignore").unlink(missing_ok=True)
+        command = [sys.executable, "-m", "hatchling", "build", "-d", str(out)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, f"{folder.name}\n{done.stdout}\n{done.stderr}"
     return out
 
 
