@@ -14,5 +14,5 @@ class TestSQLiteStore(CacheStoreContract):
     persistent = True
 
     def make_store(self, tmp_path: Path, clock: Callable[[], float], **limits: int) -> CacheStore:
-        path = str(tmp_path / "cache" / "cache.db")
-        return SQLiteCache().open({"path": path, "clock": clock, "namespaces": {"text": limits}})
+        settings = {"path": str(tmp_path / "cache" / "cache.db"), "clock": clock, "busy_timeout_ms": 5000}
+        return SQLiteCache().open({**settings, "namespaces": {"text": limits}})

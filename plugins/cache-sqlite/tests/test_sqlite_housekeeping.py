@@ -249,8 +249,9 @@ def threads_used(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_async_calls_use_the_file_at_once_and_leave_cleaning_to_threads(
-    path: Path, clock: ManualClock, threads_used: list[str]
+    path: Path, clock: ManualClock, threads_used: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(housekeeping, "CHECKPOINT_BYTES", 1 << 40)
     with closing(open_store(path, clock)) as store:
 
         async def main() -> None:

@@ -158,7 +158,7 @@ def test_forking_while_other_threads_use_the_store_harms_neither(store: SQLiteSt
 def test_a_child_that_inherited_an_open_file_leaves_it_alone(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "CLOSE_WAIT", 0.01)
+    monkeypatch.setattr(database, "THREAD_WAIT", 0.01)
     store.set("text", cache_key(1), b"one")
     with store._database.write_lock:  # as if another thread were in the middle of a long write
         code = forked(lambda: store.get("text", cache_key(1)) is None and store.stats()["text"]["failed"] == 0)

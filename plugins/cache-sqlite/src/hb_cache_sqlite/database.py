@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 RETRY_AFTER = 5.0
 RETRY_BUSY_AFTER = 1.0
-CLOSE_WAIT = 1.0
+THREAD_WAIT = 1.0
+"""Seconds that a thread waits for another one of this process, whose own waits are shorter."""
 REOPENINGS = 5
 FAILURES = (sqlite3.Error, OSError, Busy, Replaced, Damaged, Refused, TypeError, ValueError, OverflowError)
 
@@ -60,7 +61,7 @@ class Database:
 
         def attempt() -> T:
             if self.moved():
-                with _Held(self.write_lock, self._timeout(wait)):
+                with _Held(self.write_lock, THREAD_WAIT if wait else 0.0):
                     self._drop()
             with self.read_lock:
                 if self.reader is None:
@@ -73,7 +74,7 @@ class Database:
         """What `step` returns, after its changes were committed in one transaction."""
 
         def attempt() -> T:
-            with _Held(self.write_lock, self._timeout(wait)):
+            with _Held(self.write_lock, THREAD_WAIT if wait else 0.0):
                 connection = self._writer
                 if connection is None or self.moved():
                     self._drop()
@@ -120,7 +121,7 @@ class Database:
 
     def purge(self) -> None:
         """Delete the file, its log and every damaged file moved aside. Raises Busy, Unusable."""
-        with _Held(self.write_lock, CLOSE_WAIT):
+        with _Held(self.write_lock, THREAD_WAIT):
             self._drop()
             try:
                 opening.purge_file(self._settings)
@@ -131,16 +132,16 @@ class Database:
     def close(self) -> None:
         """Close the connections for good. Harmless when repeated."""
         self._closed = True
-        with suppress(Busy), _Held(self.write_lock, CLOSE_WAIT):
+        with suppress(Busy), _Held(self.write_lock, THREAD_WAIT):
             self._drop()
 
     # Forks
 
     def before_fork(self) -> bool:
         """Close the connections and hold both locks; False when another thread keeps them."""
-        if not self.write_lock.acquire(timeout=CLOSE_WAIT):
+        if not self.write_lock.acquire(timeout=THREAD_WAIT):
             return False
-        if not self.read_lock.acquire(timeout=CLOSE_WAIT):
+        if not self.read_lock.acquire(timeout=THREAD_WAIT):
             self.write_lock.release()
             return False
         self._close_all()
@@ -161,7 +162,7 @@ class Database:
     # Opening, and what follows from errors
 
     def _run(self, attempt: Callable[[], T], wait: bool) -> T:
-        until = time.monotonic() + self._settings.busy_timeout
+        until: float | None = None
         repaired = False
         reopened = 0
         while True:
@@ -182,6 +183,8 @@ class Database:
                 reopened += 1
             elif kind not in ("busy", "replaced"):
                 raise self._fail(cause, kind) from cause
+            elif until is None:
+                until = time.monotonic() + self._settings.busy_timeout
             elif time.monotonic() >= until:
                 raise Busy(str(cause)) from cause
             else:
@@ -199,7 +202,7 @@ class Database:
                 raise Unusable(message, kind)
         if not wait:
             raise Busy("the file is not open yet")
-        with _Held(self.write_lock, self._timeout(wait)):
+        with _Held(self.write_lock, THREAD_WAIT if wait else 0.0):
             if self.reader is None:
                 try:
                     opened = opening.open_file(self._settings)
@@ -216,7 +219,7 @@ class Database:
     def _replace(self, generation: int, reason: str) -> None:
         """Put a fresh file in place of the damaged one, unless another thread or process did."""
         try:
-            with _Held(self.write_lock, CLOSE_WAIT):
+            with _Held(self.write_lock, THREAD_WAIT):
                 if self._generation != generation:
                     return
                 self._drop()
@@ -231,15 +234,12 @@ class Database:
         message = str(error) if kind == "refused" else f"{self.path} cannot be used: {error}"
         if kind != "full" or self.reader is None:  # what is stored can be read though the disk is full
             self._remember(message, kind)
-            with suppress(Busy), _Held(self.write_lock, CLOSE_WAIT):
+            with suppress(Busy), _Held(self.write_lock, THREAD_WAIT):
                 self._drop()
         return Unusable(message, kind)
 
     def _remember(self, message: str, kind: Kind) -> None:
         self._failure, self._failed_at = (message, kind), self._settings.clock()
-
-    def _timeout(self, wait: bool) -> float:
-        return self._settings.busy_timeout if wait else 0.0
 
     def _drop(self) -> None:
         with self.read_lock:
