@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.call import Kept
 from heavenbase.errors import HBError, PluginContractError, ProviderError
+from heavenbase.spec import EMPTY
 from heavenbase.types import Completion, Embedding, ImageResult
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from heavenbase.call import Call
     from heavenbase.gather import Gathering
 
@@ -36,8 +40,8 @@ def check_value(call: Call, answer: Any) -> None:
         raise _contract(call, answer, SHAPES[call.verb].__name__)
 
 
-def stamp(call: Call, answer: Any) -> Any:
-    """Put on an answer what only the kernel knows."""
+def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
+    """Put on an answer what only the kernel knows; `repair` are the settings of tool_call_repair."""
     context = call.context
     answer.provider = answer.provider or call.spec.provider
     answer.gateway = answer.gateway or call.spec.gateway
@@ -48,14 +52,40 @@ def stamp(call: Call, answer: Any) -> Any:
     answer.attempts = context.attempts
     answer.report = context.report
     if isinstance(answer, Completion):
-        if answer.tool_calls and answer.finish_reason == "stop":
-            answer.finish_reason = "tool_calls"
+        if answer.tool_calls:
+            settle_calls(call, answer, repair)
         if call.args.get("think") is False:
             answer.reasoning = ""
         message = answer.message
         answer.delta = [message]
         answer.messages = [*call.messages, message]
     return answer
+
+
+def settle_calls(call: Call, answer: Completion, repair: Mapping[str, Any]) -> None:
+    """Give every tool call an id, repair the arguments where that is asked for, and keep what a resumption needs.
+
+    The calls of an answer that was cut off stay as they are, as they are never run.
+    """
+    for place, made in enumerate(answer.tool_calls):
+        made.id = made.id or f"call_{place}"
+    if answer.finish_reason == "stop":
+        answer.finish_reason = "tool_calls"
+    if answer.finish_reason != "tool_calls":
+        return
+    option = call.controls.get("repair_tool_calls")
+    if "tool_call_repair" in call.given and "repair_tool_calls" not in call.given:
+        option = None  # what the call says counts before the default of its LLM
+    from heavenbase.repair import LLMToolCallRepair
+
+    settings = LLMToolCallRepair(repair).merged(call.controls.get("tool_call_repair")).merged(option)
+    if settings.enabled():
+        try:
+            answer.tool_calls = settings.repair(answer.tool_calls, call.args.get("tools"))
+        except HBError as error:
+            error.partial = answer
+            raise
+    answer.pending, answer._call = list(answer.tool_calls), Kept(call)
 
 
 def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> HBError:

@@ -157,7 +157,7 @@ def credential_of(spec: LLMSpec, settings: Mapping[str, Any], data_dir: Path) ->
 
 def cacheable(call: Call, settings: Mapping[str, Any]) -> bool:
     """Whether a call may be read from and written to the cache under these settings."""
-    if not MOCKS.isdisjoint(call.controls):
+    if call.tools or not MOCKS.isdisjoint(call.controls):
         return False
     namespace = NAMESPACES[call.verb]
     if not settings["enabled"] or not settings["namespaces"][namespace]["enabled"]:

@@ -12,6 +12,7 @@ from heavenbase.types import Attempt, Completion, Message, ParameterReport
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from heavenbase._tool import Tool
     from heavenbase.image import LLMImage
 
 Verb: TypeAlias = Literal["complete", "embed", "imagen"]
@@ -21,7 +22,8 @@ CONTROLS = frozenset(
         *("api_key", "auth_token", "base_url", "headers", "http_proxy", "https_proxy", "no_proxy"),
         *("cache", "cache_config", "cache_policy", "dim", "embedding_batch_size", "embedding_max_workers"),
         *("timeout", "max_retries", "on_lossy", "stream_chat", "structured_stream", "enforce_non_stream_structured"),
-        *("confirm", "max_tool_turns", "on_round", "repair_tool_calls", "tool_call_repair", "tool_timeout"),
+        *("confirm", "max_tool_turns", "on_round", "repair_tool_calls", "tool_call_repair"),
+        *("tool_concurrency", "tool_timeout"),
         *("mock", "mock_chat", "mock_chunk_chars", "mock_embed", "mock_imagen", "mock_pause", "mock_seed", "mock_text"),
     }
 )
@@ -104,6 +106,7 @@ class CallContext:
 class Call:
     """One request: `args` may reach the wire, `controls` never do; `explicit` are the names the caller gave.
 
+    `tools` are those that hb itself runs, by name; `given` are the caller's options where the call may be resumed.
     `messages` (complete), `inputs` (embed) or `prompt` with `images` (imagen) is the content.
     """
 
@@ -119,6 +122,8 @@ class Call:
     args: Mapping[str, Any] = field(default_factory=empty)
     controls: Mapping[str, Any] = field(default_factory=empty)
     explicit: frozenset[str] = frozenset()
+    tools: Mapping[str, Tool] = field(default_factory=empty)
+    given: Mapping[str, Any] = field(default_factory=empty)
 
     def replace(self, **changes: Any) -> Call:
         """A copy with other fields; the context stays shared."""
@@ -128,6 +133,18 @@ class Call:
     def target(self) -> str:
         """`provider/model_id`, as the ledger and the errors name it."""
         return f"{self.spec.provider}/{self.spec.model_id}"
+
+
+class Kept:
+    """The call that a completion came from, for `LLM.resume`; it stays behind when the completion is pickled."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Call | None = None) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        return Kept, ()
 
 
 @dataclass(frozen=True, slots=True)

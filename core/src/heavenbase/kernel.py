@@ -22,7 +22,7 @@ from heavenbase.retry import Retry, RetryPolicy
 from heavenbase.types import Attempt, Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
     from heavenbase.middleware import Next
     from heavenbase.plugin import Gateway, Plugin
@@ -70,6 +70,7 @@ class Kernel:
         inventory = discover(config.paths().cache_dir) if discover_plugins else Inventory((), {}, {})
         self.registry = Registry(inventory, config.section("heavenbase.plugins"), self.services, plugins)
         self.resolver = Resolver(config, self.registry)
+        self.tool_call_repair = config.section("heavenbase.llm.tool_call_repair")
         policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
         self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random)
         self._middleware = [*self._configured_middleware(), *middleware]
@@ -120,6 +121,11 @@ class Kernel:
         args, controls = split_options(merged)
         if options.get("reasoning_effort") is not None and "think" not in options:
             args["think"] = True
+        if "tools" in args or "tool_choice" in args:
+            from heavenbase.tool_options import prepare_tools
+
+            content["tools"] = prepare_tools(verb, args, controls, context.report, is_async_call=is_async)
+            content["given"] = options
         explicit = spec.explicit.union(options) if options else spec.explicit
         return Call(verb, spec, context, is_async, stream, args=args, controls=controls, explicit=explicit, **content)
 
@@ -137,23 +143,39 @@ class Kernel:
         """The chunks of a sync stream; `call.context.completion` holds the whole answer after the last one."""
         return drive.iterate(self.chunks(call))
 
-    async def answer(self, call: Call) -> Any:
+    def answer(self, call: Call) -> Coroutine[Any, Any, Any]:
         """The flow of a call that is not streamed to the caller."""
+        if call.tools:
+            from heavenbase.toolloop import answer_with_tools
+
+            return answer_with_tools(self, call)
+        return self.answer_once(call)
+
+    async def answer_once(self, call: Call) -> Any:
+        """Like `answer`, but for the tools: the model's calls are left to the caller."""
         try:
             if call.verb == "embed":
                 from heavenbase.embedding import embed_all
 
                 return stamp(call, await embed_all(call, self.chain))
             if call.verb == "complete" and call.controls.get("stream_chat"):
-                async for _ in self.chunks(call.replace(stream=True)):
+                async for _ in self.chunks_once(call.replace(stream=True)):
                     pass
                 return call.context.completion
-            return stamp(call, await self.chain(call))
+            return stamp(call, await self.chain(call), self.tool_call_repair)
         except HBError as error:
             raise annotate(call, error) from error.__cause__
 
-    async def chunks(self, call: Call) -> AsyncGenerator[Chunk, None]:
+    def chunks(self, call: Call) -> AsyncGenerator[Chunk, None]:
         """The flow of a streamed call; a stream without the provider's terminal marker is an error."""
+        if call.tools:
+            from heavenbase.toolloop import stream_with_tools
+
+            return stream_with_tools(self, call)
+        return self.chunks_once(call)
+
+    async def chunks_once(self, call: Call) -> AsyncGenerator[Chunk, None]:
+        """Like `chunks`, but for the tools: the model's calls are left to the caller."""
         gathering = Gathering()
         feed = gathering.feed
         source: Any = None
@@ -166,7 +188,7 @@ class Kernel:
                 truncated = StreamTruncated("the stream ended without a finish reason", maybe_billed=True)
                 call.context.failed(truncated)
                 raise truncated
-            call.context.completion = answer = stamp(call, gathering.completion(call))
+            call.context.completion = answer = stamp(call, gathering.completion(call), self.tool_call_repair)
             if answer.attempts:
                 last = answer.attempts[-1]
                 last.usage, last.elapsed = answer.usage, self.clock() - call.context.began

@@ -10,7 +10,7 @@ from heavenbase.messages import to_images, to_messages
 from heavenbase.projection import AGGREGATE, CHAT, CLOCK, EMBED, IMAGEN, STREAM, StreamProjection, names_of, project
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
     from heavenbase.call import Call
     from heavenbase.kernel import Kernel
@@ -43,6 +43,11 @@ class LLM:
 
             kernel = default_kernel()
         self.kernel = kernel
+        if "tool_call_repair" in options or kernel.tool_call_repair["enabled"]:
+            from heavenbase.repair import LLMToolCallRepair
+
+            if LLMToolCallRepair(kernel.tool_call_repair).enabled(options.get("tool_call_repair")):
+                options.setdefault("repair_tool_calls", True)
         self.spec: LLMSpec = kernel.resolver.resolve(preset, model, provider, gateway, options)
 
     def __repr__(self) -> str:
@@ -141,6 +146,27 @@ class LLM:
         call = self._chat_call(messages, system, images, options, is_async=True, stream=True)
         return self._aiterate(call, self._projection(call, names, reduce))
 
+    def resume(self, completion: Any, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
+        """Go on with a chat whose tool calls wait: those in `pending` of a Completion, or open at the end of messages.
+
+        `results` has one value by id of each waiting call: its result (any value, an exception for a failure), or
+        `hb.RUN`, `hb.REFUSE`, `hb.PAUSE`. The options of the paused call are used again, with `options` over them.
+        """
+        from heavenbase import drive
+        from heavenbase.resuming import resumption
+        from heavenbase.toolloop import answer_with_tools
+
+        call, resumed = resumption(self, completion, results, options, is_async=False)
+        return drive.run(answer_with_tools(self.kernel, call, resumed))
+
+    async def aresume(self, completion: Any, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
+        """Async form of `resume`."""
+        from heavenbase.resuming import resumption
+        from heavenbase.toolloop import answer_with_tools
+
+        call, resumed = resumption(self, completion, results, options, is_async=True)
+        return await answer_with_tools(self.kernel, call, resumed)
+
     # Embeddings
 
     def embed(self, inputs: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
@@ -194,6 +220,11 @@ class LLM:
 
     def to_args(self, **overrides: Any) -> dict[str, Any]:
         """`model` and the request arguments for the exported client's create()."""
+        tools = overrides.get("tools", self.spec.args.get("tools"))
+        if tools is not None:
+            from heavenbase.tools import to_tools
+
+            overrides["tools"] = [made.to_openai_tool() for made in to_tools(tools)]
         return self.kernel.gateway(self.spec).to_args(self.spec, overrides)
 
     # Calls

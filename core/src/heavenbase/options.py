@@ -9,11 +9,19 @@ from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COUNTS = {"max_retries": 0, "max_tool_turns": 0, "embedding_batch_size": 1, "embedding_max_workers": 1, "dim": 1}
+COUNTS = {
+    "max_retries": 0,
+    "max_tool_turns": 0,
+    "tool_concurrency": 1,
+    "embedding_batch_size": 1,
+    "embedding_max_workers": 1,
+    "dim": 1,
+}
 """Controls that are whole numbers, with the least allowed one."""
 LOSSY_ACTIONS = ("error", "warn", "allow")
 LOSSY_SIDES = ("guarantees", "tuning")
-CHECKED = frozenset({*COUNTS, "on_lossy", "headers"})
+REPAIR = ("repair_tool_calls", "tool_call_repair")
+CHECKED = frozenset({*COUNTS, *REPAIR, "on_lossy", "headers"})
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -26,6 +34,10 @@ def check_options(options: Mapping[str, Any]) -> None:
             _check_count(name, value, COUNTS[name])
         elif name == "on_lossy":
             _check_lossy(value)
+        elif name in REPAIR:
+            from heavenbase.repair import LLMToolCallRepair
+
+            LLMToolCallRepair().merged(value)
         else:
             _check_headers(value)
 

@@ -29,6 +29,7 @@ CHAT: dict[str, Callable[[Completion], Any]] = {
     "tool_turns": lambda c: c.tool_turns,
     "max_tool_turns": lambda c: c.max_tool_turns,
     "truncated": lambda c: c.truncated,
+    "pending": lambda c: [call.to_dict() for call in c.pending],
     "finish_reason": lambda c: c.finish_reason,
     "completion": lambda c: c,
 }
@@ -44,7 +45,10 @@ STREAM: dict[str, Callable[[Chunk], Any]] = {
 }
 """Names with a value in each chunk."""
 
-AGGREGATE = ("delta", "messages", "message", "structured", "truncated", "tool_turns", "max_tool_turns", "completion")
+AGGREGATE = (
+    *("delta", "messages", "message", "structured", "completion"),
+    *("truncated", "tool_turns", "max_tool_turns", "pending"),
+)
 """Names that a stream answers once, in one closing item."""
 
 CLOCK = ("content", "elapsed", "created_at")
@@ -141,6 +145,9 @@ class StreamProjection:
 
     def _content(self, chunk: Chunk) -> str:
         text = ""
+        if self._thinking and chunk.kind == "round":
+            self._thinking = False
+            return "\n</think>\n"
         if chunk.reasoning:
             text = chunk.reasoning if self._thinking else f"<think>\n{chunk.reasoning}"
             self._thinking = True

@@ -28,8 +28,12 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain data, without those that are None."""
-        found = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name != "_"}
+        found = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name[0] != "_"}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _plain(value: Any) -> Any:
@@ -107,7 +111,8 @@ def _sum(*parts: int | None) -> int | None:
 class ToolCall(Record):
     """One tool call of the model: `arguments` is the JSON text as the model wrote it (or as repaired).
 
-    `original` keeps the text before a repair, `changes` says what the repair changed, one line each.
+    `original` keeps the text before a repair, `changes` says what the repair changed, one line each. `reason` is why a
+    paused call waits.
     """
 
     id: str
@@ -115,6 +120,7 @@ class ToolCall(Record):
     arguments: str = "{}"
     original: str | None = None
     changes: tuple[str, ...] = ()
+    reason: str | None = None
 
     @property
     def repaired(self) -> bool:
@@ -128,7 +134,7 @@ class ToolCall(Record):
         from heavenbase.errors import ToolArgsError
 
         try:
-            parsed = json.loads(self.arguments) if self.arguments.strip() else {}
+            parsed = json.loads(self.arguments, parse_constant=_refuse) if self.arguments.strip() else {}
         except ValueError as error:
             raise ToolArgsError(f"arguments of tool call {self.name!r} are not JSON: {error}") from error
         if not isinstance(parsed, dict):
@@ -155,7 +161,8 @@ class Chunk(Record):
     """One normalised piece of a streamed answer.
 
     `kind` is "delta" (text, reasoning, tool_calls, images, usage, finish_reason as they come), or an announcement:
-    "restart" (what came before is void; the answer begins again) or "continue" (another target goes on).
+    "restart" (what came before is void; the answer begins again), "continue" (another target goes on), or "round" (the
+    tools that the answer asked for have run, another answer begins; `messages` are that answer and their results).
     """
 
     text: str = ""
@@ -168,8 +175,9 @@ class Chunk(Record):
     model: str | None = None
     images: list[LLMImage] | None = None
     reasoning_parts: list[dict[str, Any]] | None = None
-    kind: Literal["delta", "restart", "continue"] = "delta"
+    kind: Literal["delta", "restart", "continue", "round"] = "delta"
     raw: Any = None
+    messages: list[Message] | None = None
 
     @property
     def has_content(self) -> bool:
@@ -250,7 +258,9 @@ class Completion(Record):
     `finish_reason` is one vocabulary (see `FinishReason`), `raw_finish_reason` the provider's own word. `elapsed` is
     seconds, `created_at` epoch seconds. `attempts` is the ledger of requests, `report` what became of each parameter,
     `raw` the decoded answer (a list of chunks for a gathered stream). `messages` is the whole conversation with this
-    answer, `delta` what this call added. `truncated` is True when a tool loop ended on its budget.
+    answer, `delta` what this call added. After a tool loop text, reasoning and finish reason are those of the last
+    answer, `tool_calls`, `usage` and `attempts` those of all of them; `truncated` is True when it ended on its budget.
+    `pending` are the calls that wait for a result: see `LLM.resume`.
     """
 
     text: str = ""
@@ -278,6 +288,8 @@ class Completion(Record):
     tool_turns: int = 0
     max_tool_turns: int | None = None
     truncated: bool = False
+    pending: list[ToolCall] = field(default_factory=list)
+    _call: Any = field(default=None, repr=False, compare=False)
 
     @property
     def content(self) -> str:
@@ -286,7 +298,9 @@ class Completion(Record):
 
     @property
     def message(self) -> Message:
-        """The assistant message in wire shape, with `reasoning_content` where there was thinking."""
+        """The (last) assistant message in wire shape, with `reasoning_content` where there was thinking."""
+        if len(self.delta) > 1:
+            return next((message for message in reversed(self.delta) if message["role"] == "assistant"), self.delta[-1])
         message: Message = {"role": "assistant", "content": self.text}
         if self.reasoning:
             message["reasoning_content"] = self.reasoning

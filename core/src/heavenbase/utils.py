@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from heavenbase.image import LLMImage
+from heavenbase.repair import LLMToolCallRepair
 
-__all__ = ["LLMImage"]
+__all__ = ["LLMImage", "LLMToolCallRepair"]

@@ -1,0 +1,201 @@
+"""Malformed JSON objects read as what was meant, or not at all. Pure.
+
+What is read never holds a letter or digit that was not written, and loses none: a guess that does is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LIMIT = 200_000
+"""Characters of a text that is repaired."""
+BRACKETS = 4_000
+"""Brackets that the lenient reader is given; its time grows with their square."""
+_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)```", re.DOTALL)
+_OPEN_FENCE = re.compile(r"^\s*```[ \t]*\w*[ \t]*\r?\n(?P<body>.*)\Z", re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
+_SYNTAX = re.compile(r'[{}\[\]":]')
+_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_NOT_A_NUMBER = re.compile(r"(?<![\w.])(?:nan|[+-]?inf(?:inity)?)(?!\w)", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_LITERALS = {"true": "true", "false": "false", "none": "null", "null": "null", "undefined": "null"}
+_FAILURES = (ValueError, SyntaxError, RecursionError, MemoryError, TypeError)
+
+
+def read_object(text: str) -> tuple[dict[str, Any], list[str]] | None:
+    """(the object, what was changed to read it) of a text that is meant as a JSON object; None when it is unclear."""
+    body = text.strip().lstrip("\ufeff")
+    if not body:
+        return {}, ["nothing at all was read as {}"]
+    valid = strict_object(body)
+    if valid is not None:
+        return valid, []
+    if len(body) > LIMIT or _NOT_A_NUMBER.search(_QUOTED.sub("", body)):
+        return None
+    steps: list[str] = []
+    for prepare, change in _STEPS:
+        prepared = prepare(body)
+        if prepared is None:
+            continue
+        if prepared != body:
+            steps.append(change)
+            body = prepared
+        for read, note in _READERS:
+            found = read(body)
+            if found is not None:
+                return found, [*steps, note] if note else steps
+    return None
+
+
+def strict_object(text: str) -> dict[str, Any] | None:
+    """The object of a valid JSON text; None for all else, also for NaN and infinite numbers."""
+    try:
+        found = json.loads(text, parse_constant=_refuse)
+        json.dumps(found, allow_nan=False)  # a number such as 1e400 is infinite once it is read
+    except _FAILURES:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Preparing: what stands around the object
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _unquoted(text: str) -> str | None:
+    """The object inside a JSON string: arguments that were encoded twice."""
+    try:
+        found = json.loads(text, strict=False) if text.startswith('"') else None
+    except _FAILURES:
+        return None
+    return found.strip() if isinstance(found, str) else None
+
+
+def _unfenced(text: str) -> str | None:
+    if text.startswith("{"):
+        return None
+    blocks = [found.strip() for found in _FENCE.findall(text)]
+    if len(blocks) == 1:
+        return str(blocks[0])
+    opened = _OPEN_FENCE.match(text) if not blocks else None
+    return opened["body"].strip() if opened is not None else None
+
+
+def _alone(text: str) -> str | None:
+    """The text from its first brace on, up to the end of the object if that can be told."""
+    start = text.find("{")
+    if start < 0:
+        return None
+    body = text[start:]
+    try:
+        _, end = json.JSONDecoder(strict=False).raw_decode(body)
+    except _FAILURES:
+        end = body.rfind("}") + 1
+        # What looks like more of the object belongs to it.
+        return body[:end] if end and not _SYNTAX.search(body[end:]) else body
+    # A second object behind the first: which one is meant cannot be told.
+    return body[:end] if "{" not in body[end:] or body[end:].strip() == body[:end].strip() else None
+
+
+_STEPS: tuple[tuple[Callable[[str], str | None], str], ...] = (
+    (_as_it_is, ""),
+    (_unquoted, "took the object out of a JSON string"),
+    (_unfenced, "took away the Markdown fence"),
+    (_alone, "took away the text around the object"),
+)
+
+
+# Reading: the object itself
+
+
+def _raw_breaks(text: str) -> dict[str, Any] | None:
+    """JSON with line breaks inside of strings."""
+    try:
+        found = json.loads(text, strict=False, parse_constant=_refuse)
+        json.dumps(found, allow_nan=False)
+    except _FAILURES:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _without_commas(text: str) -> dict[str, Any] | None:
+    """JSON with a comma behind the last item."""
+    return strict_object(_LAST_COMMA.sub(lambda match: match[1] or "", text))
+
+
+def _python(text: str) -> dict[str, Any] | None:
+    """A literal of Python, which JSON can hold."""
+    import ast
+
+    if "\\" in text:  # Python warns of escapes that it does not know; the lenient reader takes them
+        return None
+    try:
+        found = ast.literal_eval(text)
+        dumped = json.dumps(found, allow_nan=False)
+    except _FAILURES:
+        return None
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        return None
+    return json.loads(dumped)  # type: ignore[no-any-return]
+
+
+def _lenient(text: str) -> dict[str, Any] | None:
+    """Whatever json-repair makes of it, if it neither loses nor invents anything."""
+    if not text.startswith("{") or text.count("{") + text.count("[") > BRACKETS:
+        return None
+    from json_repair import repair_json
+
+    try:
+        found: Any = repair_json(text, return_objects=True, skip_json_loads=True)
+        json.dumps(found, allow_nan=False)
+    except _FAILURES:
+        return None
+    return found if isinstance(found, dict) and _same_letters(text, found) else None
+
+
+def _same_letters(text: str, value: Any) -> bool:
+    written = _letters(_ESCAPE.sub(_unescaped, text))
+    read = _letters(" ".join(_words(value)))
+    return written == read
+
+
+def _letters(text: str) -> str:
+    words = re.findall(r"[^\W_]+", text)
+    return "".join(_LITERALS.get(word.lower(), word) for word in words)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    if code is not None:
+        return chr(int(code, 16))
+    return " " if match[3] in "nrtbfav" else match[3]
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [word for key, item in value.items() for word in (key, *_words(item))]
+    if isinstance(value, list | tuple):
+        return [word for item in value for word in _words(item)]
+    if isinstance(value, bool) or value is None:
+        return [{True: "true", False: "false", None: "null"}[value]]
+    return [str(value)]
+
+
+_READERS: tuple[tuple[Callable[[str], dict[str, Any] | None], str], ...] = (
+    (strict_object, ""),
+    (_raw_breaks, "escaped line breaks inside of strings"),
+    (_without_commas, "removed commas behind the last item"),
+    (_python, "rewrote a Python literal as JSON"),
+    (_lenient, "mended quotes, commas or brackets"),
+)
