@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,7 +100,8 @@ class Suspending(ScriptedGateway):
     """Waits asynchronously behind a sync face."""
 
     def stream(self, call: Call, request: Any) -> Any:
-        return drive.iterate(self.astream(call, request))
+        stream: Any = self.astream(call, request)
+        return drive.iterate(stream)
 
 
 def test_a_stream_that_waits_asynchronously_in_a_sync_call_is_named() -> None:
@@ -158,7 +160,7 @@ def test_foreign_exceptions_of_a_gateway_leave_as_provider_errors_in_all_shapes(
     async def astream() -> list[Any]:
         return [c async for c in house.llm.astream("x")]
 
-    asks = [
+    asks: list[Callable[[], Any]] = [
         lambda: house.llm.chat("x"),
         lambda: list(house.llm.stream("x")),
         lambda: house.llm.embed("x"),

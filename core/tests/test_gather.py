@@ -58,9 +58,7 @@ def test_e8_any_chunking_and_numbering_of_the_same_tool_calls_gives_the_same_res
     }
     for name, indexes in numberings.items():
         deltas = [
-            delta
-            for index, call in zip(indexes, sent, strict=True)
-            for delta in fragments(data, index, call, repeat)
+            delta for index, call in zip(indexes, sent, strict=True) for delta in fragments(data, index, call, repeat)
         ]
         assert assembled(deltas) == wanted, name
 

@@ -249,12 +249,13 @@ def test_p4_a_plugin_that_is_not_installed_is_an_error_with_the_pip_line(site: P
 
 def test_disabled_and_not_allowed_plugins_are_refused_before_their_import(site: Path) -> None:
     module = install_gateway(site, "good", source="raise RuntimeError('imported')")
-    for settings in (
+    refusals: list[dict[str, list[str]]] = [
         {"disabled": ["gateways:good"]},
         {"disabled": ["hb-gateway-good"]},
         {"allow": []},
         {"allow": ["gateways:other"]},
-    ):
+    ]
+    for settings in refusals:
         with pytest.raises(PluginBlocked, match="gateways:good"):
             registry(site, **settings).load("gateways", "good")
     assert module not in sys.modules

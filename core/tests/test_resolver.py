@@ -101,7 +101,7 @@ def test_hb04_native_ids_resolve(make: Any) -> None:
 )
 def test_hb05_unknown_names_say_the_nearest_choice(make: Any, names: dict[str, str], nearest: str) -> None:
     with pytest.raises(ValueError, match=f"did you mean '{nearest}'") as caught:
-        LLM(kernel=make(), **names)  # type: ignore[arg-type]
+        LLM(kernel=make(), **names)
     assert isinstance(caught.value, UnknownNameError)
     assert nearest in caught.value.choices
 
@@ -262,7 +262,7 @@ def test_a_key_never_travels_in_clear_text_to_another_machine() -> None:
 @pytest.mark.parametrize("constructor", [{}, {"api_key": "sk-given-000"}])
 def test_a_key_never_travels_in_clear_text_because_one_call_named_another_address(constructor: dict[str, str]) -> None:
     kernel = make_kernel()
-    llm = LLM(kernel=kernel, **constructor)  # type: ignore[arg-type]
+    llm = LLM(kernel=kernel, **constructor)
     for ask in (llm.chat, llm.embed, llm.stream):
         with pytest.raises(ConfigError, match="clear text"):
             ask("x", base_url="http://far.test/v1")
@@ -289,12 +289,13 @@ def test_a_call_may_go_elsewhere_and_the_next_goes_home() -> None:
     "key", ["sk-x\n", "sk-x\r\nX-Evil: 1", "sk-ümlaut-000", "", "Bearer sk-000000", "None", "${ACME}"]
 )
 def test_g3_a_key_that_cannot_be_sent_is_refused_and_never_repeated(key: str) -> None:
-    for make_spec in (
-        lambda: make_kernel().resolve(api_key=key),
-        lambda: make_kernel(environ={"ACME_API_KEY": key}).resolve() if key else make_kernel().resolve(api_key=key),
-    ):
+    sources: list[tuple[dict[str, Any], dict[str, str]]] = [({"api_key": key}, {})]
+    if key:  # an empty variable is one that is not set
+        sources.append(({}, {"ACME_API_KEY": key}))
+    for given, environ in sources:
+        kernel = make_kernel(environ=environ)
         with pytest.raises(CredentialFormatError) as caught:
-            make_spec()
+            kernel.resolve(**given)
         assert "sk-" not in str(caught.value)
 
 
