@@ -102,7 +102,20 @@ def test_bad_input_is_refused_before_anything_is_sent(
 def test_system_message_images_and_options_reach_the_call(run: Run, scripted: Any) -> None:
     Path("dot.png").write_bytes(PIXEL)
     kernel, gateway = scripted(answer())
-    options = ["-o", "temperature=0.2", "-o", 'stop=["END"]', "-o", "seed=null", "-o", "user=me=you", "-o", "n=NaN"]
+    options = [
+        "-o",
+        "temperature=0.2",
+        "-o",
+        'stop=["END"]',
+        "-o",
+        "seed=null",
+        "-o",
+        "user=me=you",
+        "-o",
+        "n=NaN",
+        "-o",
+        "self=1",
+    ]
     code, _, err = run("chat", "look", "-s", "be brief", "--image", "dot.png", *options, kernel=kernel)
     assert (code, err) == (0, "")
     system, user = sent(gateway)
@@ -114,6 +127,7 @@ def test_system_message_images_and_options_reach_the_call(run: Run, scripted: An
     assert args["stop"] == ["END"]
     assert args["user"] == "me=you"
     assert args["n"] == "NaN"
+    assert args["self"] == 1
     assert "seed" not in args
 
 

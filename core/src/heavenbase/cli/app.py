@@ -142,8 +142,8 @@ def _plugin_command(state: State, name: str) -> click.Command | None:
     if not claims:
         return None
     from heavenbase.errors import PluginConflict, PluginContractError
+    from heavenbase.importing import import_entry_point
     from heavenbase.lock import check_allowed
-    from heavenbase.registry import import_entry_point
 
     if len(claims) > 1:
         owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)

@@ -42,7 +42,8 @@ class Target(NamedTuple):
 
     def spec(self, kernel: Kernel, **options: Any) -> LLMSpec:
         """The resolved target; further `options` win over those of the command line."""
-        return kernel.resolve(self.preset, self.model, self.provider, self.gateway, **{**self.options, **options})
+        given = {**self.options, **options}
+        return kernel.resolver.resolve(self.preset, self.model, self.provider, self.gateway, given)
 
 
 def target_options(default_preset: str, *, short_option: bool = True) -> Callable[[Command], Command]:
