@@ -26,7 +26,7 @@ TABLE = {
     "explain": Entry(f"{HERE}.explain:explain", "Show what a call would send and why, without sending it."),
     "models": Entry(f"{HERE}.listing:models", "List the models that hb knows."),
     "providers": Entry(f"{HERE}.listing:providers", "List the providers, and whether their key is set."),
-    "llm": Entry(f"{HERE}.llm:llm", "The same commands for models in one group: chat, embed, imagen, list, status."),
+    "llm": Entry(f"{HERE}.llm:llm", "The commands about models in one group, with list and status."),
     "plugins": Entry(f"{HERE}.plugins:plugins", "List, inspect, enable, disable and lock plugins; imports none."),
     "cfg": Entry(f"{HERE}.cfg:cfg", "Read and change settings."),
     "trust": Entry(f"{HERE}.trust:trust", "Let the settings file of a project folder set everything."),
