@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from heavenbase.errors import InputError, InputTypeError, ResponseDecodeError
 
@@ -14,6 +14,7 @@ except ImportError:  # an SDK without jiter; the standard library does the same,
     _from_json = None  # type: ignore[assignment]
 
 DEPTH_LIMIT = 200
+_BOM = b"\xef\xbb\xbf"
 
 # A number can only be too large for a float with an exponent of three digits; both patterns begin with a literal,
 # which lets the search skip at memchr speed.
@@ -32,14 +33,14 @@ def encode_json(value: Any) -> bytes:
     InputTypeError for anything else that JSON has no form for.
     """
     try:
-        try:
-            return _encode(value).encode()
-        except UnicodeEncodeError:
-            return _encode_ascii(value).encode()
+        return _encode(value).encode()
+    except UnicodeEncodeError:
+        return _encode_ascii(value).encode()
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"the request cannot be written as JSON: {error}") from None
+        failure = InputError(f"the request cannot be written as JSON: {error}")
+    raise failure
 
 
 def decode_json(body: bytes) -> Any:
@@ -47,39 +48,44 @@ def decode_json(body: bytes) -> Any:
 
     Half a surrogate pair becomes U+FFFD.
     """
-    if _from_json is not None:
-        try:
-            value = _from_json(body, allow_inf_nan=False)
-        except ValueError as error:
-            # jiter refuses lone surrogates, which are valid JSON escapes, and a byte order mark.
-            if b"\\u" not in body and not body.startswith(b"\xef\xbb\xbf"):
-                raise ResponseDecodeError(f"not JSON: {error}", retryable=True, maybe_billed=True) from None
-        else:
-            if _LARGE.search(body) or _LARGE_UPPER.search(body):
-                _check_finite(value)
-            return value
-    return _decode_slowly(body)
+    if _from_json is None:
+        return _decode_slowly(body)
+    try:
+        value = _from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        # jiter refuses lone surrogates, which are valid JSON escapes, and a byte order mark.
+        reason = None if b"\\u" in body or body.startswith(_BOM) else str(error)
+    else:
+        if _LARGE.search(body) or _LARGE_UPPER.search(body):
+            _check_finite(value)
+        return value
+    return _decode_slowly(body) if reason is None else _refused(reason)
 
 
 def _decode_slowly(body: bytes) -> Any:
     try:
         text = _ESCAPE.sub(_whole_characters, body.decode("utf-8-sig"))
         value = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        # The text of UnicodeDecodeError holds the body; its class says enough.
-        what = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {_say(error)}"
-        raise ResponseDecodeError(what, maybe_billed=True) from None
-    _check_finite(value)
-    return value
+    except UnicodeDecodeError:
+        reason = "invalid UTF-8"
+    except ValueError as error:
+        reason = str(error)
+    except RecursionError:
+        reason = "nested too deeply"
+    else:
+        _check_finite(value)
+        return value
+    return _refused(reason)
+
+
+def _refused(reason: str) -> NoReturn:
+    # Raised away from the decoder's error, which holds the whole body and would be attached.
+    raise ResponseDecodeError(f"the answer is not JSON: {reason}", maybe_billed=True)
 
 
 def _whole_characters(escape: re.Match[str]) -> str:
     # Half a surrogate pair is no character: nobody could print, log or encode the text that holds it.
     return "\\ufffd" if escape["half"] else escape[0]
-
-
-def _say(error: ValueError) -> str:
-    return "invalid UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _refuse(name: str) -> Any:

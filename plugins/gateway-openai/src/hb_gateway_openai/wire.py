@@ -61,16 +61,26 @@ class Wire:
         self._open(client, request, files)
         body = self._exchange.body
         assert body is not None
-        self._body = body.read()
-        return self._body
+        try:
+            self._body = body.read()
+        except HBError as error:
+            failure = self._with_facts(error)
+        else:
+            return self._body
+        raise failure
 
     async def apost(self, client: Any, request: WireRequest, files: Files = ()) -> bytes:
         """Async form of `post`."""
         await self._aopen(client, request, files)
         body = self._exchange.abody
         assert body is not None
-        self._body = await body.read()
-        return self._body
+        try:
+            self._body = await body.read()
+        except HBError as error:
+            failure = self._with_facts(error)
+        else:
+            return self._body
+        raise failure
 
     def _open(self, client: Any, request: WireRequest, files: Files = ()) -> None:
         arguments = _arguments(request, files)
@@ -109,7 +119,8 @@ class Wire:
         try:
             return reader()
         except ResponseError as error:
-            raise self._with_facts(error) from None
+            failure = self._with_facts(error)
+        raise failure
 
     def stream(self, client: Any, request: WireRequest) -> Iterator[Chunk]:
         """The chunks of a streamed answer; closing the iterator closes the connection."""
@@ -167,9 +178,7 @@ class Wire:
         """The error of hb for what the SDK raised."""
         found = hb_error(error)
         if found is not None:
-            # Its traceback leads through frames that hold the request.
-            found.__context__ = found.__cause__ = None
-            return found.with_traceback(None)
+            return self._with_facts(found)
         exchange, openai = self._exchange, sdk().module
         if isinstance(error, openai.APIStatusError):
             return status_error(
@@ -183,7 +192,9 @@ class Wire:
         return embedded_error(self._call, error, self._exchange.headers, wall=self._wall)
 
     def _with_facts(self, error: HBError) -> HBError:
+        """The error with what this attempt knows, and without the frames and errors of the libraries below."""
         exchange = self._exchange
+        error.__context__ = error.__traceback__ = None
         error.provider = error.provider or self._call.spec.provider
         error.model = error.model or self._call.spec.model_id
         error.status = error.status or exchange.status
