@@ -71,12 +71,13 @@ def test_clients_of_gone_loops_are_dropped_with_their_sockets() -> None:
     assert [client.aborted for client in made] == [1] * 19 + [0]
 
 
-def test_the_pool_is_bounded_and_closes_the_least_recently_used() -> None:
+def test_the_pool_is_bounded_and_forgets_the_least_recently_used_without_closing_it_under_a_user() -> None:
     pool = ClientPool(limit=2)
     first, second = pool.get("a", Client), pool.get("b", Client)
     pool.get("a", Client)
     pool.get("c", Client)
-    assert (first.closed, second.closed) == (0, 1)
+    assert (first.closed, second.closed) == (0, 0)
+    assert pool.get("b", Client) is not second
     many = ClientPool()
     for number in range(LIMIT * 3):
         many.get(str(number), Client)

@@ -22,8 +22,6 @@ REFERENCE_DEFAULTS = {
     "heavenbase.llm.default_preset": "system",
     "heavenbase.llm.model_mismatch": "raise",
     "heavenbase.llm.image_url_timeout": 120,
-    "heavenbase.llm.default_args.timeout": 120,
-    "heavenbase.llm.default_args.max_retries": 3,
     "heavenbase.llm.default_args.temperature": 0,
     "heavenbase.llm.default_args.seed": 42,
     "heavenbase.llm.default_args.http_proxy": None,

@@ -52,7 +52,7 @@ def test_the_options_of_a_call_do_not_stay() -> None:
     house.llm.chat("x")
     first, second = house.gateway.calls
     assert (first.args["seed"], first.context.timeouts.total) == (7, 3)
-    assert (second.args["seed"], second.context.timeouts.total) == (42, 120)
+    assert (second.args["seed"], second.context.timeouts.total) == (42, 600)
 
 
 def test_imagen_gives_one_image_for_one_and_a_list_otherwise() -> None:

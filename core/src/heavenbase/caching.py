@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import warnings
 from hashlib import sha256
 from pathlib import Path
@@ -40,6 +41,7 @@ class CacheMiddleware(Middleware):
         self._store: CacheStore | None = None
         self._settings: dict[str, Any] | None = None
         self._broken_until = 0.0
+        self._lock = threading.Lock()
 
     async def __call__(self, call: Call, next: Next) -> Any:
         """The stored answer, or the next one, which is stored when it is complete."""
@@ -84,16 +86,27 @@ class CacheMiddleware(Middleware):
             self._settings = self._kernel.config.section(ROOT)
         return settings_for(call, self._settings)
 
+    def close(self) -> None:
+        """Close the store, if one was opened."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
     def _open(self, settings: Mapping[str, Any]) -> CacheStore | None:
         if self._store is None and self._kernel.clock() >= self._broken_until:
-            backend = settings["backend"]
-            options = {**settings, "data_dir": str(self._kernel.config.paths().data_dir), "clock": self._kernel.wall}
-            try:
-                self._kernel.registry.load("caches", backend)
-                self._store = self._kernel.registry.hook.cache(backend=backend, settings=options)
-            except Exception as error:
-                self._fail("open", error)
+            with self._lock:
+                if self._store is None:
+                    self._open_store(settings)
         return self._store
+
+    def _open_store(self, settings: Mapping[str, Any]) -> None:
+        backend = settings["backend"]
+        options = {**settings, "data_dir": str(self._kernel.config.paths().data_dir), "clock": self._kernel.wall}
+        try:
+            self._kernel.registry.load("caches", backend)
+            self._store = self._kernel.registry.hook.cache(backend=backend, settings=options)
+        except Exception as error:
+            self._fail("open", error)
 
     async def _read(self, store: CacheStore, call: Call, namespace: str, key: bytes) -> dict[str, Any] | None:
         try:

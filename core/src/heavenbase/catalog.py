@@ -28,7 +28,8 @@ def merge(*tables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Catalog:
-    """Names and what they stand for. Later sources win: packaged data, provider manifests, configuration.
+    """Names and what they stand for. Later sources win: provider manifests, packaged data, configuration;
+    so installing a package adds names and never redirects one.
 
     `providers` are the usable ones: installed, or given in code.
     """
@@ -37,10 +38,10 @@ class Catalog:
         manifests = [(p.name, p.manifest) for p in inventory.plugins if p.kind == "providers" and p.manifest]
         self.configured_providers: dict[str, Any] = dict(configured.get("providers", {}))
         self.models = merge(
-            inventory.models, *(m.get("models", {}) for _, m in manifests), configured.get("models", {})
+            *(m.get("models", {}) for _, m in manifests), inventory.models, configured.get("models", {})
         )
         self.presets = merge(
-            inventory.presets, *(m.get("presets", {}) for _, m in manifests), configured.get("presets", {})
+            *(m.get("presets", {}) for _, m in manifests), inventory.presets, configured.get("presets", {})
         )
         records = {name: manifest.get("provider", {}) for name, manifest in manifests}
         self.providers = sorted({*providers, *self.configured_providers})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LIMIT = 64
-"""Clients kept per kernel; the least recently used is closed beyond that."""
+"""Clients kept per kernel; the least recently used is forgotten beyond that."""
 
 
 class _Entry:
@@ -88,7 +88,8 @@ class ClientPool:
         ]
         evicted = [self._entries.pop(place) for place in dead]
         while len(self._entries) > self._limit:
-            evicted.append(self._entries.popitem(last=False)[1])
+            # Only forgotten: a call or a caller may still be using it, and its last user frees it.
+            self._entries.popitem(last=False)
         return evicted
 
     def _take(self) -> list[_Entry]:

@@ -23,7 +23,8 @@ COMMANDS = "cli"
 """The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
 PREFIX = "heavenbase."
 OWNER = "hb-core"
-FORMAT = 3
+FORMAT = 4
+INDEX_LIMIT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class PluginInfo:
 class Inventory:
     """What is installed: plugins, the catalogue of core, and distributions that shadow the import name.
 
-    `known_gateways` are those of this project, installed or not; `unreadable` says which distributions and manifests
-    were left out, and why.
+    `known_gateways` are those of this project, installed or not, `places` those with an address of their own;
+    `unreadable` says which distributions and manifests were left out, and why.
     """
 
     plugins: tuple[PluginInfo, ...]
@@ -62,6 +63,7 @@ class Inventory:
     presets: dict[str, Any]
     shadows: tuple[str, ...] = ()
     known_gateways: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
     def claims(self, kind: str, name: str) -> list[PluginInfo]:
@@ -99,6 +101,7 @@ def _inventory(data: dict[str, Any]) -> Inventory:
         dict(data["presets"]),
         tuple(data["shadows"]),
         tuple(data["known"]),
+        tuple(data["places"]),
         tuple(data["unreadable"]),
     )
 
@@ -148,6 +151,9 @@ def _write_index(file: Path | None, data: dict[str, Any]) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as out:
             json.dump(data, out, separators=(",", ":"))
         os.replace(temporary, file)
+        # One index for each environment that this user has: those long unused go.
+        for old in sorted(file.parent.glob("plugins-*.json"), key=os.path.getmtime)[:-INDEX_LIMIT]:
+            old.unlink(missing_ok=True)
     except OSError:
         # The index only saves time: a read-only home must not stop anybody.
         with suppress(OSError):
@@ -210,6 +216,7 @@ def _scan(paths: list[str]) -> dict[str, Any]:
         "plugins": plugins,
         "shadows": sorted(shadows),
         "known": _read_toml(path).get("gateways", []),
+        "places": _read_toml(path).get("places", []),
         "unreadable": unreadable,
         **catalogue,
     }

@@ -97,7 +97,7 @@ class Endpoint:
     def _api_key(
         self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
     ) -> tuple[Secret | None, Origin | None]:
-        given = self._options.get("api_key")
+        given = next((g for n in ("api_key", "auth_token") if (g := self._options.get(n)) is not None), None)
         if given is not None:
             self._sources.origins["api_key"] = "argument"
             # Code is the most trusted source, so what it gives must not go where an untrusted file points.
@@ -171,6 +171,12 @@ def check_plain_http(url: str | None, key: Secret | None, provider: str, record:
             f"provider {provider!r} would send its key in clear text over http; use https, or allow it with "
             f"hb cfg set {ROOT}.providers.{provider}.allow_http true"
         )
+
+
+def origin_of(url: object) -> str:
+    """Scheme, host and port of a URL: where a credential goes, whatever the path."""
+    scheme, _, rest = str(url or "").partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}".lower()
 
 
 def _is_loopback(url: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +25,7 @@ from heavenbase.types import Attempt, Chunk
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
+    from heavenbase.caching import CacheMiddleware
     from heavenbase.middleware import Next
     from heavenbase.plugin import Gateway, Plugin
     from heavenbase.spec import LLMSpec
@@ -70,13 +72,15 @@ class Kernel:
         inventory = discover(config.paths().cache_dir) if discover_plugins else Inventory((), {}, {})
         self.registry = Registry(inventory, config.section("heavenbase.plugins"), self.services, plugins)
         self.resolver = Resolver(config, self.registry)
-        self.tool_call_repair = config.section("heavenbase.llm.tool_call_repair")
+        self.tool_call_repair = dict(config.section("heavenbase.llm.tool_call_repair"))
         policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
         self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random)
         self._middleware = [*self._configured_middleware(), *middleware]
         for given in self._middleware:
             side_of(given)
         self._chain: Next | None = None
+        self._cache: CacheMiddleware | None = None
+        self._lock = threading.Lock()
         self._closed = False
 
     # Building a call
@@ -205,9 +209,10 @@ class Kernel:
         if self._chain is None:
             from heavenbase.caching import CacheMiddleware
 
+            with self._lock:  # two first calls at once must not open two stores
+                self._cache = self._cache or CacheMiddleware(self)
             around = {name: [m for m in self._middleware if side_of(m) == name] for name in ("call", "attempt")}
-            cache = CacheMiddleware(self)
-            self._chain = compose([*around["call"], cache, self._retry, *around["attempt"]], self._dispatch)
+            self._chain = compose([*around["call"], self._cache, self._retry, *around["attempt"]], self._dispatch)
         return self._chain
 
     async def _dispatch(self, call: Call) -> Any:
@@ -260,14 +265,19 @@ class Kernel:
         if not self._closed:
             self._closed = True
             self.clients.close()
-            self.registry.close()
+            self._close_plugins()
 
     async def aclose(self) -> None:
         """Like `close`, and waits for the async clients of the running loop."""
         if not self._closed:
             self._closed = True
             await self.clients.aclose()
-            self.registry.close()
+            self._close_plugins()
+
+    def _close_plugins(self) -> None:
+        if self._cache is not None:
+            self._cache.close()
+        self.registry.close()
 
     def __enter__(self) -> Self:
         return self

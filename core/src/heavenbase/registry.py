@@ -142,6 +142,8 @@ class Registry:
         return plugin
 
     def _register(self, key: str, plugin: Plugin) -> Plugin:
+        if plugin.__dict__.get("services") not in (None, self._services):
+            raise PluginConflict(f"{key} belongs to another kernel already; give each kernel an object of its own")
         plugin.services = self._services
         with self._lock:
             try:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.catalog import Catalog, fold, merge, native_id
-from heavenbase.endpoint import CONNECTION, ROOT, Endpoint, Sources, check_plain_http
+from heavenbase.endpoint import CONNECTION, ROOT, Endpoint, Sources, check_plain_http, origin_of
 from heavenbase.errors import (
     ConfigError,
     HBError,
@@ -342,16 +342,14 @@ class _Resolution:
         reason = f"gateway {wanted!r} cannot be used: {error}"
         if "pip install" not in reason:
             reason += f" (pip install hb-gateway-{wanted})"
-        urls = record.get("base_url")
-        moved = isinstance(urls, dict) and urls.get(wanted, urls.get("default")) != urls.get(
-            FALLBACK, urls.get("default")
-        )
-        if (
-            wanted == FALLBACK
-            or self.config.get(f"{ROOT}.strict_plugins")
-            or self.config.environ.get("HB_STRICT_PLUGINS")
-        ):
+        asked = str(self.config.environ.get("HB_STRICT_PLUGINS") or "").lower() not in ("", "0", "false", "no")
+        if wanted == FALLBACK or asked or self.config.get(f"{ROOT}.strict_plugins"):
             raise PluginLoadError(reason) from error
+        urls = record.get("base_url")
+        moved = wanted in self.registry.inventory.places or (
+            isinstance(urls, dict)
+            and origin_of(urls.get(wanted, urls.get("default"))) != origin_of(urls.get(FALLBACK, urls.get("default")))
+        )
         if record.get("wire") != FALLBACK or moved:
             raise PluginLoadError(
                 f"{reason}; no fallback: provider {provider!r} does not serve the {FALLBACK} wire at the same address"

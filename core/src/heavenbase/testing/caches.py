@@ -1,8 +1,6 @@
 """What every cache backend must do, as tests to inherit.
 
     class TestMyStore(CacheStoreContract):
-        persistent = True
-
         def make_store(self, tmp_path, clock, **limits):
             return MyCache().open({"path": str(tmp_path / "db"), "clock": clock, "namespaces": {"text": limits}})
 
@@ -68,8 +66,6 @@ class CacheStoreContract:
         """The clock of the stores of a test."""
         return ManualClock()
 
-    # One entry
-
     def test_a_stored_value_is_found_under_its_key_only(self, tmp_path: Path, clock: ManualClock) -> None:
         with closing(self.make_store(tmp_path, clock)) as store:
             assert store.get("text", cache_key(1)) is None
@@ -108,8 +104,6 @@ class CacheStoreContract:
             assert store.delete("text", cache_key(1)) is True
             assert store.delete("text", cache_key(1)) is False
             assert store.get("text", cache_key(1)) is None
-
-    # Time
 
     def test_an_entry_lives_until_its_time_is_over(self, tmp_path: Path, clock: ManualClock) -> None:
         with closing(self.make_store(tmp_path, clock)) as store:
@@ -159,8 +153,6 @@ class CacheStoreContract:
             for number in range(1000, 1200):
                 store.set("text", cache_key(number), b"x", ttl=60)
             assert store.stats()["text"]["entries"] == 200
-
-    # Bounds
 
     def test_no_more_entries_are_kept_than_allowed(self, tmp_path: Path, clock: ManualClock) -> None:
         self._needs(self.bounded, "bounds")
@@ -230,8 +222,6 @@ class CacheStoreContract:
             assert store.stats()["text"]["entries"] == 2
             assert store.stats()["image"]["entries"] == 5
 
-    # Namespaces
-
     def test_namespaces_do_not_see_each_other(self, tmp_path: Path, clock: ManualClock) -> None:
         with closing(self.make_store(tmp_path, clock)) as store:
             store.set("text", cache_key(1), b"text")
@@ -252,8 +242,6 @@ class CacheStoreContract:
             assert [entry.namespace for entry in store.entries(name)] == [name]
             assert store.clear(name) == 1
             assert store.get("text", cache_key(2)) == b"two"
-
-    # All entries
 
     def test_clearing_a_namespace_keeps_the_others(self, tmp_path: Path, clock: ManualClock) -> None:
         with closing(self.make_store(tmp_path, clock)) as store:
@@ -326,8 +314,6 @@ class CacheStoreContract:
             clock.advance(1)
             assert [entry.key for entry in store.entries("text")] == [cache_key(2)]
 
-    # Life
-
     def test_entries_outlive_the_store(self, tmp_path: Path, clock: ManualClock) -> None:
         self._needs(self.persistent, "persistence")
         with closing(self.make_store(tmp_path, clock)) as store:
@@ -355,8 +341,6 @@ class CacheStoreContract:
         store.set("text", cache_key(1), b"one")
         store.close()
         store.close()
-
-    # Concurrency
 
     def test_threads_share_a_store(self, tmp_path: Path, clock: ManualClock) -> None:
         failures: list[BaseException] = []
