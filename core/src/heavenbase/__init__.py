@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from heavenbase.kernel import Kernel
     from heavenbase.llm import LLM
     from heavenbase.middleware import Middleware
+    from heavenbase.repair import LLMToolCallRepair
     from heavenbase.secrets import Secret
+    from heavenbase.session import LLMSession
     from heavenbase.spec import LLMSpec, Timeouts
-    from heavenbase.types import Chunk, Completion, Embedding, ImageResult, Usage
+    from heavenbase.tools import PAUSE, REFUSE, RUN, Tool, ToolPause, tool
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
 
 _HOME = {
     "LLM": "llm",
@@ -30,19 +33,31 @@ _HOME = {
     "ImageResult": "types",
     "Kernel": "kernel",
     "LLMImage": "image",
+    "LLMSession": "session",
     "LLMSpec": "spec",
+    "LLMToolCallRepair": "repair",
     "Middleware": "middleware",
+    "PAUSE": "tools",
+    "REFUSE": "tools",
+    "RUN": "tools",
     "Secret": "secrets",
     "Timeouts": "spec",
+    "Tool": "tools",
+    "ToolCall": "types",
+    "ToolPause": "tools",
     "Usage": "types",
     "default_kernel": "functions",
     "errors": "",
     "set_default_kernel": "functions",
+    "tool": "tools",
 }
 
 __version__ = "0.1.0"
 __all__ = [
     "LLM",
+    "PAUSE",
+    "REFUSE",
+    "RUN",
     "Chunk",
     "Completion",
     "Config",
@@ -51,15 +66,21 @@ __all__ = [
     "ImageResult",
     "Kernel",
     "LLMImage",
+    "LLMSession",
     "LLMSpec",
+    "LLMToolCallRepair",
     "Middleware",
     "Secret",
     "Timeouts",
+    "Tool",
+    "ToolCall",
+    "ToolPause",
     "Usage",
     "__version__",
     "default_kernel",
     "errors",
     "set_default_kernel",
+    "tool",
 ]
 
 
