@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "src" / "heavenbase"
 
 LAYERS: dict[int, tuple[str, ...]] = {
-    0: ("errors", "_error_base", "types", "config", "config_*"),
+    0: ("errors", "_error_base", "types", "vector", "config", "config_*"),
     1: ("image", "_image_*", "_png", "spec", "repair*", "_json_repair*", "secrets"),
     2: ("call", "drive", "parallel", "threads", "fetch", "_address", "_dial", "_wire", "gather", "messages", "options",
         "projection", "http", "http.*"),

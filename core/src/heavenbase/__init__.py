@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec, Timeouts
     from heavenbase.tools import PAUSE, REFUSE, RUN, Tool, ToolPause, tool
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
+    from heavenbase.vector import Vector
 
 _HOME = {
     "LLM": "llm",
@@ -46,6 +47,7 @@ _HOME = {
     "ToolCall": "types",
     "ToolPause": "tools",
     "Usage": "types",
+    "Vector": "vector",
     "default_kernel": "functions",
     "errors": "",
     "set_default_kernel": "functions",
@@ -76,6 +78,7 @@ __all__ = [
     "ToolCall",
     "ToolPause",
     "Usage",
+    "Vector",
     "__version__",
     "default_kernel",
     "errors",

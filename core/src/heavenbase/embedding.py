@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from heavenbase.errors import ResponseShapeError
 from heavenbase.parallel import run_many
 from heavenbase.types import Embedding, Usage
+from heavenbase.vector import Vector
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -34,12 +36,12 @@ async def embed_all(call: Call, chain: Next) -> Embedding:
 
     answers = await run_many(one, batches, workers=workers, is_async=call.is_async)
     vectors = {
-        text: vector
+        text: vector if isinstance(vector, Vector) else Vector(vector)
         for batch, a in zip(batches, answers, strict=True)
         for text, vector in zip(batch, a.vectors, strict=True)
     }
     return Embedding(
-        # A repeated input gets a list of its own: callers change what they are given.
+        # A repeated input gets a vector of its own: callers change what they are given.
         _distinct(call.inputs, vectors),
         usage=_total(answers),
         model=answers[0].model if answers else None,
@@ -53,10 +55,10 @@ async def embed_all(call: Call, chain: Next) -> Embedding:
     )
 
 
-def _distinct(inputs: list[str], vectors: dict[str, list[float]]) -> list[list[float]]:
+def _distinct(inputs: list[str], vectors: dict[str, Vector]) -> list[Vector]:
     if len(inputs) == len(vectors):
         return [vectors[text] for text in inputs]
-    return [list(vectors[text]) for text in inputs]
+    return [copy(vectors[text]) for text in inputs]
 
 
 def _total(answers: list[Embedding]) -> Usage | None:

@@ -11,6 +11,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from heavenbase.image import LLMImage
 
 Message: TypeAlias = "dict[str, Any]"
@@ -39,6 +41,8 @@ def _refuse(name: str) -> None:
 def _plain(value: Any) -> Any:
     if hasattr(value, "to_dict"):
         return value.to_dict()
+    if hasattr(value, "tolist"):
+        return value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -318,12 +322,12 @@ class Completion(Record):
 
 @dataclass(slots=True)
 class Embedding(Record):
-    """The answer of one embedding call: `vectors` are lists of float, one per input, in order.
+    """The answer of one embedding call: one vector of floats per input, in order.
 
     `raw` holds {cached, misses, embedding_batch_size, embedding_max_workers, batches}.
     """
 
-    vectors: list[list[float]]
+    vectors: Sequence[Sequence[float]]
     usage: Usage | None = None
     model: str | None = None
     provider: str | None = None

@@ -5,8 +5,6 @@ Vectors travel as base64 of 32-bit floats where the provider has that: a third o
 
 from __future__ import annotations
 
-import sys
-from array import array
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from math import isfinite
@@ -17,8 +15,11 @@ from hb_gateway_openai.responses import shape_error, text_or_none
 from hb_gateway_openai.usage import chat_usage
 from heavenbase.call import REASONING
 from heavenbase.types import Embedding
+from heavenbase.vector import Vector
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from heavenbase.call import Call
 
 _FIELDS = frozenset({"dimensions", "encoding_format", "user", "input_type", "truncate", "task", "output_dtype"})
@@ -58,7 +59,7 @@ def embedding(call: Call, decoded: Any) -> Embedding:
     if not isinstance(data, list):
         raise shape_error(call, "the answer has no list `data`")
     wanted = len(call.inputs)
-    vectors: list[list[float] | None] = [None] * wanted
+    vectors: list[Sequence[float] | None] = [None] * wanted
     for place, item in enumerate(data):
         if not isinstance(item, dict):
             raise shape_error(call, f"`data[{place}]` is no object")
@@ -81,7 +82,7 @@ def embedding(call: Call, decoded: Any) -> Embedding:
     )
 
 
-def _vector(call: Call, value: Any, place: int) -> list[float]:
+def _vector(call: Call, value: Any, place: int) -> Sequence[float]:
     if isinstance(value, str):
         return _unpacked(call, value, place)
     if not isinstance(value, list):
@@ -90,21 +91,20 @@ def _vector(call: Call, value: Any, place: int) -> list[float]:
     return _checked(call, vector, place)
 
 
-def _unpacked(call: Call, text: str, place: int) -> list[float]:
+def _unpacked(call: Call, text: str, place: int) -> Vector:
     try:
         data = a2b_base64(text)
-        numbers = array("f", data)
+        vector = Vector.from_float32(data)
     except (Base64Error, ValueError):
         raise shape_error(call, f"`data[{place}].embedding` is not base64 of 32-bit floats") from None
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    vector = numbers.tolist()
     # The last of four bytes is 127 or 255 in every infinity and NaN, and in no number that an embedding has.
     tops = data[3::4]
-    return vector if vector and b"\x7f" not in tops and b"\xff" not in tops else _checked(call, vector, place)
+    if not vector or b"\x7f" in tops or b"\xff" in tops:
+        _checked(call, vector, place)
+    return vector
 
 
-def _checked(call: Call, vector: list[float], place: int) -> list[float]:
+def _checked(call: Call, vector: Sequence[float], place: int) -> Sequence[float]:
     if not vector:
         raise shape_error(call, f"`data[{place}].embedding` is empty")
     # The sum is not finite when any number is not, and is had sooner than a look at each.
