@@ -1,0 +1,57 @@
+"""The conformance kit: what plugin authors inherit, and the command that checks an installed plugin.
+
+    pytest -p heavenbase.testing --hb-plugin gateways:openai
+
+or, in a test file of the plugin's own:
+
+    from heavenbase.testing import GatewayContract
+
+    class TestAcme(GatewayContract):
+        gateway = "acme"
+
+`heavenbase.testing.server` is the loopback server that both use. Needs pytest: pip install 'hb-core[testing]'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heavenbase.testing.caches import CacheStoreContract
+    from heavenbase.testing.gateways import GatewayContract
+    from heavenbase.testing.providers import ProviderContract
+    from heavenbase.testing.vision import VisionContract
+
+__all__ = ["CacheStoreContract", "GatewayContract", "ProviderContract", "VisionContract"]
+
+pytest_plugins = ("heavenbase.testing.plugin",)
+"""What `pytest -p heavenbase.testing` loads."""
+
+_HOME = {
+    "CacheStoreContract": "caches",
+    "GatewayContract": "gateways",
+    "ProviderContract": "providers",
+    "VisionContract": "vision",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # On use, because the loopback server must not need pytest.
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import sys
+    from importlib import import_module
+
+    import pytest
+
+    if f"{__name__}.conformance" not in sys.modules:
+        # Failing assertions then show their values, as those of a test file do.
+        pytest.register_assert_rewrite(f"{__name__}.conformance", f"{__name__}.{home}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

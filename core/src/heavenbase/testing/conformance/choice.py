@@ -1,0 +1,76 @@
+"""Which contract checks a plugin: the plugin's own, from its module `conformance`, or that of its kind."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from heavenbase.discovery import KINDS, discover
+from heavenbase.errors import InputError, PluginConflict, UnknownNameError
+from heavenbase.registry import SINGULAR
+from heavenbase.testing.conformance.contract import Contract, find_plugins, installed_config
+
+if TYPE_CHECKING:
+    from heavenbase.discovery import PluginInfo
+
+CHECKED = tuple(kind for kind in KINDS if kind != "contrib")
+
+
+def parse(text: str) -> PluginInfo:
+    """The installed plugin that `KIND:NAME` means. Raises InputError, UnknownNameError, PluginConflict."""
+    kind, mark, name = text.partition(":")
+    if not mark or not name:
+        raise InputError(f"{text!r} is no KIND:NAME, such as gateways:openai")
+    if kind not in CHECKED:
+        raise UnknownNameError("kind of plugin", kind, CHECKED)
+    claims = find_plugins(kind, name)
+    if not claims:
+        known = discover(installed_config().paths().cache_dir).names(kind)
+        hint = f"if it exists: pip install hb-{SINGULAR[kind]}-{name}"
+        raise UnknownNameError(f"{SINGULAR[kind]} plugin", name, known, hint=hint)
+    if len(claims) > 1:
+        owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
+        raise PluginConflict(f"{owners} both claim {text}; uninstall one of them")
+    return claims[0]
+
+
+def contract_for(info: PluginInfo) -> type[Contract]:
+    """A contract class for an installed plugin, ready to collect.
+
+    A package may bring a module `conformance` with its own subclass, which says what its wire is; it is used when it
+    names this plugin.
+    """
+    base = _own(info) or _standard(info.kind)
+    return type(f"Test_{info.kind}_{info.name}", (base,), {base.named_by: info.name, "__module__": base.__module__})
+
+
+def _own(info: PluginInfo) -> type[Contract] | None:
+    module = f"{info.package}.conformance"
+    try:
+        if find_spec(module) is None:
+            return None
+    except ImportError:
+        return None  # the entry point names a module, or one that fails; the checks will say so
+    for member in vars(import_module(module)).values():
+        if isinstance(member, type) and issubclass(member, Contract) and member.key() == info.key:
+            return member
+    return None
+
+
+def _standard(kind: str) -> type[Contract]:
+    if kind == "caches":
+        from heavenbase.testing.conformance.caches import CacheContract
+
+        return CacheContract
+    if kind == "providers":
+        from heavenbase.testing.providers import ProviderContract
+
+        return ProviderContract
+    if kind == "vision":
+        from heavenbase.testing.vision import VisionContract
+
+        return VisionContract
+    from heavenbase.testing.gateways import GatewayContract
+
+    return GatewayContract

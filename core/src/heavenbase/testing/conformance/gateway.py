@@ -1,0 +1,213 @@
+"""What the checks of gateways share: the hooks for authors, and rigs against the loopback server or without one."""
+
+from __future__ import annotations
+
+import contextlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from heavenbase.plugin import Gateway
+from heavenbase.testing.conformance.checks_plugin import PluginChecks
+from heavenbase.testing.conformance.colours import Sync
+from heavenbase.testing.conformance.rig import KEY, Clock, Rig, make_kernel
+from heavenbase.testing.server import LoopbackServer, Reply, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from heavenbase.kernel import Kernel
+    from heavenbase.testing.conformance.colours import Colour
+    from heavenbase.types import FinishReason
+
+PROVIDER = "conformance"
+NOWHERE = "https://conformance.invalid/v1"
+
+_VERBS = {
+    "chat": ("chat", "achat", "complete"),
+    "stream": ("stream", "astream", "complete"),
+    "embeddings": ("embed_batch", "aembed_batch", "embed"),
+    "images": ("generate_images", "agenerate_images", "imagen"),
+}
+"""The methods of which a gateway overrides one when it has the ability."""
+CAPABILITIES = ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "images")
+OPENAI_REASONS: Mapping[str, FinishReason] = MappingProxyType(
+    {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "content_filter": "content_filter"}
+)
+
+
+class GatewayBase(PluginChecks):
+    """The hooks of a gateway's contract; override what differs.
+
+    Without a wire that the loopback server speaks, the gateway is taken to answer by itself, and the checks that break
+    a wire are skipped.
+    """
+
+    kind = "gateways"
+    named_by = "gateway"
+
+    gateway: ClassVar[str] = ""
+    """The gateway's name."""
+    wire: ClassVar[str | None] = None
+    """The wire of the loopback server that it speaks; None: the gateway's own `wire`; "": none."""
+    provider: ClassVar[str] = ""
+    """An installed provider to call it through; "": one that the kit makes up (see `provider_record`)."""
+    model: ClassVar[str] = ""
+    """The model to ask for; "": the provider's first, or a made-up one."""
+    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({})
+    """What it can or cannot do, of `CAPABILITIES`, where that does not follow from the methods it has."""
+    finish_reasons: ClassVar[Mapping[str, FinishReason]] = OPENAI_REASONS
+    """The wire's words for why an answer ended, and what they are in hb's vocabulary."""
+    event_streams: ClassVar[bool] = True
+    """Whether the wire streams server-sent events."""
+
+    _own_wire: ClassVar[str]
+
+    def wires(self) -> Iterable[Wire]:
+        """Wires to add to the loopback server."""
+        return ()
+
+    def provider_record(self) -> dict[str, Any]:
+        """The record of the made-up provider, as in the table [provider] of a manifest, without base_url."""
+        return {}
+
+    def options(self, base_url: str) -> Mapping[str, Any]:
+        """The options of LLM that send its requests to this base URL."""
+        return {"base_url": base_url, "api_key": KEY}
+
+    def script(self, reply: Reply) -> Mapping[str, Any] | None:
+        """For gateways without a server: the call options that make it answer `reply`; None when it cannot be told."""
+        return None
+
+    # Rigs
+
+    @pytest.fixture
+    def rig(self, colour: Colour) -> Iterator[Rig]:
+        """A kernel with the gateway, against a loopback server where it speaks its wire."""
+        with self.open_rig(colour) as rig:
+            yield rig
+
+    @pytest.fixture
+    def plan(self) -> Iterator[Rig]:
+        """A rig for checks of `prepare` alone, which knows no colour."""
+        with contextlib.closing(Sync()) as colour, self.open_rig(colour) as rig:
+            yield rig
+
+    @pytest.fixture
+    def wired(self, rig: Rig) -> Rig:
+        """A rig with a server."""
+        if not rig.is_wired:
+            pytest.skip(self.no_wire(rig.kernel))
+        return rig
+
+    @contextlib.contextmanager
+    def open_rig(
+        self, colour: Colour, *, record: Mapping[str, Any] | None = None, **server_options: Any
+    ) -> Iterator[Rig]:
+        """A rig; `record` is laid over the made-up provider's."""
+        clock = Clock()
+        with contextlib.ExitStack() as stack:
+            wire = self.spoken()
+            server = stack.enter_context(LoopbackServer(wires=self.wires(), **server_options)) if wire else None
+            made_up = {
+                "base_url": server.url(wire) if server is not None else NOWHERE,
+                "wire": self.own_wire(),
+                "capabilities": dict.fromkeys(("chat", "stream", "tools", "vision", "embeddings", "images"), True)
+                | {"structured": "json_schema", "stream_usage": True},
+                **self.provider_record(),
+                **(record or {}),
+            }
+            settings = {f"heavenbase.llm.providers.{PROVIDER}": made_up}
+            kernel = make_kernel(clock, settings=settings, plugins=self.given_plugins())
+            rig = Rig(colour, kernel, clock, self.target(kernel), server=server, wire=wire, connect=self.options)
+            stack.callback(rig.close)
+            problem = "" if rig.is_wired else rig.gateway.status().get("problem")
+            if problem:
+                pytest.skip(f"the gateway cannot be used here: {problem}")
+            yield rig
+
+    def target(self, kernel: Kernel) -> dict[str, Any]:
+        """The names for LLM."""
+        provider, model = self.provider, self.model
+        if not provider and not self.spoken():
+            provider = self.own_provider(kernel)
+        if not model:
+            claims = kernel.registry.inventory.claims("providers", provider)
+            models = (claims[0].manifest or {}).get("models", {}) if claims else {}
+            model = next(iter(models), "hb-conformance")
+        return {"model": model, "provider": provider or PROVIDER, "gateway": self.subject()}
+
+    def own_provider(self, kernel: Kernel) -> str:
+        """The installed provider that a gateway without a server answers for; "" when there is none."""
+        wire = self.own_wire()
+        for info in kernel.registry.inventory.plugins:
+            record = (info.manifest or {}).get("provider", {})
+            if info.kind == "providers" and wire and record.get("wire") == wire == record.get("gateway"):
+                return info.name
+        return ""
+
+    def own_wire(self) -> str:
+        """The wire family that the gateway declares."""
+        known = vars(type(self)).get("_own_wire")
+        if known is None:
+            with self.bare_kernel() as kernel:
+                known = str(self.loaded(kernel).wire)
+            # Asked for by every check, and the same for all of one class.
+            type(self)._own_wire = known
+        return str(known)
+
+    def spoken(self) -> str:
+        """The wire of the loopback server that the gateway is tested on; "" without one."""
+        if self.wire is not None:
+            return self.wire
+        wire = self.own_wire()
+        return wire if wire in LoopbackServer(wires=self.wires()).wires else ""
+
+    def family(self, rig: Rig) -> str:
+        """The family of the rig's wire, which decides what its faults look like."""
+        return rig.server.wires[rig.wire].family
+
+    def no_wire(self, kernel: Kernel) -> str:
+        """Why checks on the wire are skipped."""
+        return (
+            f"gateway {self.subject()!r} speaks {self.loaded(kernel).wire!r}, which is no wire of the loopback server; "
+            "bring one with wires()"
+        )
+
+    # Abilities
+
+    def can(self, rig: Rig, ability: str) -> bool:
+        """Whether the gateway has an ability: as stated in `capabilities`, else by its methods and its provider."""
+        if ability in self.capabilities:
+            return self.capabilities[ability]
+        methods = _VERBS.get(ability)
+        kind = type(rig.gateway)
+        if methods is not None and not any(getattr(kind, name) is not getattr(Gateway, name) for name in methods):
+            return False
+        if ability == "reasoning" and not rig.is_wired:
+            return self.script(Reply(reasoning="thought")) is not None
+        return rig.llm().spec.capability(ability) is not False
+
+    def needs(self, rig: Rig, *abilities: str) -> None:
+        """Skip the check when the gateway lacks one of these."""
+        for ability in abilities:
+            if not self.can(rig, ability):
+                pytest.skip(f"gateway {self.subject()!r} declares no {ability}")
+
+    def say(self, rig: Rig, **reply: Any) -> dict[str, Any]:
+        """Have the next request answered so (fields of `Reply`); the call options that it takes."""
+        if rig.is_wired:
+            rig.server.reply(**reply)
+            return {}
+        options = self.script(Reply(**reply))
+        if options is None:
+            pytest.skip(f"gateway {self.subject()!r} answers by itself and cannot be told what to say; see script()")
+        return dict(options)
+
+    def ask_for_another(self, kernel: Kernel, plugin: Any) -> Any:
+        """What the gateway answers to a call for another one."""
+        from heavenbase.spec import LLMSpec
+
+        spec = LLMSpec(None, "m", "m", PROVIDER, "somebody-else", requested_gateway="somebody-else", base_url=NOWHERE)
+        return plugin.complete(kernel.call("complete", spec, {}, is_async=False))

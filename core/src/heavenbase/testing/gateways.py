@@ -1,0 +1,44 @@
+"""What every gateway must do, as tests to inherit.
+
+    class TestAcme(GatewayContract):
+        gateway = "acme"
+
+All checks run in both colours, through a real kernel, against a loopback server that speaks the gateway's wire and
+misbehaves on request. A wire that the server does not know comes with the contract; `route` and `fault` register what
+it answers and how it fails (`heavenbase.testing.server`):
+
+    class TestAcme(GatewayContract):
+        gateway = "acme"
+        wire = "acme"
+        capabilities = {"reasoning": False}
+
+        def wires(self):
+            return [AcmeWire()]
+
+The credential of every check is a canary, the provider is made up, time limits are real and small; the kernel's clock,
+sleep and random are the kit's.
+"""
+
+from __future__ import annotations
+
+from heavenbase.testing.conformance.checks_answers import AnswerChecks
+from heavenbase.testing.conformance.checks_errors import ErrorChecks
+from heavenbase.testing.conformance.checks_life import LifeChecks
+from heavenbase.testing.conformance.checks_requests import RequestChecks
+from heavenbase.testing.conformance.checks_secrets import SecretChecks
+from heavenbase.testing.conformance.checks_streams import StreamChecks
+from heavenbase.testing.conformance.checks_time import TimeChecks
+
+__all__ = ["GatewayContract"]
+
+
+class GatewayContract(
+    SecretChecks,
+    LifeChecks,
+    TimeChecks,
+    StreamChecks,
+    ErrorChecks,
+    AnswerChecks,
+    RequestChecks,
+):
+    """Inherit it in a class named Test…, set `gateway`, and override the hooks of `GatewayBase` that differ."""
