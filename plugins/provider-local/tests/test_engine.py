@@ -33,7 +33,10 @@ HELLO = [{"role": "user", "content": "hello"}]
 STORY = [{"role": "user", "content": "Write a very long story about the sea."}]
 LONG = [{"role": "user", "content": "word " * 3000}]
 PROMPTLY = 5.0
-"""Seconds: far above what a short answer takes, far below what the answer takes that must have been stopped."""
+"""Seconds of CPU: far above what a short answer takes, far below what the answer takes that must have been stopped.
+
+Of CPU and not of the clock, because a busy machine must not fail the test.
+"""
 
 
 def text(answer: dict[str, Any]) -> str:
@@ -51,9 +54,9 @@ def ask(engine: Engine, **arguments: Any) -> dict[str, Any]:
 
 def assert_free(engine: Engine) -> None:
     """One chat is computed at a time, so a prompt answer proves that nothing else is."""
-    started = time.monotonic()
+    started = time.process_time()
     ask(engine, max_tokens=1)
-    assert time.monotonic() - started < PROMPTLY
+    assert time.process_time() - started < PROMPTLY
 
 
 def test_a_stream_brings_pieces_then_its_end_then_usage(engine: Engine) -> None:
