@@ -97,13 +97,13 @@ def test_e8_calls_of_one_tool_without_any_id_are_not_merged() -> None:
 
 def test_e8_a_name_repeated_on_each_fragment_is_one_call() -> None:
     deltas = [ToolCallDelta(0, None, "add", '{"x"'), ToolCallDelta(0, None, "add", ":1}")]
-    assert assembled(deltas) == [("call_0", "add", '{"x":1}')]
+    assert assembled(deltas) == [("", "add", '{"x":1}')]
 
 
-def test_e8_a_tool_without_arguments_gets_an_empty_object_and_a_missing_id_one_by_position() -> None:
+def test_e8_a_tool_without_arguments_gets_an_empty_object_and_a_missing_id_stays_empty() -> None:
     assert assembled([ToolCallDelta(0, "a", "now"), ToolCallDelta(1, None, "then", "")]) == [
         ("a", "now", "{}"),
-        ("call_1", "then", "{}"),
+        ("", "then", "{}"),
     ]
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from heavenbase import drive
 from heavenbase.call import Kept
 from heavenbase.errors import HBError, PluginContractError, ProviderError
+from heavenbase.gather import name_calls
 from heavenbase.spec import EMPTY
-from heavenbase.types import Completion, Embedding, ImageResult
+from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from heavenbase.call import Call
     from heavenbase.gather import Gathering
@@ -56,6 +59,8 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
             settle_calls(call, answer, repair)
         if call.args.get("think") is False:
             answer.reasoning = ""
+            if not answer.tool_calls:  # with results of tools, providers want the thoughts that led to them back
+                answer.reasoning_parts = []
         message = answer.message
         answer.delta = [message]
         answer.messages = [*call.messages, message]
@@ -67,8 +72,7 @@ def settle_calls(call: Call, answer: Completion, repair: Mapping[str, Any]) -> N
 
     The calls of an answer that was cut off stay as they are, as they are never run.
     """
-    for place, made in enumerate(answer.tool_calls):
-        made.id = made.id or f"call_{place}"
+    name_calls(answer.tool_calls, call.messages)
     if answer.finish_reason == "stop":
         answer.finish_reason = "tool_calls"
     if answer.finish_reason != "tool_calls":
@@ -86,6 +90,25 @@ def settle_calls(call: Call, answer: Completion, repair: Mapping[str, Any]) -> N
             error.partial = answer
             raise
     answer.pending, answer._call = list(answer.tool_calls), Kept(call)
+
+
+def without_thoughts(chunk: Chunk) -> Chunk | None:
+    """The chunk as a caller sees it who wants no thoughts; None when there is nothing else in it."""
+    left = replace(chunk, reasoning="", reasoning_parts=None)
+    return left if left != Chunk(raw=chunk.raw) else None
+
+
+async def guarded(call: Call, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    """The chunks of a gateway; what it raises that is no error of hb becomes one. Middleware raises what it likes."""
+    try:
+        async for chunk in source:
+            yield chunk
+    except HBError:
+        raise
+    except Exception as error:
+        raise foreign(call, error) from error
+    finally:
+        await drive.aclose(source)
 
 
 def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> HBError:

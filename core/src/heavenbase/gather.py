@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from heavenbase.call import Call
+    from heavenbase.types import Message
 
 
 class ToolCallAssembler:
@@ -40,10 +43,9 @@ class ToolCallAssembler:
             self._pieces[place].append(delta.arguments)
 
     def calls(self) -> list[ToolCall]:
-        """The calls so far; no arguments at all are `{}`, a missing id gets one by position."""
+        """The calls so far; no arguments at all are `{}`. An id that never came is empty: see `name_calls`."""
         for place, call in enumerate(self._calls):
             call.arguments = "".join(self._pieces[place]) or "{}"
-            call.id = call.id or f"call_{place}"
         return list(self._calls)
 
     def _place(self, delta: ToolCallDelta) -> int | None:
@@ -68,6 +70,21 @@ class ToolCallAssembler:
         except ValueError:
             return False
         return True
+
+
+def name_calls(calls: Sequence[ToolCall], messages: Sequence[Message]) -> None:
+    """Give an id to each call that has none, or one that another call of this conversation has.
+
+    The id follows from the conversation, so that equal requests make equal answers.
+    """
+    taken = {made["id"] for message in messages for made in message.get("tool_calls") or ()}
+    number = len(taken)
+    for call in calls:
+        if not call.id or call.id in taken:
+            while f"call_{number}" in taken:
+                number += 1
+            call.id = f"call_{number}"
+        taken.add(call.id)
 
 
 class Gathering:
@@ -123,10 +140,13 @@ class Gathering:
     def completion(self, call: Call) -> Completion:
         """The answer as far as it came; without a finish reason of the provider it says "other"."""
         last = self.last
+        calls = self._tools.calls() if self._tools is not None else []
+        if calls:
+            name_calls(calls, call.messages)
         return Completion(
             "".join(self._text),
             reasoning="".join(self._reasoning),
-            tool_calls=self._tools.calls() if self._tools is not None else [],
+            tool_calls=calls,
             finish_reason=last.finish_reason or "other",
             raw_finish_reason=last.raw_finish_reason,
             usage=last.usage,

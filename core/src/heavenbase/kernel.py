@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from heavenbase import drive
-from heavenbase.answers import annotate, check_colour, check_value, foreign, stamp
+from heavenbase.answers import annotate, check_colour, check_value, foreign, guarded, stamp, without_thoughts
 from heavenbase.call import MOCKS, Call, CallContext, Services, split_options
 from heavenbase.clients import ClientPool
 from heavenbase.config import Config
@@ -182,10 +182,16 @@ class Kernel:
         """Like `chunks`, but for the tools: the model's calls are left to the caller."""
         gathering = Gathering()
         feed = gathering.feed
+        hides_thoughts = call.args.get("think") is False
         source: Any = None
         try:
             source = await self.chain(call)
             async for chunk in source:
+                if hides_thoughts and (chunk.reasoning or chunk.reasoning_parts):
+                    gathering.parts += chunk.reasoning_parts or ()
+                    chunk = without_thoughts(chunk)
+                    if chunk is None:
+                        continue
                 feed(chunk)
                 yield chunk
             if not gathering.finished:
@@ -198,8 +204,6 @@ class Kernel:
                 last.usage, last.elapsed = answer.usage, self.clock() - call.context.began
         except HBError as error:
             raise annotate(call, error, gathering) from error.__cause__
-        except Exception as error:
-            raise annotate(call, foreign(call, error), gathering) from error
         finally:
             await drive.aclose(source)
 
@@ -230,7 +234,7 @@ class Kernel:
             check_colour(call, answer)
             if call.stream:
                 context.attempts.append(attempt)
-                return answer if call.is_async else drive.lift(answer)
+                return guarded(call, answer if call.is_async else drive.lift(answer))
             if call.is_async:
                 answer = await answer
                 check_value(call, answer)

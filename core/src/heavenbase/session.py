@@ -66,6 +66,10 @@ class LLMSession:
         """The whole conversation."""
         return self._history.messages
 
+    @messages.setter
+    def messages(self, messages: Any) -> None:
+        self._replace(to_messages(messages) if messages else [])
+
     @property
     def system(self) -> str | None:
         """The text of the system message; None without one."""
@@ -147,7 +151,7 @@ class LLMSession:
 
     def regenerate(self, seed: int | None = None, **options: Any) -> Any:
         """Ask the last question again, past the cache, with a seed or with none; returns as `send`."""
-        before = self.messages
+        before = list(self.messages)
         try:
             return self.send(self.take_back(), seed=seed, **{"cache": False, **options})
         except BaseException:

@@ -60,8 +60,8 @@ def note_ending(answer: Completion) -> None:
     """Say on standard error when an answer is not whole, or holds what text cannot show."""
     if answer.finish_reason not in COMPLETE:
         output.warn(WHY.get(answer.finish_reason, f"the answer ended with {answer.raw_finish_reason!r}"))
-    if answer.tool_calls:
-        names = ", ".join(call.name for call in answer.tool_calls)
+    if answer.pending:
+        names = ", ".join(call.name for call in answer.pending)
         output.warn(f"the model asks to call {names}; --json shows the arguments")
     if answer.images:
         output.warn(f"the answer holds {len(answer.images)} image(s); --json shows them")

@@ -21,6 +21,7 @@ HERE = "heavenbase.cli"
 COMPLETE_VARIABLE = "_HB_COMPLETE"
 TABLE = {
     "chat": Entry(f"{HERE}.chat:chat", "Ask a model and print its answer."),
+    "session": Entry(f"{HERE}.session:session", "Talk with a model, turn by turn."),
     "embed": Entry(f"{HERE}.embed:embed", "Print the vectors of texts."),
     "imagen": Entry(f"{HERE}.imagen:imagen", "Generate images and save them."),
     "explain": Entry(f"{HERE}.explain:explain", "Show what a call would send and why, without sending it."),
@@ -33,7 +34,7 @@ TABLE = {
     "doctor": Entry(f"{HERE}.doctor:doctor", "Check the installation and say what is wrong."),
     "completion": Entry(f"{HERE}.completion:completion", "Print the script that completes hb in a shell."),
 }
-ALIASES = {"config": "cfg", "image": "imagen"}
+ALIASES = {"config": "cfg", "image": "imagen", "sessions": "session"}
 
 
 class App(LazyGroup):

@@ -12,13 +12,14 @@ from heavenbase.cli.target import json_option
 HERE = "heavenbase.cli"
 TABLE = {
     "chat": Entry(f"{HERE}.chat:chat", "Ask a model and print its answer."),
+    "session": Entry(f"{HERE}.session:session", "Talk with a model, turn by turn."),
     "embed": Entry(f"{HERE}.embed:embed", "Print the vectors of texts."),
     "imagen": Entry(f"{HERE}.imagen:imagen", "Generate images and save them."),
     "explain": Entry(f"{HERE}.explain:explain", "Show what a call would send and why, without sending it."),
     "list": Entry(f"{HERE}.llm:list_names", "List presets, models, providers, gateways, or all."),
     "status": Entry(f"{HERE}.llm:status", "Say which providers have a key, by the name of its variable."),
 }
-ALIASES = {"image": "imagen", "ls": "list", "resolve": "explain", "verbose": "explain"}
+ALIASES = {"image": "imagen", "sessions": "session", "ls": "list", "resolve": "explain", "verbose": "explain"}
 LISTS = ("presets", "models", "providers", "gateways", "all")
 
 

@@ -1,0 +1,141 @@
+"""`hb session`: a conversation in the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from heavenbase.cli import inputs, output
+from heavenbase.cli.state import State, pass_state
+from heavenbase.cli.target import Target, make_ready, target_options, yes_option
+from heavenbase.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from heavenbase.llm import LLM
+    from heavenbase.session import LLMSession
+
+LOGS = 100
+"""Logs that are kept; the oldest make room."""
+
+
+@click.command()
+@click.argument("prompt", required=False)
+@click.option("-s", "--system", help="System message.")
+@target_options("chat")
+@click.option("--image", "images", multiple=True, metavar="PATH|URL", help="Show the model an image first. Repeatable.")
+@click.option("--think/--no-think", default=None, help="Let the model reason, shown on standard error; or not.")
+@click.option(
+    "-t", "--tools", multiple=True, metavar="MODULE:NAME", help="A tool, or several, from Python. Repeatable."
+)
+@click.option("--allow-tools", is_flag=True, help="Run tools without asking.")
+@click.option("-l", "--load", "saved", metavar="FILE", help="Go on with a saved session, or with the log of one.")
+@click.option("-c", "--continue", "again", is_flag=True, help="Go on with the last session.")
+@click.option("--log/--no-log", default=True, help="Keep a log to resume from, and a history of what is typed.")
+@yes_option
+@pass_state
+def session(
+    state: State,
+    prompt: str | None,
+    system: str | None,
+    target: Target,
+    images: tuple[str, ...],
+    think: bool | None,
+    tools: tuple[str, ...],
+    allow_tools: bool,
+    saved: str | None,
+    again: bool,
+    log: bool,
+    yes: bool,
+) -> None:
+    """Talk with a model, turn by turn; /help lists the commands.
+
+    Answers are printed as they come; Ctrl-C stops one. Each line that is piped in is a turn. With prompt-toolkit
+    (pip install "hb-core[session]") lines are edited, completed and found again.
+    """
+    from heavenbase.cli.commands import names
+    from heavenbase.cli.lines import open_lines
+    from heavenbase.cli.repl import Repl
+
+    kernel = state.kernel
+    folder = kernel.config.paths().data_dir
+    options = {**target.options, **({} if think is None else {"think": think})}
+
+    def connect(name: str) -> LLM:
+        from heavenbase.llm import LLM
+
+        is_preset = kernel.resolver.catalog.preset(name) is not None
+        made = LLM(name if is_preset else None, None if is_preset else name, kernel=kernel, **options)
+        make_ready(kernel, made.spec, yes)
+        return made
+
+    talk = _open(state, target, options, _read_tools(tools), _log_file(folder, saved, again), log, folder)
+    make_ready(kernel, talk.llm.spec, yes)
+    if system is not None:
+        talk.system = system
+    lines = open_lines(folder / "session_history" if log else None, names())
+    repl = Repl(talk, lines, state, connect=connect, think=bool(think), allow_tools=allow_tools)
+    repl.images = inputs.read_images(images)
+    if lines.is_interactive:
+        spec = talk.llm.spec
+        output.note(f"{spec.model_id} by {spec.provider}; /help lists the commands", output.DIM)
+    try:
+        repl.run(prompt)
+    finally:
+        lines.close()
+
+
+def _open(
+    state: State, target: Target, options: dict[str, Any], tools: list[Any], source: str | None, log: bool, folder: Path
+) -> LLMSession:
+    from heavenbase.llm import LLM
+    from heavenbase.session import LLMSession
+
+    llm = LLM(target.preset, target.model, target.provider, target.gateway, kernel=state.kernel, **options)
+    if source is not None:
+        loaded = LLMSession.load(source, llm, tools)
+        output.note(f"{len(loaded.messages)} messages from {source}", output.DIM)
+        return loaded
+    return LLMSession(llm, tools=tools, log=_new_log(folder / "sessions") if log else None)
+
+
+def _new_log(folder: Path) -> Path:
+    """The file of a new log; old logs make room for it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in sorted(folder.glob("*.jsonl"))[: -LOGS + 1]:
+        old.unlink(missing_ok=True)
+    return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl"
+
+
+def _log_file(folder: Path, saved: str | None, again: bool) -> str | None:
+    if not again:
+        return saved
+    if saved is not None:
+        raise click.UsageError("--load and --continue name two sessions; give one")
+    logs = sorted((folder / "sessions").glob("*.jsonl"))
+    if not logs:
+        raise InputError("there is no session to continue")
+    return str(logs[-1])
+
+
+def _read_tools(sources: tuple[str, ...]) -> list[Any]:
+    """What MODULE:NAME stands for; a module is also looked for in the working folder."""
+    from importlib import import_module
+
+    found = []
+    for source in sources:
+        module, mark, attribute = source.partition(":")
+        if not mark:
+            raise InputError(f"--tools {source!r} is no MODULE:NAME, such as --tools mytools:weather")
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        try:
+            found.append(getattr(import_module(module), attribute))
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"--tools {source!r}: {error}") from error
+    return found
