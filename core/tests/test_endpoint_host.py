@@ -18,8 +18,8 @@ RECORD: Mapping[str, Any] = {"base_url": BASE, "base_url_env": "ACME_BASE_URL", 
 def connect(environ: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> tuple[str | None, str]:
     """Base URL and its origin."""
     sources = Sources(Config.from_dict(settings or {}, environ=environ))
-    url, _ = Endpoint(sources, {}).connection("acme", RECORD, "openai", {})
-    return url, sources.origins["base_url"]
+    found = Endpoint(sources, {}).connection("acme", RECORD, "openai", {})
+    return found.base_url, sources.origins["base_url"]
 
 
 @pytest.mark.parametrize(

@@ -159,13 +159,12 @@ def settings_for(call: Call, configured: dict[str, Any]) -> dict[str, Any]:
 
 
 def credential_of(spec: LLMSpec, settings: Mapping[str, Any], data_dir: Path) -> str:
-    """Who may share entries: the name that the settings give, else a fingerprint of the key (made in `data_dir`)."""
+    """Who may share entries: the name that the settings give, else a fingerprint of the keys (made in `data_dir`)."""
     shared = settings.get("namespace")
     if shared:
         return f"shared:{shared}"
-    if spec.api_key is None:
-        return "none"
-    return spec.api_key.fingerprint(installation_key(data_dir))
+    keys = [key for key in (spec.api_key, spec.gateway_key) if key is not None]
+    return "+".join(key.fingerprint(installation_key(data_dir)) for key in keys) or "none"
 
 
 def cacheable(call: Call, settings: Mapping[str, Any]) -> bool:
@@ -198,6 +197,7 @@ def cache_key(call: Call, credential: str) -> bytes:
         "gateway": spec.gateway,
         "model": spec.model_id,
         "base_url": spec.base_url,
+        "provider_url": spec.provider_url,
         "headers": dict(spec.headers),
         "messages": call.messages,
         "prompt": call.prompt,

@@ -19,7 +19,8 @@ Verb: TypeAlias = Literal["complete", "embed", "imagen"]
 
 CONTROLS = frozenset(
     {
-        *("api_key", "auth_token", "base_url", "headers", "http_proxy", "https_proxy", "no_proxy"),
+        *("api_key", "auth_token", "base_url", "gateway_key", "headers", "provider_url"),
+        *("http_proxy", "https_proxy", "no_proxy"),
         *("cache", "cache_config", "cache_policy", "dim", "embedding_batch_size", "embedding_max_workers"),
         *("timeout", "max_retries", "on_lossy", "stream_chat", "structured_stream", "enforce_non_stream_structured"),
         *("confirm", "max_tool_turns", "on_round", "repair_tool_calls", "tool_call_repair"),

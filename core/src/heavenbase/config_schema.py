@@ -185,6 +185,9 @@ GATEWAY = Table(
         "api_key_env": Field("list[str]", description="variables that may hold the credential", guarded=True),
         "api_key": Field("str | null", description="credential of the gateway itself", secret=True),
         "auth_token": Field("str | null", description="bearer token of the gateway itself", secret=True),
+        "allow_http": Field(
+            "bool", description="allow its key and the providers' to travel in clear text", guarded=True
+        ),
         "headers": _headers(),
         "default_args": _arguments(),
         "unset": _DROPPED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.config import Origin
 from heavenbase.config_values import interpolate, references
@@ -10,12 +10,16 @@ from heavenbase.errors import ConfigError, InputError, InputTypeError
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
 
     from heavenbase.config import Config
 
+    _Table: TypeAlias = tuple[str, str, Mapping[str, Any]]
+    _Credential: TypeAlias = tuple[Secret | None, Origin | None]
+
 ROOT = "heavenbase.llm"
-CONNECTION = frozenset({"api_key", "auth_token", "base_url", "headers"})
+CONNECTION = frozenset({"api_key", "auth_token", "base_url", "gateway_key", "headers", "provider_url"})
 """Options that say how to connect; they are never default arguments of a request."""
 _SCHEMES = ("http", "https", "mock", "local")
 
@@ -47,8 +51,20 @@ class Sources:
         return raw
 
 
+class Connection(NamedTuple):
+    """Where requests go and with which credential of the provider's.
+
+    Behind a gateway that routes, also the gateway's own credential and the provider's own address.
+    """
+
+    base_url: str | None
+    api_key: Secret | None
+    gateway_key: Secret | None = None
+    provider_url: str | None = None
+
+
 class Endpoint:
-    """Base URL and credential of one resolution. `options` are the caller's, and beat everything else."""
+    """Base URL and credentials of one resolution. `options` are the caller's, and beat everything else."""
 
     def __init__(self, sources: Sources, options: Mapping[str, Any]) -> None:
         self._sources = sources
@@ -56,66 +72,98 @@ class Endpoint:
 
     def connection(
         self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
-    ) -> tuple[str | None, Secret | None]:
-        """(base URL, key) of raw records; an error for a malformed one, or for a key that must not go to that URL."""
-        url, url_origin = self._base_url(provider, record, gateway, gateway_record)
-        key, key_origin = self._api_key(provider, record, gateway, gateway_record)
-        if url_origin is not None:
-            headers = self._sources.config.origin(_key("providers", provider, "headers"))
-            self._sources.config.endpoint_trust(url_origin, key_origin, headers)
-        check_plain_http(url, key, provider, record)
-        return url, key
+    ) -> Connection:
+        """The connection of raw records; an error for a malformed part, or for a key that must not go to that URL."""
+        # A gateway that is a place of its own stands between caller and provider.
+        tables = [("gateways", gateway, gateway_record), ("providers", provider, record)]
+        routes = bool(gateway_record.get("routes"))
+        self._check_options(provider, record, gateway, routes)
+        url, chosen_by = self._base_url(tables, gateway)
+        owner = owner_of(provider, record, gateway, gateway_record)
+        if not routes:
+            key = self._api_key(tables, record)
+            self._bind(owner, url, chosen_by, key)
+            return Connection(url, key[0])
+        key, own = self._api_key(tables[1:], record), self._gateway_key(tables[:1])
+        self._bind(owner, url, chosen_by, key, own)
+        # The gateway is told to take the key there.
+        beyond, chosen_by = self._base_url(tables[1:], gateway, "provider_url")
+        self._bind(("providers", provider, record), beyond, chosen_by, key)
+        return Connection(url, key[0], own[0], beyond)
+
+    def _check_options(self, provider: str, record: Mapping[str, Any], gateway: str, routes: bool) -> None:
+        needed = "provider_url" if routes else "base_url"
+        if record.get("require_base_url") and self._options.get(needed) is None:
+            raise InputError(f"provider {provider!r} needs a {needed}; pass {needed}=")
+        for name, instead in (("gateway_key", "api_key"), ("provider_url", "base_url")):
+            if not routes and self._options.get(name) is not None:
+                raise InputError(f"{name} is for gateways that route, and {gateway!r} does not; pass {instead}=")
+
+    def _bind(self, owner: _Table, url: str | None, chosen_by: Origin | None, *keys: _Credential) -> None:
+        """Refuse a URL that a less trusted source chose than the credentials come from, or that shows them to all."""
+        if chosen_by is not None:
+            headers = self._sources.config.origin(_key(*owner[:2], "headers"))
+            self._sources.config.endpoint_trust(chosen_by, *(origin for _, origin in keys), headers)
+        for key, _ in keys:
+            check_plain_http(url, key, owner)
 
     def _base_url(
-        self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
+        self, tables: Iterable[_Table], gateway: str, what: str = "base_url"
     ) -> tuple[str | None, Origin | None]:
-        given = self._options.get("base_url")
+        given = self._options.get(what)
         if given is not None:
-            self._sources.origins["base_url"] = "argument"
+            self._sources.origins[what] = "argument"
             return _url(given), None
-        if record.get("require_base_url"):
-            raise InputError(f"provider {provider!r} needs a base_url; pass base_url=")
-        # A gateway that is a place of its own stands between caller and provider.
-        for kind, name, table in (("gateways", gateway, gateway_record), ("providers", provider, record)):
+        for kind, name, table in tables:
             path = _key(kind, name, "base_url")
             configured = self._sources.config.origin(path)
             raw = _by_gateway(table.get("base_url"), gateway)
             variable = _by_gateway(table.get("base_url_env"), gateway)
             if configured is None and variable and (found := self._sources.variable(variable)):
-                self._sources.origins["base_url"] = f"environment {variable}"
+                self._sources.origins[what] = f"environment {variable}"
                 return _url(found), self._sources.config.variable_origin(variable)
             host = table.get("host_env")
             if configured is None and raw and host and (found := self._sources.variable(host)):
-                self._sources.origins["base_url"] = f"environment {host}"
+                self._sources.origins[what] = f"environment {host}"
                 return _url(at_host(raw, found)), self._sources.config.variable_origin(host)
             if raw:
-                self._sources.origins["base_url"] = str(configured or f"{kind.removesuffix('s')} {name}")
+                self._sources.origins[what] = str(configured or f"{kind.removesuffix('s')} {name}")
                 origin = self._sources.config.trace(raw, configured) if configured is not None else None
                 return _url(self._sources.value(raw, ".".join(path))), origin
         return None, None
 
-    def _api_key(
-        self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
-    ) -> tuple[Secret | None, Origin | None]:
-        given = next((g for n in ("api_key", "auth_token") if (g := self._options.get(n)) is not None), None)
-        if given is not None:
-            self._sources.origins["api_key"] = "argument"
-            # Code is the most trusted source, so what it gives must not go where an untrusted file points.
-            return _secret(given, "api_key"), Origin("constructor")
-        for kind, name, table in (("gateways", gateway, gateway_record), ("providers", provider, record)):
+    def _api_key(self, tables: Iterable[_Table], record: Mapping[str, Any]) -> _Credential:
+        found = self._given("api_key", ("api_key", "auth_token")) or self._stored("api_key", tables)
+        if found is not None:
+            return found
+        placeholder = record.get("placeholder_key")
+        return (_secret(placeholder, "placeholder_key"), None) if placeholder else (None, None)
+
+    def _gateway_key(self, tables: Iterable[_Table]) -> _Credential:
+        return self._given("gateway_key", ("gateway_key",)) or self._stored("gateway_key", tables) or (None, None)
+
+    def _given(self, what: str, options: Iterable[str]) -> _Credential | None:
+        given = next((g for name in options if (g := self._options.get(name)) is not None), None)
+        if given is None:
+            return None
+        self._sources.origins[what] = "argument"
+        # Code is the most trusted source, so what it gives must not go where an untrusted file points.
+        return _secret(given, what), Origin("constructor")
+
+    def _stored(self, what: str, tables: Iterable[_Table]) -> _Credential | None:
+        for kind, name, table in tables:
             path = _key(kind, name, "api_key")
             configured = self._sources.config.origin(path)
             raw = table.get("api_key")
             if raw and configured is not None:
-                self._sources.origins["api_key"] = str(configured)
+                self._sources.origins[what] = str(configured)
                 value = self._sources.value(raw, ".".join(path))
                 return _secret(value, ".".join(path)), self._sources.config.trace(raw, configured)
             for variable in table.get("api_key_env", ()):
                 if found := self._sources.variable(variable):
-                    self._sources.origins["api_key"] = f"environment {variable}"
+                    self._sources.origins[what] = f"environment {variable}"
                     return _secret(found, variable), self._sources.config.variable_origin(variable)
-        placeholder = record.get("placeholder_key")
-        return (_secret(placeholder, "placeholder_key"), None) if placeholder else (None, None)
+        return None
 
 
 def _key(kind: str, name: str, field: str) -> tuple[str, ...]:
@@ -162,14 +210,23 @@ def at_host(base_url: str, host: str) -> str:
     return f"{scheme or base.scheme}://{name}{port and ':'}{port}{path and '/'}{path}{base.path}"
 
 
-def check_plain_http(url: str | None, key: Secret | None, provider: str, record: Mapping[str, Any]) -> None:
+def owner_of(provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]) -> _Table:
+    """Whose address the base URL is: (kind, name, record). The provider's, or that of a gateway which routes."""
+    if not gateway_record.get("routes"):
+        return "providers", provider, record
+    # A provider's placeholder is no secret anywhere.
+    return "gateways", gateway, {**gateway_record, "placeholder_key": record.get("placeholder_key")}
+
+
+def check_plain_http(url: str | None, key: Secret | None, owner: _Table) -> None:
     """ConfigError for a key that would travel in clear text to another machine."""
+    kind, name, record = owner
     if url is None or key is None or not url.lower().startswith("http://") or record.get("allow_http"):
         return
     if not _is_loopback(url) and key.reveal() != record.get("placeholder_key"):
         raise ConfigError(
-            f"provider {provider!r} would send its key in clear text over http; use https, or allow it with "
-            f"hb cfg set {ROOT}.providers.{provider}.allow_http true"
+            f"{kind.removesuffix('s')} {name!r} would send its key in clear text over http; use https, "
+            f"or allow it with hb cfg set {ROOT}.{kind}.{name}.allow_http true"
         )
 
 

@@ -78,7 +78,10 @@ class Gateway(Plugin):
     vision: ClassVar[str] = "openai"
     """The image format (plugin kind vision) of its messages; "" when image parts are left as they are."""
     defaults: ClassVar[Mapping[str, Any]] = {}
-    """The gateway's own record: default_args, and base_url, base_url_env, api_key_env when it is a place of its own."""
+    """The gateway's own record: default_args, and base_url, base_url_env, api_key_env when it is a place of its own.
+
+    `routes = True` says that it keeps a key of its own apart from the provider's: see `LLMSpec.gateway_key`.
+    """
 
     def check(self) -> None:
         """Raise ImportError when the SDK is not installed. Called at resolution: find it, do not import it."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.catalog import Catalog, fold, merge, native_id
-from heavenbase.endpoint import CONNECTION, ROOT, Endpoint, Sources, check_plain_http, origin_of
+from heavenbase.endpoint import CONNECTION, ROOT, Endpoint, Sources, check_plain_http, origin_of, owner_of
 from heavenbase.errors import (
     ConfigError,
     HBError,
@@ -20,7 +20,7 @@ from heavenbase.errors import (
     UnknownNameError,
 )
 from heavenbase.options import check_options
-from heavenbase.spec import LLMSpec, Timeouts
+from heavenbase.spec import CREDENTIALS, LLMSpec, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,18 +87,18 @@ class Resolver:
         """The same target reached with another base URL, key or headers (the connection options of one call)."""
         check_options(connection)
         record = {**spec.provider_record, "require_base_url": False}
-        url, key = Endpoint(Sources(self._config), connection).connection(spec.provider, record, spec.gateway, {})
-        url = spec.base_url if connection.get("base_url") is None else url
-        key = spec.api_key if connection.get("api_key") is None else key
-        check_plain_http(url, key, spec.provider, record)
+        sources = Sources(self._config)
+        found = Endpoint(sources, connection).connection(spec.provider, record, spec.gateway, spec.gateway_record)
+        given = {name: origin for name, origin in sources.origins.items() if origin == "argument"}
+        changed = {name: getattr(found, name) for name in found._fields if name in given}
         headers = {**spec.headers, **(connection.get("headers") or {})}
-        return replace(
-            spec,
-            base_url=url,
-            api_key=key,
-            headers=MappingProxyType(headers),
-            _keys={},
-        )
+        origins = MappingProxyType({**spec.origins, **given})
+        moved = replace(spec, headers=MappingProxyType(headers), origins=origins, _keys={}, **changed)
+        owner = owner_of(spec.provider, record, spec.gateway, spec.gateway_record)
+        for key in (moved.api_key, moved.gateway_key):
+            check_plain_http(moved.base_url, key, owner)
+        check_plain_http(moved.provider_url, moved.api_key, ("providers", spec.provider, record))
+        return moved
 
     def offline(self, spec: LLMSpec) -> LLMSpec:
         """The same target answered by the mock gateway, which needs no network and no key."""
@@ -106,7 +106,7 @@ class Resolver:
             return spec
         self._registry.load("gateways", OFFLINE)
         # What the endpoint cannot do, the mock can.
-        records = {
+        records: dict[str, Any] = {
             name: MappingProxyType({key: value for key, value in record.items() if key != "capabilities"})
             for name, record in (("provider_record", spec.provider_record), ("model_record", spec.model_record))
         }
@@ -133,7 +133,7 @@ class _Resolution:
         record = self._provider_record(provider, wanted, token)
         native, entry = self._native_id(canonical, token, provider, record, model_record)
         chosen, gateway_record = self._gateway(wanted, provider, record)
-        base_url, key = Endpoint(self.sources, self.options).connection(provider, record, chosen, gateway_record)
+        connection = Endpoint(self.sources, self.options).connection(provider, record, chosen, gateway_record)
         record = self._read(record, f"providers.{provider}")
         gateway_record = self._read(gateway_record, f"gateways.{chosen}")
         model_record = self._read(model_record, f"models.{canonical}")
@@ -155,8 +155,7 @@ class _Resolution:
             provider=provider,
             gateway=chosen,
             requested_gateway=wanted,
-            base_url=base_url,
-            api_key=key,
+            **connection._asdict(),
             headers=MappingProxyType({name: str(value) for name, value in headers.items()}),
             args=MappingProxyType(args),
             explicit=frozenset(self.options),
@@ -380,7 +379,7 @@ class _Resolution:
 
     def _read(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
         """A record with its references resolved, without the credential, which travels as a Secret."""
-        rest = {name: value for name, value in record.items() if name not in ("api_key", "auth_token")}
+        rest = {name: value for name, value in record.items() if name not in CREDENTIALS}
         return self.sources.value(rest, f"{ROOT}.{key}")  # type: ignore[no-any-return]
 
     def _where(self, key: str) -> str:

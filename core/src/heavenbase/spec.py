@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heavenbase.secrets import Secret
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
-CREDENTIALS = ("api_key", "auth_token")
+CREDENTIALS = ("api_key", "auth_token", "gateway_key")
 
 
 def empty() -> Mapping[str, Any]:
@@ -64,8 +64,9 @@ class LLMSpec:
 
     `model` is the canonical name, `model_id` the provider's own; `args` the merged default arguments, request
     parameters and controls together, where None means "not on the wire"; `explicit` the names that the caller gave.
-    `requested_gateway` differs from `gateway` after a fallback. The three records are the resolved tables of
-    provider, gateway and model; `origins` says where each value came from.
+    `requested_gateway` differs from `gateway` after a fallback. Behind a gateway that routes, `base_url` and
+    `gateway_key` are the gateway's, `provider_url` and `api_key` the provider's. The three records are the resolved
+    tables of provider, gateway and model; `origins` says where each value came from.
     """
 
     preset: str | None
@@ -84,6 +85,8 @@ class LLMSpec:
     gateway_record: Mapping[str, Any] = field(default_factory=empty, repr=False)
     model_record: Mapping[str, Any] = field(default_factory=empty, repr=False)
     origins: Mapping[str, str] = field(default_factory=empty, repr=False)
+    gateway_key: Secret | None = None
+    provider_url: str | None = None
     _keys: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -99,7 +102,7 @@ class LLMSpec:
     def client_key(self) -> str:
         """SHA-256 (64 hex digits) over what an SDK client is built from.
 
-        Gateway, API key, base URL, headers, proxies, timeouts and retries.
+        Gateway, API keys, base URLs, headers, proxies, timeouts and retries.
         """
         proxies = {name: self.args.get(name) for name in ("http_proxy", "https_proxy", "no_proxy")}
         return self._key(
@@ -107,7 +110,11 @@ class LLMSpec:
             {
                 "gateway": self.gateway,
                 "api_key": self.api_key.reveal() if self.api_key is not None else None,
+                "gateway_key": self.gateway_key.reveal() if self.gateway_key is not None else None,
                 "base_url": self.base_url,
+                "provider_url": self.provider_url,
+                # A gateway that routes is told the provider with every request.
+                "provider": self.provider if self.gateway_record.get("routes") else None,
                 "headers": self.headers,
                 "timeouts": [getattr(self.timeouts, name) for name in self.timeouts.__dataclass_fields__],
                 "max_retries": self.args.get("max_retries"),
@@ -117,8 +124,9 @@ class LLMSpec:
 
     def target_key(self) -> str:
         """SHA-256 (64 hex digits) over address and credential: what shares rate limits and a retry budget."""
-        key = self.api_key.reveal() if self.api_key is not None else None
-        return self._key("target", {"provider": self.provider, "base_url": self.base_url, "api_key": key})
+        keys = [key.reveal() if key is not None else None for key in (self.api_key, self.gateway_key)]
+        places = [self.base_url, self.provider_url]
+        return self._key("target", {"provider": self.provider, "places": places, "keys": keys})
 
     @property
     def dim(self) -> int | None:
@@ -172,6 +180,8 @@ class LLMSpec:
             "requested_gateway": self.requested_gateway,
             "base_url": self.base_url,
             "api_key": "<redacted>" if self.api_key is not None else None,
+            "gateway_key": "<redacted>" if self.gateway_key is not None else None,
+            "provider_url": self.provider_url,
             "headers": dict.fromkeys(self.headers, "<redacted>"),
             "args": {name: _shown(name, value) for name, value in self.args.items() if name not in CREDENTIALS},
             "timeouts": {name: getattr(self.timeouts, name) for name in self.timeouts.__dataclass_fields__},

@@ -53,7 +53,7 @@ def test_the_key_is_told_by_its_variable_alone(run: Run, monkeypatch: pytest.Mon
 
 def test_each_argument_has_its_origin(run: Run, home: Path) -> None:
     run("cfg", "set", "heavenbase.llm.default_args.seed", "7")
-    arguments = story(run, "hi", "-o", "top_p=0.5")["arguments"]
+    arguments = story(run, "hi", "-o", "top_p=0.5", "-o", "timeout=9")["arguments"]
     assert arguments["top_p"] == {"value": 0.5, "origin": "argument", "sent": True}
     assert arguments["seed"] == {"value": 7, "origin": f"user file {home / 'config.toml'}:2", "sent": True}
     assert arguments["temperature"]["origin"] == "packaged default"
@@ -117,6 +117,18 @@ def test_the_cache_key_is_the_one_under_which_the_answer_is_found(run: Run, monk
     assert story(run, "hi")["cache"]["key"] != key
 
 
+def test_behind_a_gateway_that_routes_both_addresses_and_both_keys_are_told(run: Run, scripted: Any) -> None:
+    kernel, gateway = scripted(config={"heavenbase.llm.gateways.scripted.api_key": KEY})
+    gateway.defaults = {"routes": True, "base_url": "https://gate.test/v1"}
+    found = story(run, "hi", kernel=kernel)
+    assert found["base_url"] == {"value": "https://gate.test/v1", "origin": "gateway scripted"}
+    assert found["provider_url"]["origin"] == "provider scripted"
+    assert found["gateway_key"]["value"] == "set"
+    _, out, _ = run("explain", "hi", kernel=kernel)
+    assert "\ngateway key   set " in out
+    assert KEY not in out + json.dumps(found)
+
+
 def test_headers_of_the_user_are_masked_and_public_ones_shown(run: Run, scripted: Any) -> None:
     settings = {"heavenbase.llm.providers.scripted.headers": {"x-tenant": "user-header-secret"}}
     kernel, _ = scripted(config=settings)
@@ -177,7 +189,7 @@ def test_the_text_form_tells_the_same(run: Run, monkeypatch: pytest.MonkeyPatch)
     ):
         assert line in out.splitlines()
     assert "\ntime limits: connect 5 s, first_token 120 s, " in out
-    assert "\nattempts: at most 4, " in out
+    assert "\nattempts: at most 3, " in out
     assert "\ncache: no, the answer is not determined" in out
     assert KEY not in out
 

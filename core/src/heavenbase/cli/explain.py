@@ -26,6 +26,8 @@ NAMES = {
     "gateway": "gateway",
     "base URL": "base_url",
     "key": "key",
+    "provider URL": "provider_url",
+    "gateway key": "gateway_key",
 }
 
 
@@ -60,7 +62,7 @@ def explain(
     else:
         call = kernel.call("imagen", spec, {}, prompt=text, **options)
     story = story_of(kernel, call, [str(warning.message) for warning in caught])
-    scrub = scrubber(state, also=[spec.api_key] if spec.api_key is not None else [])
+    scrub = scrubber(state, also=[key for key in (spec.api_key, spec.gateway_key) if key is not None])
     if as_json:
         output.say_json(_scrubbed(story, scrub))
     else:
@@ -78,7 +80,8 @@ def _scrubbed(value: Any, scrub: Any) -> Any:
 
 def _lines(story: Mapping[str, Any]) -> list[str]:
     lines = _columns(
-        [(name, _word(story[key]["value"]), story[key]["origin"]) for name, key in NAMES.items()], indent=""
+        [(name, _word(story[key]["value"]), story[key]["origin"]) for name, key in NAMES.items() if key in story],
+        indent="",
     )
     lines += [f"warning: {text}" for text in story["warnings"]]
     lines += ["", "arguments"]

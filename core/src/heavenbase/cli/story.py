@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heavenbase.kernel import Kernel
     from heavenbase.spec import LLMSpec
 
-HIDDEN = ("api_key", "auth_token", "headers", "extra_headers", "default_headers")
+HIDDEN = ("api_key", "auth_token", "gateway_key", "headers", "extra_headers", "default_headers")
 DEFAULTS = "heavenbase.llm.default_args"
 MASK = "***"
 NO_KEY = "(no key is set)"
@@ -69,6 +69,9 @@ def _names(spec: LLMSpec) -> dict[str, dict[str, Any]]:
         "base_url": (spec.base_url, origins.get("base_url", "")),
         "key": _key(spec),
     }
+    if spec.gateway_record.get("routes"):
+        values["provider_url"] = (spec.provider_url, origins.get("provider_url", ""))
+        values["gateway_key"] = _gateway_key(spec)
     return {name: {"value": value, "origin": origin} for name, (value, origin) in values.items()}
 
 
@@ -81,14 +84,20 @@ def _origin(kernel: Kernel, spec: LLMSpec, name: str) -> str:
 def _key(spec: LLMSpec) -> tuple[str, str]:
     if spec.api_key is not None:
         return "set", spec.origins.get("api_key", f"placeholder of provider {spec.provider}")
-    variables = [
-        name
-        for record in (spec.gateway_record, spec.provider_record)
-        for name in (record.get("api_key_env") or ())
-    ]  # fmt: skip
+    # Behind a gateway that routes, the gateway's variables hold a key of its own.
+    records = (
+        [spec.provider_record] if spec.gateway_record.get("routes") else [spec.gateway_record, spec.provider_record]
+    )
+    variables = [name for record in records for name in (record.get("api_key_env") or ())]
     if spec.provider_record.get("api_key_optional") or not variables:
         return "none", "none is needed"
     return "not set", f"set {' or '.join(variables)}"
+
+
+def _gateway_key(spec: LLMSpec) -> tuple[str, str]:
+    if spec.gateway_key is not None:
+        return "set", spec.origins.get("gateway_key", "")
+    return "not set", f"set {' or '.join(spec.gateway_record.get('api_key_env') or ['gateway_key='])}"
 
 
 def _retry(kernel: Kernel, call: Call) -> dict[str, Any]:

@@ -28,7 +28,7 @@ OWN = {
     "images": "--image",
     "stream": "--stream",
 }
-SECRETS = ("api_key", "auth_token")
+SECRETS = ("api_key", "auth_token", "gateway_key")
 
 
 class Target(NamedTuple):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from heavenbase.errors import InputError, InputTypeError, ResponseDecodeError
 
+_from_json: Callable[..., Any] | None
 try:
     from jiter import from_json as _from_json
 except ImportError:  # an SDK without jiter; the standard library does the same, slower
-    _from_json = None  # type: ignore[assignment]
+    _from_json = None
 
 DEPTH_LIMIT = 200
 _BOM = b"\xef\xbb\xbf"

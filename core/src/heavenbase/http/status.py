@@ -93,8 +93,8 @@ def is_secret_header(name: str) -> bool:
 
 
 def call_secrets(spec: LLMSpec) -> list[Secret | str]:
-    """What must not appear in a message about a call of this spec: its key, and headers and proxies that hold one."""
-    found: list[Secret | str] = [spec.api_key] if spec.api_key is not None else []
+    """What must not appear in a message about a call of this spec: its keys, and headers and proxies that hold one."""
+    found: list[Secret | str] = [key for key in (spec.api_key, spec.gateway_key) if key is not None]
     for name, value in spec.headers.items():
         if is_secret_header(name):
             found.append(value)
