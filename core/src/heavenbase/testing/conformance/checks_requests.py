@@ -161,11 +161,11 @@ class RequestChecks(GatewayBase):
 
     def test_images_reach_the_wire(self, wired: Rig) -> None:
         self.needs(wired, "chat", "vision")
-        wired.call("chat", content=samples.with_images())
+        wired.call("chat", content=samples.with_images(urls=self.image_urls))
         sent = wired.server.requests[0].body
         assert b"compare-them" in sent
         assert samples.with_images()[0]["content"][1]["image"].to_b64().encode() in sent, "the bytes were not sent"
-        assert samples.URL.encode() in sent, "the URL was not sent"
+        assert not self.image_urls or samples.URL.encode() in sent, "the URL was not sent"
 
     def test_an_answer_can_be_sent_back(self, wired: Rig) -> None:
         """With thoughts and tool calls in it: the provider must accept its own words."""

@@ -44,6 +44,8 @@ class TimeChecks(GatewayBase):
         self, wired: Rig, verb: str, fault: str, clock: str, kind: type[HBError]
     ) -> None:
         self.needs(wired, {"embed": "embeddings"}.get(verb, verb))
+        if fault == "E6" and not self.speaker(wired).keepalive:
+            pytest.skip(f"wire {wired.wire!r} has no keep-alives")
         wired.call(verb)  # what is loaded on the first call takes its own time
         started = time.monotonic()
         error = wired.error(verb, fault, timeout={clock: LIMIT})

@@ -12,7 +12,7 @@ from heavenbase.plugin import Gateway
 from heavenbase.testing.conformance.checks_plugin import PluginChecks
 from heavenbase.testing.conformance.colours import Sync
 from heavenbase.testing.conformance.rig import KEY, Clock, Rig, make_kernel
-from heavenbase.testing.server import LoopbackServer, Reply, Wire
+from heavenbase.testing.server import LoopbackServer, Reply, Wire, fault_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,9 +32,6 @@ _VERBS = {
 }
 """The methods of which a gateway overrides one when it has the ability."""
 CAPABILITIES = ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "images")
-OPENAI_REASONS: Mapping[str, FinishReason] = MappingProxyType(
-    {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "content_filter": "content_filter"}
-)
 
 
 class GatewayBase(PluginChecks):
@@ -57,10 +54,10 @@ class GatewayBase(PluginChecks):
     """The model to ask for; "": the provider's first, or a made-up one."""
     capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({})
     """What it can or cannot do, of `CAPABILITIES`, where that does not follow from the methods it has."""
-    finish_reasons: ClassVar[Mapping[str, FinishReason]] = OPENAI_REASONS
-    """The wire's words for why an answer ended, and what they are in hb's vocabulary."""
-    event_streams: ClassVar[bool] = True
-    """Whether the wire streams server-sent events."""
+    finish_reasons: ClassVar[Mapping[str, FinishReason] | None] = None
+    """The wire's words for why an answer ended, and what they are in hb's vocabulary; None: those of `Wire`."""
+    image_urls: ClassVar[bool] = True
+    """Whether the wire carries the URLs of images; otherwise hb fetches them before, and the kit sends none."""
 
     _own_wire: ClassVar[str]
 
@@ -164,9 +161,13 @@ class GatewayBase(PluginChecks):
         wire = self.own_wire()
         return wire if wire in LoopbackServer(wires=self.wires()).wires else ""
 
-    def family(self, rig: Rig) -> str:
-        """The family of the rig's wire, which decides what its faults look like."""
-        return rig.server.wires[rig.wire].family
+    def speaker(self, rig: Rig) -> Wire:
+        """The server's side of the rig's wire."""
+        return rig.server.wires[rig.wire]
+
+    def faults(self, rig: Rig, *beginnings: str) -> list[str]:
+        """The faults that the rig's wire can show, or those of these names."""
+        return [name for name in fault_names(self.speaker(rig).family) if name.startswith(beginnings or "")]
 
     def no_wire(self, kernel: Kernel) -> str:
         """Why checks on the wire are skipped."""

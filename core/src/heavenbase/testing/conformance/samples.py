@@ -65,13 +65,14 @@ ORDERED_WORDS = (
 """Words of that conversation in the order that every wire keeps."""
 
 
-def with_images() -> list[dict[str, Any]]:
-    """A message with text, an image as bytes, and one by URL."""
-    parts = [
+def with_images(*, urls: bool = True) -> list[dict[str, Any]]:
+    """A message with text, an image as bytes, and one by URL where asked."""
+    parts: list[dict[str, Any]] = [
         {"type": "text", "text": "compare-them"},
         {"type": "image", "image": LLMImage.from_bytes(IMAGES["png"])},
-        {"type": "image", "image": LLMImage.from_url(URL)},
     ]
+    if urls:
+        parts.append({"type": "image", "image": LLMImage.from_url(URL)})
     return [{"role": "user", "content": parts}]
 
 

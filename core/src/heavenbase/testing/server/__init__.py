@@ -17,6 +17,7 @@ from __future__ import annotations
 from heavenbase.testing.server.answers import Action, Answer, Pause, Reply, Step, Steps, Stream
 from heavenbase.testing.server.faults import Fault, argument, fault, fault_names, find_fault
 from heavenbase.testing.server.faults_sse import SEPARATORS_TEXT
+from heavenbase.testing.server.faults_wire import body_faults
 from heavenbase.testing.server.http import LAST_CHUNK, chunk, head, response
 from heavenbase.testing.server.loopback import LoopbackServer
 from heavenbase.testing.server.recorder import RecordedRequest
@@ -55,6 +56,7 @@ __all__ = [
     "Wire",
     "argument",
     "black_hole",
+    "body_faults",
     "chunk",
     "fault",
     "fault_names",

@@ -48,7 +48,8 @@ class Reply:
     text           the answer's text; None echoes the request
     reasoning      the reasoning text
     tool_calls     `{"name", "arguments", "id"?}` each (arguments: mapping or string), or the OpenAI shape
-    usage          replaces the counted usage; `{}` sends none
+    usage          replaces the counted usage, in OpenAI's words (which every wire translates) or the wire's own; `{}`
+                   sends none
     finish_reason  the provider's word; default `stop`, `tool_calls` or `length`
     chunks         how the text is cut when streamed; a mapping is sent as a whole delta (streams only)
     status         HTTP status; from 400 on the text is the message of the provider's error body

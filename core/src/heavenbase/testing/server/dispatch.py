@@ -8,28 +8,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from heavenbase.errors import UnknownNameError
-from heavenbase.testing.server import (
-    faults_anthropic,
-    faults_body,
-    faults_connection,
-    faults_sse,
-    faults_status,
-    faults_stream,
-)
+from heavenbase.testing.server import built_in
 from heavenbase.testing.server.answers import Answer, Reply, Steps, Stream
 from heavenbase.testing.server.faults import Fault, find_fault
 from heavenbase.testing.server.framing import frame, split
 from heavenbase.testing.server.http import response
 from heavenbase.testing.server.recorder import RecordedRequest, Recorder
 from heavenbase.testing.server.wire import Exchange, Wire
-from heavenbase.testing.server.wire_anthropic import AnthropicWire
-from heavenbase.testing.server.wire_openai import OpenAIWire
-from heavenbase.testing.server.wire_openrouter import OpenRouterWire
 
 Script = Callable[[RecordedRequest], Answer | None]
-
-# Importing these modules registers the built-in faults.
-BUILT_IN_FAULTS = (faults_anthropic, faults_body, faults_connection, faults_sse, faults_status, faults_stream)
 
 _CACHE_ENTRIES = 64
 _CACHE_BODY = 1024 * 1024
@@ -54,8 +41,8 @@ class Dispatcher:
         self.redirect_to = redirect_to
         self.errors: list[Exception] = []
         self.recorder = Recorder(keep=record)
-        built_in = (OpenAIWire(), OpenRouterWire(), AnthropicWire())
-        self.wires: dict[str, Wire] = {wire.name: wire for wire in (*built_in, *wires)}
+        known = (make() for make in built_in.WIRES)
+        self.wires: dict[str, Wire] = {wire.name: wire for wire in (*known, *wires)}
         self._default = next(iter(self.wires.values()))
         self._replies: deque[Reply] = deque()
         self._script: Script | None = None
@@ -175,4 +162,5 @@ class Dispatcher:
 
 
 def _request_id(exchange: Exchange) -> bytes:
-    return b"%b: req_%d" % (exchange.wire.request_id_header.encode(), exchange.request.number)
+    header = exchange.wire.request_id_header
+    return b"%b: req_%d\r\n" % (header.encode(), exchange.request.number) if header else b""

@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 
 from heavenbase.testing.server import openai_chat as chat
-from heavenbase.testing.server.answers import Answer, Reply, Step, Stream
+from heavenbase.testing.server.answers import Answer, Reply, Step
 from heavenbase.testing.server.faults import argument, fault
+from heavenbase.testing.server.faults_wire import json_content
 from heavenbase.testing.server.http import chunk, dumps, head
 from heavenbase.testing.server.wire import FAULT_TEXT, Exchange
 
@@ -33,25 +34,25 @@ def html(exchange: Exchange) -> Answer:
 @fault("B1.empty")
 def empty(exchange: Exchange) -> Answer:
     """200 with no body at all."""
-    return _content(exchange, b"")
+    return json_content(exchange, b"")
 
 
 @fault("B1.invalid-json")
 def invalid_json(exchange: Exchange) -> Answer:
     """JSON that stops in the middle."""
-    return _content(exchange, b'{"id":"x","object":"chat.completion","choices":[{"index":0,')
+    return json_content(exchange, b'{"id":"x","object":"chat.completion","choices":[{"index":0,')
 
 
 @fault("B1.invalid-utf8")
 def invalid_utf8(exchange: Exchange) -> Answer:
     """Good JSON but for one byte that is not UTF-8."""
-    return _content(exchange, dumps(_answer(exchange, "caf@")).replace(b"@", b"\xe9"))
+    return json_content(exchange, dumps(_answer(exchange, "caf@")).replace(b"@", b"\xe9"))
 
 
 def _choices(exchange: Exchange, change: Callable[[dict[str, Any]], object]) -> Answer:
     whole = _answer(exchange, FAULT_TEXT)
     change(whole)
-    return _content(exchange, dumps(whole))
+    return json_content(exchange, dumps(whole))
 
 
 fault("B1.choices-null", wire="openai")(partial(_choices, change=lambda whole: whole.update(choices=None)))
@@ -63,7 +64,7 @@ fault("B1.message-null", wire="openai")(
 
 
 def _error_inside(exchange: Exchange, status: int) -> Answer:
-    return _content(exchange, dumps({"error": {"code": status, "message": exchange.wire.message(status)}}))
+    return json_content(exchange, dumps({"error": {"code": status, "message": exchange.wire.message(status)}}))
 
 
 for _status in (401, 429, 502, 503):
@@ -74,14 +75,14 @@ for _status in (401, 429, 502, 503):
 def deep(exchange: Exchange) -> Answer:
     """Arrays nested 100,000 deep (or as deep as the argument says)."""
     levels = argument(exchange, 0, _DEEP)
-    return _content(exchange, b'{"id":"x","choices":' + b"[" * levels + b"]" * levels + b"}")
+    return json_content(exchange, b'{"id":"x","choices":' + b"[" * levels + b"]" * levels + b"}")
 
 
 def _literal(exchange: Exchange, literal: bytes) -> Answer:
     whole = _answer(exchange, FAULT_TEXT) | {
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": "@@"}
     }
-    return _content(exchange, dumps(whole).replace(b'"@@"', literal))
+    return json_content(exchange, dumps(whole).replace(b'"@@"', literal))
 
 
 for _name, _written in (("nan", b"NaN"), ("infinity", b"Infinity"), ("1e400", b"1e400")):
@@ -100,7 +101,7 @@ fault("B3.nul")(partial(_text, text="a \x00 b"))
 @fault("B4.gzip")
 def gzip_bomb(exchange: Exchange) -> Answer:
     """Zeros (argument in MB, default 100) compressed about a thousandfold."""
-    kind = "text/event-stream" if exchange.wire.streams(exchange) else "application/json"
+    kind = exchange.wire.stream_type if exchange.wire.streams(exchange) else "application/json"
     bomb = _bomb(argument(exchange, 0, 100))
     return Reply(body=bomb, headers={"content-type": kind, "content-encoding": "gzip"})
 
@@ -115,7 +116,7 @@ def _bomb(megabytes: int) -> bytes:
 @fault("B4.endless")
 def endless(exchange: Exchange) -> Iterator[Step]:
     """A chunked body that never ends: white space, which starts any JSON and is one line of any stream."""
-    kind = "text/event-stream" if exchange.wire.streams(exchange) else "application/json"
+    kind = exchange.wire.stream_type if exchange.wire.streams(exchange) else "application/json"
     yield head(200, {"content-type": kind, "transfer-encoding": "chunked"})
     piece = chunk(b" " * _PIECE)
     while True:
@@ -156,9 +157,3 @@ def _answer(exchange: Exchange, text: str) -> dict[str, Any]:
     choice = {"index": 0, "delta" if streamed else "message": part, "finish_reason": None if streamed else "stop"}
     kind = "chat.completion.chunk" if streamed else "chat.completion"
     return {"id": "chatcmpl-fault", "object": kind, "created": chat.CREATED, "model": "m", "choices": [choice]}
-
-
-def _content(exchange: Exchange, body: bytes) -> Answer:
-    if exchange.wire.streams(exchange):
-        return Stream(opening=[], content=[b"data: " + body + b"\n\n"] if body else [], closing=[])
-    return Reply(body=body, headers={"content-type": "application/json"})

@@ -60,7 +60,13 @@ def reset_in_stream(exchange: Exchange) -> Answer:
 
 @fault("E3.a", "E3.before")
 def error_before_content(exchange: Exchange) -> Answer:
-    """An error event (argument: its status, default 503) as the first event of a 200 stream."""
+    """An error event (argument: its status, default 503) as the first event of a 200 stream.
+
+    Where the wire has no such events, the error is the answer.
+    """
+    status = argument(exchange, 0, 503)
+    if not exchange.wire.has_error_events:
+        return exchange.wire.error(status, exchange.wire.message(status))
     stream = exchange.stream()
     stream.opening, stream.content, stream.closing = [_error(exchange)], [], []
     return stream
@@ -68,9 +74,9 @@ def error_before_content(exchange: Exchange) -> Answer:
 
 @fault("E3.b", "E3.after")
 def error_after_content(exchange: Exchange) -> Answer:
-    """As E3.a, after the content."""
+    """As E3.a, after the content. Where the wire has no such events, the stream only ends."""
     stream = exchange.stream()
-    stream.closing = [_error(exchange)]
+    stream.closing = [_error(exchange)] if exchange.wire.has_error_events else []
     return stream
 
 
@@ -81,7 +87,7 @@ def _error(exchange: Exchange) -> bytes:
 
 @fault("E6")
 def only_keepalives(exchange: Exchange) -> Iterator[Step]:
-    """The wire's keep-alive every 10 ms (argument: milliseconds) for ever, before any content."""
+    """The wire's keep-alive every 10 ms (argument: milliseconds) for ever, before any content; else silence."""
     return _keepalives(exchange, 0)
 
 
@@ -96,6 +102,8 @@ def _keepalives(exchange: Exchange, tokens: int) -> Iterator[Step]:
     yield stream_head(stream)
     if tokens:
         yield b"".join(map(chunk, [*stream.opening, *stream.content[:tokens]]))
+    if not exchange.wire.keepalive:
+        yield Action.STALL
     while True:
         yield chunk(exchange.wire.keepalive)
         yield Pause(argument(exchange, 0, 10) / 1000)

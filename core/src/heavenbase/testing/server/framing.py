@@ -11,11 +11,11 @@ from heavenbase.testing.server.http import LAST_CHUNK, chunk, encode_body, open_
 def frame(answer: Answer, request_id: bytes) -> bytes | Steps:
     """Bytes of one complete response that leaves the connection open, or the steps to play.
 
-    `request_id` is the whole header line that names the request.
+    `request_id` is the whole header line that names the request, with its end; empty for none.
     """
     if isinstance(answer, (Reply, Stream)):
         opened, payload = split(answer)
-        first = b"%b%b\r\n\r\n" % (opened, request_id)
+        first = b"%b%b\r\n" % (opened, request_id)
         if answer.delay or (answer.pause and isinstance(answer, Stream)):
             pieces = _pieces(answer) if isinstance(answer, Stream) else [payload]
             return _slowly(first, pieces, answer.delay, answer.pause)

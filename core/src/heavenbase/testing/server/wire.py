@@ -19,20 +19,26 @@ Write one for another API so:
 
     with LoopbackServer(wires=[EchoWire()]) as server: ...
 
+A path may have words to fill in: `@route("POST", "/models/{model}:generate")` puts them into `exchange.params`.
+
 The generic faults (status codes, resets, stalls, cut streams) work on it at once; those that cut streams need `stream`.
 """
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
+from urllib.parse import unquote
 
 from heavenbase.testing.server.answers import Answer, Reply, Stream
 
 if TYPE_CHECKING:
     from heavenbase.testing.server.recorder import RecordedRequest
 
+Framing = Literal["sse", "lines", "frames"]
 Handler = TypeVar("Handler", bound=Callable[..., Answer])
 
 
@@ -67,11 +73,12 @@ class Settings(Protocol):
 class Exchange:
     """One request on its way to an answer.
 
-    `path` is the request path below the wire's base, `query` what follows the question mark; `args` are the words after
-    a fault's name, and `count` numbers the requests made to that fault since the server started or was cleared.
+    `path` is the request path below the wire's base, `query` what follows the question mark, `params` what stands in
+    the route's braces; `args` are the words after a fault's name, and `count` numbers the requests made to that fault
+    since the server started or was cleared.
     """
 
-    __slots__ = ("args", "count", "given", "path", "query", "request", "server", "wire")
+    __slots__ = ("args", "count", "given", "params", "path", "query", "request", "server", "wire")
 
     def __init__(self, server: Settings, request: RecordedRequest, wire: Wire, path: str, query: str = "") -> None:
         self.server = server
@@ -79,6 +86,7 @@ class Exchange:
         self.wire = wire
         self.path = path
         self.query = query
+        self.params: Mapping[str, str] = {}
         self.args: tuple[str, ...] = ()
         self.count = 0
         self.given: Reply | None = None
@@ -111,7 +119,10 @@ def _no_constant(name: str) -> Any:
 
 
 def route(method: str, path: str) -> Callable[[Handler], Handler]:
-    """Mark a Wire's method as the handler of `method` and `path` (exact, below the wire's base)."""
+    """Mark a Wire's method as the handler of `method` and `path`, below the wire's base.
+
+    The path is exact, but for words in braces: `/models/{model}:generate` takes any model without a slash.
+    """
 
     def mark(handler: Handler) -> Handler:
         vars(handler).setdefault("routes", []).append((method, path))
@@ -123,17 +134,33 @@ def route(method: str, path: str) -> Callable[[Handler], Handler]:
 class Wire:
     """Base of wires. Subclasses set `name` and `base`, mark handlers with `route`, and shape their errors.
 
-    `family` names the wire whose special faults (malformed answers in that wire's shape) also fit this one.
-    `cacheable` says that an answer without a queued reply depends on the request alone, so it may be encoded once.
-    `request_id_header` is the header in which every answer names its request.
+    family             the wire whose special faults (malformed answers in that wire's shape) also fit this one
+    cacheable          an answer without a queued reply depends on the request alone, so it may be encoded once
+    request_id_header  the header in which every answer names its request; "" when the provider sends none
+    framing            how streams are framed: server-sent events, lines of JSON, or binary frames
+    stream_type        the content type of streams
+    keepalive          what a stream may send while nothing happens; b"" when the wire has nothing of the kind
+
+    What the conformance kit has to know of the wire beyond its bytes:
+
+    finish_reasons     the provider's words for why an answer ended, and what they are in hb's vocabulary
+    usage_buckets      what its counts tell apart, of input, cache_read, output and reasoning
+    call_ids           whether tool calls carry ids
+    end_marker         whether something after the finish reason ends a stream; else the finish reason itself does
     """
 
     name: str = ""
     base: str = ""
     family: str = ""
     cacheable: ClassVar[bool] = False
-    keepalive: ClassVar[bytes] = b": keepalive\n\n"
     request_id_header: ClassVar[str] = "x-request-id"
+    framing: ClassVar[Framing] = "sse"
+    stream_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    keepalive: ClassVar[bytes] = b": keepalive\n\n"
+    finish_reasons: ClassVar[Mapping[str, str]] = {}
+    usage_buckets: ClassVar[Collection[str]] = ("input", "cache_read", "output", "reasoning")
+    call_ids: ClassVar[bool] = True
+    end_marker: ClassVar[bool] = True
     routes: ClassVar[Mapping[tuple[str, str], str]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -147,10 +174,10 @@ class Wire:
     def handle(self, exchange: Exchange) -> Answer:
         """Answer one request: find the route, check the key, call the handler, shape what it refuses."""
         request = exchange.request
-        name = self.routes.get((request.method, exchange.path))
+        name, exchange.params = self._find(request.method, exchange.path)
         try:
             if name is None:
-                known = any(path == exchange.path for _, path in self.routes)
+                known = any(_matched(path, exchange.path) is not None for _, path in self.routes)
                 raise Rejected(
                     f"Invalid URL ({request.method} {request.path})" if not known else "Method not allowed",
                     status=405 if known else 404,
@@ -165,6 +192,16 @@ class Wire:
             shaped.delay = answer.delay
             return shaped
         return answer
+
+    def _find(self, method: str, path: str) -> tuple[str | None, Mapping[str, str]]:
+        name = self.routes.get((method, path))
+        if name is not None:
+            return name, {}
+        for (expected, pattern), name in self.routes.items():
+            params = _matched(pattern, path) if expected == method and "{" in pattern else None
+            if params is not None:
+                return name, params
+        return None, {}
 
     def authorize(self, exchange: Exchange) -> None:
         """Raise Rejected when the server requires a key and the request brings another one."""
@@ -185,8 +222,19 @@ class Wire:
         raise NotImplementedError
 
     def error_event(self, status: int, message: str) -> bytes:
-        """An error in the provider's shape as one event of a stream."""
+        """An error in the provider's shape as one event of a stream; not overridden where streams carry no errors."""
         raise NotImplementedError
+
+    @property
+    def has_error_events(self) -> bool:
+        """Whether streams may carry an error."""
+        return type(self).error_event is not Wire.error_event
+
+    def event(self, payload: bytes) -> bytes:
+        """One event of a stream with this payload, good or bad; wires of binary frames override it."""
+        if self.framing == "frames":
+            raise NotImplementedError
+        return b"data: " + payload + b"\n\n" if self.framing == "sse" else payload + b"\n"
 
     def streams(self, exchange: Exchange) -> bool:
         """Whether the request asks for a stream."""
@@ -195,6 +243,17 @@ class Wire:
     def stream(self, exchange: Exchange, reply: Reply) -> Stream:
         """The events of `reply`."""
         raise NotImplementedError
+
+
+def _matched(pattern: str, path: str) -> Mapping[str, str] | None:
+    found = _compiled(pattern).fullmatch(path)
+    return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", pattern)
+    return re.compile("".join(f"(?P<{p}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(parts)))
 
 
 MESSAGES = {

@@ -42,6 +42,15 @@ class AnthropicWire(Wire):
     cacheable = False
     keepalive = answers.PING
     request_id_header: ClassVar[str] = "request-id"
+    finish_reasons: ClassVar[Mapping[str, str]] = {
+        "end_turn": "stop",
+        "stop_sequence": "stop",
+        "max_tokens": "length",
+        "tool_use": "tool_calls",
+        "pause_turn": "pause",
+        "refusal": "refusal",
+        "model_context_window_exceeded": "context_overflow",
+    }
 
     def __init__(
         self,

@@ -46,6 +46,12 @@ class OpenAIWire(Wire):
     name = "openai"
     base = "/v1"
     cacheable = True
+    finish_reasons: ClassVar[Mapping[str, str]] = {
+        "stop": "stop",
+        "length": "length",
+        "tool_calls": "tool_calls",
+        "content_filter": "content_filter",
+    }
     reasoning_field: ClassVar[str] = "reasoning_content"
 
     def __init__(

@@ -1,0 +1,34 @@
+"""The wires and faults that every loopback server has. A new wire is a module of its own, and a line in each tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from heavenbase.testing.server import (
+    faults_anthropic,
+    faults_body,
+    faults_connection,
+    faults_sse,
+    faults_status,
+    faults_stream,
+)
+from heavenbase.testing.server.wire import Wire
+from heavenbase.testing.server.wire_anthropic import AnthropicWire
+from heavenbase.testing.server.wire_openai import OpenAIWire
+from heavenbase.testing.server.wire_openrouter import OpenRouterWire
+
+# The first one also answers without its name in the path.
+WIRES: tuple[Callable[[], Wire], ...] = (
+    OpenAIWire,
+    OpenRouterWire,
+    AnthropicWire,
+)
+# Importing these modules registers their faults.
+FAULTS = (
+    faults_anthropic,
+    faults_body,
+    faults_connection,
+    faults_sse,
+    faults_status,
+    faults_stream,
+)
