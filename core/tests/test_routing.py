@@ -101,9 +101,10 @@ def test_one_call_may_change_any_part_of_the_connection() -> None:
     assert revealed(moved) == ("sk-acme-000", "sk-other-0")
     assert (keyed.base_url, keyed.provider_url) == (GATE, PROVIDER)
     assert revealed(keyed) == ("sk-mine-000", "sk-gate-000")
+    ask: Any = llm.chat
     for address in ("base_url", "provider_url"):
         with pytest.raises(ConfigError, match="clear text"):
-            llm("x", **{address: "http://far.test/v1"})
+            ask("x", **{address: "http://far.test/v1"})
 
 
 def test_everything_that_changes_the_connection_changes_the_keys_of_the_spec() -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     Files = Sequence[tuple[LLMImage, bytes]]
 
 T = TypeVar("T")
+_SDK_HEADERS = ("Accept", "Authorization", "Content-Type", "OpenAI-Organization", "OpenAI-Project", "User-Agent")
 
 
 class Wire:
@@ -83,7 +84,7 @@ class Wire:
         raise failure
 
     def _open(self, client: Any, request: WireRequest, files: Files = ()) -> None:
-        arguments = _arguments(request, files)
+        arguments = _arguments(self._call, request, files)
         failure: HBError
         with self._exchange.active():
             try:
@@ -95,7 +96,7 @@ class Wire:
         raise failure
 
     async def _aopen(self, client: Any, request: WireRequest, files: Files = ()) -> None:
-        arguments = _arguments(request, files)
+        arguments = _arguments(self._call, request, files)
         failure: HBError
         with self._exchange.active():
             try:
@@ -272,20 +273,29 @@ class _Reader:
         return broken
 
 
-def _arguments(request: WireRequest, files: Files) -> dict[str, Any]:
+def _arguments(call: Call, request: WireRequest, files: Files) -> dict[str, Any]:
     """What `client.post` takes beside path and types."""
-    options: dict[str, Any] = {"headers": dict(request.headers), "max_retries": 0}
+    options: dict[str, Any] = {"max_retries": 0}
+    if len(request.headers) > 1 or files:
+        options["headers"] = _headers(call, request)
     if files:
-        # Every reference image under the same name, as the endpoint wants several.
         fields = {name: value for name, value in request.body.items() if name != "image"}
+        # Several images go under one name, which then has brackets.
+        name = "image[]" if len(files) > 1 else "image"
         parts = [
-            ("image[]" if len(files) > 1 else "image", (f"image{place}.{image.format}", data, image.media_type))
+            (name, (f"image{place}.{image.format}", data, image.media_type))
             for place, (image, data) in enumerate(files)
         ]
         return {"body": fields, "files": parts, "options": options}
     content = encode_json(request.body)
     # Older releases of major 2 take bytes as the body; newer ones have a parameter of their own, and warn.
     return {"content" if sdk().takes_content else "body": content, "options": options}
+
+
+def _headers(call: Call, request: WireRequest) -> dict[str, str]:
+    # The SDK tells the header of a client from that of a request by its exact spelling, and would send both.
+    spelling = {name.lower(): name for name in (*_SDK_HEADERS, *call.spec.headers)}
+    return {spelling.get(name.lower(), name): value for name, value in request.headers.items()}
 
 
 def _content(response: Any) -> bytes:

@@ -1,0 +1,53 @@
+"""Ollama as a provider: the contract of every provider, and what is special about this endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from heavenbase.testing import ProviderContract
+from heavenbase.testing.prepared import prepared
+
+
+class TestOllama(ProviderContract):
+    provider = "ollama"
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, "http://localhost:11434/v1"),
+        ({"OLLAMA_HOST": "0.0.0.0"}, "http://127.0.0.1:11434/v1"),
+        ({"OLLAMA_HOST": "box:8080"}, "http://box:8080/v1"),
+        ({"OLLAMA_HOST": "https://box"}, "https://box/v1"),
+        ({"OLLAMA_HOST": "box", "OLLAMA_BASE_URL": "http://127.0.0.1:9/v1"}, "http://127.0.0.1:9/v1"),
+    ],
+)
+def test_the_address_is_that_of_ollamas_own_variable(environ: dict[str, str], url: str) -> None:
+    assert prepared("ollama/llama3.2", environ=environ).spec.base_url == url
+
+
+def test_a_tag_is_part_of_the_name() -> None:
+    assert prepared("ollama/qwen3:8b").body["model"] == "qwen3:8b"
+    assert prepared("gemma", provider="ollama").body["model"] == "gemma4:26b"
+
+
+def test_thinking_is_one_field() -> None:
+    assert prepared("ollama/qwen3:8b", think=False).body["reasoning_effort"] == "none"
+    assert prepared("ollama/gpt-oss:20b", reasoning_effort="xhigh").body["reasoning_effort"] == "high"
+    assert "reasoning_effort" not in prepared("gemma", provider="ollama", reasoning_effort="low").body
+
+
+def test_no_proxy_stands_between() -> None:
+    spec = prepared("ollama/llama3.2", environ={"HTTP_PROXY": "http://127.0.0.1:9"}).spec
+    assert spec.args["http_proxy"] == spec.args["https_proxy"] == ""
+
+
+def test_images_are_made_by_its_images_endpoint() -> None:
+    sent = prepared(preset="imagen-local", verb="imagen")
+    assert sent.url == "http://localhost:11434/v1/images/generations"
+    assert sent.body == {"model": "x/z-image-turbo", "prompt": "Hello"}
+
+
+def test_names_that_it_does_not_know_are_translated_or_left_out() -> None:
+    sent = prepared("ollama/llama3.2", max_completion_tokens=9, n=2, logit_bias={"1": 1})
+    assert sent.body.keys() == {"model", "messages", "max_tokens"}
