@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from heavenbase.config import Config
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 from heavenbase.plugin import Gateway, Provider
-from heavenbase.types import Chunk, Completion, Embedding, ImageResult, Usage
+from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, ToolCallDelta, Usage
 
 SETTINGS: dict[str, Any] = {
     "heavenbase.llm.default_provider": "acme",
@@ -136,6 +137,22 @@ def pieces(step: Step) -> list[Any]:
     if isinstance(step, list):
         return step
     return [*(Chunk(letter) for letter in str(step)), Chunk(finish_reason="stop"), Chunk(usage=Usage(2, 3))]
+
+
+def calling(*calls: Any, text: str = "", finish: Any = "tool_calls", usage: Usage | None = None) -> Step:
+    """A step that calls tools, as an answer or as a stream: (name, arguments) or (name, arguments, id) each."""
+
+    def step(call: Call) -> Any:
+        made = [
+            ToolCall(rest[0] if rest else f"id-{name}", name, args if isinstance(args, str) else json.dumps(args))
+            for name, args, *rest in calls
+        ]
+        if not call.stream:
+            return Completion(text, tool_calls=made, finish_reason=finish, usage=usage or Usage(2, 3))
+        deltas = [ToolCallDelta(place, item.id, item.name, item.arguments) for place, item in enumerate(made)]
+        return [Chunk(text), Chunk(tool_calls=deltas), Chunk(finish_reason=finish), Chunk(usage=usage or Usage(2, 3))]
+
+    return step
 
 
 class CodeProvider(Provider):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from heavenbase.errors import InputError, InputTypeError
 
@@ -107,6 +107,10 @@ class Tool:
         return f"Tool({self.name!r}{'' if self.run is not None else ', schema only'})"
 
 
+@overload
+def tool(function: Callable[..., Any], **settings: Any) -> Tool: ...
+@overload
+def tool(**settings: Any) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(function: Callable[..., Any] | None = None, **settings: Any) -> Any:
     """Decorator that makes a Tool of a function: `@tool`, or `@tool(confirm=True, timeout=5)`."""
     if function is None:

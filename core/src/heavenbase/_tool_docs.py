@@ -27,7 +27,7 @@ def read_docstring(text: str | None) -> tuple[str, dict[str, str]]:
     parameters = {
         item.arg_name.lstrip("*"): " ".join(item.description.split()) for item in found.params if item.description
     }
-    about = found.description or ""
+    about = (found.description or "").strip()
     if found.returns is not None and found.returns.description:
         about = f"{about}\n\nReturns: {' '.join(found.returns.description.split())}".strip()
     return about, parameters
