@@ -23,21 +23,24 @@ _SYNTAX = re.compile(r'[{}\[\]":]')
 _LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 _NOT_A_NUMBER = re.compile(r"(?<![\w.])(?:nan|[+-]?inf(?:inity)?)(?!\w)", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_PAIR = re.compile(r"\\.", re.DOTALL)
+_PYTHON_ESCAPES = frozenset("\\'\"\n0abfnrtvxuUN")
 _LITERALS = {"true": "true", "false": "false", "none": "null", "null": "null", "undefined": "null"}
 _FAILURES = (ValueError, SyntaxError, RecursionError, MemoryError, TypeError)
 
 
 def read_object(text: str) -> tuple[dict[str, Any], list[str]] | None:
     """(the object, what was changed to read it) of a text that is meant as a JSON object; None when it is unclear."""
-    body = text.strip().lstrip("\ufeff")
+    given = text.strip()
+    body = given.lstrip("\ufeff")
     if not body:
         return {}, ["nothing at all was read as {}"]
+    steps = ["removed a byte order mark"] if body != given else []
     valid = strict_object(body)
     if valid is not None:
-        return valid, []
+        return valid, steps
     if len(body) > LIMIT or _NOT_A_NUMBER.search(_QUOTED.sub("", body)):
         return None
-    steps: list[str] = []
     for prepare, change in _STEPS:
         prepared = prepare(body)
         if prepared is None:
@@ -138,8 +141,8 @@ def _python(text: str) -> dict[str, Any] | None:
     """A literal of Python, which JSON can hold."""
     import ast
 
-    if "\\" in text:  # Python warns of escapes that it does not know; the lenient reader takes them
-        return None
+    if not all(escape[1] in _PYTHON_ESCAPES for escape in _PAIR.findall(text)):
+        return None  # Python warns of escapes that it does not know; the lenient reader takes them
     try:
         found = ast.literal_eval(text)
         dumped = json.dumps(found, allow_nan=False)
