@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 LIMIT = 64
 """Clients kept per kernel; the least recently used is forgotten beyond that."""
 
+_SYNC, _NO_LOOP = 0, -1
+"""In the place of the address of a loop."""
+
 
 class _Entry:
-    __slots__ = ("client", "loop")
+    __slots__ = ("client", "is_async", "loop")
 
-    def __init__(self, client: Any, loop: weakref.ref[AbstractEventLoop] | None) -> None:
+    def __init__(self, client: Any, is_async: bool, loop: weakref.ref[AbstractEventLoop] | None) -> None:
         self.client = client
+        self.is_async = is_async
         self.loop = loop
 
     def is_dead(self) -> bool:
@@ -41,15 +45,14 @@ class ClientPool:
         self._pid = os.getpid()
 
     def get(self, key: str, factory: Callable[[], Any], is_async: bool = False) -> Any:
-        """The client of this key, for async ones of the running loop; made by `factory` when there is none."""
+        """The client of this key, made by `factory` when there is none; async ones belong to the running loop.
+
+        An async client that is asked for where no loop runs belongs to none, and must work on any.
+        """
         if self._pid != os.getpid():
             self._forget()
-        loop = None
-        if is_async:
-            import asyncio
-
-            loop = asyncio.get_running_loop()
-        place = (key, id(loop) if loop is not None else 0)
+        loop = _running_loop() if is_async else None
+        place = (key, id(loop) if loop is not None else _NO_LOOP if is_async else _SYNC)
         with self._lock:
             entry = self._entries.get(place)
             if entry is not None and (entry.loop is None or entry.loop() is loop):
@@ -58,7 +61,7 @@ class ClientPool:
             client = factory()
             # A new loop may have the address of a dead one.
             replaced = self._entries.pop(place, None)
-            self._entries[place] = _Entry(client, weakref.ref(loop) if loop is not None else None)
+            self._entries[place] = _Entry(client, is_async, weakref.ref(loop) if loop is not None else None)
             evicted = [*self._evict(), *([replaced] if replaced is not None else [])]
         for old in evicted:
             _close(old)
@@ -70,12 +73,10 @@ class ClientPool:
             _close(entry)
 
     async def aclose(self) -> None:
-        """Close all clients; the async ones of the running loop are awaited."""
-        import asyncio
-
-        running = asyncio.get_running_loop()
+        """Close all clients; the async ones of the running loop, and those of none, are awaited."""
+        running = _running_loop()
         for entry in self._take():
-            if entry.loop is not None and entry.loop() is running:
+            if entry.is_async and (entry.loop is None or entry.loop() is running):
                 await _aclose(entry.client)
             else:
                 _close(entry)
@@ -107,13 +108,25 @@ class ClientPool:
         self._pid = os.getpid()
 
 
+def _running_loop() -> AbstractEventLoop | None:
+    import asyncio
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def _close(entry: _Entry) -> None:
     """Close a client from outside its loop: schedule it where the loop runs, else drop its sockets."""
     client = entry.client
-    if entry.loop is None:
+    if not entry.is_async:
         close = getattr(client, "close", None)
         if close is not None:
             close()
+        return
+    if entry.loop is None:
+        # What it opened belongs to the loops that it worked on, and is closed with them.
         return
     loop = entry.loop()
     if loop is not None and loop.is_running():

@@ -40,7 +40,7 @@ class Vector(_Floats):
             return array.__eq__(self, other)
         return self.tolist() == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __ne__(self, other: object) -> bool:
         return not self == other

@@ -111,6 +111,24 @@ def test_exported_async_clients_work_too(caller: Caller, server: LoopbackServer)
     assert asyncio.run(work()) == "echo: hi"
 
 
+def test_an_async_client_made_where_no_loop_runs_works_on_every_loop(caller: Caller, server: LoopbackServer) -> None:
+    client = caller.gateway.to_aclient(make_spec(server.url()))
+    assert caller.gateway.to_aclient(make_spec(server.url())) is client
+    assert caller.gateway.to_client(make_spec(server.url())) is not client
+
+    async def work() -> int:
+        first, second = await asyncio.gather(client.models.list(), client.models.list())
+        return len(first.data) + len(second.data)
+
+    assert asyncio.run(work()) == asyncio.run(work()) > 0
+
+    async def close() -> None:
+        await client.models.list()
+        await caller.clients.aclose()
+
+    asyncio.run(close())
+
+
 def test_a_closed_export_does_not_break_the_gateway(caller: Caller, server: LoopbackServer) -> None:
     spec = make_spec(server.url())
     with caller.gateway.to_client(spec) as client:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
+    from heavenbase.http.body import AsyncBody
+    from heavenbase.http.exchange import Exchange
+
 
 class Connections:
     """Leases on the connections of one gateway."""
@@ -36,9 +39,20 @@ class Connections:
             self._check_process()
             return Lease(_shared(self._sync, route, lambda: Pools(route)))
 
-    def async_lease(self, route: Route, *, prefer_aiohttp: bool = True) -> AsyncLease:
-        """A sender for async clients on this route and the running loop; over aiohttp where that is installed."""
+    def async_lease(self, route: Route, *, prefer_aiohttp: bool = True) -> AsyncLease | RoamingLease:
+        """A sender for async clients on this route and the running loop; over aiohttp where that is installed.
+
+        Where no loop runs, the sender takes a lease on each loop that it is used on.
+        """
         import asyncio
+
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return RoamingLease(lambda loop: self._async_lease(loop, route, prefer_aiohttp))
+        return self._async_lease(loop, route, prefer_aiohttp)
+
+    def _async_lease(self, loop: AbstractEventLoop, route: Route, prefer_aiohttp: bool) -> AsyncLease:
 
         def make() -> Any:
             if prefer_aiohttp and has_aiohttp():
@@ -49,7 +63,6 @@ class Connections:
 
             return AsyncPools(route)
 
-        loop = asyncio.get_running_loop()
         with self._lock:
             self._check_process()
             return AsyncLease(_shared(self._async.setdefault(loop, {}), route, make))
@@ -118,3 +131,29 @@ class AsyncLease:
             self._shared.leases -= 1
             if not self._shared.leases:
                 await self._shared.pools.aclose()
+
+
+class RoamingLease:
+    """The hold of an async SDK client that was made where no event loop ran: one lease per loop it is used on."""
+
+    def __init__(self, lease: Callable[[AbstractEventLoop], AsyncLease]) -> None:
+        self._lease = lease
+        self._leases: weakref.WeakKeyDictionary[AbstractEventLoop, AsyncLease] = weakref.WeakKeyDictionary()
+
+    async def send(self, exchange: Exchange, request: Any) -> AsyncBody:
+        """Send a request over the connections of the running loop."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        lease = self._leases.get(loop)
+        if lease is None:
+            lease = self._leases[loop] = self._lease(loop)
+        return await lease.send(exchange, request)  # type: ignore[no-any-return]
+
+    async def aclose(self) -> None:
+        """End the lease on the running loop; other loops end theirs with themselves."""
+        import asyncio
+
+        lease = self._leases.pop(asyncio.get_running_loop(), None)
+        if lease is not None:
+            await lease.aclose()
