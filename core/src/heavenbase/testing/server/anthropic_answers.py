@@ -87,7 +87,7 @@ def stream(payload: Mapping[str, Any], body: bytes, turn: Turn, reply: Reply, *,
     of content.
     """
     usage = turn.usage
-    begun = {**usage, "output_tokens": 1} if usage else {}
+    begun = {n: v for n, v in usage.items() if n != "output_tokens_details"} | ({"output_tokens": 1} if usage else {})
     opened = _envelope(payload, body) | {"content": [], "stop_reason": None, "stop_sequence": None, "usage": begun}
     ended = {"stop_reason": turn.stop, "stop_sequence": turn.stop_sequence}
     closed: dict[str, Any] = {"type": "message_delta", "delta": ended}

@@ -1,0 +1,246 @@
+"""Arguments of a call as the fields of a request, and the report of what became of each. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hb_gateway_anthropic.rules import apply_rules
+from hb_gateway_anthropic.sampling import fit_sampling
+from hb_gateway_anthropic.structured import Format, response_format
+from hb_gateway_anthropic.thinking import LEAST_BUDGET, REMOVED, Thoughts, translate
+from hb_gateway_anthropic.tools import tool_fields
+from heavenbase.call import REASONING
+from heavenbase.errors import InputError, InputTypeError
+from heavenbase.types import ParameterReport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hb_gateway_anthropic.models import Traits
+    from heavenbase.call import Call
+
+MAX_TOKENS = 1024
+"""The wire wants a limit; this is it where nobody names one."""
+
+EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query", "betas"})
+_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *_LIMITS, "thinking", "response_format", "prompt_caching"}
+_NO_COUNTERPART = "the wire has no such parameter"
+# Of other wires; this one refuses what it does not know.
+_FOREIGN: Mapping[str, str] = {
+    "seed": "the wire has no seed",
+    "n": "the wire gives one answer",
+    **dict.fromkeys(("logprobs", "top_logprobs"), "the wire has no log probabilities"),
+    **dict.fromkeys(("store", "prompt_cache_key"), "the provider keeps nothing; prompt_caching=True marks prompts"),
+    **dict.fromkeys(
+        (
+            *("frequency_penalty", "presence_penalty", "repetition_penalty", "logit_bias", "min_p", "top_a"),
+            *("verbosity", "modalities", "audio", "prediction", "stream_options", "web_search_options"),
+            *("functions", "function_call", "prompt_cache_retention", "reasoning", "include_reasoning"),
+        ),
+        _NO_COUNTERPART,
+    ),
+}
+_TIERS = {"auto": "auto", "standard_only": "standard_only", "default": "standard_only"}
+
+
+class Fields(NamedTuple):
+    """The fields of a request beside model, system and messages; `instruction` is what the system prompt must add."""
+
+    wire: dict[str, Any]
+    instruction: str
+
+
+def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fields:
+    """The fields for a call's arguments, `extra_body` merged in; `may_think` as in `thinking.translate`."""
+    spec, args, explicit, report = call.spec, call.args, call.explicit, call.context.report
+    ruled = ParameterReport()
+    named = {name: value for name, value in args.items() if name not in EXTRAS and value is not None}
+    if named.get("max_completion_tokens") is not None and "max_tokens" not in explicit:
+        named.pop("max_tokens", None)
+    apply_rules(spec, named, ruled)
+    thoughts = translate(traits, named, explicit, may_think, report)
+    wire: dict[str, Any] = {}
+    wire["max_tokens"], thoughts = _limit(named, explicit, thoughts, report)
+    for name, value in named.items():
+        if name in _ELSEWHERE:
+            continue
+        if name in _FOREIGN:
+            report.dropped(name, _FOREIGN[name])
+        elif name in _HANDLERS:
+            _HANDLERS[name](name, value, wire, report)
+        else:
+            wire[name] = value
+            report.sent(name)
+    fit_sampling(wire, traits, thoughts.is_on, explicit, report)
+    wire.update(tool_fields(named, traits, thoughts.budget is not None, report))
+    form = response_format(named.get("response_format"), traits, report)
+    _think(wire, thoughts, form)
+    apply_rules(spec, wire, report)
+    if thoughts.thinking is not None and "thinking" not in wire and "think" in report.entries:
+        report.emulated("think", f"the provider takes no such switch; thoughts are {REMOVED} if they come")
+    _overlay(ruled, report)
+    _merge_extra(wire, args, report)
+    return Fields(wire, form.instruction)
+
+
+def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
+    headers = {str(name): str(value) for name, value in _mapping(call.args, "extra_headers").items()}
+    query = _mapping(call.args, "extra_query")
+    report = call.context.report
+    for name, found in (("extra_headers", headers), ("extra_query", query)):
+        if found:
+            report.sent(name)
+    betas = call.args.get("betas")
+    if betas:
+        listed = [betas] if isinstance(betas, str) else [str(beta) for beta in betas]
+        name = next((name for name in headers if name.lower() == "anthropic-beta"), "anthropic-beta")
+        headers[name] = ",".join([*filter(None, [headers.get(name)]), *listed])
+        report.renamed("betas", "anthropic-beta")
+    return headers, query
+
+
+def _limit(
+    named: Mapping[str, Any], explicit: frozenset[str], thoughts: Thoughts, report: ParameterReport
+) -> tuple[int, Thoughts]:
+    """max_tokens and the thoughts: room is added where nobody named a limit, else the thoughts are fitted into it."""
+    limit, is_asked = _asked_limit(named, explicit, report)
+    if not is_asked:
+        if thoughts.room:
+            report.clamped("max_tokens", f"{thoughts.room} are added to {limit}, as room for thoughts")
+        return limit + thoughts.room, thoughts
+    budget = thoughts.budget
+    if budget is None or budget < limit:
+        return limit, thoughts
+    if thoughts.is_fixed:
+        raise InputError(
+            f"the budget for thoughts ({budget} tokens) must be below max_tokens ({limit}), which is for thoughts and "
+            "answer together"
+        )
+    steered = "reasoning_effort" if "reasoning_effort" in named else "think"
+    if limit <= LEAST_BUDGET:
+        for name in ("think", "reasoning_effort"):
+            if named.get(name) is not None:
+                report.dropped(name, f"max_tokens must be above {LEAST_BUDGET} to leave room for thoughts")
+        return limit, Thoughts()
+    # A quarter of the tokens stays for the answer, where that can be.
+    fitted = max(LEAST_BUDGET, limit * 3 // 4)
+    report.clamped(steered, f"{fitted} of {limit} tokens are for thoughts, so that an answer fits too")
+    return limit, thoughts._replace(thinking={**(thoughts.thinking or {}), "budget_tokens": fitted})
+
+
+def _asked_limit(named: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport) -> tuple[int, bool]:
+    """(the limit, whether the caller named it)."""
+    given = {name: named[name] for name in _LIMITS if named.get(name) is not None}
+    if not given:
+        return MAX_TOKENS, False
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
+    is_asked = not explicit.isdisjoint(_LIMITS)
+    chosen, *others = given
+    if chosen == "max_tokens":
+        report.sent(chosen)
+    else:
+        report.renamed(chosen, "max_tokens")
+    for name in others:
+        report.dropped(name, f"{chosen} is given too")
+    return given[chosen], is_asked
+
+
+def _think(wire: dict[str, Any], thoughts: Thoughts, form: Format) -> None:
+    if thoughts.thinking is not None:
+        wire["thinking"] = thoughts.thinking
+    config: dict[str, Any] = {}
+    if thoughts.effort is not None:
+        config["effort"] = thoughts.effort
+    if form.schema is not None:
+        config["format"] = {"type": "json_schema", "schema": form.schema}
+    if config:
+        own = wire.get("output_config")
+        wire["output_config"] = {**config, **own} if isinstance(own, dict) else config
+
+
+def _stop(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) -> None:
+    listed = [value] if isinstance(value, str) else list(value)
+    kept = [stop for stop in listed if not isinstance(stop, str) or stop.strip()]
+    if kept:
+        wire["stop_sequences"] = kept
+    if len(kept) == len(listed):
+        report.renamed(name, "stop_sequences")
+    elif kept:
+        report.clamped(name, "the wire takes no stop sequence of white space alone")
+    else:
+        report.dropped(name, "the wire takes no stop sequence of white space alone")
+
+
+def _user(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) -> None:
+    metadata = wire.setdefault("metadata", {})
+    if "user_id" in metadata and metadata["user_id"] != str(value):
+        report.dropped(name, "metadata.user_id is given too")
+        return
+    metadata["user_id"] = str(value)
+    report.renamed(name, "metadata.user_id")
+
+
+def _metadata(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) -> None:
+    if not hasattr(value, "items"):
+        raise InputTypeError(f"metadata must be a mapping, not {type(value).__name__}")
+    if value.keys() == {"user_id"}:
+        wire["metadata"] = {**wire.get("metadata", {}), **value}
+        report.sent(name)
+    elif "user_id" in value:
+        wire["metadata"] = {"user_id": value["user_id"]}
+        report.clamped(name, "the wire knows user_id alone")
+    else:
+        report.dropped(name, "the wire knows user_id alone")
+
+
+def _service_tier(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) -> None:
+    if value not in _TIERS:
+        report.dropped(name, f"the wire has {' and '.join(sorted(set(_TIERS.values())))}")
+        return
+    wire[name] = _TIERS[value]
+    if wire[name] == value:
+        report.sent(name)
+    else:
+        report.renamed(name, name)
+
+
+_HANDLERS = {
+    "stop": _stop,
+    "user": _user,
+    "safety_identifier": _user,
+    "metadata": _metadata,
+    "service_tier": _service_tier,
+}
+
+
+def _overlay(ruled: ParameterReport, report: ParameterReport) -> None:
+    """What the provider's rules did to hb's names counts, unless the wire lost more of it."""
+    for name, entry in ruled.entries.items():
+        known = report.entries.get(name)
+        if known is None or known.outcome in ("sent", "renamed"):
+            report.entries[name] = entry
+
+
+def _merge_extra(wire: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
+    extra = _mapping(args, "extra_body")
+    if not extra:
+        return
+    report.sent("extra_body")
+    for name, value in extra.items():
+        before = wire.get(name)
+        # A caller adds one key to `thinking` or `output_config` without losing the others.
+        wire[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+
+
+def _mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = args.get(name)
+    if found is None:
+        return {}
+    if not hasattr(found, "items"):
+        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
+    return found  # type: ignore[no-any-return]

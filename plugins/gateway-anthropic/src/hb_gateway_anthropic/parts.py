@@ -1,0 +1,97 @@
+"""Content parts of messages as blocks of this wire. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TEXT_FIELDS = ("cache_control", "citations")
+
+
+def text_block(text: str) -> dict[str, Any]:
+    """A block of text."""
+    return {"type": "text", "text": text}
+
+
+def blocks_of(content: Any, place: int) -> list[dict[str, Any]]:
+    """The blocks of a message's content, which is text, nothing or parts; empty text is left out."""
+    if content is None or content == "":
+        return []
+    if isinstance(content, str):
+        return [text_block(content)]
+    if not isinstance(content, list):
+        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
+    return without_blanks([block_of(part, place) for part in content])
+
+
+def without_blanks(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks without empty text, which the wire refuses; white space alone stays only where it is all there is."""
+    filled = [b for b in blocks if b.get("type") != "text" or b["text"].strip()]
+    return filled or [b for b in blocks if b["text"]]
+
+
+def block_of(part: dict[str, Any], place: int) -> dict[str, Any]:
+    """One part as a block; parts that are in the wire's own shape pass."""
+    kind = part.get("type")
+    if kind == "text":
+        return {"type": "text", "text": part["text"], **{n: part[n] for n in _TEXT_FIELDS if part.get(n) is not None}}
+    if kind == "image":
+        if "source" not in part:
+            raise InputTypeError(f"message {place} has an image that no image format has encoded")
+        return part
+    if kind == "file":
+        return _file(part, place)
+    if kind in ("input_audio", "audio", "video_url"):
+        raise UnsupportedError(
+            f"message {place} has a part of the type {kind}; this wire takes text, images, documents"
+        )
+    if kind == "refusal":
+        return text_block(str(part.get("refusal") or ""))
+    return part
+
+
+def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
+    """A file of OpenAI's shape as a document."""
+    file = part.get("file")
+    if not isinstance(file, dict):
+        raise InputError(f"message {place} has a file part without a file")
+    name = file.get("filename")
+    extras = {"title": name} if isinstance(name, str) and name else {}
+    if part.get("cache_control") is not None:
+        extras["cache_control"] = part["cache_control"]
+    if file.get("file_id"):
+        return {"type": "document", "source": {"type": "file", "file_id": file["file_id"]}, **extras}
+    data = file.get("file_data")
+    if not isinstance(data, str) or not data:
+        raise InputError(f"message {place} has a file without file_data or file_id")
+    return {"type": "document", "source": _source(data, place), **extras}
+
+
+def _source(data: str, place: int) -> dict[str, Any]:
+    if data.startswith("https://"):
+        return {"type": "url", "url": data}
+    head, comma, rest = data.partition(",")
+    media_type = head.removeprefix("data:").partition(";")[0].lower() if comma else "application/pdf"
+    encoded = rest if comma else data
+    if media_type == "application/pdf":
+        return {"type": "base64", "media_type": media_type, "data": encoded}
+    if media_type.startswith("text/") or media_type == "application/json":
+        return {"type": "text", "media_type": "text/plain", "data": _decoded(head, encoded, place)}
+    raise InputError(f"message {place} has a file of the type {media_type!r}; this wire takes PDF and text")
+
+
+def _decoded(head: str, encoded: str, place: int) -> str:
+    if not head.endswith(";base64"):
+        from urllib.parse import unquote
+
+        return unquote(encoded)
+    from base64 import b64decode
+
+    try:
+        return b64decode(encoded, validate=True).decode("utf-8")
+    except ValueError as error:
+        raise InputError(f"message {place} has a file whose data is no base64 of UTF-8 text") from error

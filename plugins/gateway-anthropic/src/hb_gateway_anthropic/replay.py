@@ -1,0 +1,64 @@
+"""What a model wrote beside text and tool calls, kept with its provenance and given back to the same provider. Pure.
+
+An answer with thoughts, or with calls of the provider's own tools, is kept whole: the order of its blocks and each
+signature count. `{"provider", "model", "field": "content", "value": [block, ...]}` is the one reasoning part it has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hb_gateway_anthropic.models import Traits
+    from heavenbase.call import Call
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message, ParameterReport
+
+FIELD = "content"
+THOUGHTS = ("thinking", "redacted_thinking")
+_PLAIN = ("text", "tool_use")
+
+
+def reasoning_parts(call: Call, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts to keep of an answer: none where text and tool calls are all there is."""
+    if all(block.get("type") in _PLAIN for block in blocks):
+        return []
+    value = [dict(block) for block in blocks]
+    return [{"provider": call.spec.provider, "model": call.spec.model_id, "field": FIELD, "value": value}]
+
+
+def kept_blocks(message: Message, spec: LLMSpec, traits: Traits, report: ParameterReport) -> list[dict[str, Any]]:
+    """The blocks of an answer that this provider wrote; what stays behind is reported."""
+    parts = message.get("reasoning_parts")
+    if parts is None:
+        for name in ("reasoning_content", "reasoning"):
+            if message.get(name):
+                report.dropped(name, "thoughts without the provider's signature stay behind")
+        return []
+    found: list[dict[str, Any]] = []
+    lost: dict[str, None] = {}
+    for part in parts:
+        value = part.get("value")
+        if part.get("provider") != spec.provider or part.get("field") != FIELD or not isinstance(value, list):
+            lost[str(part.get("provider", "unknown"))] = None
+        elif traits.binds_thoughts and part.get("model") != spec.model_id:
+            lost[str(part.get("model"))] = None
+        else:
+            found += [block for block in value if _is_sound(block)]
+    if lost:
+        report.dropped("reasoning_parts", f"thoughts that this model cannot read stay behind ({', '.join(lost)})")
+    return found
+
+
+def thoughts_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The thoughts among blocks, in order."""
+    return [block for block in blocks if block["type"] in THOUGHTS]
+
+
+def _is_sound(block: Any) -> bool:
+    if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+        return False
+    if block["type"] == "text":
+        return bool(block.get("text"))
+    # A thought that was cut off has no signature, and would spoil the conversation for good.
+    return block["type"] != "thinking" or bool(block.get("signature"))

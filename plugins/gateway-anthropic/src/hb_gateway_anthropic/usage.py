@@ -1,0 +1,45 @@
+"""Counts of tokens of this wire as hb's disjoint buckets. Pure; whatever is no count is unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heavenbase.types import Usage
+
+_LARGEST = 2**53
+
+
+def message_usage(raw: Any) -> Usage | None:
+    """The usage of a message; None when the provider sent none."""
+    if not isinstance(raw, dict) or not raw:
+        return None
+    details = raw.get("output_tokens_details")
+    thought = count(details.get("thinking_tokens")) if isinstance(details, dict) else None
+    output = count(raw.get("output_tokens"))
+    if output is not None and thought is not None:
+        thought = min(thought, output)
+        output -= thought
+    return Usage(
+        count(raw.get("input_tokens")),
+        output,
+        cache_read=count(raw.get("cache_read_input_tokens")),
+        cache_write=count(raw.get("cache_creation_input_tokens")),
+        reasoning=thought,
+    )
+
+
+def merged(before: Any, later: Any) -> dict[str, Any]:
+    """Two usages of one stream. The counts are running totals, so the later one wins where it says something."""
+    found = dict(before) if isinstance(before, dict) else {}
+    if isinstance(later, dict):
+        found.update((name, value) for name, value in later.items() if value is not None)
+    return found
+
+
+def count(value: Any) -> int | None:
+    """A count of tokens, None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value < _LARGEST else None
