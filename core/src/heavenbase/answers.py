@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.gather import Gathering
 
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
 
 
@@ -44,6 +46,11 @@ def check_value(call: Call, answer: Any) -> None:
 
 
 def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
+def unknown(spec: LLMSpec, messages: Sequence[Message]) -> tuple[None, None]:
+    """What a kernel can recall without making a call where it has no cache, or middleware that wants to see all."""
+    return None, None
+
+
     """Put on an answer what only the kernel knows; `repair` are the settings of tool_call_repair."""
     context = call.context
     answer.provider = answer.provider or call.spec.provider
@@ -55,6 +62,8 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
     answer.attempts = context.attempts
     answer.report = context.report
     if isinstance(answer, Completion):
+    if context.cached:
+        answer.cached = True
         if answer.tool_calls:
             settle_calls(call, answer, repair)
         if call.args.get("think") is False:

@@ -11,17 +11,20 @@ from heavenbase.types import Embedding, Usage
 from heavenbase.vector import Vector
 
 if TYPE_CHECKING:
+    from heavenbase.caching import CacheMiddleware
     from heavenbase.call import Call
     from heavenbase.middleware import Next
 
 
-async def embed_all(call: Call, chain: Next) -> Embedding:
-    """One vector per `call.inputs`, in order; no inputs, no request."""
+async def embed_all(call: Call, chain: Next, cache: CacheMiddleware | None = None) -> Embedding:
+    """One vector per `call.inputs`, in order; only those that the cache does not have are asked for."""
     unique = list(dict.fromkeys(call.inputs))
+    kept = await cache.vectors(call, unique) if cache is not None else None
+    misses = [text for text in unique if text not in kept.found] if kept is not None else unique
     limit = call.spec.capability("embedding_batch_limit")
     size = int(call.controls.get("embedding_batch_size") or len(unique) or 1)
     size = max(1, min(size, int(limit)) if limit else size)
-    batches = [unique[start : start + size] for start in range(0, len(unique), size)]
+    batches = [misses[start : start + size] for start in range(0, len(misses), size)]
     workers = max(1, int(call.controls.get("embedding_max_workers") or 1))
 
     async def one(batch: list[str]) -> Embedding:
@@ -32,10 +35,13 @@ async def embed_all(call: Call, chain: Next) -> Embedding:
                 provider=call.spec.provider,
                 maybe_billed=True,
             )
+        if kept is not None:
+            await kept.keep(batch, answer)
         return answer
 
     answers = await run_many(one, batches, workers=workers, is_async=call.is_async)
-    vectors = {
+    vectors = dict(kept.found) if kept is not None else {}
+    vectors |= {
         text: vector if isinstance(vector, Vector) else Vector(vector)
         for batch, a in zip(batches, answers, strict=True)
         for text, vector in zip(batch, a.vectors, strict=True)
@@ -44,10 +50,10 @@ async def embed_all(call: Call, chain: Next) -> Embedding:
         # A repeated input gets a vector of its own: callers change what they are given.
         _distinct(call.inputs, vectors),
         usage=_total(answers),
-        model=answers[0].model if answers else None,
+        model=answers[0].model if answers else kept.model if kept is not None else None,
         raw={
-            "cached": 0,
-            "misses": len(unique),
+            "cached": len(unique) - len(misses),
+            "misses": len(misses),
             "embedding_batch_size": size,
             "embedding_max_workers": workers,
             "batches": len(batches),

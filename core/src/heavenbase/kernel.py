@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from heavenbase import drive
-from heavenbase.answers import annotate, check_colour, check_value, foreign, guarded, stamp, without_thoughts
+from heavenbase.answers import annotate, check_colour, check_value, foreign, guarded, stamp, unknown, without_thoughts
 from heavenbase.call import MOCKS, Call, CallContext, Services, split_options
 from heavenbase.clients import ClientPool
 from heavenbase.config import Config
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from heavenbase.middleware import Next
     from heavenbase.plugin import Gateway, Plugin
     from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message
 
 
 async def _asleep(seconds: float) -> None:
@@ -80,6 +81,7 @@ class Kernel:
             side_of(given)
         self._chain: Next | None = None
         self._cache: CacheMiddleware | None = None
+        self.recall: Callable[[LLMSpec, list[Message]], tuple[str | None, bytes | None]] = unknown
         self._lock = threading.Lock()
         self._closed = False
 
@@ -161,7 +163,7 @@ class Kernel:
             if call.verb == "embed":
                 from heavenbase.embedding import embed_all
 
-                return stamp(call, await embed_all(call, self.chain))
+                return stamp(call, await embed_all(call, self.chain, self._cache))
             if call.verb == "complete" and call.controls.get("stream_chat"):
                 async for _ in self.chunks_once(call.replace(stream=True)):
                     pass
@@ -216,7 +218,10 @@ class Kernel:
             with self._lock:  # two first calls at once must not open two stores
                 self._cache = self._cache or CacheMiddleware(self)
             around = {name: [m for m in self._middleware if side_of(m) == name] for name in ("call", "attempt")}
-            self._chain = compose([*around["call"], self._cache, self._retry, *around["attempt"]], self._dispatch)
+            inner = (self._cache, StructuredOutput(), self._retry)
+            self._chain = compose([*around["call"], *inner, *around["attempt"]], self._dispatch)
+            if not around["call"] and not self._closed:
+                self.recall = self._cache.recall
         return self._chain
 
     async def _dispatch(self, call: Call) -> Any:
@@ -285,6 +290,7 @@ class Kernel:
 
     def __enter__(self) -> Self:
         return self
+        self.recall = unknown
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.kernel import Kernel
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Completion
+    from heavenbase.types import Completion, Message
 
 STREAM_NAMES = (*STREAM, *CLOCK, *AGGREGATE)
 
@@ -96,6 +96,16 @@ class LLM:
         return project(answer, names, CHAT, reduce=reduce)
 
     __call__ = chat
+
+    def _text(self, messages: list[Message]) -> str:
+        """The text that answers messages without options: from the cache at once, if it is there."""
+        kernel, spec = self.kernel, self.spec
+        text, key = kernel.recall(spec, messages)
+        if text is not None:
+            return text
+        call = kernel.call("complete", spec, {}, is_async=False, messages=messages)
+        call.context.missed = key
+        return kernel.run(call).text  # type: ignore[no-any-return]
 
     async def achat(
         self,

@@ -21,7 +21,7 @@ from heavenbase.errors import (
 from heavenbase.hookspecs import CONTRACT_VERSION, hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 
     from heavenbase.call import Call, Services, WireRequest
     from heavenbase.hookspecs import Answer
@@ -271,6 +271,9 @@ class CacheStore:
     for a network implements the async forms as well.
     """
 
+    instant: ClassVar[bool] = False
+    """Whether `get` answers within microseconds, so that it may be asked before a call is made at all."""
+
     def get(self, namespace: str, key: bytes) -> bytes | None:
         """The stored value, None when absent or expired."""
         raise NotImplementedError
@@ -286,6 +289,30 @@ class CacheStore:
     async def aset(self, namespace: str, key: bytes, value: bytes, *, ttl: float | None = None) -> None:
         """Async form of `set`."""
         self.set(namespace, key, value, ttl=ttl)
+
+    def get_many(self, namespace: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The stored values of those keys that have one."""
+        found = {key: self.get(namespace, key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
+    async def aget_many(self, namespace: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Async form of `get_many`."""
+        found = {key: await self.aget(namespace, key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def set_many(self, namespace: str, values: Mapping[bytes, bytes], *, ttl: float | None = None) -> None:
+        """Store several values."""
+        for key, value in values.items():
+            self.set(namespace, key, value, ttl=ttl)
+
+    async def aset_many(self, namespace: str, values: Mapping[bytes, bytes], *, ttl: float | None = None) -> None:
+        """Async form of `set_many`."""
+        for key, value in values.items():
+            await self.aset(namespace, key, value, ttl=ttl)
+
+    def peek(self, namespace: str, key: bytes) -> bytes | None:
+        """Like `get`, for people who look: where the store can, it is no use of the entry."""
+        return self.get(namespace, key)
 
     def delete(self, namespace: str, key: bytes) -> bool:
         """Forget one entry; whether it was there."""

@@ -11,6 +11,7 @@ from heavenbase.plugin import enforce_report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from heavenbase.cache_settings import CacheSettings
     from heavenbase.call import Call, WireRequest
     from heavenbase.kernel import Kernel
     from heavenbase.spec import LLMSpec
@@ -131,29 +132,33 @@ def _public_headers(kernel: Kernel, spec: LLMSpec) -> list[Mapping[str, Any]]:
 
 
 def _cache(kernel: Kernel, call: Call) -> dict[str, Any]:
-    from heavenbase import caching
+    from heavenbase.cache_settings import NAMESPACES
+    from heavenbase.caching import CacheMiddleware
 
-    settings = caching.settings_for(call, kernel.config.section(caching.ROOT))
-    namespace = caching.NAMESPACES[call.verb]
-    used = caching.cacheable(call, settings)
-    key = None
+    cache = CacheMiddleware(kernel)
+    settings = cache.settings.read(call.controls)
+    used = settings.allows(call.verb, call.args, call.controls, has_tools=bool(call.tools))
+    namespace = NAMESPACES[call.verb]
     reason = _cache_reason(call, settings, namespace, used)
+    key = None
     if used:
         try:
-            credential = caching.credential_of(call.spec, settings, kernel.config.paths().data_dir)
-            key = caching.cache_key(call, credential).hex()
+            if call.verb == "embed":
+                key = cache.keys.of_inputs(call, call.inputs[:1], settings.shared)[0].hex()
+            else:
+                key = cache.keys.of(call, settings.shared).hex()
         except HBError as error:
             reason = f"{reason}; {error.message}"
-    return {"used": used, "reason": reason, "namespace": namespace, "backend": settings["backend"], "key": key}
+    return {"used": used, "reason": reason, "namespace": namespace, "backend": settings.backend, "key": key}
 
 
-def _cache_reason(call: Call, settings: Mapping[str, Any], namespace: str, used: bool) -> str:
-    policy = settings["policy"]
+def _cache_reason(call: Call, settings: CacheSettings, namespace: str, used: bool) -> str:
+    policy = settings.policy
     if used:
         return f"policy {policy}"
-    if not settings["enabled"]:
+    if not settings.enabled:
         return f"it is off ({call.spec.origins.get('args.cache', 'heavenbase.llm.cache.enabled')})"
-    if not settings["namespaces"][namespace]["enabled"]:
+    if not settings.limits[namespace]["enabled"]:
         return f"namespace {namespace} is off"
     if any(name.startswith("mock") for name in call.controls):
         return "answers of a script are not kept"
