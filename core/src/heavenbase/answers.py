@@ -13,13 +13,13 @@ from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from heavenbase.call import Call
     from heavenbase.gather import Gathering
-
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Message
+
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
 
 
@@ -45,12 +45,12 @@ def check_value(call: Call, answer: Any) -> None:
         raise _contract(call, answer, SHAPES[call.verb].__name__)
 
 
-def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
 def unknown(spec: LLMSpec, messages: Sequence[Message]) -> tuple[None, None]:
     """What a kernel can recall without making a call where it has no cache, or middleware that wants to see all."""
     return None, None
 
 
+def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
     """Put on an answer what only the kernel knows; `repair` are the settings of tool_call_repair."""
     context = call.context
     answer.provider = answer.provider or call.spec.provider
@@ -61,9 +61,9 @@ def unknown(spec: LLMSpec, messages: Sequence[Message]) -> tuple[None, None]:
     answer.elapsed = context.clock() - context.started
     answer.attempts = context.attempts
     answer.report = context.report
-    if isinstance(answer, Completion):
     if context.cached:
         answer.cached = True
+    if isinstance(answer, Completion):
         if answer.tool_calls:
             settle_calls(call, answer, repair)
         if call.args.get("think") is False:

@@ -72,11 +72,11 @@ class CallContext:
     report: ParameterReport = field(default_factory=ParameterReport)
     completion: Completion | None = None
     """The whole answer of a stream, once it is complete."""
-
     cached: bool = False
     """Whether the answer came from the cache."""
     missed: bytes | None = None
     """The key of the cache that was looked up in vain before this was a call."""
+
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""
         if self.deadline is None:

@@ -218,8 +218,7 @@ class Kernel:
             with self._lock:  # two first calls at once must not open two stores
                 self._cache = self._cache or CacheMiddleware(self)
             around = {name: [m for m in self._middleware if side_of(m) == name] for name in ("call", "attempt")}
-            inner = (self._cache, StructuredOutput(), self._retry)
-            self._chain = compose([*around["call"], *inner, *around["attempt"]], self._dispatch)
+            self._chain = compose([*around["call"], self._cache, self._retry, *around["attempt"]], self._dispatch)
             if not around["call"] and not self._closed:
                 self.recall = self._cache.recall
         return self._chain
@@ -284,13 +283,13 @@ class Kernel:
             self._close_plugins()
 
     def _close_plugins(self) -> None:
+        self.recall = unknown
         if self._cache is not None:
             self._cache.close()
         self.registry.close()
 
     def __enter__(self) -> Self:
         return self
-        self.recall = unknown
 
     def __exit__(self, *_: object) -> None:
         self.close()

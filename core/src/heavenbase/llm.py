@@ -91,11 +91,11 @@ class LLM:
         """
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
+        if include is None and not options and reduce:
+            return self._text(to_messages(messages, system=system, images=images))
         names = names_of(include, CHAT, "text")
         answer = self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))
         return project(answer, names, CHAT, reduce=reduce)
-
-    __call__ = chat
 
     def _text(self, messages: list[Message]) -> str:
         """The text that answers messages without options: from the cache at once, if it is there."""
@@ -106,6 +106,8 @@ class LLM:
         call = kernel.call("complete", spec, {}, is_async=False, messages=messages)
         call.context.missed = key
         return kernel.run(call).text  # type: ignore[no-any-return]
+
+    __call__ = chat
 
     async def achat(
         self,
