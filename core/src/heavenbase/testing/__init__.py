@@ -18,16 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heavenbase.testing.caches import CacheStoreContract
+    from heavenbase.testing.conformance.caches import CacheContract
     from heavenbase.testing.gateways import GatewayContract
     from heavenbase.testing.providers import ProviderContract
     from heavenbase.testing.vision import VisionContract
 
-__all__ = ["CacheStoreContract", "GatewayContract", "ProviderContract", "VisionContract"]
+__all__ = ["CacheContract", "CacheStoreContract", "GatewayContract", "ProviderContract", "VisionContract"]
 
 pytest_plugins = ("heavenbase.testing.plugin",)
 """What `pytest -p heavenbase.testing` loads."""
 
 _HOME = {
+    "CacheContract": "conformance.caches",
     "CacheStoreContract": "caches",
     "GatewayContract": "gateways",
     "ProviderContract": "providers",

@@ -8,24 +8,38 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pytest
+
 from heavenbase.testing.caches import CacheStoreContract, ManualClock, cache_key
 from heavenbase.testing.conformance.checks_plugin import PluginChecks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from heavenbase.kernel import Kernel
     from heavenbase.plugin import CacheStore
 
 
 class CacheContract(PluginChecks, CacheStoreContract):
-    """Set `cache`. What the stores promise is found out, unless the class says it."""
+    """Inherit it in a class named Test…, and set `cache`.
+
+    What is configured under `heavenbase.llm.cache` comes from `settings()`. Whether stores are persistent is found
+    out, unless the class says it.
+    """
 
     kind = "caches"
     named_by = "cache"
 
     cache: ClassVar[str] = ""
     """The backend's name."""
+
+    @pytest.fixture(autouse=True)
+    def kernels(self) -> Iterator[list[Kernel]]:
+        """The kernels whose plugins opened stores; closed after the check, since that closes the stores."""
+        self._kernels: list[Kernel] = []
+        yield self._kernels
+        for kernel in self._kernels:
+            kernel.close()
 
     @cached_property
     def persistent(self) -> bool:  # type: ignore[override]
@@ -40,6 +54,7 @@ class CacheContract(PluginChecks, CacheStoreContract):
     def make_store(self, tmp_path: Path, clock: Callable[[], float], **limits: int) -> CacheStore:
         """An open store under the folder, from settings like those of a kernel."""
         kernel = self.bare_kernel()
+        self._kernels.append(kernel)
         settings = {
             **kernel.config.section("heavenbase.llm.cache"),
             "backend": self.subject(),

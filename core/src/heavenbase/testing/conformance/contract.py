@@ -12,7 +12,7 @@ from heavenbase.testing.conformance.colours import COLOURS, Colour
 from heavenbase.testing.conformance.rig import Clock, environment, make_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from heavenbase.config import Config
     from heavenbase.discovery import PluginInfo
@@ -59,9 +59,13 @@ class Contract:
         plugin = self.plugin()
         return [plugin] if plugin is not None else []
 
+    def settings(self) -> Mapping[str, Any]:
+        """Dotted keys of the configuration that the kernels of the checks get, such as where a model lies."""
+        return {}
+
     def bare_kernel(self, **options: Any) -> Kernel:
         """A kernel with the plugin in it, for checks that send nothing; the caller closes it."""
-        return make_kernel(Clock(), plugins=self.given_plugins(), **options)
+        return make_kernel(Clock(), settings=self.settings(), plugins=self.given_plugins(), **options)
 
     @pytest.fixture(params=sorted(COLOURS, reverse=True))
     def colour(self, request: pytest.FixtureRequest) -> Iterator[Colour]:

@@ -115,7 +115,7 @@ class GatewayBase(PluginChecks):
                 **self.provider_record(),
                 **(record or {}),
             }
-            settings = {f"heavenbase.llm.providers.{PROVIDER}": made_up}
+            settings = {f"heavenbase.llm.providers.{PROVIDER}": made_up, **self.settings()}
             kernel = make_kernel(clock, settings=settings, plugins=self.given_plugins())
             rig = Rig(colour, kernel, clock, self.target(kernel), server=server, wire=wire, connect=self.options)
             stack.callback(rig.close)

@@ -68,7 +68,8 @@ CHAT = (
     Sample("response_format", {"type": "json_object"}),
     Sample("think", True),
     Sample("think", False),
-    Sample("reasoning_effort", "low"),
+    # An effort means thinking, so the kernel adds it; here it is there without.
+    Sample("reasoning_effort", "low", {"think": True}),
     Sample("reasoning_max_tokens", 256),
     Sample("reasoning_exclude", True),
     Sample("verbosity", "low"),

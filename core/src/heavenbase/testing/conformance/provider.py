@@ -119,7 +119,8 @@ class ProviderBase(PluginChecks):
             address = self.by_gateway("base_url_env")
             moved = {address: server.url(wire)} if address else {}
             clock = Clock()
-            kernel = make_kernel(clock, environ=environment(**moved, **variables), plugins=self.given_plugins())
+            variables = environment(**moved, **variables)
+            kernel = make_kernel(clock, settings=self.settings(), environ=variables, plugins=self.given_plugins())
             gateway = str(self.record.get("gateway", ""))
             if not kernel.registry.has("gateways", gateway):
                 kernel.close()

@@ -1,0 +1,12 @@
+"""The memory backend and its stores keep the contract of every cache."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from heavenbase.testing import CacheContract
+
+
+class TestMemory(CacheContract):
+    cache: ClassVar[str] = "memory"
+    persistent = False

@@ -1,0 +1,53 @@
+"""Every plugin of the workspace keeps the contract of its kind.
+
+Gateways bring a test_conformance.py of their own, since theirs takes seconds; so may others. The rest is checked here.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from heavenbase.testing.conformance.choice import CHECKED, contract_for, parse
+from heavenbase.testing.conformance.contract import find_plugins
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
+CONTRACTS = {
+    "gateways": "Contract",
+    "providers": "ProviderContract",
+    "caches": "CacheContract",
+    "vision": "VisionContract",
+}
+"""The word in a plugin's test_conformance.py that shows that it checks this kind."""
+
+
+def declared() -> Iterator[tuple[Path, str, str]]:
+    """Folder, kind and name of every plugin in the workspace."""
+    for file in sorted(PLUGINS.glob("*/pyproject.toml")):
+        groups = tomllib.loads(file.read_text(encoding="utf-8"))["project"].get("entry-points", {})
+        for kind in CHECKED:
+            for name in groups.get(f"heavenbase.{kind}", {}):
+                yield file.parent, kind, name
+
+
+def has_its_own(folder: Path, kind: str) -> bool:
+    """Whether the plugin's tests inherit the contract of this kind."""
+    file = folder / "tests" / "test_conformance.py"
+    return file.exists() and CONTRACTS[kind] in file.read_text(encoding="utf-8")
+
+
+for _folder, _kind, _name in declared():
+    if _kind != "gateways" and not has_its_own(_folder, _kind) and find_plugins(_kind, _name):
+        _contract = contract_for(parse(f"{_kind}:{_name}"))
+        globals()[_contract.__name__] = _contract
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "name"), [pytest.param(*row, id=f"{row[1]}:{row[2]}") for row in declared()]
+)
+def test_every_plugin_is_installed_and_checked(folder: Path, kind: str, name: str) -> None:
+    assert find_plugins(kind, name), f"{kind}:{name} is not installed here: pip install -e {folder}"
+    assert f"Test_{kind}_{name}" in globals() or has_its_own(folder, kind), f"{folder.name} has no test_conformance.py"
