@@ -1,4 +1,4 @@
-"""HBError, the base of the error tree in `heavenbase.errors`."""
+"""HBError, the base of the error tree in `heavenbase.errors`, and the warnings."""
 
 from __future__ import annotations
 
@@ -68,6 +68,26 @@ class HBError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception pickles by positional arguments; ours are keywords, so the state travels beside them.
         return (_rebuild, (type(self), self.message, self.__dict__.copy()))
+
+
+class HBWarning(UserWarning):
+    """Base of every warning of hb."""
+
+
+class PluginFallbackWarning(HBWarning):
+    """A gateway could not be loaded and the openai gateway takes its place."""
+
+
+class LossyRequestWarning(HBWarning):
+    """A parameter was dropped, clamped or emulated."""
+
+
+class CacheWarning(HBWarning):
+    """The response cache failed; calls go on without it."""
+
+
+class SecurityWarning(HBWarning):
+    """A setting weakens a protection."""
 
 
 def _begins_word(before: str, letter: str, after: str) -> bool:

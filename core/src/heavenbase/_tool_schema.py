@@ -184,12 +184,13 @@ def _known_or_any(name: str, field: tuple[Any, Any]) -> tuple[Any, Any]:
 
 def model_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of a pydantic model, without titles, its references put in place where they end."""
-    schema = tidy_schema(model.model_json_schema(by_alias=True, schema_generator=_generator()))
+    schema = tidy_schema(model.model_json_schema(by_alias=True, schema_generator=quiet_generator()))
     return {"type": "object", "properties": schema.pop("properties", {}), **schema}
 
 
 @cache
-def _generator() -> Any:
+def quiet_generator() -> Any:
+    """The schema generator of pydantic, without its warnings about what JSON cannot write."""
     from pydantic.json_schema import GenerateJsonSchema
 
     class Quiet(GenerateJsonSchema):

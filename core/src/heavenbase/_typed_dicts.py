@@ -49,8 +49,10 @@ def _twin(hint: Any, inside: tuple[Any, ...]) -> Any:
 
     fields = {}
     for name, given in get_type_hints(hint, include_extras=True).items():
-        bare = get_args(given)[0] if get_origin(given) in (Required, NotRequired) else given
-        mark: Any = Required if name in hint.__required_keys__ else NotRequired
+        mark: Any = get_origin(given)
+        bare = get_args(given)[0] if mark in (Required, NotRequired) else given
+        if bare is given:  # the marks themselves come first: the keys are wrong where annotations are strings
+            mark = Required if name in hint.__required_keys__ else NotRequired
         fields[name] = mark[_portable(bare, inside)]
     twin = TypedDict(hint.__name__, fields)  # type: ignore[misc]
     twin.__doc__ = hint.__doc__

@@ -10,6 +10,7 @@ from heavenbase.call import Kept
 from heavenbase.errors import HBError, PluginContractError, ProviderError
 from heavenbase.gather import name_calls
 from heavenbase.spec import EMPTY
+from heavenbase.structured_flow import value_of
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
     if isinstance(answer, Completion):
         if answer.tool_calls:
             settle_calls(call, answer, repair)
+        if call.format is not None and answer.structured is None:
+            answer.structured = value_of(call, answer)
         if call.args.get("think") is False:
             answer.reasoning = ""
             if not answer.tool_calls:  # with results of tools, providers want the thoughts that led to them back

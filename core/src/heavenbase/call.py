@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from heavenbase._tool import Tool
     from heavenbase.image import LLMImage
+    from heavenbase.structured_format import OutputFormat
 
 Verb: TypeAlias = Literal["complete", "embed", "imagen"]
 
@@ -24,7 +25,7 @@ CONTROLS = frozenset(
         *("cache", "cache_config", "cache_policy", "dim", "embedding_batch_size", "embedding_max_workers"),
         *("timeout", "max_retries", "on_lossy", "stream_chat", "structured_stream", "enforce_non_stream_structured"),
         *("confirm", "max_tool_turns", "on_round", "repair_tool_calls", "tool_call_repair"),
-        *("tool_concurrency", "tool_timeout"),
+        *("tool_concurrency", "tool_timeout", "structured_retries"),
         *("mock", "mock_chat", "mock_chunk_chars", "mock_embed", "mock_imagen", "mock_pause", "mock_seed", "mock_text"),
     }
 )
@@ -112,7 +113,8 @@ class Call:
     """One request: `args` may reach the wire, `controls` never do; `explicit` are the names the caller gave.
 
     `tools` are those that hb itself runs, by name; `given` are the caller's options where the call may be resumed.
-    `messages` (complete), `inputs` (embed) or `prompt` with `images` (imagen) is the content.
+    `format` is what `response_format` asks for. `messages` (complete), `inputs` (embed) or `prompt` with `images`
+    (imagen) is the content.
     """
 
     verb: Verb
@@ -129,6 +131,7 @@ class Call:
     explicit: frozenset[str] = frozenset()
     tools: Mapping[str, Tool] = field(default_factory=empty)
     given: Mapping[str, Any] = field(default_factory=empty)
+    format: OutputFormat | None = None
 
     def replace(self, **changes: Any) -> Call:
         """A copy with other fields; the context stays shared."""

@@ -54,6 +54,7 @@
         │       └── Overloaded
         ├── ResponseError
         │   ├── ResponseDecodeError, ResponseShapeError, ResponseTooLarge, EventTooLarge
+        │   └── StructuredOutputError        the text does not fit response_format, also after asking again
         ├── StreamError
         │   ├── StreamTruncated              the end came without the provider's terminal marker
         │   └── StreamInterrupted            it broke, or reported an error, after content was delivered
@@ -69,7 +70,12 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase._error_base import BODY_EXCERPT as BODY_EXCERPT
 from heavenbase._error_base import MESSAGE_LIMIT as MESSAGE_LIMIT
+from heavenbase._error_base import CacheWarning as CacheWarning
 from heavenbase._error_base import HBError as HBError
+from heavenbase._error_base import HBWarning as HBWarning
+from heavenbase._error_base import LossyRequestWarning as LossyRequestWarning
+from heavenbase._error_base import PluginFallbackWarning as PluginFallbackWarning
+from heavenbase._error_base import SecurityWarning as SecurityWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -360,6 +366,12 @@ class EventTooLarge(ResponseTooLarge):
     """One event of a stream is larger than the limit."""
 
 
+class StructuredOutputError(ResponseError):
+    """The answer does not fit `response_format`, and asking again did not help; `partial` is the last answer."""
+
+    retryable = False
+
+
 class StreamError(ProviderError):
     """A streamed answer failed; `partial` holds what came."""
 
@@ -378,23 +390,3 @@ class FallbackExhausted(ProviderError):
     def __init__(self, message: str = "", errors: Iterable[tuple[str, HBError]] = (), **fields: Any) -> None:
         super().__init__(message, **fields)
         self.errors = tuple(errors)
-
-
-class HBWarning(UserWarning):
-    """Base of every warning of hb."""
-
-
-class PluginFallbackWarning(HBWarning):
-    """A gateway could not be loaded and the openai gateway takes its place."""
-
-
-class LossyRequestWarning(HBWarning):
-    """A parameter was dropped, clamped or emulated."""
-
-
-class CacheWarning(HBWarning):
-    """The response cache failed; calls go on without it."""
-
-
-class SecurityWarning(HBWarning):
-    """A setting weakens a protection."""

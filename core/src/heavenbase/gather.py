@@ -87,6 +87,24 @@ def name_calls(calls: Sequence[ToolCall], messages: Sequence[Message]) -> None:
         taken.add(call.id)
 
 
+def whole_chunk(answer: Completion) -> Chunk:
+    """A whole answer as the one chunk of a stream."""
+    deltas = [ToolCallDelta(place, call.id, call.name, call.arguments) for place, call in enumerate(answer.tool_calls)]
+    return Chunk(
+        answer.text,
+        reasoning=answer.reasoning,
+        tool_calls=deltas or None,
+        finish_reason=answer.finish_reason,
+        raw_finish_reason=answer.raw_finish_reason,
+        usage=answer.usage,
+        id=answer.id,
+        model=answer.model,
+        images=answer.images or None,
+        reasoning_parts=answer.reasoning_parts or None,
+        raw=answer.raw,
+    )
+
+
 class Gathering:
     """What a stream has brought so far."""
 

@@ -17,6 +17,7 @@ from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTi
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, compose, side_of
 from heavenbase.options import check_options
+from heavenbase.preparing import PREPARED, prepare
 from heavenbase.registry import Registry
 from heavenbase.resolver import Resolver
 from heavenbase.retry import Retry, RetryPolicy
@@ -127,11 +128,8 @@ class Kernel:
         args, controls = split_options(merged)
         if options.get("reasoning_effort") is not None and "think" not in options:
             args["think"] = True
-        if "tools" in args or "tool_choice" in args:
-            from heavenbase.tool_options import prepare_tools
-
-            content["tools"] = prepare_tools(verb, args, controls, context.report, is_async_call=is_async)
-            content["given"] = options
+        if not PREPARED.isdisjoint(args):
+            content |= prepare(verb, args, controls, options, context.report, is_async=is_async)
         explicit = spec.explicit.union(options) if options else spec.explicit
         return Call(verb, spec, context, is_async, stream, args=args, controls=controls, explicit=explicit, **content)
 
@@ -203,7 +201,7 @@ class Kernel:
             call.context.completion = answer = stamp(call, gathering.completion(call), self.tool_call_repair)
             if answer.attempts:
                 last = answer.attempts[-1]
-                last.usage, last.elapsed = answer.usage, self.clock() - call.context.began
+                last.usage, last.elapsed = last.usage or answer.usage, self.clock() - call.context.began
         except HBError as error:
             raise annotate(call, error, gathering) from error.__cause__
         finally:
@@ -214,11 +212,13 @@ class Kernel:
         """The middlewares around the dispatch, composed once."""
         if self._chain is None:
             from heavenbase.caching import CacheMiddleware
+            from heavenbase.structured_flow import StructuredOutput
 
             with self._lock:  # two first calls at once must not open two stores
                 self._cache = self._cache or CacheMiddleware(self)
             around = {name: [m for m in self._middleware if side_of(m) == name] for name in ("call", "attempt")}
-            self._chain = compose([*around["call"], self._cache, self._retry, *around["attempt"]], self._dispatch)
+            inner = (self._cache, StructuredOutput(), self._retry)
+            self._chain = compose([*around["call"], *inner, *around["attempt"]], self._dispatch)
             if not around["call"] and not self._closed:
                 self.recall = self._cache.recall
         return self._chain

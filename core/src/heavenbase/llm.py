@@ -280,12 +280,17 @@ class LLM:
         return self.spec
 
     def _projection(self, call: Call, names: list[str], reduce: bool) -> StreamProjection:
-        context = call.context
+        context, partial = call.context, None
+        if "partial" in names:
+            from heavenbase.structured_partial import PartialReader
+
+            partial = PartialReader(call.format).feed
         return StreamProjection(
             names,
             reduce=reduce,
             elapsed=lambda: context.clock() - context.started,
             created_at=context.created_at,
+            partial=partial,
         )
 
     def _iterate(self, call: Call, view: StreamProjection) -> Iterator[Any]:

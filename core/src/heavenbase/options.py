@@ -13,6 +13,7 @@ COUNTS = {
     "max_retries": 0,
     "max_tool_turns": 0,
     "tool_concurrency": 1,
+    "structured_retries": 0,
     "embedding_batch_size": 1,
     "embedding_max_workers": 1,
     "dim": 1,

@@ -51,7 +51,7 @@ AGGREGATE = (
 )
 """Names that a stream answers once, in one closing item."""
 
-CLOCK = ("content", "elapsed", "created_at")
+CLOCK = ("content", "elapsed", "created_at", "partial")
 """Names of a stream that need more than the chunk."""
 
 EMBED: dict[str, Callable[[Embedding], Any]] = {
@@ -109,11 +109,20 @@ def parse_json(text: str) -> Any:
 class StreamProjection:
     """The named values of each chunk of one stream, and the closing item with what only the whole answer has."""
 
-    def __init__(self, names: list[str], *, reduce: bool, elapsed: Callable[[], float], created_at: float) -> None:
+    def __init__(
+        self,
+        names: list[str],
+        *,
+        reduce: bool,
+        elapsed: Callable[[], float],
+        created_at: float,
+        partial: Callable[[Chunk], Any] | None = None,
+    ) -> None:
         self._names = names
         self._reduce = reduce and len(names) == 1
         self._elapsed = elapsed
         self._created_at = created_at
+        self._partial = partial
         self._thinking = False
         self._aggregates = [name for name in names if name in AGGREGATE]
 
@@ -141,6 +150,8 @@ class StreamProjection:
             return self._content(chunk)
         if name == "elapsed":
             return self._elapsed()
+        if name == "partial" and self._partial is not None:
+            return self._partial(chunk)
         return self._created_at if name == "created_at" else None
 
     def _content(self, chunk: Chunk) -> str:

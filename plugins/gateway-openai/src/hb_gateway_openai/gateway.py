@@ -45,6 +45,8 @@ class OpenAIGateway(Gateway):
                 "messages": wire_messages(call),
                 **chat_fields(call.spec, call.args, call.explicit, call.context.report),
             }
+            if "response_format" in call.args:
+                _fit_format(call, body)
             if call.stream:
                 stream_fields(call.spec, body)
             return self._request(call, "chat/completions", body)
@@ -180,6 +182,19 @@ class OpenAIGateway(Gateway):
 
             self._connections = Connections()
         return self._connections
+
+
+def _fit_format(call: Call, body: dict[str, Any]) -> None:
+    """Ask for the answer's form as far as the endpoint can keep to one, and tell the model the rest."""
+    from heavenbase.structured import plan_format, with_instruction
+
+    # What the provider's rules took away, the endpoint would not keep to.
+    plan = plan_format(call, None if "response_format" in body else "none")
+    body.pop("response_format", None)
+    if plan.response_format is not None:
+        body["response_format"] = plan.response_format
+    body["messages"] = with_instruction(body["messages"], plan.instruction)
+    plan.note(call.context.report)
 
 
 _AUTH = "Authorization: Bearer"
