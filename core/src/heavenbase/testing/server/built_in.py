@@ -8,12 +8,14 @@ from heavenbase.testing.server import (
     faults_anthropic,
     faults_body,
     faults_connection,
+    faults_gemini,
     faults_sse,
     faults_status,
     faults_stream,
 )
 from heavenbase.testing.server.wire import Wire
 from heavenbase.testing.server.wire_anthropic import AnthropicWire
+from heavenbase.testing.server.wire_gemini import GeminiWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
 
@@ -22,12 +24,14 @@ WIRES: tuple[Callable[[], Wire], ...] = (
     OpenAIWire,
     OpenRouterWire,
     AnthropicWire,
+    GeminiWire,
 )
 # Importing these modules registers their faults.
 FAULTS = (
     faults_anthropic,
     faults_body,
     faults_connection,
+    faults_gemini,
     faults_sse,
     faults_status,
     faults_stream,
