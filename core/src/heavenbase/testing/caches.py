@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from heavenbase.errors import InputError
+from heavenbase.plugin import CacheStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from heavenbase.plugin import CacheStore
 
 MIB = 1 << 20
 
@@ -291,6 +291,31 @@ class CacheStoreContract:
             assert entry.created == pytest.approx(start, abs=0.001)
             assert entry.accessed == pytest.approx(start + 5, abs=0.001)
             assert entry.expires == pytest.approx(start + 60, abs=0.001)
+
+    def test_looking_at_an_entry_is_no_use_of_it(self, tmp_path: Path, clock: ManualClock) -> None:
+        with closing(self.make_store(tmp_path, clock)) as store:
+            store.set("text", cache_key(1), b"one", ttl=60)
+            store.set("text", cache_key(2), b"two")
+            before = list(store.entries("text"))
+            clock.advance(5)
+            assert store.peek("text", cache_key(1)) == b"one"
+            assert store.peek("text", cache_key(3)) is None
+            if type(store).peek is not CacheStore.peek:
+                assert list(store.entries("text")) == before
+            clock.advance(55)
+            assert store.peek("text", cache_key(1)) is None
+
+    def test_several_values_are_stored_and_found_at_once(self, tmp_path: Path, clock: ManualClock) -> None:
+        values = {cache_key(number): str(number).encode() for number in range(100)}
+        with closing(self.make_store(tmp_path, clock)) as store:
+            store.set_many("text", values, ttl=60)
+            assert store.get_many("text", [cache_key("absent"), *values]) == values
+            assert asyncio.run(store.aget_many("text", list(values)[:3])) == dict(list(values.items())[:3])
+            asyncio.run(store.aset_many("text", {cache_key("later"): b"x"}))
+            assert store.stats()["text"]["entries"] == 101
+            clock.advance(60)
+            assert store.get_many("text", list(values)) == {}
+            store.set_many("text", {})
 
     def test_entries_come_in_the_order_of_use_and_in_slices(self, tmp_path: Path, clock: ManualClock) -> None:
         with closing(self.make_store(tmp_path, clock)) as store:

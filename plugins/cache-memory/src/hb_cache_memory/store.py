@@ -56,6 +56,12 @@ class MemoryStore(CacheStore):
             shelf.hits += 1
             return entry.value
 
+    def peek(self, namespace: str, key: bytes) -> bytes | None:
+        """Like `get`, but no use of the entry."""
+        with self.lock:
+            entry = self._shelf(namespace).entries.get(key)
+            return entry.value if entry is not None and entry.expires > self._clock() else None
+
     def set(self, namespace: str, key: bytes, value: bytes, *, ttl: float | None = None) -> None:
         """Store a value for `ttl` seconds (None: for ever). Raises InputError for a key that is not 32 bytes."""
         if type(key) is not bytes or type(value) is not bytes:

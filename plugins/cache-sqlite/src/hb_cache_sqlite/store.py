@@ -91,6 +91,15 @@ class SQLiteStore(CacheStore):
         if self._housekeeping.due:
             await call_in_thread(self._housekeeping.run)
 
+    def peek(self, namespace: str, key: bytes) -> bytes | None:
+        """Like `get`, but no use of the entry. Raises CacheError."""
+        space = self._space(namespace)
+        with as_cache_error(self.path):
+            row = self._database.read(lambda open_: open_.execute(rows.GET, (space.id, key)).fetchone())
+        if row is None or (row[1] is not None and row[1] <= self._now()):
+            return None
+        return row[3] if crc32(row[3], crc32(key, space.seed)) == row[2] else None
+
     def delete(self, namespace: str, key: bytes) -> bool:
         """Forget one entry; whether it was there. Raises CacheError."""
         space = self._space(namespace)
