@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from heavenbase.llm import LLM
+    from heavenbase.tools_mcp import MCPTools
     from heavenbase.types import Completion, Message
 
 ITEMS = ("chunk", "completion")
@@ -49,6 +50,7 @@ class LLMSession:
         self.llm = llm
         self.tools: list[Tool] = to_tools(tools)
         self.last: Completion | None = None
+        self._kits: list[MCPTools] = []
         self._history = History(to_messages(messages) if messages else [])
         if system is not None:
             self.system = system
@@ -93,6 +95,30 @@ class LLMSession:
         self.tools = to_tools([*self.tools, *to_tools(tools)])
 
     add_tool = add_tools
+
+    def add_mcp(self, source: Any, **settings: Any) -> list[str]:
+        """Use the tools of an MCP server as well, until `close`; their names. The arguments are those of `MCPTools`."""
+        from heavenbase.tools_mcp import MCPTools
+
+        kit = MCPTools(source, **settings)
+        try:
+            self.add_tools(kit)
+        except BaseException:
+            kit.close()
+            raise
+        self._kits.append(kit)
+        return list(kit.tools)
+
+    def close(self) -> None:
+        """End the connections of `add_mcp`; the session itself needs no end."""
+        while self._kits:
+            self._kits.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # Turns
 

@@ -99,7 +99,7 @@ def test_an_answer_that_is_not_whole_is_said_to_be(run: Run, scripted: Any) -> N
 def test_help_lists_every_command_of_the_documentation(run: Run, scripted: Any) -> None:
     kernel, gateway = scripted()
     shown = run("session", input="/help\n", kernel=kernel).out
-    documented = "exit quit bye e q help h ? commands save s load l clear c regen r back b tools"
+    documented = "exit quit bye e q help h ? commands save s load l clear c regen r back b tools mcp"
     assert set(re.findall(r"/(\S+)", shown)) >= set(documented.split())
     for name in ("/h", "/?", "/commands"):
         assert run("session", input=f"{name}\n", kernel=kernel).out == shown
@@ -157,7 +157,12 @@ def test_a_command_that_does_not_exist_names_the_nearest_one(run: Run, scripted:
     done = run("session", input="/cleer\n", kernel=kernel)
     assert done.code == 2
     assert "no command /cleer; did you mean /clear?" in done.err
-    for wrong, message in (("/load", "name the file"), ("/image", "name the image"), ("/regen x", "whole number")):
+    for wrong, message in (
+        ("/load", "name the file"),
+        ("/image", "name the image"),
+        ("/regen x", "whole number"),
+        ("/mcp", "name the server"),
+    ):
         assert message in run("session", input=f"{wrong}\n", kernel=kernel).err
     assert gateway.calls == []
 
@@ -212,6 +217,33 @@ def test_tools_that_cannot_be_found_are_an_error(run: Run, scripted: Any, shop: 
     done = run("session", "-t", source, input="hi\n", kernel=kernel)
     assert (done.code, gateway.calls) == (2, [])
     assert message in done.err
+
+
+SERVER = '''
+from mcp.server import MCPServer
+
+server = MCPServer("shop")
+
+@server.tool()
+def buy(item: str) -> str:
+    """Buy something."""
+    return f"bought {item}"
+
+server.run()
+'''
+
+
+@pytest.mark.slow
+def test_the_tools_of_a_server_are_added_under_way(run: Run, scripted: Any) -> None:
+    import sys
+
+    pytest.importorskip("mcp")
+    Path("server.py").write_text(SERVER)
+    kernel, gateway = scripted(buying(), chunks("enjoy it"))
+    done = run("session", "--allow-tools", input=f"/mcp {sys.executable} server.py\ntea please\n", kernel=kernel)
+    assert (done.code, done.out) == (0, "one moment\nenjoy it\n")
+    assert "1 tool: buy" in done.err
+    assert sent(gateway)[-1]["content"] == "bought tea"
 
 
 # A person

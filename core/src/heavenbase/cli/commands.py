@@ -54,9 +54,16 @@ def _help(repl: Repl, argument: str) -> None:
 
 def _tools(repl: Repl, argument: str) -> None:
     if not repl.session.tools:
-        output.say("no tools; start with --tools MODULE:NAME")
+        output.say("no tools; start with --tools MODULE:NAME, or add those of a server with /mcp SOURCE")
         return
     output.say_table([(tool.name, tool.description.partition("\n")[0]) for tool in repl.session.tools])
+
+
+def _mcp(repl: Repl, argument: str) -> None:
+    if not argument:
+        raise InputError("name the server: /mcp URL, or /mcp COMMAND with its arguments")
+    found = repl.session.add_mcp(argument)
+    output.note(f"{len(found)} tool{'' if len(found) == 1 else 's'}: {', '.join(found)}", output.DIM)
 
 
 def _save(repl: Repl, argument: str) -> None:
@@ -131,6 +138,7 @@ COMMANDS = (
     Command(("system",), "[TEXT]", "Show the system message, or set it.", _system),
     Command(("model",), "[NAME]", "Show the model, or use another one or a preset.", _switch),
     Command(("tools",), "", "List the tools.", _tools),
+    Command(("mcp",), "URL|COMMAND", "Use the tools of an MCP server.", _mcp),
     Command(("save", "s"), "[FILE]", "Save the session.", _save),
     Command(("load", "l"), "FILE", "Go on with a saved session, or a log.", _load),
 )

@@ -33,6 +33,7 @@ LOGS = 100
 @click.option(
     "-t", "--tools", multiple=True, metavar="MODULE:NAME", help="A tool, or several, from Python. Repeatable."
 )
+@click.option("--mcp", "servers", multiple=True, metavar="URL|COMMAND", help="The tools of an MCP server. Repeatable.")
 @click.option("--allow-tools", is_flag=True, help="Run tools without asking.")
 @click.option("-l", "--load", "saved", metavar="FILE", help="Go on with a saved session, or with the log of one.")
 @click.option("-c", "--continue", "again", is_flag=True, help="Go on with the last session.")
@@ -47,6 +48,7 @@ def session(
     images: tuple[str, ...],
     think: bool | None,
     tools: tuple[str, ...],
+    servers: tuple[str, ...],
     allow_tools: bool,
     saved: str | None,
     again: bool,
@@ -58,7 +60,7 @@ def session(
     Answers are printed as they come; Ctrl-C stops one. Each line that is piped in is a turn. With prompt-toolkit
     (pip install "hb-core[session]") lines are edited, completed and found again.
     """
-    from heavenbase.cli.commands import names
+    from heavenbase.cli.commands import names, run_command
     from heavenbase.cli.lines import open_lines
     from heavenbase.cli.repl import Repl
 
@@ -85,9 +87,12 @@ def session(
         spec = talk.llm.spec
         output.note(f"{spec.model_id} by {spec.provider}; /help lists the commands", output.DIM)
     try:
+        for server in servers:
+            run_command(repl, f"mcp {server}")
         repl.run(prompt)
     finally:
         lines.close()
+        talk.close()
 
 
 def _open(
