@@ -10,61 +10,27 @@ A store opened twice on one `tmp_path` is the same store when `persistent`.
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import closing
-from hashlib import sha256
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 
 from heavenbase.errors import InputError
 from heavenbase.plugin import CacheStore
+from heavenbase.testing.caches_base import ManualClock, cache_key
+from heavenbase.testing.caches_sharing import SharingChecks
+
+__all__ = ["CacheStoreContract", "ManualClock", "cache_key"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
 MIB = 1 << 20
 
 
-class ManualClock:
-    """Epoch seconds that pass only when told to."""
-
-    def __init__(self, now: float = 1_750_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-
-
-def cache_key(name: object) -> bytes:
-    """32 bytes that stand for a name."""
-    return sha256(str(name).encode("utf-8", "surrogatepass")).digest()
-
-
-class CacheStoreContract:
+class CacheStoreContract(SharingChecks):
     """Inherit it in a class named Test…, implement `make_store`, and state what the store does not promise."""
-
-    persistent: ClassVar[bool] = False
-    """Whether a store that was closed finds its entries again."""
-    bounded: ClassVar[bool] = True
-    """Whether max_entries and max_bytes hold after every `set`."""
-    exact_order: ClassVar[bool] = True
-    """Whether it is always the least recently used entry that goes, and entries are listed in that order."""
-
-    def make_store(self, tmp_path: Path, clock: Callable[[], float], **limits: int) -> CacheStore:
-        """An open store whose namespace "text" has these limits (max_entries, max_bytes), on this clock."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def clock(self) -> ManualClock:
-        """The clock of the stores of a test."""
-        return ManualClock()
 
     def test_a_stored_value_is_found_under_its_key_only(self, tmp_path: Path, clock: ManualClock) -> None:
         with closing(self.make_store(tmp_path, clock)) as store:
@@ -338,76 +304,3 @@ class CacheStoreContract:
             store.set("text", cache_key(2), b"x")
             clock.advance(1)
             assert [entry.key for entry in store.entries("text")] == [cache_key(2)]
-
-    def test_entries_outlive_the_store(self, tmp_path: Path, clock: ManualClock) -> None:
-        self._needs(self.persistent, "persistence")
-        with closing(self.make_store(tmp_path, clock)) as store:
-            store.set("text", cache_key(1), b"one")
-            store.set("text", cache_key(2), b"two", ttl=10)
-        clock.advance(10)
-        with closing(self.make_store(tmp_path, clock)) as store:
-            assert store.get("text", cache_key(1)) == b"one"
-            assert store.get("text", cache_key(2)) is None
-
-    def test_two_open_stores_share_their_entries(self, tmp_path: Path, clock: ManualClock) -> None:
-        self._needs(self.persistent, "persistence")
-        with closing(self.make_store(tmp_path, clock)) as one, closing(self.make_store(tmp_path, clock)) as other:
-            one.set("text", cache_key(1), b"one")
-            assert other.get("text", cache_key(1)) == b"one"
-            other.set("text", cache_key(1), b"other")
-            assert one.get("text", cache_key(1)) == b"other"
-            one.purge()
-            other.set("text", cache_key(2), b"two")
-            assert one.get("text", cache_key(1)) is None
-            assert one.get("text", cache_key(2)) == b"two"
-
-    def test_closing_twice_is_harmless(self, tmp_path: Path, clock: ManualClock) -> None:
-        store = self.make_store(tmp_path, clock)
-        store.set("text", cache_key(1), b"one")
-        store.close()
-        store.close()
-
-    def test_threads_share_a_store(self, tmp_path: Path, clock: ManualClock) -> None:
-        failures: list[BaseException] = []
-        with closing(self.make_store(tmp_path, clock, max_entries=40)) as store:
-
-            def work(number: int) -> None:
-                try:
-                    for turn in range(60):
-                        name = (number * 7 + turn) % 50
-                        found = store.get("text", cache_key(name))
-                        assert found in (None, str(name).encode())
-                        store.set("text", cache_key(name), str(name).encode())
-                        if not turn % 20:
-                            store.delete("text", cache_key(name))
-                            list(store.entries("text", limit=5))
-                except BaseException as error:
-                    failures.append(error)
-
-            threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert failures == []
-            stats = store.stats()["text"]
-            assert stats["entries"] == len(list(store.entries("text")))
-            assert stats["entries"] <= 40 or not self.bounded
-
-    def test_tasks_share_a_store_over_several_loops(self, tmp_path: Path, clock: ManualClock) -> None:
-        async def work(store: CacheStore, number: int) -> bytes | None:
-            await store.aset("text", cache_key(number), str(number).encode(), ttl=60)
-            return await store.aget("text", cache_key(number))
-
-        async def all_of(store: CacheStore) -> list[bytes | None]:
-            return await asyncio.gather(*(work(store, number) for number in range(20)))
-
-        with closing(self.make_store(tmp_path, clock)) as store:
-            for _ in range(2):
-                assert asyncio.run(all_of(store)) == [str(number).encode() for number in range(20)]
-            assert store.get("text", cache_key(3)) == b"3"
-
-    @staticmethod
-    def _needs(promise: bool, what: str) -> None:
-        if not promise:
-            pytest.skip(f"this store does not promise {what}")
