@@ -26,6 +26,7 @@ from heavenbase.testing.server.sse_vectors import SSE_VECTORS, SseEvent, SseVect
 from heavenbase.testing.server.tls import TLSServer, tls_server
 from heavenbase.testing.server.wire import FAULT_TEXT, FAULT_TOKENS, Exchange, Rejected, Wire, route
 from heavenbase.testing.server.wire_anthropic import AnthropicWire
+from heavenbase.testing.server.wire_bedrock import BedrockWire
 from heavenbase.testing.server.wire_gemini import GeminiWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
@@ -39,6 +40,7 @@ __all__ = [
     "Action",
     "Answer",
     "AnthropicWire",
+    "BedrockWire",
     "Exchange",
     "Fault",
     "GeminiWire",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from heavenbase.testing.server import (
     faults_anthropic,
+    faults_bedrock,
     faults_body,
     faults_connection,
     faults_gemini,
@@ -15,6 +16,7 @@ from heavenbase.testing.server import (
 )
 from heavenbase.testing.server.wire import Wire
 from heavenbase.testing.server.wire_anthropic import AnthropicWire
+from heavenbase.testing.server.wire_bedrock import BedrockWire
 from heavenbase.testing.server.wire_gemini import GeminiWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
@@ -24,11 +26,13 @@ WIRES: tuple[Callable[[], Wire], ...] = (
     OpenAIWire,
     OpenRouterWire,
     AnthropicWire,
+    BedrockWire,
     GeminiWire,
 )
 # Importing these modules registers their faults.
 FAULTS = (
     faults_anthropic,
+    faults_bedrock,
     faults_body,
     faults_connection,
     faults_gemini,
