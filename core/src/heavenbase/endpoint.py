@@ -223,7 +223,7 @@ def check_plain_http(url: str | None, key: Secret | None, owner: _Table) -> None
     kind, name, record = owner
     if url is None or key is None or not url.lower().startswith("http://") or record.get("allow_http"):
         return
-    if not _is_loopback(url) and key.reveal() != record.get("placeholder_key"):
+    if not is_loopback(url) and key.reveal() != record.get("placeholder_key"):
         raise ConfigError(
             f"{kind.removesuffix('s')} {name!r} would send its key in clear text over http; use https, "
             f"or allow it with hb cfg set {ROOT}.{kind}.{name}.allow_http true"
@@ -236,7 +236,8 @@ def origin_of(url: object) -> str:
     return f"{scheme}://{rest.partition('/')[0]}".lower()
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether a URL is of this machine."""
     from ipaddress import ip_address
     from urllib.parse import urlsplit
 

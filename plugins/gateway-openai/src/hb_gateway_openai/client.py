@@ -9,12 +9,14 @@ from __future__ import annotations
 import inspect
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from heavenbase.errors import ConfigError, MissingCredential, MissingPackage
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from heavenbase.call import Call, Services
     from heavenbase.http.connections import Connections
     from heavenbase.http.route import Route
@@ -84,20 +86,31 @@ def credential(spec: LLMSpec) -> str:
     )
 
 
-def client_of(spec: LLMSpec, services: Services, connections: Connections, *, is_async: bool) -> Any:
+class Door(Protocol):
+    """What a gateway on this wire says of its own about a client. Both follow from what the client key covers."""
+
+    def credential(self, spec: LLMSpec) -> str:
+        """The bearer token."""
+
+    def headers(self, spec: LLMSpec) -> Mapping[str, str]:
+        """The headers of every request."""
+
+
+def client_of(spec: LLMSpec, services: Services, connections: Connections, door: Door, *, is_async: bool) -> Any:
     """The SDK client of a spec, one for all equal client keys."""
     return services.client(
-        f"hb_gateway_openai:{spec.client_key()}", lambda: _build(spec, services, connections, is_async), is_async
+        f"hb_gateway_openai:{spec.client_key()}", lambda: _build(spec, services, connections, door, is_async), is_async
     )
 
 
-def _build(spec: LLMSpec, services: Services, connections: Connections, is_async: bool) -> Any:
+def _build(spec: LLMSpec, services: Services, connections: Connections, door: Door, is_async: bool) -> Any:
     from heavenbase.http import transport
 
+    headers = dict(door.headers(spec))
     options: dict[str, Any] = {
-        "api_key": credential(spec),
+        "api_key": door.credential(spec),
         "base_url": base_url(spec),
-        "default_headers": dict(spec.headers) or None,
+        "default_headers": headers or None,
         # Of no effect on hb's own calls, which ask for none: the retries and limits of an exported client.
         "max_retries": int(spec.args.get("max_retries") or 0),
     }
@@ -115,7 +128,7 @@ def _build(spec: LLMSpec, services: Services, connections: Connections, is_async
     for name in ("admin_api_key", "webhook_secret"):
         if hasattr(client, name):
             setattr(client, name, None)
-    client._custom_headers = dict(spec.headers)
+    client._custom_headers = headers
     return client
 
 

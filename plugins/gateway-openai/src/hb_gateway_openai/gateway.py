@@ -41,7 +41,7 @@ class OpenAIGateway(Gateway):
         """The request of this call, as it will be sent. Images of an edit are named here, and sent as files."""
         if call.verb == "complete":
             body = {
-                "model": call.spec.model_id,
+                "model": self.model_id(call.spec),
                 "messages": wire_messages(call),
                 **chat_fields(call.spec, call.args, call.explicit, call.context.report),
             }
@@ -53,17 +53,37 @@ class OpenAIGateway(Gateway):
         if call.verb == "embed":
             from hb_gateway_openai.embeddings import embedding_fields
 
-            body = {"model": call.spec.model_id, "input": call.inputs, **embedding_fields(call)}
+            body = {"model": self.model_id(call.spec), "input": call.inputs, **embedding_fields(call)}
             return self._request(call, "embeddings", body)
         from hb_gateway_openai import images
 
         if images.by_chat(call):
-            return self._request(call, "chat/completions", images.chat_body(call))
-        body = {"model": call.spec.model_id, "prompt": call.prompt, **images.image_fields(call)}
+            return self._request(
+                call, "chat/completions", {**images.chat_body(call), "model": self.model_id(call.spec)}
+            )
+        body = {"model": self.model_id(call.spec), "prompt": call.prompt, **images.image_fields(call)}
         if not call.images:
             return self._request(call, "images/generations", body)
         body["image"] = [repr(image) for image in call.images]
         return self._request(call, "images/edits", body)
+
+    # What a gateway that speaks this wire too may have otherwise
+
+    def model_id(self, spec: LLMSpec) -> str:
+        """The name of the model on the wire."""
+        return spec.model_id
+
+    def headers(self, spec: LLMSpec) -> Mapping[str, str]:
+        """The headers of every request of this spec."""
+        return spec.headers
+
+    def shown_headers(self, spec: LLMSpec) -> Mapping[str, str]:
+        """Those of `headers` that hold no secret."""
+        return {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
+
+    def credential(self, spec: LLMSpec) -> str:
+        """The bearer token; MissingCredential when there is none."""
+        return clients.credential(spec)
 
     # Verbs
 
@@ -139,17 +159,17 @@ class OpenAIGateway(Gateway):
 
     def to_client(self, spec: LLMSpec) -> Any:
         """The `openai.OpenAI` that serves this spec; the same object for equal client keys."""
-        return clients.client_of(spec, self.services, self._shared(), is_async=False)
+        return clients.client_of(spec, self.services, self._shared(), self, is_async=False)
 
     def to_aclient(self, spec: LLMSpec) -> Any:
         """The `openai.AsyncOpenAI` that serves this spec on the running event loop."""
-        return clients.client_of(spec, self.services, self._shared(), is_async=True)
+        return clients.client_of(spec, self.services, self._shared(), self, is_async=True)
 
     def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Model and arguments for `client.chat.completions.create`."""
         from hb_gateway_openai.exports import create_arguments
 
-        return create_arguments(spec, overrides)
+        return {**create_arguments(spec, overrides), "model": self.model_id(spec)}
 
     # Shared
 
@@ -161,12 +181,12 @@ class OpenAIGateway(Gateway):
             url += f"?{urlencode(query, doseq=True)}"
         multipart = path == "images/edits"
         content_type = "multipart/form-data" if multipart else "application/json"
-        shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
-        return WireRequest("POST", url, body, {"content-type": content_type, **shown, **headers}, _AUTH)
+        shown = {"content-type": content_type, **self.shown_headers(spec), **headers}
+        return WireRequest("POST", url, body, shown, _AUTH)
 
     def _client(self, call: Call) -> Any:
         spec = clients.with_call_proxies(call)
-        return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
+        return clients.client_of(spec, self.services, self._shared(), self, is_async=call.is_async)
 
     def _wire(self, call: Call, *, extra_bytes: int = 0) -> Wire:
         from hb_gateway_openai.responses import Thinking

@@ -84,7 +84,7 @@ class Wire:
         raise failure
 
     def _open(self, client: Any, request: WireRequest, files: Files = ()) -> None:
-        arguments = _arguments(self._call, request, files)
+        arguments = _arguments(client, request, files)
         failure: HBError
         with self._exchange.active():
             try:
@@ -96,7 +96,7 @@ class Wire:
         raise failure
 
     async def _aopen(self, client: Any, request: WireRequest, files: Files = ()) -> None:
-        arguments = _arguments(self._call, request, files)
+        arguments = _arguments(client, request, files)
         failure: HBError
         with self._exchange.active():
             try:
@@ -273,11 +273,11 @@ class _Reader:
         return broken
 
 
-def _arguments(call: Call, request: WireRequest, files: Files) -> dict[str, Any]:
+def _arguments(client: Any, request: WireRequest, files: Files) -> dict[str, Any]:
     """What `client.post` takes beside path and types."""
     options: dict[str, Any] = {"max_retries": 0}
     if len(request.headers) > 1 or files:
-        options["headers"] = _headers(call, request)
+        options["headers"] = _headers(client, request)
     if files:
         fields = {name: value for name, value in request.body.items() if name != "image"}
         # Several images go under one name, which then has brackets.
@@ -292,9 +292,9 @@ def _arguments(call: Call, request: WireRequest, files: Files) -> dict[str, Any]
     return {"content" if sdk().takes_content else "body": content, "options": options}
 
 
-def _headers(call: Call, request: WireRequest) -> dict[str, str]:
+def _headers(client: Any, request: WireRequest) -> dict[str, str]:
     # The SDK tells the header of a client from that of a request by its exact spelling, and would send both.
-    spelling = {name.lower(): name for name in (*_SDK_HEADERS, *call.spec.headers)}
+    spelling = {name.lower(): name for name in (*_SDK_HEADERS, *client._custom_headers)}
     return {spelling.get(name.lower(), name): value for name, value in request.headers.items()}
 
 
