@@ -33,18 +33,18 @@ server.run()
 def make_server() -> Any:
     made = mcp_server.MCPServer("sums", log_level="CRITICAL")
 
-    @made.tool()
     def add(a: int, b: int) -> int:
         """Add two numbers."""
         return a + b
 
-    @made.tool()
     def refuse() -> str:
         """Always refuses."""
         from mcp.server.mcpserver.exceptions import ToolError
 
         raise ToolError("not today")
 
+    made.add_tool(add)
+    made.add_tool(refuse)
     return made
 
 
