@@ -1,0 +1,30 @@
+"""The redis backend and its stores keep the contract of every cache, on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from hb_cache_redis import RedisCache
+from heavenbase.plugin import CacheStore
+from heavenbase.testing import CacheContract
+
+from .redis_server import RedisServer
+
+
+class TestRedis(CacheContract):
+    cache: ClassVar[str] = "redis"
+    persistent = True
+    url: ClassVar[str] = ""
+
+    @pytest.fixture(autouse=True)
+    def on_server(self, shared_server: RedisServer) -> None:
+        type(self).url = shared_server.url
+
+    def make_store(self, tmp_path: Path, clock: Callable[[], float], **limits: int) -> CacheStore:
+        return RedisCache().open(
+            {"namespace": str(tmp_path), "clock": clock, "namespaces": {"text": limits}, "options": {"url": self.url}}
+        )
