@@ -96,6 +96,10 @@ class Gateway(Plugin):
         """The request of this call and, in `call.context.report`, what became of each parameter. No I/O."""
         raise UnsupportedError(f"gateway {self.name!r} has no {call.verb}", provider=call.spec.provider)
 
+    def needs_image_bytes(self, call: Call) -> bool:
+        """Whether an image generation needs its references as bytes: hb fetches those of URLs before `prepare`."""
+        return False
+
     def chat(self, call: Call, request: WireRequest) -> Completion:
         """One non-streamed answer."""
         raise UnsupportedError(f"gateway {self.name!r} has no chat", provider=call.spec.provider)
@@ -188,7 +192,10 @@ class Gateway(Plugin):
         if call.spec.gateway != self.name:
             return None
         if call.spec.capability("embeddings") is False:
-            raise EmbeddingsNotSupported(f"{call.target} has no embeddings", provider=call.spec.provider)
+            raise EmbeddingsNotSupported(
+                f'{call.target} has no embeddings; use another provider, such as that of hb.LLM(preset="embed")',
+                provider=call.spec.provider,
+            )
         request = self.prepare(call)
         self._enforce(call)
         return self.aembed_batch(call, request) if call.is_async else self.embed_batch(call, request)
@@ -199,7 +206,10 @@ class Gateway(Plugin):
         if call.spec.gateway != self.name:
             return None
         if call.spec.capability("images") is False:
-            raise ImageGenerationNotSupported(f"{call.target} generates no images", provider=call.spec.provider)
+            raise ImageGenerationNotSupported(
+                f'{call.target} generates no images; use another provider, such as that of hb.LLM(preset="imagen")',
+                provider=call.spec.provider,
+            )
         request = self.prepare(call)
         self._enforce(call)
         return self.agenerate_images(call, request) if call.is_async else self.generate_images(call, request)
@@ -359,6 +369,10 @@ class VisionFormat(Plugin):
     """How an image part looks on one wire."""
 
     kind = "vision"
+
+    def needs_bytes(self, image: LLMImage, spec: LLMSpec) -> bool:
+        """Whether `part` must find the bytes of this URL image: hb fetches them before."""
+        return False
 
     def part(self, image: LLMImage, spec: LLMSpec) -> dict[str, Any]:
         """The message part for an image. No network: a URL image that the wire cannot carry was fetched before."""

@@ -13,10 +13,11 @@ import pytest
 import heavenbase as hb
 from hb_gateway_anthropic import AnthropicGateway
 from heavenbase import errors
+from heavenbase.clients import LIMIT
 from heavenbase.secrets import Secret
 from heavenbase.testing.server import LoopbackServer
 
-from .support import ANTHROPIC, CANARY, Caller, make_call, make_spec
+from .support import ANTHROPIC, BUDGET, CANARY, Caller, make_call, make_spec
 
 
 def test_importing_the_plugin_and_preparing_a_request_import_no_sdk() -> None:
@@ -259,6 +260,22 @@ def test_exported_async_clients_work_too(caller: Caller, server: LoopbackServer)
     assert asyncio.run(work()) == "echo: hi"
 
 
+def test_closing_the_kernel_closes_the_connections_of_forgotten_clients_too(server: LoopbackServer) -> None:
+    with hb.Kernel() as kernel:
+        for number in range(LIMIT + 2):
+            llm = hb.LLM(
+                model=BUDGET,
+                provider="anthropic",
+                base_url=server.url("anthropic"),
+                api_key=f"key-{number}",
+                cache=False,
+                kernel=kernel,
+            )
+            llm.chat("hi")
+        assert server.connections == 1
+    server.wait_for(lambda s: s.connections == 0, 1)
+
+
 # What Claude does not do
 
 
@@ -293,7 +310,7 @@ def test_tokens_are_counted_without_an_answer(caller: Caller, server: LoopbackSe
     async def work() -> int:
         found = await caller.gateway.acount_tokens(make_call(spec, is_async=True))
         await caller.clients.aclose()
-        return found
+        return int(found)
 
     assert asyncio.run(work()) == 1
     assert {request.path for request in server.requests} == {"/anthropic/v1/messages/count_tokens"}

@@ -39,6 +39,14 @@ class Connections:
             self._check_process()
             return Lease(_shared(self._sync, route, lambda: Pools(route)))
 
+    def close(self) -> None:
+        """Close the unused connections of the sync routes, also those that a forgotten client left behind."""
+        with self._lock:
+            self._check_process()
+            found = list(self._sync.values())
+        for shared in found:
+            shared.pools.close()
+
     def async_lease(self, route: Route, *, prefer_aiohttp: bool = True) -> AsyncLease | RoamingLease:
         """A sender for async clients on this route and the running loop; over aiohttp where that is installed.
 

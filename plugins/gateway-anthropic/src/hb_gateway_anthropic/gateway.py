@@ -18,7 +18,7 @@ from hb_gateway_anthropic.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import EmbeddingsNotSupported, ImageGenerationNotSupported, MissingPackage
 from heavenbase.http.status import is_secret_header
-from heavenbase.plugin import Gateway, hookimpl
+from heavenbase.plugin import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -86,18 +86,6 @@ class AnthropicGateway(Gateway):
         """Async form of `stream`."""
         return self._wire(call).astream(self._client(call), request)
 
-    @hookimpl
-    def embed(self, call: Call) -> None:
-        """Refuse: the provider's own record would only say no, this says where to go."""
-        if call.spec.gateway == self.name:
-            raise refusal(call)
-
-    @hookimpl
-    def imagen(self, call: Call) -> None:
-        """As `embed`."""
-        if call.spec.gateway == self.name:
-            raise refusal(call)
-
     # Counting
 
     def count_tokens(self, call: Call) -> int:
@@ -136,6 +124,11 @@ class AnthropicGateway(Gateway):
         return clients.client_of(spec, self.services, self._shared(), is_async=True)
 
     # Shared
+
+    def close(self) -> None:
+        """Close the connections that the clients left."""
+        if self._connections is not None:
+            self._connections.close()
 
     def _request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
         spec = call.spec

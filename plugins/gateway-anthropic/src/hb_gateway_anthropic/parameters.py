@@ -11,7 +11,7 @@ from hb_gateway_anthropic.thinking import LEAST_BUDGET, REMOVED, Thoughts, trans
 from hb_gateway_anthropic.tools import tool_fields
 from heavenbase.call import REASONING
 from heavenbase.errors import InputError, InputTypeError
-from heavenbase.types import ParameterReport
+from heavenbase.types import ParameterEntry, ParameterReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,13 @@ _FOREIGN: Mapping[str, str] = {
         _NO_COUNTERPART,
     ),
 }
+_NEUTRAL: Mapping[str, Any] = {
+    "logit_bias": {},
+    **dict.fromkeys(("n", "repetition_penalty"), 1),
+    **dict.fromkeys(("logprobs", "store", "include_reasoning"), False),
+    **dict.fromkeys(("frequency_penalty", "presence_penalty", "min_p", "top_a", "top_logprobs"), 0),
+}
+"""Values of those that ask for what the wire does anyhow."""
 _TIERS = {"auto": "auto", "standard_only": "standard_only", "default": "standard_only"}
 
 
@@ -67,7 +74,10 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
         if name in _ELSEWHERE:
             continue
         if name in _FOREIGN:
-            report.dropped(name, _FOREIGN[name])
+            if name in _NEUTRAL and value == _NEUTRAL[name]:
+                report.emulated(name, "the wire does so anyhow")
+            else:
+                report.dropped(name, _FOREIGN[name])
         elif name in _HANDLERS:
             _HANDLERS[name](name, value, wire, report)
         else:
@@ -80,7 +90,7 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
     apply_rules(spec, wire, report)
     if thoughts.thinking is not None and "thinking" not in wire and "think" in report.entries:
         report.emulated("think", f"the provider takes no such switch; thoughts are {REMOVED} if they come")
-    _overlay(ruled, report)
+    _overlay(ruled, args, report)
     _merge_extra(wire, args, report)
     return Fields(wire, form.instruction)
 
@@ -218,9 +228,14 @@ _HANDLERS = {
 }
 
 
-def _overlay(ruled: ParameterReport, report: ParameterReport) -> None:
+def _overlay(ruled: ParameterReport, args: Mapping[str, Any], report: ParameterReport) -> None:
     """What the provider's rules did to hb's names counts, unless the wire lost more of it."""
     for name, entry in ruled.entries.items():
+        if entry.outcome == "renamed" and entry.wire not in args:
+            # What became of the new name, which the caller never gave, became of his.
+            told = report.entries.pop(str(entry.wire), entry)
+            outcome = "renamed" if told.outcome == "sent" else told.outcome
+            entry = ParameterEntry(name, outcome, told.wire, told.reason)
         known = report.entries.get(name)
         if known is None or known.outcome in ("sent", "renamed"):
             report.entries[name] = entry

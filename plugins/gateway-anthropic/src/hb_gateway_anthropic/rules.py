@@ -19,29 +19,39 @@ def apply_rules(spec: LLMSpec, fields: dict[str, Any], report: ParameterReport) 
     if not spec.provider_record.get("parameters"):
         return
     for rule in spec.parameter_rules(fields):
-        for name, reason in rule.get("drop", {}).items():
-            if fields.pop(name, None) is not None:
-                report.dropped(name, reason)
-        for name, other in rule.get("rename", {}).items():
-            if name not in fields:
+        for field, reason in rule.get("drop", {}).items():
+            if fields.pop(field, None) is not None:
+                for name in _names(field, report):
+                    report.dropped(name, reason)
+        for field, other in rule.get("rename", {}).items():
+            if field not in fields:
                 continue
-            value = fields.pop(name)
-            if other in fields:
-                report.dropped(name, f"{other} is given too")
-            else:
+            value, names = fields.pop(field), _names(field, report)
+            if other not in fields:
                 fields[other] = value
-                report.renamed(name, other)
-        for name, limits in rule.get("clamp", {}).items():
-            if name in fields:
-                new = _clamped(fields[name], limits)
-                if new != fields[name]:
-                    report.clamped(name, f"{fields[name]!r} is not taken there; {new!r} is sent")
-                    fields[name] = new
+            for name in names:
+                if fields[other] is value:
+                    report.renamed(name, other)
+                else:
+                    report.dropped(name, f"{other} is given too")
+        for field, limits in rule.get("clamp", {}).items():
+            if field in fields:
+                before, fields[field] = fields[field], _clamped(fields[field], limits)
+                if fields[field] != before:
+                    for name in _names(field, report):
+                        report.clamped(name, f"{before!r} is not taken there; {fields[field]!r} is sent")
+
+
+def _names(field: str, report: ParameterReport) -> list[str]:
+    """The parameters that stand in a field of the wire; without a report of them it is the field's own name."""
+    found = [e.name for e in report.entries.values() if e.wire is not None and e.wire.partition(".")[0] == field]
+    return found or [field]
 
 
 def _clamped(value: Any, limits: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
         return limits.get("map", {}).get(value, value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return min(max(value, limits.get("min", value)), limits.get("max", value))
+        value = max(value, limits.get("min", value))
+        value = min(value, limits.get("max", value))
     return value

@@ -1,0 +1,127 @@
+"""response_format: the wire's own schemas, or an instruction in the system prompt."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import heavenbase as hb
+from hb_gateway_anthropic.structured import strict
+from heavenbase.errors import InputError, InputTypeError
+from heavenbase.testing.server import LoopbackServer
+
+from .support import ADAPTIVE, BUDGET, OLD, USER, body_of, fields_of
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+CLOSED = {**SCHEMA, "additionalProperties": False}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "thing", "strict": True, "schema": SCHEMA}}
+
+
+@pytest.mark.parametrize("given", [FORMAT, {"type": "json_schema", "schema": SCHEMA}, SCHEMA])
+@pytest.mark.parametrize("model", [BUDGET, ADAPTIVE])
+def test_a_schema_is_the_wires_own_where_the_model_keeps_to_it(given: Any, model: str) -> None:
+    body, outcomes = fields_of(model=model, response_format=given)
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": CLOSED}}
+    assert outcomes == {"response_format": "renamed"}
+    assert "system" not in body
+
+
+def test_g09_a_schema_is_told_to_other_models_behind_the_callers_own_prompt() -> None:
+    messages = [{"role": "system", "content": "be brief"}, USER]
+    body, outcomes = fields_of(model=OLD, response_format=FORMAT, messages=messages)
+    assert body["system"].startswith("be brief\n\n")
+    assert json.dumps(SCHEMA, separators=(",", ":")) in body["system"]
+    assert "output_config" not in body
+    assert outcomes == {"response_format": "emulated"}
+    assert body_of(model=OLD, response_format=FORMAT)["system"].startswith("Answer with one JSON value")
+
+
+def test_the_instruction_is_a_block_of_its_own_behind_marked_blocks() -> None:
+    marked = {"type": "text", "text": "long", "cache_control": {"type": "ephemeral"}}
+    messages = [{"role": "system", "content": [marked]}, USER]
+    system = body_of(model=OLD, response_format=FORMAT, messages=messages)["system"]
+    assert system[0] == marked
+    assert str(SCHEMA["required"]).replace("'", '"') in system[1]["text"]
+
+
+def test_a_json_object_is_asked_for_in_words() -> None:
+    body, outcomes = fields_of(response_format={"type": "json_object"})
+    assert "JSON object" in body["system"]
+    assert outcomes == {"response_format": "emulated"}
+
+
+def test_text_is_what_the_wire_answers_in() -> None:
+    assert fields_of(response_format={"type": "text"}) == ({"max_tokens": 1024}, {"response_format": "emulated"})
+
+
+def test_an_open_schema_cannot_be_kept_to_and_is_told() -> None:
+    schema = {"type": "object", "additionalProperties": {"type": "string"}}
+    body, outcomes = fields_of(response_format=schema)
+    assert "output_config" not in body
+    assert outcomes == {"response_format": "emulated"}
+
+
+def test_a_property_of_that_name_is_no_open_schema() -> None:
+    schema = {"type": "object", "properties": {"additionalProperties": {"type": "string"}}}
+    assert "output_config" in fields_of(response_format=schema)[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ("json", InputTypeError),
+        ({"type": "json_schema"}, InputError),
+        ({"type": "json_schema", "json_schema": {"name": "x"}}, InputError),
+        ({"type": "json_schema", "json_schema": "x"}, InputError),
+    ],
+)
+def test_what_is_no_format_is_refused(given: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="response_format"):
+        fields_of(response_format=given)
+
+
+def test_schemas_are_closed_and_constraints_are_told_in_words() -> None:
+    given = {
+        "type": "object",
+        "properties": {
+            "n": {"type": "integer", "minimum": 1, "maximum": 9, "description": "how many"},
+            "s": {"type": "string", "maxLength": 3},
+            "l": {"type": "array", "minItems": 2, "items": {"type": "object", "properties": {}}},
+            "o": {"oneOf": [{"$ref": "#/$defs/d"}, {"type": "null"}]},
+        },
+        "$defs": {"d": {"type": ["object", "null"], "properties": {"x": {"type": "string", "format": "date"}}}},
+    }
+    assert strict(given) == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "n": {"type": "integer", "description": "how many (minimum: 1, maximum: 9)"},
+            "s": {"type": "string", "description": "maxLength: 3"},
+            "l": {
+                "type": "array",
+                "items": {"type": "object", "properties": {}, "additionalProperties": False},
+                "description": "minItems: 2",
+            },
+            "o": {"anyOf": [{"$ref": "#/$defs/d"}, {"type": "null"}]},
+        },
+        "$defs": {
+            "d": {
+                "type": ["object", "null"],
+                "properties": {"x": {"type": "string", "format": "date"}},
+                "additionalProperties": False,
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize("model", [OLD, BUDGET])
+def test_g09_what_the_model_wrote_around_the_json_is_left_out(server: LoopbackServer, model: str) -> None:
+    with hb.Kernel() as kernel:
+        llm = hb.LLM(
+            model=model, provider="anthropic", base_url=server.url("anthropic"), api_key="k", cache=False, kernel=kernel
+        )
+        for text in ('{"a": 1}', '```json\n{"a": 1}\n```'):
+            server.reply(text=text)
+            assert llm.chat("x", response_format=SCHEMA, include="structured") == {"a": 1}
