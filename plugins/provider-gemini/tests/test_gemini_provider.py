@@ -1,4 +1,4 @@
-"""Google Gemini as a provider: the contract of every provider, and what is special about this endpoint."""
+"""Google Gemini as a provider: the contract of every provider, and what is special about its two endpoints."""
 
 from __future__ import annotations
 
@@ -9,9 +9,50 @@ import pytest
 from heavenbase.testing import ProviderContract
 from heavenbase.testing.prepared import prepared
 
+NATIVE = "https://generativelanguage.googleapis.com/v1beta"
+
 
 class TestGemini(ProviderContract):
     provider = "gemini"
+
+
+def compatible(model: str, **options: Any) -> Any:
+    return prepared(model, provider="gemini", gateway="openai", **options)
+
+
+def test_its_own_wire_is_the_default() -> None:
+    sent = prepared("gemini-2.5-flash")
+    assert sent.spec.gateway == "gemini"
+    assert sent.url == f"{NATIVE}/models/gemini-2.5-flash:generateContent"
+    assert sent.body == {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+
+
+def test_the_compatible_endpoint_stays_reachable() -> None:
+    sent = compatible("gemini-2.5-flash")
+    assert sent.url == f"{NATIVE}/openai/chat/completions"
+    assert sent.body == {"model": "gemini-2.5-flash", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@pytest.mark.parametrize(
+    ("environ", "native", "openai"),
+    [
+        ({}, NATIVE, f"{NATIVE}/openai"),
+        (
+            {"GEMINI_BASE_URL": "https://proxy.example/v1beta/openai"},
+            "https://proxy.example/v1beta",
+            "https://proxy.example/v1beta/openai",
+        ),
+        ({"GEMINI_BASE_URL": "http://127.0.0.1:9"}, "http://127.0.0.1:9/v1beta", "http://127.0.0.1:9"),
+        (
+            {"GOOGLE_GEMINI_BASE_URL": "https://proxy.example/google/"},
+            "https://proxy.example/google/v1beta",
+            "https://proxy.example/google/v1beta/openai",
+        ),
+    ],
+)
+def test_both_variables_move_both_endpoints(environ: dict[str, str], native: str, openai: str) -> None:
+    assert prepared("gemini-2.5-flash", environ=environ).url == f"{native}/models/gemini-2.5-flash:generateContent"
+    assert compatible("gemini-2.5-flash", environ=environ).url == f"{openai}/chat/completions"
 
 
 @pytest.mark.parametrize(
@@ -27,11 +68,13 @@ class TestGemini(ProviderContract):
         ("gemini-2.0-flash", "low", None),
     ],
 )
-def test_the_steps_of_thinking_are_those_of_the_model(model: str, asked: str, sent: str | None) -> None:
-    assert prepared(model, provider="gemini", reasoning_effort=asked).body.get("reasoning_effort") == sent
+def test_the_steps_of_thinking_of_the_compatible_endpoint_are_those_of_the_model(
+    model: str, asked: str, sent: str | None
+) -> None:
+    assert compatible(model, reasoning_effort=asked).body.get("reasoning_effort") == sent
 
 
-def test_fields_that_the_endpoint_does_not_know_stay_at_home() -> None:
+def test_fields_that_the_compatible_endpoint_does_not_know_stay_at_home() -> None:
     unknown: dict[str, Any] = {
         "seed": 1,
         "frequency_penalty": 1,
@@ -39,7 +82,7 @@ def test_fields_that_the_endpoint_does_not_know_stay_at_home() -> None:
         "store": True,
         "metadata": {"a": "b"},
     }
-    sent = prepared("gemini-3.5-flash", provider="gemini", **unknown, top_p=0.5)
+    sent = compatible("gemini-3.5-flash", **unknown, top_p=0.5)
     assert sent.body.keys() == {"model", "messages", "top_p"}
     assert {name for name, outcome in sent.report.items() if outcome == "dropped"} == set(unknown)
 
@@ -54,7 +97,7 @@ def test_the_second_variable_counts_when_the_first_is_not_set() -> None:
     assert key() is None
 
 
-def test_vectors_are_asked_for_as_floats() -> None:
-    sent = prepared("gemini-embedding-001", verb="embed")
+def test_vectors_of_the_compatible_endpoint_are_asked_for_as_floats() -> None:
+    sent = compatible("gemini-embedding-001", verb="embed")
     assert sent.url.endswith("/v1beta/openai/embeddings")
     assert "encoding_format" not in sent.body

@@ -1,9 +1,29 @@
-"""Google Gemini as a provider of hb: the endpoint is described in provider.toml."""
+"""Google Gemini as a provider of hb: natively through the google-genai SDK, and on its OpenAI-compatible endpoint.
+
+The gateway that speaks Gemini's own wire is `hb_provider_gemini.gateway`.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from heavenbase.plugin import Provider
 
-__all__ = ["plugin"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-plugin = Provider(__name__, "gemini")
+__all__ = ["GeminiProvider", "plugin"]
+
+
+class GeminiProvider(Provider):
+    """The manifest; what the compatible endpoint refuses is no rule for Gemini's own wire."""
+
+    def record(self, gateway: str, model_id: str) -> Mapping[str, Any]:
+        """The provider's record, with the rules about parameters of the compatible endpoint for other gateways."""
+        record = super().record(gateway, model_id)
+        if gateway == self.name:
+            return record
+        return {**record, "parameters": record["options"]["compatible_parameters"]}
+
+
+plugin = GeminiProvider(__name__, "gemini")

@@ -107,7 +107,7 @@ class EndpointChecks(ProviderBase):
         self.as_declared(rig, "images", ImageGenerationNotSupported, "imagen")
 
     def test_image_input_is_as_declared(self, rig: Rig) -> None:
-        self.as_declared(rig, "vision", VisionNotSupported, "chat", content=samples.with_images())
+        self.as_declared(rig, "vision", VisionNotSupported, "chat", content=samples.with_images(urls=False))
 
     def test_its_rules_about_parameters_hold(self, rig: Rig) -> None:
         """Each rule, on a model that it names: what it drops, renames and clamps is reported so."""

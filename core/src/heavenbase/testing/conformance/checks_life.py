@@ -114,10 +114,15 @@ class LifeChecks(GatewayBase):
                 client = colour.run(lambda: getattr(llm, name)(), asynchronous)
             except ExportError:
                 return
+            if "anthropic" not in name and not self.openai_exports:
+                assert client is not None
+                return
             endpoint = client.messages if "anthropic" in name else client.chat.completions
             assert callable(endpoint.create), f"{name}() returned no client of that SDK"
 
     def test_an_exported_client_reaches_the_endpoint(self, wired: Rig) -> None:
+        if not self.openai_exports:
+            pytest.skip("the gateway exports clients of its own SDK")
         llm = wired.llm()
         messages = [{"role": "user", "content": "hi"}]
         try:

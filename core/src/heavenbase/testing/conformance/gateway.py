@@ -58,6 +58,8 @@ class GatewayBase(PluginChecks):
     """The wire's words for why an answer ended, and what they are in hb's vocabulary; None: those of `Wire`."""
     image_urls: ClassVar[bool] = True
     """Whether the wire carries the URLs of images; otherwise hb fetches them before, and the kit sends none."""
+    openai_exports: ClassVar[bool] = True
+    """Whether `to_client` and `to_aclient` give clients of the openai SDK; otherwise they are of the gateway's own."""
 
     _own_wire: ClassVar[str]
 

@@ -38,7 +38,7 @@ body_faults(
     WIRE,
     malformed={name: (shape, shape) for name, shape in _SHAPES.items()},
     good=(_GOOD, _GOOD),
-    errors=(401, 429, 500, 503),
+    errors=(401, 429, 503),
 )
 
 

@@ -1,0 +1,87 @@
+"""What only Google says when it refuses: an invalid key with status 400, when a limit is free again. Pure.
+
+{"error": {"code": 429, "message": "...", "status": "RESOURCE_EXHAUSTED", "details": [
+    {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "...PerDay..."}]},
+    {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17s"}]}}
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import AuthError, HBError, QuotaExhausted, RateLimitError, StatusError
+from heavenbase.http.status import LONGEST_WAIT, status_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from heavenbase.call import Call
+    from heavenbase.http.exchange import Headers
+
+_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+_KEY_REASONS = ("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "ACCESS_TOKEN_EXPIRED")
+_FIELDS = ("provider", "model", "status", "code", "request_id", "retry_after", "body", "maybe_billed")
+
+
+def google_error(
+    call: Call, status: int, headers: Headers, body: bytes, *, wall: Callable[[], float], decoded: Any = None
+) -> HBError:
+    """The error for an answer with this status; `decoded` is its body as data where that is known."""
+    if decoded is None:
+        decoded = _decode(body)
+    error = _error_of(decoded)
+    shape = {"error": {**error, "code": error.get("status") or error.get("code")}} if error else decoded
+    found = status_error(call, status, headers, body, wall=wall, decoded=shape)
+    if not isinstance(found, StatusError) or not error:
+        return found
+    details = [item for item in error.get("details") or () if isinstance(item, dict)]
+    if any(item.get("reason") in _KEY_REASONS for item in details):
+        return _as(AuthError, found)
+    if status == 429:
+        delay = _delay(details)
+        if found.retry_after is None:
+            found.retry_after = delay
+        # "You exceeded your current quota" is what every limit says, those of one minute too.
+        if isinstance(found, QuotaExhausted) and delay is not None and not _is_daily(details):
+            return _as(RateLimitError, found)
+    return found
+
+
+def error_status(error: Any) -> int:
+    """The status that an error object inside an answer stands for; 500 when it does not say."""
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600 else 500
+
+
+def _error_of(decoded: Any) -> dict[str, Any]:
+    if isinstance(decoded, list) and decoded:
+        decoded = decoded[0]
+    error = decoded.get("error") if isinstance(decoded, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _as(kind: type[StatusError], error: HBError) -> HBError:
+    return kind(str(error), **{name: getattr(error, name) for name in _FIELDS})
+
+
+def _delay(details: list[dict[str, Any]]) -> float | None:
+    for item in details:
+        match = _DELAY.fullmatch(str(item.get("retryDelay", "")))
+        if match is not None:
+            return min(float(match[1]), LONGEST_WAIT)
+    return None
+
+
+def _is_daily(details: list[dict[str, Any]]) -> bool:
+    violations = [v for item in details for v in item.get("violations") or () if isinstance(v, dict)]
+    return any("PerDay" in str(violation.get("quotaId", "")) for violation in violations)
+
+
+def _decode(body: bytes) -> Any:
+    import json
+
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

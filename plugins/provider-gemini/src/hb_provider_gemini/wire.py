@@ -1,0 +1,114 @@
+"""One attempt on Gemini's wire, through the google-genai SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_provider_gemini.client import sdk
+from hb_provider_gemini.failures import error_status, google_error
+from hb_provider_gemini.responses import completion
+from hb_provider_gemini.streams import ContentStream
+from heavenbase.errors import HBError, InputError, ProviderError
+from heavenbase.http.attempt import HTTPAttempt
+from heavenbase.http.events import ServerEvents
+from heavenbase.http.payload import encode_json
+from heavenbase.http.sse import IMAGE_EVENT_LIMIT
+from heavenbase.types import Chunk, ToolCallDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.types import Completion
+
+
+class GeminiAttempt(HTTPAttempt):
+    """One attempt of a call. `is_hidden` leaves thoughts out of the answer."""
+
+    def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool = False, extra_bytes: int = 0) -> None:
+        super().__init__(call, wall, extra_bytes)
+        self.is_hidden = is_hidden
+
+    def send(self, client: Any, request: WireRequest) -> None:
+        """Send through the SDK's own door, past its retries."""
+        inside = client._api_client
+        inside._request_once(_prepared(inside, request), stream=True)
+
+    async def asend(self, client: Any, request: WireRequest) -> None:
+        """Async form of `send`."""
+        inside = client._api_client
+        await inside._async_request_once(_prepared(inside, request), stream=True)
+
+    def explain(self, error: Exception) -> HBError:
+        """The error of hb for what the SDK raised by itself."""
+        exchange = self.exchange
+        if isinstance(error, sdk().api_error) and exchange.status is not None:
+            body = _content(getattr(error, "response", None))
+            return google_error(self.call, exchange.status, exchange.headers, body, wall=self.wall)
+        name = type(error).__name__
+        if isinstance(error, ValueError | TypeError) and exchange.status is None:
+            return InputError(f"{exchange.target}: the google-genai package cannot send this request ({name})")
+        return ProviderError(f"{exchange.target}: the google-genai package failed ({name})", **exchange.facts())
+
+    def held(self, decoded: Any) -> HBError | None:
+        """The error in an answer or event; in an array of them, that of the first."""
+        found = decoded[0] if isinstance(decoded, list) and decoded else decoded
+        if not isinstance(found, dict) or not found.get("error"):
+            return None
+        error = found["error"]
+        shape = found if isinstance(error, dict) else {"error": {"message": str(error)}}
+        body = encode_json(shape)[: 64 * 1024]
+        return google_error(
+            self.call, error_status(shape["error"]), self.exchange.headers, body, wall=self.wall, decoded=shape
+        )
+
+    def events(self) -> EventSource:
+        """Server-sent events, large enough for images."""
+        return ServerEvents(IMAGE_EVENT_LIMIT)
+
+    def state(self) -> StreamState:
+        """A fresh state for one stream."""
+        return ContentStream(self.call, self.is_hidden, self.held)
+
+    def whole(self, decoded: Any) -> Iterable[Chunk]:
+        """The chunks of an answer that came whole: an object, or the array that servers send without `alt=sse`."""
+        if not isinstance(decoded, list):
+            return [_whole_chunk(completion(self.call, decoded, self.is_hidden))]
+        state = ContentStream(self.call, self.is_hidden, self.held)
+        chunks = [state.take(item) for item in decoded]
+        return [chunk for chunk in [*chunks, state.end()] if chunk is not None]
+
+
+def _prepared(inside: Any, request: WireRequest) -> Any:
+    """The SDK's request, with its credential and headers, and hb's address and body."""
+    made = inside._build_request("post", "models", {}, None)
+    made.url = request.url
+    made.data = encode_json(request.body)
+    made.timeout = None
+    spelling = {name.lower(): name for name in made.headers}
+    made.headers.update({spelling.get(name.lower(), name): value for name, value in request.headers.items()})
+    return made
+
+
+def _content(response: Any) -> bytes:
+    try:
+        return bytes(response.content)
+    except Exception:  # the ResponseNotRead of the HTTP library, or an answer that never was
+        return b""
+
+
+def _whole_chunk(answer: Completion) -> Chunk:
+    return Chunk(
+        answer.text,
+        answer.reasoning,
+        [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)] or None,
+        answer.finish_reason,
+        answer.raw_finish_reason,
+        answer.usage,
+        answer.id,
+        answer.model,
+        answer.images or None,
+        answer.reasoning_parts or None,
+        raw=answer.raw,
+    )
