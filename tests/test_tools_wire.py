@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
+from heavenbase.config import Config
 from heavenbase.kernel import Kernel
 from heavenbase.testing.server import LoopbackServer
 
@@ -24,11 +26,17 @@ def server() -> Iterator[LoopbackServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    environ = {**os.environ, "HEAVENBASE_HOME": str(tmp_path_factory.mktemp("home"))}
+    with Kernel(Config.load(environ=environ)) as made:
+        yield made
+
+
 @pytest.fixture
-def llm(server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hb.LLM]:
-    monkeypatch.setenv("HEAVENBASE_HOME", str(tmp_path / "home"))
-    with Kernel() as kernel:
-        yield hb.LLM(model="m", provider="custom", base_url=server.url("openai"), api_key="test-key", kernel=kernel)
+def llm(server: LoopbackServer, kernel: Kernel) -> hb.LLM:
+    url = server.url("openai")
+    return hb.LLM(model="m", provider="custom", base_url=url, api_key="test-key", cache=False, kernel=kernel)
 
 
 @pytest.fixture(params=MODES)
