@@ -1,0 +1,169 @@
+"""Embedding requests and answers of InvokeModel: each family of models has a body of its own. Pure.
+
+cohere.embed                 texts (up to 96), input_type, truncate, embedding_types; v4: output_dimension
+amazon.titan-embed-text      inputText; v2: dimensions, normalize
+amazon.titan-embed-image     inputText, embeddingConfig.outputEmbeddingLength
+amazon.nova-2-multimodal     singleEmbeddingParams
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from hb_provider_bedrock.client import PLACES
+from hb_provider_bedrock.models import traits_of
+from hb_provider_bedrock.parameters import EXTRAS, merge_extra
+from hb_provider_bedrock.responses import kind_of, shape_error
+from hb_provider_bedrock.rules import apply_rules
+from heavenbase.call import REASONING
+from heavenbase.errors import EmbeddingsNotSupported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from heavenbase.call import Call
+
+_CHAT_ONLY = frozenset(
+    {"temperature", "top_p", "top_k", "seed", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
+    | {"response_format", "parallel_tool_calls", "presence_penalty", "frequency_penalty", "logprobs", "n", "user"}
+    | {"prompt_caching"}
+)
+# hb's name of an option, and the place of it in the body.
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "cohere": {"input_type": "input_type", "truncate": "truncate", "embedding_types": "embedding_types"},
+    "titan-1": {},
+    "titan-2": {"dimensions": "dimensions", "normalize": "normalize", "embedding_types": "embeddingTypes"},
+    "titan-image": {"dimensions": "embeddingConfig.outputEmbeddingLength"},
+    "nova-embed": {
+        "dimensions": "singleEmbeddingParams.embeddingDimension",
+        "input_type": "singleEmbeddingParams.embeddingPurpose",
+        "truncate": "singleEmbeddingParams.text.truncationMode",
+    },
+}
+_FAMILIES = {**_NAMES, "cohere-4": {**_NAMES["cohere"], "dimensions": "output_dimension"}}
+_PURPOSES = {"search_document": "GENERIC_INDEX", "search_query": "GENERIC_RETRIEVAL"}
+_PURPOSES |= {"classification": "CLASSIFICATION", "clustering": "CLUSTERING"}
+_TASKS = {"RETRIEVAL_DOCUMENT": "search_document", "RETRIEVAL_QUERY": "search_query"}
+
+
+def takes_many(call: Call) -> bool:
+    """Whether one request carries several inputs."""
+    return traits_of(call.spec).family.startswith("cohere")
+
+
+def embedding_body(call: Call) -> dict[str, Any]:
+    """The body for a call's inputs, or for the first of them where a request carries one alone."""
+    family = traits_of(call.spec).family
+    names = _FAMILIES.get(family)
+    if names is None:
+        raise EmbeddingsNotSupported(
+            f"{call.target} is no model for embeddings that hb knows; use amazon.titan-embed-text-v2:0, "
+            "cohere.embed-v4:0 or amazon.nova-2-multimodal-embeddings-v1:0",
+            provider=call.spec.provider,
+            model=call.spec.model_id,
+        )
+    body = _base(family, call.inputs)
+    _fill(body, family, names, call)
+    merge_extra(body, call)
+    return body
+
+
+def body_of_input(body: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """The body of a family that takes one input, for another one."""
+    if "singleEmbeddingParams" in body:
+        params = body["singleEmbeddingParams"]
+        return {**body, "singleEmbeddingParams": {**params, "text": {**params["text"], "value": text}}}
+    return {**body, "inputText": text}
+
+
+def _base(family: str, inputs: Sequence[str]) -> dict[str, Any]:
+    first = inputs[0] if inputs else ""
+    if family.startswith("cohere"):
+        return {"texts": list(inputs), "input_type": "search_document", "embedding_types": ["float"]}
+    if family == "nova-embed":
+        params = {"embeddingPurpose": "GENERIC_INDEX", "text": {"truncationMode": "END", "value": first}}
+        return {"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": params}
+    return {"inputText": first}
+
+
+def _fill(body: dict[str, Any], family: str, names: Mapping[str, str], call: Call) -> None:
+    report = call.context.report
+    named = {name: value for name, value in call.args.items() if name not in EXTRAS}
+    apply_rules(call.spec, named, report)
+    for name, value in named.items():
+        if name in PLACES:
+            report.emulated(name, "chooses where the request goes, and as whom")
+            continue
+        known, value = _translated(family, name, value)
+        path = names.get(known)
+        if path is not None:
+            _put(body, path, value)
+            report.renamed(name, path)
+        elif name == "encoding_format":
+            report.emulated(name, "numbers are what the wire sends")
+        elif name in call.explicit and name not in _CHAT_ONLY and name not in REASONING and name != "dimensions":
+            body[name] = value
+            report.sent(name)
+        else:
+            report.dropped(name, "the model's embeddings have no such parameter")
+
+
+def _translated(family: str, name: str, value: Any) -> tuple[str, Any]:
+    """An option as the family has it: Google's task_type is Cohere's input_type, Nova has words of its own."""
+    if name == "task_type" and isinstance(value, str):
+        name, value = "input_type", _TASKS.get(value.upper(), value.lower())
+    if family == "nova-embed" and isinstance(value, str):
+        value = _PURPOSES.get(value.lower(), value.upper()) if name == "input_type" else value.upper()
+    elif name == "truncate" and family.startswith("cohere") and isinstance(value, str):
+        value = value.upper()
+    return name, value
+
+
+def _put(body: dict[str, Any], path: str, value: Any) -> None:
+    *outer, last = path.split(".")
+    for name in outer:
+        body[name] = dict(body.get(name) or {})
+        body = body[name]
+    body[last] = value
+
+
+def vectors(call: Call, decoded: Any, wanted: int) -> list[list[float]]:
+    """One vector per input, in order; ResponseShapeError when the answer has others."""
+    if not isinstance(decoded, dict):
+        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
+    found = _rows(decoded)
+    if not isinstance(found, list):
+        raise shape_error(call, "the answer has no embeddings")
+    if len(found) != wanted:
+        raise shape_error(call, f"{wanted} inputs got {len(found)} vectors")
+    checked = [_vector(call, row, place) for place, row in enumerate(found)]
+    if len({len(vector) for vector in checked}) > 1:
+        raise shape_error(call, "the vectors differ in length")
+    return checked
+
+
+def _rows(decoded: dict[str, Any]) -> Any:
+    by_type = decoded.get("embeddingsByType")
+    if isinstance(decoded.get("embedding"), list):
+        return [decoded["embedding"]]
+    if isinstance(by_type, dict):  # Titan, when it was asked for a type
+        return [next(iter(by_type.values()), None)]
+    rows = decoded.get("embeddings")
+    if isinstance(rows, dict):  # Cohere: by type
+        return rows.get("float", next(iter(rows.values()), None))
+    if isinstance(rows, list) and rows and isinstance(rows[0], dict):  # Nova
+        return [row.get("embedding") for row in rows if isinstance(row, dict)]
+    return rows
+
+
+def _vector(call: Call, row: Any, place: int) -> list[float]:
+    if not isinstance(row, list) or not row:
+        raise shape_error(call, f"embedding {place} is {kind_of(row)}, not a list of numbers")
+    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in row):
+        raise shape_error(call, f"embedding {place} holds something else than numbers")
+    vector = [float(number) for number in row]
+    # The sum is not finite when any number is not, and is had sooner than a look at each.
+    if not isfinite(sum(vector)):
+        raise shape_error(call, f"embedding {place} has a number that is not finite")
+    return vector

@@ -1,0 +1,231 @@
+"""Messages of hb as the system prompt and the messages of this wire. Pure.
+
+System messages are lifted out, wherever they stand. Messages of one role in a row become one, with the results of
+tools first: the wire wants all results of a turn in one message. What a model wrote goes back block by block, verbatim,
+to the model it came from. Where a request has no tools, earlier calls are told in words, as the wire refuses them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hb_provider_bedrock.parts import blocks_of, blocks_of_part, cache_point, text_block, without_blanks
+from hb_provider_bedrock.replay import kept_blocks, thoughts_of
+from hb_provider_bedrock.toolids import ToolIds
+from heavenbase.errors import InputError, VisionNotSupported
+
+if TYPE_CHECKING:
+    from hb_provider_bedrock.models import Traits
+    from heavenbase.call import Call
+    from heavenbase.types import Message
+
+Block = dict[str, Any]
+
+_FAILED = ('{"ok": false', '{"ok":false')
+"""How the result of a tool begins that hb ran and that failed."""
+
+
+def wire_messages(call: Call, traits: Traits, instruction: str = "") -> tuple[list[Block], list[Message]]:
+    """(system blocks, messages) of a call; what cannot travel is noted in the call's report."""
+    writer = _Writer(call, traits)
+    for place, message in enumerate(call.messages):
+        writer.add(message, place)
+    return writer.finish(instruction)
+
+
+def has_tool_blocks(messages: list[Message]) -> bool:
+    """Whether a conversation on the wire has calls or results in it."""
+    return any("toolUse" in block or "toolResult" in block for message in messages for block in message["content"])
+
+
+def in_words(messages: list[Message]) -> list[Message]:
+    """The messages with calls and results of tools as text, for a request that has no tools."""
+    return [{**message, "content": [_told(block) for block in message["content"]]} for message in messages]
+
+
+class _Writer:
+    """The messages so far."""
+
+    def __init__(self, call: Call, traits: Traits) -> None:
+        self._call = call
+        self._spec = call.spec
+        self._report = call.context.report
+        self._traits = traits
+        self._ids = ToolIds()
+        self._system: list[Block] = []
+        self._messages: list[Message] = []
+
+    def add(self, message: Message, place: int) -> None:
+        """Take one message."""
+        role = message["role"]
+        if role in ("system", "developer"):
+            self._add_system(message, place)
+        elif role == "assistant":
+            blocks = self._assistant(message, place)
+            if blocks:
+                self._append("assistant", blocks)
+        elif role == "tool":
+            self._add_result(message, place)
+        elif role == "user":
+            said = blocks_of(message["content"], place)
+            if not said:
+                raise InputError(f"message {place} (role user) is empty; this wire takes no empty messages")
+            self._check_images(said)
+            self._append("user", said)
+        else:
+            raise InputError(f"message {place} has the role {role!r}, whose results name no call; use the role tool")
+        if message.get("name") and role != "tool":
+            self._report.dropped("name", "the wire has no names of speakers")
+
+    def finish(self, instruction: str) -> tuple[list[Block], list[Message]]:
+        """The system prompt, with the instruction at its end, and the messages."""
+        if instruction:
+            self._system.append(text_block(instruction))
+        if not self._messages:
+            raise InputError("there is no message of a user; this wire needs one beside the system prompt")
+        if self._system and not self._traits.system:
+            self._report.emulated("system", "the model has no system prompt; it leads the first message")
+            self._lead([block for block in self._system if "text" in block])
+            self._system = []
+        last = self._messages[-1]
+        if last["role"] == "assistant":
+            self._trim(last)
+        return self._system, self._messages
+
+    def _lead(self, blocks: list[Block]) -> None:
+        first = self._messages[0]
+        if first["role"] == "user":
+            first["content"] = [*blocks, *first["content"]]
+        else:
+            self._messages.insert(0, {"role": "user", "content": blocks})
+
+    # Roles
+
+    def _add_system(self, message: Message, place: int) -> None:
+        blocks = blocks_of(message["content"], place)
+        if any(not block.keys() & {"text", "cachePoint", "guardContent"} for block in blocks):
+            raise InputError(f"message {place} (role {message['role']}) has a part that is no text")
+        if self._messages:
+            self._report.emulated("system", "late system messages are lifted into the system prompt")
+        self._system += blocks
+
+    def _add_result(self, message: Message, place: int) -> None:
+        content = message["content"]
+        if isinstance(content, str):
+            found = [text_block(content)] if content else []
+        else:
+            found = without_blanks(block for part in content for block in blocks_of_part(part, place))
+        self._check_images(found)
+        result: Block = {"toolUseId": self._ids.of_result(message["tool_call_id"]), "content": found}
+        if message.get("is_error") or (isinstance(content, str) and content.startswith(_FAILED)):
+            result["status"] = "error"
+        blocks: list[Block] = [{"toolResult": result}]
+        control = message.get("cache_control")
+        if control is not None:
+            blocks.append(cache_point(control.get("ttl") if hasattr(control, "get") else None))
+        self._append("user", blocks)
+
+    def _assistant(self, message: Message, place: int) -> list[Block]:
+        kept = kept_blocks(message, self._spec, self._report)
+        if kept and _says(kept) == _meant(message):
+            self._ids.note(kept)
+            return without_blanks(kept)
+        if message.get("images"):
+            self._report.dropped("images", "the wire has no images in answers that go back")
+        blocks = [block for block in blocks_of(message.get("content"), place) if self._may_return(block)]
+        calls = message.get("tool_calls") or ()
+        self._ids.begin()
+        return [*thoughts_of(kept), *blocks, *(self._tool_use(call) for call in calls)]
+
+    def _may_return(self, block: Block) -> bool:
+        if "image" in block:
+            self._report.dropped("images", "the wire has no images in answers that go back")
+            return False
+        return "text" not in block or bool(block["text"].strip())
+
+    def _tool_use(self, call: dict[str, Any]) -> Block:
+        function = call["function"]
+        written = function["arguments"]
+        given = _parsed(written)
+        if not isinstance(given, dict):
+            given = {"arguments": written}
+            self._report.emulated("tool_calls", "arguments that are no JSON object travel as text")
+        return {"toolUse": {"toolUseId": self._ids.of_call(call["id"]), "name": function["name"], "input": given}}
+
+    def _check_images(self, blocks: list[Block]) -> None:
+        if not self._traits.vision and any("image" in block for block in blocks):
+            raise VisionNotSupported(
+                f"{self._call.target}: the model accepts no images; choose one that does, such as Nova Lite or Claude",
+                provider=self._spec.provider,
+                model=self._spec.model_id,
+            )
+
+    # Merging
+
+    def _append(self, role: str, content: list[Block]) -> None:
+        last = self._messages[-1] if self._messages else None
+        if last is None or last["role"] != role:
+            self._messages.append({"role": role, "content": list(content)})
+            return
+        blocks = last["content"]
+        if "toolResult" in content[0]:
+            results = sum(1 for block in blocks if "toolResult" in block)
+            blocks[results:results] = content
+        else:
+            blocks += content
+        last["content"] = without_blanks(blocks)
+
+    def _trim(self, last: Message) -> None:
+        """An answer that the model is to go on with may not end in white space."""
+        blocks = last["content"]
+        text = blocks[-1].get("text")
+        if text is not None and text != text.rstrip():
+            last["content"] = [*blocks[:-1], text_block(text.rstrip())]
+
+
+def _told(block: Block) -> Block:
+    use, result = block.get("toolUse"), block.get("toolResult")
+    if use is not None:
+        return text_block(f"[called {use['name']} with {json.dumps(use['input'], ensure_ascii=False)}]")
+    if result is not None:
+        said = " ".join(str(part.get("text", "[no text]")) for part in result["content"])
+        return text_block(f"[result: {said}]")
+    return block
+
+
+def _says(blocks: list[Block]) -> tuple[str, list[tuple[str, str, Any]]]:
+    text = "".join(_text(block) for block in blocks)
+    uses = [block["toolUse"] for block in blocks if "toolUse" in block]
+    return text, [(u["toolUseId"], u["name"], u["input"]) for u in uses if u.get("type") != "server_tool_use"]
+
+
+def _text(block: Block) -> str:
+    cited = block.get("citationsContent")
+    if isinstance(cited, dict):
+        return "".join(str(part.get("text", "")) for part in cited.get("content") or ())
+    return str(block.get("text") or "")
+
+
+def _meant(message: Message) -> tuple[str, list[tuple[str, str, Any]]] | None:
+    """What the message says now, to be compared with what the model wrote; None where that cannot be told."""
+    content = message.get("content")
+    if isinstance(content, list):
+        if any(part.get("type") != "text" for part in content):
+            return None
+        content = "".join(part["text"] for part in content)
+    calls = []
+    for call in message.get("tool_calls") or ():
+        function = call["function"]
+        given = _parsed(function["arguments"])
+        if given is None:
+            return None
+        calls.append((call["id"], function["name"], given))
+    return content or "", calls
+
+
+def _parsed(written: str) -> Any:
+    try:
+        return json.loads(written) if written.strip() else {}
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,78 @@
+"""What a model wrote beside text and tool calls, kept with its provenance and given back to the same provider. Pure.
+
+An answer with thoughts, citations or the provider's own tools is kept whole: the order of its blocks and each signature
+count. `{"provider", "model", "field": "content", "value": [block, ...]}` is the one reasoning part it has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message, ParameterReport
+
+FIELD = "content"
+
+
+def reasoning_parts(call: Call, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts to keep of an answer: none where text and tool calls are all there is."""
+    if all("text" in block or _is_plain_call(block) for block in blocks):
+        return []
+    # Pictures are in the answer already, and the wire takes none back.
+    value = [dict(block) for block in blocks if "image" not in block]
+    return [{"provider": call.spec.provider, "model": call.spec.model_id, "field": FIELD, "value": value}]
+
+
+def kept_blocks(message: Message, spec: LLMSpec, report: ParameterReport) -> list[dict[str, Any]]:
+    """The blocks of an answer that this provider wrote; what stays behind is reported."""
+    parts = message.get("reasoning_parts")
+    if parts is None:
+        for name in ("reasoning_content", "reasoning"):
+            if message.get(name):
+                report.dropped(name, "thoughts without the provider's signature stay behind")
+        return []
+    found: list[dict[str, Any]] = []
+    lost: dict[str, None] = {}
+    for part in parts:
+        value = part.get("value")
+        if part.get("provider") != spec.provider or part.get("field") != FIELD or not isinstance(value, list):
+            lost[str(part.get("provider", "unknown"))] = None
+        elif part.get("model") != spec.model_id:
+            # Models of many vendors share this wire; one cannot read another's thoughts.
+            lost[str(part.get("model"))] = None
+        else:
+            found += [block for block in value if _is_sound(block)]
+            if any(isinstance(block, dict) and _is_unsigned(block) for block in value):
+                lost["without a signature"] = None
+    if lost:
+        report.dropped("reasoning_parts", f"thoughts that cannot go back stay behind ({', '.join(lost)})")
+    return found
+
+
+def thoughts_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The thoughts among blocks, in order."""
+    return [block for block in blocks if "reasoningContent" in block]
+
+
+def _is_plain_call(block: dict[str, Any]) -> bool:
+    use = block.get("toolUse")
+    return isinstance(use, dict) and use.get("type") != "server_tool_use"
+
+
+def _is_sound(block: Any) -> bool:
+    if not isinstance(block, dict) or not block:
+        return False
+    if "text" in block:
+        return bool(block["text"])
+    return not _is_unsigned(block)
+
+
+def _is_unsigned(block: dict[str, Any]) -> bool:
+    """Whether this is a thought that the wire would refuse: one of a model that signs nothing, or one that was cut."""
+    content = block.get("reasoningContent")
+    if not isinstance(content, dict) or content.get("redactedContent"):
+        return False
+    text = content.get("reasoningText")
+    return not (isinstance(text, dict) and text.get("signature"))

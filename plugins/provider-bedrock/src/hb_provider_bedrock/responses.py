@@ -1,0 +1,168 @@
+"""Decoded answers of Converse as hb's completions. Pure; shapes are checked, not trusted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hb_provider_bedrock.replay import reasoning_parts
+from hb_provider_bedrock.usage import token_usage
+from heavenbase.errors import HBError, ResponseShapeError
+from heavenbase.types import Completion, ToolCall
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.image import LLMImage
+    from heavenbase.types import FinishReason
+
+FINISH: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_calls",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
+    "model_context_window_exceeded": "context_overflow",
+    "refusal": "refusal",
+    "pause_turn": "pause",
+    "malformed_model_output": "other",
+    "malformed_tool_use": "other",
+}
+
+
+def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
+    """The answer; ResponseShapeError when it is none."""
+    if not isinstance(decoded, dict):
+        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
+    output = decoded.get("output")
+    message = output.get("message") if isinstance(output, dict) else None
+    if not isinstance(message, dict):
+        raise shape_error(call, "the answer has no `output.message`")
+    blocks = message.get("content")
+    if not isinstance(blocks, list):
+        raise shape_error(call, f"`content` is {kind_of(blocks)}, not a list of blocks")
+    reason = decoded.get("stopReason")
+    if not isinstance(reason, str):
+        raise shape_error(call, f"`stopReason` is {kind_of(reason)}, not text")
+    text: list[str] = []
+    thoughts: list[str] = []
+    calls: list[ToolCall] = []
+    images: list[LLMImage] = []
+    for place, block in enumerate(blocks):
+        if not isinstance(block, dict):
+            raise shape_error(call, f"block {place} of `content` is {kind_of(block)}, not an object")
+        text.append(_text(call, block))
+        if "reasoningContent" in block:
+            thoughts.append(thought_of(call, block["reasoningContent"]))
+        elif "toolUse" in block and not is_of_server(block["toolUse"]):
+            calls.append(_tool_call(call, block["toolUse"], len(calls)))
+        elif "image" in block:
+            images.append(image_of(call, block["image"]))
+    return Completion(
+        "".join(text),
+        reasoning="" if is_hidden else "".join(thoughts),
+        tool_calls=calls,
+        finish_reason=finish_reason(reason, bool(calls)),
+        raw_finish_reason=reason,
+        usage=token_usage(decoded.get("usage")),
+        provider=call.spec.provider,
+        gateway=call.spec.gateway,
+        images=images,
+        reasoning_parts=reasoning_parts(call, blocks),
+        report=call.context.report,
+        raw=decoded,
+    )
+
+
+def finish_reason(raw: Any, has_calls: bool) -> FinishReason:
+    """hb's word for the provider's; "other" for one that hb does not know. Some models end a turn with calls in it."""
+    found = FINISH.get(raw, "other") if isinstance(raw, str) else "other"
+    return "tool_calls" if found == "stop" and raw == "end_turn" and has_calls else found
+
+
+def is_of_server(use: Any) -> bool:
+    """Whether the provider itself runs this tool use."""
+    return isinstance(use, dict) and use.get("type") == "server_tool_use"
+
+
+def thought_of(call: Call, content: Any) -> str:
+    """The text in a block of reasoning; "" where it is hidden."""
+    if not isinstance(content, dict):
+        raise shape_error(call, f"`reasoningContent` is {kind_of(content)}, not an object")
+    text = content.get("reasoningText")
+    return text_of(call, text, "text") if isinstance(text, dict) else ""
+
+
+def image_of(call: Call, block: Any) -> LLMImage:
+    """The image in a block."""
+    from heavenbase.image import LLMImage
+
+    source = block.get("source") if isinstance(block, dict) else None
+    data = source.get("bytes") if isinstance(source, dict) else None
+    if not isinstance(data, str):
+        raise shape_error(call, "an `image` has no bytes")
+    try:
+        return LLMImage.from_b64(data)
+    except HBError as error:
+        failure = shape_error(call, f"an `image` cannot be read: {error}")
+    raise failure
+
+
+def text_of(call: Call, block: dict[str, Any], name: str) -> str:
+    """The text in a block or delta."""
+    found = block.get(name)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise shape_error(call, f"`{name}` of a block is {kind_of(found)}, not text")
+    return found
+
+
+def tool_name(call: Call, use: Any) -> str:
+    """The name in a tool use; ResponseShapeError without one."""
+    name = use.get("name") if isinstance(use, dict) else None
+    if not isinstance(name, str) or not name:
+        raise shape_error(call, "a `toolUse` names no tool")
+    return name
+
+
+def input_text(value: Any) -> str:
+    """The input of a tool use as JSON text; "" for none."""
+    if value is None or value == {} or value == "":
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def text_or_none(value: Any) -> str | None:
+    """A string with something in it, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def shape_error(call: Call, what: str) -> ResponseShapeError:
+    """The error for an answer of the wrong shape."""
+    return ResponseShapeError(
+        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
+    )
+
+
+def kind_of(value: Any) -> str:
+    """What a value of JSON is, in words."""
+    if value is None:
+        return "missing"
+    names: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _text(call: Call, block: dict[str, Any]) -> str:
+    if "text" in block:
+        return text_of(call, block, "text")
+    cited = block.get("citationsContent")
+    content = cited.get("content") if isinstance(cited, dict) else None
+    if not isinstance(content, list):
+        return ""
+    return "".join(text_of(call, part, "text") for part in content if isinstance(part, dict))
+
+
+def _tool_call(call: Call, use: Any, place: int) -> ToolCall:
+    name = tool_name(call, use)
+    return ToolCall(text_or_none(use.get("toolUseId")) or f"call_{place}", name, input_text(use.get("input")) or "{}")

@@ -1,0 +1,138 @@
+"""Tools and tool_choice as this wire wants them. Pure.
+
+hb, OpenAI                                         Converse
+auto                                               {auto: {}}
+none                                               no toolConfig at all
+required, any                                      {any: {}}
+a name, {type: function, function: {name}}         {tool: {name}}; {any: {}} with that tool alone where a model has
+                                                   no other way
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hb_provider_bedrock.models import Traits
+    from heavenbase.call import Call
+
+_WORDS = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
+_OWN = ("toolSpec", "systemTool", "cachePoint")
+
+
+def tool_config(call: Call, args: Mapping[str, Any], traits: Traits, thinks: bool) -> dict[str, Any] | None:
+    """The field toolConfig; None for a request without tools."""
+    report = call.context.report
+    given = args.get("tools")
+    if not given:
+        if given is not None:
+            report.dropped("tools", "the list is empty")
+        for name in ("tool_choice", "parallel_tool_calls"):
+            if args.get(name) is not None:
+                report.dropped(name, "there are no tools")
+        return None
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+        raise InputTypeError(f"tools must be a list of tools, not {type(given).__name__}")
+    tools = [_tool(item, place, traits, call) for place, item in enumerate(given)]
+    if args.get("parallel_tool_calls") is not None:
+        _parallel(args["parallel_tool_calls"], call)
+    kind, name = _choice(
+        args.get("tool_choice"), [str(tool["toolSpec"]["name"]) for tool in tools if "toolSpec" in tool]
+    )
+    if kind == "none":
+        report.emulated("tools", "tool_choice is none, and the wire has no other way to say it")
+        report.emulated("tool_choice", "the request has no tools, so that none can be called")
+        return None
+    if not traits.tools:
+        report.dropped("tools", "the model calls no tools on Bedrock")
+        if kind:
+            report.dropped("tool_choice", "the model calls no tools on Bedrock")
+        return None
+    if call.stream and not traits.streams_tools:
+        raise UnsupportedError(
+            f"{call.target}: the model streams no answers with tools on Bedrock; call it without streaming",
+            provider=call.spec.provider,
+            model=call.spec.model_id,
+        )
+    report.renamed("tools", "toolConfig.tools")
+    config: dict[str, Any] = {"tools": tools}
+    if kind:
+        _choose(config, kind, name, traits, thinks, call)
+    return config
+
+
+def _choose(config: dict[str, Any], kind: str, name: str, traits: Traits, thinks: bool, call: Call) -> None:
+    """Put the choice into the request, as far as the model can be told it."""
+    report = call.context.report
+    if kind == "auto":
+        report.renamed("tool_choice", "toolConfig.toolChoice")
+        config["toolChoice"] = {"auto": {}}
+    elif thinks:
+        report.dropped("tool_choice", "a call cannot be forced while the model thinks; pass think=False")
+    elif kind in traits.choices:
+        report.renamed("tool_choice", "toolConfig.toolChoice")
+        config["toolChoice"] = {"tool": {"name": name}} if kind == "tool" else {"any": {}}
+    elif kind == "tool" and "any" in traits.choices:
+        report.emulated("tool_choice", "the model is forced to call a tool, and has this one alone")
+        config["tools"] = [tool for tool in config["tools"] if (tool.get("toolSpec") or {}).get("name") == name]
+        config["toolChoice"] = {"any": {}}
+    else:
+        report.dropped("tool_choice", "the model cannot be forced to call a tool on Bedrock; it decides for itself")
+
+
+def _tool(item: Any, place: int, traits: Traits, call: Call) -> dict[str, Any]:
+    if not hasattr(item, "keys"):
+        raise InputTypeError(f"tool {place} is {type(item).__name__}, not a mapping with a name and parameters")
+    if any(name in item for name in _OWN):
+        return dict(item)  # already in the wire's shape
+    function = item.get("function", item)
+    if not hasattr(function, "keys") or not function.get("name"):
+        raise InputError(f"tool {place} has no name")
+    schema = function.get("parameters", function.get("input_schema", function.get("schema"))) or {}
+    spec: dict[str, Any] = {"name": function["name"]}
+    if function.get("description"):
+        spec["description"] = function["description"]
+    spec["inputSchema"] = {"json": {"type": "object", "properties": {}, **schema}}
+    if function.get("strict"):
+        if traits.structured:
+            spec["strict"] = True
+        else:
+            call.context.report.dropped("strict", "the model keeps to no schema strictly")
+    return {"toolSpec": spec}
+
+
+def _choice(given: Any, names: list[str]) -> tuple[str, str]:
+    """(auto, none, any, tool or "" for nothing asked; the tool's name)."""
+    if given is None:
+        return "", ""
+    if isinstance(given, str):
+        return (_WORDS[given], "") if given in _WORDS else ("tool", _named(given, names))
+    if not hasattr(given, "keys"):
+        raise InputTypeError(f"tool_choice must be a word, a name or a mapping, not {type(given).__name__}")
+    kind = given.get("type")
+    if kind in _WORDS:
+        return _WORDS[kind], ""
+    for word in ("auto", "any"):
+        if kind is None and word in given:
+            return word, ""
+    inner = given.get("function", given.get("tool", given.get("custom", given)))
+    if hasattr(inner, "keys"):
+        return "tool", _named(inner.get("name"), names)
+    raise InputError(f"tool_choice has no tool's name in it: {given!r}")
+
+
+def _named(name: Any, names: list[str]) -> str:
+    if name not in names:
+        raise UnknownNameError("tool", name, names, hint="tool_choice is auto, none, required or the name of a tool")
+    return str(name)
+
+
+def _parallel(given: Any, call: Call) -> None:
+    if given:
+        call.context.report.emulated("parallel_tool_calls", "models on this wire call several tools as they see fit")
+    else:
+        call.context.report.dropped("parallel_tool_calls", "the wire cannot limit a turn to one call")
