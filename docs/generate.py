@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def _methods(cls: type) -> Iterator[tuple[str, object]]:
 
 def _signature(function: object) -> str:
     text = str(inspect.signature(function)).replace("'", "")  # type: ignore[arg-type]
+    text = re.sub(r"<object object at 0x[0-9a-f]+>", "...", text)
     return text.replace("(self, ", "(").replace("(self)", "()").replace("(cls, ", "(")
 
 

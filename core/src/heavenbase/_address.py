@@ -19,6 +19,8 @@ _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*")
 _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")
+
 _REFUSED_V4 = tuple(
     IPv4Network(network)
     for network in (
@@ -97,6 +99,24 @@ def _is_address(host: str) -> bool:
             raise FetchBlocked(f"the URL's host {host[:100]!r} is an unusual spelling of an address") from None
         return False
     return True
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL's host is by its spelling one that other machines do not reach as this one does.
+
+    That is an address that is not public, `localhost`, a name without a dot or under .local or .internal.
+    """
+    from urllib.parse import urlsplit
+
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(_LOCAL_NAMES) or _NUMBER.fullmatch(host) is not None
+    return not is_public(host)
 
 
 def is_public(address: str) -> bool:

@@ -242,6 +242,9 @@ LLM = Table(
             choices=("raise", "warn", "ignore"),
         ),
         "image_url_timeout": Field("float", 120, "seconds that fetching an image URL may take", minimum=0.001),
+        "image_allow_hosts": Field(
+            "list[str]", [], "hosts whose images are fetched from private addresses", guarded=True
+        ),
         "strict_plugins": Field("bool", False, "raise instead of falling back when a gateway is missing"),
         "middleware": Field("list", [], "middleware around every verb, outermost first", guarded=True),
         "default_args": _arguments(

@@ -228,6 +228,11 @@ class LLMImage:
         return self._detail
 
     @property
+    def timeout(self) -> float | None:
+        """Seconds that fetching the URL may take; None for what the configuration says."""
+        return self._timeout
+
+    @property
     def width(self) -> int | None:
         """Pixels; None for a URL that was not fetched yet."""
         return self._probe.width if self._probe is not None else None
@@ -305,6 +310,10 @@ class LLMImage:
             raise ImageError(f"cannot write {str(target)!r}: {error.strerror}") from error
         return target
 
+    def without_url(self) -> LLMImage:
+        """The same image by its bytes alone; fetches a URL on first use."""
+        return LLMImage(self.to_bytes(), **self._options())
+
     def digest(self) -> str:
         """SHA-256 in hexadecimal of the bytes, or of the URL's text when a URL names the image. Never fetches."""
         if self._digest is None:
@@ -365,16 +374,16 @@ class LLMImage:
         fetcher = options.get("fetcher") or self._fetcher
         if fetcher is not None:
             return fetcher
-        timeout = options.get("timeout") or self._timeout or configured_timeout()
-        hosts = options.get("allow_hosts", ())
+        timeout = options.get("timeout") or self._timeout or configured("image_url_timeout", IMAGE_URL_TIMEOUT)
+        hosts = options["allow_hosts"] if "allow_hosts" in options else configured("image_allow_hosts", ())
         return Fetcher(timeout, allow_hosts=(*self._allow_hosts, *((hosts,) if isinstance(hosts, str) else hosts)))
 
 
-def configured_timeout() -> float:
-    """Seconds that fetching an image may take: `heavenbase.llm.image_url_timeout`."""
+def configured(name: str, default: Any) -> Any:
+    """What the user's configuration says about images, outside of any kernel: a value of `heavenbase.llm`."""
     from heavenbase.config import Config
 
-    return float(Config.load().get("heavenbase.llm.image_url_timeout", IMAGE_URL_TIMEOUT))
+    return Config.load().get(f"heavenbase.llm.{name}", default)
 
 
 def _rebuild(data: bytes | None, url: str | None, options: ImageOptions) -> LLMImage:

@@ -13,6 +13,7 @@ from heavenbase.call import MOCKS, Call, CallContext, Services, split_options
 from heavenbase.clients import ClientPool
 from heavenbase.config import Config
 from heavenbase.discovery import Inventory, discover
+from heavenbase.encoding import encode_images, has_images
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, compose, side_of
@@ -227,8 +228,8 @@ class Kernel:
         """One attempt: encode images, ask the hook, lift the answer into the flow."""
         context, spec = call.context, call.spec
         context.remaining()
-        if call.verb == "complete":
-            call = self._encode_images(call)
+        if has_images(call):
+            call = await encode_images(call, self.registry, self.services.setting)
         attempt = Attempt(spec.provider, spec.model_id, spec.gateway, started=self.wall())
         context.began = started = self.clock()
         try:
@@ -255,13 +256,6 @@ class Kernel:
         attempt.usage = answer.usage
         context.attempts.append(attempt)
         return answer
-
-    def _encode_images(self, call: Call) -> Call:
-        from heavenbase.encoding import encode_images, has_images
-
-        if not has_images(call.messages):
-            return call
-        return encode_images(call, self.registry)
 
     def _configured_middleware(self) -> list[Middleware]:
         return [self.registry.load("contrib", name) for name in self.config.get("heavenbase.llm.middleware") or ()]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CAPABILITIES = {
     **dict.fromkeys(("chat", "stream", "tools", "vision", "embeddings", "images"), "bool"),
-    **dict.fromkeys(("embedding_base64", "stream_usage", "image_detail"), "bool"),
+    **dict.fromkeys(("embedding_base64", "stream_usage", "image_detail", "image_urls"), "bool"),
     "embedding_batch_limit": "int",
     "reasoning_efforts": "bool | list[str]",
     "structured": "str",

@@ -10,12 +10,16 @@ import pytest
 from hb_vision_openai import OpenAIVision, encode
 from heavenbase._png import make_png
 from heavenbase.image import LLMImage
+from heavenbase.spec import LLMSpec
 
 if TYPE_CHECKING:
     from heavenbase.fetch import Fetched, Fetcher
-    from heavenbase.spec import LLMSpec
 
 PNG = make_png(2, 3, (10, 20, 30))
+
+
+def make_spec(**capabilities: object) -> LLMSpec:
+    return LLMSpec(None, "m", "m", "acme", "openai", "openai", provider_record={"capabilities": capabilities})
 
 
 class NoFetcher:
@@ -55,6 +59,12 @@ def test_the_detail_hint_is_kept(image: LLMImage) -> None:
     assert encode(image)["image_url"]["detail"] == "low"
 
 
+def test_an_endpoint_without_details_gets_no_hint() -> None:
+    image = LLMImage.from_bytes(PNG, detail="low")
+    assert "detail" not in OpenAIVision().part(image, make_spec(image_detail=False))["image_url"]
+    assert OpenAIVision().part(image, make_spec(image_detail=True))["image_url"]["detail"] == "low"
+
+
 def test_an_http_url_whose_bytes_are_known_is_sent_as_bytes() -> None:
     image = LLMImage.from_url("http://example.com/a.png", fetcher=cast("Fetcher", OneFetcher()))
     image.to_bytes()
@@ -68,7 +78,7 @@ def test_an_https_url_stays_a_url_after_it_was_fetched() -> None:
 
 
 def test_the_hook_answers_for_its_format_and_leaves_others_alone() -> None:
-    image, spec, plugin = LLMImage.from_bytes(PNG), cast("LLMSpec", None), OpenAIVision()
+    image, spec, plugin = LLMImage.from_bytes(PNG), make_spec(), OpenAIVision()
     assert plugin.encode(image, "openai", spec) == encode(image)
     assert plugin.encode(image, "anthropic", spec) is None
 

@@ -85,6 +85,12 @@ class OpenAIGateway(Gateway):
         """The bearer token; MissingCredential when there is none."""
         return clients.credential(spec)
 
+    def needs_image_bytes(self, call: Call) -> bool:
+        """Edits take files; chats take URLs too."""
+        from hb_gateway_openai import images
+
+        return not images.by_chat(call)
+
     # Verbs
 
     def chat(self, call: Call, request: WireRequest) -> Completion:

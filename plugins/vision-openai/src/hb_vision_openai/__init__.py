@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIVision", "encode"]
 
 
-def encode(image: LLMImage) -> dict[str, Any]:
-    """The `image_url` content part of an image: an https URL as it is, bytes as a data URL, the detail hint kept.
+def encode(image: LLMImage, *, detail: bool = True) -> dict[str, Any]:
+    """The `image_url` content part of an image: an https URL as it is, bytes as a data URL, the `detail` hint kept.
 
     A plain http URL is sent only when it is all there is. Never fetches.
     """
@@ -22,7 +22,7 @@ def encode(image: LLMImage) -> dict[str, Any]:
     if url is None or (image.has_bytes and not url.lower().startswith("https://")):
         url = image.to_data_url()
     part = {"url": url}
-    if image.detail is not None:
+    if detail and image.detail is not None:
         part["detail"] = image.detail
     return {"type": "image_url", "image_url": part}
 
@@ -33,5 +33,5 @@ class OpenAIVision(VisionFormat):
     name = "openai"
 
     def part(self, image: LLMImage, spec: LLMSpec) -> dict[str, Any]:
-        """See `encode`; the spec changes nothing."""
-        return encode(image)
+        """See `encode`; an endpoint without the capability `image_detail` gets no hint."""
+        return encode(image, detail=spec.capability("image_detail") is not False)
