@@ -153,6 +153,51 @@ def test_hb26_arguments_are_repaired_where_that_is_asked_for(server: LoopbackSer
     assert answer.tool_calls[0].changes
 
 
+@pytest.mark.parametrize(
+    ("written", "filled"),
+    [
+        ('```json\n{"a": 40, "b": 2}\n```', False),
+        ('{"a": 40, "b": 2,}', False),
+        ('{"a": 40, "b": 2', False),
+        ('{"b": 42}', True),
+    ],
+    ids=["fence", "trailing comma", "cut off", "missing field"],
+)
+def test_u3_malformed_arguments_are_repaired_with_the_original_kept(
+    server: LoopbackServer, ask: Ask, written: str, filled: bool
+) -> None:
+    server.reply(tool_calls=[call("add", written)])
+    server.reply(text="done")
+    (made,) = ask("go", tools=[add], repair_tool_calls=True).tool_calls
+    assert made.repaired
+    assert made.original == written
+    assert ("filled the missing field 'a' with 0 (the empty integer)" in made.changes) is filled
+    assert server.requests[1].json["messages"][-1]["content"] == "42"
+
+
+def test_u3_what_cannot_be_repaired_is_an_error_in_strict_mode(server: LoopbackServer, ask: Ask) -> None:
+    server.reply(tool_calls=[call("add", "forty and two")])
+    with pytest.raises(hb.errors.ToolArgsError, match="cannot be read as a JSON object"):
+        ask("go", tools=[add], tool_call_repair={"enabled": True, "strict": True})
+    assert len(server.requests) == 1
+
+
+def test_u3_a_tool_can_refuse_repaired_arguments(server: LoopbackServer, ask: Ask) -> None:
+    server.reply(tool_calls=[call("add", "{'a': 40, 'b': 2}")])
+    server.reply(text="sorry")
+    ask("go", tools=[hb.Tool(run=add, accept_repaired=False)], repair_tool_calls=True)
+    result = json.loads(server.requests[1].json["messages"][-1]["content"])
+    assert result["error"]["type"] == "RepairedArguments"
+
+
+def test_u3_a_call_of_a_truncated_answer_is_never_run(server: LoopbackServer, ask: Ask) -> None:
+    ran: list[int] = []
+    server.reply(tool_calls=[call("note", '{"n": 1')], finish_reason="length")
+    answer = ask("go", tools={"note": lambda n: ran.append(n)}, repair_tool_calls=True)
+    assert (answer.finish_reason, answer.tool_calls[0].repaired, ran) == ("length", False, [])
+    assert len(server.requests) == 1
+
+
 def test_a_provider_that_counts_its_calls_anew_in_each_answer_keeps_their_results_apart(
     server: LoopbackServer, ask: Ask
 ) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heavenbase.gather import Gathering, ToolCallAssembler
-from heavenbase.types import Chunk, ToolCallDelta, Usage
+from heavenbase.gather import Gathering, ToolCallAssembler, name_calls
+from heavenbase.types import Chunk, ToolCall, ToolCallDelta, Usage
 
 from .support import make_kernel
 
@@ -98,6 +98,41 @@ def test_e8_calls_of_one_tool_without_any_id_are_not_merged() -> None:
 def test_e8_a_name_repeated_on_each_fragment_is_one_call() -> None:
     deltas = [ToolCallDelta(0, None, "add", '{"x"'), ToolCallDelta(0, None, "add", ":1}")]
     assert assembled(deltas) == [("", "add", '{"x":1}')]
+
+
+def test_e8_an_id_made_up_for_each_fragment_does_not_cut_a_call() -> None:
+    deltas = [
+        ToolCallDelta(0, "a", "add", '{"x"'),
+        ToolCallDelta(0, "b", None, ":{}"),
+        ToolCallDelta(0, "c", None, "}"),
+        ToolCallDelta(1, "d", "find", '{"y"'),
+        ToolCallDelta(1, "e", None, ":2}"),
+    ]
+    assert assembled(deltas) == [("a", "add", '{"x":{}}'), ("d", "find", '{"y":2}')]
+    assert assembled([ToolCallDelta(0, "a", "now"), ToolCallDelta(0, "b", "", "{}")]) == [("a", "now", "{}")]
+
+
+@pytest.mark.parametrize("indexes", [(0, 1), (1, 2), (0, 0), (None, None)], ids=["zero", "one", "reused", "missing"])
+def test_e8_every_chunking_of_two_calls_gives_the_same_result(indexes: tuple[int | None, int | None]) -> None:
+    texts = ('{"x":{}}', '{"y":2}')
+    for cuts in range(1 << len(texts[0]) - 1):
+        deltas: list[ToolCallDelta] = []
+        for index, identity, text in zip(indexes, "ab", texts, strict=True):
+            places = [place + 1 for place in range(len(text) - 1) if cuts >> place & 1]
+            first, *rest = [text[i:j] for i, j in zip([0, *places], [*places, len(text)], strict=True)]
+            deltas.append(ToolCallDelta(index, identity, "add", first))
+            deltas += [ToolCallDelta(index, arguments=piece) for piece in rest]
+        assert assembled(deltas) == [("a", "add", texts[0]), ("b", "add", texts[1])]
+
+
+def test_ids_are_made_of_what_the_conversation_has_and_never_twice() -> None:
+    said = {"role": "assistant", "tool_calls": [{"id": "call_1"}, {"id": "x"}]}
+    calls = [ToolCall("", "add"), ToolCall("x", "add"), ToolCall("y", "add"), ToolCall("y", "add")]
+    name_calls(calls, [{"role": "user", "content": "go"}, said])
+    assert [call.id for call in calls] == ["call_2", "call_3", "y", "call_4"]
+    again = [ToolCall(call.id, call.name) for call in calls]
+    name_calls(again, [said])
+    assert again == calls
 
 
 def test_e8_a_tool_without_arguments_gets_an_empty_object_and_a_missing_id_stays_empty() -> None:

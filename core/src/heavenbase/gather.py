@@ -18,6 +18,7 @@ class ToolCallAssembler:
     """Tool calls from fragments, whatever indexes and ids the wire leaves out, repeats or reuses.
 
     A new id or a new name begins a new call; a fragment with neither continues the call of its index, or the last one.
+    So does an id without a name behind unfinished arguments: some servers make up an id for each fragment.
     """
 
     __slots__ = ("_by_index", "_calls", "_pieces")
@@ -57,16 +58,20 @@ class ToolCallAssembler:
         if place is None:
             return None
         call = self._calls[place]
-        if delta.id and call.id and delta.id != call.id:
+        if delta.id and call.id and delta.id != call.id and (delta.name or self._complete(place)):
             return None
         if delta.name and call.name and (delta.name != call.name or (not delta.id and self._complete(place))):
             return None
         return place
 
     def _complete(self, place: int) -> bool:
-        # Only for a repeated name without an id: either a wire that repeats the name, or a second call of one tool.
+        # Only where a name is repeated without an id, or an id is new without a name: either a wire that says too much
+        # in each fragment, or a second call.
+        pieces = self._pieces[place]
+        if not pieces or not pieces[-1].rstrip().endswith("}"):
+            return False
         try:
-            json.loads("".join(self._pieces[place]))
+            json.loads("".join(pieces))
         except ValueError:
             return False
         return True
