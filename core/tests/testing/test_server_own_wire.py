@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from heavenbase.errors import UnknownNameError
 from heavenbase.testing.server import (
     FAULT_TOKENS,
     Answer,
@@ -201,3 +202,19 @@ def test_a_wire_of_binary_frames_says_how_it_frames() -> None:
 
     with pytest.raises(NotImplementedError):
         FramesWire().event(b"payload")
+
+
+def test_a_fault_may_strike_all_requests_until_it_ends(server: LoopbackServer) -> None:
+    server.strike("S3.number", "lines-test")
+    assert [post(server, SAY, {})[0].status for _ in range(2)] == [429, 200]
+    server.strike("N2.a", "lines-test")
+    with pytest.raises(ConnectionError):
+        post(server, SAY, {})
+    assert post(server, SAY, LIVE, "E3.a")[0].status == 503
+    server.strike(None)
+    assert post(server, SAY, {})[0].status == 200
+    with pytest.raises(UnknownNameError, match="S3"):
+        server.strike("S3.numbers-of-it", "lines-test")
+    server.strike("S5.500", "lines-test")
+    server.clear()
+    assert post(server, SAY, {})[0].status == 200

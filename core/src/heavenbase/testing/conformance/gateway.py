@@ -52,6 +52,8 @@ class GatewayBase(PluginChecks):
     """An installed provider to call it through; "": one that the kit makes up (see `provider_record`)."""
     model: ClassVar[str] = ""
     """The model to ask for; "": the provider's first, or a made-up one."""
+    models: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """The models that embed and imagen ask, by verb, where it must be another one."""
     capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({})
     """What it can or cannot do, of `CAPABILITIES`, where that does not follow from the methods it has."""
     finish_reasons: ClassVar[Mapping[str, FinishReason] | None] = None
@@ -119,7 +121,16 @@ class GatewayBase(PluginChecks):
             }
             settings = {f"heavenbase.llm.providers.{PROVIDER}": made_up, **self.settings()}
             kernel = make_kernel(clock, settings=settings, plugins=self.given_plugins())
-            rig = Rig(colour, kernel, clock, self.target(kernel), server=server, wire=wire, connect=self.options)
+            rig = Rig(
+                colour,
+                kernel,
+                clock,
+                self.target(kernel),
+                server=server,
+                wire=wire,
+                connect=self.options,
+                models=self.models,
+            )
             stack.callback(rig.close)
             problem = "" if rig.is_wired else rig.gateway.status().get("problem")
             if problem:
@@ -190,7 +201,8 @@ class GatewayBase(PluginChecks):
             return False
         if ability == "reasoning" and not rig.is_wired:
             return self.script(Reply(reasoning="thought")) is not None
-        return rig.llm().spec.capability(ability) is not False
+        verb = {"embeddings": "embed", "images": "imagen"}.get(ability, "chat")
+        return rig.llm_for(verb).spec.capability(ability) is not False
 
     def needs(self, rig: Rig, *abilities: str) -> None:
         """Skip the check when the gateway lacks one of these."""

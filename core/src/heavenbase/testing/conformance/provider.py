@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tomllib
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -37,6 +38,8 @@ class ProviderBase(PluginChecks):
     """The provider's name."""
     model: ClassVar[str] = ""
     """The model to call; "": a made-up one, or the first of its models when it refuses those."""
+    models: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """The models that embed and imagen ask, by verb, where it must be another one."""
     wire: ClassVar[str | None] = None
     """The server's wire that stands for the endpoint; None: the one of its name, else of its wire; "": none."""
 
@@ -127,7 +130,16 @@ class ProviderBase(PluginChecks):
                 pytest.skip(f"its gateway is not installed: pip install hb-gateway-{gateway}")
             target = {"model": self.model_for(kernel), "provider": self.subject()}
             connect = {} if address else {"base_url": server.url(wire)}
-            rig = Rig(colour, kernel, clock, target, server=server, wire=wire, connect=lambda url: connect)
+            rig = Rig(
+                colour,
+                kernel,
+                clock,
+                target,
+                server=server,
+                wire=wire,
+                connect=lambda url: connect,
+                models=self.models,
+            )
             stack.callback(rig.close)
             yield rig
 

@@ -8,6 +8,7 @@ import threading
 import time
 from functools import lru_cache
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +35,7 @@ LIMITS = Timeouts(connect=5.0, first_token=5.0, idle=5.0, stall=5.0, total=8.0, 
 """Seconds. Nothing of a check takes so long; a gateway that loses a connection must not stop the kit."""
 PATIENCE = 10.0
 """Seconds after which the server drops everything, for gateways that keep no time limit."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PROMPT = "Say hello to the kit."
 
 
@@ -102,8 +104,9 @@ def make_kernel(
 class Rig:
     """What a check works with.
 
-    `target` are the names for LLM (model, provider, gateway), `connect(url)` the options that lead to a base URL;
-    `wire` is the server's wire, "" without a server. The key of every call is `KEY`.
+    `target` are the names for LLM (model, provider, gateway), `models` the verbs that ask another model, and
+    `connect(url)` the options that lead to a base URL; `wire` is the server's wire, "" without a server. The key of
+    every call is `KEY`.
     """
 
     def __init__(
@@ -116,12 +119,14 @@ class Rig:
         server: LoopbackServer | None = None,
         wire: str = "",
         connect: Callable[[str], Mapping[str, Any]] | None = None,
+        models: Mapping[str, str] = NOTHING,
     ) -> None:
         self.colour = colour
         self.kernel = kernel
         self.clock = clock
         self.target = target
         self.wire = wire
+        self.models = models
         self._server = server
         self._connect = connect or (lambda url: {})
         self._watchdog = threading.Timer(PATIENCE, server.close) if server is not None else None
@@ -158,16 +163,22 @@ class Rig:
     # Calls
 
     def llm(self, fault: str = "", **options: Any) -> LLM:
-        """An LLM whose requests go to the server, and there meet `fault`; one attempt each unless asked otherwise."""
+        """An LLM of one attempt a call whose requests go to the server; there all requests meet `fault` from now on."""
         merged = {**self.target, "max_retries": 0, "timeout": LIMITS}
         if self.is_wired:
-            merged.update(self._connect(self.server.url(self.wire, fault=fault or None)))
+            # Not in the URL: a client of its own for each fault would take longer than all the calls.
+            self.server.strike(fault or None, self.wire)
+            merged.update(self._connect(self.server.url(self.wire)))
         merged.update(options)
         return LLM(kernel=self.kernel, **merged)
 
+    def llm_for(self, verb: str, fault: str = "") -> LLM:
+        """An LLM for a verb (chat, stream, complete, embed, imagen), with the model that this one asks."""
+        return self.llm(fault, **({"model": self.models[verb]} if verb in self.models else {}))
+
     def call(self, verb: str, fault: str = "", *, llm: LLM | None = None, content: Any = None, **options: Any) -> Any:
         """The answer of one verb (chat, stream, embed, imagen) in the rig's colour; `options` belong to the call."""
-        target = llm if llm is not None else self.llm(fault)
+        target = llm if llm is not None else self.llm_for(verb, fault)
         if content is None:
             content = ["one", "two", "three"] if verb == "embed" else PROMPT
         return getattr(self.colour, verb)(target, content, **options)
@@ -190,7 +201,7 @@ class Rig:
             "imagen": {"prompt": PROMPT},
         }
         content = by_verb[verb]
-        spec = (llm or self.llm()).spec
+        spec = (llm or self.llm_for(verb)).spec
         is_async = self.colour.name == "async"
         content.update({name: options.pop(name) for name in tuple(content) if name in options})
         return self.kernel.call(verb, spec, options, is_async=is_async, **content)

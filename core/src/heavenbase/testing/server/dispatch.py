@@ -46,6 +46,7 @@ class Dispatcher:
         self._default = next(iter(self.wires.values()))
         self._replies: deque[Reply] = deque()
         self._script: Script | None = None
+        self._struck = ""
         self._counts: Counter[str] = Counter()
         self._encoded: dict[Any, tuple[bytes, bytes]] = {}
 
@@ -68,11 +69,21 @@ class Dispatcher:
         """
         self._script = script
 
+    def strike(self, fault: str | None, wire: str = "openai") -> None:
+        """Let every request whose path names no fault meet this one; None ends it.
+
+        As a base URL with a fault in it, for clients that are dear to make. Raises UnknownNameError.
+        """
+        if fault is not None:
+            find_fault(fault, self.wires[wire].family)
+        self._struck = fault or ""
+
     def clear(self) -> None:
-        """Forget requests, queued replies, the script and the counts of faults."""
+        """Forget requests, queued replies, the script, the fault that strikes and the counts of faults."""
         self.recorder.requests.clear()
         self._replies.clear()
         self._script = None
+        self._struck = ""
         self._counts.clear()
 
     def now(self) -> float:
@@ -89,7 +100,7 @@ class Dispatcher:
 
     def early(self, request: RecordedRequest) -> Steps | None:
         """Steps of a fault that strikes before the body is read."""
-        if not request.path.startswith("/f/"):
+        if not (self._struck or request.path.startswith("/f/")):
             return None
         exchange, name = self._exchange(request)
         try:
@@ -104,7 +115,7 @@ class Dispatcher:
     def answer(self, request: RecordedRequest) -> bytes | Steps:
         """The response to a complete request."""
         try:
-            scripted = self._script or self._replies or self.require_key
+            scripted = self._script or self._replies or self.require_key or self._struck
             if not scripted and not request.path.startswith("/f/"):
                 return self._plain(request)
             exchange, fault = self._exchange(request)
@@ -147,7 +158,7 @@ class Dispatcher:
 
     def _exchange(self, request: RecordedRequest) -> tuple[Exchange, str]:
         path, _, query = request.path.partition("?")
-        fault = ""
+        fault = self._struck
         if path.startswith("/f/"):
             fault, _, path = path[3:].partition("/")
             path = f"/{path}"
