@@ -150,6 +150,21 @@ def test_a_garbage_page_found_while_open_is_moved_aside_and_replaced(path: Path,
         assert read_all(store) == COUNT
 
 
+def test_a_garbage_page_that_the_first_read_meets_is_moved_aside_and_replaced(path: Path, clock: ManualClock) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        (size,) = raw.execute("PRAGMA page_size").fetchone()
+    data = bytearray(path.read_bytes())
+    for place in {data.index(VALUE), data.rindex(VALUE)}:
+        start = place // size * size
+        data[start : start + size] = b"\x5a" * size
+    path.write_bytes(data)
+    with closing(open_store(path, clock)) as store:
+        with pytest.warns(CacheWarning, match="damaged"):
+            assert read_and_fill(store) < COUNT
+        assert read_all(store) == COUNT
+    assert corrupt_names(path)[0] == f"cache.db.corrupt-{STAMP}"
+
+
 def test_every_flipped_bit_of_a_value_is_detected_and_costs_one_entry(path: Path, clock: ManualClock) -> None:
     data = path.read_bytes()
     at = data.index(VALUE)

@@ -170,6 +170,7 @@ class Database:
             cause: Exception
             try:
                 self._open(wait)
+                generation = self._generation  # opening counts, too: damage may show on the first read
                 return attempt()
             except FAILURES as error:
                 cause = error
