@@ -20,7 +20,7 @@ from heavenbase.plugin import Gateway
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from hb_gateway_openai.wire import Wire
+    from hb_gateway_openai.attempt import Files, OpenAIAttempt
     from heavenbase.call import Call
     from heavenbase.http.connections import Connections
     from heavenbase.spec import LLMSpec
@@ -40,34 +40,46 @@ class OpenAIGateway(Gateway):
     def prepare(self, call: Call) -> WireRequest:
         """The request of this call, as it will be sent. Images of an edit are named here, and sent as files."""
         if call.verb == "complete":
-            body = {
-                "model": self.model_id(call.spec),
-                "messages": wire_messages(call),
-                **chat_fields(call.spec, call.args, call.explicit, call.context.report),
-            }
-            if "response_format" in call.args:
-                _fit_format(call, body)
-            if call.stream:
-                stream_fields(call.spec, body)
-            return self._request(call, "chat/completions", body)
+            return self.chat_request(call)
         if call.verb == "embed":
             from hb_gateway_openai.embeddings import embedding_fields
 
             body = {"model": self.model_id(call.spec), "input": call.inputs, **embedding_fields(call)}
-            return self._request(call, "embeddings", body)
+            return self.request(call, "embeddings", body)
         from hb_gateway_openai import images
 
         if images.by_chat(call):
-            return self._request(
-                call, "chat/completions", {**images.chat_body(call), "model": self.model_id(call.spec)}
-            )
+            return self.request(call, "chat/completions", {**images.chat_body(call), "model": self.model_id(call.spec)})
         body = {"model": self.model_id(call.spec), "prompt": call.prompt, **images.image_fields(call)}
         if not call.images:
-            return self._request(call, "images/generations", body)
+            return self.request(call, "images/generations", body)
         body["image"] = [repr(image) for image in call.images]
-        return self._request(call, "images/edits", body)
+        return self.request(call, "images/edits", body)
 
     # What a gateway that speaks this wire too may have otherwise
+
+    def chat_request(self, call: Call) -> WireRequest:
+        """The request of a chat."""
+        body = {
+            "model": self.model_id(call.spec),
+            "messages": wire_messages(call),
+            **chat_fields(call.spec, call.args, call.explicit, call.context.report),
+        }
+        if "response_format" in call.args:
+            _fit_format(call, body)
+        if call.stream:
+            stream_fields(call.spec, body)
+        return self.request(call, "chat/completions", body)
+
+    def attempt_class(self) -> type[OpenAIAttempt]:
+        """What reads the answers of a chat."""
+        from hb_gateway_openai.attempt import ChatAttempt
+
+        return ChatAttempt
+
+    def url(self, spec: LLMSpec, path: str) -> str:
+        """Where a request of this spec goes."""
+        return f"{clients.base_url(spec)}/{path}"
 
     def model_id(self, spec: LLMSpec) -> str:
         """The name of the model on the wire."""
@@ -95,71 +107,61 @@ class OpenAIGateway(Gateway):
 
     def chat(self, call: Call, request: WireRequest) -> Completion:
         """One non-streamed answer."""
-        from hb_gateway_openai.responses import completion
-
-        wire = self._wire(call)
-        decoded = wire.decoded(wire.post(self._client(call), request))
-        answer = wire.read(lambda: completion(call, decoded, wire.thinking))
-        answer.request_id = wire.request_id
-        return answer
+        attempt = self._attempt(call)
+        return _answer(attempt, attempt.post(self._client(call), request))
 
     async def achat(self, call: Call, request: WireRequest) -> Completion:
         """Async form of `chat`."""
-        from hb_gateway_openai.responses import completion
-
-        wire = self._wire(call)
-        decoded = wire.decoded(await wire.apost(self._client(call), request))
-        answer = wire.read(lambda: completion(call, decoded, wire.thinking))
-        answer.request_id = wire.request_id
-        return answer
+        attempt = self._attempt(call)
+        return _answer(attempt, await attempt.apost(self._client(call), request))
 
     def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
         """The chunks of one streamed answer."""
-        return self._wire(call).stream(self._client(call), request)
+        return self._attempt(call).stream(self._client(call), request)
 
     def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
         """Async form of `stream`."""
-        return self._wire(call).astream(self._client(call), request)
+        return self._attempt(call).astream(self._client(call), request)
 
     def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
         """One vector per input."""
         from hb_gateway_openai.embeddings import BYTES_PER_INPUT, embedding
 
-        wire = self._wire(call, extra_bytes=len(call.inputs) * BYTES_PER_INPUT)
-        decoded = wire.decoded(wire.post(self._client(call), request))
-        return wire.read(lambda: embedding(call, decoded))
+        attempt = self._attempt(call, extra_bytes=len(call.inputs) * BYTES_PER_INPUT)
+        decoded = attempt.post(self._client(call), request)
+        return attempt.read(lambda: embedding(call, decoded))
 
     async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
         """Async form of `embed_batch`."""
         from hb_gateway_openai.embeddings import BYTES_PER_INPUT, embedding
 
-        wire = self._wire(call, extra_bytes=len(call.inputs) * BYTES_PER_INPUT)
-        decoded = wire.decoded(await wire.apost(self._client(call), request))
-        return wire.read(lambda: embedding(call, decoded))
+        attempt = self._attempt(call, extra_bytes=len(call.inputs) * BYTES_PER_INPUT)
+        decoded = await attempt.apost(self._client(call), request)
+        return attempt.read(lambda: embedding(call, decoded))
 
     def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
         """The images for the prompt."""
         from hb_gateway_openai import images
 
-        wire = self._wire(call)
         if images.by_chat(call):
-            decoded = wire.decoded(wire.post(self._client(call), request))
-            return wire.read(lambda: images.images_of_chat(call, decoded))
-        files = [(image, image.to_bytes()) for image in call.images]
-        decoded = wire.decoded(wire.post(self._client(call), request, files))
-        return wire.read(lambda: images.images(call, decoded))
+            attempt = self._attempt(call)
+            decoded = attempt.post(self._client(call), request)
+            return attempt.read(lambda: images.images_of_chat(call, decoded))
+        attempt = self._attempt(call, files=[(image, image.to_bytes()) for image in call.images])
+        decoded = attempt.post(self._client(call), request)
+        return attempt.read(lambda: images.images(call, decoded))
 
     async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
         """Async form of `generate_images`."""
         from hb_gateway_openai import images
 
-        wire = self._wire(call)
         if images.by_chat(call):
-            decoded = wire.decoded(await wire.apost(self._client(call), request))
-            return wire.read(lambda: images.images_of_chat(call, decoded))
-        files = [(image, await image.ato_bytes()) for image in call.images]
-        decoded = wire.decoded(await wire.apost(self._client(call), request, files))
-        return wire.read(lambda: images.images(call, decoded))
+            attempt = self._attempt(call)
+            decoded = await attempt.apost(self._client(call), request)
+            return attempt.read(lambda: images.images_of_chat(call, decoded))
+        attempt = self._attempt(call, files=[(image, await image.ato_bytes()) for image in call.images])
+        decoded = await attempt.apost(self._client(call), request)
+        return attempt.read(lambda: images.images(call, decoded))
 
     # Exports
 
@@ -179,12 +181,13 @@ class OpenAIGateway(Gateway):
 
     # Shared
 
-    def _request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
+    def request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
+        """A request of this call to a path of its endpoint."""
         spec = call.spec
         headers, query = extras(call)
-        url = f"{clients.base_url(spec)}/{path}"
+        url = self.url(spec, path)
         if query:
-            url += f"?{urlencode(query, doseq=True)}"
+            url += f"{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
         multipart = path == "images/edits"
         content_type = "multipart/form-data" if multipart else "application/json"
         shown = {"content-type": content_type, **self.shown_headers(spec), **headers}
@@ -194,13 +197,12 @@ class OpenAIGateway(Gateway):
         spec = clients.with_call_proxies(call)
         return clients.client_of(spec, self.services, self._shared(), self, is_async=call.is_async)
 
-    def _wire(self, call: Call, *, extra_bytes: int = 0) -> Wire:
+    def _attempt(self, call: Call, *, extra_bytes: int = 0, files: Files = ()) -> OpenAIAttempt:
         from hb_gateway_openai.responses import Thinking
-        from hb_gateway_openai.wire import Wire
 
         hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
         thinking = Thinking(hidden, replay_fields(call.spec))
-        return Wire(call, thinking, self.services.wall, extra_bytes)
+        return self.attempt_class()(call, thinking, self.services.wall, extra_bytes, files)
 
     def _shared(self) -> Connections:
         if self._connections is None:
@@ -208,6 +210,12 @@ class OpenAIGateway(Gateway):
 
             self._connections = Connections()
         return self._connections
+
+
+def _answer(attempt: OpenAIAttempt, decoded: Any) -> Completion:
+    answer = attempt.read(lambda: attempt.completion(decoded))
+    answer.request_id = attempt.request_id
+    return answer
 
 
 def _fit_format(call: Call, body: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def chat_fields(
     apply_rules(spec, wire, report)
     if "think" in report.entries:
         _check_switch(wire, report, off=args.get("think") is False)
-    _merge_extra(wire, args, report)
+    merge_extra(wire, args, report)
     return wire
 
 
@@ -92,7 +92,7 @@ def extras(call: Call) -> tuple[dict[str, str], dict[str, Any]]:
     return {str(name): str(value) for name, value in headers.items()}, dict(query)
 
 
-def _merge_extra(wire: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
+def merge_extra(wire: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
     extra = _mapping(args, "extra_body")
     if not extra:
         return

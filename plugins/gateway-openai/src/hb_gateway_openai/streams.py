@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
-    from heavenbase.types import Completion
 
 _MERGED = ("text", "summary", "data", "signature")
 
@@ -212,20 +211,3 @@ class ChatStream:
             chunk.reasoning_parts = [reasoning_part(self._call, text_field, "".join(self._pieces))]
         self._pieces = []
         return chunk
-
-
-def whole_chunk(answer: Completion) -> Chunk:
-    """A whole answer as one chunk, for a server that does not stream."""
-    return Chunk(
-        answer.text,
-        answer.reasoning,
-        [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)] or None,
-        answer.finish_reason,
-        answer.raw_finish_reason,
-        answer.usage,
-        answer.id,
-        answer.model,
-        answer.images or None,
-        answer.reasoning_parts or None,
-        raw=answer.raw,
-    )

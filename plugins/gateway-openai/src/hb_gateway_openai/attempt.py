@@ -1,0 +1,142 @@
+"""One attempt on a wire of OpenAI's, through the openai SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_gateway_openai.client import sdk
+from heavenbase.errors import HBError, InputError, ProviderError
+from heavenbase.gather import whole_chunk
+from heavenbase.http.attempt import HTTPAttempt
+from heavenbase.http.events import ServerEvents
+from heavenbase.http.payload import encode_json
+from heavenbase.http.sse import IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT
+from heavenbase.http.status import embedded_error, status_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hb_gateway_openai.responses import Thinking
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.image import LLMImage
+    from heavenbase.types import Chunk, Completion
+
+    Files = Sequence[tuple[LLMImage, bytes]]
+
+_SDK_HEADERS = ("Accept", "Authorization", "Content-Type", "OpenAI-Organization", "OpenAI-Project", "User-Agent")
+
+
+class OpenAIAttempt(HTTPAttempt):
+    """One attempt of a call; a wire adds how its answers and streams are read. `files` are sent as a form."""
+
+    def __init__(
+        self,
+        call: Call,
+        thinking: Thinking,
+        wall: Callable[[], float],
+        extra_bytes: int = 0,
+        files: Files = (),
+    ) -> None:
+        super().__init__(call, wall, extra_bytes)
+        self.thinking = thinking
+        self._files = files
+
+    # What a wire of OpenAI's brings
+
+    def completion(self, decoded: Any) -> Completion:
+        """The answer in a decoded body."""
+        raise NotImplementedError
+
+    # Sending
+
+    def send(self, client: Any, request: WireRequest) -> None:
+        """Send through the SDK's own door, past its models and retries."""
+        client.post(request.url, cast_to=sdk().response_type, stream=True, **_arguments(client, request, self._files))
+
+    async def asend(self, client: Any, request: WireRequest) -> None:
+        """Async form of `send`."""
+        arguments = _arguments(client, request, self._files)
+        await client.post(request.url, cast_to=sdk().response_type, stream=True, **arguments)
+
+    # Reading
+
+    def whole(self, decoded: Any) -> Iterable[Chunk]:
+        """A whole answer as one chunk, for a server that does not stream."""
+        return [whole_chunk(self.completion(decoded))]
+
+    def events(self) -> EventSource:
+        """Server-sent events."""
+        images = self.call.spec.provider_value("image_endpoint") == "chat"
+        return ServerEvents(IMAGE_EVENT_LIMIT if images else TEXT_EVENT_LIMIT)
+
+    # Failures
+
+    def explain(self, error: Exception) -> HBError:
+        """The error of hb for what the SDK raised by itself."""
+        exchange, openai = self.exchange, sdk().module
+        name = type(error).__name__
+        if isinstance(error, openai.APIStatusError):
+            body = _content(error.response)
+            return status_error(self.call, error.response.status_code, exchange.headers, body, wall=self.wall)
+        if isinstance(error, ValueError | TypeError):
+            return InputError(f"{exchange.target}: the openai package cannot send this request ({name})")
+        return ProviderError(f"{exchange.target}: the openai package failed ({name})", **exchange.facts())
+
+    def held(self, decoded: Any) -> HBError | None:
+        """The error in an answer that came with the status of a success."""
+        if isinstance(decoded, dict) and (decoded.get("error") or decoded.get("object") == "error"):
+            return self.embedded(decoded.get("error") or decoded)
+        return None
+
+    def embedded(self, error: Any) -> HBError:
+        """The error of hb for an error object."""
+        return embedded_error(self.call, error, self.exchange.headers, wall=self.wall)
+
+
+class ChatAttempt(OpenAIAttempt):
+    """One attempt on the chat wire, and on those of embeddings and images."""
+
+    def completion(self, decoded: Any) -> Completion:
+        """The answer in a decoded body."""
+        from hb_gateway_openai.responses import completion
+
+        return completion(self.call, decoded, self.thinking)
+
+    def state(self) -> StreamState:
+        """A fresh state for one stream."""
+        from hb_gateway_openai.streams import ChatStream
+
+        return ChatStream(self.call, self.thinking, self.embedded)
+
+
+def _arguments(client: Any, request: WireRequest, files: Files) -> dict[str, Any]:
+    """What `client.post` takes beside path and types."""
+    options: dict[str, Any] = {"max_retries": 0}
+    if len(request.headers) > 1 or files:
+        options["headers"] = _headers(client, request)
+    if files:
+        fields = {name: value for name, value in request.body.items() if name != "image"}
+        # Several images go under one name, which then has brackets.
+        name = "image[]" if len(files) > 1 else "image"
+        parts = [
+            (name, (f"image{place}.{image.format}", data, image.media_type))
+            for place, (image, data) in enumerate(files)
+        ]
+        return {"body": fields, "files": parts, "options": options}
+    content = encode_json(request.body)
+    # Older releases of major 2 take bytes as the body; newer ones have a parameter of their own, and warn.
+    return {"content" if sdk().takes_content else "body": content, "options": options}
+
+
+def _headers(client: Any, request: WireRequest) -> dict[str, str]:
+    # The SDK tells the header of a client from that of a request by its exact spelling, and would send both.
+    spelling = {name.lower(): name for name in (*_SDK_HEADERS, *client._custom_headers)}
+    return {spelling.get(name.lower(), name): value for name, value in request.headers.items()}
+
+
+def _content(response: Any) -> bytes:
+    try:
+        return bytes(response.content)
+    except Exception:  # the ResponseNotRead of whichever httpx this is
+        return b""

@@ -1,0 +1,124 @@
+"""Decoded answers of the Responses wire as hb's completions. Pure; shapes are checked, not trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_gateway_openai.responses import reasoning_part, shape_error, text_or_none
+from hb_gateway_openai.responses_api.items import FIELD, output_text
+from hb_gateway_openai.usage import chat_usage
+from heavenbase.types import Completion, ToolCall
+
+if TYPE_CHECKING:
+    from hb_gateway_openai.responses import Thinking
+    from heavenbase.call import Call
+    from heavenbase.image import LLMImage
+    from heavenbase.types import FinishReason, Usage
+
+_INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
+
+
+def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
+    """The answer; ResponseShapeError when it is none. The caller has looked for an error inside."""
+    if not isinstance(decoded, dict):
+        raise shape_error(call, "the answer is not an object")
+    items = output_items(call, decoded)
+    reason, raw = finish_reason(decoded, items)
+    return Completion(
+        output_text(items),
+        reasoning="" if thinking.is_hidden else "".join(map(thoughts, items)),
+        tool_calls=[tool_call(call, item) for item in items if item.get("type") == "function_call"],
+        finish_reason=reason,
+        raw_finish_reason=raw,
+        usage=usage(decoded.get("usage")),
+        id=text_or_none(decoded.get("id")),
+        model=text_or_none(decoded.get("model")),
+        provider=call.spec.provider,
+        gateway=call.spec.gateway,
+        images=[image for item in items for image in images(call, item)],
+        reasoning_parts=parts(call, items),
+        report=call.context.report,
+        raw=decoded,
+    )
+
+
+def output_items(call: Call, decoded: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items of an answer."""
+    items = decoded.get("output")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise shape_error(call, "`output` is not a list of items")
+    if not items and decoded.get("status") not in ("incomplete", "cancelled"):
+        raise shape_error(call, "`output` is an empty list")
+    for item in items:
+        content = item.get("content")
+        if item.get("type") == "message" and not isinstance(content, list):
+            raise shape_error(call, "the `content` of a message is not a list")
+    return items
+
+
+def finish_reason(decoded: dict[str, Any], items: list[dict[str, Any]]) -> tuple[FinishReason, str | None]:
+    """hb's word and the wire's."""
+    status = decoded.get("status")
+    if status == "incomplete":
+        details = decoded.get("incomplete_details")
+        why = details.get("reason") if isinstance(details, dict) else None
+        return _INCOMPLETE.get(str(why), "other"), text_or_none(why) or status
+    raw = text_or_none(status)
+    # One recorded endpoint says "complete".
+    if status not in ("completed", "complete"):
+        return "other", raw
+    if any(item.get("type") == "function_call" for item in items):
+        return "tool_calls", raw
+    kinds = [part.get("type") for item in items if item.get("type") == "message" for part in item["content"]]
+    return "refusal" if "refusal" in kinds else "stop", raw
+
+
+def thoughts(item: dict[str, Any]) -> str:
+    """What a reasoning item shows of its thoughts: the text where there is one, else the summary."""
+    if item.get("type") != "reasoning":
+        return ""
+    for name in ("content", "summary"):
+        pieces = [part.get("text") for part in item.get(name) or () if isinstance(part, dict)]
+        if pieces:
+            return "".join(piece for piece in pieces if isinstance(piece, str))
+    return ""
+
+
+def tool_call(call: Call, item: dict[str, Any]) -> ToolCall:
+    """The call that an item asks for."""
+    name, arguments = item.get("name"), item.get("arguments")
+    if not isinstance(name, str) or not name:
+        raise shape_error(call, "a function call names no function")
+    named = text_or_none(item.get("call_id")) or text_or_none(item.get("id")) or "call_0"
+    return ToolCall(named, name, arguments if isinstance(arguments, str) and arguments else "{}")
+
+
+def images(call: Call, item: dict[str, Any]) -> list[LLMImage]:
+    """The image that an item holds."""
+    if item.get("type") != "image_generation_call" or not item.get("result"):
+        return []
+    from hb_gateway_openai.responses import read_images
+
+    return read_images(call, [{"b64_json": item["result"]}])
+
+
+def parts(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items as they must go back, when there are thoughts among them."""
+    if not any(item.get("type") == "reasoning" for item in items):
+        return []
+    return [reasoning_part(call, FIELD, items)]
+
+
+def usage(raw: Any) -> Usage | None:
+    """The usage of an answer; None when the provider sent none."""
+    if not isinstance(raw, dict) or not raw:
+        return None
+    return chat_usage(
+        {
+            "prompt_tokens": raw.get("input_tokens"),
+            "prompt_tokens_details": raw.get("input_tokens_details"),
+            "completion_tokens": raw.get("output_tokens"),
+            "completion_tokens_details": raw.get("output_tokens_details"),
+            "total_tokens": raw.get("total_tokens"),
+        }
+    )

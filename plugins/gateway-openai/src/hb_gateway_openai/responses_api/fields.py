@@ -1,0 +1,110 @@
+"""Fields of a chat request as those of the Responses wire. Pure.
+
+What means the same under another name is renamed, what the wire has not is dropped with a reason, and what is not
+known here travels as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_gateway_openai.parameters import chat_fields, merge_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import ParameterReport
+
+_MISSING = {
+    "seed": "the Responses wire has no seed",
+    "stop": "the Responses wire has no stop sequences",
+    "n": "the Responses wire gives one answer",
+    "logit_bias": "the Responses wire has no bias",
+    "frequency_penalty": "the Responses wire has no penalties",
+    "presence_penalty": "the Responses wire has no penalties",
+    "logprobs": "the Responses wire has top_logprobs alone",
+    "modalities": "the Responses wire answers in text; images come from a tool",
+    "audio": "the Responses wire has no audio",
+    "prediction": "the Responses wire has no predictions",
+    "stream_options": "the Responses wire always tells its usage",
+}
+_LIMITS = ("max_completion_tokens", "max_tokens")
+ENCRYPTED = "reasoning.encrypted_content"
+
+
+def response_fields(
+    spec: LLMSpec, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
+) -> dict[str, Any]:
+    """The fields of a request beside model, input and form of the answer; `extra_body` comes on top, as it is."""
+    plain = {name: value for name, value in args.items() if name not in ("extra_body", "response_format")}
+    wire = chat_fields(spec, plain, explicit, report)
+    for name, reason in _MISSING.items():
+        if name in wire:
+            del wire[name]
+            report.dropped(name, reason)
+    _limit(wire, report)
+    _reasoning(wire, report)
+    if "verbosity" in wire:
+        wire["text"] = {"verbosity": wire.pop("verbosity")}
+        report.renamed("verbosity", "text.verbosity")
+    if "tools" in wire:
+        wire["tools"] = [_tool(tool) for tool in wire["tools"]]
+    if "tool_choice" in wire:
+        wire["tool_choice"] = _choice(wire["tool_choice"])
+    if wire.get("store") is False and "reasoning" in wire:
+        # Without this the thoughts of an answer that is not stored could not go back.
+        wire["include"] = [ENCRYPTED]
+    merge_extra(wire, args, report)
+    return wire
+
+
+def text_format(response_format: Mapping[str, Any]) -> dict[str, Any]:
+    """The wire's `text.format` for a `response_format` of the chat wire."""
+    inner = response_format.get("json_schema")
+    if response_format.get("type") == "json_schema" and isinstance(inner, dict):
+        return {"type": "json_schema", **inner}
+    return dict(response_format)
+
+
+def _limit(wire: dict[str, Any], report: ParameterReport) -> None:
+    for name in _LIMITS:
+        if name not in wire:
+            continue
+        value = wire.pop(name)
+        if "max_output_tokens" in wire:
+            report.dropped(name, "another limit is given too")
+            continue
+        wire["max_output_tokens"] = value
+        for given in _LIMITS:
+            # A provider's rule may have renamed the one to the other already.
+            if given in report.entries and report.entries[given].outcome in ("sent", "renamed"):
+                report.renamed(given, "max_output_tokens")
+
+
+def _reasoning(wire: dict[str, Any], report: ParameterReport) -> None:
+    reasoning = dict(wire["reasoning"]) if isinstance(wire.get("reasoning"), dict) else {}
+    if "reasoning_effort" in wire:
+        reasoning["effort"] = wire.pop("reasoning_effort")
+        for name in ("reasoning_effort", "think"):
+            if name in report.entries and report.entries[name].outcome in ("sent", "renamed"):
+                report.renamed(name, "reasoning.effort")
+    if "reasoning_summary" in wire:
+        reasoning["summary"] = wire.pop("reasoning_summary")
+        report.renamed("reasoning_summary", "reasoning.summary")
+    if reasoning:
+        wire["reasoning"] = reasoning
+
+
+def _tool(tool: Any) -> Any:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    if not isinstance(function, dict):
+        return tool
+    # The wire is strict unless told otherwise, and then refuses most schemas.
+    return {"type": "function", "strict": False, **function}
+
+
+def _choice(choice: Any) -> Any:
+    if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
+        return {"type": "function", "name": choice["function"].get("name")}
+    return choice

@@ -1,0 +1,75 @@
+"""ResponsesGateway: chat over OpenAI's Responses wire; embeddings and images go the ways of the openai gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hb_gateway_openai.attempt import OpenAIAttempt
+from hb_gateway_openai.gateway import OpenAIGateway
+from hb_gateway_openai.responses_api.fields import response_fields, text_format
+from hb_gateway_openai.responses_api.items import input_items
+from heavenbase.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.http.attempt import StreamState
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Completion
+
+
+class ResponsesAttempt(OpenAIAttempt):
+    """One attempt on the Responses wire."""
+
+    def completion(self, decoded: Any) -> Completion:
+        """The answer in a decoded body."""
+        from hb_gateway_openai.responses_api.answers import completion
+
+        return completion(self.call, decoded, self.thinking)
+
+    def state(self) -> StreamState:
+        """A fresh state for one stream."""
+        from hb_gateway_openai.responses_api.stream import ResponseStream
+
+        return ResponseStream(self.call, self.thinking, self.embedded)
+
+
+class ResponsesGateway(OpenAIGateway):
+    """Chat and streams on the Responses wire, on which thoughts go back from turn to turn."""
+
+    name = "responses"
+    wire: ClassVar[str] = "openai_responses"
+
+    def chat_request(self, call: Call) -> WireRequest:
+        """The request of a chat."""
+        report = call.context.report
+        body: dict[str, Any] = {
+            "model": self.model_id(call.spec),
+            "input": input_items(call),
+            **response_fields(call.spec, call.args, call.explicit, report),
+        }
+        if "response_format" in call.args:
+            _fit_format(call, body)
+        if call.stream:
+            body["stream"] = True
+        return self.request(call, "responses", body)
+
+    def attempt_class(self) -> type[OpenAIAttempt]:
+        """What reads the answers of a chat."""
+        return ResponsesAttempt
+
+    def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """None: the arguments of `client.responses.create` depend on the messages."""
+        raise ExportError("gateway 'responses' exports its client, not its arguments; gateway='openai' has both")
+
+
+def _fit_format(call: Call, body: dict[str, Any]) -> None:
+    from heavenbase.structured import plan_format
+
+    plan = plan_format(call)
+    if plan.response_format is not None:
+        body["text"] = {**body.get("text", {}), "format": text_format(plan.response_format)}
+    if plan.instruction:
+        body["input"] = [{"role": "system", "content": plan.instruction}, *body["input"]]
+    plan.note(call.context.report, wire="text.format")

@@ -1,0 +1,122 @@
+"""Messages of hb as input items of the Responses wire. Pure.
+
+An answer goes back as the items that it came in, thoughts included, when it goes to the provider that wrote it and its
+text and calls are unchanged; else as a message and its calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputTypeError
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.types import Message
+
+FIELD = "output"
+"""Where an answer's items stand in `reasoning_parts`."""
+
+
+def input_items(call: Call) -> list[dict[str, Any]]:
+    """The items of a call's messages, in order; what cannot travel is noted in the call's report."""
+    items: list[dict[str, Any]] = []
+    for place, message in enumerate(call.messages):
+        role = message["role"]
+        if role == "assistant":
+            items.extend(_assistant(call, message, place))
+        elif role == "tool":
+            items.append(
+                {
+                    "type": "function_call_output",
+                    "call_id": str(message.get("tool_call_id") or ""),
+                    "output": _content(message.get("content"), role, place),
+                }
+            )
+        else:
+            items.append({"role": role, "content": _content(message.get("content"), role, place)})
+    return items
+
+
+def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]:
+    thoughts: list[dict[str, Any]] = []
+    for part in message.get("reasoning_parts") or ():
+        value = part.get("value")
+        if part.get("provider") != call.spec.provider or part.get("field") != FIELD or not isinstance(value, list):
+            whose = part.get("provider", "unknown")
+            call.context.report.dropped("reasoning_parts", f"thoughts of another provider stay behind ({whose})")
+        elif _says_the_same(message, value):
+            return [dict(item) for item in value]
+        else:
+            thoughts.extend(item for item in value if item.get("type") == "reasoning")
+    text = _content(message.get("content"), "assistant", place)
+    # A thought must be followed by what it led to: alone it is refused.
+    said: list[dict[str, Any]] = [{"role": "assistant", "content": text}] if text else []
+    for tool_call in message.get("tool_calls") or ():
+        function = tool_call.get("function") or {}
+        said.append(
+            {
+                "type": "function_call",
+                "call_id": str(tool_call.get("id") or ""),
+                "name": str(function.get("name") or ""),
+                "arguments": function.get("arguments") or "{}",
+            }
+        )
+    return [*thoughts, *said] if said else []
+
+
+def _says_the_same(message: Message, items: list[dict[str, Any]]) -> bool:
+    """Whether an answer's items still are what its message says: callers edit histories."""
+    content = message.get("content")
+    if content is not None and not isinstance(content, str):
+        return False
+    calls = [
+        (call.get("id"), (call.get("function") or {}).get("name"), (call.get("function") or {}).get("arguments"))
+        for call in message.get("tool_calls") or ()
+    ]
+    sent = [
+        (item.get("call_id"), item.get("name"), item.get("arguments"))
+        for item in items
+        if item.get("type") == "function_call"
+    ]
+    return calls == sent and (content or "") == output_text(items)
+
+
+def output_text(items: list[dict[str, Any]]) -> str:
+    """The text of all messages among output items, refusals included."""
+    return "".join(
+        str(part.get("text") or part.get("refusal") or "")
+        for item in items
+        if item.get("type") == "message"
+        for part in item.get("content") or ()
+        if isinstance(part, dict)
+    )
+
+
+def _content(content: Any, role: str, place: int) -> Any:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
+    if role == "assistant":
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return [_part(part, place) for part in content]
+
+
+def _part(part: Any, place: int) -> dict[str, Any]:
+    if not isinstance(part, dict):
+        raise InputTypeError(f"a part of message {place} is no object")
+    kind = part.get("type")
+    if kind == "text":
+        return {"type": "input_text", "text": part.get("text", "")}
+    if kind == "image_url":
+        image = part.get("image_url")
+        image = image if isinstance(image, dict) else {"url": image}
+        return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto"}
+    if kind == "file":
+        return {"type": "input_file", **(part.get("file") or {})}
+    if kind == "image":
+        raise InputTypeError(f"message {place} has an image that no image format has encoded")
+    return part
