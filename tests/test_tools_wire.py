@@ -44,17 +44,17 @@ def ask(request: pytest.FixtureRequest, llm: hb.LLM) -> Ask:
     """The whole answer, asked for in each mode."""
     mode = request.param
 
-    async def drain(*args: Any, **options: Any) -> Any:
-        return [item async for item in llm.astream(*args, include="completion", **options)][-1]
+    async def drain(prompt: str, **options: Any) -> Any:
+        return [item async for item in llm.astream(prompt, "completion", **options)][-1]
 
-    def run(*args: Any, **options: Any) -> Any:
+    def run(prompt: str, **options: Any) -> Any:
         if mode == "chat":
-            return llm.complete(*args, **options)
+            return llm.complete(prompt, **options)
         if mode == "achat":
-            return asyncio.run(llm.acomplete(*args, **options))
+            return asyncio.run(llm.acomplete(prompt, **options))
         if mode == "stream":
-            return list(llm.stream(*args, include="completion", **options))[-1]
-        return asyncio.run(drain(*args, **options))
+            return list(llm.stream(prompt, "completion", **options))[-1]
+        return asyncio.run(drain(prompt, **options))
 
     return run
 

@@ -251,6 +251,34 @@ def test_sync_tools_of_an_async_call_run_in_threads_beside_the_loop() -> None:
     assert results(made) == ["0", "1", "2"]
 
 
+def test_sync_tools_that_ask_models_themselves_do_not_wait_for_each_other() -> None:
+    def agent(n: int) -> Any:
+        inner = scripted(calling(("add", {"a": n, "b": 1})), str(n))
+        return asyncio.run(inner.llm.achat("go", tools=[add]))
+
+    async def main() -> None:
+        calls = [("agent", {"n": n}, f"id-{n}") for n in range(8)]
+        made = [scripted(calling(*calls), "done") for _ in range(12)]
+        assert await asyncio.gather(*(one.llm.achat("go", tools=[agent]) for one in made)) == ["done"] * 12
+        assert results(made[0]) == [str(n) for n in range(8)]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [StopIteration("enough"), GeneratorExit("enough")])
+def test_odd_exceptions_of_a_tool_do_not_hang_the_call(error: BaseException) -> None:
+    def odd() -> None:
+        raise error
+
+    for made, ask in both(calling(("odd", {})), "done"):
+        if isinstance(error, Exception):
+            assert ask("go", tools=[odd]).text == "done"
+            assert json.loads(results(made)[0])["ok"] is False
+        else:
+            with pytest.raises(type(error)):
+                ask("go", tools=[odd])
+
+
 def test_sync_calls_of_a_round_run_one_after_the_other() -> None:
     threads: set[int] = set()
     made = scripted(calling(("here", {}, "a"), ("here", {}, "b")), "done")

@@ -129,15 +129,7 @@ class ToolRuns:
 
         if tool.is_async:
             return await _within(work(), limit)
-        if limit is not None:
-            value = await arun_limited(work, limit)
-        else:
-            from heavenbase.threads import call_in_thread
-
-            # An exception that a future cannot carry, such as StopIteration, comes back as a value.
-            value, error = await call_in_thread(_caught, work)
-            if error is not None:
-                raise error
+        value = await arun_limited(work, limit)
         if inspect.isawaitable(value):
             return await _within(asyncio.ensure_future(value), limit)
         return value
@@ -167,13 +159,6 @@ async def _within(work: Any, limit: float | None) -> Any:
             raise
         # The tool gave itself up; nobody cancelled the call.
         raise RuntimeError("the tool was cancelled") from None
-
-
-def _caught(work: partial[Any]) -> tuple[Any, Exception | None]:
-    try:
-        return work(), None
-    except Exception as error:
-        return None, error
 
 
 def _name(work: partial[Any]) -> str:

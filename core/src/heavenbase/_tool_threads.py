@@ -1,12 +1,14 @@
-"""Sync tools with a time limit, in either colour: a thread of its own, which is left behind when the time is up.
+"""Sync tools in threads of their own: beside an event loop, or with a time limit, after which they are left behind.
 
-No pool: a tool that hangs for ever must neither hold a worker of a pool nor the end of the program.
+No pool: a tool that hangs for ever must neither hold a worker of a pool nor the end of the program, and one that asks a
+model itself must not wait for the thread that it stands on.
 """
 
 from __future__ import annotations
 
 import contextvars
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,15 +53,15 @@ def run_limited(function: Callable[[], Any], seconds: float) -> Any:
     return run.outcome()
 
 
-async def arun_limited(function: Callable[[], Any], seconds: float) -> Any:
-    """Async form of `run_limited`."""
+async def arun_limited(function: Callable[[], Any], seconds: float | None) -> Any:
+    """Async form of `run_limited`, also without a limit."""
     import asyncio
 
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
 
     def notify() -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
             loop.call_soon_threadsafe(done.set)
 
     run = _Run(function, notify)
