@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar
-
-import pytest
-
-from heavenbase.testing import GatewayContract
+from hb_provider_bedrock import conformance
 
 
-class TestBedrockContract(GatewayContract):
-    """Chats and streams of a model that hb does not know, which is taken to do all that the wire can."""
+class TestBedrock(conformance.BedrockContract):
+    """Chats and streams."""
 
-    gateway = "bedrock"
-    image_urls = False
-    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"embeddings": False, "images": False})
+
+class TestBedrockEmbeddings(conformance.BedrockEmbeddingContract):
+    """Embeddings."""
+
+
+class TestBedrockImages(conformance.BedrockImageContract):
+    """Images."""
+
+
+class TestBedrockProvider(conformance.BedrockProviderContract):
+    """The endpoint."""
+
+
+class TestBedrockVision(conformance.BedrockVisionContract):
+    """Image parts."""

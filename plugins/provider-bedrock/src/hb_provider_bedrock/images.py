@@ -65,6 +65,8 @@ def image_body(call: Call) -> dict[str, Any]:
             report.emulated(name, "chooses where the request goes, and as whom")
         elif name in ("size", "quality", "negative_prompt", "n") and _special(family, name, value, body, call):
             continue
+        elif name == "seed" and name not in call.explicit:
+            report.dropped(name, "hb's default for chats is none for images")
         elif name in _NAMES[family]:
             _put(body, _NAMES[family][name] or name, value)
             report.renamed(name, _NAMES[family][name] or name)

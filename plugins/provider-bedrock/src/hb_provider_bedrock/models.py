@@ -108,7 +108,9 @@ def base_name(model_id: str) -> str:
     name = model_id.lower()
     if name.startswith("arn:"):
         name = name.rpartition("/")[2]
-    return _PROFILE.sub("", name)
+    name = _PROFILE.sub("", name)
+    # hb's own names of Amazon's models
+    return f"amazon.{name}" if name.startswith(("nova-", "titan-")) else name
 
 
 def region_of(model_id: str) -> str:
