@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from bench.cache import cache_hits
 from bench.calls import async_calls, embeddings, streams, sync_calls
 from bench.kernel import kernel_share
 from bench.measure import Result
@@ -20,6 +21,7 @@ FIGURES = {
     "stream": streams,
     "embeddings": embeddings,
     "memory": memory,
+    "cache": cache_hits,
 }
 
 

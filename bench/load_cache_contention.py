@@ -1,10 +1,10 @@
 """Processes that share one cache file, some of them killed: nothing wrong, nothing locked, nothing damaged.
 
-    python bench/bench_cache_contention.py --seconds 300 [--kill-every 10] [--writers 4] [--readers 4]
+    python -m bench.load_cache_contention --seconds 300 [--kill-every 10] [--writers 4] [--readers 4]
 
 Ends with exit code 1 when an invariant does not hold: integrity_check says ok, no wrong value, no error, no file moved
-aside, counts that match the entries. `locked` counts the values that were not stored in time, which only an overloaded
-machine should show.
+aside, counts that match the entries, p99 of writing at most 100 ms. `locked` counts the values that were not stored in
+time, which only an overloaded machine should show.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ KEYS = 20_000
 MAX_ENTRIES = 15_000
 THINK = 0.0005
 WRONG = ("wrong", "failed", "damaged")
+WRITE_P99 = 0.1
+"""Seconds that one write in a hundred may take longer than."""
 
 
 def key_of(number: int) -> bytes:
@@ -126,6 +128,9 @@ def run(path: Path, options: argparse.Namespace) -> list[str]:
     for role in ("writer", "reader"):
         times = [seconds for report in reports if report["role"] == role for seconds in report["times"]]
         print(f"{role}s: {percentiles(times)}")
+        slow = sorted(times)[int(len(times) * 0.99)]
+        if role == "writer" and slow > WRITE_P99:
+            problems.append(f"p99 of writing is {slow * 1e3:.1f} ms, more than {WRITE_P99 * 1e3:g}")
     for name in ("locked", *WRONG):
         total = sum(report[name] for report in reports)
         print(f"{name}: {total}")

@@ -1,0 +1,65 @@
+"""Cache hits: a whole `llm.chat` that a store with 100,000 entries answers."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import heavenbase as hb
+from bench.kernel import Instant, Place
+from bench.measure import Result
+
+ENTRIES = 100_000
+CHATS = 2_000
+GOALS = {"memory": 8.0, "sqlite": 30.0}
+HISTORY = [
+    {"role": ("user", "assistant")[place % 2], "content": "a longer turn of a conversation " * 8} for place in range(19)
+]
+
+
+def cache_hits(url: str, rounds: int, scale: float) -> Iterator[Result]:
+    """CPU microseconds of a hit, by backend; with a history of 20 messages, and in async colour, without a goal."""
+    with tempfile.TemporaryDirectory() as folder:
+        for backend, goal in GOALS.items():
+            with _kernel(backend, Path(folder)) as kernel:
+                llm = hb.LLM(model="m", provider="place", gateway="instant", kernel=kernel)
+                yield from _hits(llm, backend, goal, rounds, int(ENTRIES * scale))
+
+
+def _kernel(backend: str, folder: Path) -> hb.Kernel:
+    settings = {"heavenbase.llm.cache.backend": backend, "heavenbase.llm.cache.path": str(folder / "cache.db")}
+    return hb.Kernel(settings, plugins=[Instant(), Place("bench.kernel", "place")])
+
+
+def _hits(llm: hb.LLM, backend: str, goal: float, rounds: int, entries: int) -> Iterator[Result]:
+    questions = [f"question {number}: what is the answer?" for number in range(CHATS)]
+    for question in questions:
+        llm.chat(question)
+    long = [[*HISTORY, {"role": "user", "content": question}] for question in questions[:200]]
+    for messages in long:
+        llm.chat(messages)
+    cache: Any = llm.kernel._cache
+    store = cache.stores.open(cache.settings.configured).store
+    for number in range(CHATS + len(long), entries):
+        store.set("text", sha256(b"%d" % number).digest(), b"x" * 500)
+    random.Random(7).shuffle(questions)
+    name = f"cache hit, {backend}, {store.stats()['text']['entries']:,}"
+    yield _median(name, lambda: [llm.chat(question) for question in questions], CHATS, rounds, goal)
+    yield _median(f"{name}, 20 messages", lambda: [llm.chat(messages) for messages in long], len(long), rounds, None)
+    yield _median(f"{name}, complete()", lambda: [llm.complete(q) for q in questions], CHATS, rounds, None)
+    assert all(llm.complete(question).cached for question in questions[:50])
+
+
+def _median(name: str, work: Any, count: int, rounds: int, goal: float | None) -> Result:
+    work()
+    times = []
+    for _ in range(max(7, rounds)):
+        began = time.process_time()
+        work()
+        times.append((time.process_time() - began) / count * 1e6)
+    return Result(name, sorted(times)[len(times) // 2], goal, "us", f"median of {len(times)}, best {min(times):.2f}")
