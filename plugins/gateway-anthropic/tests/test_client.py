@@ -69,6 +69,17 @@ def test_a_bearer_provider_gets_no_key_header(caller: Caller, server: LoopbackSe
     assert "x-api-key" not in server.requests[0].headers
 
 
+def test_what_is_given_as_auth_token_travels_as_bearer(server: LoopbackServer) -> None:
+    with hb.Kernel() as kernel:
+        options: dict[str, Any] = {"model": "haiku", "provider": "anthropic", "base_url": server.url("anthropic")}
+        hb.LLM(**options, auth_token="token-1", cache=False, kernel=kernel).chat("hi")
+        hb.LLM(**options, api_key="key-1", cache=False, kernel=kernel).chat("hi")
+    assert [(request.headers.get("x-api-key"), request.bearer) for request in server.requests] == [
+        (None, "token-1"),
+        ("key-1", None),
+    ]
+
+
 def test_no_variable_of_the_sdk_reaches_the_wire(
     caller: Caller, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import heavenbase as hb
-from hb_gateway_anthropic.structured import strict
-from heavenbase.errors import InputError, InputTypeError
+from hb_gateway_anthropic.structured import wire_schema
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.testing.server import LoopbackServer
 
-from .support import ADAPTIVE, BUDGET, OLD, USER, body_of, fields_of
+from .support import ADAPTIVE, ANTHROPIC, BUDGET, OLD, USER, body_of, fields_of, make_spec
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 CLOSED = {**SCHEMA, "additionalProperties": False}
@@ -71,7 +72,8 @@ def test_a_property_of_that_name_is_no_open_schema() -> None:
 @pytest.mark.parametrize(
     ("given", "error"),
     [
-        ("json", InputTypeError),
+        ("json", UnknownNameError),
+        (3, InputTypeError),
         ({"type": "json_schema"}, InputError),
         ({"type": "json_schema", "json_schema": {"name": "x"}}, InputError),
         ({"type": "json_schema", "json_schema": "x"}, InputError),
@@ -93,7 +95,7 @@ def test_schemas_are_closed_and_constraints_are_told_in_words() -> None:
         },
         "$defs": {"d": {"type": ["object", "null"], "properties": {"x": {"type": "string", "format": "date"}}}},
     }
-    assert strict(given) == {
+    assert wire_schema(given) == {
         "type": "object",
         "additionalProperties": False,
         "properties": {
@@ -116,12 +118,49 @@ def test_schemas_are_closed_and_constraints_are_told_in_words() -> None:
     }
 
 
+def test_a_schema_that_contains_itself_is_told() -> None:
+    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}, "n": {"type": "integer"}}}
+    schema = {"type": "object", "properties": {"first": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}}
+    body, outcomes = fields_of(response_format=schema)
+    assert "output_config" not in body
+    assert outcomes == {"response_format": "emulated"}
+    flat = {**schema, "$defs": {"node": {"type": "object", "properties": {"n": {"type": "integer"}}}}}
+    assert fields_of(response_format=flat)[1] == {"response_format": "renamed"}
+
+
+def test_a_form_of_another_provider_is_dropped() -> None:
+    body, outcomes = fields_of(response_format={"type": "grammar", "grammar": "x"})
+    assert body == {"max_tokens": 1024}
+    assert outcomes == {"response_format": "dropped"}
+
+
+def test_a_provider_that_refuses_schemas_gets_the_instruction() -> None:
+    record = {**ANTHROPIC, "parameters": [{"drop": {"response_format": "no schemas here"}}]}
+    body, outcomes = fields_of(make_spec(provider_record=record), response_format=FORMAT)
+    assert "output_config" not in body
+    assert "JSON schema" in body["system"]
+    assert outcomes == {"response_format": "emulated"}
+
+
+class Thing(BaseModel):
+    a: int
+    b: list[str] = []
+
+
 @pytest.mark.parametrize("model", [OLD, BUDGET])
-def test_g09_what_the_model_wrote_around_the_json_is_left_out(server: LoopbackServer, model: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}',
+        '```json\n{"a": 1}\n```',
+        'Here {as you asked} it is: {"a": 1}. Anything else?',
+    ],
+)
+def test_g09_what_the_model_wrote_around_the_json_is_left_out(server: LoopbackServer, model: str, text: str) -> None:
     with hb.Kernel() as kernel:
         llm = hb.LLM(
             model=model, provider="anthropic", base_url=server.url("anthropic"), api_key="k", cache=False, kernel=kernel
         )
-        for text in ('{"a": 1}', '```json\n{"a": 1}\n```'):
-            server.reply(text=text)
-            assert llm.chat("x", response_format=SCHEMA, include="structured") == {"a": 1}
+        server.reply(text=text)
+        assert llm.chat("x", response_format=Thing, include="structured") == Thing(a=1)
+        assert server.request_count == 1

@@ -69,6 +69,19 @@ def test_an_https_url_stays_a_url_after_it_was_fetched() -> None:
     assert encode(image)["source"] == {"type": "url", "url": "https://example.com/a.png"}
 
 
+def test_only_a_plain_http_url_has_to_be_fetched() -> None:
+    plugin, spec = AnthropicVision(), cast("LLMSpec", None)
+    found = [
+        plugin.needs_bytes(image, spec)
+        for image in (
+            LLMImage.from_url("http://example.com/a.png"),
+            LLMImage.from_url("https://example.com/a.png"),
+            LLMImage.from_bytes(PNG),
+        )
+    ]
+    assert found == [True, False, False]
+
+
 def test_the_hook_answers_for_its_format_and_leaves_others_alone() -> None:
     image, spec, plugin = LLMImage.from_bytes(PNG), cast("LLMSpec", None), AnthropicVision()
     assert plugin.encode(image, "anthropic", spec) == encode(image)

@@ -86,8 +86,10 @@ def versioned(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_bearer(spec: LLMSpec) -> bool:
-    """Whether the credential travels as a bearer token."""
-    return bool(spec.provider_value("auth_mode") == "bearer")
+    """Whether the credential travels as a bearer token: where the provider wants it so, or it was given as one."""
+    if spec.provider_value("auth_mode") == "bearer":
+        return True
+    return "auth_token" in spec.explicit and "api_key" not in spec.explicit
 
 
 def credential(spec: LLMSpec) -> str:

@@ -23,7 +23,7 @@ from heavenbase.plugin import Gateway
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from hb_gateway_anthropic.wire import Wire
+    from hb_gateway_anthropic.attempt import MessageAttempt
     from heavenbase.call import Call
     from heavenbase.errors import UnsupportedError
     from heavenbase.http.connections import Connections
@@ -60,58 +60,35 @@ class AnthropicGateway(Gateway):
 
     def chat(self, call: Call, request: WireRequest) -> Completion:
         """One non-streamed answer."""
-        from hb_gateway_anthropic.responses import completion
-
-        wire = self._wire(call)
-        decoded = wire.decoded(wire.post(self._client(call), request))
-        answer = wire.read(lambda: completion(call, decoded, wire.is_hidden))
-        answer.request_id = wire.request_id
-        return answer
+        attempt = self._attempt(call)
+        return attempt.answer(attempt.post(self._client(call), request))
 
     async def achat(self, call: Call, request: WireRequest) -> Completion:
         """Async form of `chat`."""
-        from hb_gateway_anthropic.responses import completion
-
-        wire = self._wire(call)
-        decoded = wire.decoded(await wire.apost(self._client(call), request))
-        answer = wire.read(lambda: completion(call, decoded, wire.is_hidden))
-        answer.request_id = wire.request_id
-        return answer
+        attempt = self._attempt(call)
+        return attempt.answer(await attempt.apost(self._client(call), request))
 
     def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
         """The chunks of one streamed answer."""
-        return self._wire(call).stream(self._client(call), request)
+        return self._attempt(call).stream(self._client(call), request)
 
     def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
         """Async form of `stream`."""
-        return self._wire(call).astream(self._client(call), request)
+        return self._attempt(call).astream(self._client(call), request)
 
     # Counting
 
     def count_tokens(self, call: Call) -> int:
         """How many input tokens a chat call would have, as the provider counts them. Free of charge."""
-        wire = self._wire(call)
-        request = self._request(call, COUNT, count_body(call))
-        return self._counted(call, wire, wire.decoded(wire.post(self._client(call), request)))
+        attempt = self._attempt(call)
+        decoded = attempt.post(self._client(call), self._request(call, COUNT, count_body(call)))
+        return attempt.read(lambda: _counted(call, decoded))
 
     async def acount_tokens(self, call: Call) -> int:
         """Async form of `count_tokens`."""
-        wire = self._wire(call)
-        request = self._request(call, COUNT, count_body(call))
-        return self._counted(call, wire, wire.decoded(await wire.apost(self._client(call), request)))
-
-    @staticmethod
-    def _counted(call: Call, wire: Wire, decoded: Any) -> int:
-        from hb_gateway_anthropic.responses import shape_error
-        from hb_gateway_anthropic.usage import count
-
-        def read() -> int:
-            found = count(decoded.get("input_tokens")) if isinstance(decoded, dict) else None
-            if found is None:
-                raise shape_error(call, "the answer has no `input_tokens`")
-            return found
-
-        return wire.read(read)
+        attempt = self._attempt(call)
+        decoded = await attempt.apost(self._client(call), self._request(call, COUNT, count_body(call)))
+        return attempt.read(lambda: _counted(call, decoded))
 
     # Exports
 
@@ -144,10 +121,10 @@ class AnthropicGateway(Gateway):
         spec = clients.with_call_proxies(call)
         return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
 
-    def _wire(self, call: Call) -> Wire:
-        from hb_gateway_anthropic.wire import Wire
+    def _attempt(self, call: Call) -> MessageAttempt:
+        from hb_gateway_anthropic.attempt import MessageAttempt
 
-        return Wire(call, is_hidden(call.args, call.explicit), self.services.wall)
+        return MessageAttempt(call, is_hidden(call.args, call.explicit), self.services.wall)
 
     def _shared(self) -> Connections:
         if self._connections is None:
@@ -155,6 +132,16 @@ class AnthropicGateway(Gateway):
 
             self._connections = Connections()
         return self._connections
+
+
+def _counted(call: Call, decoded: Any) -> int:
+    from hb_gateway_anthropic.responses import shape_error
+    from hb_gateway_anthropic.usage import count
+
+    found = count(decoded.get("input_tokens")) if isinstance(decoded, dict) else None
+    if found is None:
+        raise shape_error(call, "the answer has no `input_tokens`")
+    return found
 
 
 def refusal(call: Call) -> UnsupportedError:

@@ -85,7 +85,7 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
             report.sent(name)
     fit_sampling(wire, traits, thoughts.is_on, explicit, report)
     wire.update(tool_fields(named, traits, thoughts.budget is not None, report))
-    form = response_format(named.get("response_format"), traits, report)
+    form = response_format(call, traits, "response_format" in named)
     _think(wire, thoughts, form)
     apply_rules(spec, wire, report)
     if thoughts.thinking is not None and "thinking" not in wire and "think" in report.entries:

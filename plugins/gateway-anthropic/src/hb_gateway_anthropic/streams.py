@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
-    from heavenbase.types import Completion
 
 _DELTAS = {
     "text_delta": "text",
@@ -82,6 +81,7 @@ class MessageStream:
         "_reason",
         "_usage",
         "is_done",
+        "is_finished",
         "is_fresh",
         "showed",
     )
@@ -98,6 +98,8 @@ class MessageStream:
         self._reason: Any = None
         self._usage: dict[str, Any] = {}
         self.is_done = False
+        self.is_finished = False
+        """Whether the end is proved, after which nothing more is read."""
         self.is_fresh = False
         """Whether the last event brought something that the model produced."""
         self.showed = False
@@ -179,7 +181,7 @@ class MessageStream:
     def _close(self) -> Chunk:
         if not self._has_start:
             raise shape_error(self._call, "the stream has no message in it")
-        self.is_done = True
+        self.is_done = self.is_finished = True
         blocks = [block.whole() for block in self._blocks]
         reason = self._reason
         return Chunk(
@@ -248,22 +250,6 @@ class MessageStream:
     def _thought(self, piece: str) -> Chunk | None:
         self.is_fresh = True
         return Chunk(reasoning=piece) if piece and not self._is_hidden else None
-
-
-def whole_chunk(answer: Completion) -> Chunk:
-    """A whole answer as one chunk, for a server that does not stream."""
-    return Chunk(
-        answer.text,
-        answer.reasoning,
-        [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)] or None,
-        answer.finish_reason,
-        answer.raw_finish_reason,
-        answer.usage,
-        answer.id,
-        answer.model,
-        reasoning_parts=answer.reasoning_parts or None,
-        raw=answer.raw,
-    )
 
 
 def _index(event: dict[str, Any]) -> int:

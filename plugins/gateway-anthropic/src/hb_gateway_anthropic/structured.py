@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heavenbase.errors import InputError, InputTypeError
+from heavenbase.structured import fit_schema, is_open, map_schema, plan_format
 
 if TYPE_CHECKING:
     from hb_gateway_anthropic.models import Traits
-    from heavenbase.types import ParameterReport
+    from heavenbase.call import Call
 
-# What the wire's schemas do not know; it becomes a part of the description, which the model reads.
-_CONSTRAINTS = frozenset(
+_UNKNOWN = frozenset(
     {
         *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"),
-        *("maxItems", "uniqueItems", "contains", "minContains", "maxContains", "minProperties", "maxProperties"),
-        *("patternProperties", "propertyNames"),
+        *("maxItems", "uniqueItems", "minProperties", "maxProperties"),
     }
 )
-_SCHEMAS = ("properties", "$defs", "definitions")
-_LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
+"""What the wire's schemas do not know."""
 
 
 class Format(NamedTuple):
@@ -30,74 +26,61 @@ class Format(NamedTuple):
     instruction: str = ""
 
 
-def response_format(given: Any, traits: Traits, report: ParameterReport) -> Format:
-    """The format for a `response_format` in the shape of OpenAI, or for a bare JSON schema."""
-    if given is None:
+def response_format(call: Call, traits: Traits, is_taken: bool) -> Format:
+    """The format of a call; `is_taken` is False where the provider's rules refuse schemas. The report says which."""
+    if call.args.get("response_format") is None:
         return Format()
-    if not hasattr(given, "keys"):
-        raise InputTypeError(f"response_format must be a mapping, not {type(given).__name__}")
-    kind = given.get("type")
-    if kind == "text":
+    report = call.context.report
+    plan = plan_format(call, "json_schema" if traits.has_schemas and is_taken else "none")
+    if plan.schema is None or is_open(plan.schema) or _is_recursive(plan.schema):
+        plan = plan_format(call, "none")
+    if plan.strategy == "text":
         report.emulated("response_format", "the wire answers in text")
-        return Format()
-    if kind == "json_object":
-        report.emulated("response_format", "the system prompt asks for a JSON object")
-        return Format(instruction="Answer with one JSON object and nothing else: no other text, no code fence.")
-    schema = given
-    if kind == "json_schema":
-        inner = given.get("json_schema", given)
-        schema = inner.get("schema") if hasattr(inner, "keys") else None
-    if not hasattr(schema, "keys") or not schema:
-        raise InputError("response_format of the type json_schema needs a schema")
-    if traits.has_schemas and not _is_open(schema):
-        report.renamed("response_format", "output_config.format")
-        return Format(strict(schema))
-    report.emulated("response_format", "the system prompt asks for JSON of the schema")
-    written = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
-    return Format(
-        instruction="Answer with one JSON value that fits this JSON schema, and nothing else: no other text, no code "
-        f"fence.\n{written}"
-    )
+    elif plan.strategy == "other":
+        report.dropped("response_format", "the wire has no such form")
+    else:
+        plan.note(report, wire="output_config.format")
+    return Format(wire_schema(plan.schema) if plan.schema is not None else None, plan.instruction)
 
 
-def strict(schema: Any) -> dict[str, Any]:
+def wire_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """A schema as the wire takes it: objects are closed, constraints that it does not know are told in words."""
-    found = {name: value for name, value in schema.items() if name not in _CONSTRAINTS}
-    told = {name: value for name, value in schema.items() if name in _CONSTRAINTS}
-    if isinstance(found.get("minItems"), int) and found["minItems"] > 1:
-        told["minItems"] = found.pop("minItems")
-    for name in _SCHEMAS:
-        if isinstance(found.get(name), dict):
-            found[name] = {key: _inner(value) for key, value in found[name].items()}
-    for name in _LISTS:
-        if isinstance(found.get(name), list):
-            found[name] = [_inner(value) for value in found[name]]
-    if "oneOf" in found:
-        found.setdefault("anyOf", found.pop("oneOf"))
-    if isinstance(found.get("items"), dict):
-        found["items"] = strict(found["items"])
-    kinds = found.get("type")
-    if kinds == "object" or (isinstance(kinds, list) and "object" in kinds) or "properties" in found:
-        found["additionalProperties"] = False
-    if told:
-        words = ", ".join(f"{name}: {json.dumps(value, default=str)}" for name, value in told.items())
-        described = found.get("description")
-        found["description"] = f"{described} ({words})" if described else words
-    return found
+    return fit_schema(map_schema(schema, _adapted), _UNKNOWN, closed=True)
 
 
-def _is_open(schema: Any) -> bool:
-    """Whether some object may have keys that the schema does not name, which the wire cannot say."""
-    if isinstance(schema, list):
-        return any(_is_open(item) for item in schema)
-    if not isinstance(schema, dict):
-        return False
-    extra = schema.get("additionalProperties")
-    is_schema = schema.keys() & {"type", "properties", "anyOf", "allOf", "oneOf", "$ref"}
-    if is_schema and extra is not None and extra is not False:
-        return True
-    return any(_is_open(value) for value in schema.values())
+def _adapted(node: dict[str, Any]) -> dict[str, Any]:
+    if "oneOf" in node:
+        node.setdefault("anyOf", node.pop("oneOf"))
+    least = node.get("minItems")
+    if isinstance(least, int) and least > 1:  # none or one is all that the wire can demand
+        return fit_schema(node, {"minItems"})
+    return node
 
 
-def _inner(value: Any) -> Any:
-    return strict(value) if isinstance(value, dict) else value
+def _is_recursive(schema: dict[str, Any]) -> bool:
+    """Whether a definition contains itself, which the wire refuses."""
+    known = {f"#/{group}/{name}": inner for group in ("$defs", "definitions") for name, inner in _group(schema, group)}
+    refers = {place: _references(inner) for place, inner in known.items()}
+    for place in known:
+        seen, left = set[str](), set(refers[place])
+        while left:
+            seen |= left
+            left = {far for near in left for far in refers.get(near, ())} - seen
+        if place in seen:
+            return True
+    return "#" in _references(schema)
+
+
+def _group(schema: dict[str, Any], name: str) -> list[tuple[str, Any]]:
+    found = schema.get(name)
+    return list(found.items()) if isinstance(found, dict) else []
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return {found for item in value for found in _references(item)}
+    if not isinstance(value, dict):
+        return set()
+    own = value.get("$ref")
+    inner = {found for item in value.values() for found in _references(item)}
+    return inner | {own} if isinstance(own, str) else inner

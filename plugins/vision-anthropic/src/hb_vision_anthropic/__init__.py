@@ -20,7 +20,7 @@ def encode(image: LLMImage) -> dict[str, Any]:
     fetches.
     """
     url = image.url
-    if url is not None and (url.lower().startswith("https://") or not image.has_bytes):
+    if url is not None and (_is_https(url) or not image.has_bytes):
         return {"type": "image", "source": {"type": "url", "url": url}}
     source = {"type": "base64", "media_type": image.media_type, "data": image.to_b64()}
     return {"type": "image", "source": source}
@@ -31,6 +31,14 @@ class AnthropicVision(VisionFormat):
 
     name = "anthropic"
 
+    def needs_bytes(self, image: LLMImage, spec: LLMSpec) -> bool:
+        """Whether the image has a plain http URL, which Anthropic refuses."""
+        return image.url is not None and not _is_https(image.url)
+
     def part(self, image: LLMImage, spec: LLMSpec) -> dict[str, Any]:
         """See `encode`; the spec changes nothing."""
         return encode(image)
+
+
+def _is_https(url: str) -> bool:
+    return url.lower().startswith("https://")

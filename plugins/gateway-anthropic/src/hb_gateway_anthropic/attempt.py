@@ -1,0 +1,104 @@
+"""One attempt on Anthropic's wire, through the anthropic SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_gateway_anthropic.client import sdk
+from hb_gateway_anthropic.failures import with_reset
+from hb_gateway_anthropic.responses import completion
+from hb_gateway_anthropic.streams import MessageStream
+from heavenbase.errors import HBError, InputError, ProviderError
+from heavenbase.gather import whole_chunk
+from heavenbase.http.attempt import HTTPAttempt
+from heavenbase.http.events import ServerEvents
+from heavenbase.http.payload import encode_json
+from heavenbase.http.status import embedded_error, status_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.types import Chunk, Completion
+
+_SDK_HEADERS = ("Accept", "Authorization", "Content-Type", "User-Agent", "X-Api-Key", "anthropic-version")
+
+
+class MessageAttempt(HTTPAttempt):
+    """One attempt of a call; `is_hidden` leaves thoughts out of the answer."""
+
+    def __init__(self, call: Call, is_hidden: bool, wall: Callable[[], float]) -> None:
+        super().__init__(call, wall)
+        self._is_hidden = is_hidden
+
+    # Sending
+
+    def send(self, client: Any, request: WireRequest) -> None:
+        """Send through the SDK's own door, past its models and retries."""
+        client.post(request.url, cast_to=sdk().response_type, stream=True, **_arguments(client, request))
+
+    async def asend(self, client: Any, request: WireRequest) -> None:
+        """Async form of `send`."""
+        await client.post(request.url, cast_to=sdk().response_type, stream=True, **_arguments(client, request))
+
+    # Reading
+
+    def answer(self, decoded: Any) -> Completion:
+        """The completion in a decoded answer."""
+        found = self.read(lambda: completion(self.call, decoded, self._is_hidden))
+        found.request_id = self.request_id
+        return found
+
+    def whole(self, decoded: Any) -> Iterable[Chunk]:
+        """A whole answer as one chunk, for a server that does not stream."""
+        return [whole_chunk(completion(self.call, decoded, self._is_hidden))]
+
+    def events(self) -> EventSource:
+        """Server-sent events; what they are stands in their data, so their names do not matter."""
+        return ServerEvents()
+
+    def state(self) -> StreamState:
+        """A fresh state for one stream."""
+        return MessageStream(self.call, self._is_hidden, self._embedded)
+
+    # Failures
+
+    def explain(self, error: Exception) -> HBError:
+        """The error of hb for what the SDK raised by itself."""
+        exchange, anthropic = self.exchange, sdk().module
+        name = type(error).__name__
+        if isinstance(error, anthropic.APIStatusError):
+            status, headers, body = error.response.status_code, exchange.headers, _content(error.response)
+            return with_reset(status_error(self.call, status, headers, body, wall=self.wall), headers, self.wall)
+        if isinstance(error, ValueError | TypeError):
+            return InputError(f"{exchange.target}: the anthropic package cannot send this request ({name})")
+        return ProviderError(f"{exchange.target}: the anthropic package failed ({name})", **exchange.facts())
+
+    def held(self, decoded: Any) -> HBError | None:
+        """The error in an answer that came with the status of a success."""
+        if isinstance(decoded, dict) and (decoded.get("error") or decoded.get("type") == "error"):
+            return self._embedded(decoded.get("error") or decoded)
+        return None
+
+    def _embedded(self, error: Any) -> HBError:
+        return embedded_error(self.call, error, self.exchange.headers, wall=self.wall)
+
+
+def _arguments(client: Any, request: WireRequest) -> dict[str, Any]:
+    """What `client.post` takes beside path and types. Bytes, which the SDK passes on without looking into them."""
+    options: dict[str, Any] = {"headers": _headers(client, request), "max_retries": 0}
+    return {"content": encode_json(request.body), "options": options}
+
+
+def _headers(client: Any, request: WireRequest) -> dict[str, str]:
+    # Releases of the SDK tell the header of a client from that of a request by its exact spelling, and send both.
+    spelling = {name.lower(): name for name in (*_SDK_HEADERS, *client._custom_headers)}
+    return {spelling.get(name.lower(), name): value for name, value in request.headers.items()}
+
+
+def _content(response: Any) -> bytes:
+    try:
+        return bytes(response.content)
+    except Exception:  # the ResponseNotRead of whichever httpx this is
+        return b""
