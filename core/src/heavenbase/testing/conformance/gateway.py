@@ -119,8 +119,18 @@ class GatewayBase(PluginChecks):
                 **self.provider_record(),
                 **(record or {}),
             }
-            settings = {f"heavenbase.llm.providers.{PROVIDER}": made_up, **self.settings()}
+            settings = {
+                # Another gateway in its place would be what is checked.
+                "heavenbase.llm.strict_plugins": True,
+                f"heavenbase.llm.providers.{PROVIDER}": made_up,
+                **self.settings(),
+            }
             kernel = make_kernel(clock, settings=settings, plugins=self.given_plugins())
+            stack.callback(kernel.close)
+            try:
+                self.loaded(kernel).check()
+            except ImportError as error:
+                pytest.skip(f"the gateway cannot be used here: {error}")
             rig = Rig(
                 colour,
                 kernel,
