@@ -11,6 +11,7 @@ from heavenbase.cli import answers, inputs, output
 from heavenbase.cli.saving import Place
 from heavenbase.cli.state import State, pass_state
 from heavenbase.cli.target import Target, json_option, make_ready, target_options, verbose_option, yes_option
+from heavenbase.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from heavenbase.types import ImageResult
@@ -56,7 +57,8 @@ def imagen(
     spec = target.spec(kernel)
     make_ready(kernel, spec, yes)
     call = kernel.call("imagen", spec, {}, is_async=False, prompt=text, images=references)
-    answer: ImageResult = kernel.run(call)
+    with waiting(f"waiting for {call.target}"):
+        answer: ImageResult = kernel.run(call)
     found = list(answer.images)
     if to_pipe and found:
         sys.stdout.buffer.write(found.pop(0).to_bytes())
