@@ -133,6 +133,9 @@ def test_ids_are_made_of_what_the_conversation_has_and_never_twice() -> None:
     again = [ToolCall(call.id, call.name) for call in calls]
     name_calls(again, [said])
     assert again == calls
+    signed = [ToolCall("x", "add"), ToolCall("", "add")]
+    name_calls(signed, [said], only_missing=True)
+    assert [call.id for call in signed] == ["x", "call_2"]
 
 
 def test_e8_a_tool_without_arguments_gets_an_empty_object_and_a_missing_id_stays_empty() -> None:

@@ -84,7 +84,7 @@ def settle_calls(call: Call, answer: Completion, repair: Mapping[str, Any]) -> N
 
     The calls of an answer that was cut off stay as they are, as they are never run.
     """
-    name_calls(answer.tool_calls, call.messages)
+    name_calls(answer.tool_calls, call.messages, only_missing=bool(answer.reasoning_parts))
     if answer.finish_reason == "stop":
         answer.finish_reason = "tool_calls"
     if answer.finish_reason != "tool_calls":

@@ -77,15 +77,16 @@ class ToolCallAssembler:
         return True
 
 
-def name_calls(calls: Sequence[ToolCall], messages: Sequence[Message]) -> None:
+def name_calls(calls: Sequence[ToolCall], messages: Sequence[Message], *, only_missing: bool = False) -> None:
     """Give an id to each call that has none, or one that another call of this conversation has.
 
-    The id follows from the conversation, so that equal requests make equal answers.
+    The id follows from the conversation, so that equal requests make equal answers. `only_missing` is for answers with
+    reasoning parts: those may name the provider's own ids.
     """
     taken = {made["id"] for message in messages for made in message.get("tool_calls") or ()}
     number = len(taken)
     for call in calls:
-        if not call.id or call.id in taken:
+        if not call.id or (call.id in taken and not only_missing):
             while f"call_{number}" in taken:
                 number += 1
             call.id = f"call_{number}"
@@ -165,7 +166,7 @@ class Gathering:
         last = self.last
         calls = self._tools.calls() if self._tools is not None else []
         if calls:
-            name_calls(calls, call.messages)
+            name_calls(calls, call.messages, only_missing=bool(self.parts))
         return Completion(
             "".join(self._text),
             reasoning="".join(self._reasoning),
