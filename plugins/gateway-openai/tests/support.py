@@ -80,9 +80,11 @@ def prepared(spec: LLMSpec, verb: Any = "complete", **options: Any) -> tuple[Wir
 class Caller:
     """A gateway that is called as the kernel would, once per attempt."""
 
-    def __init__(self, *, transport: Any = None, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, gateway: OpenAIGateway | None = None, *, transport: Any = None, wall: Callable[[], float] = time.time
+    ) -> None:
         self.clients = ClientPool()
-        self.gateway = OpenAIGateway()
+        self.gateway = gateway or OpenAIGateway()
         self.gateway.services = Services(
             self.clients.get, lambda key, default=None: default, time.monotonic, wall, transport
         )

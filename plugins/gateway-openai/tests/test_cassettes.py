@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from hb_gateway_openai.responses_api import ResponsesGateway
 from heavenbase import errors
 from heavenbase.http.protocol import HTTPRequest, HTTPResponse
 from heavenbase.types import Completion
 
-from .support import CUSTOM, DEEPSEEK, OPENAI, OPENROUTER, Caller, make_spec
+from .support import CUSTOM, DEEPSEEK, OPENAI, OPENROUTER, USER, Caller, make_call, make_spec
 
 FOLDER = os.environ.get("HB_CASSETTES")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="HB_CASSETTES names no folder of recordings")
@@ -58,12 +59,11 @@ def interactions(name: str) -> list[dict[str, Any]]:
         sent = interaction["request"].get("parsed_body") or interaction["request"].get("body")
         if isinstance(sent, str | bytes):
             sent = json.loads(sent) if sent else {}
-        if (
-            isinstance(sent, dict)
-            and ("messages" in sent or "input" in sent)
-            and "chat" in interaction["request"]["uri"]
+        uri = interaction["request"]["uri"]
+        if isinstance(sent, dict) and any(
+            f"/{path}" in uri for path in ("chat/completions", "responses", "embeddings")
         ):
-            found.append({"sent": sent, "response": interaction["response"]})
+            found.append({"sent": sent, "uri": uri, "response": interaction["response"]})
     return found
 
 
@@ -72,7 +72,8 @@ def read(name: str, place: int = 0) -> Completion:
     provider = name.partition("--")[0]
     spec = make_spec(provider=provider, provider_record=RECORDS.get(provider, CUSTOM), model_id=found["sent"]["model"])
     mode = "stream" if found["sent"].get("stream") else "chat"
-    return Caller(transport=Replay(found["response"])).run(mode, spec)
+    gateway = ResponsesGateway() if "/responses" in found["uri"] else None
+    return Caller(gateway, transport=Replay(found["response"])).run(mode, spec)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,15 @@ def read(name: str, place: int = 0) -> Completion:
         *("openai--chat", "openai--tools", "openai--stream", "openai--stream-tools"),
         *("groq--chat", "groq--tools", "groq--structured", "groq--vision"),
         *("deepseek--tools-thinking", "openrouter--chat", "openrouter--tools", "openrouter--stream-thinking"),
-        *("openrouter--stream-tools-vision", "mistral--chat", "mistral--tools", "mistral--stream", "mistral--thinking"),
+        *("azure--chat", "azure--responses-thinking", "openai--responses", "openai--responses-stream-tools-thinking"),
+        *(
+            "openai--responses-thinking-stream",
+            "openrouter--stream-tools-vision",
+            "mistral--chat",
+            "mistral--tools",
+            "mistral--stream",
+            "mistral--thinking",
+        ),
     ],
 )
 def test_recorded_answers_are_read(name: str) -> None:
@@ -104,8 +113,6 @@ def test_usage_of_deepseek_is_disjoint() -> None:
 def test_thoughts_of_deepseek_go_back_as_it_was_recorded() -> None:
     first, second = interactions("deepseek--tools-thinking")[:2]
     answer = read("deepseek--tools-thinking")
-    from .support import make_call
-
     spec = make_spec(provider="deepseek", provider_record=DEEPSEEK, model_id="deepseek-reasoner")
     call = make_call(spec, messages=[*first["sent"]["messages"], answer.message])
     message = Caller().gateway.prepare(call).body["messages"][-1]
@@ -129,7 +136,9 @@ def test_thoughts_of_openrouter_are_whole() -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
+        ("openai--err400", errors.ModelNotFound),
         ("openai--err404", errors.ModelNotFound),
+        ("deepseek--err400", errors.RequestRejected),
         ("groq--err404", errors.ModelNotFound),
         ("groq--err400", errors.RequestRejected),
         ("groq--stream-tools-error", errors.StreamInterrupted),
@@ -141,3 +150,30 @@ def test_recorded_errors_are_told(name: str, kind: type[errors.HBError]) -> None
     with pytest.raises(kind) as caught:
         read(name)
     assert len(str(caught.value)) > 30
+
+
+def test_recorded_calls_of_the_responses_wire_are_whole_and_go_back_with_their_thoughts() -> None:
+    answer = read("openai--responses-stream-tools-thinking")
+    [call] = answer.tool_calls
+    assert (call.name, call.parse()) == ("final_result", {"result": 6666})
+    assert answer.finish_reason == "tool_calls"
+    assert answer.usage is not None
+    assert answer.usage.reasoning
+    result = {"role": "tool", "tool_call_id": call.id, "content": "6666"}
+    spec = make_spec(provider="openai", provider_record=OPENAI, model_id="gpt-5")
+    sent = ResponsesGateway().prepare(make_call(spec, messages=[USER, answer.message, result])).body["input"]
+    assert [item.get("type", item.get("role")) for item in sent] == [
+        *("user", "reasoning", "function_call", "function_call_output")
+    ]
+    assert sent[1]["encrypted_content"].startswith("gAAAA")
+    assert sent[2]["call_id"] == sent[3]["call_id"] == call.id
+
+
+def test_recorded_embeddings_are_read() -> None:
+    for found in interactions("openai--embeddings"):
+        inputs = found["sent"]["input"]
+        inputs = [inputs] if isinstance(inputs, str) else inputs
+        spec = make_spec(provider="openai", provider_record=OPENAI, model_id=found["sent"]["model"])
+        answer = Caller(transport=Replay(found["response"])).verb("sync", "embed", spec, inputs=inputs)
+        assert len(answer.vectors) == len(inputs)
+        assert all(len(vector) > 100 for vector in answer.vectors)

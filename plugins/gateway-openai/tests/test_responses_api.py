@@ -1,0 +1,295 @@
+"""The Responses wire: what is sent for messages and parameters, and how answers, streams and their faults are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hb_gateway_openai.responses_api import ResponsesGateway
+from heavenbase import errors
+from heavenbase.http.protocol import HTTPRequest, HTTPResponse
+from heavenbase.types import Completion
+
+from .support import OPENAI, USER, Caller, make_call, make_spec
+
+TOOL = {
+    "type": "function",
+    "function": {"name": "add", "description": "Adds.", "parameters": {"type": "object", "properties": {}}},
+}
+MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hello"}]}
+CALL = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "add", "arguments": '{"a":1}'}
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}]}
+USAGE = {
+    "input_tokens": 12,
+    "input_tokens_details": {"cached_tokens": 2},
+    "output_tokens": 9,
+    "output_tokens_details": {"reasoning_tokens": 4},
+    "total_tokens": 21,
+}
+
+
+def sent(**options: Any) -> dict[str, Any]:
+    spec = make_spec(provider="openai", provider_record=OPENAI, model_id="gpt-5")
+    body = ResponsesGateway().prepare(make_call(spec, **options)).body
+    assert body.pop("model") == "gpt-5"
+    return dict(body)
+
+
+def outcome(name: str, value: Any, **more: Any) -> tuple[dict[str, Any], str, str | None]:
+    spec = make_spec(provider="openai", provider_record=OPENAI, model_id="gpt-5")
+    call = make_call(spec, **{name: value}, **more)
+    body = ResponsesGateway().prepare(call).body
+    entry = call.context.report.entries[name]
+    return body, entry.outcome, entry.wire
+
+
+class Server:
+    """A transport that gives one answer."""
+
+    def __init__(self, body: bytes, kind: str = "application/json", status: int = 200) -> None:
+        self.answer = HTTPResponse(status, [("content-type", kind)], body)
+
+    def send(self, request: HTTPRequest) -> HTTPResponse:
+        return self.answer
+
+    async def asend(self, request: HTTPRequest) -> HTTPResponse:
+        return self.answer
+
+
+def answered(mode: str = "chat", /, **fields: Any) -> Completion:
+    whole = {"id": "resp_1", "object": "response", "model": "gpt-5-x", "status": "completed", "usage": USAGE, **fields}
+    return ask(Server(json.dumps(whole).encode()), mode)
+
+
+def ask(server: Server, mode: str) -> Completion:
+    spec = make_spec(provider="openai", provider_record=OPENAI, model_id="gpt-5")
+    return Caller(ResponsesGateway(), transport=server).run(mode, spec)
+
+
+def streamed(*events: dict[str, Any], mode: str = "stream") -> Completion:
+    body = "".join(f"event: {event.get('type')}\ndata: {json.dumps(event)}\n\n" for event in events)
+    return ask(Server(body.encode(), "text/event-stream"), mode)
+
+
+def test_messages_become_items() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}}
+    document = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}}
+    items = sent(
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "look"}, image, document]},
+            {
+                "role": "assistant",
+                "content": "I add.",
+                "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}],
+            },
+            {"role": "tool", "tool_call_id": "c1", "content": "2"},
+        ]
+    )["input"]
+    assert items == [
+        {"role": "system", "content": "Be brief."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "input_text", "text": "look"},
+                {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
+                {"type": "input_file", **document["file"]},  # type: ignore[dict-item]
+            ],
+        },
+        {"role": "assistant", "content": "I add."},
+        {"type": "function_call", "call_id": "c1", "name": "add", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "2"},
+    ]
+
+
+def test_an_edited_answer_goes_back_as_it_is_now_with_its_thoughts() -> None:
+    answer = answered(output=[THOUGHT, MESSAGE])
+    assert sent(messages=[USER, answer.message, USER])["input"][1:3] == [THOUGHT, MESSAGE]
+    edited = {**answer.message, "content": "bye"}
+    assert sent(messages=[USER, edited, USER])["input"][1:3] == [THOUGHT, {"role": "assistant", "content": "bye"}]
+
+
+def test_thoughts_of_another_provider_stay_behind_and_are_reported() -> None:
+    answer = answered(output=[THOUGHT, MESSAGE])
+    spec = make_spec(provider="azure", provider_record=OPENAI)
+    call = make_call(spec, messages=[USER, answer.message])
+    assert ResponsesGateway().prepare(call).body["input"][1:] == [{"role": "assistant", "content": "hello"}]
+    assert call.context.report.entries["reasoning_parts"].outcome == "dropped"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "wanted"),
+    [
+        ("max_tokens", 5, "max_output_tokens", 5),
+        ("max_completion_tokens", 5, "max_output_tokens", 5),
+        ("reasoning_effort", "low", "reasoning", {"effort": "low"}),
+        ("reasoning_summary", "auto", "reasoning", {"summary": "auto"}),
+        ("verbosity", "low", "text", {"verbosity": "low"}),
+    ],
+)
+def test_a_parameter_has_another_name_there(name: str, value: Any, field: str, wanted: Any) -> None:
+    body, word, wire = outcome(name, value)
+    assert body[field] == wanted
+    assert word == "renamed"
+    assert wire is not None
+    assert wire.startswith(field)
+    assert name not in body
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("temperature", 0.5), ("top_p", 0.5), ("store", False), ("metadata", {"a": "b"}), ("user", "me")),
+        *(("previous_response_id", "resp_0"), ("service_tier", "flex"), ("parallel_tool_calls", False)),
+        *(("truncation", "auto"), ("prompt_cache_key", "k"), ("safety_identifier", "s"), ("top_logprobs", 2)),
+    ],
+)
+def test_a_parameter_travels_as_it_is(name: str, value: Any) -> None:
+    body, word, _ = outcome(name, value, tools=[TOOL])
+    assert body[name] == value
+    assert word == "sent"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("seed", 1), ("stop", ["x"]), ("n", 2), ("logit_bias", {"1": 1}), ("frequency_penalty", 1.0)),
+        *(("presence_penalty", 1.0), ("logprobs", True)),
+    ],
+)
+def test_a_parameter_that_the_wire_lacks_is_reported(name: str, value: Any) -> None:
+    body, word, _ = outcome(name, value)
+    assert name not in body
+    assert word == "dropped"
+
+
+def test_tools_and_their_choice_are_flat() -> None:
+    choice = {"type": "function", "function": {"name": "add"}}
+    body = sent(tools=[TOOL, {"type": "web_search"}], tool_choice=choice)
+    assert body["tools"] == [{"type": "function", "strict": False, **TOOL["function"]}, {"type": "web_search"}]  # type: ignore[dict-item]
+    assert body["tool_choice"] == {"type": "function", "name": "add"}
+    assert sent(tools=[TOOL], tool_choice="required")["tool_choice"] == "required"
+
+
+def test_thoughts_that_nobody_stores_are_asked_for_encrypted() -> None:
+    assert sent(store=False, reasoning_effort="low")["include"] == ["reasoning.encrypted_content"]
+    assert "include" not in sent(store=False)
+
+
+def test_extra_body_is_merged_as_it_is() -> None:
+    body = sent(reasoning_effort="low", extra_body={"seed": 1, "reasoning": {"context": "all_turns"}})
+    assert body["reasoning"] == {"effort": "low", "context": "all_turns"}
+    assert body["seed"] == 1
+
+
+@pytest.mark.parametrize("mode", ["chat", "achat", "stream", "astream"])
+def test_an_answer_is_read(mode: str) -> None:
+    # A server that does not stream gives the whole answer in place of events.
+    answer = answered(mode, output=[THOUGHT, MESSAGE, CALL])
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("hello", "hm", "tool_calls")
+    assert [(call.id, call.name, call.arguments) for call in answer.tool_calls] == [("call_1", "add", '{"a":1}')]
+    assert answer.usage is not None
+    assert (answer.usage.input, answer.usage.cache_read, answer.usage.output, answer.usage.reasoning) == (10, 2, 5, 4)
+    assert (answer.id, answer.model) == ("resp_1", "gpt-5-x")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "raw"),
+    [
+        ({"output": [MESSAGE]}, "stop", "completed"),
+        ({"output": [MESSAGE], "status": "complete"}, "stop", "complete"),
+        ({"output": [CALL]}, "tool_calls", "completed"),
+        (
+            {"output": [], "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
+            "length",
+            "max_output_tokens",
+        ),
+        (
+            {"output": [MESSAGE], "status": "incomplete", "incomplete_details": {"reason": "content_filter"}},
+            "content_filter",
+            "content_filter",
+        ),
+        ({"output": [{**MESSAGE, "content": [{"type": "refusal", "refusal": "no"}]}]}, "refusal", "completed"),
+        ({"output": [MESSAGE], "status": "cancelled"}, "other", "cancelled"),
+    ],
+)
+def test_the_end_has_one_vocabulary(fields: dict[str, Any], reason: str, raw: str) -> None:
+    answer = answered(**fields)
+    assert (answer.finish_reason, answer.raw_finish_reason) == (reason, raw)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"output": None}, {"output": []}, {"output": ["x"]}, {"output": [{**MESSAGE, "content": None}]}],
+)
+def test_an_answer_of_another_shape_is_an_error(fields: dict[str, Any]) -> None:
+    with pytest.raises(errors.ResponseShapeError):
+        answered(**fields)
+
+
+def test_an_error_inside_a_success_is_an_error() -> None:
+    with pytest.raises(errors.ServerError):
+        answered(output=[], status="failed", error={"code": "server_error", "message": "it broke"})
+
+
+CREATED = {"type": "response.created", "response": {"id": "resp_1", "model": "gpt-5-x"}}
+TEXT = {"type": "response.output_text.delta", "output_index": 0, "delta": "hel"}
+REST = {"type": "response.output_text.delta", "output_index": 0, "delta": "lo"}
+
+
+def completed(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "response.completed", "response": {"status": "completed", "output": [*items], "usage": USAGE}}
+
+
+@pytest.mark.parametrize("mode", ["stream", "astream"])
+def test_a_stream_is_read(mode: str) -> None:
+    thought = {"type": "response.reasoning_summary_text.delta", "delta": "hm"}
+    answer = streamed(CREATED, thought, TEXT, REST, completed(THOUGHT, MESSAGE), mode=mode)
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("hello", "hm", "stop")
+    assert answer.usage is not None
+    assert answer.usage.reasoning == 4
+    assert (answer.id, answer.model) == ("resp_1", "gpt-5-x")
+    assert answer.reasoning_parts[0]["value"] == [THOUGHT, MESSAGE]
+
+
+@pytest.mark.parametrize("fragments", [["{", '"a":1', "}"], ['{"a":1}'], []], ids=["several", "one", "none"])
+def test_a_call_is_assembled_from_its_fragments(fragments: list[str]) -> None:
+    added = {"type": "response.output_item.added", "output_index": 1, "item": {**CALL, "arguments": ""}}
+    deltas = [
+        {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": piece} for piece in fragments
+    ]
+    done = {"type": "response.output_item.done", "output_index": 1, "item": CALL}
+    answer = streamed(CREATED, added, *deltas, done, completed(CALL))
+    assert [(call.id, call.name, call.arguments) for call in answer.tool_calls] == [("call_1", "add", '{"a":1}')]
+
+
+def test_a_stream_that_only_closes_an_item_has_its_call() -> None:
+    done = {"type": "response.output_item.done", "output_index": 0, "item": CALL}
+    assert streamed(CREATED, done, completed(CALL)).tool_calls[0].arguments == '{"a":1}'
+
+
+@pytest.mark.parametrize(
+    ("events", "kind"),
+    [
+        ([CREATED, TEXT], errors.StreamTruncated),
+        ([CREATED], errors.StreamTruncated),
+        ([{"type": "error", "code": "rate_limit_exceeded", "message": "slow down"}], errors.RateLimitError),
+        ([CREATED, TEXT, {"type": "response.failed", "response": {"error": {"code": "server_error"}}}], errors.HBError),
+        ([CREATED, {"type": "response.output_text.delta", "delta": 5}], errors.ResponseShapeError),
+        ([{"no": "type"}], errors.ResponseShapeError),
+        ([CREATED, {"type": "response.completed", "response": None}], errors.ResponseShapeError),
+    ],
+)
+@pytest.mark.parametrize("mode", ["stream", "astream"])
+def test_a_stream_without_its_end_is_an_error(mode: str, events: list[dict[str, Any]], kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        streamed(*events, mode=mode)
+
+
+def test_it_is_installed_as_a_gateway() -> None:
+    import heavenbase as hb
+
+    spec = hb.LLM(model="gpt-4o-mini", provider="openai", gateway="responses", api_key="k").spec
+    assert (spec.gateway, spec.requested_gateway) == ("responses", "responses")
