@@ -85,11 +85,12 @@ ROWS = [
     Row(
         "gemini",
         "GEMINI_BASE_URL",
-        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "https://generativelanguage.googleapis.com/v1beta",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         same("gemini", portkey="google"),
         "gemini-3.6-flash",
         ("gemini-2.5-pro", "gemini-embedding-001"),
+        wire="gemini",
     ),
     Row(
         "deepseek",

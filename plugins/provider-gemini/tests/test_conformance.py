@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from heavenbase.testing import GatewayContract
-from heavenbase.testing.vision import VisionContract
+from hb_provider_gemini.conformance import GeminiContract, GeminiVisionContract
 
 
-class TestGeminiGateway(GatewayContract):
-    """Against the loopback server's own wire, with a made-up provider."""
-
-    gateway = "gemini"
-    image_urls = False
-    openai_exports = False
+class TestGeminiGateway(GeminiContract):
+    """Both colours, every fault of the wire."""
 
 
-class TestGeminiVision(VisionContract):
-    """Parts of content."""
-
-    format = "gemini"
-    formats: ClassVar[frozenset[str]] = frozenset({"png", "jpeg", "webp"})
-    urls = False
+class TestGeminiVision(GeminiVisionContract):
+    """Images as inline data."""
