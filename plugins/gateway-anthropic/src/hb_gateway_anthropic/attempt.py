@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_anthropic.client import sdk
+from hb_gateway_anthropic.client import sdk, spelled
 from hb_gateway_anthropic.failures import with_reset
 from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
     from heavenbase.types import Chunk, Completion
-
-_SDK_HEADERS = ("Accept", "Authorization", "Content-Type", "User-Agent", "X-Api-Key", "anthropic-version")
 
 
 class MessageAttempt(HTTPAttempt):
@@ -87,14 +85,8 @@ class MessageAttempt(HTTPAttempt):
 
 def _arguments(client: Any, request: WireRequest) -> dict[str, Any]:
     """What `client.post` takes beside path and types. Bytes, which the SDK passes on without looking into them."""
-    options: dict[str, Any] = {"headers": _headers(client, request), "max_retries": 0}
+    options: dict[str, Any] = {"headers": spelled(request.headers, client._custom_headers), "max_retries": 0}
     return {"content": encode_json(request.body), "options": options}
-
-
-def _headers(client: Any, request: WireRequest) -> dict[str, str]:
-    # Releases of the SDK tell the header of a client from that of a request by its exact spelling, and send both.
-    spelling = {name.lower(): name for name in (*_SDK_HEADERS, *client._custom_headers)}
-    return {spelling.get(name.lower(), name): value for name, value in request.headers.items()}
 
 
 def _content(response: Any) -> bytes:

@@ -16,7 +16,7 @@ from heavenbase.errors import ConfigError, MissingCredential, MissingPackage
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from heavenbase.call import Call, Services
     from heavenbase.http.connections import Connections
@@ -29,6 +29,7 @@ VERSION_HEADER = "anthropic-version"
 KEYLESS = "anthropic"
 """What goes out as a key where an endpoint needs none; the SDK wants one."""
 
+_SDK_HEADERS = ("Accept", "Authorization", "Content-Type", "User-Agent", "X-Api-Key", VERSION_HEADER)
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
@@ -79,10 +80,17 @@ def base_url(spec: LLMSpec) -> str:
 
 
 def versioned(headers: Mapping[str, str]) -> dict[str, str]:
-    """A provider's headers, and the version of the API unless they name one."""
-    if any(name.lower() == VERSION_HEADER for name in headers):
-        return dict(headers)
-    return {VERSION_HEADER: VERSION, **headers}
+    """A provider's headers in the SDK's spelling, and the version of the API unless they name one."""
+    return {VERSION_HEADER: VERSION, **spelled(headers)}
+
+
+def spelled(headers: Mapping[str, str], others: Iterable[str] = ()) -> dict[str, str]:
+    """Headers in the spelling of the SDK's own, or of these others.
+
+    Releases of the SDK tell one header from another by its exact spelling, and would send both.
+    """
+    known = {name.lower(): name for name in (*_SDK_HEADERS, *others)}
+    return {known.get(name.lower(), name): value for name, value in headers.items()}
 
 
 def is_bearer(spec: LLMSpec) -> bool:
