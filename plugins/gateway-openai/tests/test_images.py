@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import ContentFiltered, ResponseShapeError
+from heavenbase.errors import ContentFiltered, InputError, ResponseShapeError
 from heavenbase.image import LLMImage
 from heavenbase.testing.server import LoopbackServer
 from heavenbase.testing.server.multipart import parse_form
@@ -65,6 +65,29 @@ def test_an_edit_is_prepared_without_the_bytes() -> None:
     assert request.url.endswith("/v1/images/edits")
     assert request.headers["content-type"] == "multipart/form-data"
     assert request.body["image"] == [repr(picture())]
+
+
+def test_a_mask_is_a_file_of_its_own(caller: Caller, server: LoopbackServer, colour: str) -> None:
+    mask = picture()
+    caller.verb(colour, "imagen", make_spec(server.url()), prompt="x", images=[picture(), picture()], mask=mask.data)
+    parts = parse_form(server.requests[0].headers["content-type"], server.requests[0].body)
+    assert [part.name for part in parts if part.filename is not None] == ["image[]", "image[]", "mask"]
+    assert parts[-1].data == mask.to_bytes()
+    with pytest.raises(InputError, match="images="):
+        prepared(make_spec(), "imagen", prompt="x", mask=mask)
+
+
+def test_generations_and_edits_get_only_their_own_parameters() -> None:
+    given: dict[str, Any] = {"style": "vivid", "moderation": "low", "input_fidelity": "high", "quality": "high"}
+    request, outcomes = prepared(make_spec(), "imagen", prompt="x", **given)
+    assert (request.body["style"], request.body["moderation"], outcomes["input_fidelity"]) == (
+        "vivid",
+        "low",
+        "dropped",
+    )
+    request, outcomes = prepared(make_spec(), "imagen", prompt="x", images=[picture()], **given)
+    assert (request.body["input_fidelity"], outcomes["style"], outcomes["moderation"]) == ("high", "dropped", "dropped")
+    assert not {"style", "moderation"} & request.body.keys()
 
 
 def test_images_by_url_are_not_fetched(caller: Caller, server: LoopbackServer) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from heavenbase.image import LLMImage
     from heavenbase.types import Chunk, Completion
 
-    Files = Sequence[tuple[LLMImage, bytes]]
+    Files = Sequence[tuple[str, LLMImage, bytes]]
+    """The fields of a form that are images, with their bytes."""
 
 _SDK_HEADERS = ("Accept", "Authorization", "Content-Type", "OpenAI-Organization", "OpenAI-Project", "User-Agent")
 
@@ -116,12 +117,11 @@ def _arguments(client: Any, request: WireRequest, files: Files) -> dict[str, Any
     if len(request.headers) > 1 or files:
         options["headers"] = _headers(client, request)
     if files:
-        fields = {name: value for name, value in request.body.items() if name != "image"}
-        # Several images go under one name, which then has brackets.
-        name = "image[]" if len(files) > 1 else "image"
+        named = {name for name, _, _ in files}
+        fields = {name: value for name, value in request.body.items() if name not in named}
         parts = [
-            (name, (f"image{place}.{image.format}", data, image.media_type))
-            for place, (image, data) in enumerate(files)
+            (name, (f"{name.strip('[]')}{place}.{image.format}", data, image.media_type))
+            for place, (name, image, data) in enumerate(files)
         ]
         return {"body": fields, "files": parts, "options": options}
     content = encode_json(request.body)

@@ -15,7 +15,7 @@ from heavenbase.errors import ConfigError, MissingCredential, MissingPackage
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from heavenbase.call import Call, Services
     from heavenbase.http.connections import Connections
@@ -98,30 +98,42 @@ class Door(Protocol):
 
 def client_of(spec: LLMSpec, services: Services, connections: Connections, door: Door, *, is_async: bool) -> Any:
     """The SDK client of a spec, one for all equal client keys."""
-    return services.client(
-        f"hb_gateway_openai:{spec.client_key()}", lambda: _build(spec, services, connections, door, is_async), is_async
-    )
+
+    def make(options: dict[str, Any]) -> Any:
+        openai = sdk().module
+        options |= {"api_key": door.credential(spec), "base_url": base_url(spec)}
+        return openai.AsyncOpenAI(**options) if is_async else openai.OpenAI(**options)
+
+    key = f"hb_gateway_openai:{spec.client_key()}"
+    headers = dict(door.headers(spec))
+    return services.client(key, lambda: build(spec, services, connections, headers, make, is_async=is_async), is_async)
 
 
-def _build(spec: LLMSpec, services: Services, connections: Connections, door: Door, is_async: bool) -> Any:
+def build(
+    spec: LLMSpec,
+    services: Services,
+    connections: Connections,
+    headers: dict[str, str],
+    make: Callable[[dict[str, Any]], Any],
+    *,
+    is_async: bool,
+) -> Any:
+    """A client of the SDK over hb's connections; `make` adds place and credential to the options of its class."""
     from heavenbase.http import transport
 
-    headers = dict(door.headers(spec))
-    options: dict[str, Any] = {
-        "api_key": door.credential(spec),
-        "base_url": base_url(spec),
-        "default_headers": headers or None,
-        # Of no effect on hb's own calls, which ask for none: the retries and limits of an exported client.
-        "max_retries": int(spec.args.get("max_retries") or 0),
-    }
-    package = sdk()
     if is_async:
-        sender = _async_sender(spec, services, connections)
-        http = transport.async_client(package.http, sender, spec.timeouts)
-        client: Any = package.module.AsyncOpenAI(http_client=http, timeout=http.timeout, **options)
+        http = transport.async_client(sdk().http, _async_sender(spec, services, connections), spec.timeouts)
     else:
-        http = transport.sync_client(package.http, _sender(spec, services, connections), spec.timeouts)
-        client = package.module.OpenAI(http_client=http, timeout=http.timeout, **options)
+        http = transport.sync_client(sdk().http, _sender(spec, services, connections), spec.timeouts)
+    client = make(
+        {
+            "default_headers": headers or None,
+            # Of no effect on hb's own calls, which ask for none: the retries and limits of an exported client.
+            "max_retries": int(spec.args.get("max_retries") or 0),
+            "timeout": http.timeout,
+            "http_client": http,
+        }
+    )
     # The SDK fills these from OPENAI_* variables, whichever endpoint the client is for.
     client.organization = spec.gateway_record.get("organization")
     client.project = spec.gateway_record.get("project")

@@ -51,10 +51,10 @@ class OpenAIGateway(Gateway):
         if images.by_chat(call):
             return self.request(call, "chat/completions", {**images.chat_body(call), "model": self.model_id(call.spec)})
         body = {"model": self.model_id(call.spec), "prompt": call.prompt, **images.image_fields(call)}
-        if not call.images:
-            return self.request(call, "images/generations", body)
-        body["image"] = [repr(image) for image in call.images]
-        return self.request(call, "images/edits", body)
+        files = images.files(call)
+        for name, _ in files:
+            body[name] = [repr(image) for field, image in files if field == name]
+        return self.request(call, "images/edits" if files else "images/generations", body)
 
     # What a gateway that speaks this wire too may have otherwise
 
@@ -147,7 +147,7 @@ class OpenAIGateway(Gateway):
             attempt = self._attempt(call)
             decoded = attempt.post(self._client(call), request)
             return attempt.read(lambda: images.images_of_chat(call, decoded))
-        attempt = self._attempt(call, files=[(image, image.to_bytes()) for image in call.images])
+        attempt = self._attempt(call, files=[(name, image, image.to_bytes()) for name, image in images.files(call)])
         decoded = attempt.post(self._client(call), request)
         return attempt.read(lambda: images.images(call, decoded))
 
@@ -159,7 +159,8 @@ class OpenAIGateway(Gateway):
             attempt = self._attempt(call)
             decoded = await attempt.apost(self._client(call), request)
             return attempt.read(lambda: images.images_of_chat(call, decoded))
-        attempt = self._attempt(call, files=[(image, await image.ato_bytes()) for image in call.images])
+        files = [(name, image, await image.ato_bytes()) for name, image in images.files(call)]
+        attempt = self._attempt(call, files=files)
         decoded = await attempt.apost(self._client(call), request)
         return attempt.read(lambda: images.images(call, decoded))
 

@@ -8,7 +8,8 @@ from hb_gateway_openai.parameters import EXTRAS, apply_rules, chat_fields
 from hb_gateway_openai.responses import finish_reason, read_content, read_images, shape_error, text_or_none
 from hb_gateway_openai.usage import chat_usage, image_usage
 from heavenbase.call import REASONING
-from heavenbase.errors import ContentFiltered
+from heavenbase.errors import ContentFiltered, InputError
+from heavenbase.image import LLMImage
 from heavenbase.types import ImageResult
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ _CHAT_ONLY = frozenset(
     {"temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
     | {"parallel_tool_calls", "presence_penalty", "frequency_penalty", "logprobs", "modalities"}
 )
+_ELSEWHERE = {
+    True: (frozenset({"style", "moderation"}), "edits have no such parameter"),
+    False: (frozenset({"input_fidelity"}), "only edits have it; pass images="),
+}
+"""What the endpoint lacks with and without reference images, and why."""
 _ENDPOINT_ONLY = _FIELDS - {"n", "user", "response_format"}
 
 
@@ -34,10 +40,13 @@ def image_fields(call: Call) -> dict[str, Any]:
     """The fields for the images endpoint beside model and prompt. Our own defaults for chats are left out."""
     report = call.context.report
     wire: dict[str, Any] = {}
+    elsewhere, why = _ELSEWHERE[bool(call.images)]
     for name, value in call.args.items():
         if name in EXTRAS:
             continue
-        if name in _FIELDS or (name in call.explicit and name not in _CHAT_ONLY and name not in REASONING):
+        if name in elsewhere:
+            report.dropped(name, why)
+        elif name in _FIELDS or (name in call.explicit and name not in _CHAT_ONLY and name not in REASONING):
             wire[name] = value
             report.sent(name)
         else:
@@ -48,6 +57,19 @@ def image_fields(call: Call) -> dict[str, Any]:
         report.sent("extra_body")
         wire.update(extra)
     return wire
+
+
+def files(call: Call) -> list[tuple[str, LLMImage]]:
+    """The files of an edit under the names of their fields: the references, and the mask if there is one."""
+    if not call.images:
+        if call.args.get("mask") is not None:
+            raise InputError("mask says which part of an image to paint anew; pass that image as images=")
+        return []
+    # Several images go under one name, which then has brackets.
+    name = "image[]" if len(call.images) > 1 else "image"
+    found = [(name, image) for image in call.images]
+    mask = call.args.get("mask")
+    return found if mask is None else [*found, ("mask", LLMImage.from_any(mask))]
 
 
 def chat_body(call: Call) -> dict[str, Any]:
