@@ -104,9 +104,11 @@ def client_of(spec: LLMSpec, services: Services, connections: Connections, door:
         options |= {"api_key": door.credential(spec), "base_url": base_url(spec)}
         return openai.AsyncOpenAI(**options) if is_async else openai.OpenAI(**options)
 
-    key = f"hb_gateway_openai:{spec.client_key()}"
-    headers = dict(door.headers(spec))
-    return services.client(key, lambda: build(spec, services, connections, headers, make, is_async=is_async), is_async)
+    return services.client(
+        f"hb_gateway_openai:{spec.client_key()}",
+        lambda: build(spec, services, connections, dict(door.headers(spec)), make, is_async=is_async),
+        is_async,
+    )
 
 
 def build(
