@@ -58,6 +58,18 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def litellm(session: nox.Session) -> None:
+    """The litellm gateway on the real SDK, which takes the openai package's major 2: an environment of its own."""
+    needed = ["openai", "openrouter", "deepseek", "anthropic", "grok", "vllm"]
+    needed = ["core", *(f"plugins/provider-{name}" for name in needed)]
+    needed += [f"plugins/{name}" for name in ("gateway-openai", "gateway-mock", "gateway-anthropic")]
+    needed += [f"plugins/{name}" for name in ("vision-openai", "vision-anthropic", "cache-sqlite")]
+    editable = [argument for folder in needed for argument in ("-e", folder)]
+    session.install(*editable, "-e", "plugins/gateway-litellm[litellm]", *group("test"))
+    session.run("pytest", "plugins/gateway-litellm/tests", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Quick form of the benchmarks: fails only where a goal is missed by more than twice."""
     install_workspace(session, "openai[aiohttp]", *group("test"))

@@ -1,0 +1,118 @@
+"""What LiteLLM raises as errors of hb. Its statuses are made up where no answer came, so the causes are looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import (
+    CallTimeout,
+    ConnectError,
+    ConnectTimeout,
+    HBError,
+    InputError,
+    ProviderError,
+    ResponseDecodeError,
+    ResponseTimeout,
+    StreamError,
+    StreamInterrupted,
+    TLSVerifyError,
+    TransportClosed,
+)
+from heavenbase.http.payload import encode_json
+from heavenbase.http.status import call_secrets, status_error
+from heavenbase.secrets import scrubber
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from heavenbase.call import Call
+
+_CAUSES: dict[str, type[ProviderError]] = {
+    "SSLCertVerificationError": TLSVerifyError,
+    "ConnectTimeout": ConnectTimeout,
+    "ConnectError": ConnectError,
+    "ConnectionRefusedError": ConnectError,
+    "ReadTimeout": ResponseTimeout,
+    "WriteTimeout": ResponseTimeout,
+    "TimeoutException": ResponseTimeout,
+    "APITimeoutError": ResponseTimeout,
+    "RemoteProtocolError": TransportClosed,
+    "ReadError": TransportClosed,
+    "WriteError": TransportClosed,
+}
+_CODES = {
+    "ContextWindowExceededError": "context_length_exceeded",
+    "ContentPolicyViolationError": "content_filter",
+}
+DEPTH = 12
+
+
+def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
+    """The error of hb; nothing of LiteLLM's hangs on it, for that holds the request and its credential."""
+    if isinstance(error, HBError):
+        return error
+    chain = list(_chain(error))
+    text = scrubber(call_secrets(call.spec))(_message(error))[:500]
+    facts: dict[str, Any] = {"provider": call.spec.provider, "model": call.spec.model_id}
+    answered = next((e for e in chain if type(e).__name__ in ("HTTPStatusError", "MaskedHTTPStatusError")), None)
+    if answered is None:
+        for cause in reversed(chain):
+            kind = _CAUSES.get(type(cause).__name__)
+            if kind is not None:
+                billed = not issubclass(kind, ConnectError | ConnectTimeout | TLSVerifyError)
+                return kind(
+                    f"{call.target}: {text}", maybe_billed=billed, retryable=kind is not TLSVerifyError, **facts
+                )
+        if type(error).__name__ == "Timeout":
+            return CallTimeout(f"{call.target}: {text}", maybe_billed=True, retryable=True, **facts)
+        if type(error).__name__ == "UnsupportedParamsError" or isinstance(error, TypeError):
+            return InputError(f"{call.target}: LiteLLM refuses this request: {text}", **facts)
+        if any(type(e).__name__ == "JSONDecodeError" for e in chain) or "invalid response" in text:
+            return ResponseDecodeError(f"{call.target}: {text}", maybe_billed=True, **facts)
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int) or status < 400:
+        return ProviderError(f"{call.target}: LiteLLM failed: {text}", maybe_billed=True, **facts)
+    response: Any = getattr(answered, "response", None)
+    headers = [(str(n).encode(), str(v).encode()) for n, v in getattr(response, "headers", {}).items()]
+    told: dict[str, Any] = {"message": _message(error)}
+    for item in chain:
+        code = getattr(item, "code", None) or _CODES.get(type(item).__name__)
+        if isinstance(code, str):
+            told["code"] = code
+            break
+    if type(error).__name__ in _CODES:
+        told["code"] = _CODES[type(error).__name__]
+    return status_error(call, status, headers, encode_json({"error": told}), wall=wall)
+
+
+def interrupted(error: HBError) -> HBError:
+    """What a failure is after content has come."""
+    if isinstance(error, StreamError | CallTimeout | InputError):
+        return error
+    broken = StreamInterrupted(
+        f"the stream broke after content had come: {error}",
+        provider=error.provider,
+        model=error.model,
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+        maybe_billed=True,
+    )
+    broken.__cause__ = error
+    return broken
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    for _ in range(DEPTH):
+        if seen is None:
+            return
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _message(error: Exception) -> str:
+    found = getattr(error, "message", None)
+    text = found if isinstance(found, str) and found else str(error) or type(error).__name__
+    return text.removeprefix("litellm.")

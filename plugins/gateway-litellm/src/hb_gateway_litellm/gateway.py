@@ -1,0 +1,206 @@
+"""LiteLLMGateway: requests in the words of the OpenAI wire, sent by LiteLLM to whatever wire the provider has.
+
+LiteLLM's async side is bound to one event loop and leaves tasks in it, so async calls run its sync side in threads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hb_gateway_litellm import sdk as library
+from hb_gateway_litellm.failures import failure, interrupted
+from hb_gateway_openai.dialects import replay_fields, thinking_off
+from hb_gateway_openai.gateway import OpenAIGateway
+from heavenbase.errors import InputError, StreamTruncated
+from heavenbase.http.payload import encode_json
+from heavenbase.plugin import Gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hb_gateway_openai.responses import Thinking
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+
+_ALWAYS = frozenset({"model", "messages", "stream", "stream_options", "extra_headers"})
+_IMAGE_NAME = "image"
+
+
+class LiteLLMGateway(OpenAIGateway):
+    """Provider routing by LiteLLM's Python SDK, in this process."""
+
+    name = "litellm"
+
+    def check(self) -> None:
+        """MissingPackage when litellm is not installed; finds it and imports nothing."""
+        library.check_installed()
+
+    def model_id(self, spec: LLMSpec) -> str:
+        """The provider's id behind LiteLLM's name for the provider."""
+        head = f"{spec.provider_backend()}/"
+        return spec.model_id if spec.model_id.startswith(head) else head + spec.model_id
+
+    def prepare(self, call: Call) -> WireRequest:
+        """What LiteLLM is given, in the words of the OpenAI wire; its address is where LiteLLM begins from."""
+        proxies = [n for n in ("http_proxy", "https_proxy") if call.controls.get(n)]
+        if proxies:
+            raise InputError(f"LiteLLM takes its proxies from the environment, not from {proxies[0]}=")
+        request = super().prepare(call)
+        body: Any = request.body
+        if "messages" in body:
+            _leave_unsupported(call, body)
+        elif call.verb == "embed" and "encoding_format" not in call.args:
+            # Other wires know no encodings.
+            body.pop("encoding_format", None)
+        return request
+
+    # Verbs. The async ones are those of the base: the same in threads.
+
+    achat = Gateway.achat
+    astream = Gateway.astream
+    aembed_batch = Gateway.aembed_batch
+    agenerate_images = Gateway.agenerate_images
+
+    def chat(self, call: Call, request: WireRequest) -> Completion:
+        """One non-streamed answer."""
+        from hb_gateway_openai.responses import completion
+
+        answer = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
+        return completion(call, answer.model_dump(), _thinking(call))
+
+    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
+        """The chunks of one streamed answer."""
+        from hb_gateway_openai.streams import ChatStream
+        from heavenbase.http.status import embedded_error
+
+        wall = self.services.wall
+        state = ChatStream(call, _thinking(call), lambda error: embedded_error(call, error, [], wall=wall))
+        pieces = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
+        try:
+            while (piece := self._ask(call, lambda: next(pieces, None), lambda: state.showed)) is not None:
+                data = piece.model_dump()
+                if any(c.get("finish_reason") for c in data["choices"]) and pieces.received_finish_reason is None:
+                    # LiteLLM makes one up where the provider sent none.
+                    raise StreamTruncated(
+                        f"{call.target}: the stream ended without a finish reason",
+                        provider=call.spec.provider,
+                        model=call.spec.model_id,
+                        maybe_billed=True,
+                        retryable=not state.showed,
+                    )
+                chunk = state.feed(encode_json(data))
+                if chunk is not None:
+                    yield chunk
+            last = state.end()
+            if last is not None:
+                yield last
+        finally:
+            _close(pieces)
+
+    def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """One vector per input."""
+        from hb_gateway_openai.embeddings import embedding
+
+        answer = self._ask(call, lambda: library.sdk().embedding(**request.body, **self._connect(call)))
+        return embedding(call, answer.model_dump())
+
+    def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
+        """The images for the prompt."""
+        from hb_gateway_openai import images
+
+        if images.by_chat(call):
+            answer = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
+            return images.images_of_chat(call, answer.model_dump())
+        options = {name: value for name, value in request.body.items() if name != _IMAGE_NAME}
+        if call.images:
+            options[_IMAGE_NAME] = [image.to_bytes() for image in call.images]
+            answer = self._ask(call, lambda: library.sdk().image_edit(**options, **self._connect(call)))
+        else:
+            answer = self._ask(call, lambda: library.sdk().image_generation(**options, **self._connect(call)))
+        return images.images(call, answer.model_dump())
+
+    # There are no clients of an SDK to give away
+
+    to_client = Gateway.to_client
+    to_aclient = Gateway.to_aclient
+    to_args = Gateway.to_args
+
+    def _connect(self, call: Call) -> dict[str, Any]:
+        spec = call.spec
+        limits = [limit for limit in (call.context.remaining(), call.context.timeouts.first_token) if limit is not None]
+        options: dict[str, Any] = {
+            "api_key": self.credential(spec),
+            "api_base": api_base(call),
+            "max_retries": 0,
+            "num_retries": 0,
+            "timeout": min(limits, default=None),
+        }
+        headers = {**spec.headers, **(call.args.get("extra_headers") or {})}
+        if headers:
+            options["extra_headers"] = headers
+        return options
+
+    def _ask(self, call: Call, ask: Callable[[], Any], showed: Callable[[], bool] = lambda: False) -> Any:
+        try:
+            return ask()
+        except Exception as error:
+            found = failure(call, error, self.services.wall)
+        # Raised out here, so that LiteLLM's error is not attached.
+        raise interrupted(found) if showed() else found
+
+
+def api_base(call: Call) -> str:
+    """The address as LiteLLM's adapter for the provider wants it."""
+    spec = call.spec
+    url = spec.base_url or ""
+    paths = spec.provider_record.get("options", {}).get("litellm_paths", {})
+    if paths:
+        # This adapter wants the whole address of an operation.
+        known = next((path for path in paths.values() if url.endswith(path)), "")
+        return url.removesuffix(known) + str(paths.get(call.verb, ""))
+    if spec.provider_record.get("wire") != LiteLLMGateway.wire and urlsplit(url).path == "/v1":
+        # Adapters for other wires add the version themselves.
+        return url.removesuffix("/v1")
+    return url
+
+
+def _chat_options(request: WireRequest) -> dict[str, Any]:
+    """The arguments of `litellm.completion`: what it does not translate goes to the provider as it is."""
+    known = library.standard_parameters() | _ALWAYS
+    options = {name: value for name, value in request.body.items() if name in known}
+    extra = {name: value for name, value in request.body.items() if name not in known}
+    if extra:
+        options["extra_body"] = extra
+    return options
+
+
+def _leave_unsupported(call: Call, body: dict[str, Any]) -> None:
+    """Take out what LiteLLM would refuse for this provider, and report it."""
+    supported = library.supported_parameters(call.spec.model_id, call.spec.provider_backend())
+    if supported is None:
+        return
+    for name in [n for n in body if n in library.standard_parameters() and n not in supported | _ALWAYS]:
+        del body[name]
+        if name in call.context.report.entries:
+            call.context.report.dropped(name, f"LiteLLM has no {name} for this provider")
+
+
+def _thinking(call: Call) -> Thinking:
+    from hb_gateway_openai.responses import Thinking
+
+    hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
+    return Thinking(hidden, replay_fields(call.spec))
+
+
+def _close(pieces: Any) -> None:
+    """Close the connection of a stream that was left; which of these objects has it differs between adapters."""
+    inner = getattr(pieces, "completion_stream", None)
+    for thing in (inner, getattr(inner, "response", None), getattr(inner, "streaming_response", None)):
+        close = getattr(thing, "close", None)
+        if callable(close):
+            try:
+                close()
+            except Exception:  # a generator that is running, or was closed
+                continue

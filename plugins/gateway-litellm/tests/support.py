@@ -1,0 +1,20 @@
+"""Kernels that see only what a test gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from heavenbase.config import Config
+from heavenbase.kernel import Kernel
+from heavenbase.testing.conformance.rig import environment
+
+KEY = "sk-canary-0123456789abcdef"
+DEEPSEEK = {"model": "ds-flash", "provider": "deepseek", "gateway": "litellm"}
+
+
+def make_kernel(settings: Mapping[str, Any] | None = None, **environ: str) -> Kernel:
+    """A kernel without a cache that sees these variables and settings only."""
+    return Kernel(
+        Config.from_dict({"heavenbase.llm.cache.enabled": False, **(settings or {})}, environ=environment(**environ))
+    )
