@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -84,6 +86,12 @@ def installed_config() -> Config:
 
 def find_plugins(kind: str, name: str) -> list[PluginInfo]:
     """The installed plugins of this name; more than one is a conflict."""
+    return _claims(kind, name, tuple(sys.path))
+
+
+# Asked by nearly every check; what is installed where stays the same during a run.
+@lru_cache(maxsize=256)
+def _claims(kind: str, name: str, search_path: tuple[str, ...]) -> list[PluginInfo]:
     return discover(installed_config().paths().cache_dir).claims(kind, name)
 
 

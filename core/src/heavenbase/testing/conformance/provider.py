@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tomllib
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -65,7 +65,7 @@ class ProviderBase(PluginChecks):
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """The tables of the manifest."""
-        return tomllib.loads(self.manifest_file.read_text(encoding="utf-8"))
+        return _read(self.manifest_file)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -153,3 +153,8 @@ class ProviderBase(PluginChecks):
     def ask_for_another(self, kernel: Kernel, plugin: Any) -> Any:
         """What the provider answers when another one is asked for."""
         return plugin.resolve("somebody-else", "openai", UNHEARD_OF)
+
+
+@lru_cache(maxsize=32)
+def _read(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8"))
