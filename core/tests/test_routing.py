@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from heavenbase import caching
+from heavenbase.cache_keys import Keys
 from heavenbase.errors import ConfigError, InputError
 from heavenbase.http.status import call_secrets
 from heavenbase.kernel import Kernel
@@ -135,4 +135,5 @@ def test_the_key_of_the_gateway_is_never_shown_and_always_redacted() -> None:
 def test_answers_are_not_shared_between_keys_of_the_gateway(tmp_path: Any) -> None:
     kernel = kernel_with_gate(GATE_API_KEY="sk-gate-000")
     specs = [kernel.resolve(gateway="gate", **o) for o in ({}, {"gateway_key": "sk-other-0"})]
-    assert len({caching.credential_of(spec, {}, tmp_path) for spec in specs}) == 2
+    keys = Keys(kernel.registry, tmp_path)
+    assert len({keys.credential(spec, None) for spec in specs}) == 2
