@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from hb_provider_bedrock.models import region_of
 from hb_provider_bedrock.outgoing import Outgoing
@@ -192,7 +193,9 @@ def _put_body(params: dict[str, Any], **_: Any) -> None:
     if order is not None:
         params["body"] = order.body
         params["headers"].update(order.headers)
-        params["query_string"] = {**(params.get("query_string") or {}), **order.query}
+        if order.query:
+            mark = "&" if "?" in params["url"] else "?"
+            params["url"] += f"{mark}{urlencode(order.query)}"
 
 
 def _take_request(request: Any, **_: Any) -> Any:
