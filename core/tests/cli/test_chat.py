@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from heavenbase.errors import StreamInterrupted
 from heavenbase.testing.server import LoopbackServer
-from heavenbase.types import Attempt, Chunk, Completion, ToolCall, Usage
+from heavenbase.types import Attempt, Chunk, Completion, ToolCall, ToolCallDelta, Usage
 
 Run = Callable[..., Any]
 PIXEL = base64.b64decode(
@@ -347,3 +347,61 @@ def test_on_a_terminal_the_answer_is_streamed_and_escapes_stay_harmless(home: Pa
     os.close(ours)
     assert done.returncode == 0
     assert shown == b"a\\x1b[31mb\r\n"
+
+
+# Tools
+
+TOOLS = '''
+def buy(item: str) -> str:
+    """Buy something."""
+    return f"bought {item}"
+'''
+
+
+def buying(*, stream: bool) -> Any:
+    made = ToolCall("a", "buy", '{"item": "tea"}')
+    if not stream:
+        return answer("", tool_calls=[made], finish_reason="tool_calls")
+    return [Chunk(tool_calls=[ToolCallDelta(0, made.id, made.name, made.arguments)]), Chunk(finish_reason="tool_calls")]
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A module of tools in the working folder."""
+    Path("shop.py").write_text(TOOLS)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    sys.modules.pop("shop", None)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tools_of_a_module_run_when_they_are_allowed_to(run: Run, scripted: Any, shop: None, stream: bool) -> None:
+    ending = [Chunk("enjoy it"), Chunk(finish_reason="stop")] if stream else answer("enjoy it")
+    kernel, gateway = scripted(buying(stream=stream), ending)
+    flag = "--stream" if stream else "--no-stream"
+    done = run("chat", "tea please", "-t", "shop:buy", "--allow-tools", flag, kernel=kernel)
+    assert (done.code, done.out) == (0, "enjoy it\n")
+    assert ("buy: bought tea" in done.err) is stream
+    assert sent(gateway)[-1]["content"] == "bought tea"
+
+
+def test_nobody_agrees_to_a_tool_in_a_pipe(run: Run, scripted: Any, shop: None) -> None:
+    kernel, gateway = scripted(buying(stream=False), answer("a pity"))
+    assert run("chat", "tea please", "-t", "shop:buy", kernel=kernel).out == "a pity\n"
+    assert "run hb chat with --allow-tools" in sent(gateway)[-1]["content"]
+
+
+@pytest.mark.parametrize(("said", "result"), [("y", "bought tea"), ("", "the user does not allow this call")])
+def test_a_person_at_the_terminal_is_asked(
+    run: Run, scripted: Any, shop: None, monkeypatch: pytest.MonkeyPatch, said: str, result: str
+) -> None:
+    from heavenbase.cli import inputs, output
+
+    kernel, gateway = scripted(buying(stream=False), answer("done"))
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    monkeypatch.setattr(inputs, "is_terminal", lambda stream: True)
+    done = run("chat", "tea please", "-t", "shop:buy", "--no-stream", input=f"{said}\n", kernel=kernel)
+    assert done.out == "done\n"
+    assert 'the model asks to run buy({"item": "tea"})' in done.err
+    assert "run it? [y/N]" in done.err
+    assert result in sent(gateway)[-1]["content"]

@@ -328,6 +328,27 @@ def test_the_last_session_is_gone_on_with(run: Run, scripted: Any, home: Path) -
     assert len(log.read_text().splitlines()) == 3
 
 
+def test_a_session_in_which_nothing_was_said_leaves_no_log(run: Run, scripted: Any, home: Path) -> None:
+    kernel, _ = scripted(chunks("hello"))
+    run("session", input="hi\n", kernel=kernel)
+    (log,) = logs(home)
+    kernel, _ = scripted(chunks("fine"))
+    run("session", input="/q\n", kernel=kernel)
+    assert logs(home) == [log]
+
+
+def test_the_last_session_is_the_one_that_was_last_gone_on_with(run: Run, scripted: Any, home: Path) -> None:
+    for answer in ("first", "second"):
+        kernel, _ = scripted(chunks(answer))
+        run("session", input="hi\n", kernel=kernel)
+        (newest,) = logs(home)[-1:]
+        newest.rename(newest.with_name(f"2020-{answer}.jsonl"))
+    os.utime(home / "data" / "sessions" / "2020-first.jsonl", (4e9, 4e9))
+    kernel, gateway = scripted(chunks("fine"))
+    run("session", "-c", input="again\n", kernel=kernel)
+    assert [message["content"] for message in sent(gateway)] == ["hi", "first", "again"]
+
+
 def test_nothing_is_kept_without_a_log(run: Run, scripted: Any, home: Path) -> None:
     kernel, _ = scripted(chunks("hello"))
     assert run("session", "--no-log", input="hi\n", kernel=kernel).code == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,7 @@ import click
 from heavenbase.cli import answers, inputs, output
 from heavenbase.cli.state import State, pass_state
 from heavenbase.cli.target import Target, json_option, make_ready, target_options, verbose_option, yes_option
+from heavenbase.cli.tools import agreement, read_tools, show_results, tool_options
 from heavenbase.errors import StreamTruncated
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--image", "images", multiple=True, metavar="PATH|URL", help="Show the model an image. Repeatable.")
 @click.option("--think/--no-think", default=None, help="Let the model reason, shown on standard error; or not.")
+@tool_options
 @click.option("--stream/--no-stream", default=None, help="Print the answer as it comes [default: on a terminal].")
 @json_option
 @yes_option
@@ -41,6 +43,9 @@ def chat(
     files: tuple[str, ...],
     images: tuple[str, ...],
     think: bool | None,
+    tools: tuple[str, ...],
+    servers: tuple[str, ...],
+    allow_tools: bool,
     stream: bool | None,
     as_json: bool,
     yes: bool,
@@ -61,15 +66,31 @@ def chat(
     make_ready(kernel, spec, yes)
     if stream is None:
         stream = output.is_terminal(sys.stdout) and not as_json
-    call = kernel.call("complete", spec, {}, is_async=False, stream=stream, messages=messages)
-    if stream:
-        answer = _stream(kernel, call, think=bool(think), as_json=as_json)
-    else:
-        answer = _whole(kernel, call, think=bool(think), as_json=as_json)
+    with ExitStack() as connections:
+        options = _tools(tools, servers, allow_tools, connections) if tools or servers else {}
+        call = kernel.call("complete", spec, options, is_async=False, stream=stream, messages=messages)
+        answer = (_stream if stream else _whole)(kernel, call, think=bool(think), as_json=as_json)
     if not as_json:
         answers.note_ending(answer)
     if verbose:
         answers.note_call(answer, call)
+
+
+def _tools(sources: tuple[str, ...], servers: tuple[str, ...], allow: bool, connections: ExitStack) -> dict[str, Any]:
+    """The options of a call with these tools; a person at the terminal agrees to each run, unless all are allowed."""
+    found = read_tools(sources)
+    if servers:
+        from heavenbase.tools_mcp import MCPTools
+
+        found += [connections.enter_context(MCPTools(server)) for server in servers]
+    if allow:
+        return {"tools": found}
+    is_asked = output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)
+    return {"tools": found, "confirm": agreement(_ask if is_asked else None, "hb chat")}
+
+
+def _ask(question: str) -> str:
+    return str(click.prompt(question.rstrip(), default="", show_default=False, prompt_suffix=" ", err=True))
 
 
 def _whole(kernel: Kernel, call: Call, *, think: bool, as_json: bool) -> Completion:
@@ -109,6 +130,9 @@ def _print_chunks(chunks: Any, *, think: bool) -> None:
             if chunk.kind == "restart":
                 text.finish()
                 output.warn("the answer begins again; what came before is void")
+            if chunk.kind == "round":
+                text.finish()
+                show_results(chunk)
             if think and chunk.reasoning:
                 reasoning.write(chunk.reasoning)
             if chunk.text:

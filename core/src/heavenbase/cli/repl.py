@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.cli import answers, failures, output
 from heavenbase.cli.commands import run_command
+from heavenbase.cli.tools import agreement, show_results
 from heavenbase.errors import HBError
 
 if TYPE_CHECKING:
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
     from heavenbase.image import LLMImage
     from heavenbase.llm import LLM
     from heavenbase.session import LLMSession
-    from heavenbase.types import Chunk, ToolCall
-
-SHOWN = 200
-"""Characters of a tool's result that are shown."""
+    from heavenbase.types import Chunk
 
 
 class Repl:
@@ -85,7 +83,7 @@ class Repl:
         if self.images:
             options["images"] = self.images
         if self.session.tools and not self._allow_tools:
-            options["confirm"] = self._confirm
+            options["confirm"] = agreement(self.lines.line if self.lines.is_interactive else None, "hb session")
         chunks: Any = self.session.stream(prompt, "chunk", **options)
         text = output.TextStream(sys.stdout)
         reasoning = output.TextStream(sys.stderr, output.DIM)
@@ -117,18 +115,9 @@ class Repl:
             output.warn("the answer begins again; what came before is void")
         if chunk.kind == "round":
             text.finish()
-            for message in chunk.messages or ():
-                if message["role"] == "tool":
-                    output.note(f"{message['name']}: {message['content'][:SHOWN]}", output.DIM)
+            show_results(chunk)
         if self._think and chunk.reasoning:
             reasoning.write(chunk.reasoning)
         if chunk.text:
             reasoning.finish()
             text.write(chunk.text)
-
-    def _confirm(self, call: ToolCall) -> Any:
-        if not self.lines.is_interactive:
-            return "nobody is there to agree; run hb session with --allow-tools"
-        repaired = f" (repaired: {'; '.join(call.changes)})" if call.changes else ""
-        output.note(f"\nthe model asks to run {call.name}({call.arguments}){repaired}")
-        return self.lines.line("run it? [y/N] ").strip().lower() in ("y", "yes")

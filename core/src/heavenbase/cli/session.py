@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 from heavenbase.cli import inputs, output
 from heavenbase.cli.state import State, pass_state
 from heavenbase.cli.target import Target, make_ready, target_options, yes_option
+from heavenbase.cli.tools import read_tools, tool_options
 from heavenbase.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,11 +30,7 @@ LOGS = 100
 @target_options("chat")
 @click.option("--image", "images", multiple=True, metavar="PATH|URL", help="Show the model an image first. Repeatable.")
 @click.option("--think/--no-think", default=None, help="Let the model reason, shown on standard error; or not.")
-@click.option(
-    "-t", "--tools", multiple=True, metavar="MODULE:NAME", help="A tool, or several, from Python. Repeatable."
-)
-@click.option("--mcp", "servers", multiple=True, metavar="URL|COMMAND", help="The tools of an MCP server. Repeatable.")
-@click.option("--allow-tools", is_flag=True, help="Run tools without asking.")
+@tool_options
 @click.option("-l", "--load", "saved", metavar="FILE", help="Go on with a saved session, or with the log of one.")
 @click.option("-c", "--continue", "again", is_flag=True, help="Go on with the last session.")
 @click.option("--log/--no-log", default=True, help="Keep a log to resume from, and a history of what is typed.")
@@ -72,11 +68,13 @@ def session(
         from heavenbase.llm import LLM
 
         is_preset = kernel.resolver.catalog.preset(name) is not None
-        made = LLM(name if is_preset else None, None if is_preset else name, kernel=kernel, **options)
-        make_ready(kernel, made.spec, yes)
-        return made
+        other = LLM(name if is_preset else None, None if is_preset else name, kernel=kernel, **options)
+        make_ready(kernel, other.spec, yes)
+        return other
 
-    talk = _open(state, target, options, _read_tools(tools), _log_file(folder, saved, again), log, folder)
+    source = _log_file(folder, saved, again)
+    made = _new_log(folder / "sessions") if log and source is None else None
+    talk = _open(state, target, options, read_tools(tools), source, made)
     make_ready(kernel, talk.llm.spec, yes)
     if system is not None:
         talk.system = system
@@ -93,10 +91,12 @@ def session(
     finally:
         lines.close()
         talk.close()
+        if made is not None and not talk.messages:
+            made.unlink(missing_ok=True)
 
 
 def _open(
-    state: State, target: Target, options: dict[str, Any], tools: list[Any], source: str | None, log: bool, folder: Path
+    state: State, target: Target, options: dict[str, Any], tools: list[Any], source: str | None, log: Path | None
 ) -> LLMSession:
     from heavenbase.llm import LLM
     from heavenbase.session import LLMSession
@@ -106,7 +106,7 @@ def _open(
         loaded = LLMSession.load(source, llm, tools)
         output.note(f"{len(loaded.messages)} messages from {source}", output.DIM)
         return loaded
-    return LLMSession(llm, tools=tools, log=_new_log(folder / "sessions") if log else None)
+    return LLMSession(llm, tools=tools, log=log)
 
 
 def _new_log(folder: Path) -> Path:
@@ -114,7 +114,13 @@ def _new_log(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for old in sorted(folder.glob("*.jsonl"))[: -LOGS + 1]:
         old.unlink(missing_ok=True)
-    return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl"
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    path = folder / f"{name}.jsonl"
+    number = 1
+    while path.exists():
+        number += 1
+        path = folder / f"{name}-{number}.jsonl"
+    return path
 
 
 def _log_file(folder: Path, saved: str | None, again: bool) -> str | None:
@@ -122,25 +128,7 @@ def _log_file(folder: Path, saved: str | None, again: bool) -> str | None:
         return saved
     if saved is not None:
         raise click.UsageError("--load and --continue name two sessions; give one")
-    logs = sorted((folder / "sessions").glob("*.jsonl"))
+    logs = list((folder / "sessions").glob("*.jsonl"))
     if not logs:
         raise InputError("there is no session to continue")
-    return str(logs[-1])
-
-
-def _read_tools(sources: tuple[str, ...]) -> list[Any]:
-    """What MODULE:NAME stands for; a module is also looked for in the working folder."""
-    from importlib import import_module
-
-    found = []
-    for source in sources:
-        module, mark, attribute = source.partition(":")
-        if not mark:
-            raise InputError(f"--tools {source!r} is no MODULE:NAME, such as --tools mytools:weather")
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
-        try:
-            found.append(getattr(import_module(module), attribute))
-        except (ImportError, AttributeError) as error:
-            raise InputError(f"--tools {source!r}: {error}") from error
-    return found
+    return str(max(logs, key=lambda log: (log.stat().st_mtime_ns, log.name)))
