@@ -9,7 +9,7 @@ from heavenbase.cache_settings import is_of
 from heavenbase.vector import Vector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from heavenbase.cache_stores import Guard, Stores
     from heavenbase.call import Call
@@ -29,7 +29,7 @@ class Vectors:
         guard: Guard,
         keys: Mapping[str, bytes],
         *,
-        about: Mapping[str, Any],
+        describe: Callable[[], dict[str, Any]],
         ttl: float | None,
     ) -> None:
         self.found: dict[str, Vector] = {}
@@ -39,7 +39,7 @@ class Vectors:
         self._guard = guard
         self._ttl = ttl
         self._keys = keys
-        self._about = about
+        self._describe = describe
         self._answers = False
 
     async def look(self) -> None:
@@ -67,8 +67,9 @@ class Vectors:
             return
         store = self._guard.store
         try:
+            about = self._describe()
             values = {
-                self._keys[text]: rows.encode_vector(_vector(vector), answer.model, {**self._about, "input": text})
+                self._keys[text]: rows.encode_vector(_vector(vector), answer.model, {**about, "input": text})
                 for text, vector in zip(texts, answer.vectors, strict=True)
                 if len(vector)
             }

@@ -149,9 +149,14 @@ class CacheMiddleware(Middleware):
         except HBError as error:
             self._no_key(error)
             return None
-        about = self.keys.description(call, settings.shared)
-        ttl = settings.ttl("embedding")
-        shelf = Vectors(self.stores, call, guard, dict(zip(texts, keys, strict=True)), about=about, ttl=ttl)
+        shelf = Vectors(
+            self.stores,
+            call,
+            guard,
+            dict(zip(texts, keys, strict=True)),
+            describe=lambda: self.keys.description(call, settings.shared),
+            ttl=settings.ttl("embedding"),
+        )
         await shelf.look()
         return shelf
 

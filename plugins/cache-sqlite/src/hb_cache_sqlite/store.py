@@ -23,7 +23,7 @@ from heavenbase.errors import InputError, InputTypeError
 from heavenbase.plugin import CacheStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hb_cache_sqlite.settings import Settings
     from heavenbase.plugin import CacheEntry
@@ -90,6 +90,23 @@ class SQLiteStore(CacheStore):
             await call_in_thread(self._set, space, key, value, ttl, wait=True)
         if self._housekeeping.due:
             await call_in_thread(self._housekeeping.run)
+
+    def set_many(self, namespace: str, values: Mapping[bytes, bytes], *, ttl: float | None = None) -> None:
+        """Store several values, some of them in one transaction: a write costs more than what is written."""
+        space = self._space(namespace)
+        some: list[tuple[bytes, bytes]] = []
+        size = 0
+        for key, value in values.items():
+            self._checked(namespace, key, value)
+            if some and (len(some) >= rows.STEP_ROWS or size + len(value) > rows.STEP_BYTES):
+                self._set_all(space, some, ttl, wait=True)
+                some, size = [], 0
+            some.append((key, value))
+            size += len(value)
+        if some:
+            self._set_all(space, some, ttl, wait=True)
+        if self._housekeeping.due:
+            self._housekeeping.run()
 
     def peek(self, namespace: str, key: bytes) -> bytes | None:
         """Like `get`, but no use of the entry. Raises CacheError."""
@@ -222,20 +239,24 @@ class SQLiteStore(CacheStore):
         self._warner.warn("entry", f"an entry of the response cache {self.path} was damaged and is deleted")
 
     def _set(self, space: Space, key: bytes, value: bytes, ttl: float | None, *, wait: bool) -> None:
-        fits = len(value) <= LARGEST_VALUE and not space.limits.exceeded(1, len(value))
-        keep = fits and (ttl is None or ttl > 0)
-        house = self._housekeeping
+        self._set_all(space, [(key, value)], ttl, wait=wait)
+
+    def _set_all(self, space: Space, items: Sequence[tuple[bytes, bytes]], ttl: float | None, *, wait: bool) -> None:
+        """Store values in one transaction."""
+        limits, house = space.limits, self._housekeeping
+        alive = ttl is None or ttl > 0
+        fitting = [alive and len(value) <= LARGEST_VALUE and not limits.exceeded(1, len(value)) for _, value in items]
         now = self._now()
         expires = None if ttl is None or not ttl < LONGEST_TTL else now + int(ttl * 1e6)
 
         def put(connection: sqlite3.Connection) -> tuple[int, bool]:
-            if not keep:
-                rows.drop(connection, space.id, key)
-                return 0, False
-            totals = rows.put(connection, space.id, space.name, key, value, self._stamp(now), expires)
-            if not space.limits.exceeded(*totals):
-                return 0, False
-            return rows.evict(connection, space.id, space.limits, house.used)
+            totals = (0, 0)
+            for (key, value), fits in zip(items, fitting, strict=True):
+                if fits:
+                    totals = rows.put(connection, space.id, space.name, key, value, self._stamp(now), expires)
+                else:
+                    rows.drop(connection, space.id, key)
+            return rows.evict(connection, space.id, limits, house.used) if limits.exceeded(*totals) else (0, False)
 
         def store() -> tuple[int, bool]:
             if house.log_full:
@@ -250,9 +271,11 @@ class SQLiteStore(CacheStore):
         done = self._tolerant(space, store, wait)
         if done is not None:
             evicted, more = done
-            space.counts.stored += keep
+            space.counts.stored += sum(fitting)
             space.counts.evicted += evicted
-            house.note_set(evicted, len(value))
+            for _, value in items:
+                house.note_set(evicted, len(value))
+                evicted = 0  # told once
             if more:
                 house.note_crowd(space)
 
