@@ -28,6 +28,7 @@ from heavenbase.testing.server.wire import FAULT_TEXT, FAULT_TOKENS, Exchange, R
 from heavenbase.testing.server.wire_anthropic import AnthropicWire
 from heavenbase.testing.server.wire_bedrock import BedrockWire
 from heavenbase.testing.server.wire_gemini import GeminiWire
+from heavenbase.testing.server.wire_ollama import OllamaWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
 
@@ -45,6 +46,7 @@ __all__ = [
     "Fault",
     "GeminiWire",
     "LoopbackServer",
+    "OllamaWire",
     "OpenAIWire",
     "OpenRouterWire",
     "Pause",

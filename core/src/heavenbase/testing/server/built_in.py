@@ -10,6 +10,7 @@ from heavenbase.testing.server import (
     faults_body,
     faults_connection,
     faults_gemini,
+    faults_ollama,
     faults_sse,
     faults_status,
     faults_stream,
@@ -18,6 +19,7 @@ from heavenbase.testing.server.wire import Wire
 from heavenbase.testing.server.wire_anthropic import AnthropicWire
 from heavenbase.testing.server.wire_bedrock import BedrockWire
 from heavenbase.testing.server.wire_gemini import GeminiWire
+from heavenbase.testing.server.wire_ollama import OllamaWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
 
@@ -28,6 +30,7 @@ WIRES: tuple[Callable[[], Wire], ...] = (
     AnthropicWire,
     BedrockWire,
     GeminiWire,
+    OllamaWire,
 )
 # Importing these modules registers their faults.
 FAULTS = (
@@ -36,6 +39,7 @@ FAULTS = (
     faults_body,
     faults_connection,
     faults_gemini,
+    faults_ollama,
     faults_sse,
     faults_status,
     faults_stream,
