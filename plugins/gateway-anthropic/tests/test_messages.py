@@ -342,7 +342,7 @@ def test_thoughts_without_a_signature_stay_behind() -> None:
 
 
 def test_calls_of_the_providers_own_tools_go_back_whole() -> None:
-    blocks = [
+    blocks: list[dict[str, Any]] = [
         {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}},
         {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []},
         text("found", citations=[{"type": "web_search_result_location", "url": "https://x"}]),

@@ -158,7 +158,7 @@ def test_extra_body_adds_to_nested_fields() -> None:
 @pytest.mark.parametrize("name", ["extra_body", "extra_headers", "extra_query", "metadata"])
 def test_extras_must_be_mappings(name: str) -> None:
     with pytest.raises(InputTypeError, match=f"{name} must be a mapping"):
-        prepared(**{name: ["x"]})
+        prepared(None, **{name: ["x"]})
 
 
 def test_betas_join_those_of_a_header() -> None:
@@ -241,7 +241,7 @@ def test_tiers(tier: str, sent: str | None, outcome: str) -> None:
 
 
 def test_sampling_is_as_the_model_has_it() -> None:
-    given = {"temperature": 0.3, "top_p": 0.9, "top_k": 5}
+    given: dict[str, Any] = {"temperature": 0.3, "top_p": 0.9, "top_k": 5}
     assert fields_of(model=OLD, **given)[0] == {"max_tokens": 1024, **given}
     body, outcomes = fields_of(model=BUDGET, **given)
     assert body == {"max_tokens": 1024, "temperature": 0.3, "top_k": 5}

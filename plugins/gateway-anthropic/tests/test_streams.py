@@ -102,7 +102,7 @@ def test_usage_of_thoughts_is_a_bucket_of_its_own() -> None:
 
 def test_unknown_usage_is_none() -> None:
     message = {"type": "message_start", "message": {"id": "m", "content": []}}
-    closing = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, STOP]
+    closing: list[dict[str, Any]] = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, STOP]
     assert gather(message, *text(0, "x"), *closing).usage is None
 
 
@@ -134,13 +134,12 @@ def test_thoughts_go_back_whole_with_their_signatures() -> None:
 
 
 def test_hidden_thoughts_count_as_content_and_are_not_shown() -> None:
-    state = stream(True)
-    state.feed(json.dumps(begin()).encode())
-    assert not state.showed
-    for event in THINKING[:2]:
-        assert state.feed(json.dumps(event).encode()) is None
-    assert state.is_fresh
-    assert state.showed
+    state, showed = stream(True), []
+    for event in (begin(), *THINKING[:2]):
+        chunk = state.feed(json.dumps(event).encode())
+        assert chunk is None or not chunk.has_content
+        showed.append((state.is_fresh, state.showed))
+    assert showed == [(False, False), (True, True), (True, True)]
     answer = gather(begin(), *THINKING, *text(2, "x"), *end(), hidden=True)
     assert answer.reasoning == ""
     assert answer.reasoning_parts[0]["value"][0]["signature"] == "sig=="
