@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heavenbase.secrets import Secret
     from heavenbase.session import LLMSession
     from heavenbase.spec import LLMSpec, Timeouts
+    from heavenbase.structured_partial import Partial
     from heavenbase.tools import PAUSE, REFUSE, RUN, Tool, ToolPause, tool
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
     from heavenbase.vector import Vector
@@ -39,6 +40,7 @@ _HOME = {
     "LLMToolCallRepair": "repair",
     "Middleware": "middleware",
     "PAUSE": "tools",
+    "Partial": "structured_partial",
     "REFUSE": "tools",
     "RUN": "tools",
     "Secret": "secrets",
@@ -72,6 +74,7 @@ __all__ = [
     "LLMSpec",
     "LLMToolCallRepair",
     "Middleware",
+    "Partial",
     "Secret",
     "Timeouts",
     "Tool",

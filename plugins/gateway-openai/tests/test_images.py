@@ -95,6 +95,9 @@ def test_images_by_url_are_not_fetched(caller: Caller, server: LoopbackServer) -
     assert result.images[0].url is not None
     assert not result.images[0].has_bytes
     assert server.request_count == 1
+    # The server that answered is as trusted with its own URLs.
+    assert result.images[0].to_bytes().startswith(b"\x89PNG")
+    assert server.request_count == 2
 
 
 def chat_answer(**message: Any) -> dict[str, Any]:

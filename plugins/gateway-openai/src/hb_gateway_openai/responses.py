@@ -148,13 +148,17 @@ def read_images(call: Call, items: Any) -> list[LLMImage]:
         return []
     if not isinstance(items, list):
         raise shape_error(call, f"the images are {_kind(items)}, not a list")
+    from urllib.parse import urlsplit
+
     from heavenbase.errors import InputError
     from heavenbase.image import LLMImage
 
+    # A server of the user's own answers with URLs of its own, which are as trusted as it is.
+    own = urlsplit(call.spec.base_url or "").netloc.rpartition("@")[2]
     images = []
     for place, item in enumerate(items):
         try:
-            images.append(LLMImage.from_provider_item(item))
+            images.append(LLMImage.from_provider_item(item, allow_hosts=(own,) if own else ()))
         except InputError as error:
             raise shape_error(call, f"image {place} of the answer cannot be read: {error}") from None
     return images
