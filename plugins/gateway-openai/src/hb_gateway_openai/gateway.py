@@ -33,6 +33,8 @@ class OpenAIGateway(Gateway):
     name = "openai"
     wire: ClassVar[str] = "openai"
     vision: ClassVar[str] = "openai"
+    auth: ClassVar[str] = "Authorization: Bearer"
+    """Where the credential goes, for people to read."""
 
     def __init__(self) -> None:
         self._connections: Connections | None = None
@@ -96,6 +98,10 @@ class OpenAIGateway(Gateway):
     def credential(self, spec: LLMSpec) -> str:
         """The bearer token; MissingCredential when there is none."""
         return clients.credential(spec)
+
+    def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
+        """The SDK client for a spec and the arguments of a call."""
+        return clients.client_of(spec, self.services, self._shared(), self, is_async=is_async)
 
     def needs_image_bytes(self, call: Call) -> bool:
         """Edits take files; chats take URLs too."""
@@ -168,11 +174,11 @@ class OpenAIGateway(Gateway):
 
     def to_client(self, spec: LLMSpec) -> Any:
         """The `openai.OpenAI` that serves this spec; the same object for equal client keys."""
-        return clients.client_of(spec, self.services, self._shared(), self, is_async=False)
+        return self.client(spec, spec.args, is_async=False)
 
     def to_aclient(self, spec: LLMSpec) -> Any:
-        """The `openai.AsyncOpenAI` that serves this spec on the running event loop."""
-        return clients.client_of(spec, self.services, self._shared(), self, is_async=True)
+        """The `openai.AsyncOpenAI` that serves this spec: on the running event loop, or where none runs on any."""
+        return self.client(spec, spec.args, is_async=True)
 
     def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Model and arguments for `client.chat.completions.create`."""
@@ -192,11 +198,10 @@ class OpenAIGateway(Gateway):
         multipart = path == "images/edits"
         content_type = "multipart/form-data" if multipart else "application/json"
         shown = {"content-type": content_type, **self.shown_headers(spec), **headers}
-        return WireRequest("POST", url, body, shown, _AUTH)
+        return WireRequest("POST", url, body, shown, self.auth)
 
     def _client(self, call: Call) -> Any:
-        spec = clients.with_call_proxies(call)
-        return clients.client_of(spec, self.services, self._shared(), self, is_async=call.is_async)
+        return self.client(clients.with_call_proxies(call), call.args, is_async=call.is_async)
 
     def _attempt(self, call: Call, *, extra_bytes: int = 0, files: Files = ()) -> OpenAIAttempt:
         from hb_gateway_openai.responses import Thinking
@@ -230,6 +235,3 @@ def _fit_format(call: Call, body: dict[str, Any]) -> None:
         body["response_format"] = plan.response_format
     body["messages"] = with_instruction(body["messages"], plan.instruction)
     plan.note(call.context.report)
-
-
-_AUTH = "Authorization: Bearer"
