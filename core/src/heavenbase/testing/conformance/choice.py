@@ -38,24 +38,28 @@ def parse(text: str) -> PluginInfo:
 def contract_for(info: PluginInfo) -> type[Contract]:
     """A contract class for an installed plugin, ready to collect.
 
-    A package may bring a module `conformance` with its own subclass, which says what its wire is; it is used when it
-    names this plugin.
+    A package may bring a module `conformance` with subclasses of its own, which say what its wire is; the first one
+    that names this plugin is used. It lies beside the module of the entry point, or in a package around it.
     """
     base = _own(info) or _standard(info.kind)
     return type(f"Test_{info.kind}_{info.name}", (base,), {base.named_by: info.name, "__module__": base.__module__})
 
 
 def _own(info: PluginInfo) -> type[Contract] | None:
-    module = f"{info.package}.conformance"
-    try:
-        if find_spec(module) is None:
-            return None
-    except ImportError:
-        return None  # the entry point names a module, or one that fails; the checks will say so
-    for member in vars(import_module(module)).values():
-        if isinstance(member, type) and issubclass(member, Contract) and member.key() == info.key:
-            return member
+    words = info.package.split(".")
+    for length in range(len(words), 0, -1):
+        module = ".".join([*words[:length], "conformance"])
+        for member in vars(import_module(module)).values() if _exists(module) else ():
+            if isinstance(member, type) and issubclass(member, Contract) and member.key() == info.key:
+                return member
     return None
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False  # the entry point names a module that is no package, or one that fails; the checks will say so
 
 
 def _standard(kind: str) -> type[Contract]:
