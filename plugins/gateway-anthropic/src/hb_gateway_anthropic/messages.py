@@ -132,6 +132,9 @@ class _Writer:
         self._append("user", [block])
 
     def _assistant(self, message: Message, place: int) -> list[Block]:
+        if len(message) == 2 and isinstance(message["content"], str):  # the common case: nothing but text
+            self._ids.begin()
+            return [text_block(message["content"])] if message["content"].strip() else []
         kept = kept_blocks(message, self._spec, self._traits, self._report)
         if kept and _says(kept) == _meant(message):
             self._ids.note(kept)
