@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from heavenbase.discovery import PluginInfo
 from heavenbase.plugin import Gateway
 from heavenbase.testing import GatewayContract
+from heavenbase.testing.conformance.choice import contract_for
 
 pytest_plugins = ("pytester",)
 
@@ -75,6 +78,42 @@ def test_the_own_contract_of_a_plugin_is_the_one_that_is_run(pytester: pytest.Py
     done.assert_outcomes(passed=4, deselected=349)
     report = json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))
     assert report["plugins"][0]["contract"] == "MockContract"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "contract"),
+    [
+        ("gateways", "acme", "acme_own.deep.gateway:AcmeGateway", "Deep"),
+        ("vision", "acme", "acme_own.vision:AcmeVision", "Seen"),
+        ("vision", "acme", "acme_own:AcmeVision", "Seen"),
+        ("providers", "acme", "acme_own:plugin", "ProviderContract"),
+        ("vision", "other", "acme_own.vision:Other", "VisionContract"),
+        ("vision", "acme", "acme_missing.vision:AcmeVision", "VisionContract"),
+    ],
+)
+def test_the_nearest_contract_that_names_the_plugin_is_chosen(
+    pytester: pytest.Pytester, kind: str, name: str, value: str, contract: str
+) -> None:
+    code = """
+    from heavenbase.testing import GatewayContract, VisionContract
+
+    class Far(GatewayContract):
+        gateway = "acme"
+
+    class Seen(VisionContract):
+        format = "acme"
+    """
+    package = pytester.mkpydir("acme_own")
+    (package / "conformance.py").write_text(textwrap.dedent(code))
+    (package / "vision.py").write_text("")
+    deep = package / "deep"
+    deep.mkdir()
+    for file, text in {"__init__": "", "gateway": "", "conformance": code.replace("Far", "Deep")}.items():
+        (deep / f"{file}.py").write_text(textwrap.dedent(text))
+    pytester.syspathinsert()
+    chosen = contract_for(PluginInfo(kind, name, value, "acme", "1.0", "nowhere"))
+    assert [base.__name__ for base in chosen.__bases__] == [contract]
+    assert chosen.subject() == name
 
 
 def echo_gateway() -> Gateway:
