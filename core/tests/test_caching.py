@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -605,6 +606,33 @@ def test_a_chat_looks_a_key_up_only_once(make: Any) -> None:
     house.llm.chat("two")
     assert store.gets == before + 2
     assert house.requests() == 2
+
+
+class Slow(DictCache):
+    """Notes in which thread it was opened."""
+
+    def open(self, settings: Any) -> DictStore:
+        self.thread = threading.current_thread()
+        return super().open(settings)
+
+
+def test_async_callers_open_the_store_in_a_thread_and_only_one_of_them_does(tmp_path: Path) -> None:
+    backend = Slow()
+    house = scripted("hello", config=ON, plugins=(backend,), environ={"HEAVENBASE_HOME": str(tmp_path)})
+
+    async def run() -> None:
+        await asyncio.gather(*(house.llm.achat(f"question {number}") for number in range(5)))
+
+    asyncio.run(run())
+    assert len(backend.stores) == 1
+    assert backend.thread is not threading.main_thread()
+
+
+def test_stores_of_many_settings_are_bounded(make: Any) -> None:
+    house = make("hello")
+    for number in range(1, 12):
+        house.llm.chat("hi", cache={"namespaces": {"text": {"max_entries": number}}})
+    assert [store.closed for store in house.backend.stores] == [True] * 3 + [False] * 8
 
 
 def test_a_closed_kernel_closes_its_stores_and_answers_nothing_from_them(make: Any) -> None:

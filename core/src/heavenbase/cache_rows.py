@@ -56,7 +56,7 @@ def encode_completion(
 ) -> bytes:
     """An answer, with the chunks of a stream and what became of its parameters."""
     head = {
-        "reasoning": answer.reasoning,
+        "reasoning": answer.reasoning or None,
         "tool_calls": [[call.id, call.name, call.arguments] for call in answer.tool_calls],
         "finish": [answer.finish_reason, answer.raw_finish_reason],
         "usage": _usage_row(answer.usage),
@@ -67,7 +67,7 @@ def encode_completion(
         "report": report_rows(report),
         "request_id": answer.request_id,
     }
-    head = {name: value for name, value in head.items() if value not in (None, [], "")}
+    head = {name: value for name, value in head.items() if value is not None and value != []}
     plain = not (answer.tool_calls or answer.images or report.lossy())
     raw = None if chunks is not None else answer.raw
     pieces = [_chunk_row(chunk) for chunk in chunks] if chunks is not None else None
@@ -157,7 +157,7 @@ def images_of(value: bytes) -> ImageResult:
     kept = head["images"]
     return ImageResult(
         [LLMImage(row["data"], revised_prompt=row["revised_prompt"]) for row in kept],
-        usage=Usage(**head["usage"]) if head["usage"] else None,
+        usage=Usage(**head["usage"]) if head["usage"] is not None else None,
         model=head["model"],
         raw=_with_images(_load(raw), [row["data"] for row in kept]),
         cached=True,

@@ -12,25 +12,34 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 NAMES = ("redis-server", "valkey-server")
 INSTALL = ["apt-get", "install", "-y", "--no-install-recommends", "redis-server"]
-QUICKLY = ["-o", "Acquire::http::Timeout=10", "-o", "Acquire::Retries=0", "-o", "DPkg::Lock::Timeout=60"]
+QUICKLY = ["-o", "Acquire::http::Timeout=5", "-o", "Acquire::Retries=0", "-o", "DPkg::Lock::Timeout=30"]
+
+
+@cache
+def _install() -> None:
+    """Install the program, once in a run, where that is allowed."""
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    # RUNLEVEL keeps the package from starting a server of its own.
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    try:
+        subprocess.run([*INSTALL, *QUICKLY], env=env, capture_output=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        pass
 
 
 def binary() -> str:
     """The program, installed now where that is allowed; otherwise the test is skipped with the command."""
     found = _which()
-    if found is None and sys.platform == "linux" and os.geteuid() == 0 and shutil.which("apt-get"):
-        # RUNLEVEL keeps the package from starting a server of its own.
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        try:
-            subprocess.run([*INSTALL, *QUICKLY], env=env, capture_output=True, timeout=120, check=False)
-        except subprocess.TimeoutExpired:
-            pass
+    if found is None:
+        _install()
         found = _which()
     if found is None:
         pytest.skip(f"needs a Redis server: {' '.join(INSTALL)}")

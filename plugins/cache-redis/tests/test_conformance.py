@@ -14,6 +14,8 @@ from heavenbase.testing import CacheContract
 
 from .redis_server import RedisServer
 
+pytestmark = pytest.mark.xdist_group("redis")
+
 
 class TestRedis(CacheContract):
     cache: ClassVar[str] = "redis"

@@ -17,6 +17,8 @@ from heavenbase.testing.server import LoopbackServer
 
 from .redis_server import RedisServer
 
+pytestmark = pytest.mark.xdist_group("redis")
+
 LIMIT = 0.35
 """A quarter of a second that the cache may cost, and the rest for the call on a busy machine."""
 

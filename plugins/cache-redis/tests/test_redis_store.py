@@ -22,6 +22,8 @@ from heavenbase.testing.server import LoopbackServer
 
 from .redis_server import RedisServer
 
+pytestmark = pytest.mark.xdist_group("redis")
+
 LIMIT = 0.25
 """Seconds that a server may cost a call."""
 
