@@ -166,6 +166,28 @@ def test_an_answer_with_schema_only_tools_is_kept(make: Any) -> None:
     assert house.requests() == 1
 
 
+def test_a_kept_answer_that_a_stricter_type_refuses_is_a_miss(make: Any) -> None:
+    pydantic = pytest.importorskip("pydantic")
+
+    def even(value: int) -> int:
+        if value % 2:
+            raise ValueError("odd")
+        return value
+
+    loose = pydantic.create_model("Answer", number=(int, ...))
+    strict = pydantic.create_model(
+        "Answer", number=(int, ...), __validators__={"even": pydantic.field_validator("number")(even)}
+    )
+    house = make('{"number": 1}', '{"number": 2}')
+    for _ in range(2):
+        assert house.llm.complete("hi", response_format=loose).structured == loose(number=1)
+    assert house.requests() == 1
+    for _ in range(2):
+        assert house.llm.complete("hi", response_format=strict).structured == strict(number=2)
+    assert [chunk.kind for chunk in house.llm.stream("hi", include="chunk", response_format=strict)] == ["delta"]
+    assert house.requests() == 2
+
+
 def test_images_in_an_answer_come_back(make: Any) -> None:
     house = make(Completion("see", images=[LLMImage(PIXEL)], finish_reason="stop"))
     for _ in range(2):

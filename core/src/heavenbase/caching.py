@@ -10,9 +10,10 @@ from heavenbase.cache_settings import NAMESPACES, ROOT, CacheSettings, SettingsR
 from heavenbase.cache_stores import Guard, Stores
 from heavenbase.cache_vectors import Vectors
 from heavenbase.call import split_options
-from heavenbase.errors import HBError, InputTypeError
+from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
 from heavenbase.middleware import Middleware
 from heavenbase.plugin import enforce_report
+from heavenbase.structured_flow import value_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -203,6 +204,8 @@ class CacheMiddleware(Middleware):
             return None, True
         try:
             found, lossy = self._decode(call, value)
+        except StructuredOutputError:
+            return None, True  # it fitted another type with the same schema, say one with fewer validators
         except Exception as error:
             self.stores.tell("holds a damaged entry", error)
             return None, True
@@ -216,6 +219,8 @@ class CacheMiddleware(Middleware):
             found = rows.images_of(value)
         else:
             found = _replay(rows.chunks_of(value)) if call.stream else rows.completion_of(value)
+            if call.format is not None:
+                value_of(call, rows.completion_of(value))
         context = call.context
         context.report.entries.update((entry.name, entry) for entry in rows.report_of(value))
         context.cached = True
