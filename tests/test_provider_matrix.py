@@ -182,13 +182,14 @@ ROWS = [
     Row(
         "ollama",
         "OLLAMA_BASE_URL",
-        "http://localhost:11434/v1",
+        "http://localhost:11434",
         ("OLLAMA_API_KEY",),
         same("ollama"),
         "gemma",
         ("ollama/llama3.2:1b", "ollama:llama3.2"),
         {**UNLISTED, "api_key_optional": True},
         DIRECT,
+        wire="ollama",
     ),
     Row(
         "lmstudio",

@@ -1,6 +1,8 @@
-"""Ollama as a provider: the contract of every provider, and what is special about this endpoint."""
+"""Ollama as a provider: the contract of every provider, and what is special about its two endpoints."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -12,18 +14,23 @@ class TestOllama(ProviderContract):
     provider = "ollama"
 
 
+def compatible(model: str, **options: Any) -> Any:
+    return prepared(model, gateway="openai", **options)
+
+
 @pytest.mark.parametrize(
-    ("environ", "url"),
+    ("environ", "place"),
     [
-        ({}, "http://localhost:11434/v1"),
-        ({"OLLAMA_HOST": "0.0.0.0"}, "http://127.0.0.1:11434/v1"),
-        ({"OLLAMA_HOST": "box:8080"}, "http://box:8080/v1"),
-        ({"OLLAMA_HOST": "https://box"}, "https://box/v1"),
-        ({"OLLAMA_HOST": "box", "OLLAMA_BASE_URL": "http://127.0.0.1:9/v1"}, "http://127.0.0.1:9/v1"),
+        ({}, "http://localhost:11434"),
+        ({"OLLAMA_HOST": "0.0.0.0"}, "http://127.0.0.1:11434"),
+        ({"OLLAMA_HOST": "box:8080"}, "http://box:8080"),
+        ({"OLLAMA_HOST": "https://box"}, "https://box"),
+        ({"OLLAMA_HOST": "box", "OLLAMA_BASE_URL": "http://127.0.0.1:9/v1"}, "http://127.0.0.1:9"),
     ],
 )
-def test_the_address_is_that_of_ollamas_own_variable(environ: dict[str, str], url: str) -> None:
-    assert prepared("ollama/llama3.2", environ=environ).spec.base_url == url
+def test_g25_the_address_is_that_of_ollamas_own_variable(environ: dict[str, str], place: str) -> None:
+    assert prepared("ollama/llama3.2", environ=environ).url == f"{place}/api/chat"
+    assert compatible("ollama/llama3.2", environ=environ).url == f"{place}/v1/chat/completions"
 
 
 def test_a_tag_is_part_of_the_name() -> None:
@@ -31,10 +38,10 @@ def test_a_tag_is_part_of_the_name() -> None:
     assert prepared("gemma", provider="ollama").body["model"] == "gemma4:26b"
 
 
-def test_thinking_is_one_field() -> None:
-    assert prepared("ollama/qwen3:8b", think=False).body["reasoning_effort"] == "none"
-    assert prepared("ollama/gpt-oss:20b", reasoning_effort="xhigh").body["reasoning_effort"] == "high"
-    assert "reasoning_effort" not in prepared("gemma", provider="ollama", reasoning_effort="low").body
+def test_thinking_is_one_field_of_the_compatible_endpoint() -> None:
+    assert compatible("ollama/qwen3:8b", think=False).body["reasoning_effort"] == "none"
+    assert compatible("ollama/gpt-oss:20b", reasoning_effort="xhigh").body["reasoning_effort"] == "high"
+    assert "reasoning_effort" not in compatible("gemma", provider="ollama", reasoning_effort="low").body
 
 
 def test_no_proxy_stands_between() -> None:
@@ -42,12 +49,12 @@ def test_no_proxy_stands_between() -> None:
     assert spec.args["http_proxy"] == spec.args["https_proxy"] == ""
 
 
-def test_images_are_made_by_its_images_endpoint() -> None:
+def test_the_preset_for_images_uses_the_compatible_endpoint() -> None:
     sent = prepared(preset="imagen-local", verb="imagen")
     assert sent.url == "http://localhost:11434/v1/images/generations"
     assert sent.body == {"model": "x/z-image-turbo", "prompt": "Hello"}
 
 
-def test_names_that_it_does_not_know_are_translated_or_left_out() -> None:
-    sent = prepared("ollama/llama3.2", max_completion_tokens=9, n=2, logit_bias={"1": 1})
+def test_names_that_the_compatible_endpoint_does_not_know_are_translated_or_left_out() -> None:
+    sent = compatible("ollama/llama3.2", max_completion_tokens=9, n=2, logit_bias={"1": 1})
     assert sent.body.keys() == {"model", "messages", "max_tokens"}

@@ -224,7 +224,11 @@ class AnswerChecks(GatewayBase):
 
     def test_images_are_generated(self, rig: Rig) -> None:
         self.needs(rig, "images")
-        if rig.is_wired:
+        if rig.is_wired and not self.speaker(rig).many_images:
+            rig.server.reply(images=[IMAGES["jpeg"]])
+            [image] = rig.call("imagen")["images"]
+            assert (image.format, image.to_bytes()) == ("jpeg", IMAGES["jpeg"])
+        elif rig.is_wired:
             rig.server.reply(images=[IMAGES["png"], IMAGES["jpeg"]])
             images = rig.call("imagen", n=2)["images"]
             assert [(image.format, image.to_bytes()) for image in images] == [

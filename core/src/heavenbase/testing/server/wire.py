@@ -147,6 +147,7 @@ class Wire:
     usage_buckets      what its counts tell apart, of input, cache_read, output and reasoning
     call_ids           whether tool calls carry ids
     end_marker         whether something after the finish reason ends a stream; else the finish reason itself does
+    many_images        whether one request may ask for several images
     """
 
     name: str = ""
@@ -161,6 +162,7 @@ class Wire:
     usage_buckets: ClassVar[Collection[str]] = ("input", "cache_read", "output", "reasoning")
     call_ids: ClassVar[bool] = True
     end_marker: ClassVar[bool] = True
+    many_images: ClassVar[bool] = True
     routes: ClassVar[Mapping[tuple[str, str], str]] = {}
 
     def __init_subclass__(cls) -> None:

@@ -35,6 +35,7 @@ class OllamaWire(Wire):
     usage_buckets: ClassVar[Sequence[str]] = ("input", "output")
     call_ids: ClassVar[bool] = False
     end_marker: ClassVar[bool] = False
+    many_images: ClassVar[bool] = False
 
     def __init__(self, *, models: Sequence[str] = ("llama3.2:latest",)) -> None:
         self.models = list(models)

@@ -1,0 +1,103 @@
+"""`hb ollama`: the models of an Ollama server, and fetching more."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from heavenbase.cli import output
+from heavenbase.cli.state import State, pass_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hb_provider_ollama.library import Progress
+
+host_option = click.option("--host", metavar="URL", help="The server (default: OLLAMA_HOST, or this machine's).")
+
+
+@click.group("ollama", help="The models of an Ollama server.")
+def group() -> None:
+    pass
+
+
+@group.command("list", help="List the models that the server has.")
+@host_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_state
+def list_models(state: State, host: str | None, as_json: bool) -> None:
+    """Print one line a model."""
+    from hb_provider_ollama.library import models
+
+    found = models(_client(state, host))
+    if as_json:
+        output.say_json(found)
+        return
+    if not found:
+        output.say("no models yet; fetch one: hb ollama pull llama3.2")
+        return
+    output.say_table(
+        [
+            (model["name"], _size(model["size"]), model["parameters"] or "", model["quantization"] or "")
+            for model in found
+        ]
+    )
+
+
+@group.command(help="Fetch a model onto the server, such as llama3.2 or qwen3:8b.")
+@click.argument("model")
+@host_option
+@pass_state
+def pull(state: State, model: str, host: str | None) -> None:
+    """Fetch a model and show how far it is."""
+    from hb_provider_ollama.library import pull as steps
+
+    with _display() as show:
+        for step in steps(_client(state, host), model):
+            show(step)
+    output.say(f"{model} is there; try: hb chat -m ollama/{model} hello")
+
+
+def _client(state: State, host: str | None) -> Any:
+    kernel = state.kernel
+    options = {"base_url": host if "://" in host else f"http://{host}"} if host else {}
+    spec = kernel.resolve(model="any", provider="ollama", gateway="ollama", **options)
+    return kernel.gateway(spec).to_client(spec)
+
+
+@contextmanager
+def _display() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar a layer on standard error, or one line a change there when it is no terminal."""
+    if not output.is_terminal(sys.stderr):
+        last = ""
+
+        def note(step: Progress) -> None:
+            nonlocal last
+            if step.status != last:
+                last = step.status
+                output.note(step.status)
+
+        yield note
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: Progress) -> None:
+            name = step.digest or step.status
+            if name not in tasks:
+                tasks[name] = bars.add_task(step.status, total=step.total or None)
+            bars.update(tasks[name], completed=step.done, total=step.total or None)
+
+        yield show
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,158 @@
+"""Arguments of a call as the fields of a request, and the report of what became of each. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_provider_ollama.rules import apply_rules
+from hb_provider_ollama.thinking import think_field
+from hb_provider_ollama.tools import tool_list
+from heavenbase.call import REASONING
+from heavenbase.errors import InputTypeError
+from heavenbase.structured import plan_format
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heavenbase.call import Call
+    from heavenbase.types import ParameterReport
+
+EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
+_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *_LIMITS, "response_format"}
+OPTIONS: Mapping[str, str] = {"repetition_penalty": "repeat_penalty"}
+"""Arguments that are called otherwise among the options; names that hb does not know go there too, as they are."""
+TOP = frozenset({"keep_alive", "logprobs", "top_logprobs", "truncate", "shift"})
+"""Arguments and fields beside the options."""
+_FOREIGN: Mapping[str, str] = {
+    **dict.fromkeys(("user", "safety_identifier", "metadata"), "the wire does not tell users apart"),
+    **dict.fromkeys(
+        (
+            *("logit_bias", "store", "prompt_cache_key", "prompt_cache_retention", "service_tier", "verbosity"),
+            *("modalities", "audio", "prediction", "stream_options", "web_search_options", "top_a"),
+            *("functions", "function_call", "reasoning", "include_reasoning"),
+        ),
+        "the wire has no such parameter",
+    ),
+}
+
+
+def chat_fields(call: Call) -> tuple[dict[str, Any], str]:
+    """(the fields beside model and messages, what the model must be told); `extra_body` is left to `merge_extra`."""
+    report = call.context.report
+    named = arguments(call, report)
+    ruled = {name: entry for name, entry in report.entries.items() if entry.outcome != "sent"}
+    wire: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    tools = tool_list(named, report)
+    if tools:
+        wire["tools"] = tools
+    for name, value in named.items():
+        if name in _ELSEWHERE:
+            continue
+        if name in _FOREIGN:
+            report.dropped(name, _FOREIGN[name])
+        elif name == "n":
+            _count(value, report)
+        elif name in TOP:
+            wire[name] = value
+            report.sent(name)
+        elif name == "stop":
+            options["stop"] = [value] if isinstance(value, str) else list(value)
+            report.renamed(name, "options.stop")
+        elif name == "options":
+            options.update(mapping(named, name))
+            report.renamed(name, "options")
+        else:
+            options[OPTIONS.get(name, name)] = value
+            report.renamed(name, f"options.{OPTIONS.get(name, name)}")
+    _limit(named, options, report)
+    think = think_field(call.spec, named, call.explicit, report)
+    if think is not None:
+        wire["think"] = think
+    instruction = _format(call, wire)
+    if options:
+        wire["options"] = options
+    for name, entry in ruled.items():
+        # What the provider's rules did counts, unless the wire lost more of it.
+        if name not in report.entries or report.entries[name].outcome in ("sent", "renamed"):
+            report.entries[name] = entry
+    return wire, instruction
+
+
+def arguments(call: Call, report: ParameterReport) -> dict[str, Any]:
+    """The arguments of a call after the provider's rules, without those that go past them."""
+    named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
+    if named.get("max_completion_tokens") is not None and "max_tokens" not in call.explicit:
+        named.pop("max_tokens", None)
+    apply_rules(call.spec, named, report)
+    return named
+
+
+def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
+    """Lay `extra_body` over a request; mappings are merged, so that one option can be added."""
+    extra = mapping(args, "extra_body")
+    if not extra:
+        return
+    report.sent("extra_body")
+    for name, value in extra.items():
+        before = body.get(name)
+        body[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+
+
+def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
+    headers = {str(name): str(value) for name, value in mapping(call.args, "extra_headers").items()}
+    query = mapping(call.args, "extra_query")
+    for name, found in (("extra_headers", headers), ("extra_query", query)):
+        if found:
+            call.context.report.sent(name)
+    return headers, query
+
+
+def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The argument of this name, an empty mapping without one; InputTypeError for anything but a mapping."""
+    found = args.get(name)
+    if found is None:
+        return {}
+    if not hasattr(found, "items"):
+        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+def _limit(named: Mapping[str, Any], options: dict[str, Any], report: ParameterReport) -> None:
+    chosen = [name for name in _LIMITS if named.get(name) is not None]
+    for place, name in enumerate(chosen):
+        value = named[name]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
+        if place:
+            report.dropped(name, f"{chosen[0]} is given too")
+        else:
+            options["num_predict"] = value
+            report.renamed(name, "options.num_predict")
+
+
+def _count(value: Any, report: ParameterReport) -> None:
+    if value == 1:
+        report.emulated("n", "the wire gives one answer")
+    else:
+        report.dropped("n", "the wire gives one answer")
+
+
+def _format(call: Call, wire: dict[str, Any]) -> str:
+    if call.args.get("response_format") is None:
+        return ""
+    plan = plan_format(call)
+    if plan.strategy == "text":
+        call.context.report.emulated("response_format", "the wire answers in text")
+        return ""
+    if plan.strategy == "schema":
+        wire["format"] = plan.schema
+    elif plan.strategy == "object":
+        wire["format"] = "json"
+    elif plan.strategy == "other":
+        wire["format"] = call.args["response_format"]
+    plan.note(call.context.report, "format")
+    return plan.instruction

@@ -1,0 +1,111 @@
+"""One attempt on Ollama's wire, through the HTTP client of the ollama SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_provider_ollama.responses import completion
+from hb_provider_ollama.streams import ChatStream
+from heavenbase.errors import ConnectError, HBError, InputError, ProviderError
+from heavenbase.http.attempt import HTTPAttempt
+from heavenbase.http.events import Lines
+from heavenbase.http.payload import encode_json
+from heavenbase.http.status import embedded_error, status_error
+from heavenbase.types import Chunk, ToolCallDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.types import Completion
+
+NOT_RUNNING = "is Ollama running? Start it with: ollama serve; or set OLLAMA_HOST to where it runs"
+
+
+class OllamaAttempt(HTTPAttempt):
+    """One attempt of a call. `is_hidden` leaves thoughts out of the answer."""
+
+    def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool = False, extra_bytes: int = 0) -> None:
+        super().__init__(call, wall, extra_bytes)
+        self.is_hidden = is_hidden
+
+    def send(self, client: Any, request: WireRequest) -> None:
+        """Send with the SDK's HTTP client; an error status is read and raised."""
+        http = client._client
+        http.send(_built(http, request), stream=True)
+        body = self.exchange.body
+        if self.is_refused and body is not None:
+            raise self._refusal(body.read())
+
+    async def asend(self, client: Any, request: WireRequest) -> None:
+        """Async form of `send`."""
+        http = client._client
+        await http.send(_built(http, request), stream=True)
+        body = self.exchange.abody
+        if self.is_refused and body is not None:
+            raise self._refusal(await body.read())
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the answer's status is no success."""
+        return self.exchange.status is not None and not 200 <= self.exchange.status < 300
+
+    def explain(self, error: Exception) -> HBError:
+        """The error of hb for what the SDK raised by itself."""
+        name, target = type(error).__name__, self.exchange.target
+        if isinstance(error, ValueError | TypeError) and self.exchange.status is None:
+            return InputError(f"{target}: the ollama package cannot send this request ({name})")
+        return ProviderError(f"{target}: the ollama package failed ({name})", **self.exchange.facts())
+
+    def held(self, decoded: Any) -> HBError | None:
+        """The error in an answer or line."""
+        if not isinstance(decoded, dict) or not decoded.get("error"):
+            return None
+        return embedded_error(self.call, decoded["error"], self.exchange.headers, wall=self.wall)
+
+    def with_facts(self, error: HBError) -> HBError:
+        """As the base does; a server that is not there gets a word about how to start it."""
+        if isinstance(error, ConnectError) and NOT_RUNNING not in error.message:
+            error.message = f"{error.message}; {NOT_RUNNING}"
+        return super().with_facts(error)
+
+    def events(self) -> EventSource:
+        """Lines of JSON."""
+        return Lines()
+
+    def state(self) -> StreamState:
+        """A fresh state for one stream."""
+        return ChatStream(self.call, self.is_hidden, self.held)
+
+    def is_whole(self, content_type: bytes) -> bool:
+        """Whether an answer is a page or one object; `application/x-ndjson` is a stream."""
+        return b"html" in content_type or content_type.startswith(b"application/json")
+
+    def whole(self, decoded: Any) -> Iterable[Chunk]:
+        """The chunk of an answer that came whole."""
+        return [_whole_chunk(completion(self.call, decoded, self.is_hidden))]
+
+    def _refusal(self, body: bytes) -> HBError:
+        exchange = self.exchange
+        assert exchange.status is not None
+        return status_error(self.call, exchange.status, exchange.headers, body, wall=self.wall)
+
+
+def _built(http: Any, request: WireRequest) -> Any:
+    return http.build_request("POST", request.url, content=encode_json(request.body), headers=dict(request.headers))
+
+
+def _whole_chunk(answer: Completion) -> Chunk:
+    return Chunk(
+        answer.text,
+        answer.reasoning,
+        [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)] or None,
+        answer.finish_reason,
+        answer.raw_finish_reason,
+        answer.usage,
+        answer.id,
+        answer.model,
+        reasoning_parts=answer.reasoning_parts or None,
+        raw=answer.raw,
+    )
