@@ -14,6 +14,7 @@ import pytest
 
 from hb_gateway_openai import OpenAIGateway, custom
 from heavenbase import errors
+from heavenbase.clients import LIMIT
 from heavenbase.http.protocol import HTTPRequest, HTTPResponse
 from heavenbase.plugin import Provider
 from heavenbase.secrets import Secret
@@ -170,6 +171,17 @@ def test_thinking_for_the_sdks_method() -> None:
 def test_there_is_no_anthropic_client() -> None:
     with pytest.raises(errors.ExportError):
         OpenAIGateway().to_anthropic_client(make_spec())
+
+
+def test_closing_the_gateway_closes_the_connections_of_forgotten_clients_too(
+    caller: Caller, server: LoopbackServer
+) -> None:
+    for number in range(LIMIT + 2):
+        caller.run("chat", make_spec(server.url(), key=f"key-{number}"))
+    caller.clients.close()
+    assert server.connections == 1
+    caller.gateway.close()
+    server.wait_for(lambda s: s.connections == 0, 1)
 
 
 # What is sent comes from the spec alone

@@ -188,6 +188,11 @@ class OpenAIGateway(Gateway):
 
     # Shared
 
+    def close(self) -> None:
+        """Close the connections that the clients left."""
+        if self._connections is not None:
+            self._connections.close()
+
     def request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
         """A request of this call to a path of its endpoint."""
         spec = call.spec
