@@ -12,15 +12,13 @@ from heavenbase.errors import (
     InputError,
     ProviderError,
     ResponseDecodeError,
+    ResponseShapeError,
     ResponseTimeout,
     StreamError,
     StreamInterrupted,
     TLSVerifyError,
     TransportClosed,
 )
-from heavenbase.http.payload import encode_json
-from heavenbase.http.status import call_secrets, status_error
-from heavenbase.secrets import scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +49,11 @@ def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
     """The error of hb; nothing of LiteLLM's hangs on it, for that holds the request and its credential."""
     if isinstance(error, HBError):
         return error
+    # Loaded here, as nobody who only resolves a name needs it.
+    from heavenbase.http.payload import encode_json
+    from heavenbase.http.status import call_secrets, status_error
+    from heavenbase.secrets import scrubber
+
     chain = list(_chain(error))
     text = scrubber(call_secrets(call.spec))(_message(error))[:500]
     facts: dict[str, Any] = {"provider": call.spec.provider, "model": call.spec.model_id}
@@ -67,8 +70,11 @@ def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
             return CallTimeout(f"{call.target}: {text}", maybe_billed=True, retryable=True, **facts)
         if type(error).__name__ == "UnsupportedParamsError" or isinstance(error, TypeError):
             return InputError(f"{call.target}: LiteLLM refuses this request: {text}", **facts)
-        if any(type(e).__name__ == "JSONDecodeError" for e in chain) or "invalid response" in text:
+        if any(type(e).__name__ in ("JSONDecodeError", "UnicodeDecodeError") for e in chain):
             return ResponseDecodeError(f"{call.target}: {text}", maybe_billed=True, **facts)
+        if getattr(error, "status_code", None) == 500:
+            # Its word for everything that it cannot read.
+            return ResponseShapeError(f"{call.target}: {text}", maybe_billed=True, **facts)
     status = getattr(error, "status_code", None)
     if not isinstance(status, int) or status < 400:
         return ProviderError(f"{call.target}: LiteLLM failed: {text}", maybe_billed=True, **facts)

@@ -12,8 +12,7 @@ from hb_gateway_litellm import sdk as library
 from hb_gateway_litellm.failures import failure, interrupted
 from hb_gateway_openai.dialects import replay_fields, thinking_off
 from hb_gateway_openai.gateway import OpenAIGateway
-from heavenbase.errors import InputError, StreamTruncated
-from heavenbase.http.payload import encode_json
+from heavenbase.errors import CallTimeout, DeadlineExceeded, FirstTokenTimeout, IdleTimeout, InputError, StreamTruncated
 from heavenbase.plugin import Gateway
 
 if TYPE_CHECKING:
@@ -68,11 +67,12 @@ class LiteLLMGateway(OpenAIGateway):
         from hb_gateway_openai.responses import completion
 
         answer = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
-        return completion(call, answer.model_dump(), _thinking(call))
+        return completion(call, _known_usage(answer.model_dump()), _thinking(call))
 
     def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
         """The chunks of one streamed answer."""
         from hb_gateway_openai.streams import ChatStream
+        from heavenbase.http.payload import encode_json
         from heavenbase.http.status import embedded_error
 
         wall = self.services.wall
@@ -80,7 +80,8 @@ class LiteLLMGateway(OpenAIGateway):
         pieces = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
         try:
             while (piece := self._ask(call, lambda: next(pieces, None), lambda: state.showed)) is not None:
-                data = piece.model_dump()
+                call.context.remaining()
+                data = _known_usage(piece.model_dump())
                 if any(c.get("finish_reason") for c in data["choices"]) and pieces.received_finish_reason is None:
                     # LiteLLM makes one up where the provider sent none.
                     raise StreamTruncated(
@@ -147,6 +148,8 @@ class LiteLLMGateway(OpenAIGateway):
             return ask()
         except Exception as error:
             found = failure(call, error, self.services.wall)
+        if isinstance(found, CallTimeout):
+            found = _timeout(call, found, showed())
         # Raised out here, so that LiteLLM's error is not attached.
         raise interrupted(found) if showed() else found
 
@@ -185,6 +188,28 @@ def _leave_unsupported(call: Call, body: dict[str, Any]) -> None:
         del body[name]
         if name in call.context.report.entries:
             call.context.report.dropped(name, f"LiteLLM has no {name} for this provider")
+
+
+def _timeout(call: Call, error: CallTimeout, showed: bool) -> CallTimeout:
+    """LiteLLM has one clock; which of hb's has run out shows when it stops."""
+    try:
+        call.context.remaining()
+    except DeadlineExceeded as late:
+        found: CallTimeout = late
+    else:
+        if not call.stream:
+            return error
+        found = IdleTimeout(error.message) if showed else FirstTokenTimeout(error.message, retryable=True)
+    found.provider, found.model, found.maybe_billed = error.provider, error.model, True
+    return found
+
+
+def _known_usage(data: dict[str, Any]) -> dict[str, Any]:
+    """The answer without a usage of nothing, which LiteLLM fills in where the provider sent none."""
+    usage = data.get("usage")
+    if usage and not usage.get("total_tokens"):
+        return {**data, "usage": None}
+    return data
 
 
 def _thinking(call: Call) -> Thinking:
