@@ -1,9 +1,10 @@
-"""For every test of the workspace: DEBUG logging, and no canary key in any log record, output or file it leaves."""
+"""For every test of the workspace: a home of its own, DEBUG logging, and no canary key in log records, output or files."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 CANARY = "sk-canary-0123456789abcdef"
 LARGEST_FILE = 8 * 2**20
+_NUMBERS = map(str, count())
 
 
 class _Records(logging.Handler):
@@ -43,6 +45,13 @@ def no_key_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
         for path in Path(folder).rglob("*"):
             if path.is_file() and not path.is_symlink() and path.stat().st_size < LARGEST_FILE:
                 assert CANARY.encode() not in path.read_bytes(), f"{path.name} holds the key"
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's configuration, cache and data out of the test, and the test out of them."""
+    # Named and not made: most tests need no folder.
+    monkeypatch.setenv("HEAVENBASE_HOME", str(tmp_path_factory.getbasetemp() / "homes" / next(_NUMBERS)))
 
 
 @pytest.hookimpl(wrapper=True)
