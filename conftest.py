@@ -1,4 +1,4 @@
-"""For every test of the workspace: a home of its own, DEBUG logging, and no canary key in log records, output or files."""
+"""For every test of the workspace: a home of its own, DEBUG logging, and no canary key in log, output or files."""
 
 from __future__ import annotations
 
