@@ -1,8 +1,8 @@
 """Clients of boto3: made from a spec, asked to address and sign requests that hb's own connections then carry.
 
 So the SDK does what it is good for (regions, endpoints, its chain of credentials, their refreshing, signatures), and
-answers come under hb's clocks and limits, live and in both colours. `before-call` puts hb's body in place of the
-SDK's, `before-send` takes the signed request out before the SDK would send it.
+answers come under hb's clocks and limits, live and in both colours. The event `before-call` is where hb's body takes
+the place of the SDK's, and where the signed request leaves it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from heavenbase.errors import MissingPackage
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from heavenbase.call import Call, Services
     from heavenbase.spec import LLMSpec
@@ -58,19 +58,18 @@ class SDK:
 
     def __init__(self) -> None:
         try:
-            core, config, session, request, events, errors = (
+            core, config, session, request, credentials, errors = (
                 import_module(f"botocore{name}")
-                for name in ("", ".config", ".session", ".awsrequest", ".eventstream", ".exceptions")
+                for name in ("", ".config", ".session", ".awsrequest", ".credentials", ".exceptions")
             )
         except ImportError as error:
             raise MissingPackage("the bedrock gateway needs the package boto3: pip install 'boto3>=1.40'") from error
         self.session: Any = session.Session
         self.config: Any = config.Config
         self.unsigned: Any = core.UNSIGNED
-        self.response: Any = request.AWSResponse
+        self.request: Any = request.create_request_object
         self.exceptions: Any = errors
-        self.event_buffer: Any = events.EventStreamBuffer
-        self.event_error: type[Exception] = events.ParserError
+        self.credentials: Any = credentials.Credentials
         for name in ("botocore.auth", "botocore.endpoint"):
             logging.getLogger(name).addFilter(_is_foreign)
 
@@ -89,17 +88,14 @@ def sdk() -> SDK:
 class Client:
     """One client of boto3, as `boto`, and what signs with it."""
 
-    def __init__(self, boto: Any, key: str | None) -> None:
+    def __init__(self, boto: Any, key: str | None, may_wait: bool) -> None:
         self.boto = boto
+        self.may_wait = may_wait
+        """Whether signing may fetch or refresh a credential, over the network or by a program."""
         self._key = key
         events = boto.meta.events
-        events.register("before-call.bedrock-runtime", _put_body)
-        events.register("before-send.bedrock-runtime", _take_request)
-
-    @property
-    def may_wait(self) -> bool:
-        """Whether signing may fetch or refresh a credential, over the network or by a program."""
-        return self._key is None
+        # Behind all others, which may still change the request.
+        events.register_last("before-call.bedrock-runtime", lambda params, model, **_: _sign(params, model, events))
 
     def sign(
         self, operation: str, model_id: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, Any]
@@ -180,40 +176,43 @@ def _build(spec: LLMSpec, args: Mapping[str, Any], session: Any) -> Client:
         "connect_timeout": CONNECT_TIMEOUT,
         "read_timeout": READ_TIMEOUT,
     }
+    named: dict[str, Any] = {}
     if key is not None:
         options["signature_version"] = package.unsigned
+        # Of no use but that boto3 looks for none, which outside of AWS takes it seconds.
+        named = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "bearer")
     boto = session.create_client(
-        "bedrock-runtime", region_name=place, endpoint_url=spec.base_url, config=package.config(**options)
+        "bedrock-runtime", region_name=place, endpoint_url=spec.base_url, config=package.config(**options), **named
     )
-    return Client(boto, key)
+    # Keys from variables and files are as they are; all others are asked for when they are needed.
+    may_wait = key is None and type(session.get_credentials()) is not package.credentials
+    return Client(boto, key, may_wait)
 
 
-def _put_body(params: dict[str, Any], **_: Any) -> None:
-    order = _ORDER.get()
-    if order is not None:
-        params["body"] = order.body
-        params["headers"].update(order.headers)
-        if order.query:
-            mark = "&" if "?" in params["url"] else "?"
-            params["url"] += f"{mark}{urlencode(order.query)}"
+class _Signed:
+    """What the SDK takes for the answer, once the request is signed."""
+
+    status_code = 200
 
 
-def _take_request(request: Any, **_: Any) -> Any:
+_SIGNED: tuple[_Signed, dict[str, Any]] = (_Signed(), {})
+
+
+def _sign(params: dict[str, Any], model: Any, events: Any) -> Any:
+    """Put hb's body in place of the SDK's and have its handlers sign it; an answer, so that the SDK sends nothing."""
     order = _ORDER.get()
     if order is None:
         return None
-    order.signed = request
-    return sdk().response(request.url, 200, {}, _Nothing())
-
-
-class _Nothing:
-    """The answer that the SDK reads in place of the real one."""
-
-    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
-        return iter(())
-
-    def read(self, *_: Any) -> bytes:
-        return b""
+    params["body"] = order.body
+    params["headers"].update(order.headers)
+    if order.query:
+        mark = "&" if "?" in params["url"] else "?"
+        params["url"] += f"{mark}{urlencode(order.query)}"
+    request = sdk().request(params)
+    name = model.name
+    events.emit(f"request-created.bedrock-runtime.{name}", request=request, operation_name=name)
+    order.signed = request.prepare()
+    return _SIGNED
 
 
 def _text(value: Any) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_bedrock.client import sdk
 from hb_provider_bedrock.failures import event_error
+from hb_provider_bedrock.frames import FrameReader
 from hb_provider_bedrock.responses import completion
 from hb_provider_bedrock.streams import ConverseStream, whole_chunk
 from heavenbase.errors import (
     CallTimeout,
-    EventTooLarge,
     HBError,
     InputError,
-    ResponseDecodeError,
     StreamError,
     StreamInterrupted,
     TransportClosed,
@@ -72,12 +70,12 @@ async def astream(wire: Wire, body: Any, is_hidden: bool) -> AsyncIterator[Chunk
 
 
 class Reader:
-    """The frames of one answer as chunks; boto3's own buffer checks lengths and checksums."""
+    """The frames of one answer as chunks."""
 
     def __init__(self, wire: Wire, is_hidden: bool) -> None:
         self._wire = wire
         self._is_hidden = is_hidden
-        self._buffer = sdk().event_buffer()
+        self._frames = FrameReader()
         self._state = ConverseStream(wire.call, is_hidden)
         named = {name.lower(): value.lower() for name, value in wire.exchange.headers}
         kind = named.get(b"content-type", b"")
@@ -91,40 +89,18 @@ class Reader:
 
     def chunks(self, piece: bytes) -> Iterator[Chunk]:
         """The chunks that these bytes complete."""
-        self._buffer.add_data(piece)
-        state, wire = self._state, self._wire
-        while True:
-            try:
-                frame = self._buffer.next()
-            except StopIteration:
+        state, exchange = self._state, self._wire.exchange
+        for headers, payload in self._frames.feed(piece):
+            self._wire.note_body(payload)
+            if headers.get(":message-type", "event") != "event":
+                raise event_error(self._wire.call, headers, payload, exchange.headers, wall=self._wire.wall)
+            chunk = state.feed(headers.get(":event-type", ""), payload)
+            if state.is_fresh:
+                exchange.content()
+            if chunk is not None:
+                yield chunk
+            if state.is_done:
                 return
-            except (sdk().event_error, ValueError, KeyError, IndexError) as error:
-                failure = self._broken(error)
-            else:
-                chunk = self._event(frame)
-                if state.is_fresh:
-                    wire.exchange.content()
-                if chunk is not None:
-                    yield chunk
-                if state.is_done:
-                    return
-                continue
-            raise failure
-
-    def _event(self, frame: Any) -> Chunk | None:
-        headers, payload = frame.headers, frame.payload
-        self._wire.note_body(payload)
-        if headers.get(":message-type", "event") != "event":
-            wire = self._wire
-            raise event_error(wire.call, headers, payload, wire.exchange.headers, wall=wire.wall)
-        kind = headers.get(":event-type")
-        return self._state.feed(kind if isinstance(kind, str) else "", payload)
-
-    def _broken(self, error: Exception) -> HBError:
-        reason = str(error)[:200]
-        if "length" in type(error).__name__.lower():
-            return EventTooLarge(f"{self._wire.call.target}: {reason}", maybe_billed=True)
-        return ResponseDecodeError(f"{self._wire.call.target}: the stream is broken: {reason}", maybe_billed=True)
 
     def end(self) -> None:
         """After the last byte: an error unless the end was proved."""

@@ -1,0 +1,93 @@
+"""Frames of Amazon's event streams out of bytes, however these are cut. Pure.
+
+    total length, length of headers, CRC-32 of these two | headers | payload | CRC-32 of all before it
+
+Every checksum is checked. boto3 has such a reader of its own, which takes longer for a frame than hb for a chunk.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from heavenbase.errors import EventTooLarge, ResponseDecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LARGEST = 24 * 1024 * 1024
+"""Bytes of one frame, as boto3 has it."""
+LARGEST_HEADERS = 128 * 1024
+_PRELUDE = struct.Struct(">III")
+_CHECKSUM = struct.Struct(">I")
+_LEAST = _PRELUDE.size + _CHECKSUM.size
+_KEPT = 64
+# Types of header values: the size of a value that is a number, None for one that says its size itself.
+_SIZES: Mapping[int, int | None] = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 6: None, 7: None, 8: 8, 9: 16}
+_TEXT = 7
+
+
+class FrameReader:
+    """The frames of one stream."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._headers: dict[bytes, dict[str, str]] = {}
+
+    def feed(self, data: bytes) -> Iterator[tuple[Mapping[str, str], bytes]]:
+        """(text headers, payload) of each frame that these bytes complete.
+
+        Raises ResponseDecodeError for a broken frame, EventTooLarge for one beyond the limit.
+        """
+        buffer = self._buffer
+        buffer += data
+        while len(buffer) >= _LEAST:
+            total, length, checksum = _PRELUDE.unpack_from(buffer)
+            if crc32(buffer[:8]) != checksum:
+                raise ResponseDecodeError("the stream is broken: a frame's lengths do not match their checksum")
+            if total > LARGEST or length > LARGEST_HEADERS:
+                raise EventTooLarge(f"an event of the stream has {total:,} bytes, above the limit of {LARGEST:,}")
+            if total < _LEAST + length:
+                raise ResponseDecodeError("the stream is broken: a frame is shorter than its parts")
+            if len(buffer) < total:
+                return
+            frame = bytes(buffer[:total])
+            del buffer[:total]
+            end = total - _CHECKSUM.size
+            if crc32(frame[:end]) != _CHECKSUM.unpack_from(frame, end)[0]:
+                raise ResponseDecodeError("the stream is broken: a frame does not match its checksum")
+            start = _PRELUDE.size + length
+            yield self._named(frame[_PRELUDE.size : start]), frame[start:end]
+
+    def _named(self, data: bytes) -> dict[str, str]:
+        # A stream has a handful of different headers, repeated in thousands of frames.
+        found = self._headers.get(data)
+        if found is None:
+            if len(self._headers) >= _KEPT:
+                self._headers.clear()
+            found = self._headers[data] = _parsed(data)
+        return found
+
+
+def _parsed(data: bytes) -> dict[str, str]:
+    """The headers whose values are text; the others say nothing to hb."""
+    found: dict[str, str] = {}
+    place = 0
+    try:
+        while place < len(data):
+            end = place + 1 + data[place]
+            name, kind = data[place + 1 : end].decode(), data[end]
+            size = _SIZES[kind]
+            place = end + 1
+            if size is None:
+                size = int.from_bytes(data[place : place + 2], "big")
+                place += 2
+            if kind == _TEXT:
+                found[name] = data[place : place + size].decode()
+            place += size
+    except (IndexError, KeyError, UnicodeDecodeError):
+        raise ResponseDecodeError("the stream is broken: a frame's headers cannot be read") from None
+    if place != len(data):
+        raise ResponseDecodeError("the stream is broken: a frame's headers cannot be read")
+    return found
