@@ -22,6 +22,16 @@ PREINSTALLED = {
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheels")]
 
 
+NATIVE = sorted(
+    folder.name.removeprefix("provider-")
+    for folder in FOLDERS
+    if folder.name.startswith("provider-")
+    and 'entry-points."heavenbase.gateways"' in (folder / "pyproject.toml").read_text()
+    if folder.name != "provider-local"  # needs a model: see the README's first command
+)
+"""Providers with a gateway of their own."""
+
+
 def uv(*arguments: str) -> str:
     command = [shutil.which("uv") or str(Path(sys.executable).with_name("uv")), *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -78,6 +88,10 @@ def test_core_alone_brings_the_documented_defaults(wheels: Path, tmp_path: Path)
     assert (
         run(python, env, "import heavenbase as hb; print(hb.LLM('chat').spec.model_id)") == "deepseek/deepseek-v4-flash"
     )
+    providers = run(python, env, "from heavenbase.cli import main; main(['providers'])")
+    assert "pip install hb-provider-anthropic" in providers
+    gateways = run(python, env, "from heavenbase.cli import main; main(['llm', 'list', 'gateways'])")
+    assert "pip install hb-gateway-anthropic" in gateways
     listed = uv("pip", "list", "--python", str(python), "--format", "freeze")
     assert {line.split("==")[0] for line in listed.splitlines() if line.startswith("hb-")} == PREINSTALLED
 
@@ -89,6 +103,19 @@ def test_a_provider_beside_core_in_any_order(wheels: Path, tmp_path: Path, order
         install(python, wheels, name)
     code = "import heavenbase as hb; print(hb.LLM(model='ds-flash', provider='deepseek').spec.model_id)"
     assert run(python, env, code) == "deepseek-v4-flash"
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_native_provider_needs_nothing_but_itself(wheels: Path, tmp_path: Path, name: str) -> None:
+    python, env = environment(tmp_path / "venv")
+    install(python, wheels, "hb-core", f"hb-provider-{name}")
+    code = (
+        "import heavenbase as hb\n"
+        "kernel = hb.Kernel()\n"
+        f"spec = kernel.resolve(model='{name}/some-model', api_key='key', base_url='https://example.com')\n"
+        "print(spec.provider, type(kernel.gateway(spec)).__module__.partition('.')[0])\n"
+    )
+    assert run(python, env, code) == f"{name} hb_provider_{name}"
 
 
 def test_every_plugin_installs_into_one_environment_and_loads(wheels: Path, tmp_path: Path) -> None:

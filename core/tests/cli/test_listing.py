@@ -48,13 +48,7 @@ def test_providers_say_whether_their_key_is_set(run: Run, monkeypatch: pytest.Mo
     assert rows["deepseek"]["key"] == "set in the settings"
     assert rows["mock"]["key"] == "not needed"
     assert rows["acme"]["base_url"] == "https://***@acme.test/v1"
-    assert rows["anthropic"]["installed"] is False
     assert "sk-" not in out
-
-
-def test_what_is_not_installed_is_listed_with_its_pip_line(run: Run) -> None:
-    assert "pip install hb-provider-anthropic" in run("providers").out
-    assert "pip install hb-gateway-anthropic" in run("llm", "list", "gateways").out
 
 
 def test_llm_list_prints_one_table_or_all(run: Run) -> None:
