@@ -97,6 +97,12 @@ class Client:
         # Behind all others, which may still change the request.
         events.register_last("before-call.bedrock-runtime", lambda params, model, **_: _sign(params, model, events))
 
+    def close(self) -> None:
+        """Close the connections that an exported client holds."""
+        close = getattr(self.boto, "close", None)
+        if close is not None:
+            close()
+
     def sign(
         self, operation: str, model_id: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, Any]
     ) -> Outgoing:
@@ -142,7 +148,15 @@ def _session_key(call: Call) -> str:
 
 
 def _session(profile: Any) -> Any:
-    return sdk().session(profile=str(profile)) if profile else sdk().session()
+    session = sdk().session(profile=str(profile)) if profile else sdk().session()
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    return session
+
+
+@lru_cache(maxsize=4)
+def _loader(path: str | None) -> Any:
+    """What reads boto3's descriptions of services, which are the same for all sessions, and take long to read."""
+    return import_module("botocore.loaders").create_loader(path)
 
 
 def region(spec: LLMSpec, args: Mapping[str, Any]) -> str | None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from heavenbase.testing.conformance.rig import Rig
 
 __all__ = [
-    "BedrockContract",
-    "BedrockEmbeddingContract",
-    "BedrockImageContract",
+    "BedrockEmbeddingGatewayContract",
+    "BedrockGatewayContract",
+    "BedrockImageGatewayContract",
     "BedrockProviderContract",
     "BedrockVisionContract",
 ]
@@ -45,7 +45,7 @@ def surroundings(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-class BedrockContract(GatewayContract):
+class BedrockGatewayContract(GatewayContract):
     """Chats and streams of a model that hb does not know, which is taken to do all that the wire can."""
 
     gateway = "bedrock"
@@ -53,7 +53,7 @@ class BedrockContract(GatewayContract):
     capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"embeddings": False, "images": False})
 
 
-class BedrockEmbeddingContract(GatewayContract):
+class BedrockEmbeddingGatewayContract(GatewayContract):
     """Embeddings of Cohere's models."""
 
     gateway = "bedrock"
@@ -64,7 +64,7 @@ class BedrockEmbeddingContract(GatewayContract):
     )
 
 
-class BedrockImageContract(GatewayContract):
+class BedrockImageGatewayContract(GatewayContract):
     """Images of Amazon's models."""
 
     gateway = "bedrock"

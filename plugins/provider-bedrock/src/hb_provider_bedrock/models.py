@@ -99,7 +99,6 @@ _MODELS: tuple[tuple[str, Traits], ...] = (
     (r"(?:qwen|moonshot(?:ai)?|zai|minimax|nvidia|google)\.", _OPEN),
     (r"writer\.palmyra", replace(_PLAIN, choices=("auto",))),
 )
-_PATTERNS = tuple((re.compile(pattern), traits) for pattern, traits in _MODELS)
 UNKNOWN = Traits()
 
 
@@ -125,7 +124,8 @@ def traits_of_name(model_id: str) -> Traits:
     name = base_name(model_id)
     if "claude" in name:
         return _claude(claude_traits(name))
-    return next((traits for pattern, traits in _PATTERNS if pattern.match(name)), UNKNOWN)
+    # Compiled as they are tried, for a program uses few models.
+    return next((traits for pattern, traits in _MODELS if re.match(pattern, name)), UNKNOWN)
 
 
 def traits_of(spec: LLMSpec) -> Traits:
