@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from heavenbase.errors import HBError
 from heavenbase.plugin import Gateway
 from heavenbase.testing.conformance.checks_plugin import PluginChecks
 from heavenbase.testing.conformance.colours import Sync
@@ -92,7 +93,7 @@ class GatewayBase(PluginChecks):
     @pytest.fixture
     def plan(self) -> Iterator[Rig]:
         """A rig for checks of `prepare` alone, which knows no colour."""
-        with contextlib.closing(Sync()) as colour, self.open_rig(colour) as rig:
+        with contextlib.closing(Sync()) as colour, self.open_rig(colour, calls=False) as rig:
             yield rig
 
     @pytest.fixture
@@ -104,9 +105,9 @@ class GatewayBase(PluginChecks):
 
     @contextlib.contextmanager
     def open_rig(
-        self, colour: Colour, *, record: Mapping[str, Any] | None = None, **server_options: Any
+        self, colour: Colour, *, record: Mapping[str, Any] | None = None, calls: bool = True, **server_options: Any
     ) -> Iterator[Rig]:
-        """A rig; `record` is laid over the made-up provider's."""
+        """A rig; `record` is laid over the made-up provider's; without `calls` it is used for `prepare` alone."""
         clock = Clock()
         with contextlib.ExitStack() as stack:
             wire = self.spoken()
@@ -145,6 +146,8 @@ class GatewayBase(PluginChecks):
             problem = "" if rig.is_wired else rig.gateway.status().get("problem")
             if problem:
                 pytest.skip(f"the gateway cannot be used here: {problem}")
+            if calls and not rig.is_wired and self.dials(rig):
+                pytest.skip(self.no_wire(kernel))
             yield rig
 
     def target(self, kernel: Kernel) -> dict[str, Any]:
@@ -166,6 +169,13 @@ class GatewayBase(PluginChecks):
             if info.kind == "providers" and wire and record.get("wire") == wire == record.get("gateway"):
                 return info.name
         return ""
+
+    def dials(self, rig: Rig) -> bool:
+        """Whether a gateway without a server would send its requests over a network."""
+        for verb in ("complete", "embed", "imagen"):
+            with contextlib.suppress(HBError):
+                return rig.prepare(verb)[0].url.startswith("http")
+        return False
 
     def own_wire(self) -> str:
         """The wire family that the gateway declares."""

@@ -15,7 +15,7 @@ _LIMIT = 60.0
 
 _SCRIPT = """
 import importlib, io, json, sys, threading
-import heavenbase.call, heavenbase.errors, heavenbase.plugin, heavenbase.types
+import heavenbase.call, heavenbase.errors, heavenbase.http.payload, heavenbase.plugin, heavenbase.types
 package, target = sys.argv[1:]
 before, events, printed = set(sys.modules), [], io.StringIO()
 watched = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.system")
