@@ -1,4 +1,4 @@
-"""The gateway keeps the contract of every gateway, on the OpenAI wire."""
+"""The gateways keep the contract of every gateway, as far as the loopback server speaks their wires."""
 
 from __future__ import annotations
 
@@ -11,3 +11,9 @@ class TestOpenAI(GatewayContract):
     """As `pytest -p heavenbase.testing --hb-plugin gateways:openai` runs it."""
 
     gateway: ClassVar[str] = "openai"
+
+
+class TestResponses(GatewayContract):
+    """As `pytest -p heavenbase.testing --hb-plugin gateways:responses` runs it."""
+
+    gateway: ClassVar[str] = "responses"
