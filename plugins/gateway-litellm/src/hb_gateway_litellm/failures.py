@@ -42,6 +42,8 @@ _CODES = {
     "ContextWindowExceededError": "context_length_exceeded",
     "ContentPolicyViolationError": "content_filter",
 }
+_UNREADABLE = frozenset({"JSONDecodeError", "UnicodeDecodeError", "RecursionError"})
+_UNREADABLE_WORDS = ("validation error", "Invalid response object", "recursion depth")
 DEPTH = 12
 
 
@@ -51,7 +53,7 @@ def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
         return error
     # Loaded here, as nobody who only resolves a name needs it.
     from heavenbase.http.payload import encode_json
-    from heavenbase.http.status import call_secrets, status_error
+    from heavenbase.http.status import call_secrets, embedded_error, status_error
     from heavenbase.secrets import scrubber
 
     chain = list(_chain(error))
@@ -70,8 +72,13 @@ def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
             return CallTimeout(f"{call.target}: {text}", maybe_billed=True, retryable=True, **facts)
         if type(error).__name__ == "UnsupportedParamsError" or isinstance(error, TypeError):
             return InputError(f"{call.target}: LiteLLM refuses this request: {text}", **facts)
-        if any(type(e).__name__ in ("JSONDecodeError", "UnicodeDecodeError") for e in chain):
+        unreadable = any(type(e).__name__ in _UNREADABLE for e in chain)
+        if unreadable or any(words in text for words in _UNREADABLE_WORDS):
             return ResponseDecodeError(f"{call.target}: {text}", maybe_billed=True, **facts)
+        told = next((body for e in chain if isinstance(body := getattr(e, "body", None), dict) and body), None)
+        if told is not None:
+            # An error event in a stream, or an error object in an answer of status 200.
+            return embedded_error(call, told, [], wall=wall)
         if getattr(error, "status_code", None) == 500:
             # Its word for everything that it cannot read.
             return ResponseShapeError(f"{call.target}: {text}", maybe_billed=True, **facts)
@@ -80,15 +87,15 @@ def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
         return ProviderError(f"{call.target}: LiteLLM failed: {text}", maybe_billed=True, **facts)
     response: Any = getattr(answered, "response", None)
     headers = [(str(n).encode(), str(v).encode()) for n, v in getattr(response, "headers", {}).items()]
-    told: dict[str, Any] = {"message": _message(error)}
+    said: dict[str, Any] = {"message": _message(error)}
     for item in chain:
         code = getattr(item, "code", None) or _CODES.get(type(item).__name__)
         if isinstance(code, str):
-            told["code"] = code
+            said["code"] = code
             break
     if type(error).__name__ in _CODES:
-        told["code"] = _CODES[type(error).__name__]
-    return status_error(call, status, headers, encode_json({"error": told}), wall=wall)
+        said["code"] = _CODES[type(error).__name__]
+    return status_error(call, status, headers, encode_json({"error": said}), wall=wall)
 
 
 def interrupted(error: HBError) -> HBError:
