@@ -16,8 +16,12 @@ from heavenbase.testing.server import LoopbackServer, refused_port
 
 from .support import KEY, make_kernel
 
-# LiteLLM's own use of pydantic.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    # LiteLLM's own use of pydantic, and the connections that it keeps.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
