@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,25 @@ from heavenbase.types import Completion, ImageResult
 from .support import CodeProvider, ScriptedGateway, both_colours, make_kernel, scripted
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def test_hb01_the_names_work_in_a_fresh_home_without_a_set_up_step(tmp_path: Path) -> None:
+    code = (
+        "import heavenbase as hb\n"
+        "from heavenbase.utils import LLMImage\n"
+        "assert hb.LLMImage is LLMImage\n"
+        "print(hb.LLM('mock').chat('hi'))"
+    )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("HEAVENBASE", "HB_", "XDG_"))}
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.stdout, found.stderr) == ("mock response\n", "")
 
 
 def test_hb06_a_call_is_a_chat() -> None:

@@ -60,7 +60,7 @@ def test_custom_is_a_provider_as_data() -> None:
 # Exports
 
 
-def test_equal_specs_share_one_client(caller: Caller) -> None:
+def test_hb33_equal_specs_share_one_client_of_the_sdk(caller: Caller) -> None:
     client = caller.gateway.to_client(make_spec())
     assert type(client) is openai.OpenAI
     assert caller.gateway.to_client(make_spec(args={"temperature": 1})) is client
@@ -69,7 +69,7 @@ def test_equal_specs_share_one_client(caller: Caller) -> None:
     assert caller.gateway.to_client(make_spec("http://127.0.0.1:2/v1")) is not client
 
 
-def test_async_clients_belong_to_a_loop(caller: Caller) -> None:
+def test_hb33_async_clients_belong_to_a_loop(caller: Caller) -> None:
     async def client() -> Any:
         found = caller.gateway.to_aclient(make_spec())
         assert caller.gateway.to_aclient(make_spec()) is found
