@@ -166,3 +166,11 @@ def test_a_limit_of_the_wrong_type_is_an_input_error(wrong: object) -> None:
 def test_a_limit_that_cannot_be_kept_is_an_input_error(wrong: object) -> None:
     with pytest.raises(InputError, match=r"positive|clocks: connect"):
         Timeouts().merged(wrong)
+
+
+def test_a_rule_about_parameters_may_be_for_one_gateway() -> None:
+    rules = [{"gateways": ["openai"], "drop": {"seed": "no"}}, {"drop": {"stop": "no"}}]
+    record = {"parameters": rules}
+    for gateway, expected in (("openai", rules), ("other", rules[1:])):
+        spec = LLMSpec(None, "m", "m", "p", gateway, requested_gateway=gateway, provider_record=record)
+        assert spec.parameter_rules() == expected

@@ -34,7 +34,7 @@ PROVIDER = {
 """The record: keys of [provider]."""
 
 RULE = {
-    "models": "list[str]",
+    **dict.fromkeys(("models", "gateways"), "list[str]"),
     "rename": "table of str",
     "drop": "table of str",
     "clamp": "table of tables",
@@ -43,9 +43,10 @@ RULE = {
 }
 """One [[provider.parameters]] rule; all that match apply, in order.
 
-`models` are patterns (fnmatch) of native ids, every model when absent. `when` and `unless` pair the name of an argument
-with the values that switch the rule on or off; they are compared with the arguments as they would go on the wire, after
-thinking has been translated. `rename` is old to new name, `drop` name to reason, `clamp` name to limits.
+`models` are patterns (fnmatch) of native ids, every model when absent; `gateways` the names of those that the rule is
+for, all when absent. `when` and `unless` pair the name of an argument with the values that switch the rule on or off;
+they are compared with the arguments as they would go on the wire, after thinking has been translated. `rename` is old
+to new name, `drop` name to reason, `clamp` name to limits.
 """
 
 CLAMP = {"min": "float", "max": "float", "map": "table of str"}

@@ -146,7 +146,7 @@ class LLMSpec:
         return str(self.provider_value("backend", self.provider, gateway=gateway))
 
     def parameter_rules(self, wire: Mapping[str, Any] = EMPTY) -> list[dict[str, Any]]:
-        """The provider's rules about parameters (`[[provider.parameters]]`) that apply to this model, in order.
+        """The provider's rules about parameters (`[[provider.parameters]]`) for this model and gateway, in order.
 
         `wire` are the arguments as they would be sent: a rule's `when` and `unless` pair a name with values of them.
         """
@@ -155,6 +155,7 @@ class LLMSpec:
             rule
             for rule in rules
             if any(fnmatchcase(self.model_id, pattern) for pattern in rule.get("models", ["*"]))
+            and self.gateway in rule.get("gateways", (self.gateway,))
             and all(wire.get(name) in values for name, values in rule.get("when", EMPTY).items())
             and not any(wire.get(name) in values for name, values in rule.get("unless", EMPTY).items())
         ]

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
+from heavenbase.config import Config
+from heavenbase.errors import MissingCredential, PluginFallbackWarning
+from heavenbase.kernel import Kernel
+from heavenbase.llm import LLM
 from heavenbase.testing import ProviderContract
+from heavenbase.testing.conformance.rig import environment
 from heavenbase.testing.prepared import prepared
 
 NATIVE = "https://generativelanguage.googleapis.com/v1beta"
@@ -101,3 +106,24 @@ def test_vectors_of_the_compatible_endpoint_are_asked_for_as_floats() -> None:
     sent = compatible("gemini-embedding-001", verb="embed")
     assert sent.url.endswith("/v1beta/openai/embeddings")
     assert "encoding_format" not in sent.body
+
+
+def test_without_the_sdk_the_compatible_endpoint_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hb_provider_gemini.gateway.find_spec", lambda name: None)
+    with pytest.warns(PluginFallbackWarning, match="google-genai"):
+        sent = prepared("gemini-2.5-flash", seed=1)
+    assert (sent.spec.gateway, sent.spec.requested_gateway) == ("openai", "gemini")
+    assert sent.url == f"{NATIVE}/openai/chat/completions"
+    assert sent.report == {"seed": "dropped"}
+
+
+@pytest.mark.parametrize("name", ["gemini/gemini-2.5-flash", "gemini:gemini-2.5-flash", "gemini-2.5-flash"])
+def test_g01_names_with_and_without_the_provider_mean_it(name: str) -> None:
+    spec = prepared(name).spec
+    assert (spec.provider, spec.model_id) == ("gemini", "gemini-2.5-flash")
+
+
+def test_g25_without_a_key_nothing_is_sent_and_the_variable_is_named() -> None:
+    with Kernel(Config.from_dict({}, environ=environment())) as kernel, pytest.raises(MissingCredential) as caught:
+        LLM(model="gemini-2.5-flash", provider="gemini", kernel=kernel).chat("hi")
+    assert "GEMINI_API_KEY or GOOGLE_API_KEY" in str(caught.value)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from heavenbase.errors import PluginFallbackWarning
 from heavenbase.testing import ProviderContract
 from heavenbase.testing.prepared import prepared
 
@@ -58,3 +59,18 @@ def test_the_preset_for_images_uses_the_compatible_endpoint() -> None:
 def test_names_that_the_compatible_endpoint_does_not_know_are_translated_or_left_out() -> None:
     sent = compatible("ollama/llama3.2", max_completion_tokens=9, n=2, logit_bias={"1": 1})
     assert sent.body.keys() == {"model", "messages", "max_tokens"}
+
+
+def test_without_the_sdk_the_compatible_endpoint_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hb_provider_ollama.gateway.find_spec", lambda name: None)
+    with pytest.warns(PluginFallbackWarning, match="package ollama"):
+        sent = prepared("ollama/llama3.2", n=2)
+    assert (sent.spec.gateway, sent.spec.requested_gateway) == ("openai", "ollama")
+    assert sent.url == "http://localhost:11434/v1/chat/completions"
+    assert sent.report == {"n": "dropped"}
+
+
+@pytest.mark.parametrize("name", ["ollama/qwen3:8b", "ollama:qwen3:8b"])
+def test_g01_names_with_the_provider_mean_it(name: str) -> None:
+    spec = prepared(name).spec
+    assert (spec.provider, spec.model_id) == ("ollama", "qwen3:8b")

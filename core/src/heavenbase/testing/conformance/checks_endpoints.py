@@ -130,6 +130,8 @@ class EndpointChecks(ProviderBase):
                 continue  # a model that the provider's own policy refuses
             if not fnmatchcase(llm.spec.model_id, pattern):
                 continue  # an alias of another model
+            if llm.spec.gateway not in rule.get("gateways", (llm.spec.gateway,)):
+                continue  # a rule for another of its endpoints
             for name, outcomes, value in wanted:
                 asked = {name: _sample(name) if value is None else value, **given}
                 entry = self._report(rig, llm, asked).entries.get(name)
