@@ -70,6 +70,22 @@ def test_the_steps_of_thinking_are_those_of_the_model(model: str, asked: str, se
     assert wire(model, asked) == sent
 
 
+@pytest.mark.parametrize(
+    ("model", "form"),
+    [
+        ("openai/gpt-oss-20b", "json_schema"),
+        ("moonshotai/kimi-k2-instruct-0905", "json_schema"),
+        ("meta-llama/llama-4-scout-17b-16e-instruct", "json_schema"),
+        ("llama-3.1-8b-instant", "json_object"),
+        ("groq/compound", "json_object"),
+    ],
+)
+def test_g09_a_schema_is_sent_only_to_models_that_keep_to_one(model: str, form: str) -> None:
+    record = hb_provider_groq.plugin.resolve("groq", "openai", model)
+    assert record is not None
+    assert record["capabilities"]["structured"] == form
+
+
 def test_the_compound_systems_keep_their_prefix_on_the_wire() -> None:
     assert MANIFEST.models["groq-compound"]["providers"]["groq"] == "groq/compound"
     assert "compound-mini" in MANIFEST.models["groq-compound-mini"]["aliases"]
