@@ -71,6 +71,10 @@ def _arguments(**defaults: Any) -> Table:
         "enforce_non_stream_structured": field(
             "enforce_non_stream_structured", "bool", "never stream answers that have a response format"
         ),
+        "structured_stream": field("structured_stream", "bool", "false: as above, for models whose streams fail there"),
+        "structured_retries": field(
+            "structured_retries", "int", "how often an answer that does not fit is asked again", 0
+        ),
         "base_url": Field("str | null", description="endpoint for this row only", guarded=True),
         "api_key": Field("str | null", description="credential for this row only", secret=True, guarded=True),
         "auth_token": Field("str | null", description="bearer token for this row only", secret=True, guarded=True),
