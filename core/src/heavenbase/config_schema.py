@@ -71,7 +71,7 @@ def _arguments(**defaults: Any) -> Table:
         "enforce_non_stream_structured": field(
             "enforce_non_stream_structured", "bool", "never stream answers that have a response format"
         ),
-        "structured_stream": field("structured_stream", "bool", "false: as above, for models whose streams fail there"),
+        "structured_stream": field("structured_stream", "bool", "false asks for answers with a form without a stream"),
         "structured_retries": field(
             "structured_retries", "int", "how often an answer that does not fit is asked again", 0
         ),
