@@ -13,11 +13,12 @@ from heavenbase.testing.conformance.parameters import CHAT, EMBED, IMAGEN, Sampl
 from heavenbase.testing.conformance.samples import IMAGES
 from heavenbase.testing.server import LoopbackServer
 
-from .support import CLAUDE, COLOURS, NOVA, TOOL, TOOLS, ask, body, llm_of, prepared
+from .support import CLAUDE, COLOURS, NOVA, TOKEN, TOOL, TOOLS, ask, body, llm_of, make_kernel, prepared
 from .test_bedrock_messages import CALL, PNG, check
 
 NAMED = {"type": "function", "function": {"name": "get_time"}}
 USAGE = {"inputTokens": 3, "outputTokens": 5, "totalTokens": 20, "cacheReadInputTokens": 10, "cacheWriteInputTokens": 2}
+ARN = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0"
 FAMILIES = [
     NOVA,
     CLAUDE,
@@ -377,3 +378,59 @@ def test_reference_images_and_refusals_of_the_filter() -> None:
             llm.imagen("no")
         with pytest.raises(errors.InputError, match="one reference image"):
             llm.imagen("a cat", images=[image, image])
+
+
+@pytest.mark.parametrize(
+    ("names", "model_id"),
+    [
+        ({"model": "bedrock/amazon.nova-pro-v1:0"}, "amazon.nova-pro-v1:0"),
+        ({"model": "eu.anthropic.claude-haiku-4-5-20251001-v1:0"}, "eu.anthropic.claude-haiku-4-5-20251001-v1:0"),
+        ({"model": "somebody.model", "provider": "bedrock"}, "somebody.model"),
+        (
+            {"model": "arn:aws:bedrock:eu-west-1:1:inference-profile/x"},
+            "arn:aws:bedrock:eu-west-1:1:inference-profile/x",
+        ),
+        ({"model": "nova-lite"}, "amazon.nova-lite-v1:0"),
+        ({"preset": "bedrock"}, "amazon.nova-lite-v1:0"),
+    ],
+    ids=str,
+)
+def test_g01_bedrock_is_chosen_by_its_prefixes_and_names(names: dict[str, str], model_id: str) -> None:
+    with make_kernel() as kernel:
+        spec = kernel.resolve(**names)
+    assert (spec.provider, spec.gateway, spec.model_id) == ("bedrock", "bedrock", model_id)
+
+
+def test_g02_bedrock_answers_name_their_model_and_keep_what_came() -> None:
+    with LoopbackServer() as server, llm_of(base_url=server.url("bedrock")) as llm:
+        answer = llm.complete("hi")
+    assert (answer.provider, answer.model, answer.gateway) == ("bedrock", NOVA, "bedrock")
+    assert answer.raw["output"]["message"]["content"] == [{"text": "echo: hi"}]
+    assert answer.attempts[0].status in (200, None)
+    assert answer.report is not None
+
+
+def test_g05_bedrock_runs_the_tools_of_a_conversation() -> None:
+    def get_weather(city: str) -> str:
+        """The weather."""
+        return f"rain in {city}"
+
+    for colour in COLOURS:
+        with LoopbackServer() as server, llm_of(base_url=server.url("bedrock")) as llm:
+            server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
+            server.reply("take an umbrella")
+            answer = ask(llm, colour, "complete", "hi", tools=[get_weather])
+            assert answer.text == "take an umbrella"
+            sent = check(server.requests[1].json)["messages"][-1]["content"]
+        assert sent[0]["toolResult"]["content"][0]["text"].find("rain in Köln") >= 0
+
+
+def test_h26_bedrock_errors_do_not_repeat_the_key() -> None:
+    with (
+        LoopbackServer() as server,
+        llm_of(base_url=server.url("bedrock", fault="S1.401"), api_key=TOKEN) as llm,
+        pytest.raises(errors.AuthError) as caught,
+    ):
+        llm.chat("hi")
+    assert TOKEN not in str(caught.value)
+    assert TOKEN not in str(caught.value.body)

@@ -92,8 +92,7 @@ def chat_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fields
         own = wire.get(FIELDS)
         wire[FIELDS] = {**thoughts.fields, **own} if isinstance(own, dict) else thoughts.fields
     fit_sampling(wire, traits, thoughts.is_on, explicit, report)
-    forbids = traits.claude is not None and thoughts.is_on
-    config = tool_config(call, named, traits, forbids)
+    config = tool_config(call, named, traits, thoughts.budget is not None)
     if config is not None:
         wire["toolConfig"] = config
     _overlay(ruled, report)

@@ -24,7 +24,7 @@ _WORDS = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
 _OWN = ("toolSpec", "systemTool", "cachePoint")
 
 
-def tool_config(call: Call, args: Mapping[str, Any], traits: Traits, thinks: bool) -> dict[str, Any] | None:
+def tool_config(call: Call, args: Mapping[str, Any], traits: Traits, by_budget: bool) -> dict[str, Any] | None:
     """The field toolConfig; None for a request without tools."""
     report = call.context.report
     given = args.get("tools")
@@ -61,18 +61,18 @@ def tool_config(call: Call, args: Mapping[str, Any], traits: Traits, thinks: boo
     report.renamed("tools", "toolConfig.tools")
     config: dict[str, Any] = {"tools": tools}
     if kind:
-        _choose(config, kind, name, traits, thinks, call)
+        _choose(config, kind, name, traits, by_budget, call)
     return config
 
 
-def _choose(config: dict[str, Any], kind: str, name: str, traits: Traits, thinks: bool, call: Call) -> None:
+def _choose(config: dict[str, Any], kind: str, name: str, traits: Traits, by_budget: bool, call: Call) -> None:
     """Put the choice into the request, as far as the model can be told it."""
     report = call.context.report
     if kind == "auto":
         report.renamed("tool_choice", "toolConfig.toolChoice")
         config["toolChoice"] = {"auto": {}}
-    elif thinks:
-        report.dropped("tool_choice", "a call cannot be forced while the model thinks; pass think=False")
+    elif by_budget:
+        report.dropped("tool_choice", "a call cannot be forced while the model thinks by budget; pass think=False")
     elif kind in traits.choices:
         report.renamed("tool_choice", "toolConfig.toolChoice")
         config["toolChoice"] = {"tool": {"name": name}} if kind == "tool" else {"any": {}}
