@@ -261,6 +261,24 @@ def test_on_lossy_of_the_configuration_counts_where_the_call_says_nothing() -> N
         ask_lossy({"heavenbase.llm.on_lossy": "allow"}, stop=["x"], on_lossy="error")
 
 
+class LossyVectors(Lossy):
+    """Its embeddings know no stop either."""
+
+    def prepare(self, call: Any) -> Any:
+        request = super().prepare(call)
+        assert "stop" in call.context.report.entries
+        return request
+
+
+def test_what_the_llm_was_made_with_binds_its_chats_alone() -> None:
+    llm = LLM(kernel=make_kernel(plugins=(LossyVectors(),)), stop=["x"])
+    assert len(llm.embed(["a", "b"])) == 2
+    with pytest.raises(LossyRequestError, match="stop is dropped"):
+        llm.chat("x")
+    with pytest.raises(LossyRequestError, match="stop is dropped"):
+        LLM(kernel=make_kernel(plugins=(LossyVectors(),))).embed("a", stop=["x"])
+
+
 @pytest.mark.parametrize("wrong", ["ignore", {"guarantee": "warn"}, {"tuning": "no"}, True])
 def test_a_wrong_on_lossy_is_refused_before_anything_is_sent(wrong: Any) -> None:
     house = scripted()

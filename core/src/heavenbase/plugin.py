@@ -220,11 +220,14 @@ def enforce_report(call: Call, configured: Any = None) -> None:
 
     `on_lossy` is "error", "warn" or "allow", or a mapping {guarantees, tuning} of those; the default is error for
     guarantees (tools, tool_choice, response_format, stop, max_tokens) and warn for the rest. `configured` is what
-    counts where the call says nothing.
+    counts where the call says nothing. What the LLM was made with binds its chats alone.
     """
     policy = call.controls.get("on_lossy") or configured or {}
     for entry in call.context.report.lossy():
         if entry.name not in call.explicit:
+            continue
+        if call.verb != "complete" and entry.name in call.spec.explicit:
+            # An LLM serves every verb: what it was given for chats is no wish for vectors or images.
             continue
         guarantee = entry.name in GUARANTEES
         if isinstance(policy, str):
