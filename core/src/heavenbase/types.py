@@ -316,6 +316,12 @@ class Completion(Record):
             message["images"] = [image.to_dict() for image in self.images]
         return message
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data, without those that are None and without `raw`, the provider's own object."""
+        found = Record.to_dict(self)  # by name, as in Usage
+        found.pop("raw", None)
+        return found
+
     def __str__(self) -> str:
         return self.text
 
