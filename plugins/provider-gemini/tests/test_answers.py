@@ -247,3 +247,29 @@ def test_tokens_are_counted_by_the_provider() -> None:
         assert made.gateway(spec).count_tokens(call) == 31  # type: ignore[attr-defined]
     assert replay.sent[0].url.endswith("/models/gemini-2.5-flash:countTokens")
     assert replay.body()["generateContentRequest"]["model"] == "models/gemini-2.5-flash"
+
+
+def test_events_that_bring_grounding_or_counts_alone_are_no_error() -> None:
+    replay = Replay(
+        events(
+            saying({"text": "one"}, finish=None),
+            {"candidates": [{"index": 0, "groundingMetadata": {"webSearchQueries": ["x"]}}]},
+            {"usageMetadata": {"promptTokenCount": 3}},
+            {"candidates": [{"index": 0, "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 4}},
+        )
+    )
+    answer = ask("stream", replay)
+    assert (answer.text, answer.finish_reason) == ("one", "stop")
+    assert answer.usage is not None
+    assert answer.usage.input == 4
+
+
+def test_what_googles_own_tools_did_is_kept_for_the_next_turn() -> None:
+    parts = [
+        {"executableCode": {"language": "PYTHON", "code": "print(1)"}},
+        {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
+        {"text": "One."},
+    ]
+    answer = ask("chat", Replay(answering(saying(*parts))))
+    assert answer.text == "One."
+    assert answer.reasoning_parts[0]["value"] == parts

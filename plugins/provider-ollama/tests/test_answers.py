@@ -140,3 +140,10 @@ def test_the_async_client_of_the_sdk_reaches_the_endpoint() -> None:
 
     with kernel(replay) as made:
         assert asyncio.run(main(hb.LLM(model="llama3.2", provider="ollama", kernel=made))) == "x"
+
+
+@pytest.mark.parametrize("mode", ["stream", "astream"])
+def test_a_stream_that_is_called_json_or_comes_whole_is_read(mode: str) -> None:
+    pieces = lines(saying("one", done=False), saying("two"))
+    assert ask(mode, Replay(HTTPResponse(200, (("content-type", "application/json"),), pieces.body))).text == "onetwo"
+    assert ask(mode, Replay(answering(saying("whole")))).text == "whole"

@@ -46,7 +46,8 @@ def chat_body(call: Call, traits: Traits) -> dict[str, Any]:
     """The body of a chat that is asked for images; the references go before the prompt."""
     report = call.context.report
     own = {name: call.args[name] for name in _OWN if call.args.get(name) is not None}
-    rest = {name: value for name, value in call.args.items() if name not in own and name != "response_format"}
+    left_out = {"response_format", *own, *(_CHAT_ONLY - call.explicit)}  # our own defaults for chats
+    rest = {name: value for name, value in call.args.items() if name not in left_out}
     fields = content_fields(call.replace(args=rest), traits)
     image_config: dict[str, Any] = {}
     prompt = call.prompt

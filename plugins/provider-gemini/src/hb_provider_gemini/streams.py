@@ -111,7 +111,8 @@ class ContentStream:
     def _choose(self, chunk: Chunk, candidate: dict[str, Any]) -> None:
         self._has_candidate = True
         reason = candidate.get("finishReason")
-        if "content" in candidate or not reason:
+        # Some events bring grounding or citations alone.
+        if candidate.get("content") is not None:
             read = read_parts(self._call, candidate, self._calls)
             self._parts += read.parts
             chunk.text = read.text

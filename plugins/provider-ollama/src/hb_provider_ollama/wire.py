@@ -79,8 +79,8 @@ class OllamaAttempt(HTTPAttempt):
         return ChatStream(self.call, self.is_hidden, self.held)
 
     def is_whole(self, content_type: bytes) -> bool:
-        """Whether an answer is a page or one object; `application/x-ndjson` is a stream."""
-        return b"html" in content_type or content_type.startswith(b"application/json")
+        """Whether an answer is a page; one object is a stream of one line, whatever type it is given."""
+        return b"html" in content_type
 
     def whole(self, decoded: Any) -> Iterable[Chunk]:
         """The chunk of an answer that came whole."""
