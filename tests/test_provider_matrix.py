@@ -152,11 +152,12 @@ ROWS = [
     Row(
         "cohere",
         "COHERE_BASE_URL",
-        "https://api.cohere.ai/compatibility/v1",
+        "https://api.cohere.com/v2",
         ("COHERE_API_KEY", "CO_API_KEY"),
         same("cohere"),
         "command-a-03-2025",
         ("command-r7b-12-2024", "embed-v4", "embed-multilingual-v3.0"),
+        wire="cohere",
     ),
     Row(
         "voyage",

@@ -283,7 +283,10 @@ def _ignore(limit: float | None) -> None:
     """What `arm` is on transports that need no timer of the exchange."""
 
 
-REQUEST_IDS = (b"x-request-id", b"request-id", b"x-amzn-requestid", b"x-generation-id", b"apim-request-id", b"cf-ray")
+REQUEST_IDS = (
+    *(b"x-request-id", b"request-id", b"x-amzn-requestid", b"x-generation-id", b"apim-request-id"),
+    *(b"x-debug-trace-id", b"cf-ray"),
+)
 
 
 def request_id(headers: Headers) -> str | None:

@@ -1,9 +1,45 @@
-"""Cohere as a provider of hb: the endpoint is described in provider.toml."""
+"""Cohere as a provider of hb: natively through the cohere SDK, and on its OpenAI-compatible endpoint.
+
+The gateway that speaks Cohere's own wire is `hb_provider_cohere.gateway`; `rerank` and `arerank` sort documents by how
+well they answer a query.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from heavenbase.plugin import Provider
 
-__all__ = ["plugin"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-plugin = Provider(__name__, "cohere")
+    from hb_provider_cohere.ranking import Ranked, arerank, rerank
+
+__all__ = ["CohereProvider", "Ranked", "arerank", "plugin", "rerank"]
+
+
+class CohereProvider(Provider):
+    """The manifest, with what the model can do; rules of the compatible endpoint are no rules of Cohere's own wire."""
+
+    def record(self, gateway: str, model_id: str) -> Mapping[str, Any]:
+        """The provider's record for a model: whether it sees, and the endpoint's rules about parameters."""
+        from hb_provider_cohere.models import traits_of_name
+
+        record = dict(super().record(gateway, model_id))
+        if not traits_of_name(model_id).sees:
+            record["capabilities"] = {**record.get("capabilities", {}), "vision": False}
+        if gateway != self.name:
+            record["parameters"] = record["options"]["compatible_parameters"]
+        return record
+
+
+plugin = CohereProvider(__name__, "cohere")
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Ranked", "arerank", "rerank"):
+        # Not needed to find the provider, so not loaded for it.
+        from hb_provider_cohere import ranking
+
+        return getattr(ranking, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,6 +27,7 @@ from heavenbase.testing.server.tls import TLSServer, tls_server
 from heavenbase.testing.server.wire import FAULT_TEXT, FAULT_TOKENS, Exchange, Rejected, Wire, route
 from heavenbase.testing.server.wire_anthropic import AnthropicWire
 from heavenbase.testing.server.wire_bedrock import BedrockWire
+from heavenbase.testing.server.wire_cohere import CohereWire
 from heavenbase.testing.server.wire_gemini import GeminiWire
 from heavenbase.testing.server.wire_ollama import OllamaWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
@@ -42,6 +43,7 @@ __all__ = [
     "Answer",
     "AnthropicWire",
     "BedrockWire",
+    "CohereWire",
     "Exchange",
     "Fault",
     "GeminiWire",

@@ -8,6 +8,7 @@ from heavenbase.testing.server import (
     faults_anthropic,
     faults_bedrock,
     faults_body,
+    faults_cohere,
     faults_connection,
     faults_gemini,
     faults_ollama,
@@ -18,6 +19,7 @@ from heavenbase.testing.server import (
 from heavenbase.testing.server.wire import Wire
 from heavenbase.testing.server.wire_anthropic import AnthropicWire
 from heavenbase.testing.server.wire_bedrock import BedrockWire
+from heavenbase.testing.server.wire_cohere import CohereWire
 from heavenbase.testing.server.wire_gemini import GeminiWire
 from heavenbase.testing.server.wire_ollama import OllamaWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
@@ -31,12 +33,14 @@ WIRES: tuple[Callable[[], Wire], ...] = (
     BedrockWire,
     GeminiWire,
     OllamaWire,
+    CohereWire,
 )
 # Importing these modules registers their faults.
 FAULTS = (
     faults_anthropic,
     faults_bedrock,
     faults_body,
+    faults_cohere,
     faults_connection,
     faults_gemini,
     faults_ollama,

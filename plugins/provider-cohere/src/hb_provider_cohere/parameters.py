@@ -1,0 +1,201 @@
+"""Arguments of a call as the fields of a chat request, and the report of what became of each. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hb_provider_cohere.rules import apply_rules
+from hb_provider_cohere.thinking import thinking_field
+from hb_provider_cohere.tools import tool_fields
+from heavenbase.call import REASONING
+from heavenbase.errors import InputTypeError
+from heavenbase.structured import fit_schema, plan_format
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hb_provider_cohere.models import Traits
+    from heavenbase.call import Call
+    from heavenbase.types import ParameterReport
+
+EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
+STOPS = 5
+"""Stop sequences that a request may have."""
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_ELSEWHERE = REASONING | EXTRAS | {"tools", "tool_choice", "parallel_tool_calls", *_LIMITS, "response_format"}
+NAMES: Mapping[str, str] = {"top_p": "p", "top_k": "k"}
+"""Arguments that are called otherwise on the wire; names that hb does not know go there as they are."""
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "top_p": (0.01, 0.99),
+    "p": (0.01, 0.99),
+    "top_k": (0, 500),
+    "k": (0, 500),
+    "presence_penalty": (0, 1),
+    "frequency_penalty": (0, 1),
+}
+# Keywords that the endpoint refuses in a schema.
+_UNKNOWN_KEYWORDS = frozenset(
+    {
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"),
+        *("minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "not", "if", "then", "else"),
+    }
+)
+_NO_COUNTERPART = "the wire has no such parameter"
+# Of other wires; this one answers what it does not know with status 400 or 422.
+_FOREIGN: Mapping[str, str] = {
+    "verbosity": "the wire has no such parameter; say it in the prompt",
+    "top_logprobs": "logprobs gives those of the chosen tokens",
+    **dict.fromkeys(("user", "safety_identifier", "metadata"), "the wire does not tell users apart"),
+    **dict.fromkeys(("prompt_cache_key", "prompt_cache_retention"), "the provider caches prompts by itself"),
+    **dict.fromkeys(
+        (
+            *("repetition_penalty", "logit_bias", "min_p", "top_a", "service_tier", "store", "modalities", "audio"),
+            *("prediction", "stream_options", "web_search_options", "functions", "function_call", "reasoning"),
+            *("include_reasoning", "media_resolution"),
+        ),
+        _NO_COUNTERPART,
+    ),
+}
+
+
+class Fields(NamedTuple):
+    """The fields of a request beside model and messages; `instruction` is what the model must be told."""
+
+    wire: dict[str, Any]
+    instruction: str = ""
+
+
+def chat_fields(call: Call, traits: Traits) -> Fields:
+    """The fields for a call's arguments, but for `extra_body`, which `merge_extra` lays over the whole request."""
+    report = call.context.report
+    named = arguments(call)
+    ruled = {name: entry for name, entry in report.entries.items() if entry.outcome != "sent"}
+    wire = tool_fields(named, traits, report)
+    _limit(named, wire, report)
+    for name, value in named.items():
+        if name in _ELSEWHERE:
+            continue
+        if name in _FOREIGN:
+            report.dropped(name, _FOREIGN[name])
+        elif name == "n":
+            _count(value, report)
+        elif name == "stop":
+            _stop(value, wire, report)
+        else:
+            _send(name, value, wire, report)
+    thinking = thinking_field(traits, named, call.explicit, report)
+    if thinking or "thinking" in wire:
+        wire["thinking"] = {**thinking, **mapping(wire, "thinking")}
+    instruction = _format(call, bool(wire.get("tools") or wire.get("documents")), wire)
+    for name, entry in ruled.items():
+        # What the provider's rules did counts, unless the wire lost more of it.
+        if name not in report.entries or report.entries[name].outcome in ("sent", "renamed"):
+            report.entries[name] = entry
+    return Fields(wire, instruction)
+
+
+def arguments(call: Call) -> dict[str, Any]:
+    """The arguments of a call after the provider's rules, without those that go past them."""
+    named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
+    if named.get("max_completion_tokens") is not None and "max_tokens" not in call.explicit:
+        named.pop("max_tokens", None)
+    apply_rules(call.spec, named, call.context.report)
+    return named
+
+
+def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
+    """Lay `extra_body` over a request; mappings are merged."""
+    extra = mapping(args, "extra_body")
+    if not extra:
+        return
+    report.sent("extra_body")
+    for name, value in extra.items():
+        before = body.get(name)
+        body[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+
+
+def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
+    headers = {str(name): str(value) for name, value in mapping(call.args, "extra_headers").items()}
+    query = mapping(call.args, "extra_query")
+    for name, found in (("extra_headers", headers), ("extra_query", query)):
+        if found:
+            call.context.report.sent(name)
+    return headers, query
+
+
+def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The argument of this name, an empty mapping without one; InputTypeError for anything but a mapping."""
+    found = args.get(name)
+    if found is None:
+        return {}
+    if not hasattr(found, "items"):
+        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+def _send(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) -> None:
+    field = NAMES.get(name, name)
+    if field != name:
+        report.renamed(name, field)
+    else:
+        report.sent(name)
+    least, greatest = _RANGES.get(name, (None, None))
+    if least is not None and greatest is not None and isinstance(value, int | float) and not isinstance(value, bool):
+        fitted = min(max(value, least), greatest)
+        if fitted != value:
+            report.clamped(name, f"the wire takes {least} to {greatest}; {fitted} is sent")
+            value = fitted
+    wire[field] = value
+
+
+def _limit(named: Mapping[str, Any], wire: dict[str, Any], report: ParameterReport) -> None:
+    chosen = [name for name in _LIMITS if named.get(name) is not None]
+    for name in chosen:
+        value = named[name]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
+    for place, name in enumerate(chosen):
+        if place:
+            report.dropped(name, f"{chosen[0]} is given too")
+            continue
+        wire["max_tokens"] = named[name]
+        if name == "max_tokens":
+            report.sent(name)
+        else:
+            report.renamed(name, "max_tokens")
+
+
+def _count(value: Any, report: ParameterReport) -> None:
+    if value == 1:
+        report.emulated("n", "the wire gives one answer")
+    else:
+        report.dropped("n", "the wire gives one answer")
+
+
+def _stop(value: Any, wire: dict[str, Any], report: ParameterReport) -> None:
+    listed = [value] if isinstance(value, str) else list(value)
+    if not listed:
+        report.dropped("stop", "the list is empty")
+        return
+    wire["stop_sequences"] = listed[:STOPS]
+    report.renamed("stop", "stop_sequences")
+    if len(listed) > STOPS:
+        report.clamped("stop", f"the wire takes {STOPS} stop sequences; the first {STOPS} are sent")
+
+
+def _format(call: Call, has_sources: bool, wire: dict[str, Any]) -> str:
+    """Put the form of the answer into the request; what the model must be told about it."""
+    if call.args.get("response_format") is None:
+        return ""
+    report = call.context.report
+    plan = plan_format(call, capability="none") if has_sources else plan_format(call)
+    if plan.strategy == "text":
+        report.emulated("response_format", "the wire answers in text")
+        return ""
+    if plan.strategy == "schema" and plan.schema is not None:
+        wire["response_format"] = {"type": "json_object", "schema": fit_schema(plan.schema, unknown=_UNKNOWN_KEYWORDS)}
+    elif plan.response_format is not None:
+        wire["response_format"] = plan.response_format
+    plan.note(report)
+    return plan.instruction

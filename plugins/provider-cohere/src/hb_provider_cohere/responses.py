@@ -1,0 +1,124 @@
+"""Decoded answers of this wire as hb's completions. Pure; shapes are checked, not trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_provider_cohere.replay import reasoning_parts
+from hb_provider_cohere.usage import chat_usage
+from heavenbase.errors import ResponseShapeError
+from heavenbase.types import Completion, ToolCall
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.types import FinishReason
+
+FINISH: dict[str, FinishReason] = {
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
+    "MAX_TOKENS": "length",
+    "TOOL_CALL": "tool_calls",
+    "ERROR_TOXIC": "content_filter",
+    "ERROR_LIMIT": "context_overflow",
+}
+
+
+def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
+    """The answer; ResponseShapeError when it is none."""
+    if not isinstance(decoded, dict):
+        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
+    message = decoded.get("message")
+    if not isinstance(message, dict):
+        raise shape_error(call, f"`message` is {kind_of(message)}, not an object")
+    reason = decoded.get("finish_reason")
+    if not isinstance(reason, str):
+        raise shape_error(call, f"`finish_reason` is {kind_of(reason)}, not text")
+    text, thoughts = _content(call, message.get("content"))
+    plan = text_of(call, message.get("tool_plan"), "tool_plan")
+    calls = _tool_calls(call, message.get("tool_calls"))
+    return Completion(
+        text,
+        reasoning="" if is_hidden else "".join([*thoughts, plan]),
+        tool_calls=calls,
+        finish_reason=finish_reason(reason, bool(calls)),
+        raw_finish_reason=reason,
+        usage=chat_usage(decoded.get("usage")),
+        id=text_or_none(decoded.get("id")),
+        provider=call.spec.provider,
+        gateway=call.spec.gateway,
+        reasoning_parts=reasoning_parts(call, thoughts, plan),
+        report=call.context.report,
+        raw=decoded,
+    )
+
+
+def finish_reason(raw: str, has_calls: bool) -> FinishReason:
+    """hb's word for the provider's; "other" for one that hb does not know."""
+    found = FINISH.get(raw, "other")
+    return "tool_calls" if found == "stop" and has_calls else found
+
+
+def called(call: Call, made: Any, place: int) -> ToolCall:
+    """One call of a tool; arguments may be missing while a stream runs."""
+    function = made.get("function") if isinstance(made, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(made, dict) or not isinstance(function, dict) or not isinstance(name, str) or not name:
+        raise shape_error(call, "a call among `tool_calls` names no function")
+    written = text_of(call, function.get("arguments"), "arguments")
+    return ToolCall(text_or_none(made.get("id")) or f"call_{place}", name, written)
+
+
+def text_of(call: Call, value: Any, name: str) -> str:
+    """Text, or what stands for none; ResponseShapeError for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise shape_error(call, f"`{name}` is {kind_of(value)}, not text")
+    return value
+
+
+def text_or_none(value: Any) -> str | None:
+    """A string with something in it, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def shape_error(call: Call, what: str) -> ResponseShapeError:
+    """The error for an answer of the wrong shape."""
+    return ResponseShapeError(
+        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
+    )
+
+
+def kind_of(value: Any) -> str:
+    """What a value of JSON is, in words."""
+    if value is None:
+        return "missing"
+    names: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _content(call: Call, content: Any) -> tuple[str, list[str]]:
+    """(the text, the blocks of thoughts) of an answer's content."""
+    if content is None or isinstance(content, str):
+        return content or "", []
+    if not isinstance(content, list):
+        raise shape_error(call, f"`message.content` is {kind_of(content)}, not a list")
+    text: list[str] = []
+    thoughts: list[str] = []
+    for part in content:
+        if not isinstance(part, dict):
+            raise shape_error(call, f"a part of `message.content` is {kind_of(part)}, not an object")
+        if part.get("type") == "thinking":
+            thoughts.append(text_of(call, part.get("thinking"), "thinking"))
+        elif "text" in part:
+            text.append(text_of(call, part["text"], "text"))
+    return "".join(text), thoughts
+
+
+def _tool_calls(call: Call, made: Any) -> list[ToolCall]:
+    if made is None:
+        return []
+    if not isinstance(made, list):
+        raise shape_error(call, f"`message.tool_calls` is {kind_of(made)}, not a list")
+    found = [called(call, item, place) for place, item in enumerate(made)]
+    return [ToolCall(item.id, item.name, item.arguments if item.arguments.strip() else "{}") for item in found]
