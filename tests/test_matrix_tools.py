@@ -35,6 +35,12 @@ CHOICES: dict[str, dict[str, Any]] = {
     "ollama": {"auto": ABSENT, "none": ABSENT, "required": LossyRequestError, "name": LossyRequestError},
 }
 """What each wire says for a choice; an error where it cannot say it."""
+
+
+def _call(identity: str, name: str, arguments: str) -> dict[str, Any]:
+    return {"id": identity, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
 TURN = [
     {"role": "user", "content": "Both?"},
     {
@@ -134,7 +140,7 @@ def test_g05_calls_in_openais_shape_are_taken_back(bench: Bench, way: str) -> No
 
 @EVERY
 def test_g05_arguments_that_are_no_json_are_kept(bench: Bench) -> None:
-    broken = {"id": "call00001", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": Ulm'}}
+    broken = _call("call00001", "get_weather", '{"city": Ulm')
     bench.complete([TURN[0], {"role": "assistant", "content": None, "tool_calls": [broken]}, TURN[2]], tools=TOOLS)
     assert "Ulm" in json.dumps(bench.sent)
 
