@@ -273,3 +273,40 @@ def test_what_googles_own_tools_did_is_kept_for_the_next_turn() -> None:
     answer = ask("chat", Replay(answering(saying(*parts))))
     assert answer.text == "One."
     assert answer.reasoning_parts[0]["value"] == parts
+
+
+def test_g25_what_the_sdk_finds_in_the_environment_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(name, "AIza-of-another-process")
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "https://elsewhere.example")
+    replay = Replay(answering(saying({"text": "x"})))
+    ask("chat", replay)
+    assert replay.sent[0].header("x-goog-api-key") == KEY
+    assert replay.sent[0].url.startswith("https://generativelanguage.googleapis.com/v1beta/models/")
+    assert "API_KEY" not in caplog.text
+
+
+@MODES
+def test_g02_an_answer_has_all_its_fields(mode: str) -> None:
+    answer = ask(mode, given(mode, saying({"text": "x"}, responseId="r1", modelVersion="gemini-2.5-flash-001")))
+    assert (answer.text, answer.id, answer.model) == ("x", "r1", "gemini-2.5-flash-001")
+    assert (answer.provider, answer.gateway) == ("gemini", "gemini")
+    assert answer.raw
+    assert [attempt.error for attempt in answer.attempts] == [None]
+
+
+def test_g10_a_model_of_pydantic_is_answered_as_one() -> None:
+    from pydantic import BaseModel
+
+    class City(BaseModel):
+        name: str
+
+    replay = Replay(answering(saying({"text": '{"name": "Paris"}'})))
+    with kernel(replay) as made:
+        llm = hb.LLM(model="gemini-2.5-flash", provider="gemini", kernel=made)
+        assert llm.chat("hi", response_format=City, include="structured") == City(name="Paris")
+    assert replay.body()["generationConfig"]["responseJsonSchema"]["properties"]["name"]["type"] == "string"

@@ -147,3 +147,25 @@ def test_a_stream_that_is_called_json_or_comes_whole_is_read(mode: str) -> None:
     pieces = lines(saying("one", done=False), saying("two"))
     assert ask(mode, Replay(HTTPResponse(200, (("content-type", "application/json"),), pieces.body))).text == "onetwo"
     assert ask(mode, Replay(answering(saying("whole")))).text == "whole"
+
+
+@MODES
+def test_g02_an_answer_has_all_its_fields(mode: str) -> None:
+    answer = ask(mode, given(mode, saying("x")))
+    assert (answer.text, answer.model) == ("x", "llama3.2")
+    assert (answer.provider, answer.gateway) == ("ollama", "ollama")
+    assert answer.raw
+    assert [attempt.error for attempt in answer.attempts] == [None]
+
+
+def test_g10_a_model_of_pydantic_is_answered_as_one() -> None:
+    from pydantic import BaseModel
+
+    class City(BaseModel):
+        name: str
+
+    replay = Replay(answering(saying('{"name": "Paris"}')))
+    with kernel(replay) as made:
+        llm = hb.LLM(model="llama3.2", provider="ollama", kernel=made)
+        assert llm.chat("hi", response_format=City, include="structured") == City(name="Paris")
+    assert replay.body()["format"]["properties"]["name"]["type"] == "string"

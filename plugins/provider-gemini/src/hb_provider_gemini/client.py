@@ -8,6 +8,7 @@ the spec instead.
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from heavenbase.errors import ConfigError, ExportError, MissingCredential, Missi
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from heavenbase.call import Call, Services
     from heavenbase.http.connections import Connections
     from heavenbase.http.route import Route
@@ -124,16 +127,31 @@ def _build(spec: LLMSpec, services: Services, connections: Connections, is_async
         "httpx_client": http,
         "httpx_async_client": ahttp,
     }
-    client = package.module.Client(vertexai=False, api_key=key, http_options=options)
+    with _quiet():
+        client = package.module.Client(vertexai=False, api_key=key, http_options=options)
     inside = client._api_client
     if not all(hasattr(inside, name) for name in _DOOR):
         raise MissingPackage(
             f"this release of google-genai ({package.module.__version__}) sends its requests in another way than hb "
             "knows: pip install 'google-genai==3.4.0'"
         )
-    # The SDK may have found another key in the environment, which is for another endpoint.
-    inside.api_key = key
     return _Held(client.aio, ahttp, True) if is_async else _Held(client, http, False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within this the SDK does not tell which key of the environment it takes: the spec has decided that."""
+    import logging
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "API_KEY" not in str(record.msg)
+
+    logger = logging.getLogger("google_genai._api_client")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 class _Missing:
