@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -17,7 +18,7 @@ from hb_provider_bedrock.conformance import ALONE, SIGNING, surroundings
 from heavenbase import errors
 from heavenbase.http.protocol import HTTPResponse
 from heavenbase.llm import LLM
-from heavenbase.testing.server import LoopbackServer
+from heavenbase.testing.server import LoopbackServer, RecordedRequest
 
 from .support import COLOURS, NOVA, TOKEN, Replay, ask, llm_of, make_kernel
 
@@ -47,24 +48,53 @@ def test_g25_bedrock_signs_with_the_documented_variables(colour: str) -> None:
     assert headers["x-amz-security-token"] == "session-1"
 
 
-def test_the_signature_is_that_of_botocore_itself() -> None:
-    """The request is signed again by botocore's signer, at the time that it names, and must come out alike."""
+def signature_of(request: RecordedRequest, origin: str) -> str:
+    """The signature that botocore gives a request, at the time that it names, over the headers that it names."""
     auths, requests, credentials = (import_module(f"botocore.{name}") for name in ("auth", "awsrequest", "credentials"))
-    with LoopbackServer() as server, llm_of(base_url=server.url("bedrock"), headers={"X-Team": "red"}) as llm:
-        llm.chat("Grüße", extra_query={"trace": "1"})
-        sent = server.requests[0]
-        url = f"{server.origin}{sent.path}"
-    assert sent.headers["x-team"] == "red"
-    assert sent.path.endswith("/converse?trace=1")
-    signed = sent.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    kept = {name: sent.headers[name] for name in signed if name not in ("host", "x-amz-date")}
-    request = requests.AWSRequest("POST", url, kept, sent.body)
+    signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    kept = {name: request.headers[name] for name in signed if name not in ("host", "x-amz-date")}
+    again = requests.AWSRequest("POST", f"{origin}{request.path}", kept, request.body)
     keys = credentials.Credentials(SIGNING["AWS_ACCESS_KEY_ID"], SIGNING["AWS_SECRET_ACCESS_KEY"])
     auth = auths.SigV4Auth(keys, "bedrock", "us-east-1")
-    request.context["timestamp"] = request.headers["X-Amz-Date"] = sent.headers["x-amz-date"]
-    canonical = auth.canonical_request(request)
-    signature = auth.signature(auth.string_to_sign(request, canonical), request)
-    assert sent.headers["authorization"].endswith(f"Signature={signature}")
+    again.context["timestamp"] = again.headers["X-Amz-Date"] = request.headers["x-amz-date"]
+    return str(auth.signature(auth.string_to_sign(again, auth.canonical_request(again)), again))
+
+
+def test_the_signature_is_what_boto3_itself_would_send() -> None:
+    """What hb sends and what boto3's client sends for the same model are both right by the same reckoning."""
+    with LoopbackServer() as server, llm_of(base_url=server.url("bedrock"), headers={"X-Team": "red"}) as llm:
+        llm.chat("Grüße", extra_query={"trace": "1"})
+        gateway: Any = llm.kernel.gateway(llm.spec)
+        client = gateway.to_bedrock_client(llm.spec)
+        client.converse(modelId=NOVA, messages=[{"role": "user", "content": [{"text": "Grüße"}]}])
+        client.close()
+        ours, theirs = server.requests
+        for request in (ours, theirs):
+            assert request.headers["authorization"].endswith(f"Signature={signature_of(request, server.origin)}")
+    assert ours.path == f"{theirs.path}?trace=1"
+    assert ours.headers["x-team"] == "red"
+    assert ours.headers["host"] == theirs.headers["host"]
+    assert ours.headers["content-type"] == theirs.headers["content-type"]
+    scope = r"AWS4-HMAC-SHA256 Credential=\w+/\d+/us-east-1/bedrock/aws4_request"
+    assert re.match(scope, ours.headers["authorization"])
+    assert re.match(scope, theirs.headers["authorization"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "host"),
+    [
+        ({"AWS_REGION": "cn-north-1"}, "bedrock-runtime.cn-north-1.amazonaws.com.cn"),
+        ({"AWS_REGION": "us-gov-west-1"}, "bedrock-runtime.us-gov-west-1.amazonaws.com"),
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "bedrock-runtime-fips.us-east-1.amazonaws.com"),
+        ({"AWS_ENDPOINT_URL": "https://vpce.example.com"}, "vpce.example.com"),
+    ],
+    ids=str,
+)
+def test_unusual_endpoints_are_where_boto3_has_them(variables: dict[str, str], host: str) -> None:
+    replay = Replay(ANSWER)
+    with surroundings(variables), llm_of(transport=replay) as llm:
+        llm.chat("hi")
+    assert replay.requests[0].url.startswith(f"https://{host}/model/")
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -168,8 +198,9 @@ def test_the_endpoint_variable_moves_requests() -> None:
         assert LLM(model=NOVA, provider="bedrock", kernel=kernel).chat("hi") == "echo: hi"
 
 
-def test_the_exported_client_is_boto3s_own() -> None:
-    with LoopbackServer() as server, llm_of(base_url=server.url("bedrock")) as llm:
+@pytest.mark.parametrize("key", [None, TOKEN])
+def test_the_exported_client_is_boto3s_own(key: str | None) -> None:
+    with LoopbackServer(require_key=key) as server, llm_of(base_url=server.url("bedrock"), api_key=key) as llm:
         gateway: Any = llm.kernel.gateway(llm.spec)
         client = gateway.to_bedrock_client(llm.spec)
         assert client is gateway.to_bedrock_client(llm.spec)

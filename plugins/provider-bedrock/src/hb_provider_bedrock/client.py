@@ -1,8 +1,7 @@
-"""Clients of boto3: made from a spec, asked to address and sign requests that hb's own connections then carry.
+"""What boto3 does for a call: whose it is, where it goes, and its signature; hb's own connections carry it.
 
-So the SDK does what it is good for (regions, endpoints, its chain of credentials, their refreshing, signatures), and
-answers come under hb's clocks and limits, live and in both colours. The event `before-call` is where hb's body takes
-the place of the SDK's, and where the signed request leaves it.
+The session, the chain of credentials, their refreshing and the signature are boto3's. Its client, whose descriptions of
+services take long to read, is made for what only it knows: an endpoint that is out of the ordinary, and for export.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from hb_provider_bedrock.models import region_of
 from hb_provider_bedrock.outgoing import Outgoing
@@ -28,29 +27,22 @@ if TYPE_CHECKING:
 
 PLACES = ("aws_region", "aws_profile")
 """Options that choose where a request goes and as whom; they never reach the wire."""
+OPERATIONS = {"converse": "converse", "converse_stream": "converse-stream", "invoke_model": "invoke"}
+"""boto3's names of the operations that hb uses, and the ends of their paths."""
 DEFAULT_REGION = "us-east-1"
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
+"""Seconds, for an exported client; hb's own calls have their own limits."""
 _IDENTITY = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
     *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
     *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+    *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
 )
+_UNUSUAL_REGIONS = ("cn-", "us-iso", "eu-iso", "eusc-")
+"""Partitions whose hosts have another ending."""
 _ENVIRONMENT = os.environ
 
-
-class _Order:
-    """What one call wants signed, and the result."""
-
-    __slots__ = ("body", "headers", "query", "signed")
-
-    def __init__(self, body: bytes, headers: Mapping[str, str], query: Mapping[str, Any]) -> None:
-        self.body = body
-        self.headers = headers
-        self.query = query
-        self.signed: Any = None
-
-
-_ORDER: ContextVar[_Order | None] = ContextVar("hb_bedrock_order", default=None)
+_SIGNING: ContextVar[bool] = ContextVar("hb_bedrock_signing", default=False)
 
 
 class SDK:
@@ -58,25 +50,26 @@ class SDK:
 
     def __init__(self) -> None:
         try:
-            core, config, session, request, credentials, errors = (
+            core, config, session, request, auth, credentials, errors = (
                 import_module(f"botocore{name}")
-                for name in ("", ".config", ".session", ".awsrequest", ".credentials", ".exceptions")
+                for name in ("", ".config", ".session", ".awsrequest", ".auth", ".credentials", ".exceptions")
             )
         except ImportError as error:
             raise MissingPackage("the bedrock gateway needs the package boto3: pip install 'boto3>=1.40'") from error
         self.session: Any = session.Session
         self.config: Any = config.Config
-        self.unsigned: Any = core.UNSIGNED
-        self.request: Any = request.create_request_object
-        self.exceptions: Any = errors
+        self.request: Any = request.AWSRequest
+        self.signature: Any = auth.SigV4Auth
         self.credentials: Any = credentials.Credentials
-        for name in ("botocore.auth", "botocore.endpoint"):
-            logging.getLogger(name).addFilter(_is_foreign)
+        self.exceptions: Any = errors
+        self.unsigned: Any = core.UNSIGNED
+        self.user_agent = f"hb Botocore/{core.__version__}"
+        logging.getLogger("botocore.auth").addFilter(_is_foreign)
 
 
 def _is_foreign(record: logging.LogRecord) -> bool:
-    """Whether a line of boto3's log is about another's request: those about signatures show session tokens."""
-    return _ORDER.get() is None
+    """Whether a line of boto3's log about signatures, which shows session tokens, is about another's request."""
+    return not _SIGNING.get()
 
 
 @lru_cache(maxsize=1)
@@ -86,41 +79,60 @@ def sdk() -> SDK:
 
 
 class Client:
-    """One client of boto3, as `boto`, and what signs with it."""
+    """Address and signature of the requests of one key at one place. `key` is a bearer token, or None to sign."""
 
-    def __init__(self, boto: Any, key: str | None, may_wait: bool) -> None:
-        self.boto = boto
-        self.may_wait = may_wait
-        """Whether signing may fetch or refresh a credential, over the network or by a program."""
+    def __init__(self, session: Any, endpoint: str, place: str, key: str | None) -> None:
+        self._session = session
+        self._endpoint = endpoint
+        self._place = place
         self._key = key
-        events = boto.meta.events
-        # Behind all others, which may still change the request.
-        events.register_last("before-call.bedrock-runtime", lambda params, model, **_: _sign(params, model, events))
-
-    def close(self) -> None:
-        """Close the connections that an exported client holds."""
-        close = getattr(self.boto, "close", None)
-        if close is not None:
-            close()
+        self._boto: Any = None
+        self.may_wait = key is None
+        """Whether signing may find or refresh credentials, over the network or by a program."""
 
     def sign(
         self, operation: str, model_id: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, Any]
     ) -> Outgoing:
-        """The request of an operation (`converse`, `converse_stream`, `invoke_model`), addressed and signed.
-
-        Raises what boto3 raises.
-        """
-        order = _Order(body, headers, query)
-        token = _ORDER.set(order)
-        try:
-            getattr(self.boto, operation)(modelId=model_id)
-        finally:
-            _ORDER.reset(token)
-        request = order.signed
-        found = [(name, _text(value)) for name, value in request.headers.items()]
+        """The request of an operation (see `OPERATIONS`), addressed and signed. Raises what boto3 raises."""
+        url = f"{self._endpoint}/model/{quote(model_id, safe='-._~')}/{OPERATIONS[operation]}"
+        if query:
+            url += f"?{urlencode(query)}"
+        named = {"User-Agent": sdk().user_agent, **headers}
         if self._key is not None:
-            found.append(("Authorization", f"Bearer {self._key}"))
-        return Outgoing(request.method, request.url, found, body)
+            named["Authorization"] = f"Bearer {self._key}"
+        else:
+            named = self._signed(url, body, named)
+        named["Content-Length"] = str(len(body))
+        return Outgoing("POST", url, list(named.items()), body)
+
+    def _signed(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+        """The headers with the signature over them and the body."""
+        # Kept by the session, which looks for them once.
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise sdk().exceptions.NoCredentialsError
+        # Keys from variables and files are as they are; all others are asked for when they are needed.
+        self.may_wait = type(credentials) is not sdk().credentials
+        request = sdk().request("POST", url, headers, body)
+        token = _SIGNING.set(True)
+        try:
+            keys = credentials.get_frozen_credentials()
+            sdk().signature(keys, "bedrock", self._place).add_auth(request)
+        finally:
+            _SIGNING.reset(token)
+        return {name: str(value) for name, value in request.headers.items()}
+
+    def boto(self) -> Any:
+        """boto3's client for the same; one."""
+        if self._boto is None:
+            self._boto = _boto(self._session, self._place, self._endpoint, self._key)
+        return self._boto
+
+    def close(self) -> None:
+        """Close the connections that an exported client holds."""
+        close = getattr(self._boto, "close", None)
+        if close is not None:
+            close()
 
 
 def client_key(call: Call) -> str:
@@ -136,27 +148,11 @@ def client_key(call: Call) -> str:
 
 def client_of(call: Call, services: Services, key: str | None = None) -> Client:
     """The client of a call, one for all with the same key."""
-    # One session makes the clients of all addresses: what it has read from disk and refreshed is not read again.
+    # One session serves all addresses: what it has read from disk and refreshed is not read again.
     profile = call.args.get("aws_profile")
     session = services.client(_session_key(call), lambda: _session(profile), False)
     client: Client = services.client(key or client_key(call), lambda: _build(call.spec, call.args, session), False)
     return client
-
-
-def _session_key(call: Call) -> str:
-    return f"hb_provider_bedrock:{call.args.get('aws_profile')}:{[_ENVIRONMENT.get(name) for name in _IDENTITY]}"
-
-
-def _session(profile: Any) -> Any:
-    session = sdk().session(profile=str(profile)) if profile else sdk().session()
-    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
-    return session
-
-
-@lru_cache(maxsize=4)
-def _loader(path: str | None) -> Any:
-    """What reads boto3's descriptions of services, which are the same for all sessions, and take long to read."""
-    return import_module("botocore.loaders").create_loader(path)
 
 
 def region(spec: LLMSpec, args: Mapping[str, Any]) -> str | None:
@@ -179,55 +175,55 @@ def bearer(spec: LLMSpec) -> str | None:
     return Secret.check(spec.api_key, variables[0]).reveal()
 
 
+def host_of(place: str) -> str:
+    """The ordinary endpoint of a region."""
+    return f"https://bedrock-runtime.{place}.amazonaws.com"
+
+
+def _session_key(call: Call) -> str:
+    return f"hb_provider_bedrock:{call.args.get('aws_profile')}:{[_ENVIRONMENT.get(name) for name in _IDENTITY]}"
+
+
+def _session(profile: Any) -> Any:
+    return sdk().session(profile=str(profile)) if profile else sdk().session()
+
+
 def _build(spec: LLMSpec, args: Mapping[str, Any], session: Any) -> Client:
-    package, key = sdk(), bearer(spec)
     place = region(spec, args) or session.get_config_variable("region") or fallback_region(spec)
-    # The limits are for a client that is exported: hb's own calls, whose limits differ, share it.
+    endpoint = spec.base_url
+    if not endpoint:
+        endpoint = _boto(session, place, None).meta.endpoint_url if _is_unusual(session, place) else host_of(place)
+    return Client(session, endpoint.rstrip("/"), place, bearer(spec))
+
+
+def _is_unusual(session: Any, place: str) -> bool:
+    """Whether the endpoint of a region is not where it ordinarily is: another partition, or as the user configured."""
+    if place.startswith(_UNUSUAL_REGIONS) or _ENVIRONMENT.get("AWS_ENDPOINT_URL"):
+        return True
+    if any(session.get_config_variable(name) for name in ("use_fips_endpoint", "use_dualstack_endpoint")):
+        return True
+    return not session.get_scoped_config().keys().isdisjoint({"endpoint_url", "services"})
+
+
+def _boto(session: Any, place: str, endpoint: str | None, key: str | None = None) -> Any:
     options: dict[str, Any] = {
         "retries": {"total_max_attempts": 1, "mode": "standard"},
-        "parameter_validation": False,
         "user_agent_extra": "hb",
         "connect_timeout": CONNECT_TIMEOUT,
         "read_timeout": READ_TIMEOUT,
     }
     named: dict[str, Any] = {}
     if key is not None:
-        options["signature_version"] = package.unsigned
-        # Of no use but that boto3 looks for none, which outside of AWS takes it seconds.
+        options["signature_version"] = sdk().unsigned
+        # Of no use, but that boto3 looks for none beside a token, which outside of AWS takes it seconds.
         named = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "bearer")
-    boto = session.create_client(
-        "bedrock-runtime", region_name=place, endpoint_url=spec.base_url, config=package.config(**options), **named
+    client = session.create_client(
+        "bedrock-runtime", region_name=place, endpoint_url=endpoint, config=sdk().config(**options), **named
     )
-    # Keys from variables and files are as they are; all others are asked for when they are needed.
-    may_wait = key is None and type(session.get_credentials()) is not package.credentials
-    return Client(boto, key, may_wait)
+    if key is not None:
 
+        def present(request: Any, **_: Any) -> None:
+            request.headers["Authorization"] = f"Bearer {key}"
 
-class _Signed:
-    """What the SDK takes for the answer, once the request is signed."""
-
-    status_code = 200
-
-
-_SIGNED: tuple[_Signed, dict[str, Any]] = (_Signed(), {})
-
-
-def _sign(params: dict[str, Any], model: Any, events: Any) -> Any:
-    """Put hb's body in place of the SDK's and have its handlers sign it; an answer, so that the SDK sends nothing."""
-    order = _ORDER.get()
-    if order is None:
-        return None
-    params["body"] = order.body
-    params["headers"].update(order.headers)
-    if order.query:
-        mark = "&" if "?" in params["url"] else "?"
-        params["url"] += f"{mark}{urlencode(order.query)}"
-    request = sdk().request(params)
-    name = model.name
-    events.emit(f"request-created.bedrock-runtime.{name}", request=request, operation_name=name)
-    order.signed = request.prepare()
-    return _SIGNED
-
-
-def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        client.meta.events.register("before-send.bedrock-runtime", present)
+    return client

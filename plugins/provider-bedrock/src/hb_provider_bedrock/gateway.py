@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Chunk, Completion, ImageResult
 
-OPERATIONS = {"converse": "converse", "converse_stream": "converse-stream", "invoke_model": "invoke"}
-"""boto3's names of the operations that hb uses, and the ends of their paths."""
-
 
 class BedrockGateway(Gateway):
     """Chats, streams, embeddings and images on the Bedrock runtime's wire."""
@@ -128,14 +125,14 @@ class BedrockGateway(Gateway):
         from heavenbase.call import Call, CallContext
 
         context = CallContext(self.services.clock, spec.timeouts, 0.0, 0.0, None)
-        return self._shared().client(Call("complete", spec, context, args=spec.args)).boto
+        return self._shared().client(Call("complete", spec, context, args=spec.args)).boto()
 
     # Shared
 
     def _request(self, call: Call, operation: str, body: dict[str, Any]) -> WireRequest:
         spec = call.spec
         headers, query = extras(call)
-        url = f"{_endpoint(call)}/model/{quote(spec.model_id, safe='-._~')}/{OPERATIONS[operation]}"
+        url = f"{_endpoint(call)}/model/{quote(spec.model_id, safe='-._~')}/{clients.OPERATIONS[operation]}"
         if query:
             url += f"?{urlencode(query)}"
         shown = {"content-type": "application/json", **spec.headers, **headers}
@@ -163,7 +160,7 @@ def _endpoint(call: Call) -> str:
     if spec.base_url:
         return spec.base_url.rstrip("/")
     place = clients.region(spec, call.args) or clients.fallback_region(spec)
-    return f"https://bedrock-runtime.{place}.amazonaws.com"
+    return clients.host_of(place)
 
 
 def _operation(call: Call) -> str:
