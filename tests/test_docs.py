@@ -31,6 +31,8 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
             **{f"{name}_API_KEY": "test-key" for name in PROVIDERS},
             **{f"{name}_BASE_URL": server.url("openai") for name in PROVIDERS},
             "OPENROUTER_BASE_URL": server.url("openrouter"),
+            "ANTHROPIC_API_KEY": "test-key",
+            "ANTHROPIC_BASE_URL": server.url("anthropic"),
             "DEEPSEEK_BASE_URL": lax.url("openai"),
             "ACME_API_KEY": "test-key",
             "ACME_BASE_URL": server.url("openai"),
