@@ -265,3 +265,19 @@ def test_wrong_types_are_refused_by_name() -> None:
         sent(max_tokens="many")
     with pytest.raises(errors.InputTypeError, match="extra_body"):
         sent(extra_body=[1])
+
+
+@pytest.mark.parametrize(
+    ("model", "verb", "kind"),
+    [
+        ("imagen-4.0-generate-001", "complete", errors.UnsupportedError),
+        ("gemini-embedding-001", "complete", errors.UnsupportedError),
+        ("imagen-4.0-generate-001", "embed", errors.EmbeddingsNotSupported),
+        ("gemini-embedding-001", "imagen", errors.ImageGenerationNotSupported),
+    ],
+)
+def test_g12_what_a_model_is_not_for_is_refused_with_another_that_is(
+    model: str, verb: Any, kind: type[errors.HBError]
+) -> None:
+    with pytest.raises(kind, match="use a model such as"):
+        sent(model, verb=verb)

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from hb_provider_gemini import client as clients
+from hb_provider_gemini.models import purpose_of
 from hb_provider_gemini.parameters import extras
 from hb_provider_gemini.request import content_body, model_path
 from hb_provider_gemini.thinking import is_hidden
 from heavenbase.call import WireRequest
-from heavenbase.errors import MissingPackage
+from heavenbase.errors import (
+    EmbeddingsNotSupported,
+    ImageGenerationNotSupported,
+    MissingPackage,
+    UnsupportedError,
+)
 from heavenbase.http.status import is_secret_header
 from heavenbase.plugin import Gateway
 
@@ -51,7 +57,8 @@ class GeminiGateway(Gateway):
         return True
 
     def prepare(self, call: Call) -> WireRequest:
-        """The request of this call, as it will be sent."""
+        """The request of this call, as it will be sent; an error for what the model is not for."""
+        _check_purpose(call)
         if call.verb == "complete":
             method = "streamGenerateContent" if call.stream else "generateContent"
             return self._request(call, method, content_body(call), {"alt": "sse"} if call.stream else {})
@@ -209,3 +216,20 @@ class GeminiGateway(Gateway):
 
 
 _AUTH = "x-goog-api-key"
+_REFUSALS: Mapping[str, tuple[type[UnsupportedError], str, str]] = {
+    "complete": (UnsupportedError, "chat", "a model such as gemini-2.5-flash"),
+    "embed": (EmbeddingsNotSupported, "embeddings", "a model such as gemini-embedding-001"),
+    "imagen": (ImageGenerationNotSupported, "images", "a model such as gemini-2.5-flash-image"),
+}
+
+
+def _check_purpose(call: Call) -> None:
+    purpose = purpose_of(call.spec.model_id)
+    if purpose == "content" or (call.verb, purpose) in (("embed", "vectors"), ("imagen", "images")):
+        return
+    kind, missing, other = _REFUSALS[call.verb]
+    raise kind(
+        f"{call.target} makes {purpose} alone and has no {missing}; use {other}",
+        provider=call.spec.provider,
+        model=call.spec.model_id,
+    )

@@ -13,6 +13,7 @@ import re
 from math import log
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_gemini.models import purpose_of
 from hb_provider_gemini.parameters import EXTRAS, content_fields, merge_extra
 from hb_provider_gemini.responses import candidate_of, finish_reason, kind_of, read_parts, shape_error, text_or_none
 from hb_provider_gemini.rules import apply_rules
@@ -39,7 +40,7 @@ _CHAT_ONLY = frozenset(
 
 def by_prediction(call: Call) -> bool:
     """Whether the model is one of Imagen, which has an endpoint of its own."""
-    return call.spec.model_id.rpartition("/")[2].lower().startswith("imagen")
+    return purpose_of(call.spec.model_id) == "images"
 
 
 def chat_body(call: Call, traits: Traits) -> dict[str, Any]:

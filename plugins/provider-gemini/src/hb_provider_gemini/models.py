@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec
 
     Schemas = Literal["json", "openapi", "none"]
+    Purpose = Literal["content", "vectors", "images"]
 
 LEVELS = ("minimal", "low", "medium", "high")
 PRO_LEVELS = ("low", "medium", "high")
@@ -93,3 +94,11 @@ def traits_of_name(model_id: str) -> Traits:
             return _LITE_2_5
         return _PRO_2_5 if "-pro" in name else _FLASH_2_5
     return _PRO if "-pro" in name else _FLASH
+
+
+def purpose_of(model_id: str) -> Purpose:
+    """What a model is for, where its name tells it: vectors or images alone, else content of any kind."""
+    name = model_id.rpartition("/")[2].lower()
+    if "embedding" in name:
+        return "vectors"
+    return "images" if name.startswith("imagen") else "content"
