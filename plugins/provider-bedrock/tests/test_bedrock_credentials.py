@@ -189,6 +189,17 @@ def test_the_region_comes_from_option_variable_name_or_default(
     assert shown.auth == "Authorization: AWS4-HMAC-SHA256"
 
 
+@pytest.mark.parametrize("key", [None, TOKEN])
+def test_headers_of_the_caller_take_the_place_of_ours(key: str | None) -> None:
+    given = {"User-Agent": "mine/1", "content-type": "application/json; charset=utf-8"}
+    with LoopbackServer() as server, llm_of(base_url=server.url("bedrock"), api_key=key) as llm:
+        llm.chat("hi", extra_headers=given)
+        names = [name.lower() for name, _ in server.requests[0].raw_headers]
+        assert len(names) == len(set(names))
+        assert server.requests[0].headers["user-agent"] == "mine/1"
+        assert server.requests[0].headers["content-type"] == "application/json; charset=utf-8"
+
+
 def test_the_endpoint_variable_moves_requests() -> None:
     with (
         LoopbackServer() as server,

@@ -212,7 +212,7 @@ def test_g11_bedrock_embeddings_keep_their_order_and_limits(colour: str) -> None
         sent = [request.json for request in server.requests]
         assert sorted(len(each["texts"]) for each in sent) == [8, 96, 96]
         assert sent[0]["output_dimension"] == 4
-        assert (sent[0]["input_type"], sent[0]["truncate"]) == ("search_query", "END")
+        assert (sent[0]["input_type"], sent[0]["truncate"]) == ("search_query", "RIGHT")
         assert len(found) == 200
         assert found[150] == pytest.approx(ask(llm, colour, "embed", texts[150], dimensions=4))
     with LoopbackServer() as server, llm_of("amazon.titan-embed-text-v2:0", base_url=server.url("bedrock")) as llm:
@@ -245,8 +245,8 @@ def test_g11_bedrock_embeddings_keep_their_order_and_limits(colour: str) -> None
         ),
         (
             "cohere.embed-multilingual-v3",
-            {"task_type": "RETRIEVAL_QUERY"},
-            {"texts": ["x"], "input_type": "search_query", "embedding_types": ["float"]},
+            {"task_type": "RETRIEVAL_QUERY", "truncate": "left"},
+            {"texts": ["x"], "input_type": "search_query", "truncate": "START", "embedding_types": ["float"]},
         ),
     ],
 )

@@ -97,12 +97,13 @@ class Client:
         url = f"{self._endpoint}/model/{quote(model_id, safe='-._~')}/{OPERATIONS[operation]}"
         if query:
             url += f"?{urlencode(query)}"
-        named = {"User-Agent": sdk().user_agent, **headers}
+        # In lower case, so that a header given by the caller takes the place of ours.
+        named = {"user-agent": sdk().user_agent, **{name.lower(): value for name, value in headers.items()}}
         if self._key is not None:
-            named["Authorization"] = f"Bearer {self._key}"
+            named["authorization"] = f"Bearer {self._key}"
         else:
             named = self._signed(url, body, named)
-        named["Content-Length"] = str(len(body))
+        named["content-length"] = str(len(body))
         return Outgoing("POST", url, list(named.items()), body)
 
     def _signed(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:

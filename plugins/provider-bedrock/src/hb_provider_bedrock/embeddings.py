@@ -44,6 +44,8 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
 _FAMILIES = {**_NAMES, "cohere-4": {**_NAMES["cohere"], "dimensions": "output_dimension"}}
 _PURPOSES = {"search_document": "GENERIC_INDEX", "search_query": "GENERIC_RETRIEVAL"}
 _PURPOSES |= {"classification": "CLASSIFICATION", "clustering": "CLUSTERING"}
+# Which end of a long text is left out: v4 has other words than v3.
+_ENDS = {"cohere": {"LEFT": "START", "RIGHT": "END"}, "cohere-4": {"START": "LEFT", "END": "RIGHT"}}
 _TASKS = {"RETRIEVAL_DOCUMENT": "search_document", "RETRIEVAL_QUERY": "search_query"}
 
 
@@ -115,8 +117,8 @@ def _translated(family: str, name: str, value: Any) -> tuple[str, Any]:
         name, value = "input_type", _TASKS.get(value.upper(), value.lower())
     if family == "nova-embed" and isinstance(value, str):
         value = _PURPOSES.get(value.lower(), value.upper()) if name == "input_type" else value.upper()
-    elif name == "truncate" and family.startswith("cohere") and isinstance(value, str):
-        value = value.upper()
+    elif name == "truncate" and family in _ENDS and isinstance(value, str):
+        value = _ENDS[family].get(value.upper(), value.upper())
     return name, value
 
 
