@@ -26,7 +26,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "bedrock": (
         {"dimensions": 256, "input_type": "search_query", "truncate": "END"},
-        {"output_dimension": 256, "input_type": "search_query", "truncate": "END"},
+        {"output_dimension": 256, "input_type": "search_query", "truncate": "RIGHT"},
     ),
     "ollama": ({"dimensions": 8, "truncate": "false"}, {"dimensions": 8, "truncate": False}),
     "mistral": ({"dimensions": 8}, {"output_dimension": 8}),
