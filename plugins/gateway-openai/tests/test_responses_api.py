@@ -222,7 +222,13 @@ def test_the_end_has_one_vocabulary(fields: dict[str, Any], reason: str, raw: st
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"output": None}, {"output": []}, {"output": ["x"]}, {"output": [{**MESSAGE, "content": None}]}],
+    [
+        *({}, {"output": None}, {"output": []}, {"output": ["x"]}, {"output": [{**MESSAGE, "content": None}]}),
+        *(
+            {"output": [{**MESSAGE, "content": parts}]}
+            for parts in ([None], ["x"], [{"type": "output_text", "text": 7}])
+        ),
+    ],
 )
 def test_an_answer_of_another_shape_is_an_error(fields: dict[str, Any]) -> None:
     with pytest.raises(errors.ResponseShapeError):
@@ -268,6 +274,24 @@ def test_a_call_is_assembled_from_its_fragments(fragments: list[str]) -> None:
 def test_a_stream_that_only_closes_an_item_has_its_call() -> None:
     done = {"type": "response.output_item.done", "output_index": 0, "item": CALL}
     assert streamed(CREATED, done, completed(CALL)).tool_calls[0].arguments == '{"a":1}'
+
+
+def test_an_answer_that_the_end_does_not_repeat_is_kept() -> None:
+    added = {"type": "response.output_item.added", "output_index": 0, "item": {**THOUGHT, "summary": []}}
+    done = [{"type": "response.output_item.done", "output_index": n, "item": x} for n, x in enumerate([THOUGHT, CALL])]
+    answer = streamed(CREATED, added, *done, completed())
+    assert (answer.finish_reason, [call.id for call in answer.tool_calls]) == ("tool_calls", ["call_1"])
+    assert answer.reasoning_parts[0]["value"] == [THOUGHT, CALL]
+
+
+def test_an_answer_that_comes_at_the_end_alone_is_read() -> None:
+    answer = streamed(CREATED, completed(THOUGHT, MESSAGE, CALL))
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("hello", "hm", "tool_calls")
+    assert [(call.id, call.arguments) for call in answer.tool_calls] == [("call_1", '{"a":1}')]
+
+
+def test_arguments_that_are_an_object_become_text() -> None:
+    assert answered(output=[{**CALL, "arguments": {"a": 1}}]).tool_calls[0].arguments == '{"a":1}'
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from heavenbase.testing.server.wire_gemini import GeminiWire
 from heavenbase.testing.server.wire_ollama import OllamaWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
+from heavenbase.testing.server.wire_responses import ResponsesWire
 
 __all__ = [
     "FAULT_TEXT",
@@ -55,6 +56,7 @@ __all__ = [
     "RecordedRequest",
     "Rejected",
     "Reply",
+    "ResponsesWire",
     "SseEvent",
     "SseVector",
     "Step",

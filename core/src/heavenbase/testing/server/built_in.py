@@ -12,6 +12,7 @@ from heavenbase.testing.server import (
     faults_connection,
     faults_gemini,
     faults_ollama,
+    faults_responses,
     faults_sse,
     faults_status,
     faults_stream,
@@ -24,6 +25,7 @@ from heavenbase.testing.server.wire_gemini import GeminiWire
 from heavenbase.testing.server.wire_ollama import OllamaWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
+from heavenbase.testing.server.wire_responses import ResponsesWire
 
 # The first one also answers without its name in the path.
 WIRES: tuple[Callable[[], Wire], ...] = (
@@ -34,6 +36,7 @@ WIRES: tuple[Callable[[], Wire], ...] = (
     GeminiWire,
     OllamaWire,
     CohereWire,
+    ResponsesWire,
 )
 # Importing these modules registers their faults.
 FAULTS = (
@@ -44,6 +47,7 @@ FAULTS = (
     faults_connection,
     faults_gemini,
     faults_ollama,
+    faults_responses,
     faults_sse,
     faults_status,
     faults_stream,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.responses import reasoning_part, shape_error, text_or_none
+from hb_gateway_openai.responses import arguments_text, reasoning_part, shape_error, text_or_none
 from hb_gateway_openai.responses_api.items import FIELD, output_text
 from hb_gateway_openai.usage import chat_usage
 from heavenbase.types import Completion, ToolCall
@@ -53,7 +53,17 @@ def output_items(call: Call, decoded: dict[str, Any]) -> list[dict[str, Any]]:
         content = item.get("content")
         if item.get("type") == "message" and not isinstance(content, list):
             raise shape_error(call, "the `content` of a message is not a list")
+        _check_parts(call, item)
     return items
+
+
+def _check_parts(call: Call, item: dict[str, Any]) -> None:
+    for name in ("content", "summary"):
+        for part in item.get(name) or ():
+            if not isinstance(part, dict):
+                raise shape_error(call, f"a part of an item's `{name}` is no object")
+            if not all(part.get(field) is None or isinstance(part[field], str) for field in ("text", "refusal")):
+                raise shape_error(call, f"the text of an item's `{name}` is no text")
 
 
 def finish_reason(decoded: dict[str, Any], items: list[dict[str, Any]]) -> tuple[FinishReason, str | None]:
@@ -86,11 +96,11 @@ def thoughts(item: dict[str, Any]) -> str:
 
 def tool_call(call: Call, item: dict[str, Any]) -> ToolCall:
     """The call that an item asks for."""
-    name, arguments = item.get("name"), item.get("arguments")
+    name, arguments = item.get("name"), arguments_text(item.get("arguments"))
     if not isinstance(name, str) or not name:
         raise shape_error(call, "a function call names no function")
     named = text_or_none(item.get("call_id")) or text_or_none(item.get("id")) or "call_0"
-    return ToolCall(named, name, arguments if isinstance(arguments, str) and arguments else "{}")
+    return ToolCall(named, name, arguments or "{}")
 
 
 def images(call: Call, item: dict[str, Any]) -> list[LLMImage]:

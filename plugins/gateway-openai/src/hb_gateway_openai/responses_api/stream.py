@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hb_gateway_openai.responses import shape_error, text_or_none
 from hb_gateway_openai.responses_api import answers
+from hb_gateway_openai.responses_api.items import output_text
+from hb_gateway_openai.responses_api.places import Places
 from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
 from heavenbase.http.payload import decode_json
 from heavenbase.types import Chunk, ToolCallDelta
@@ -30,6 +32,8 @@ class ResponseStream:
         "_call",
         "_embedded",
         "_has_event",
+        "_items",
+        "_places",
         "_seen",
         "_thinking",
         "is_done",
@@ -43,6 +47,9 @@ class ResponseStream:
         self._thinking = thinking
         self._embedded = embedded
         self._has_event = False
+        self._items: list[dict[str, Any]] = []
+        """The items that are whole."""
+        self._places = Places()
         self._seen: dict[int, int] = {}
         """Characters of arguments that came for the call at each place."""
         self.is_done = False
@@ -75,8 +82,10 @@ class ResponseStream:
         elif kind in _THOUGHTS:
             chunk.reasoning = self._delta(event)
         elif kind == "response.function_call_arguments.delta":
-            place = _place(event)
             piece = self._delta(event)
+            place = self._places.found(event, event.get("item_id"))
+            if place is None:
+                place = self._places.opened(event, event.get("item_id"))
             self._seen[place] = self._seen.get(place, 0) + len(piece)
             chunk.tool_calls = [ToolCallDelta(place, None, None, piece)]
         elif kind in ("response.output_item.added", "response.output_item.done"):
@@ -118,21 +127,21 @@ class ResponseStream:
         item = event.get("item")
         if not isinstance(item, dict):
             raise shape_error(self._call, "an item of the stream is no object")
+        item_id = item.get("id")
+        place = self._places.closed(event, item_id) if is_whole else self._places.opened(event, item_id)
+        if is_whole:
+            self._items.append(item)
         if item.get("type") == "function_call":
-            place = _place(event)
             found = answers.tool_call(self._call, item)
             is_known = place in self._seen
-            arguments = ""
-            if is_whole and not self._seen.get(place):
-                # Some servers send no fragments of the arguments.
-                arguments = found.arguments
+            # Some servers send no fragments of the arguments.
+            arguments = found.arguments if is_whole and not self._seen.get(place) else ""
             self._seen[place] = self._seen.get(place, 0) + len(arguments)
-            if not is_known or arguments:
-                if is_known:
-                    chunk.tool_calls = [ToolCallDelta(place, None, None, arguments)]
-                else:
-                    chunk.tool_calls = [ToolCallDelta(place, found.id, found.name, arguments)]
-                self.is_fresh = True
+            if not is_known:
+                chunk.tool_calls = [ToolCallDelta(place, found.id, found.name, arguments)]
+            elif arguments:
+                chunk.tool_calls = [ToolCallDelta(place, None, None, arguments)]
+            self.is_fresh = bool(chunk.tool_calls)
         elif is_whole:
             images = answers.images(self._call, item)
             if images:
@@ -143,13 +152,21 @@ class ResponseStream:
         response = event.get("response")
         if not isinstance(response, dict):
             raise shape_error(self._call, "the last event of the stream holds no answer")
+        if self._items and not response.get("output"):
+            # Some servers do not repeat what they have said.
+            response = {**response, "output": self._items}
         items = answers.output_items(self._call, response)
+        calls = [answers.tool_call(self._call, item) for item in items if item.get("type") == "function_call"]
+        if not self.showed:
+            # Others say nothing before.
+            chunk.text = output_text(items)
+            chunk.reasoning = "".join(map(answers.thoughts, items))
+            chunk.images = [image for item in items for image in answers.images(self._call, item)] or None
+            chunk.tool_calls = [
+                ToolCallDelta(place, found.id, found.name, found.arguments) for place, found in enumerate(calls)
+            ] or None
+            self.is_fresh = bool(chunk.text or chunk.reasoning or chunk.images or chunk.tool_calls)
         chunk.finish_reason, chunk.raw_finish_reason = answers.finish_reason(response, items)
         chunk.usage = answers.usage(response.get("usage"))
         chunk.reasoning_parts = answers.parts(self._call, items) or None
         self.is_finished = self.is_done = True
-
-
-def _place(event: dict[str, Any]) -> int:
-    place = event.get("output_index")
-    return place if isinstance(place, int) else 0
