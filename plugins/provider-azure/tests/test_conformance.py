@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from hb_provider_azure.conformance import AzureResponsesContract
 from heavenbase.testing import GatewayContract
 
 
@@ -13,7 +14,5 @@ class TestAzure(GatewayContract):
     gateway: ClassVar[str] = "azure"
 
 
-class TestAzureResponses(GatewayContract):
+class TestAzureResponses(AzureResponsesContract):
     """As `pytest -p heavenbase.testing --hb-plugin gateways:azure_responses` runs it."""
-
-    gateway: ClassVar[str] = "azure_responses"
