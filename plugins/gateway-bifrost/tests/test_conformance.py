@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import ClassVar
-
-from heavenbase.testing import GatewayContract
+from hb_gateway_bifrost.conformance import BifrostContract
 
 
-class TestBifrost(GatewayContract):
-    """As `pytest -p heavenbase.testing --hb-plugin gateways:bifrost` runs it, but for the images that it has not."""
-
-    gateway: ClassVar[str] = "bifrost"
-    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"images": False})
+class TestBifrost(BifrostContract):
+    """As `pytest -p heavenbase.testing --hb-plugin gateways:bifrost` runs it."""
