@@ -1,0 +1,29 @@
+"""The example runs as it stands, against a server of Cohere's wire."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heavenbase.testing.conformance.rig import environment
+from heavenbase.testing.server import LoopbackServer
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "cohere_tour.py"
+
+
+@pytest.mark.skipif(not EXAMPLE.exists(), reason="the examples lie in the repository alone")
+def test_the_example_runs() -> None:
+    with LoopbackServer() as server:
+        variables = environment(COHERE_BASE_URL=server.url("cohere"), COHERE_API_KEY="co-example")
+        run = subprocess.run(
+            [sys.executable, str(EXAMPLE)], env=variables, capture_output=True, text=True, timeout=60, check=False
+        )
+        paths = {request.path for request in server.requests}
+    assert run.returncode == 0, run.stderr
+    assert "text: echo: Name three primes." in run.stdout
+    assert "vectors: 2 of 256 numbers" in run.stdout
+    assert "best: The Eiffel Tower is in Paris." in run.stdout
+    assert {path.rpartition("/")[2] for path in paths} == {"chat", "embed", "rerank"}
