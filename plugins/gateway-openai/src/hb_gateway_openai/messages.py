@@ -23,6 +23,8 @@ def wire_messages(call: Call) -> list[Message]:
     """The messages of a call for its provider; what cannot travel is noted in the call's report."""
     messages = call.messages
     for place, message in enumerate(messages):
+        if len(message) == 2 and type(message.get("content")) is str:  # the common case in long conversations
+            continue
         if message["role"] == "assistant" and not _ADDED.isdisjoint(message):
             break
         content = message.get("content")
