@@ -38,6 +38,12 @@ def test_controls_never_reach_the_wire() -> None:
     assert outcomes == {}
 
 
+def test_a_switch_of_another_wire_is_reported_and_not_sent() -> None:
+    body, outcomes = fields(CUSTOM, prompt_caching=True)
+    assert body == {}
+    assert outcomes == {"prompt_caching": "dropped"}
+
+
 def test_extra_body_is_merged_and_wins() -> None:
     body, outcomes = fields(CUSTOM, temperature=0, extra_body={"temperature": 1, "guided": {"a": 1}})
     assert body == {"temperature": 1, "guided": {"a": 1}}
