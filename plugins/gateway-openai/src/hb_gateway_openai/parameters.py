@@ -31,7 +31,7 @@ def chat_fields(
         wire[name] = value
         report.sent(name)
     if wire.pop("prompt_caching", None) is not None:
-        report.dropped("prompt_caching", "the wire has no switch for it; providers here cache long prompts by themselves")
+        report.dropped("prompt_caching", "the wire has no switch for it; providers cache long prompts anyway")
     if not wire.get("tools") and "tools" in wire:
         del wire["tools"]
         report.dropped("tools", "the list is empty")
