@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 CANARY = "sk-canary-0123456789abcdef"
 LARGEST_FILE = 8 * 2**20
+PATIENCE = 60.0
+"""Seconds until a node program must listen; it takes less than one on an idle machine."""
 _NUMBERS = map(str, count())
 
 
@@ -52,6 +62,80 @@ def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     """Keep the user's configuration, cache and data out of the test, and the test out of them."""
     # Named and not made: most tests need no folder.
     monkeypatch.setenv("HEAVENBASE_HOME", str(tmp_path_factory.getbasetemp() / "homes" / next(_NUMBERS)))
+
+
+@pytest.fixture(scope="session")
+def npm_package() -> Callable[[str, Any], Path]:
+    """Install a `package.json` from npm into a named folder of the user's cache, once for all runs."""
+
+    def installed(name: str, package: Any) -> Path:
+        npm = shutil.which("npm")
+        if npm is None or shutil.which("node") is None:
+            pytest.skip("needs node and npm: apt-get install nodejs npm")
+        folder = Path(platformdirs.user_cache_dir("heavenbase-tests")) / name
+        if folder.exists():
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Made beside and moved, so that a broken or a second install is never used.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+            (Path(made) / "package.json").write_text(json.dumps(package), encoding="utf-8")
+            command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+            done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False, timeout=300)
+            assert done.returncode == 0, f"npm could not install {name}:\n{done.stderr[-2000:]}"
+            try:
+                os.replace(made, folder)
+            except OSError:  # another run was quicker
+                assert folder.exists()
+            else:
+                Path(made).mkdir()  # for the context manager to remove
+        return folder
+
+    return installed
+
+
+@pytest.fixture(scope="session")
+def node_server() -> Callable[..., AbstractContextManager[int]]:
+    """Run a node program that prints `LISTENING PORT`; the port, until the context ends."""
+
+    @contextmanager
+    def started(*arguments: str | Path, **options: Any) -> Iterator[int]:
+        command = ["node", *map(str, arguments)]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            **options,
+        )
+        watchdog = threading.Timer(PATIENCE, process.kill)
+        watchdog.start()
+        try:
+            assert process.stdout is not None
+            lines: list[str] = []
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith("LISTENING "):
+                    break
+            else:
+                pytest.fail(f"{command} did not start:\n{''.join(lines)[-2000:]}")
+            watchdog.cancel()
+            # Read on, or the program stops at a full pipe.
+            reader = threading.Thread(target=process.stdout.read, daemon=True)
+            reader.start()
+            yield int(lines[-1].split()[1])
+            process.terminate()
+            process.wait(PATIENCE)
+            reader.join(PATIENCE)
+        finally:
+            watchdog.cancel()
+            process.kill()
+            process.wait(PATIENCE)
+            if process.stdout is not None:
+                process.stdout.close()
+
+    return started
 
 
 @pytest.hookimpl(wrapper=True)
