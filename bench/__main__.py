@@ -10,6 +10,7 @@ from bench.calls import async_calls, embeddings, streams, sync_calls
 from bench.kernel import kernel_share
 from bench.measure import Result
 from bench.memory import memory
+from bench.native import native
 from bench.startup import startup
 from bench.stub import Stub
 
@@ -22,6 +23,7 @@ FIGURES = {
     "embeddings": embeddings,
     "memory": memory,
     "cache": cache_hits,
+    "native": native,
 }
 
 

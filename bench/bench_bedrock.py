@@ -13,11 +13,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from typing import Any
 
-from bench.measure import Result, process_times, python
+from bench.measure import Result, overhead, process_times, python
 
 MODEL = "amazon.nova-lite-v1:0"
 KEYS = {
@@ -53,24 +51,6 @@ def first_calls(url: str, rounds: int) -> Result:
     value = statistics.median(a / b for a, b in zip(times["hb"], times["boto3"], strict=True))
     text = f"{min(times['hb']):.0f} against {min(times['boto3']):.0f} ms"
     return Result("first Bedrock call", value, 1.1, "x", text)
-
-
-def overhead(
-    name: str, subject: Callable[[], object], reference: Callable[[], object], rounds: int, per: int, goal: float
-) -> Result:
-    """Median over the rounds of what the subject's CPU time is above the reference's, in microseconds each."""
-    subject(), reference()
-    differences, levels = [], []
-    for turn in range(rounds):
-        took = {}
-        for work in (subject, reference) if turn % 2 else (reference, subject):
-            began = time.process_time()
-            work()
-            took[work] = (time.process_time() - began) / per * 1e6
-        differences.append(took[subject] - took[reference])
-        levels.append((took[subject], took[reference]))
-    mine, theirs = (statistics.median(column) for column in zip(*levels, strict=True))
-    return Result(name, statistics.median(differences), goal, "us", f"{mine:.0f} against {theirs:.0f} us of CPU")
 
 
 def calls(url: str, rounds: int, count: int) -> list[Result]:

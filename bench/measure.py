@@ -58,6 +58,24 @@ def ratio(
     return Result(name, value, goal, "x", text)
 
 
+def overhead(
+    name: str, subject: Callable[[], object], reference: Callable[[], object], rounds: int, per: int, goal: float
+) -> Result:
+    """Median over the rounds of what the subject's CPU time is above the reference's, in microseconds each."""
+    subject(), reference()
+    differences, levels = [], []
+    for turn in range(rounds):
+        took = {}
+        for work in (subject, reference) if turn % 2 else (reference, subject):
+            began = time.process_time()
+            work()
+            took[work] = (time.process_time() - began) / per * 1e6
+        differences.append(took[subject] - took[reference])
+        levels.append((took[subject], took[reference]))
+    mine, theirs = (statistics.median(column) for column in zip(*levels, strict=True))
+    return Result(name, statistics.median(differences), goal, "us", f"{mine:.0f} against {theirs:.0f} us of CPU")
+
+
 def process_times(commands: dict[str, list[str]], rounds: int, env: dict[str, str]) -> dict[str, list[float]]:
     """Wall milliseconds of whole processes, by turns."""
     times: dict[str, list[float]] = {name: [] for name in commands}

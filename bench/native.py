@@ -1,0 +1,108 @@
+"""A chat through hb against the same chat by the SDK alone: CPU of the caller, the server in another process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import heavenbase as hb
+from bench.measure import Result, overhead
+
+GOAL = 100
+"""Microseconds of CPU that hb may cost above the SDK."""
+COUNT = 100
+
+
+def native(url: str, rounds: int, scale: float) -> Iterator[Result]:
+    count = max(20, int(COUNT * scale))
+    server = [sys.executable, "-m", "heavenbase.testing.server"]
+    with subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        place = process.stdout.readline().strip().split("/openai")[0].removesuffix("/v1")
+        with hb.Kernel({"heavenbase.llm.cache.enabled": False}) as kernel:
+            for name, make in RAW.items():
+                options, ask = make(place)
+                yield _figure(name, hb.LLM(kernel=kernel, api_key="key", **options), ask, rounds, count)
+        process.communicate()
+
+
+def _figure(name: str, llm: hb.LLM, ask: Callable[[], object], rounds: int, count: int) -> Result:
+    def ours() -> None:
+        for _ in range(count):
+            llm.chat("hi")
+
+    def theirs() -> None:
+        for _ in range(count):
+            ask()
+
+    return overhead(f"a chat above the {name} SDK", ours, theirs, rounds, count, GOAL)
+
+
+def _openai(place: str) -> tuple[dict[str, Any], Callable[[], object]]:
+    import openai
+
+    url = f"{place}/openai/v1"
+    client = openai.OpenAI(base_url=url, api_key="key", max_retries=0)
+    messages: Any = [{"role": "user", "content": "hi"}]
+    return (
+        {"model": "gpt-4o-mini", "provider": "openai", "base_url": url},
+        lambda: client.chat.completions.create(model="gpt-4o-mini", messages=messages),
+    )
+
+
+def _anthropic(place: str) -> tuple[dict[str, Any], Callable[[], object]]:
+    import anthropic
+
+    url = f"{place}/anthropic"
+    client = anthropic.Anthropic(base_url=url, api_key="key", max_retries=0)
+    messages: Any = [{"role": "user", "content": "hi"}]
+    return (
+        {"model": "claude-sonnet-4-5", "provider": "anthropic", "base_url": url},
+        lambda: client.messages.create(model="claude-sonnet-4-5", max_tokens=64, messages=messages),
+    )
+
+
+def _gemini(place: str) -> tuple[dict[str, Any], Callable[[], object]]:
+    from google import genai
+
+    url = f"{place}/gemini"
+    client = genai.Client(api_key="key", http_options={"base_url": url, "api_version": "v1beta"})
+    return (
+        {"model": "gemini-2.5-flash", "provider": "gemini", "base_url": f"{url}/v1beta"},
+        lambda: client.models.generate_content(model="gemini-2.5-flash", contents="hi"),
+    )
+
+
+def _ollama(place: str) -> tuple[dict[str, Any], Callable[[], object]]:
+    import ollama
+
+    url = f"{place}/ollama"
+    client = ollama.Client(host=url)
+    messages = [{"role": "user", "content": "hi"}]
+    return (
+        {"model": "llama3", "provider": "ollama", "base_url": url},
+        lambda: client.chat(model="llama3", messages=messages),
+    )
+
+
+def _cohere(place: str) -> tuple[dict[str, Any], Callable[[], object]]:
+    import cohere
+
+    url = f"{place}/cohere"
+    client = cohere.ClientV2(api_key="key", base_url=url)
+    messages: Any = [{"role": "user", "content": "hi"}]
+    return (
+        {"model": "command-a-03-2025", "provider": "cohere", "base_url": url},
+        lambda: client.chat(model="command-a-03-2025", messages=messages),
+    )
+
+
+RAW: dict[str, Callable[[str], tuple[dict[str, Any], Callable[[], object]]]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "google-genai": _gemini,
+    "ollama": _ollama,
+    "cohere": _cohere,
+}
