@@ -79,6 +79,18 @@ def test_a_fresh_index_answers_without_a_scan(site: Path, tmp_path: Path, scans:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_another_home_of_the_process_is_answered_without_a_scan(
+    site: Path, tmp_path: Path, scans: list[list[str]]
+) -> None:
+    install_provider(site)
+    first = discover(tmp_path / "one", [str(site)])
+    assert discover(tmp_path / "two", [str(site)]) == first
+    assert len(scans) == 1
+    os.utime(site / "prov_acme" / "provider.toml", ns=(1, 1))
+    discover(tmp_path / "three", [str(site)])
+    assert len(scans) == 2
+
+
 def test_a_new_distribution_is_seen_at_once(site: Path, tmp_path: Path, scans: list[list[str]]) -> None:
     index = tmp_path / "index"
     assert discover(index, [str(site)]).plugins == ()

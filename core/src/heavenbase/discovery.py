@@ -26,6 +26,9 @@ OWNER = "hb-core"
 FORMAT = 4
 INDEX_LIMIT = 32
 
+_scanned: dict[str, bytes] = {}
+"""The indexes that this process made, by name: a home that is new or read-only must not cost every kernel a scan."""
+
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
@@ -132,11 +135,15 @@ def _read_index(file: Path | None) -> dict[str, Any] | None:
     if file is None:
         return None
     try:
-        data: dict[str, Any] = json.loads(file.read_bytes())
+        content = file.read_bytes()
+    except OSError:
+        content = _scanned.get(file.name, b"")
+    try:
+        data: dict[str, Any] = json.loads(content)
         if data["format"] != FORMAT or not isinstance(data["stamps"], dict):
             return None
         fresh = all(_stamp(path) == stamp for path, stamp in data["files"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
     return data if fresh else None
 
@@ -144,12 +151,16 @@ def _read_index(file: Path | None) -> dict[str, Any] | None:
 def _write_index(file: Path | None, data: dict[str, Any]) -> None:
     if file is None:
         return
+    content = json.dumps(data, separators=(",", ":")).encode()
+    if len(_scanned) >= INDEX_LIMIT:
+        _scanned.clear()
+    _scanned[file.name] = content
     temporary = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(data, out, separators=(",", ":"))
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
         os.replace(temporary, file)
         # One index for each environment that this user has: those long unused go.
         for old in sorted(file.parent.glob("plugins-*.json"), key=os.path.getmtime)[:-INDEX_LIMIT]:
