@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_gateway_openai.dialects import replay_fields
 from heavenbase.errors import InputTypeError
+from heavenbase.messages import with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -25,7 +26,7 @@ def wire_messages(call: Call) -> list[Message]:
     for place, message in enumerate(messages):
         if len(message) == 2 and type(message.get("content")) is str:  # the common case in long conversations
             continue
-        if message["role"] == "assistant" and not _ADDED.isdisjoint(message):
+        if _changes(message):
             break
         content = message.get("content")
         if content is not None and not isinstance(content, str):
@@ -37,9 +38,18 @@ def wire_messages(call: Call) -> list[Message]:
     for place, message in enumerate(messages):
         if not isinstance(message.get("content"), str | None):
             _check_parts(message["content"], place)
-        changes = message["role"] == "assistant" and not _ADDED.isdisjoint(message)
-        result.append(_assistant(message, call, fields) if changes else message)
+        if not _changes(message):
+            result.append(message)
+        elif message["role"] == "tool":
+            result.append(with_error_mark(message))
+        else:
+            result.append(_assistant(message, call, fields))
     return result
+
+
+def _changes(message: Message) -> bool:
+    role = message["role"]
+    return (role == "assistant" and not _ADDED.isdisjoint(message)) or (role == "tool" and "is_error" in message)
 
 
 def _assistant(message: Message, call: Call, fields: tuple[str, ...]) -> Message:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.replay import CONTENT, PLAN, kept
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.messages import with_error_mark
 from heavenbase.structured import with_instruction
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
             if made is not None:
                 found.append(made)
         elif role == "tool":
-            content = _content(message["content"], place, "tool")
+            content = _content(with_error_mark(message)["content"], place, "tool")
             found.append({"role": role, "tool_call_id": message.get("tool_call_id") or "", "content": content})
         else:
             content = _content(message["content"], place, str(role))

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.messages import with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -35,7 +36,7 @@ def reasoning_part(spec: LLMSpec, thoughts: str) -> list[dict[str, Any]]:
 
 def _message(message: Message, place: int, names: dict[str, str], call: Call) -> Message:
     report, role = call.context.report, message["role"]
-    text, images = _content(message.get("content"), place)
+    text, images = _content(with_error_mark(message).get("content"), place)
     made: Message = {"role": _ROLES.get(role, role), "content": text}
     if images:
         made["images"] = images

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputTypeError
+from heavenbase.messages import with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -30,7 +31,7 @@ def input_items(call: Call) -> list[dict[str, Any]]:
                 {
                     "type": "function_call_output",
                     "call_id": str(message.get("tool_call_id") or ""),
-                    "output": _content(message.get("content"), role, place),
+                    "output": _content(with_error_mark(message).get("content"), role, place),
                 }
             )
         else:
