@@ -29,10 +29,14 @@ def _install() -> None:
         return
     # RUNLEVEL keeps the package from starting a server of its own.
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    try:
-        subprocess.run([*INSTALL, *QUICKLY], env=env, capture_output=True, timeout=60, check=False)
-    except subprocess.TimeoutExpired:
-        pass
+    # A fresh image has no lists of packages yet.
+    for command in (INSTALL, ["apt-get", "update"], INSTALL):
+        try:
+            done = subprocess.run([*command, *QUICKLY], env=env, capture_output=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:
+            return
+        if command is INSTALL and done.returncode == 0:
+            return
 
 
 def binary() -> str:
