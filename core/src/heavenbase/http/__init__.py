@@ -2,6 +2,7 @@
 
     protocol     requests and answers as plain data, for a transport that a kernel was given
     exchange     limits, clocks and progress of one request
+    client       addresses, keys, routes and HTTP clients for the clients of SDKs
     transport    SDK clients' way to the wire: httpx2 or httpx outside, httpcore2 pools (or aiohttp) inside
     sse          the event-stream parser
     status       an error answer as an error of hb

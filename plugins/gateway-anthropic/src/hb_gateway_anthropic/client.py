@@ -8,19 +8,17 @@ the provider's `auth_mode` says so.
 from __future__ import annotations
 
 import inspect
-import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import ConfigError, MissingCredential, MissingPackage
-from heavenbase.secrets import Secret
+from heavenbase.errors import MissingPackage
+from heavenbase.http.client import configured_url, http_client, http_library, needed_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from heavenbase.call import Call, Services
+    from heavenbase.call import Services
     from heavenbase.http.connections import Connections
-    from heavenbase.http.route import Route
     from heavenbase.spec import LLMSpec
 
 VERSION = "2023-06-01"
@@ -30,7 +28,6 @@ KEYLESS = "anthropic"
 """What goes out as a key where an endpoint needs none; the SDK wants one."""
 
 _SDK_HEADERS = ("Accept", "Authorization", "Content-Type", "User-Agent", "X-Api-Key", VERSION_HEADER)
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
 class SDK:
@@ -44,7 +41,7 @@ class SDK:
                 "the anthropic gateway needs the package anthropic: pip install 'anthropic>=0.120'"
             ) from error
         self.module = anthropic
-        self.http = _http_module(anthropic)
+        self.http = http_library(anthropic)
         self.response_type: Any = self.http.Response
         self.absent: Any = anthropic.Omit()
         """The SDK's word for a header that is to be left out."""
@@ -57,26 +54,9 @@ def sdk() -> SDK:
     return SDK()
 
 
-def _http_module(anthropic: Any) -> Any:
-    for base in anthropic.DefaultHttpxClient.__mro__:
-        name = base.__module__.partition(".")[0]
-        if name in ("httpx2", "httpx"):
-            return sys.modules[name]
-    raise MissingPackage(f"the anthropic package {anthropic.__version__} uses an HTTP library that hb does not know")
-
-
-def with_call_proxies(call: Call) -> LLMSpec:
-    """The spec of a call, with the proxies that the call itself names."""
-    spec, controls = call.spec, call.controls
-    changed = {n: controls[n] for n in _PROXIES if n in controls and controls[n] != spec.args.get(n)}
-    return spec.with_args(**changed) if changed else spec
-
-
 def base_url(spec: LLMSpec) -> str:
     """Where this spec's requests go, without /v1, which is a part of the paths; ConfigError when nothing says it."""
-    if not spec.base_url:
-        raise ConfigError(f"provider {spec.provider!r} has no base_url; pass base_url= or set it in the configuration")
-    return spec.base_url.rstrip("/").removesuffix("/v1").rstrip("/")
+    return configured_url(spec).removesuffix("/v1").rstrip("/")
 
 
 def versioned(headers: Mapping[str, str]) -> dict[str, str]:
@@ -102,16 +82,7 @@ def is_bearer(spec: LLMSpec) -> bool:
 
 def credential(spec: LLMSpec) -> str:
     """The key to send; MissingCredential names where it could come from, CredentialFormatError what is wrong in it."""
-    variables = spec.provider_record.get("api_key_env") or ()
-    if spec.api_key is not None and spec.api_key:
-        name = variables[0] if variables else f"api_key of provider {spec.provider!r}"
-        return Secret.check(spec.api_key, name).reveal()
-    if spec.provider_record.get("api_key_optional"):
-        return KEYLESS
-    where = " or ".join(variables) or "a key"
-    raise MissingCredential(
-        f"provider {spec.provider!r} needs a key: set {where}, or pass api_key=", provider=spec.provider
-    )
+    return needed_key(spec, KEYLESS)
 
 
 def client_of(spec: LLMSpec, services: Services, connections: Connections, *, is_async: bool) -> Any:
@@ -122,8 +93,6 @@ def client_of(spec: LLMSpec, services: Services, connections: Connections, *, is
 
 
 def _build(spec: LLMSpec, services: Services, connections: Connections, is_async: bool) -> Any:
-    from heavenbase.http import transport
-
     package, key = sdk(), credential(spec)
     options: dict[str, Any] = {
         "auth_token" if is_bearer(spec) else "api_key": key,
@@ -134,13 +103,9 @@ def _build(spec: LLMSpec, services: Services, connections: Connections, is_async
     if package.has_tracing:
         # hb's own tracing is a plugin that the user chooses; an installed package alone must not send anything.
         options["open_telemetry"] = False
-    if is_async:
-        sender = _async_sender(spec, services, connections)
-        http = transport.async_client(package.http, sender, spec.timeouts)
-        client: Any = package.module.AsyncAnthropic(http_client=http, timeout=http.timeout, **options)
-    else:
-        http = transport.sync_client(package.http, _sender(spec, services, connections), spec.timeouts)
-        client = package.module.Anthropic(http_client=http, timeout=http.timeout, **options)
+    http = http_client(package.http, base_url(spec), spec, services, connections, is_async=is_async)
+    build = package.module.AsyncAnthropic if is_async else package.module.Anthropic
+    client: Any = build(http_client=http, timeout=http.timeout, **options)
     # The SDK fills these from ANTHROPIC_* variables, whichever endpoint the client is for.
     client.api_key, client.auth_token = (None, key) if is_bearer(spec) else (key, None)
     if hasattr(client, "webhook_key"):
@@ -155,29 +120,3 @@ def _credential_headers(spec: LLMSpec, key: str) -> dict[str, Any]:
     if is_bearer(spec):
         return {"Authorization": f"Bearer {key}", "X-Api-Key": absent}
     return {"X-Api-Key": key, "Authorization": absent}
-
-
-def _sender(spec: LLMSpec, services: Services, connections: Connections) -> Any:
-    if services.transport is not None:
-        from heavenbase.http.injected import InjectedSender
-
-        return InjectedSender(services.transport)
-    return connections.lease(route_of(spec))
-
-
-def _async_sender(spec: LLMSpec, services: Services, connections: Connections) -> Any:
-    if services.transport is not None:
-        from heavenbase.http.injected import AsyncInjectedSender
-
-        return AsyncInjectedSender(services.transport)
-    return connections.async_lease(route_of(spec))
-
-
-def route_of(spec: LLMSpec) -> Route:
-    """The route of a spec: proxies from its arguments, authorities and the bound on connections from its gateway."""
-    from heavenbase.http.route import MAX_CONNECTIONS, Route, choose_proxy
-
-    record = spec.gateway_record
-    proxies = {name: spec.args.get(name) for name in _PROXIES}
-    limit = int(record.get("max_connections") or MAX_CONNECTIONS)
-    return Route(choose_proxy(base_url(spec), **proxies), record.get("ca_file"), limit)

@@ -17,6 +17,7 @@ from hb_gateway_anthropic.request import count_body, message_body
 from hb_gateway_anthropic.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import EmbeddingsNotSupported, ImageGenerationNotSupported, MissingPackage
+from heavenbase.http.client import with_call_proxies
 from heavenbase.http.status import is_secret_header
 from heavenbase.plugin import Gateway
 
@@ -118,7 +119,7 @@ class AnthropicGateway(Gateway):
         return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, auth)
 
     def _client(self, call: Call) -> Any:
-        spec = clients.with_call_proxies(call)
+        spec = with_call_proxies(call)
         return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
 
     def _attempt(self, call: Call) -> MessageAttempt:

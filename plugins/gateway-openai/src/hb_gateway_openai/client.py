@@ -7,25 +7,21 @@ imported itself.
 from __future__ import annotations
 
 import inspect
-import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from heavenbase.errors import ConfigError, MissingCredential, MissingPackage
-from heavenbase.secrets import Secret
+from heavenbase.errors import MissingPackage
+from heavenbase.http.client import configured_url, http_client, http_library, needed_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from heavenbase.call import Call, Services
+    from heavenbase.call import Services
     from heavenbase.http.connections import Connections
-    from heavenbase.http.route import Route
     from heavenbase.spec import LLMSpec
 
 KEYLESS = "openai"
 """What goes out as a key where an endpoint needs none; the SDK wants one."""
-
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
 class SDK:
@@ -37,7 +33,7 @@ class SDK:
         except ImportError as error:
             raise MissingPackage("the openai gateway needs the package openai: pip install 'openai>=2'") from error
         self.module = openai
-        self.http = _http_module(openai)
+        self.http = http_library(openai)
         self.response_type: Any = self.http.Response
         self.takes_content = "content" in inspect.signature(openai.OpenAI.post).parameters
 
@@ -48,42 +44,9 @@ def sdk() -> SDK:
     return SDK()
 
 
-def _http_module(openai: Any) -> Any:
-    for base in openai.DefaultHttpxClient.__mro__:
-        name = base.__module__.partition(".")[0]
-        if name in ("httpx2", "httpx"):
-            return sys.modules[name]
-    raise MissingPackage(f"the openai package {openai.__version__} uses an HTTP library that hb does not know")
-
-
-def with_call_proxies(call: Call) -> LLMSpec:
-    """The spec of a call, with the proxies that the call itself names."""
-    spec, controls = call.spec, call.controls
-    changed = {n: controls[n] for n in _PROXIES if n in controls and controls[n] != spec.args.get(n)}
-    return spec.with_args(**changed) if changed else spec
-
-
-def base_url(spec: LLMSpec) -> str:
-    """Where this spec's requests go; ConfigError when nothing says it."""
-    if not spec.base_url:
-        raise ConfigError(f"provider {spec.provider!r} has no base_url; pass base_url= or set it in the configuration")
-    return spec.base_url.rstrip("/")
-
-
 def credential(spec: LLMSpec) -> str:
     """The key to send. MissingCredential names where it could come from, CredentialFormatError what is wrong."""
-    variables = spec.provider_record.get("api_key_env") or ()
-    if spec.api_key is not None and spec.api_key:
-        name = variables[0] if variables else f"api_key of provider {spec.provider!r}"
-        return Secret.check(spec.api_key, name).reveal()
-    if spec.provider_record.get("api_key_optional"):
-        return KEYLESS
-    where = " or ".join(variables) or "a key"
-    raise MissingCredential(
-        f"provider {spec.provider!r} needs a key: set {where}, or pass api_key=; "
-        'a model in this process needs none: hb chat -p local, or preset="local"',
-        provider=spec.provider,
-    )
+    return needed_key(spec, KEYLESS, 'a model in this process needs none: hb chat -p local, or preset="local"')
 
 
 class Door(Protocol):
@@ -101,7 +64,7 @@ def client_of(spec: LLMSpec, services: Services, connections: Connections, door:
 
     def make(options: dict[str, Any]) -> Any:
         openai = sdk().module
-        options |= {"api_key": door.credential(spec), "base_url": base_url(spec)}
+        options |= {"api_key": door.credential(spec), "base_url": configured_url(spec)}
         return openai.AsyncOpenAI(**options) if is_async else openai.OpenAI(**options)
 
     return services.client(
@@ -121,12 +84,7 @@ def build(
     is_async: bool,
 ) -> Any:
     """A client of the SDK over hb's connections; `make` adds place and credential to the options of its class."""
-    from heavenbase.http import transport
-
-    if is_async:
-        http = transport.async_client(sdk().http, _async_sender(spec, services, connections), spec.timeouts)
-    else:
-        http = transport.sync_client(sdk().http, _sender(spec, services, connections), spec.timeouts)
+    http = http_client(sdk().http, configured_url(spec), spec, services, connections, is_async=is_async)
     client = make(
         {
             "default_headers": headers or None,
@@ -144,29 +102,3 @@ def build(
             setattr(client, name, None)
     client._custom_headers = headers
     return client
-
-
-def _sender(spec: LLMSpec, services: Services, connections: Connections) -> Any:
-    if services.transport is not None:
-        from heavenbase.http.injected import InjectedSender
-
-        return InjectedSender(services.transport)
-    return connections.lease(route_of(spec))
-
-
-def _async_sender(spec: LLMSpec, services: Services, connections: Connections) -> Any:
-    if services.transport is not None:
-        from heavenbase.http.injected import AsyncInjectedSender
-
-        return AsyncInjectedSender(services.transport)
-    return connections.async_lease(route_of(spec))
-
-
-def route_of(spec: LLMSpec) -> Route:
-    """The route of a spec: proxies from its arguments, authorities and the bound on connections from its gateway."""
-    from heavenbase.http.route import MAX_CONNECTIONS, Route, choose_proxy
-
-    record = spec.gateway_record
-    proxies = {name: spec.args.get(name) for name in _PROXIES}
-    limit = int(record.get("max_connections") or MAX_CONNECTIONS)
-    return Route(choose_proxy(base_url(spec), **proxies), record.get("ca_file"), limit)

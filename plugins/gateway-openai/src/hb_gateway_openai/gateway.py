@@ -14,6 +14,7 @@ from hb_gateway_openai.dialects import replay_fields, thinking_off
 from hb_gateway_openai.messages import wire_messages
 from hb_gateway_openai.parameters import chat_fields, extras, stream_fields
 from heavenbase.call import WireRequest
+from heavenbase.http.client import configured_url, with_call_proxies
 from heavenbase.http.status import is_secret_header
 from heavenbase.plugin import Gateway
 
@@ -81,7 +82,7 @@ class OpenAIGateway(Gateway):
 
     def url(self, spec: LLMSpec, path: str) -> str:
         """Where a request of this spec goes."""
-        return f"{clients.base_url(spec)}/{path}"
+        return f"{configured_url(spec)}/{path}"
 
     def model_id(self, spec: LLMSpec) -> str:
         """The name of the model on the wire."""
@@ -206,7 +207,7 @@ class OpenAIGateway(Gateway):
         return WireRequest("POST", url, body, shown, self.auth)
 
     def _client(self, call: Call) -> Any:
-        return self.client(clients.with_call_proxies(call), call.args, is_async=call.is_async)
+        return self.client(with_call_proxies(call), call.args, is_async=call.is_async)
 
     def _attempt(self, call: Call, *, extra_bytes: int = 0, files: Files = ()) -> OpenAIAttempt:
         from hb_gateway_openai.responses import Thinking

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 from hb_provider_bedrock.models import region_of
 from hb_provider_bedrock.outgoing import Outgoing
 from heavenbase.errors import MissingPackage
-from heavenbase.secrets import Secret
+from heavenbase.http.client import given_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,14 +168,6 @@ def fallback_region(spec: LLMSpec) -> str:
     return region_of(spec.model_id) or str(configured or DEFAULT_REGION)
 
 
-def bearer(spec: LLMSpec) -> str | None:
-    """The bearer token to send, checked; None where boto3 is to sign."""
-    if spec.api_key is None or not spec.api_key:
-        return None
-    variables = spec.provider_record.get("api_key_env") or ("api_key",)
-    return Secret.check(spec.api_key, variables[0]).reveal()
-
-
 def host_of(place: str) -> str:
     """The ordinary endpoint of a region."""
     return f"https://bedrock-runtime.{place}.amazonaws.com"
@@ -194,7 +186,7 @@ def _build(spec: LLMSpec, args: Mapping[str, Any], session: Any) -> Client:
     endpoint = spec.base_url
     if not endpoint:
         endpoint = _boto(session, place, None).meta.endpoint_url if _is_unusual(session, place) else host_of(place)
-    return Client(session, endpoint.rstrip("/"), place, bearer(spec))
+    return Client(session, endpoint.rstrip("/"), place, given_key(spec))
 
 
 def _is_unusual(session: Any, place: str) -> bool:

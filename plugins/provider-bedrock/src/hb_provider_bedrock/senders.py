@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import client_key, client_of
+from heavenbase.http.client import PROXIES, sender_to, with_call_proxies
 
 if TYPE_CHECKING:
     from hb_provider_bedrock.client import Client
     from hb_provider_bedrock.outgoing import Address
     from heavenbase.call import Call, Services
-    from heavenbase.http.route import Route
 
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 _KNOWN_LIMIT = 256
 
 
@@ -43,23 +42,11 @@ class Senders:
     def of(self, call: Call, url: Address, *, is_async: bool) -> Any:
         """What sends to an address: the kernel's transport, else hb's connections on the route that leads there."""
         record = call.spec.gateway_record
-        proxies = [call.controls.get(name, call.spec.args.get(name)) for name in _PROXIES]
+        proxies = [call.controls.get(name, call.spec.args.get(name)) for name in PROXIES]
         key = f"hb_provider_bedrock:{url.scheme}:{url.netloc}:{proxies}:{record.get('ca_file')}"
-        return self.services.client(key, lambda: self._make(call, str(url), proxies, is_async), is_async)
 
-    def _make(self, call: Call, url: str, proxies: list[Any], is_async: bool) -> Any:
-        transport = self.services.transport
-        if transport is not None:
-            from heavenbase.http.injected import AsyncInjectedSender, InjectedSender
+        def make() -> Any:
+            spec = with_call_proxies(call)
+            return sender_to(str(url), spec, self.services, self._connections, is_async=is_async)
 
-            return AsyncInjectedSender(transport) if is_async else InjectedSender(transport)
-        route = _route(call, url, proxies)
-        return self._connections.async_lease(route) if is_async else self._connections.lease(route)
-
-
-def _route(call: Call, url: str, proxies: list[Any]) -> Route:
-    from heavenbase.http.route import MAX_CONNECTIONS, Route, choose_proxy
-
-    record = call.spec.gateway_record
-    limit = int(record.get("max_connections") or MAX_CONNECTIONS)
-    return Route(choose_proxy(url, **dict(zip(_PROXIES, proxies, strict=True))), record.get("ca_file"), limit)
+        return self.services.client(key, make, is_async)

@@ -12,23 +12,23 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import ConfigError, ExportError, MissingCredential, MissingPackage
-from heavenbase.secrets import Secret
+from heavenbase.errors import ExportError, MissingPackage
+from heavenbase.http.client import HeldClient, configured_url, needed_key, sender_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from heavenbase.call import Call, Services
+    from heavenbase.call import Services
     from heavenbase.http.connections import Connections
-    from heavenbase.http.route import Route
     from heavenbase.spec import LLMSpec
 
 VERSION = "v1beta"
 """The version of the API where a base URL names none."""
+KEYLESS = "gemini"
+"""What goes out as a key where an endpoint needs none; the SDK wants one."""
 NEEDED = "the gemini gateway needs the package google-genai: pip install 'google-genai>=3'"
 _VERSION = re.compile(r"/(v\d+[a-z0-9]*)$")
 _DOOR = ("_build_request", "_request_once", "_async_request_once")
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
 class SDK:
@@ -52,21 +52,12 @@ def sdk() -> SDK:
     return SDK()
 
 
-def with_call_proxies(call: Call) -> LLMSpec:
-    """The spec of a call, with the proxies that the call itself names."""
-    spec, controls = call.spec, call.controls
-    changed = {n: controls[n] for n in _PROXIES if n in controls and controls[n] != spec.args.get(n)}
-    return spec.with_args(**changed) if changed else spec
-
-
 def place(spec: LLMSpec) -> tuple[str, str]:
     """(address, version of the API) of a spec; ConfigError when nothing says the address.
 
     The address of the OpenAI-compatible endpoint is taken for the one that it stands beside.
     """
-    if not spec.base_url:
-        raise ConfigError(f"provider {spec.provider!r} has no base_url; pass base_url= or set it in the configuration")
-    address = spec.base_url.rstrip("/").removesuffix("/openai")
+    address = configured_url(spec).removesuffix("/openai")
     match = _VERSION.search(address)
     return (address[: match.start()], match[1]) if match is not None else (address, VERSION)
 
@@ -78,46 +69,24 @@ def base_url(spec: LLMSpec) -> str:
 
 def credential(spec: LLMSpec) -> str:
     """The key to send; MissingCredential names where it could come from, CredentialFormatError what is wrong in it."""
-    variables = spec.provider_record.get("api_key_env") or ()
-    if spec.api_key is not None and spec.api_key:
-        name = variables[0] if variables else f"api_key of provider {spec.provider!r}"
-        return Secret.check(spec.api_key, name).reveal()
-    if spec.provider_record.get("api_key_optional"):
-        return "gemini"  # the SDK wants one
-    where = " or ".join(variables) or "a key"
-    raise MissingCredential(
-        f"provider {spec.provider!r} needs a key: set {where}, or pass api_key=", provider=spec.provider
-    )
+    return needed_key(spec, KEYLESS)
 
 
 def client_of(spec: LLMSpec, services: Services, connections: Connections, *, is_async: bool) -> Any:
     """The SDK client of a spec, one for all equal client keys: a `genai.Client`, or the `.aio` of one."""
     key = f"hb_provider_gemini:{spec.client_key()}"
-    held: _Held = services.client(key, lambda: _build(spec, services, connections, is_async), is_async)
+    held: HeldClient = services.client(key, lambda: _build(spec, services, connections, is_async), is_async)
     return held.client
 
 
-class _Held:
-    """An SDK client with its HTTP client, which the SDK leaves open as it was given it."""
-
-    def __init__(self, client: Any, http: Any, is_async: bool) -> None:
-        self.client = client
-        self._http = http
-        self._is_async = is_async
-
-    def close(self) -> Any:
-        """Drop the connections; to be awaited for a client of async calls."""
-        return self._http.aclose() if self._is_async else self._http.close()
-
-
-def _build(spec: LLMSpec, services: Services, connections: Connections, is_async: bool) -> _Held:
+def _build(spec: LLMSpec, services: Services, connections: Connections, is_async: bool) -> HeldClient:
     from heavenbase.http import transport
 
     key, (address, version) = credential(spec), place(spec)
     package = sdk()
     missing = _Missing(is_async)
-    sender = missing if is_async else _sender(spec, services, connections)
-    asender = _async_sender(spec, services, connections) if is_async else missing
+    lent = sender_to(base_url(spec), spec, services, connections, is_async=is_async)
+    sender, asender = (missing, lent) if is_async else (lent, missing)
     http = transport.sync_client(package.http, sender, spec.timeouts)
     ahttp = transport.async_client(package.http, asender, spec.timeouts)
     options = {
@@ -135,7 +104,7 @@ def _build(spec: LLMSpec, services: Services, connections: Connections, is_async
             f"this release of google-genai ({package.module.__version__}) sends its requests in another way than hb "
             "knows: pip install 'google-genai==3.4.0'"
         )
-    return _Held(client.aio, ahttp, True) if is_async else _Held(client, http, False)
+    return HeldClient(client.aio if is_async else client, ahttp if is_async else http, is_async=is_async)
 
 
 @contextmanager
@@ -168,29 +137,3 @@ class _Missing:
 
     async def aclose(self) -> None:
         """Nothing is held."""
-
-
-def _sender(spec: LLMSpec, services: Services, connections: Connections) -> Any:
-    if services.transport is not None:
-        from heavenbase.http.injected import InjectedSender
-
-        return InjectedSender(services.transport)
-    return connections.lease(route_of(spec))
-
-
-def _async_sender(spec: LLMSpec, services: Services, connections: Connections) -> Any:
-    if services.transport is not None:
-        from heavenbase.http.injected import AsyncInjectedSender
-
-        return AsyncInjectedSender(services.transport)
-    return connections.async_lease(route_of(spec))
-
-
-def route_of(spec: LLMSpec) -> Route:
-    """The route of a spec: proxies from its arguments, authorities and the bound on connections from its gateway."""
-    from heavenbase.http.route import MAX_CONNECTIONS, Route, choose_proxy
-
-    record = spec.gateway_record
-    proxies = {name: spec.args.get(name) for name in _PROXIES}
-    limit = int(record.get("max_connections") or MAX_CONNECTIONS)
-    return Route(choose_proxy(base_url(spec), **proxies), record.get("ca_file"), limit)

@@ -22,6 +22,7 @@ from heavenbase.errors import (
     MissingPackage,
     UnsupportedError,
 )
+from heavenbase.http.client import with_call_proxies
 from heavenbase.http.status import is_secret_header
 from heavenbase.plugin import Gateway
 
@@ -160,7 +161,7 @@ class GeminiGateway(Gateway):
         return self._request(call, "countTokens", {"generateContentRequest": body})
 
     def _client(self, call: Call) -> Any:
-        spec = clients.with_call_proxies(call)
+        spec = with_call_proxies(call)
         return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
 
     def _attempt(self, call: Call, extra_bytes: int = 0) -> GeminiAttempt:

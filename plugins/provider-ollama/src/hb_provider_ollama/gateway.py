@@ -12,6 +12,7 @@ from hb_provider_ollama.request import chat_body, embedding_body, image_body
 from hb_provider_ollama.thinking import is_hidden
 from heavenbase.call import Call, CallContext, WireRequest, split_options
 from heavenbase.errors import MissingPackage
+from heavenbase.http.client import with_call_proxies
 from heavenbase.http.status import is_secret_header
 from heavenbase.plugin import Gateway
 from heavenbase.spec import Timeouts
@@ -130,7 +131,7 @@ class OllamaGateway(Gateway):
         return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, auth)
 
     def _client(self, call: Call) -> Any:
-        spec = clients.with_call_proxies(call)
+        spec = with_call_proxies(call)
         return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
 
     def _attempt(self, call: Call, extra_bytes: int = 0) -> OllamaAttempt:
