@@ -119,6 +119,12 @@ def test_g12_embeddings_have_a_deployment_of_their_own(kernel: Kernel, azure: Az
     assert azure.url.startswith(f"{ENDPOINT}/openai/deployments/my-embeddings/embeddings?")
 
 
+@pytest.mark.parametrize("name", ["text-embedding-3-small", "gpt-5.5", "ds-flash"])
+def test_a_deployment_may_be_called_like_a_model_of_others(kernel: Kernel, azure: Azure, name: str) -> None:
+    assert chat(kernel, model=f"azure/{name}") == "hello"
+    assert f"/deployments/{name}/chat/" in azure.url
+
+
 def test_the_version_comes_from_the_call_the_instance_or_the_environment(
     kernel: Kernel, azure: Azure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
