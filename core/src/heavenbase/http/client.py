@@ -58,7 +58,7 @@ def with_call_proxies(call: Call) -> LLMSpec:
 
 
 def route_to(url: str, spec: LLMSpec) -> Route:
-    """The route to a URL: its proxy from the arguments of the spec; authorities and most connections from the gateway."""
+    """The route to a URL: proxy by the arguments of the spec, authorities and most connections by the gateway."""
     from heavenbase.http.route import MAX_CONNECTIONS, Route, choose_proxy
 
     record = spec.gateway_record
