@@ -160,6 +160,17 @@ ROWS = [
         wire="cohere",
     ),
     Row(
+        "mistral",
+        "MISTRAL_BASE_URL",
+        "https://api.mistral.ai/v1",
+        ("MISTRAL_API_KEY",),
+        same("mistral", portkey="mistral-ai"),
+        "mistral-small-latest",
+        ("mistral-large-latest", "ministral-8b-latest", "codestral-embed", "mistral/anything"),
+        UNLISTED,
+        wire="mistral",
+    ),
+    Row(
         "voyage",
         "VOYAGE_BASE_URL",
         "https://api.voyageai.com/v1",

@@ -72,6 +72,7 @@ def test_usage_is_told_apart(mode: str) -> None:
 
 def test_a_stream_without_the_last_marker_of_the_transport_is_complete() -> None:
     whole = events(piece(content={"text": "x"}), end())
+    assert isinstance(whole.body, bytes)
     bare = HTTPResponse(200, whole.headers, whole.body.replace(b"data: [DONE]\n\n", b""))
     assert ask("stream", Replay(bare)).text == "x"
 

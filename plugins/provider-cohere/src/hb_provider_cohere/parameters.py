@@ -46,7 +46,9 @@ _FOREIGN: Mapping[str, str] = {
     "verbosity": "the wire has no such parameter; say it in the prompt",
     "top_logprobs": "logprobs gives those of the chosen tokens",
     **dict.fromkeys(("user", "safety_identifier", "metadata"), "the wire does not tell users apart"),
-    **dict.fromkeys(("prompt_cache_key", "prompt_cache_retention"), "the provider caches prompts by itself"),
+    **dict.fromkeys(
+        ("prompt_cache_key", "prompt_cache_retention", "prompt_caching"), "the provider caches prompts by itself"
+    ),
     **dict.fromkeys(
         (
             *("repetition_penalty", "logit_bias", "min_p", "top_a", "service_tier", "store", "modalities", "audio"),

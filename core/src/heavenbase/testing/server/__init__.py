@@ -29,6 +29,7 @@ from heavenbase.testing.server.wire_anthropic import AnthropicWire
 from heavenbase.testing.server.wire_bedrock import BedrockWire
 from heavenbase.testing.server.wire_cohere import CohereWire
 from heavenbase.testing.server.wire_gemini import GeminiWire
+from heavenbase.testing.server.wire_mistral import MistralWire
 from heavenbase.testing.server.wire_ollama import OllamaWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
@@ -49,6 +50,7 @@ __all__ = [
     "Fault",
     "GeminiWire",
     "LoopbackServer",
+    "MistralWire",
     "OllamaWire",
     "OpenAIWire",
     "OpenRouterWire",

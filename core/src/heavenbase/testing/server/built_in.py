@@ -22,6 +22,7 @@ from heavenbase.testing.server.wire_anthropic import AnthropicWire
 from heavenbase.testing.server.wire_bedrock import BedrockWire
 from heavenbase.testing.server.wire_cohere import CohereWire
 from heavenbase.testing.server.wire_gemini import GeminiWire
+from heavenbase.testing.server.wire_mistral import MistralWire
 from heavenbase.testing.server.wire_ollama import OllamaWire
 from heavenbase.testing.server.wire_openai import OpenAIWire
 from heavenbase.testing.server.wire_openrouter import OpenRouterWire
@@ -36,6 +37,7 @@ WIRES: tuple[Callable[[], Wire], ...] = (
     GeminiWire,
     OllamaWire,
     CohereWire,
+    MistralWire,
     ResponsesWire,
 )
 # Importing these modules registers their faults.

@@ -1,0 +1,67 @@
+"""Content of messages as this wire's chunks. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+
+OWN_PARTS = frozenset({"image_url", "document_url", "reference", "thinking", "tool_reference"})
+"""Types of chunks that pass as they are."""
+
+
+def content_of(content: Any, place: int) -> str | list[dict[str, Any]]:
+    """Text, or chunks; empty text among chunks is left out."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
+    parts = [_part(part, place) for part in content]
+    return [part for part in parts if part.get("text") != ""]
+
+
+def _part(part: dict[str, Any], place: int) -> dict[str, Any]:
+    kind = part.get("type")
+    if kind == "text":
+        return {"type": "text", "text": part["text"]}
+    if kind == "image":
+        raise InputTypeError(f"message {place} has an image that no image format has encoded")
+    if kind == "refusal":
+        return {"type": "text", "text": str(part.get("refusal") or "")}
+    if kind == "input_audio":
+        return {"type": kind, "input_audio": _audio(part.get("input_audio"), place)}
+    if kind == "file":
+        return _file(part, place)
+    if kind not in OWN_PARTS:
+        raise UnsupportedError(
+            f"message {place} has a part of the type {kind}; this wire takes text, images, audio and documents"
+        )
+    return dict(part)
+
+
+def _audio(audio: Any, place: int) -> str:
+    """Sound as base64 or as a URL, from OpenAI's shape or the wire's own."""
+    found = audio.get("data") if isinstance(audio, dict) else audio
+    if not isinstance(found, str) or not found:
+        raise InputError(f"message {place} has an audio part without data")
+    return found
+
+
+def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
+    """A file of OpenAI's shape: by its id, by URL, or its bytes; or one of the wire's own shape."""
+    if isinstance(part.get("file_id"), str):
+        return {"type": "file", "file_id": part["file_id"]}
+    file = part.get("file")
+    if not isinstance(file, dict):
+        raise InputError(f"message {place} has a file part without a file")
+    if isinstance(file.get("file_id"), str) and file["file_id"]:
+        return {"type": "file", "file_id": file["file_id"]}
+    data = file.get("file_data")
+    if not isinstance(data, str) or not data:
+        raise InputError(f"message {place} has a file without file_data or file_id")
+    if not data.startswith(("https://", "http://", "data:")):
+        data = f"data:{file.get('mime_type') or 'application/pdf'};base64,{data}"
+    name = file.get("filename")
+    return {"type": "document_url", "document_url": data, **({"document_name": name} if name else {})}
