@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import gc
 import http.client
 import json
@@ -276,6 +277,19 @@ def test_six_hundred_connections_are_served_at_the_same_time(server: LoopbackSer
     asyncio.run(hold())
     server.wait_for(lambda s: s.connections == 0)
     assert server.peak_connections == server.accepted_connections == count
+
+
+def test_a_server_whose_patience_is_over_drops_everything() -> None:
+    opened = []
+    with LoopbackServer(patience=0.03) as server:
+        deadline = time.monotonic() + 5
+        with pytest.raises(ConnectionRefusedError):
+            while time.monotonic() < deadline:
+                opened.append(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+                time.sleep(0.01)
+    for client in opened:
+        with client, contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""
 
 
 def test_closing_leaves_no_thread_and_no_descriptor() -> None:

@@ -12,7 +12,7 @@ from heavenbase.errors import HBError
 from heavenbase.plugin import Gateway
 from heavenbase.testing.conformance.checks_plugin import PluginChecks
 from heavenbase.testing.conformance.colours import Sync
-from heavenbase.testing.conformance.rig import KEY, Clock, Rig, make_kernel
+from heavenbase.testing.conformance.rig import KEY, PATIENCE, Clock, Rig, make_kernel
 from heavenbase.testing.server import LoopbackServer, Reply, Wire, fault_names
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _VERBS = {
 }
 """The methods of which a gateway overrides one when it has the ability."""
 CAPABILITIES = ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "images")
+
+_PLAN = pytest.StashKey[Rig]()
 
 
 class GatewayBase(PluginChecks):
@@ -91,10 +93,17 @@ class GatewayBase(PluginChecks):
             yield rig
 
     @pytest.fixture
-    def plan(self) -> Iterator[Rig]:
-        """A rig for checks of `prepare` alone, which knows no colour."""
-        with contextlib.closing(Sync()) as colour, self.open_rig(colour, calls=False) as rig:
-            yield rig
+    def plan(self, request: pytest.FixtureRequest) -> Rig:
+        """A rig for checks of `prepare` alone, which knows no colour: one for a whole class, as they change nothing."""
+        owner = request.node.getparent(pytest.Class)
+        rig: Rig | None = owner.stash.get(_PLAN, None)
+        if rig is None:
+            with contextlib.ExitStack() as stack:
+                colour = stack.enter_context(contextlib.closing(Sync()))
+                rig = owner.stash[_PLAN] = stack.enter_context(self.open_rig(colour, calls=False))
+                stack.callback(owner.stash.__delitem__, _PLAN)
+                owner.addfinalizer(stack.pop_all().close)
+        return rig
 
     @pytest.fixture
     def wired(self, rig: Rig) -> Rig:
@@ -111,7 +120,11 @@ class GatewayBase(PluginChecks):
         clock = Clock()
         with contextlib.ExitStack() as stack:
             wire = self.spoken()
-            server = stack.enter_context(LoopbackServer(wires=self.wires(), **server_options)) if wire else None
+            server = None
+            if wire:
+                patience = PATIENCE if calls else None
+                server = LoopbackServer(wires=self.wires(), patience=patience, **server_options)
+                stack.enter_context(server)
             made_up = {
                 "base_url": server.url(wire) if server is not None else NOWHERE,
                 "wire": self.own_wire(),

@@ -13,7 +13,7 @@ import pytest
 from heavenbase.manifest import manifest_path
 from heavenbase.plugin import Provider
 from heavenbase.testing.conformance.checks_plugin import PluginChecks
-from heavenbase.testing.conformance.rig import KEY, Clock, Rig, environment, make_kernel
+from heavenbase.testing.conformance.rig import KEY, PATIENCE, Clock, Rig, environment, make_kernel
 from heavenbase.testing.server import LoopbackServer, Wire
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class ProviderBase(PluginChecks):
             variables = dict.fromkeys(self.key_variables[:1], KEY)
         with contextlib.ExitStack() as stack:
             # Which extra fields an endpoint takes is its own affair, so the server does not judge the requests.
-            server = stack.enter_context(LoopbackServer(wires=self.wires(), strict=False))
+            server = stack.enter_context(LoopbackServer(wires=self.wires(), strict=False, patience=PATIENCE))
             address = self.by_gateway("base_url_env")
             moved = {address: server.url(wire)} if address else {}
             clock = Clock()

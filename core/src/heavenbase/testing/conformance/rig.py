@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
 import time
 from functools import lru_cache
 from tempfile import TemporaryDirectory
@@ -34,7 +33,7 @@ KEY = "-".join(("sk", "canary", "0123456789abcdef"))
 LIMITS = Timeouts(connect=5.0, first_token=5.0, idle=5.0, stall=5.0, total=8.0, pool=5.0)
 """Seconds. Nothing of a check takes so long; a gateway that loses a connection must not stop the kit."""
 PATIENCE = 10.0
-"""Seconds after which the server drops everything, for gateways that keep no time limit."""
+"""Seconds after which the server of a check drops everything, for gateways that keep no time limit."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PROMPT = "Say hello to the kit."
 
@@ -129,11 +128,6 @@ class Rig:
         self.models = models
         self._server = server
         self._connect = connect or (lambda url: {})
-        self._watchdog = threading.Timer(PATIENCE, server.close) if server is not None else None
-        if self._watchdog is not None:
-            self._watchdog.name = "hb-conformance-watchdog"
-            self._watchdog.daemon = True
-            self._watchdog.start()
 
     @property
     def server(self) -> LoopbackServer:
@@ -155,9 +149,6 @@ class Rig:
 
     def close(self) -> None:
         """Close the kernel in its colour; the server stays."""
-        if self._watchdog is not None:
-            self._watchdog.cancel()
-            self._watchdog.join()
         self.colour.close_kernel(self.kernel)
 
     # Calls

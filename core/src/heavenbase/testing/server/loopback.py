@@ -33,8 +33,8 @@ class LoopbackServer(Dispatcher):
     `wires` adds wires to (or, by name, replaces) the built-in `openai`, `openrouter` and `anthropic`. `strict` refuses
     requests that the provider would refuse. `require_key` answers 401 to any other key. `clock` gives wall-clock
     seconds for dates in headers. `redirect_to` is the origin that fault S6 points to. `record=False` only counts, for
-    benchmarks. `tls` is a server-side context; see `tls_server`. All but the last three may be changed while the server
-    runs.
+    benchmarks. `tls` is a server-side context; see `tls_server`. After `patience` seconds the server drops everything
+    and stops, whatever its peers wait for. All but the last four may be changed while the server runs.
 
     What a script, fault or handler raised is answered with status 500, kept in `errors`, and raised again when the
     `with` block ends without an exception of its own.
@@ -51,6 +51,7 @@ class LoopbackServer(Dispatcher):
         record: bool = True,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        patience: float | None = None,
     ) -> None:
         super().__init__(
             wires=wires,
@@ -61,6 +62,7 @@ class LoopbackServer(Dispatcher):
             record=record,
         )
         self._tls = tls
+        self._patience = patience
         self._port = port
         self._connections: set[Connection] = set()
         self._thread: threading.Thread | None = None
@@ -121,7 +123,8 @@ class LoopbackServer(Dispatcher):
         listener.setblocking(False)
         loop.add_reader(listener, self._accept, listener, greetings)
         ready.set()
-        await self._stop.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), self._patience)
         # In this order no accepted socket is without an owner that closes it.
         loop.remove_reader(listener)
         await asyncio.sleep(0)
