@@ -16,6 +16,7 @@ from hb_provider_cohere.request import chat_body
 from hb_provider_cohere.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
+from heavenbase.http.client import with_call_proxies
 from heavenbase.http.status import is_secret_header
 from heavenbase.plugin import Gateway
 
@@ -123,8 +124,7 @@ class CohereGateway(Gateway):
         return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, _AUTH)
 
     def _client(self, call: Call) -> Any:
-        spec = clients.with_call_proxies(call)
-        return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
+        return clients.client_of(with_call_proxies(call), self.services, self._shared(), is_async=call.is_async)
 
     def _attempt(self, call: Call, extra_bytes: int = 0) -> CohereAttempt:
         from hb_provider_cohere.wire import CohereAttempt

@@ -54,7 +54,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
 
 def finish_reason(raw: str, has_calls: bool) -> FinishReason:
     """hb's word for the provider's; "other" for one that hb does not know."""
-    found = FINISH.get(raw, "other")
+    found = FINISH.get(raw.upper(), "other")
     return "tool_calls" if found == "stop" and has_calls else found
 
 
