@@ -19,18 +19,16 @@ __all__ = ["CohereProvider", "Ranked", "arerank", "plugin", "rerank"]
 
 
 class CohereProvider(Provider):
-    """The manifest, with what the model can do; rules of the compatible endpoint are no rules of Cohere's own wire."""
+    """The manifest, with what the model can do."""
 
     def record(self, gateway: str, model_id: str) -> Mapping[str, Any]:
-        """The provider's record for a model: whether it sees, and the endpoint's rules about parameters."""
+        """The provider's record for a model: whether it sees is told from its name."""
         from hb_provider_cohere.models import traits_of_name
 
-        record = dict(super().record(gateway, model_id))
-        if not traits_of_name(model_id).sees:
-            record["capabilities"] = {**record.get("capabilities", {}), "vision": False}
-        if gateway != self.name:
-            record["parameters"] = record["options"]["compatible_parameters"]
-        return record
+        record = super().record(gateway, model_id)
+        if traits_of_name(model_id).sees:
+            return record
+        return {**record, "capabilities": {**record.get("capabilities", {}), "vision": False}}
 
 
 plugin = CohereProvider(__name__, "cohere")

@@ -13,18 +13,16 @@ __all__ = ["MistralProvider", "plugin"]
 
 
 class MistralProvider(Provider):
-    """The manifest, with what the model can do; rules for the openai gateway are no rules of Mistral's own."""
+    """The manifest, with what the model can do."""
 
     def record(self, gateway: str, model_id: str) -> Mapping[str, Any]:
-        """The provider's record for a model: whether it sees, and the rules about parameters for other gateways."""
+        """The provider's record for a model: whether it sees is told from its name."""
         from hb_provider_mistral.models import traits_of_name
 
-        record = dict(super().record(gateway, model_id))
-        if not traits_of_name(model_id).sees:
-            record["capabilities"] = {**record.get("capabilities", {}), "vision": False}
-        if gateway != self.name:
-            record["parameters"] = record["options"]["compatible_parameters"]
-        return record
+        record = super().record(gateway, model_id)
+        if traits_of_name(model_id).sees:
+            return record
+        return {**record, "capabilities": {**record.get("capabilities", {}), "vision": False}}
 
 
 plugin = MistralProvider(__name__, "mistral")
