@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,7 @@ from .support import Replay, ask, body_of, kernel
 
 FOLDER = os.environ.get("HB_CASSETTES")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="HB_CASSETTES names no folder of recordings")
+GZIP = b"\x1f\x8b"
 _DROPPED = ("content-encoding", "content-length", "transfer-encoding")
 
 
@@ -50,8 +52,11 @@ def response_of(interaction: dict[str, Any]) -> HTTPResponse:
     if "parsed_body" in response:
         return HTTPResponse(response["status"]["code"], headers, json.dumps(response["parsed_body"]).encode())
     body = response.get("body", response.get("content", ""))
-    text = body.get("string", "") if isinstance(body, dict) else body
-    return HTTPResponse(response["status"]["code"], headers, text if isinstance(text, bytes) else str(text).encode())
+    found = body.get("string", "") if isinstance(body, dict) else body
+    data = found if isinstance(found, bytes) else str(found).encode()
+    if data.startswith(GZIP):
+        data = gzip.decompress(data)
+    return HTTPResponse(response["status"]["code"], headers, data)
 
 
 def read(interaction: dict[str, Any], **options: Any) -> Completion:
