@@ -118,7 +118,7 @@ class TimeChecks(GatewayBase):
             try:
                 with self.open_rig(colour) as rig:
                     if not rig.is_wired:
-                        pytest.skip(self.no_wire(rig.kernel))
+                        pytest.skip(self.no_wire())
                     self.needs(rig, verb)
                     yield rig
             finally:

@@ -12,7 +12,7 @@ from heavenbase.errors import HBError
 from heavenbase.plugin import Gateway
 from heavenbase.testing.conformance.checks_plugin import PluginChecks
 from heavenbase.testing.conformance.colours import Sync
-from heavenbase.testing.conformance.rig import KEY, PATIENCE, Clock, Rig, make_kernel
+from heavenbase.testing.conformance.rig import KEY, PATIENCE, Clock, LazyRig, Rig, make_kernel
 from heavenbase.testing.server import LoopbackServer, Reply, Wire, fault_names
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ class GatewayBase(PluginChecks):
 
     @pytest.fixture
     def rig(self, colour: Colour) -> Iterator[Rig]:
-        """A kernel with the gateway, against a loopback server where it speaks its wire."""
-        with self.open_rig(colour) as rig:
-            yield rig
+        """A kernel with the gateway, against a loopback server where it speaks its wire; opened when it is used."""
+        with contextlib.ExitStack() as stack:
+            yield LazyRig(lambda: stack.enter_context(self.open_rig(colour)))
 
     @pytest.fixture
     def plan(self, request: pytest.FixtureRequest) -> Rig:
@@ -108,8 +108,8 @@ class GatewayBase(PluginChecks):
     @pytest.fixture
     def wired(self, rig: Rig) -> Rig:
         """A rig with a server."""
-        if not rig.is_wired:
-            pytest.skip(self.no_wire(rig.kernel))
+        if not self.spoken():
+            pytest.skip(self.no_wire())
         return rig
 
     @contextlib.contextmanager
@@ -160,7 +160,7 @@ class GatewayBase(PluginChecks):
             if problem:
                 pytest.skip(f"the gateway cannot be used here: {problem}")
             if calls and not rig.is_wired and self.dials(rig):
-                pytest.skip(self.no_wire(kernel))
+                pytest.skip(self.no_wire())
             yield rig
 
     def target(self, kernel: Kernel) -> dict[str, Any]:
@@ -215,10 +215,10 @@ class GatewayBase(PluginChecks):
         """The faults that the rig's wire can show, or those of these names."""
         return [name for name in fault_names(self.speaker(rig).family) if name.startswith(beginnings or "")]
 
-    def no_wire(self, kernel: Kernel) -> str:
+    def no_wire(self) -> str:
         """Why checks on the wire are skipped."""
         return (
-            f"gateway {self.subject()!r} speaks {self.loaded(kernel).wire!r}, which is no wire of the loopback server; "
+            f"gateway {self.subject()!r} speaks {self.own_wire()!r}, which is no wire of the loopback server; "
             "bring one with wires()"
         )
 

@@ -203,6 +203,20 @@ class Rig:
         return self.gateway.prepare(call), call.context.report
 
 
+class LazyRig(Rig):
+    """A rig that is opened when a check first uses it: most of those that are skipped never do."""
+
+    def __init__(self, opening: Callable[[], Rig]) -> None:
+        self._opening = opening
+
+    def __getattr__(self, name: str) -> Any:
+        # Only what the rig itself would set is missing here.
+        if name.startswith("__") or "kernel" in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        vars(self).update(vars(self._opening()))
+        return getattr(self, name)
+
+
 def shortened(value: object, limit: int = 200) -> str:
     """A value for a message."""
     text = repr(value)
