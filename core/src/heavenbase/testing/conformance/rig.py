@@ -32,7 +32,7 @@ KEY = "-".join(("sk", "canary", "0123456789abcdef"))
 """The credential of every check, easy to find wherever it leaks to."""
 LIMITS = Timeouts(connect=5.0, first_token=5.0, idle=5.0, stall=5.0, total=8.0, pool=5.0)
 """Seconds. Nothing of a check takes so long; a gateway that loses a connection must not stop the kit."""
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which the server of a check drops everything, for gateways that keep no time limit."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PROMPT = "Say hello to the kit."
