@@ -1,9 +1,16 @@
-"""The gateway keeps the contract of every gateway, on the OpenAI wire."""
+"""The gateway keeps the contract of gateways in what it does otherwise than the openai gateway."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from hb_gateway_bifrost.conformance import BifrostContract
+from heavenbase.testing import VariantContract
 
 
-class TestBifrost(BifrostContract):
-    """As `pytest -p heavenbase.testing --hb-plugin gateways:bifrost` runs it."""
+class TestBifrost(VariantContract):
+    """The whole contract: `pytest -p heavenbase.testing --hb-plugin gateways:bifrost`."""
+
+    gateway: ClassVar[str] = BifrostContract.gateway
+    capabilities: ClassVar[Mapping[str, bool]] = BifrostContract.capabilities

@@ -1,13 +1,13 @@
-"""The gateway keeps the contract of every gateway, on the OpenAI wire."""
+"""The gateway keeps the contract of gateways in what it does otherwise than the openai gateway."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from heavenbase.testing import GatewayContract
+from heavenbase.testing import VariantContract
 
 
-class TestPortkey(GatewayContract):
-    """As `pytest -p heavenbase.testing --hb-plugin gateways:portkey` runs it."""
+class TestPortkey(VariantContract):
+    """The whole contract: `pytest -p heavenbase.testing --hb-plugin gateways:portkey`."""
 
     gateway: ClassVar[str] = "portkey"

@@ -19,11 +19,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heavenbase.testing.caches import CacheStoreContract
     from heavenbase.testing.conformance.caches import CacheContract
-    from heavenbase.testing.gateways import GatewayContract
+    from heavenbase.testing.gateways import GatewayContract, VariantContract
     from heavenbase.testing.providers import ProviderContract
     from heavenbase.testing.vision import VisionContract
 
-__all__ = ["CacheContract", "CacheStoreContract", "GatewayContract", "ProviderContract", "VisionContract"]
+__all__ = [
+    "CacheContract",
+    "CacheStoreContract",
+    "GatewayContract",
+    "ProviderContract",
+    "VariantContract",
+    "VisionContract",
+]
 
 pytest_plugins = ("heavenbase.testing.plugin",)
 """What `pytest -p heavenbase.testing` loads."""
@@ -33,6 +40,7 @@ _HOME = {
     "CacheStoreContract": "caches",
     "GatewayContract": "gateways",
     "ProviderContract": "providers",
+    "VariantContract": "gateways",
     "VisionContract": "vision",
 }
 
