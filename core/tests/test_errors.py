@@ -98,7 +98,7 @@ def test_errors_are_also_what_callers_of_the_older_packages_catch() -> None:
 def test_an_unknown_name_error_says_the_nearest_choice_and_lists_the_rest() -> None:
     error = UnknownNameError("gateway", "opnai", ["openai", "mock"], hint="see hb plugins")
     assert error.nearest == "openai"
-    assert str(error) == "unknown gateway 'opnai'; did you mean 'openai'?; choices: mock, openai; see hb plugins"
+    assert str(error) == "unknown gateway 'opnai'; did you mean 'openai'? choices: mock, openai; see hb plugins"
     assert "(60 in all)" in str(UnknownNameError("preset", "x", [f"preset-{n}" for n in range(60)]))
     assert UnknownModelError("model", "gpt9", []).model == "gpt9"
     assert UnknownNameError("model", object(), ["a"]).nearest is None
@@ -117,3 +117,8 @@ def test_retryable_is_a_property_of_the_class_that_one_error_may_override() -> N
 
 def test_every_error_class_says_what_it_means() -> None:
     assert [cls.__name__ for cls in TREE if not inspect.getdoc(cls)] == []
+
+
+def test_what_a_server_wrote_cannot_drive_the_terminal_that_a_traceback_is_printed_to() -> None:
+    error = HBError("said: \x1b]0;title\x07\r\nand\tmore\x9b2J\rover")
+    assert str(error) == "said: \\x1b]0;title\\x07\nand\tmore\\x9b2J\\x0dover"

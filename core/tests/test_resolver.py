@@ -245,7 +245,20 @@ def test_hb28_base_urls_come_from_argument_configuration_environment_manifest_in
 
 
 @pytest.mark.parametrize(
-    "wrong", ["api.test/v1", "ftp://x.test", "https://", "https://a b.test", "https://u:p@x.test", "https://x\n.test"]
+    "wrong",
+    [
+        "api.test/v1",
+        "ftp://x.test",
+        "https://",
+        "https://a b.test",
+        "https://u:p@x.test",
+        "https://x\n.test",
+        "http://[::1",
+        "http://127.0.0.1:99999/v1",
+        "http://:80/v1",
+        "https://x.test/v1?key=1",
+        "https://x.test/v1#a",
+    ],
 )
 def test_a_base_url_that_is_none_is_refused_and_no_password_repeated(wrong: str) -> None:
     with pytest.raises(InputError, match="base_url") as caught:
@@ -464,3 +477,11 @@ def test_resolving_imports_no_sdk(make: Any) -> None:
     before = set(sys.modules)
     make().resolve("chat")
     assert {"openai", "httpx2", "pydantic"} & (set(sys.modules) - before) == set()
+
+
+@pytest.mark.parametrize(
+    ("preset", "hint"), [("openrouter", "'openrouter' is a provider: provider="), ("ds-flash", "is a model: model=")]
+)
+def test_a_provider_or_model_given_as_a_preset_is_told_apart(make: Any, preset: str, hint: str) -> None:
+    with pytest.raises(UnknownNameError, match=hint):
+        make().resolve(preset=preset)

@@ -351,3 +351,25 @@ def test_images_survive_files_and_logs(tmp_path: Path) -> None:
         loaded = LLMSession.load(tmp_path / name, make_llm(), tools=[add])
         image = loaded.messages[1]["content"][1]["image"]
         assert image.to_bytes() == make_picture("x")
+
+
+HEAD = '"format": "heavenbase.session", "version": 1'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80",
+        b"[" * 100_000,
+        b'{"op": "begin", "session": 5}\n{"op": "add", "messages": []}',
+        b'{"op": "begin", "session": {"messages": []}}\n{"op": "add"}',
+        f'{{{HEAD}, "messages": 5}}'.encode(),
+        f'{{{HEAD}, "llm": 5, "messages": []}}'.encode(),
+        f'{{{HEAD}, "llm": {{"preset": "mock"}}, "messages": []}}'.encode(),
+    ],
+)
+def test_a_damaged_session_file_is_a_typed_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "talk.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        LLMSession.load(path)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 BODY_EXCERPT = 200
 MESSAGE_LIMIT = 500
+_SPELLED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 
 class HBError(Exception):
@@ -47,6 +48,8 @@ class HBError(Exception):
         body: str | None = None,
         attempts: Iterable[Attempt] = (),
     ) -> None:
+        # A server may have written a part of it, and a traceback is printed to a terminal, which obeys escapes.
+        message = message.replace("\r\n", "\n").translate(_SPELLED)
         super().__init__(message)
         self.message = message
         self.provider = provider

@@ -23,7 +23,7 @@ COMMANDS = "cli"
 """The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
 PREFIX = "heavenbase."
 OWNER = "hb-core"
-FORMAT = 4
+FORMAT = 5
 INDEX_LIMIT = 32
 
 _scanned: dict[str, bytes] = {}
@@ -57,7 +57,8 @@ class PluginInfo:
 class Inventory:
     """What is installed: plugins, the catalogue of core, and distributions that shadow the import name.
 
-    `known_gateways` are those of this project, installed or not, `places` those with an address of their own;
+    `known_gateways` are those of this project, installed or not, `places` those with an address of their own,
+    `with_provider` those that their provider's distribution brings;
     `unreadable` says which distributions and manifests were left out, and why.
     """
 
@@ -67,7 +68,12 @@ class Inventory:
     shadows: tuple[str, ...] = ()
     known_gateways: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    with_provider: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+
+    def gateway_distribution(self, name: str) -> str:
+        """The distribution to install for a gateway that is not installed."""
+        return f"hb-{'provider' if name in self.with_provider else 'gateway'}-{name}"
 
     def claims(self, kind: str, name: str) -> list[PluginInfo]:
         """All plugins of this name, in a stable order; more than one is a conflict."""
@@ -105,6 +111,7 @@ def _inventory(data: dict[str, Any]) -> Inventory:
         tuple(data["shadows"]),
         tuple(data["known"]),
         tuple(data["places"]),
+        tuple(data["with_provider"]),
         tuple(data["unreadable"]),
     )
 
@@ -220,14 +227,16 @@ def _scan(paths: list[str]) -> dict[str, Any]:
         catalogue[part] = _read_toml(path).get(part, {})
     path = Path(__file__).with_name("data") / "known.toml"
     files.append([str(path), _stamp(str(path))])
+    known = _read_toml(path)
     plugins = [rows[key] for key in sorted(rows)]
     return {
         "format": FORMAT,
         "files": files,
         "plugins": plugins,
         "shadows": sorted(shadows),
-        "known": _read_toml(path).get("gateways", []),
-        "places": _read_toml(path).get("places", []),
+        "known": known.get("gateways", []),
+        "places": known.get("places", []),
+        "with_provider": known.get("with_provider", []),
         "unreadable": unreadable,
         **catalogue,
     }

@@ -188,7 +188,21 @@ def _url(value: object) -> str:
         raise InputError("base_url is no http(s) URL" + ("" if "@" in value else f": {value!r}"))
     if "@" in rest.partition("/")[0]:
         raise InputError("base_url holds a user name or password; pass the credential as api_key")
+    if not _has_place(value):
+        raise InputError(f"base_url has a host or port that cannot be: {value!r}")
+    if "?" in value or "#" in value:
+        raise InputError("base_url ends with its path, which hb extends; pass a query as extra_query")
     return value.rstrip("/")
+
+
+def _has_place(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, or a port out of range
+        return False
 
 
 def at_host(base_url: str, host: str) -> str:

@@ -109,7 +109,7 @@ class UnknownNameError(InputError):
             parts.append(f"choices: {listed}")
         if hint:
             parts.append(hint)
-        super().__init__("; ".join(parts), **fields)
+        super().__init__("; ".join(parts).replace("?; ", "? "), **fields)
 
 
 class UnknownModelError(UnknownNameError):

@@ -175,9 +175,12 @@ class _Resolution:
         self.origins["preset"] = "argument" if preset is not None else self._where(f"{ROOT}.default_preset")
         found = self.catalog.preset(name)
         if found is None:
-            raise UnknownNameError(
-                "preset", name, self.catalog.presets, hint=f"add one: hb cfg set {ROOT}.presets.NAME.model …"
-            )
+            hint = f"add one: hb cfg set {ROOT}.presets.NAME.model …"
+            if self.catalog.provider(name) is not None:
+                hint = f"{name!r} is a provider: provider={name!r}, or hb … -b {name}"
+            elif self.catalog.model(name) is not None:
+                hint = f"{name!r} is a model: model={name!r}, or hb … -m {name}"
+            raise UnknownNameError("preset", name, self.catalog.presets, hint=hint)
         return found, self.catalog.presets[found]
 
     def _model(
@@ -324,7 +327,8 @@ class _Resolution:
                     raise UnknownNameError(
                         "gateway", wanted, choices, hint=f"if it exists: pip install hb-gateway-{wanted}"
                     )
-                raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install hb-gateway-{wanted}")
+                distribution = self.registry.inventory.gateway_distribution(wanted)
+                raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install {distribution}")
             plugin = self.registry.load("gateways", wanted)
             plugin.check()
         except ImportError as error:  # PluginLoadError is one; a conflict or a blocked plugin is for the user to settle
@@ -340,7 +344,7 @@ class _Resolution:
     ) -> tuple[str, dict[str, Any]]:
         reason = f"gateway {wanted!r} cannot be used: {error}"
         if "pip install" not in reason:
-            reason += f" (pip install hb-gateway-{wanted})"
+            reason += f" (pip install {self.registry.inventory.gateway_distribution(wanted)})"
         asked = str(self.config.environ.get("HB_STRICT_PLUGINS") or "").lower() not in ("", "0", "false", "no")
         if wanted == FALLBACK or asked or self.config.get(f"{ROOT}.strict_plugins"):
             raise PluginLoadError(reason) from error

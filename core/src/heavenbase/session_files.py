@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.call import CONTROLS
-from heavenbase.errors import HBWarning, InputError
+from heavenbase.errors import HBError, HBWarning, InputError
 from heavenbase.messages import to_messages
 
 if TYPE_CHECKING:
@@ -52,15 +52,22 @@ def unpack(data: Mapping[str, Any], llm: LLM | None, tools: list[Tool]) -> tuple
         raise InputError(f"this is no saved session: its format is not {FORMAT!r}")
     if data.get("version") != VERSION:
         raise InputError(f"the session has version {data.get('version')!r}; this hb reads version {VERSION}")
-    if llm is None:
-        from heavenbase.llm import LLM
+    try:
+        llm = llm or _saved_llm(data["llm"])
+        messages = to_messages(data["messages"]) if data["messages"] else []
+        return llm, messages, [*tools, *_saved_tools(data.get("tools", ()), tools)]
+    except HBError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"the saved session is damaged ({type(error).__name__}: {error})") from error
 
-        saved = data["llm"]
-        options = {name: value for name, value in saved["options"].items() if name not in CONTROLS - KEPT_CONTROLS}
-        options = {name: value for name, value in options.items() if name not in NOT_SAVED}
-        llm = LLM(saved["preset"], saved["model"], saved["provider"], saved["gateway"], **options)
-    messages = to_messages(data["messages"]) if data["messages"] else []
-    return llm, messages, [*tools, *_saved_tools(data.get("tools", ()), tools)]
+
+def _saved_llm(saved: Mapping[str, Any]) -> LLM:
+    from heavenbase.llm import LLM
+
+    options = {name: value for name, value in saved["options"].items() if name not in CONTROLS - KEPT_CONTROLS}
+    options = {name: value for name, value in options.items() if name not in NOT_SAVED}
+    return LLM(saved["preset"], saved["model"], saved["provider"], saved["gateway"], **options)
 
 
 def _saved_tools(saved: Iterable[Mapping[str, Any]], given: list[Tool]) -> list[Tool]:
@@ -122,15 +129,18 @@ def write(path: str | os.PathLike[str], data: Mapping[str, Any]) -> None:
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], bool]:
     """(data of a session, whether the file is a log)."""
-    with open(os.path.expanduser(os.fspath(path)), encoding="utf-8") as file:
-        text = file.read()
     try:
-        data = json.loads(text)
-    except ValueError:
-        return replay(text.splitlines(), path), True
-    if isinstance(data, dict) and data.get("op") == "begin":  # a log of one line
-        return replay([text], path), True
-    return data, False
+        with open(os.path.expanduser(os.fspath(path)), encoding="utf-8") as file:
+            text = file.read()
+        try:
+            data = json.loads(text)
+        except ValueError:
+            return replay(text.splitlines(), path), True
+        if isinstance(data, dict) and data.get("op") == "begin":  # a log of one line
+            return replay([text], path), True
+        return data, False
+    except (UnicodeDecodeError, RecursionError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{os.fspath(path)}: this is neither a saved session nor the log of one") from error
 
 
 def replay(lines: list[str], path: Any) -> dict[str, Any]:

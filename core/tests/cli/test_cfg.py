@@ -219,6 +219,16 @@ def test_edit_without_a_change_changes_nothing(run: Run, home: Path, tmp_path: P
     assert not (home / "config.toml").exists()
 
 
+def test_edit_without_an_editor_and_without_a_terminal_says_what_to_do_instead(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(variable, raising=False)
+    code, _, err = run("cfg", "edit")
+    assert code == 1
+    assert "needs a terminal" in err
+
+
 # Trust
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from heavenbase.discovery import Inventory, discover
 
 Run = Callable[..., Any]
 
@@ -60,6 +63,16 @@ def test_llm_list_prints_one_table_or_all(run: Run) -> None:
         assert header in everything
     assert set(json.loads(run("llm", "list", "--json").out)) == {"presets", "models", "providers", "gateways"}
     assert run("llm", "list", "nonsense").code == 2
+
+
+def test_a_gateway_that_comes_with_its_provider_is_installed_by_the_name_that_exists() -> None:
+    inventory = Inventory((), {}, {}, with_provider=("acme",))
+    assert inventory.gateway_distribution("acme") == "hb-provider-acme"
+    assert inventory.gateway_distribution("other") == "hb-gateway-other"
+    root = Path(__file__).parents[3] / "plugins"
+    for name in discover(None).known_gateways:
+        distribution = discover(None).gateway_distribution(name)
+        assert (root / distribution.removeprefix("hb-") / "pyproject.toml").exists(), distribution
 
 
 def test_llm_status_names_variables_and_no_values(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
@@ -24,6 +25,12 @@ def edit(state: State, editor: str | None) -> None:
     from heavenbase.config_edit import write_atomic
     from heavenbase.config_files import read_text
 
+    named = editor or os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not (named or output.is_terminal(sys.stdin)):
+        # A full-screen editor without a terminal waits for ever.
+        raise ConfigError(
+            "an editor needs a terminal; change single keys with hb cfg set, or name a program by -e or EDITOR"
+        )
     file = os.path.realpath(state.user_file)
     draft = file + SUFFIX
     os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)

@@ -136,7 +136,11 @@ def gateway_rows(state: State) -> list[dict[str, Any]]:
     installed = {info.name: info.distribution for info in state.inventory.plugins if info.kind == "gateways"}
     names = sorted({*installed, *state.inventory.known_gateways})
     return [
-        {"gateway": name, "distribution": installed.get(name, f"hb-gateway-{name}"), "installed": name in installed}
+        {
+            "gateway": name,
+            "distribution": installed.get(name) or state.inventory.gateway_distribution(name),
+            "installed": name in installed,
+        }
         for name in names
     ]
 
