@@ -135,10 +135,13 @@ def test_g06_an_unknown_tool_is_refused() -> None:
 
 def test_tools_are_strict_together_or_not_at_all() -> None:
     strict = [{**tool, "function": {**tool["function"], "strict": True}} for tool in TOOLS]
-    found = sent(tools=strict)
+    found = sent(tools=strict[:2])
     assert found.body["strict_tools"] is True
     assert "strict" not in found.body["tools"][0]["function"]
     assert sent(tools=[strict[0], TOOLS[1]]).report["strict"] == "dropped"
+    without_parameters = sent(tools=strict)
+    assert "strict_tools" not in without_parameters.body
+    assert without_parameters.report["strict"] == "dropped"
 
 
 # Thinking

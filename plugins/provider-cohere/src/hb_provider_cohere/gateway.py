@@ -114,6 +114,11 @@ class CohereGateway(Gateway):
 
     # Shared
 
+    def close(self) -> None:
+        """Close the connections that the clients left."""
+        if self._connections is not None:
+            self._connections.close()
+
     def _request(self, call: Call, operation: str, body: dict[str, Any]) -> WireRequest:
         spec = call.spec
         headers, query = extras(call)

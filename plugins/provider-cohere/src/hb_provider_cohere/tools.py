@@ -7,7 +7,7 @@ required, any                                      tool_choice REQUIRED; models 
 a name, {type: function, function: {name}}         that tool alone, REQUIRED
 {type: allowed_tools, mode: required, tools}       those tools alone, REQUIRED
 {type: allowed_tools, mode: auto, tools}           those tools alone
-strict in every tool                               strict_tools
+strict in every tool, each with a required part    strict_tools
 """
 
 from __future__ import annotations
@@ -42,10 +42,13 @@ def tool_fields(args: Mapping[str, Any], traits: Traits, report: ParameterReport
     tools = [_declaration(item, place, strict) for place, item in enumerate(given)]
     report.sent("tools")
     fields: dict[str, Any] = {}
-    if all(strict) and "strict_tools" not in args:
-        fields["strict_tools"] = True
-    elif any(strict) and not all(strict):
-        report.dropped("strict", "the wire has it for all tools or for none")
+    if any(strict) and "strict_tools" not in args:
+        if not all(strict):
+            report.dropped("strict", "the wire has it for all tools or for none")
+        elif not all(tool["function"]["parameters"].get("required") for tool in tools):
+            report.dropped("strict", "the wire has it for tools that require a parameter alone")
+        else:
+            fields["strict_tools"] = True
     word, names = _choice(args.get("tool_choice"), [tool["function"]["name"] for tool in tools], report)
     if names:
         tools = [tool for tool in tools if tool["function"]["name"] in names]
