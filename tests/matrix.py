@@ -236,8 +236,3 @@ def opened(colour: str) -> Iterator[Colour]:
     made = COLOURS[colour]()
     yield made
     made.close()
-
-
-def rotate(environ: dict[str, str], row: Row, key: str) -> None:
-    """Put another key into the variable of a provider."""
-    environ[row.keys[0]] = key

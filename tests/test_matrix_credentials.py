@@ -14,7 +14,7 @@ from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 from heavenbase.testing.conformance.colours import Colour
 from heavenbase.testing.conformance.rig import environment
-from heavenbase.testing.server import LoopbackServer, RecordedRequest
+from heavenbase.testing.server import LoopbackServer, RecordedRequest, Reply
 from tests.matrix import EVERY, Bench, Row, addresses, credentials, make_kernel, wires
 
 ALONE = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -129,7 +129,8 @@ def test_g25_base_url_and_key_of_one_call(bench: Bench) -> None:
 @EVERY
 @pytest.mark.parametrize("way", ["complete", "stream"])
 def test_g25_the_time_limit_of_one_call(bench: Bench, way: str) -> None:
-    bench.reply("too late", delay=30)
+    bench.server.script(lambda request: Reply("too late", delay=30))
     with pytest.raises(CallTimeout):
         bench.ask(way, timeout=0.05)
+    bench.server.clear()
     assert bench.ask(way).text

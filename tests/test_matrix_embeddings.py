@@ -11,7 +11,7 @@ from heavenbase.llm import LLM
 from heavenbase.testing.server import LoopbackServer
 from tests.matrix import EMBEDDING, INSTALLED, OPENROUTER, Bench, Row, addresses, credentials, make_kernel, wires
 
-LIMITS = {"openai": 2048, "azure": 2048, "gemini": 100, "cohere": 96, "bedrock": 96}
+LIMITS = {"openai": 2048, "azure": 2048, "gemini": 100, "cohere": 96, "bedrock": 96, "mistral": 128}
 """Inputs that a request may have, where the provider says it."""
 PARAMETERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "openai": ({"dimensions": 8, "user": "me"}, {"dimensions": 8, "user": "me"}),
