@@ -23,7 +23,7 @@ MODULES = [httpx2]
 if importlib.util.find_spec("httpx") is not None:
     MODULES.append(importlib.import_module("httpx"))
 
-QUICK = Timeouts(connect=2.0, first_token=2.0, idle=2.0, stall=2.0, total=5.0, pool=2.0)
+QUICK = Timeouts(connect=20.0, first_token=20.0, idle=20.0, stall=20.0, total=40.0, pool=20.0)
 
 
 class Sender:

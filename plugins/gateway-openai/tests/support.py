@@ -18,7 +18,7 @@ from heavenbase.spec import LLMSpec, Timeouts
 from heavenbase.types import Chunk, Completion
 
 CANARY = "sk-canary-0123456789abcdef"
-QUICK = Timeouts(connect=2.0, first_token=2.0, idle=2.0, stall=2.0, total=10.0, pool=2.0)
+QUICK = Timeouts(connect=20.0, first_token=20.0, idle=20.0, stall=20.0, total=40.0, pool=20.0)
 USER = {"role": "user", "content": "hi"}
 CUSTOM: Mapping[str, Any] = MappingProxyType({"api_key_optional": True})
 OPENAI: Mapping[str, Any] = MappingProxyType(
