@@ -22,7 +22,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     1: ("image", "_image_*", "_png", "spec", "repair*", "_json_repair*", "secrets"),
     2: ("call", "drive", "parallel", "threads", "fetch", "_address", "_dial", "_wire", "gather", "messages", "options",
         "projection", "http", "http.*"),
-    3: ("hookspecs", "plugin", "manifest", "manifest_rules", "middleware", "retry", "tools*", "tool_options*", "_tool*",
+    3: ("hookspecs", "plugin", "http_gateway", "manifest", "manifest_rules", "middleware", "retry", "tools*", "tool_options*", "_tool*",
         "_typed_dicts*", "structured*", "preparing"),
     4: ("discovery", "importing", "lock", "registry", "catalog", "endpoint", "resolver", "caching", "clients",
         "encoding", "embedding", "answers", "toolloop*", "_cache_*", "cache_*"),

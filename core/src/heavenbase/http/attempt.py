@@ -18,6 +18,7 @@ from heavenbase.errors import (
     StreamInterrupted,
     TransportClosed,
 )
+from heavenbase.gather import whole_chunk
 from heavenbase.http.exchange import BODY_LIMIT, Exchange, request_id
 from heavenbase.http.payload import decode_json
 from heavenbase.http.status import call_secrets
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from heavenbase.call import Call, WireRequest
-    from heavenbase.types import Chunk
+    from heavenbase.types import Chunk, Completion
 
 T = TypeVar("T")
 
@@ -97,9 +98,13 @@ class HTTPAttempt:
         """A fresh state for one stream."""
         raise NotImplementedError
 
-    def whole(self, decoded: Any) -> Iterable[Chunk]:
-        """The chunks of an answer that was asked for as a stream, and came whole."""
+    def completion(self, decoded: Any) -> Completion:
+        """The completion in a decoded answer that holds no error."""
         raise NotImplementedError
+
+    def whole(self, decoded: Any) -> Iterable[Chunk]:
+        """The chunks of an answer that was asked for as a stream, and came whole: one, where the wire has no other."""
+        return [whole_chunk(self.completion(decoded))]
 
     def is_whole(self, content_type: bytes) -> bool:
         """Whether an answer of this (lower-case) type is one object or page in place of a stream."""

@@ -9,25 +9,24 @@ from hb_gateway_anthropic.failures import with_reset
 from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
 from heavenbase.errors import HBError, InputError, ProviderError
-from heavenbase.gather import whole_chunk
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.payload import encode_json
 from heavenbase.http.status import embedded_error, status_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
-    from heavenbase.types import Chunk, Completion
+    from heavenbase.types import Completion
 
 
 class MessageAttempt(HTTPAttempt):
     """One attempt of a call; `is_hidden` leaves thoughts out of the answer."""
 
-    def __init__(self, call: Call, is_hidden: bool, wall: Callable[[], float]) -> None:
-        super().__init__(call, wall)
+    def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool, extra_bytes: int = 0) -> None:
+        super().__init__(call, wall, extra_bytes)
         self._is_hidden = is_hidden
 
     # Sending
@@ -42,15 +41,9 @@ class MessageAttempt(HTTPAttempt):
 
     # Reading
 
-    def answer(self, decoded: Any) -> Completion:
+    def completion(self, decoded: Any) -> Completion:
         """The completion in a decoded answer."""
-        found = self.read(lambda: completion(self.call, decoded, self._is_hidden))
-        found.request_id = self.request_id
-        return found
-
-    def whole(self, decoded: Any) -> Iterable[Chunk]:
-        """A whole answer as one chunk, for a server that does not stream."""
-        return [whole_chunk(completion(self.call, decoded, self._is_hidden))]
+        return completion(self.call, decoded, self._is_hidden)
 
     def events(self) -> EventSource:
         """Server-sent events; what they are stands in their data, so their names do not matter."""

@@ -17,34 +17,28 @@ from hb_gateway_anthropic.request import count_body, message_body
 from hb_gateway_anthropic.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import EmbeddingsNotSupported, ImageGenerationNotSupported, MissingPackage
-from heavenbase.http.client import with_call_proxies
 from heavenbase.http.status import is_secret_header
-from heavenbase.plugin import Gateway
+from heavenbase.http_gateway import HTTPGateway
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import Mapping
 
     from hb_gateway_anthropic.attempt import MessageAttempt
     from heavenbase.call import Call
     from heavenbase.errors import UnsupportedError
-    from heavenbase.http.connections import Connections
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Chunk, Completion
 
 MESSAGES = "v1/messages"
 COUNT = "v1/messages/count_tokens"
 
 
-class AnthropicGateway(Gateway):
+class AnthropicGateway(HTTPGateway["MessageAttempt"]):
     """Chat and streams on Anthropic's Messages wire."""
 
     name = "anthropic"
     wire: ClassVar[str] = "anthropic"
     vision: ClassVar[str] = "anthropic"
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"default_args": {"max_tokens": MAX_TOKENS}})
-
-    def __init__(self) -> None:
-        self._connections: Connections | None = None
 
     def check(self) -> None:
         """Raise MissingPackage when the SDK is not installed."""
@@ -57,56 +51,37 @@ class AnthropicGateway(Gateway):
             raise refusal(call)
         return self._request(call, MESSAGES, message_body(call))
 
-    # Verbs
+    def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
+        """The SDK client for a spec; the arguments of a call change nothing about it."""
+        return clients.client_of(spec, self.services, self.connections(), is_async=is_async)
 
-    def chat(self, call: Call, request: WireRequest) -> Completion:
-        """One non-streamed answer."""
-        attempt = self._attempt(call)
-        return attempt.answer(attempt.post(self._client(call), request))
+    def attempt(self, call: Call, extra_bytes: int = 0) -> MessageAttempt:
+        """A fresh attempt of a call."""
+        from hb_gateway_anthropic.attempt import MessageAttempt
 
-    async def achat(self, call: Call, request: WireRequest) -> Completion:
-        """Async form of `chat`."""
-        attempt = self._attempt(call)
-        return attempt.answer(await attempt.apost(self._client(call), request))
-
-    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
-        """The chunks of one streamed answer."""
-        return self._attempt(call).stream(self._client(call), request)
-
-    def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
-        """Async form of `stream`."""
-        return self._attempt(call).astream(self._client(call), request)
+        return MessageAttempt(call, self.services.wall, is_hidden(call.args, call.explicit), extra_bytes)
 
     # Counting
 
     def count_tokens(self, call: Call) -> int:
         """How many input tokens a chat call would have, as the provider counts them. Free of charge."""
-        attempt = self._attempt(call)
-        decoded = attempt.post(self._client(call), self._request(call, COUNT, count_body(call)))
-        return attempt.read(lambda: _counted(call, decoded))
+        return self.ask(self.attempt(call), self._request(call, COUNT, count_body(call)), _counted)
 
     async def acount_tokens(self, call: Call) -> int:
         """Async form of `count_tokens`."""
-        attempt = self._attempt(call)
-        decoded = await attempt.apost(self._client(call), self._request(call, COUNT, count_body(call)))
-        return attempt.read(lambda: _counted(call, decoded))
+        return await self.aask(self.attempt(call), self._request(call, COUNT, count_body(call)), _counted)
 
     # Exports
 
     def to_anthropic_client(self, spec: LLMSpec) -> Any:
         """The `anthropic.Anthropic` that serves this spec; the same object for equal client keys."""
-        return clients.client_of(spec, self.services, self._shared(), is_async=False)
+        return self.client(spec, spec.args, is_async=False)
 
     def to_anthropic_aclient(self, spec: LLMSpec) -> Any:
         """The `anthropic.AsyncAnthropic` that serves this spec on the running event loop."""
-        return clients.client_of(spec, self.services, self._shared(), is_async=True)
+        return self.client(spec, spec.args, is_async=True)
 
     # Shared
-
-    def close(self) -> None:
-        """Close the connections that the clients left."""
-        if self._connections is not None:
-            self._connections.close()
 
     def _request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
         spec = call.spec
@@ -118,30 +93,14 @@ class AnthropicGateway(Gateway):
         auth = "Authorization: Bearer" if clients.is_bearer(spec) else "x-api-key"
         return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, auth)
 
-    def _client(self, call: Call) -> Any:
-        spec = with_call_proxies(call)
-        return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
 
-    def _attempt(self, call: Call) -> MessageAttempt:
-        from hb_gateway_anthropic.attempt import MessageAttempt
-
-        return MessageAttempt(call, is_hidden(call.args, call.explicit), self.services.wall)
-
-    def _shared(self) -> Connections:
-        if self._connections is None:
-            from heavenbase.http.connections import Connections
-
-            self._connections = Connections()
-        return self._connections
-
-
-def _counted(call: Call, decoded: Any) -> int:
+def _counted(attempt: MessageAttempt, decoded: Any) -> int:
     from hb_gateway_anthropic.responses import shape_error
     from hb_gateway_anthropic.usage import count
 
     found = count(decoded.get("input_tokens")) if isinstance(decoded, dict) else None
     if found is None:
-        raise shape_error(call, "the answer has no `input_tokens`")
+        raise shape_error(attempt.call, "the answer has no `input_tokens`")
     return found
 
 

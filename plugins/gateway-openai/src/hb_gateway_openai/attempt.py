@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from hb_gateway_openai.client import sdk
 from heavenbase.errors import HBError, InputError, ProviderError
-from heavenbase.gather import whole_chunk
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.payload import encode_json
@@ -14,13 +13,13 @@ from heavenbase.http.sse import IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT
 from heavenbase.http.status import embedded_error, status_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from hb_gateway_openai.responses import Thinking
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
     from heavenbase.image import LLMImage
-    from heavenbase.types import Chunk, Completion
+    from heavenbase.types import Completion
 
     Files = Sequence[tuple[str, LLMImage, bytes]]
     """The fields of a form that are images, with their bytes."""
@@ -43,12 +42,6 @@ class OpenAIAttempt(HTTPAttempt):
         self.thinking = thinking
         self._files = files
 
-    # What a wire of OpenAI's brings
-
-    def completion(self, decoded: Any) -> Completion:
-        """The answer in a decoded body."""
-        raise NotImplementedError
-
     # Sending
 
     def send(self, client: Any, request: WireRequest) -> None:
@@ -61,10 +54,6 @@ class OpenAIAttempt(HTTPAttempt):
         await client.post(request.url, cast_to=sdk().response_type, stream=True, **arguments)
 
     # Reading
-
-    def whole(self, decoded: Any) -> Iterable[Chunk]:
-        """A whole answer as one chunk, for a server that does not stream."""
-        return [whole_chunk(self.completion(decoded))]
 
     def events(self) -> EventSource:
         """Server-sent events."""

@@ -27,8 +27,6 @@ _CHAT_ONLY = frozenset(
     {"temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
     | {"response_format", "parallel_tool_calls", "presence_penalty", "frequency_penalty", "logprobs", "n"}
 )
-BYTES_PER_INPUT = 128 * 1024
-"""Room for one vector of 4,096 numbers written out."""
 
 
 def embedding_fields(call: Call) -> dict[str, Any]:

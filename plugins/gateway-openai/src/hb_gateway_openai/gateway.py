@@ -14,21 +14,21 @@ from hb_gateway_openai.dialects import replay_fields, thinking_off
 from hb_gateway_openai.messages import wire_messages
 from hb_gateway_openai.parameters import chat_fields, extras, stream_fields
 from heavenbase.call import WireRequest
-from heavenbase.http.client import configured_url, with_call_proxies
+from heavenbase.http.client import configured_url
 from heavenbase.http.status import is_secret_header
-from heavenbase.plugin import Gateway
+from heavenbase.http_gateway import HTTPGateway
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import Mapping
 
     from hb_gateway_openai.attempt import Files, OpenAIAttempt
     from heavenbase.call import Call
     from heavenbase.http.connections import Connections
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+    from heavenbase.types import Embedding, ImageResult
 
 
-class OpenAIGateway(Gateway):
+class OpenAIGateway(HTTPGateway["OpenAIAttempt"]):
     """Chat, streams, embeddings and images on the OpenAI wire."""
 
     name = "openai"
@@ -36,9 +36,7 @@ class OpenAIGateway(Gateway):
     vision: ClassVar[str] = "openai"
     auth: ClassVar[str] = "Authorization: Bearer"
     """Where the credential goes, for people to read."""
-
-    def __init__(self) -> None:
-        self._connections: Connections | None = None
+    bytes_per_input: ClassVar[int] = 128 * 1024  # 4,096 numbers written out
 
     def prepare(self, call: Call) -> WireRequest:
         """The request of this call, as it will be sent. Images of an edit are named here, and sent as files."""
@@ -112,64 +110,40 @@ class OpenAIGateway(Gateway):
 
     # Verbs
 
-    def chat(self, call: Call, request: WireRequest) -> Completion:
-        """One non-streamed answer."""
-        attempt = self._attempt(call)
-        return _answer(attempt, attempt.post(self._client(call), request))
+    def attempt(self, call: Call, extra_bytes: int = 0, files: Files = ()) -> OpenAIAttempt:
+        """A fresh attempt of a call."""
+        from hb_gateway_openai.responses import Thinking
 
-    async def achat(self, call: Call, request: WireRequest) -> Completion:
-        """Async form of `chat`."""
-        attempt = self._attempt(call)
-        return _answer(attempt, await attempt.apost(self._client(call), request))
+        hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
+        thinking = Thinking(hidden, replay_fields(call.spec))
+        return self.attempt_class()(call, thinking, self.services.wall, extra_bytes, files)
 
-    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
-        """The chunks of one streamed answer."""
-        return self._attempt(call).stream(self._client(call), request)
+    def embedding(self, attempt: OpenAIAttempt, decoded: Any) -> Embedding:
+        """The vectors in a decoded answer."""
+        from hb_gateway_openai.embeddings import embedding
 
-    def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
-        """Async form of `stream`."""
-        return self._attempt(call).astream(self._client(call), request)
+        return embedding(attempt.call, decoded)
 
-    def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
-        """One vector per input."""
-        from hb_gateway_openai.embeddings import BYTES_PER_INPUT, embedding
-
-        attempt = self._attempt(call, extra_bytes=len(call.inputs) * BYTES_PER_INPUT)
-        decoded = attempt.post(self._client(call), request)
-        return attempt.read(lambda: embedding(call, decoded))
-
-    async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
-        """Async form of `embed_batch`."""
-        from hb_gateway_openai.embeddings import BYTES_PER_INPUT, embedding
-
-        attempt = self._attempt(call, extra_bytes=len(call.inputs) * BYTES_PER_INPUT)
-        decoded = await attempt.apost(self._client(call), request)
-        return attempt.read(lambda: embedding(call, decoded))
-
-    def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
-        """The images for the prompt."""
+    def images(self, attempt: OpenAIAttempt, decoded: Any) -> ImageResult:
+        """The images in a decoded answer."""
         from hb_gateway_openai import images
 
-        if images.by_chat(call):
-            attempt = self._attempt(call)
-            decoded = attempt.post(self._client(call), request)
-            return attempt.read(lambda: images.images_of_chat(call, decoded))
-        attempt = self._attempt(call, files=[(name, image, image.to_bytes()) for name, image in images.files(call)])
-        decoded = attempt.post(self._client(call), request)
-        return attempt.read(lambda: images.images(call, decoded))
+        reader = images.images_of_chat if images.by_chat(attempt.call) else images.images
+        return reader(attempt.call, decoded)
+
+    def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
+        """The images for the prompt; those of an edit are sent as files."""
+        from hb_gateway_openai import images
+
+        files = [(name, image, image.to_bytes()) for name, image in images.files(call)]
+        return self.ask(self.attempt(call, files=files), request, self.images)
 
     async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
         """Async form of `generate_images`."""
         from hb_gateway_openai import images
 
-        if images.by_chat(call):
-            attempt = self._attempt(call)
-            decoded = await attempt.apost(self._client(call), request)
-            return attempt.read(lambda: images.images_of_chat(call, decoded))
         files = [(name, image, await image.ato_bytes()) for name, image in images.files(call)]
-        attempt = self._attempt(call, files=files)
-        decoded = await attempt.apost(self._client(call), request)
-        return attempt.read(lambda: images.images(call, decoded))
+        return await self.aask(self.attempt(call, files=files), request, self.images)
 
     # Exports
 
@@ -189,11 +163,6 @@ class OpenAIGateway(Gateway):
 
     # Shared
 
-    def close(self) -> None:
-        """Close the connections that the clients left."""
-        if self._connections is not None:
-            self._connections.close()
-
     def request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
         """A request of this call to a path of its endpoint."""
         spec = call.spec
@@ -206,28 +175,8 @@ class OpenAIGateway(Gateway):
         shown = {"content-type": content_type, **self.shown_headers(spec), **headers}
         return WireRequest("POST", url, body, shown, self.auth)
 
-    def _client(self, call: Call) -> Any:
-        return self.client(with_call_proxies(call), call.args, is_async=call.is_async)
-
-    def _attempt(self, call: Call, *, extra_bytes: int = 0, files: Files = ()) -> OpenAIAttempt:
-        from hb_gateway_openai.responses import Thinking
-
-        hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
-        thinking = Thinking(hidden, replay_fields(call.spec))
-        return self.attempt_class()(call, thinking, self.services.wall, extra_bytes, files)
-
     def _shared(self) -> Connections:
-        if self._connections is None:
-            from heavenbase.http.connections import Connections
-
-            self._connections = Connections()
-        return self._connections
-
-
-def _answer(attempt: OpenAIAttempt, decoded: Any) -> Completion:
-    answer = attempt.read(lambda: attempt.completion(decoded))
-    answer.request_id = attempt.request_id
-    return answer
+        return self.connections()
 
 
 def _fit_format(call: Call, body: dict[str, Any]) -> None:

@@ -61,6 +61,8 @@ def image_fields(call: Call) -> dict[str, Any]:
 
 def files(call: Call) -> list[tuple[str, LLMImage]]:
     """The files of an edit under the names of their fields: the references, and the mask if there is one."""
+    if by_chat(call):
+        return []
     if not call.images:
         if call.args.get("mask") is not None:
             raise InputError("mask says which part of an image to paint anew; pass that image as images=")

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from heavenbase.call import Call
 
-BYTES_PER_INPUT = 128 * 1024
-"""Room for one vector of 4,096 numbers written out."""
 _FIELDS: Mapping[str, str] = {
     "task_type": "taskType",
     "title": "title",

@@ -22,31 +22,27 @@ from heavenbase.errors import (
     MissingPackage,
     UnsupportedError,
 )
-from heavenbase.http.client import with_call_proxies
 from heavenbase.http.status import is_secret_header
-from heavenbase.plugin import Gateway
+from heavenbase.http_gateway import HTTPGateway
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import Mapping
 
     from hb_provider_gemini.wire import GeminiAttempt
     from heavenbase.call import Call
-    from heavenbase.http.connections import Connections
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+    from heavenbase.types import Embedding, ImageResult
 
 __all__ = ["GeminiGateway"]
 
 
-class GeminiGateway(Gateway):
+class GeminiGateway(HTTPGateway["GeminiAttempt"]):
     """Chat, streams, embeddings and images on Gemini's wire."""
 
     name = "gemini"
     wire: ClassVar[str] = "gemini"
     vision: ClassVar[str] = "gemini"
-
-    def __init__(self) -> None:
-        self._connections: Connections | None = None
+    bytes_per_input: ClassVar[int] = 128 * 1024
 
     def check(self) -> None:
         """Raise MissingPackage when the SDK is not installed."""
@@ -74,67 +70,48 @@ class GeminiGateway(Gateway):
             return self._request(call, "predict", images.prediction_body(call))
         return self._request(call, "generateContent", images.chat_body(call, traits_of(call.spec)))
 
-    # Verbs
+    def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
+        """The SDK client for a spec; the arguments of a call change nothing about it."""
+        return clients.client_of(spec, self.services, self.connections(), is_async=is_async)
 
-    def chat(self, call: Call, request: WireRequest) -> Completion:
-        """One non-streamed answer."""
-        attempt = self._attempt(call)
-        return self._completion(attempt, attempt.post(self._client(call), request))
+    def attempt(self, call: Call, extra_bytes: int = 0) -> GeminiAttempt:
+        """A fresh attempt of a call."""
+        from hb_provider_gemini.wire import GeminiAttempt
 
-    async def achat(self, call: Call, request: WireRequest) -> Completion:
-        """Async form of `chat`."""
-        attempt = self._attempt(call)
-        return self._completion(attempt, await attempt.apost(self._client(call), request))
+        return GeminiAttempt(call, self.services.wall, is_hidden(call.args, call.explicit), extra_bytes)
 
-    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
-        """The chunks of one streamed answer."""
-        return self._attempt(call).stream(self._client(call), request)
+    def embedding(self, attempt: GeminiAttempt, decoded: Any) -> Embedding:
+        """The vectors in a decoded answer."""
+        from hb_provider_gemini.embeddings import embedding
 
-    def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
-        """Async form of `stream`."""
-        return self._attempt(call).astream(self._client(call), request)
+        return embedding(attempt.call, decoded)
 
-    def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
-        """One vector per input."""
-        attempt = self._embedding_attempt(call)
-        return self._embedding(attempt, attempt.post(self._client(call), request))
+    def images(self, attempt: GeminiAttempt, decoded: Any) -> ImageResult:
+        """The images in a decoded answer."""
+        from hb_provider_gemini import images
 
-    async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
-        """Async form of `embed_batch`."""
-        attempt = self._embedding_attempt(call)
-        return self._embedding(attempt, await attempt.apost(self._client(call), request))
-
-    def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
-        """The images for the prompt."""
-        attempt = self._attempt(call)
-        return self._images(attempt, attempt.post(self._client(call), request))
-
-    async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
-        """Async form of `generate_images`."""
-        attempt = self._attempt(call)
-        return self._images(attempt, await attempt.apost(self._client(call), request))
+        reader = images.images_of_prediction if images.by_prediction(attempt.call) else images.images_of_chat
+        return reader(attempt.call, decoded)
 
     # Counting
 
     def count_tokens(self, call: Call) -> int:
         """How many input tokens a chat call would have, as the provider counts them. Free of charge."""
-        attempt = self._attempt(call)
-        return self._counted(attempt, attempt.post(self._client(call), self._count_request(call)))
+        return self.ask(self.attempt(call), self._count_request(call), _counted)
 
     async def acount_tokens(self, call: Call) -> int:
         """Async form of `count_tokens`."""
-        attempt = self._attempt(call)
-        return self._counted(attempt, await attempt.apost(self._client(call), self._count_request(call)))
+        return await self.aask(self.attempt(call), self._count_request(call), _counted)
 
     # Exports
 
     def to_client(self, spec: LLMSpec) -> Any:
         """The `google.genai.Client` that serves this spec; the same object for equal client keys."""
-        return clients.client_of(spec, self.services, self._shared(), is_async=False)
+        return self.client(spec, spec.args, is_async=False)
 
     def to_aclient(self, spec: LLMSpec) -> Any:
         """The `google.genai.client.AsyncClient` that serves this spec on the running event loop."""
-        return clients.client_of(spec, self.services, self._shared(), is_async=True)
+        return self.client(spec, spec.args, is_async=True)
 
     def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Model and config for `client.models.generate_content`."""
@@ -160,61 +137,6 @@ class GeminiGateway(Gateway):
         body = {"model": model_path(call.spec.model_id), **content_body(call)}
         return self._request(call, "countTokens", {"generateContentRequest": body})
 
-    def _client(self, call: Call) -> Any:
-        spec = with_call_proxies(call)
-        return clients.client_of(spec, self.services, self._shared(), is_async=call.is_async)
-
-    def _attempt(self, call: Call, extra_bytes: int = 0) -> GeminiAttempt:
-        from hb_provider_gemini.wire import GeminiAttempt
-
-        return GeminiAttempt(call, self.services.wall, is_hidden(call.args, call.explicit), extra_bytes)
-
-    def _embedding_attempt(self, call: Call) -> GeminiAttempt:
-        from hb_provider_gemini.embeddings import BYTES_PER_INPUT
-
-        return self._attempt(call, len(call.inputs) * BYTES_PER_INPUT)
-
-    @staticmethod
-    def _completion(attempt: GeminiAttempt, decoded: Any) -> Completion:
-        from hb_provider_gemini.responses import completion
-
-        answer = attempt.read(lambda: completion(attempt.call, decoded, attempt.is_hidden))
-        answer.request_id = attempt.request_id
-        return answer
-
-    @staticmethod
-    def _embedding(attempt: GeminiAttempt, decoded: Any) -> Embedding:
-        from hb_provider_gemini.embeddings import embedding
-
-        return attempt.read(lambda: embedding(attempt.call, decoded))
-
-    @staticmethod
-    def _images(attempt: GeminiAttempt, decoded: Any) -> ImageResult:
-        from hb_provider_gemini import images
-
-        reader = images.images_of_prediction if images.by_prediction(attempt.call) else images.images_of_chat
-        return attempt.read(lambda: reader(attempt.call, decoded))
-
-    @staticmethod
-    def _counted(attempt: GeminiAttempt, decoded: Any) -> int:
-        from hb_provider_gemini.responses import shape_error
-        from hb_provider_gemini.usage import count
-
-        def read() -> int:
-            found = count(decoded.get("totalTokens")) if isinstance(decoded, dict) else None
-            if found is None:
-                raise shape_error(attempt.call, "the answer has no `totalTokens`")
-            return found
-
-        return attempt.read(read)
-
-    def _shared(self) -> Connections:
-        if self._connections is None:
-            from heavenbase.http.connections import Connections
-
-            self._connections = Connections()
-        return self._connections
-
 
 _AUTH = "x-goog-api-key"
 _REFUSALS: Mapping[str, tuple[type[UnsupportedError], str, str]] = {
@@ -234,3 +156,13 @@ def _check_purpose(call: Call) -> None:
         provider=call.spec.provider,
         model=call.spec.model_id,
     )
+
+
+def _counted(attempt: GeminiAttempt, decoded: Any) -> int:
+    from hb_provider_gemini.responses import shape_error
+    from hb_provider_gemini.usage import count
+
+    found = count(decoded.get("totalTokens")) if isinstance(decoded, dict) else None
+    if found is None:
+        raise shape_error(attempt.call, "the answer has no `totalTokens`")
+    return found

@@ -13,14 +13,13 @@ from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.payload import encode_json
 from heavenbase.http.sse import IMAGE_EVENT_LIMIT
-from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
-    from heavenbase.types import Completion
+    from heavenbase.types import Chunk, Completion
 
 
 class GeminiAttempt(HTTPAttempt):
@@ -71,10 +70,14 @@ class GeminiAttempt(HTTPAttempt):
         """A fresh state for one stream."""
         return ContentStream(self.call, self.is_hidden, self.held)
 
+    def completion(self, decoded: Any) -> Completion:
+        """The completion in a decoded answer."""
+        return completion(self.call, decoded, self.is_hidden)
+
     def whole(self, decoded: Any) -> Iterable[Chunk]:
         """The chunks of an answer that came whole: an object, or the array that servers send without `alt=sse`."""
         if not isinstance(decoded, list):
-            return [_whole_chunk(completion(self.call, decoded, self.is_hidden))]
+            return super().whole(decoded)
         state = ContentStream(self.call, self.is_hidden, self.held)
         chunks = [state.take(item) for item in decoded]
         return [chunk for chunk in [*chunks, state.end()] if chunk is not None]
@@ -96,19 +99,3 @@ def _content(response: Any) -> bytes:
         return bytes(response.content)
     except Exception:  # the ResponseNotRead of the HTTP library, or an answer that never was
         return b""
-
-
-def _whole_chunk(answer: Completion) -> Chunk:
-    return Chunk(
-        answer.text,
-        answer.reasoning,
-        [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)] or None,
-        answer.finish_reason,
-        answer.raw_finish_reason,
-        answer.usage,
-        answer.id,
-        answer.model,
-        answer.images or None,
-        answer.reasoning_parts or None,
-        raw=answer.raw,
-    )

@@ -11,10 +11,9 @@ from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.events import Lines
 from heavenbase.http.payload import encode_json
 from heavenbase.http.status import embedded_error, status_error
-from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
@@ -82,9 +81,9 @@ class OllamaAttempt(HTTPAttempt):
         """Whether an answer is a page; one object is a stream of one line, whatever type it is given."""
         return b"html" in content_type
 
-    def whole(self, decoded: Any) -> Iterable[Chunk]:
-        """The chunk of an answer that came whole."""
-        return [_whole_chunk(completion(self.call, decoded, self.is_hidden))]
+    def completion(self, decoded: Any) -> Completion:
+        """The completion in a decoded answer."""
+        return completion(self.call, decoded, self.is_hidden)
 
     def _refusal(self, body: bytes) -> HBError:
         exchange = self.exchange
@@ -94,18 +93,3 @@ class OllamaAttempt(HTTPAttempt):
 
 def _built(http: Any, request: WireRequest) -> Any:
     return http.build_request("POST", request.url, content=encode_json(request.body), headers=dict(request.headers))
-
-
-def _whole_chunk(answer: Completion) -> Chunk:
-    return Chunk(
-        answer.text,
-        answer.reasoning,
-        [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)] or None,
-        answer.finish_reason,
-        answer.raw_finish_reason,
-        answer.usage,
-        answer.id,
-        answer.model,
-        reasoning_parts=answer.reasoning_parts or None,
-        raw=answer.raw,
-    )

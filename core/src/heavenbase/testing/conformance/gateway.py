@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from heavenbase.errors import HBError
+from heavenbase.http_gateway import HTTPGateway
 from heavenbase.plugin import Gateway
 from heavenbase.testing.conformance.checks_plugin import PluginChecks
 from heavenbase.testing.conformance.colours import Sync
@@ -32,6 +33,8 @@ _VERBS = {
     "images": ("generate_images", "agenerate_images", "imagen"),
 }
 """The methods of which a gateway overrides one when it has the ability."""
+_PARTS = {"chat": "attempt", "stream": "attempt", "embeddings": "embedding", "images": "images"}
+"""The part that it may bring in place of them where `HTTPGateway` has the methods."""
 CAPABILITIES = ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "images")
 
 _PLAN = pytest.StashKey[Rig]()
@@ -228,9 +231,7 @@ class GatewayBase(PluginChecks):
         """Whether the gateway has an ability: as stated in `capabilities`, else by its methods and its provider."""
         if ability in self.capabilities:
             return self.capabilities[ability]
-        methods = _VERBS.get(ability)
-        kind = type(rig.gateway)
-        if methods is not None and not any(getattr(kind, name) is not getattr(Gateway, name) for name in methods):
+        if ability in _VERBS and not _brings(type(rig.gateway), ability):
             return False
         if ability == "reasoning" and not rig.is_wired:
             return self.script(Reply(reasoning="thought")) is not None
@@ -259,3 +260,10 @@ class GatewayBase(PluginChecks):
 
         spec = LLMSpec(None, "m", "m", PROVIDER, "somebody-else", requested_gateway="somebody-else", base_url=NOWHERE)
         return plugin.complete(kernel.call("complete", spec, {}, is_async=False))
+
+
+def _brings(kind: type[Gateway], ability: str) -> bool:
+    if not issubclass(kind, HTTPGateway):
+        return any(getattr(kind, name) is not getattr(Gateway, name) for name in _VERBS[ability])
+    names = (*_VERBS[ability], _PARTS[ability])
+    return any(getattr(kind, name) is not getattr(HTTPGateway, name) for name in names)
