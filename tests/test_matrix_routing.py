@@ -52,7 +52,7 @@ def kernel(server: LoopbackServer) -> Iterator[Kernel]:
 
 def test_the_matrix_has_the_providers_that_have_a_wire_of_their_own() -> None:
     assert {row.name for row in (*INSTALLED, OPENROUTER)} <= {*NINE, "openrouter"}
-    assert {row.name for row in INSTALLED} >= set(NINE) - {"mistral"}
+    assert {row.name for row in INSTALLED} == set(NINE)
 
 
 @pytest.mark.parametrize(("asked", "provider", "native"), [row for row in NAMES if row[1] in THERE])
