@@ -15,7 +15,7 @@ from heavenbase.llm import LLM
 from heavenbase.testing.conformance.colours import Colour
 from heavenbase.testing.conformance.rig import environment
 from heavenbase.testing.server import LoopbackServer, RecordedRequest, Reply
-from tests.matrix import EVERY, Bench, Row, addresses, credentials, make_kernel, wires
+from tests.matrix import EVERY, INSTALLED, Bench, Row, addresses, credentials, make_kernel, wires
 
 ALONE = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 """What keeps boto3 from looking for credentials elsewhere."""
@@ -53,6 +53,27 @@ def test_g25_each_documented_variable_holds_the_key(row: Row, server: LoopbackSe
             ask(row, kernel, matrix_colour)
             matrix_colour.close_kernel(kernel)
         assert carried(server.requests[-1]) == [f"key-in-{variable}"]
+
+
+def test_g25_the_other_documented_variables_of_azure_and_aws(
+    server: LoopbackServer, matrix_colour: Colour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure, bedrock = (next(row for row in INSTALLED if row.name == name) for name in ("azure", "bedrock"))
+    # boto3 reads the variables of the process alone.
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMATRIX0000000000")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-matrix")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "session-of-the-matrix")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    environ = {**addresses(server), **credentials(azure), "AZURE_OPENAI_API_VERSION": "2025-01-01"}
+    with make_kernel(environ) as kernel:
+        ask(azure, kernel, matrix_colour)
+        ask(bedrock, kernel, matrix_colour)
+        matrix_colour.close_kernel(kernel)
+    of_azure, of_bedrock = server.requests
+    assert of_azure.path.endswith("?api-version=2025-01-01")
+    assert "Credential=AKIAMATRIX0000000000/" in of_bedrock.headers["authorization"]
+    assert "/eu-central-1/bedrock/aws4_request" in of_bedrock.headers["authorization"]
+    assert of_bedrock.headers["x-amz-security-token"] == "session-of-the-matrix"
 
 
 @EVERY

@@ -29,7 +29,10 @@ PARAMETERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"output_dimension": 256, "input_type": "search_query", "truncate": "RIGHT"},
     ),
     "ollama": ({"dimensions": 8, "truncate": "false"}, {"dimensions": 8, "truncate": False}),
-    "mistral": ({"dimensions": 8}, {"output_dimension": 8}),
+    "mistral": (
+        {"dimensions": 8, "encoding_format": "float", "output_dtype": "float"},
+        {"output_dimension": 8, "encoding_format": "float", "output_dtype": "float"},
+    ),
 }
 """What a caller says, and what the wire calls it, by provider."""
 

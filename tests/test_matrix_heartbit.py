@@ -121,6 +121,16 @@ def test_h03_everything_that_was_asked_for_is_on_the_wire(bench: Bench, way: str
         assert body["tool_choice"] == "required"
 
 
+@EVERY_WIRE
+@WAYS
+def test_h03_every_system_message_travels_whole_on_every_wire(bench: Bench, way: str) -> None:
+    parts = [{"type": "text", "text": "second rule"}, {"type": "text", "text": "third rule"}]
+    rules = [{"role": "system", "content": "first rule"}, {"role": "system", "content": parts}]
+    bench.ask(way, [*rules, {"role": "user", "content": "hi"}])
+    written = json.dumps(bench.sent)
+    assert [written.count(f"{word} rule") for word in ("first", "second", "third")] == [1, 1, 1]
+
+
 @OF_ANTHROPIC
 @WAYS
 def test_h04_path_headers_and_the_place_of_the_system_prompt(bench: Bench, way: str) -> None:
