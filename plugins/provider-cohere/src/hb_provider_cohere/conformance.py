@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
 from heavenbase.testing import GatewayContract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["CohereContract"]
 
@@ -12,3 +18,4 @@ class CohereContract(GatewayContract):
 
     gateway = "cohere"
     openai_exports = False
+    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"images": False})

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from heavenbase.call import Call
 
-BYTES_PER_INPUT = 128 * 1024
-"""Room for one vector of 4,096 numbers written out."""
 DEFAULT_TYPE = "search_document"
 """What `input_type` is where nobody says it; the wire wants one."""
 _TASKS: Mapping[str, str] = {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hb_provider_cohere.gateway import CohereGateway
-    from heavenbase.call import Call
+    from heavenbase.call import Call, WireRequest
     from heavenbase.llm import LLM
 
 __all__ = ["Ranked", "arerank", "rerank"]
@@ -40,14 +40,14 @@ def rerank(llm: LLM, query: str, documents: Sequence[str], **options: Any) -> li
     `options` are those of a call (`api_key`, `timeout` ...) and of the endpoint: `top_n`, `max_tokens_per_doc`,
     `priority`. One attempt is made; errors are those of chats. UnsupportedError behind other gateways.
     """
-    gateway, call, body = _prepared(llm, query, documents, options, is_async=False)
-    return _ranked(call, gateway.post(call, "rerank", body), len(documents))
+    gateway, call, request = _prepared(llm, query, documents, options, is_async=False)
+    return gateway.ask(gateway.attempt(call), request, lambda _, decoded: _ranked(call, decoded, len(documents)))
 
 
 async def arerank(llm: LLM, query: str, documents: Sequence[str], **options: Any) -> list[Ranked]:
     """Async form of `rerank`."""
-    gateway, call, body = _prepared(llm, query, documents, options, is_async=True)
-    return _ranked(call, await gateway.apost(call, "rerank", body), len(documents))
+    gateway, call, request = _prepared(llm, query, documents, options, is_async=True)
+    return await gateway.aask(gateway.attempt(call), request, lambda _, decoded: _ranked(call, decoded, len(documents)))
 
 
 _FIELDS = ("top_n", "max_tokens_per_doc", "priority")
@@ -55,7 +55,7 @@ _FIELDS = ("top_n", "max_tokens_per_doc", "priority")
 
 def _prepared(
     llm: LLM, query: str, documents: Sequence[str], options: dict[str, Any], *, is_async: bool
-) -> tuple[CohereGateway, Call, dict[str, Any]]:
+) -> tuple[CohereGateway, Call, WireRequest]:
     if isinstance(documents, str) or not documents or not all(isinstance(text, str) for text in documents):
         raise InputError("documents must be a list of texts, with one at least")
     fields = {name: options.pop(name) for name in _FIELDS if name in options}
@@ -64,8 +64,9 @@ def _prepared(
     if gateway.wire != "cohere":
         raise UnsupportedError(f"gateway {spec.gateway!r} cannot rerank; use gateway='cohere'", provider=spec.provider)
     call = llm.kernel.call("complete", spec, options, is_async=is_async)
-    found: dict[str, Any] = {"model": spec.model_id, "query": query, "documents": list(documents)}
-    return gateway, call, found | {name: value for name, value in fields.items() if value is not None}
+    body: dict[str, Any] = {"model": spec.model_id, "query": query, "documents": list(documents)}
+    body.update((name, value) for name, value in fields.items() if value is not None)
+    return gateway, call, gateway.request(call, "rerank", body)
 
 
 def _ranked(call: Call, decoded: Any, size: int) -> list[Ranked]:

@@ -8,18 +8,17 @@ from hb_provider_cohere.failures import cohere_error, held_error
 from hb_provider_cohere.responses import completion
 from hb_provider_cohere.streams import ChatStream
 from heavenbase.errors import HBError, InputError, ProviderError
-from heavenbase.gather import whole_chunk
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.payload import encode_json
 from heavenbase.http.sse import TEXT_EVENT_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
-    from heavenbase.types import Chunk
+    from heavenbase.types import Completion
 
 
 class CohereAttempt(HTTPAttempt):
@@ -64,9 +63,9 @@ class CohereAttempt(HTTPAttempt):
         """A fresh state for one stream."""
         return ChatStream(self.call, self.is_hidden, self.held)
 
-    def whole(self, decoded: Any) -> Iterable[Chunk]:
-        """A whole answer as one chunk, for a server that does not stream."""
-        return [whole_chunk(completion(self.call, decoded, self.is_hidden))]
+    def completion(self, decoded: Any) -> Completion:
+        """The completion in a decoded answer."""
+        return completion(self.call, decoded, self.is_hidden)
 
     @property
     def _is_refused(self) -> bool:
