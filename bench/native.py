@@ -99,10 +99,23 @@ def _cohere(place: str) -> tuple[dict[str, Any], Callable[[], object]]:
     )
 
 
+def _mistral(place: str) -> tuple[dict[str, Any], Callable[[], object]]:
+    from mistralai.client import Mistral
+
+    url = f"{place}/mistral"
+    client = Mistral(api_key="key", server_url=url)
+    messages: Any = [{"role": "user", "content": "hi"}]
+    return (
+        {"model": "mistral-small-latest", "provider": "mistral", "base_url": f"{url}/v1"},
+        lambda: client.chat.complete(model="mistral-small-latest", messages=messages),
+    )
+
+
 RAW: dict[str, Callable[[str], tuple[dict[str, Any], Callable[[], object]]]] = {
     "openai": _openai,
     "anthropic": _anthropic,
     "google-genai": _gemini,
     "ollama": _ollama,
     "cohere": _cohere,
+    "mistralai": _mistral,
 }
