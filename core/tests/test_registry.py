@@ -84,6 +84,12 @@ def test_p1_a_poisoned_import_hurts_nobody_else(site: Path, poison: str) -> None
     assert found.load("gateways", "good").name == "good"
 
 
+def test_p1_an_import_that_plays_ctrl_c_is_a_broken_plugin(site: Path) -> None:
+    install_gateway(site, "bad", source="raise KeyboardInterrupt")
+    with pytest.raises(PluginLoadError, match="KeyboardInterrupt"):
+        registry(site, import_timeout=5.0).load("gateways", "bad")
+
+
 class Ticket:
     """Something of a caller that must not be kept."""
 

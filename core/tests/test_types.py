@@ -55,6 +55,8 @@ def test_arguments_of_a_tool_call_parse_or_say_why_not() -> None:
         ToolCall("a", "add", '{"x": ').parse()
     with pytest.raises(ToolArgsError, match="'add' are list, not an object"):
         ToolCall("a", "add", "[1]").parse()
+    with pytest.raises(ToolArgsError, match="not JSON"):
+        ToolCall("a", "add", '{"x":' + "[" * 100_000).parse()
 
 
 def test_a_repaired_tool_call_keeps_the_original() -> None:

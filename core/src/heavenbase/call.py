@@ -165,7 +165,8 @@ class WireRequest:
     method: str
     url: str
     body: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=empty)
+    headers: Mapping[str, str] = field(default_factory=empty, repr=False)
+    """Not in the repr, as callers put credentials of their own into headers."""
     auth: str | None = None
     """How the credential travels, such as "Authorization: Bearer"; None without one."""
 

@@ -72,7 +72,7 @@ class ToolCallAssembler:
             return False
         try:
             json.loads("".join(pieces))
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         return True
 

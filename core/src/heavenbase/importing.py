@@ -32,7 +32,8 @@ def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
         if not box:
             raise PluginTimeout(f"{info.key} of {info.distribution} {info.version} did not import in {timeout} s")
     loaded = box[0]
-    if isinstance(loaded, KeyboardInterrupt):
+    # Ctrl-C reaches the main thread alone: in the worker it is the plugin that raised it.
+    if isinstance(loaded, KeyboardInterrupt) and timeout is None:
         raise loaded
     if isinstance(loaded, BaseException):
         details = "".join(traceback.format_exception(loaded))

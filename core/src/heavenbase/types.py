@@ -139,7 +139,7 @@ class ToolCall(Record):
 
         try:
             parsed = json.loads(self.arguments, parse_constant=_refuse) if self.arguments.strip() else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter for what is nested too deeply
             raise ToolArgsError(f"arguments of tool call {self.name!r} are not JSON: {error}") from error
         if not isinstance(parsed, dict):
             raise ToolArgsError(f"arguments of tool call {self.name!r} are {type(parsed).__name__}, not an object")

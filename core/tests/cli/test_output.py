@@ -70,6 +70,10 @@ def test_a_table_aligns_its_columns_and_keeps_cells_on_one_line(capsys: pytest.C
     assert capsys.readouterr().out == "x    y      z\na    bb c\nddd  e\\x1b  f\n"
 
 
+def test_one_line_shows_what_would_reorder_it() -> None:
+    assert output.one_line("a\u202eb\u2066c\u2028d\ne") == "a\\u202eb\\u2066c\\u2028d e"
+
+
 def test_streams_that_do_not_exist_or_are_closed_are_no_terminals() -> None:
     closed = io.StringIO()
     closed.close()

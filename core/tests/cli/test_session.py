@@ -86,6 +86,15 @@ def test_an_error_ends_a_piped_session(run: Run, scripted: Any) -> None:
     assert len(gateway.calls) == 2
 
 
+def test_ctrl_c_ends_a_session_that_waits_for_a_pipe(run: Run, scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: lines.PipedLines, prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lines.PipedLines, "line", interrupted)
+    kernel, _ = scripted("one")
+    assert run("session", kernel=kernel).code == 130
+
+
 def test_an_answer_that_is_not_whole_is_said_to_be(run: Run, scripted: Any) -> None:
     kernel, _ = scripted(chunks("half", finish="length"))
     done = run("session", input="hi\n", kernel=kernel)

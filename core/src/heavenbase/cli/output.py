@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Scrub: TypeAlias = Callable[[str], str]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_REORDERS = re.compile("[\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What lets a line look other than it is: text of right-to-left scripts may need it, a name or a question does not."""
 _NOT_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What json.dumps leaves as it is and a terminal, a line reader or an encoder would not."""
 DIM, BOLD, RED, YELLOW, GREEN = "2", "1", "31", "33", "32"
@@ -29,8 +31,8 @@ def escape(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text escaped, on one line."""
-    return escape(text).replace("\n", " ").replace("\t", " ")
+    """The text escaped, on one line, in the order in which it is written."""
+    return _REORDERS.sub(_spelled, escape(text).replace("\n", " ").replace("\t", " "))
 
 
 def _spelled(match: re.Match[str]) -> str:

@@ -53,8 +53,10 @@ class Repl:
                 entry = self.lines.read()
             except EOFError:
                 break
-            except KeyboardInterrupt:  # drops the line, as in a shell
-                output.note("")
+            except KeyboardInterrupt:
+                if not self.lines.is_interactive:
+                    raise
+                output.note("")  # drops the line, as in a shell
                 continue
             if entry.strip():
                 self._guarded(lambda entry=entry: self._entry(entry))  # type: ignore[misc]

@@ -60,7 +60,9 @@ def agreement(ask: Callable[[str], str] | None, command: str) -> Callable[[ToolC
         if ask is None:
             return f"nobody is there to agree; run {command} with --allow-tools"
         repaired = f" (repaired: {'; '.join(call.changes)})" if call.changes else ""
-        output.note(f"\nthe model asks to run {call.name}({call.arguments}){repaired}")
+        # On one line, so that no argument can look like the question or its answer.
+        asked = output.one_line(f"{call.name}({call.arguments}){repaired}")
+        output.note(f"\nthe model asks to run {asked}")
         return ask("run it? [y/N] ").strip().lower() in ("y", "yes")
 
     return confirm
