@@ -6,6 +6,8 @@
     transport    SDK clients' way to the wire: httpx2 or httpx outside, httpcore2 pools (or aiohttp) inside
     sse          the event-stream parser
     status       an error answer as an error of hb
+    rules        what a provider drops, renames and clamps
+    extras       what a caller adds to a request past all parameters
     payload      JSON to and from bytes, strictly
 
 Nothing here is loaded before a gateway makes its first call.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_gateway_anthropic import client as clients
-from hb_gateway_anthropic.parameters import MAX_TOKENS, extras
+from hb_gateway_anthropic.parameters import MAX_TOKENS, headers_and_query
 from hb_gateway_anthropic.request import count_body, message_body
 from hb_gateway_anthropic.thinking import is_hidden
 from heavenbase.call import WireRequest
@@ -85,7 +85,7 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
 
     def _request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
         spec = call.spec
-        headers, query = extras(call)
+        headers, query = headers_and_query(call)
         url = f"{clients.base_url(spec)}/{path}"
         if query:
             url += f"?{urlencode(query, doseq=True)}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hb_gateway_anthropic.rules import apply_rules
 from hb_gateway_anthropic.sampling import fit_sampling
 from hb_gateway_anthropic.structured import Format, response_format
 from hb_gateway_anthropic.thinking import LEAST_BUDGET, REMOVED, Thoughts, translate
 from hb_gateway_anthropic.tools import tool_fields
 from heavenbase.call import REASONING
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.http.extras import EXTRAS, extras, merge_extra
+from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.types import ParameterEntry, ParameterReport
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 MAX_TOKENS = 1024
 """The wire wants a limit; this is it where nobody names one."""
 
-EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query", "betas"})
+_NO_FIELDS = EXTRAS | {"betas"}
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _LIMITS = ("max_tokens", "max_completion_tokens")
-_ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *_LIMITS, "thinking", "response_format", "prompt_caching"}
+_ELSEWHERE = REASONING | _NO_FIELDS | {*_TOOLS, *_LIMITS, "thinking", "response_format", "prompt_caching"}
 _NO_COUNTERPART = "the wire has no such parameter"
 # Of other wires; this one refuses what it does not know.
 _FOREIGN: Mapping[str, str] = {
@@ -63,7 +64,7 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
     """The fields for a call's arguments, `extra_body` merged in; `may_think` as in `thinking.translate`."""
     spec, args, explicit, report = call.spec, call.args, call.explicit, call.context.report
     ruled = ParameterReport()
-    named = {name: value for name, value in args.items() if name not in EXTRAS and value is not None}
+    named = {name: value for name, value in args.items() if name not in _NO_FIELDS and value is not None}
     if named.get("max_completion_tokens") is not None and "max_tokens" not in explicit:
         named.pop("max_tokens", None)
     apply_rules(spec, named, ruled)
@@ -87,28 +88,23 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
     wire.update(tool_fields(named, traits, thoughts.budget is not None, report))
     form = response_format(call, traits, "response_format" in named)
     _think(wire, thoughts, form)
-    apply_rules(spec, wire, report)
+    apply_rules(spec, wire, report, lambda field: _standing(field, report))
     if thoughts.thinking is not None and "thinking" not in wire and "think" in report.entries:
         report.emulated("think", f"the provider takes no such switch; thoughts are {REMOVED} if they come")
     _overlay(ruled, args, report)
-    _merge_extra(wire, args, report)
+    merge_extra(wire, args, report)
     return Fields(wire, form.instruction)
 
 
-def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
-    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
-    headers = {str(name): str(value) for name, value in _mapping(call.args, "extra_headers").items()}
-    query = _mapping(call.args, "extra_query")
-    report = call.context.report
-    for name, found in (("extra_headers", headers), ("extra_query", query)):
-        if found:
-            report.sent(name)
+def headers_and_query(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """(headers, query) that the caller adds to this request, `betas` among them."""
+    headers, query = extras(call)
     betas = call.args.get("betas")
     if betas:
         listed = [betas] if isinstance(betas, str) else [str(beta) for beta in betas]
         name = next((name for name in headers if name.lower() == "anthropic-beta"), "anthropic-beta")
         headers[name] = ",".join([*filter(None, [headers.get(name)]), *listed])
-        report.renamed("betas", "anthropic-beta")
+        call.context.report.renamed("betas", "anthropic-beta")
     return headers, query
 
 
@@ -228,6 +224,12 @@ _HANDLERS = {
 }
 
 
+def _standing(field: str, report: ParameterReport) -> list[str]:
+    """The parameters that stand in a field of the wire; without a report of them it is the field's own name."""
+    found = [e.name for e in report.entries.values() if e.wire is not None and e.wire.partition(".")[0] == field]
+    return found or [field]
+
+
 def _overlay(ruled: ParameterReport, args: Mapping[str, Any], report: ParameterReport) -> None:
     """What the provider's rules did to hb's names counts, unless the wire lost more of it."""
     for name, entry in ruled.entries.items():
@@ -236,26 +238,4 @@ def _overlay(ruled: ParameterReport, args: Mapping[str, Any], report: ParameterR
             told = report.entries.pop(str(entry.wire), entry)
             outcome = "renamed" if told.outcome == "sent" else told.outcome
             entry = ParameterEntry(name, outcome, told.wire, told.reason)
-        known = report.entries.get(name)
-        if known is None or known.outcome in ("sent", "renamed"):
-            report.entries[name] = entry
-
-
-def _merge_extra(wire: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
-    extra = _mapping(args, "extra_body")
-    if not extra:
-        return
-    report.sent("extra_body")
-    for name, value in extra.items():
-        before = wire.get(name)
-        # A caller adds one key to `thinking` or `output_config` without losing the others.
-        wire[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-
-
-def _mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = args.get(name)
-    if found is None:
-        return {}
-    if not hasattr(found, "items"):
-        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
+        keep_ruled({name: entry}, report)

@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 from hb_gateway_openai import client as clients
 from hb_gateway_openai.dialects import replay_fields, thinking_off
 from hb_gateway_openai.messages import wire_messages
-from hb_gateway_openai.parameters import chat_fields, extras, stream_fields
+from hb_gateway_openai.parameters import chat_fields, stream_fields
 from heavenbase.call import WireRequest
 from heavenbase.http.client import configured_url
+from heavenbase.http.extras import extras
 from heavenbase.http.status import is_secret_header
 from heavenbase.http_gateway import HTTPGateway
 

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from hb_gateway_openai.dialects import BY_DEFAULT, REMOVED, translate
 from heavenbase.call import REASONING
-from heavenbase.errors import InputTypeError
+from heavenbase.http.extras import EXTRAS, merge_extra
+from heavenbase.http.rules import apply_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heavenbase.call import Call
     from heavenbase.spec import LLMSpec
     from heavenbase.types import ParameterReport
 
-EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
 STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Steps of thinking, weakest first."""
 
@@ -42,35 +41,12 @@ def chat_fields(
     if args.keys() & REASONING:
         wire.update(translate(spec, args, explicit, report))
         _fit_step(spec, wire, report)
-    apply_rules(spec, wire, report)
+    # What stands for `think` there is no argument of the caller's.
+    apply_rules(spec, wire, report, lambda field: (field,) if field in report.entries else ())
     if "think" in report.entries:
         _check_switch(wire, report, off=args.get("think") is False)
     merge_extra(wire, args, report)
     return wire
-
-
-def apply_rules(spec: LLMSpec, wire: dict[str, Any], report: ParameterReport) -> None:
-    """The provider's rules for this model: drop, rename, clamp, in their order."""
-    if not spec.provider_record.get("parameters"):
-        return
-    for rule in spec.parameter_rules(wire):
-        for name, reason in rule.get("drop", {}).items():
-            if name in wire:
-                del wire[name]
-                # What stands for `think` there is no argument of the caller's.
-                if name in report.entries:
-                    report.dropped(name, reason)
-        for name, other in rule.get("rename", {}).items():
-            if name in wire:
-                value = wire.pop(name)
-                if other in wire:
-                    report.dropped(name, f"{other} is given too")
-                else:
-                    wire[other] = value
-                    report.renamed(name, other)
-        for name, limits in rule.get("clamp", {}).items():
-            if name in wire:
-                _clamp(name, limits, wire, report)
 
 
 def stream_fields(spec: LLMSpec, wire: dict[str, Any]) -> None:
@@ -81,37 +57,6 @@ def stream_fields(spec: LLMSpec, wire: dict[str, Any]) -> None:
         wire["stream_options"] = {"include_usage": True, **(options if isinstance(options, dict) else {})}
     else:
         wire.pop("stream_options", None)
-
-
-def extras(call: Call) -> tuple[dict[str, str], dict[str, Any]]:
-    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
-    headers = _mapping(call.args, "extra_headers")
-    query = _mapping(call.args, "extra_query")
-    report = call.context.report
-    for name, found in (("extra_headers", headers), ("extra_query", query)):
-        if found:
-            report.sent(name)
-    return {str(name): str(value) for name, value in headers.items()}, dict(query)
-
-
-def merge_extra(wire: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
-    extra = _mapping(args, "extra_body")
-    if not extra:
-        return
-    report.sent("extra_body")
-    for name, value in extra.items():
-        before = wire.get(name)
-        # A caller adds one key to `reasoning` or `thinking` without losing the others.
-        wire[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-
-
-def _mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = args.get(name)
-    if found is None:
-        return {}
-    if not hasattr(found, "items"):
-        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
 
 
 def _fit_step(spec: LLMSpec, wire: dict[str, Any], report: ParameterReport) -> None:
@@ -138,24 +83,6 @@ def _nearest(step: str, steps: list[str]) -> str:
     if step not in STEPS or not known:
         return steps[-1]
     return min(known, key=lambda name: abs(STEPS.index(name) - STEPS.index(step)))
-
-
-def _clamp(name: str, limits: Mapping[str, Any], wire: dict[str, Any], report: ParameterReport) -> None:
-    value = wire[name]
-    if isinstance(value, str):
-        new: Any = limits.get("map", {}).get(value, value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        new = value
-        if "min" in limits:
-            new = max(new, limits["min"])
-        if "max" in limits:
-            new = min(new, limits["max"])
-    else:
-        return
-    if new != value:
-        wire[name] = new
-        if name in report.entries:
-            report.clamped(name, f"{value!r} is not taken there; {new!r} is sent")
 
 
 def _check_switch(wire: dict[str, Any], report: ParameterReport, *, off: bool) -> None:

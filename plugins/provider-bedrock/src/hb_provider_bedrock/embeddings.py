@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import PLACES
 from hb_provider_bedrock.models import traits_of
-from hb_provider_bedrock.parameters import EXTRAS, merge_extra
 from hb_provider_bedrock.responses import kind_of, shape_error
-from hb_provider_bedrock.rules import apply_rules
 from heavenbase.call import REASONING
 from heavenbase.errors import EmbeddingsNotSupported
+from heavenbase.http.extras import EXTRAS, merge_extra
+from heavenbase.http.rules import apply_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def embedding_body(call: Call) -> dict[str, Any]:
         )
     body = _base(family, call.inputs)
     _fill(body, family, names, call)
-    merge_extra(body, call)
+    merge_extra(body, call.args, call.context.report)
     return body
 
 

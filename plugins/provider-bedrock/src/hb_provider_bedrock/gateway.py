@@ -8,12 +8,12 @@ from urllib.parse import quote, urlencode
 from hb_provider_bedrock import client as clients
 from hb_provider_bedrock.embeddings import body_of_input, embedding_body, takes_many, vectors
 from hb_provider_bedrock.images import image_body, image_result
-from hb_provider_bedrock.parameters import extras
 from hb_provider_bedrock.request import chat_body
 from hb_provider_bedrock.thinking import is_hidden
 from hb_provider_bedrock.usage import header_usage
 from heavenbase.call import WireRequest
 from heavenbase.errors import MissingPackage
+from heavenbase.http.extras import extras
 from heavenbase.plugin import Gateway
 from heavenbase.types import Embedding, Usage
 
@@ -169,7 +169,8 @@ def _operation(call: Call) -> str:
 
 def _extras(call: Call) -> tuple[dict[str, str], dict[str, str]]:
     headers, query = extras(call)
-    return {"Content-Type": "application/json", **call.spec.headers, **headers}, query
+    named = {"Content-Type": "application/json", **call.spec.headers, **headers}
+    return named, {name: str(value) for name, value in query.items()}
 
 
 def _hides(call: Call) -> bool:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import PLACES
 from hb_provider_bedrock.models import traits_of
-from hb_provider_bedrock.parameters import EXTRAS, merge_extra
 from hb_provider_bedrock.responses import kind_of, shape_error
-from hb_provider_bedrock.rules import apply_rules
 from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, HBError, ImageGenerationNotSupported, InputError
+from heavenbase.http.extras import EXTRAS, merge_extra
+from heavenbase.http.rules import apply_rules
 from heavenbase.types import ImageResult
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def image_body(call: Call) -> dict[str, Any]:
             report.sent(name)
         else:
             report.dropped(name, "the model has no such parameter")
-    merge_extra(body, call)
+    merge_extra(body, call.args, call.context.report)
     return body
 
 

@@ -12,12 +12,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_provider_bedrock.client import PLACES
-from hb_provider_bedrock.rules import apply_rules
 from hb_provider_bedrock.sampling import fit_sampling
 from hb_provider_bedrock.thinking import LEAST_BUDGET, Thoughts, translate
 from hb_provider_bedrock.tools import tool_config
 from heavenbase.call import REASONING
 from heavenbase.errors import InputTypeError
+from heavenbase.http.extras import EXTRAS
+from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.types import ParameterReport
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from hb_provider_bedrock.models import Traits
     from heavenbase.call import Call
 
-EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
 FIELDS = "additionalModelRequestFields"
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _ELSEWHERE = REASONING | EXTRAS | {*_LIMITS, *PLACES, "tools", "tool_choice", "parallel_tool_calls"}
@@ -95,38 +95,8 @@ def chat_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fields
     config = tool_config(call, named, traits, thoughts.budget is not None)
     if config is not None:
         wire["toolConfig"] = config
-    _overlay(ruled, report)
+    keep_ruled(ruled.entries, report)
     return Fields(wire, thoughts)
-
-
-def extras(call: Call) -> tuple[dict[str, str], dict[str, Any]]:
-    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
-    headers, query = mapping(call.args, "extra_headers"), mapping(call.args, "extra_query")
-    for name, found in (("extra_headers", headers), ("extra_query", query)):
-        if found:
-            call.context.report.sent(name)
-    return {str(name): str(value) for name, value in headers.items()}, {n: str(value) for n, value in query.items()}
-
-
-def merge_extra(wire: dict[str, Any], call: Call) -> None:
-    """Put `extra_body` over the fields; one key of a table does not take away the others."""
-    extra = mapping(call.args, "extra_body")
-    if not extra:
-        return
-    call.context.report.sent("extra_body")
-    for name, value in extra.items():
-        before = wire.get(name)
-        wire[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-
-
-def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The argument of this name; {} for none, InputTypeError for what is no mapping."""
-    found = args.get(name)
-    if found is None:
-        return {}
-    if not hasattr(found, "items"):
-        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
 
 
 def _limit(named: Mapping[str, Any], thoughts: Thoughts, wire: dict[str, Any], report: ParameterReport) -> Thoughts:
@@ -261,11 +231,3 @@ _HANDLERS: Mapping[str, Callable[[str, Any, Traits, dict[str, Any], ParameterRep
     "service_tier": _service_tier,
     "betas": _betas,
 }
-
-
-def _overlay(ruled: ParameterReport, report: ParameterReport) -> None:
-    """What the provider's rules did to hb's names counts, unless the wire lost more of it."""
-    for name, entry in ruled.entries.items():
-        known = report.entries.get(name)
-        if known is None or known.outcome in ("sent", "renamed"):
-            report.entries[name] = entry

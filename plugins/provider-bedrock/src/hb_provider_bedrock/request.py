@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_bedrock.caching import mark
 from hb_provider_bedrock.messages import has_tool_blocks, in_words, wire_messages
 from hb_provider_bedrock.models import traits_of
-from hb_provider_bedrock.parameters import chat_fields, merge_extra
+from hb_provider_bedrock.parameters import chat_fields
 from heavenbase.errors import UnsupportedError
+from heavenbase.http.extras import merge_extra
 
 if TYPE_CHECKING:
     from hb_provider_bedrock.models import Traits
@@ -36,7 +37,7 @@ def chat_body(call: Call) -> dict[str, Any]:
     if plan is not None:
         _put_format(body, plan, call)
     mark(body, call.args.get("prompt_caching"), traits, call.context.report)
-    merge_extra(body, call)
+    merge_extra(body, call.args, call.context.report)
     return body
 
 

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 
 from hb_provider_gemini import client as clients
 from hb_provider_gemini.models import purpose_of
-from hb_provider_gemini.parameters import extras
 from hb_provider_gemini.request import content_body, model_path
 from hb_provider_gemini.thinking import is_hidden
 from heavenbase.call import WireRequest
@@ -22,6 +21,7 @@ from heavenbase.errors import (
     MissingPackage,
     UnsupportedError,
 )
+from heavenbase.http.extras import extras
 from heavenbase.http.status import is_secret_header
 from heavenbase.http_gateway import HTTPGateway
 

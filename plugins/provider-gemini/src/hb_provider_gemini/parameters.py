@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hb_provider_gemini.rules import apply_rules
 from hb_provider_gemini.schema import openapi_schema
 from hb_provider_gemini.thinking import thinking_config
 from hb_provider_gemini.tools import tool_fields
 from heavenbase.call import REASONING
 from heavenbase.errors import InputTypeError
+from heavenbase.http.extras import EXTRAS, mapping
+from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.structured import plan_format
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import ParameterReport
 
-EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *_LIMITS, "response_format"}
@@ -107,10 +107,7 @@ def content_fields(call: Call, traits: Traits) -> Fields:
     if thoughts or "thinkingConfig" in config:
         config["thinkingConfig"] = {**thoughts, **config.get("thinkingConfig", {})}
     instruction = _format(call, traits, bool(top.get("tools")), config)
-    for name, entry in ruled.items():
-        # What the provider's rules did counts, unless the wire lost more of it.
-        if name not in report.entries or report.entries[name].outcome in ("sent", "renamed"):
-            report.entries[name] = entry
+    keep_ruled(ruled, report)
     return Fields(top, config, instruction)
 
 
@@ -120,26 +117,6 @@ def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: Parameter
     if extra:
         report.sent("extra_body")
         _lay_over(body, extra)
-
-
-def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
-    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
-    headers = {str(name): str(value) for name, value in mapping(call.args, "extra_headers").items()}
-    query = mapping(call.args, "extra_query")
-    for name, found in (("extra_headers", headers), ("extra_query", query)):
-        if found:
-            call.context.report.sent(name)
-    return headers, query
-
-
-def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The argument of this name, an empty mapping without one; InputTypeError for anything but a mapping."""
-    found = args.get(name)
-    if found is None:
-        return {}
-    if not hasattr(found, "items"):
-        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
 
 
 def _lay_over(target: dict[str, Any], extra: Mapping[str, Any]) -> None:

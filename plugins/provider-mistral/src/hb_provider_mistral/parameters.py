@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.parameters import EXTRAS, apply_rules, merge_extra
 from hb_provider_mistral.thinking import effort_of
 from hb_provider_mistral.tools import tool_fields
 from heavenbase.call import REASONING
 from heavenbase.errors import InputTypeError
+from heavenbase.http.extras import EXTRAS, merge_extra
+from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.structured import plan_format
 
 if TYPE_CHECKING:
@@ -53,12 +54,8 @@ def chat_fields(call: Call, traits: Traits) -> tuple[dict[str, Any], str]:
     named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
     if named.get("max_completion_tokens") is not None and "max_tokens" not in call.explicit:
         named.pop("max_tokens", None)
-    report.sent(*named)
     apply_rules(call.spec, named, report)
-    ruled = {name: entry for name, entry in report.entries.items() if entry.outcome != "sent"}
-    for name in [*report.entries]:
-        if name not in ruled:
-            del report.entries[name]  # what the wire makes of it is said below
+    ruled = dict(report.entries)
     wire = tool_fields(named, report)
     _limit(named, wire, report)
     for name, value in named.items():
@@ -76,10 +73,7 @@ def chat_fields(call: Call, traits: Traits) -> tuple[dict[str, Any], str]:
     if effort is not None:
         wire["reasoning_effort"] = effort
     instruction = _format(call, "response_format" in named, wire)
-    for name, entry in ruled.items():
-        # What the provider's rules did counts, unless the wire lost more of it.
-        if name not in report.entries or report.entries[name].outcome in ("sent", "renamed"):
-            report.entries[name] = entry
+    keep_ruled(ruled, report)
     merge_extra(wire, call.args, report)
     return wire, instruction
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_provider_ollama import client as clients
-from hb_provider_ollama.parameters import chat_fields, extras, merge_extra
+from hb_provider_ollama.parameters import chat_fields
 from hb_provider_ollama.request import chat_body, embedding_body, image_body
 from hb_provider_ollama.thinking import is_hidden
 from heavenbase.call import Call, CallContext, WireRequest, split_options
 from heavenbase.errors import MissingPackage
+from heavenbase.http.extras import extras, merge_extra
 from heavenbase.http.status import is_secret_header
 from heavenbase.http_gateway import HTTPGateway
 from heavenbase.spec import Timeouts

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_ollama.rules import apply_rules
 from hb_provider_ollama.thinking import think_field
 from hb_provider_ollama.tools import tool_list
 from heavenbase.call import REASONING
 from heavenbase.errors import InputTypeError
+from heavenbase.http.extras import EXTRAS, mapping
+from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.structured import plan_format
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import ParameterReport
 
-EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *_LIMITS, "response_format"}
@@ -39,7 +39,7 @@ _FOREIGN: Mapping[str, str] = {
 
 
 def chat_fields(call: Call) -> tuple[dict[str, Any], str]:
-    """(the fields beside model and messages, what the model must be told); `extra_body` is left to `merge_extra`."""
+    """(the fields beside model and messages, what the model must be told); without `extra_body`."""
     report = call.context.report
     named = arguments(call, report)
     ruled = {name: entry for name, entry in report.entries.items() if entry.outcome != "sent"}
@@ -74,10 +74,7 @@ def chat_fields(call: Call) -> tuple[dict[str, Any], str]:
     instruction = _format(call, wire)
     if options:
         wire["options"] = options
-    for name, entry in ruled.items():
-        # What the provider's rules did counts, unless the wire lost more of it.
-        if name not in report.entries or report.entries[name].outcome in ("sent", "renamed"):
-            report.entries[name] = entry
+    keep_ruled(ruled, report)
     return wire, instruction
 
 
@@ -88,37 +85,6 @@ def arguments(call: Call, report: ParameterReport) -> dict[str, Any]:
         named.pop("max_tokens", None)
     apply_rules(call.spec, named, report)
     return named
-
-
-def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
-    """Lay `extra_body` over a request; mappings are merged, so that one option can be added."""
-    extra = mapping(args, "extra_body")
-    if not extra:
-        return
-    report.sent("extra_body")
-    for name, value in extra.items():
-        before = body.get(name)
-        body[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-
-
-def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
-    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
-    headers = {str(name): str(value) for name, value in mapping(call.args, "extra_headers").items()}
-    query = mapping(call.args, "extra_query")
-    for name, found in (("extra_headers", headers), ("extra_query", query)):
-        if found:
-            call.context.report.sent(name)
-    return headers, query
-
-
-def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The argument of this name, an empty mapping without one; InputTypeError for anything but a mapping."""
-    found = args.get(name)
-    if found is None:
-        return {}
-    if not hasattr(found, "items"):
-        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
 
 
 def _limit(named: Mapping[str, Any], options: dict[str, Any], report: ParameterReport) -> None:

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_ollama.messages import wire_messages
-from hb_provider_ollama.parameters import arguments, chat_fields, merge_extra
+from hb_provider_ollama.parameters import arguments, chat_fields
 from heavenbase.call import REASONING
+from heavenbase.http.extras import merge_extra
 from heavenbase.structured import with_instruction
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.parameters import chat_fields, merge_extra
+from hb_gateway_openai.parameters import chat_fields
+from heavenbase.http.extras import merge_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

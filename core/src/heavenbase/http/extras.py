@@ -1,0 +1,47 @@
+"""What a caller adds to a request past all parameters: extra_headers, extra_query, extra_body. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heavenbase.call import Call
+    from heavenbase.types import ParameterReport
+
+EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
+"""Arguments that are parts of the request, and no parameters."""
+
+
+def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The argument of this name, an empty mapping without one; InputTypeError for anything but a mapping."""
+    found = args.get(name)
+    if found is None:
+        return {}
+    if not hasattr(found, "items"):
+        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """(headers, query) that the caller adds to this request, reported; InputTypeError when they are no mappings."""
+    headers = mapping(call.args, "extra_headers")
+    query = mapping(call.args, "extra_query")
+    for name, found in (("extra_headers", headers), ("extra_query", query)):
+        if found:
+            call.context.report.sent(name)
+    return {str(name): str(value) for name, value in headers.items()}, query
+
+
+def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
+    """Lay `extra_body` over a body, and report it. One key can be added to a field that is an object."""
+    extra = mapping(args, "extra_body")
+    if not extra:
+        return
+    report.sent("extra_body")
+    for name, value in extra.items():
+        before = body.get(name)
+        body[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
