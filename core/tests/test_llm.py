@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import os
 import subprocess
@@ -147,3 +148,11 @@ def test_the_answer_of_imagen_knows_its_target() -> None:
     house = scripted(lambda call: [], middleware=(look,))
     house.llm.imagen("x")
     assert (seen[0].provider, seen[0].model, seen[0].gateway) == ("acme", "tiny", "scripted")
+
+
+def test_a_deep_copy_shares_the_kernel_and_answers() -> None:
+    llm = scripted("one", "two").llm
+    copied = copy.deepcopy({"llm": llm})["llm"]
+    assert copied is not llm
+    assert (copied.kernel, copied.spec) == (llm.kernel, llm.spec)
+    assert [llm.chat("a"), copied.chat("b")] == ["one", "two"]

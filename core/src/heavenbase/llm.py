@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,10 @@ class LLM:
             if LLMToolCallRepair(kernel.tool_call_repair).enabled(options.get("tool_call_repair")):
                 options.setdefault("repair_tool_calls", True)
         self.spec: LLMSpec = kernel.resolver.resolve(preset, model, provider, gateway, options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LLM:
+        # A spec never changes, and a kernel holds locks and connections: copies share both.
+        return copy.copy(self)
 
     def __repr__(self) -> str:
         spec = self.spec
