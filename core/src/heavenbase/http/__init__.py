@@ -8,6 +8,8 @@
     status       an error answer as an error of hb
     rules        what a provider drops, renames and clamps
     extras       what a caller adds to a request past all parameters
+    shapes       what readers of decoded answers share
+    attempt      one attempt of a call, read in both colours; `heavenbase.http_gateway` makes its verbs of it
     payload      JSON to and from bytes, strictly
 
 Nothing here is loaded before a gateway makes its first call.

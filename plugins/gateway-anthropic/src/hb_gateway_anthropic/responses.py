@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_gateway_anthropic.replay import reasoning_parts
 from hb_gateway_anthropic.usage import message_usage
-from heavenbase.errors import ResponseShapeError
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
@@ -97,26 +97,6 @@ def tool_name(call: Call, block: dict[str, Any]) -> str:
     if not isinstance(name, str) or not name:
         raise shape_error(call, "a `tool_use` names no tool")
     return name
-
-
-def text_or_none(value: Any) -> str | None:
-    """A string with something in it, else None."""
-    return value if isinstance(value, str) and value else None
-
-
-def shape_error(call: Call, what: str) -> ResponseShapeError:
-    """The error for an answer of the wrong shape."""
-    return ResponseShapeError(
-        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
-    )
-
-
-def kind_of(value: Any) -> str:
-    """What a value of JSON is, in words."""
-    if value is None:
-        return "missing"
-    names: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
-    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _tool_call(call: Call, block: dict[str, Any], place: int) -> ToolCall:

@@ -11,19 +11,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hb_gateway_anthropic.replay import reasoning_parts
-from hb_gateway_anthropic.responses import (
-    block_kind,
-    finish_reason,
-    input_text,
-    kind_of,
-    shape_error,
-    text_of,
-    text_or_none,
-    tool_name,
-)
+from hb_gateway_anthropic.responses import block_kind, finish_reason, input_text, text_of, tool_name
 from hb_gateway_anthropic.usage import merged, message_usage
 from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
 from heavenbase.http.payload import decode_json
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:

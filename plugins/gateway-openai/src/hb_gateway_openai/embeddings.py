@@ -10,11 +10,11 @@ from binascii import a2b_base64
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.responses import shape_error, text_or_none
 from hb_gateway_openai.usage import chat_usage
 from heavenbase.call import REASONING
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules
+from heavenbase.http.shapes import shape_error, text_or_none
 from heavenbase.types import Embedding
 from heavenbase.vector import Vector
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_gateway_openai.parameters import chat_fields
-from hb_gateway_openai.responses import finish_reason, read_content, read_images, shape_error, text_or_none
+from hb_gateway_openai.responses import finish_reason, read_content, read_images
 from hb_gateway_openai.usage import chat_usage, image_usage
 from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, InputError
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules
+from heavenbase.http.shapes import shape_error, text_or_none
 from heavenbase.image import LLMImage
 from heavenbase.types import ImageResult
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_gateway_openai.usage import chat_usage
-from heavenbase.errors import ResponseShapeError
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ class Thinking(NamedTuple):
 def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
     """The answer; ResponseShapeError when it is none. The caller has looked for an error inside."""
     if not isinstance(decoded, dict):
-        raise shape_error(call, f"the answer is {_kind(decoded)}, not an object")
+        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
     choices = decoded.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise shape_error(call, f"`choices` is {_kind(choices)}, not a list with an answer")
+        raise shape_error(call, f"`choices` is {kind_of(choices)}, not a list with an answer")
     choice = _first(choices)
     message = choice.get("message")
     if not isinstance(message, dict):
-        raise shape_error(call, f"`choices[0].message` is {_kind(message)}, not an object")
+        raise shape_error(call, f"`choices[0].message` is {kind_of(message)}, not an object")
     text, thoughts, images = read_content(call, message.get("content"))
     thoughts = delta_thoughts(message) or thoughts
     reason = choice.get("finish_reason")
@@ -100,7 +100,7 @@ def tool_calls(call: Call, message: dict[str, Any]) -> list[ToolCall]:
         legacy = message.get("function_call")
         found = [{"function": legacy}] if isinstance(legacy, dict) and legacy.get("name") else []
     if not isinstance(found, list):
-        raise shape_error(call, f"`tool_calls` is {_kind(found)}, not a list")
+        raise shape_error(call, f"`tool_calls` is {kind_of(found)}, not a list")
     result = []
     for place, item in enumerate(found):
         function = item.get("function", item.get("custom")) if isinstance(item, dict) else None
@@ -125,13 +125,13 @@ def read_content(call: Call, content: Any) -> tuple[str, str, list[LLMImage]]:
     if isinstance(content, str):
         return content, "", []
     if not isinstance(content, list):
-        raise shape_error(call, f"`content` is {_kind(content)}, neither text nor parts")
+        raise shape_error(call, f"`content` is {kind_of(content)}, neither text nor parts")
     text: list[str] = []
     thoughts: list[str] = []
     images: list[Any] = []
     for part in content:
         if not isinstance(part, dict):
-            raise shape_error(call, f"a part of `content` is {_kind(part)}, not an object")
+            raise shape_error(call, f"a part of `content` is {kind_of(part)}, not an object")
         if part.get("type") == "thinking":
             inner = part.get("thinking")
             thoughts.append(inner if isinstance(inner, str) else read_content(call, inner)[0])
@@ -147,7 +147,7 @@ def read_images(call: Call, items: Any) -> list[LLMImage]:
     if not items:
         return []
     if not isinstance(items, list):
-        raise shape_error(call, f"the images are {_kind(items)}, not a list")
+        raise shape_error(call, f"the images are {kind_of(items)}, not a list")
     from urllib.parse import urlsplit
 
     from heavenbase.errors import InputError
@@ -176,28 +176,8 @@ def delta_thoughts(delta: dict[str, Any]) -> str:
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
-def text_or_none(value: Any) -> str | None:
-    """A string with something in it, else None."""
-    return value if isinstance(value, str) and value else None
-
-
-def shape_error(call: Call, what: str) -> ResponseShapeError:
-    """The error for an answer of the wrong shape."""
-    return ResponseShapeError(
-        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
-    )
-
-
 def _first(choices: list[Any]) -> dict[str, Any]:
     for choice in choices:
         if isinstance(choice, dict) and choice.get("index", 0) == 0:
             return choice
     return choices[0] if isinstance(choices[0], dict) else {}
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "missing"
-    if isinstance(value, list):
-        return "a list" if value else "an empty list"
-    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"

@@ -16,11 +16,11 @@ from hb_gateway_openai.responses import (
     read_content,
     read_images,
     reasoning_part,
-    shape_error,
 )
 from hb_gateway_openai.usage import chat_usage
 from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
 from heavenbase.http.payload import decode_json
+from heavenbase.http.shapes import shape_error
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import PLACES
 from hb_provider_bedrock.models import traits_of
-from hb_provider_bedrock.responses import kind_of, shape_error
 from heavenbase.call import REASONING
 from heavenbase.errors import EmbeddingsNotSupported
 from heavenbase.http.extras import EXTRAS, merge_extra
 from heavenbase.http.rules import apply_rules
+from heavenbase.http.shapes import kind_of, shape_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

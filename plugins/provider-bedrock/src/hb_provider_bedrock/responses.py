@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.usage import token_usage
-from heavenbase.errors import HBError, ResponseShapeError
+from heavenbase.errors import HBError
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
@@ -131,26 +132,6 @@ def input_text(value: Any) -> str:
     if value is None or value == {} or value == "":
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def text_or_none(value: Any) -> str | None:
-    """A string with something in it, else None."""
-    return value if isinstance(value, str) and value else None
-
-
-def shape_error(call: Call, what: str) -> ResponseShapeError:
-    """The error for an answer of the wrong shape."""
-    return ResponseShapeError(
-        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
-    )
-
-
-def kind_of(value: Any) -> str:
-    """What a value of JSON is, in words."""
-    if value is None:
-        return "missing"
-    names: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
-    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _text(call: Call, block: dict[str, Any]) -> str:

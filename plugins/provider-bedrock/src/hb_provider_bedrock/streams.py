@@ -11,20 +11,11 @@ from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.replay import reasoning_parts
-from hb_provider_bedrock.responses import (
-    finish_reason,
-    image_of,
-    input_text,
-    is_of_server,
-    kind_of,
-    shape_error,
-    text_of,
-    text_or_none,
-    tool_name,
-)
+from hb_provider_bedrock.responses import finish_reason, image_of, input_text, is_of_server, text_of, tool_name
 from hb_provider_bedrock.usage import token_usage
 from heavenbase.errors import ResponseDecodeError, StreamTruncated
 from heavenbase.http.payload import decode_json
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:

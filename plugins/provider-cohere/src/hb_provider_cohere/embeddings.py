@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.models import traits_of
-from hb_provider_cohere.parameters import arguments, merge_extra
-from hb_provider_cohere.responses import kind_of, shape_error
+from hb_provider_cohere.parameters import arguments
 from hb_provider_cohere.usage import meta_usage
 from hb_provider_cohere.vectors import vector
+from heavenbase.http.extras import merge_extra
+from heavenbase.http.shapes import kind_of, shape_error
 from heavenbase.types import Embedding
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_provider_cohere import client as clients
-from hb_provider_cohere.parameters import extras
 from hb_provider_cohere.request import chat_body
 from hb_provider_cohere.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
+from heavenbase.http.extras import extras
 from heavenbase.http.status import is_secret_header
 from heavenbase.http_gateway import HTTPGateway
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hb_provider_cohere.rules import apply_rules
 from hb_provider_cohere.thinking import thinking_field
 from hb_provider_cohere.tools import tool_fields
 from heavenbase.call import REASONING
 from heavenbase.errors import InputTypeError
+from heavenbase.http.extras import EXTRAS, mapping
+from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.structured import fit_schema, plan_format
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import ParameterReport
 
-EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
 STOPS = 5
 """Stop sequences that a request may have."""
 _LIMITS = ("max_tokens", "max_completion_tokens")
@@ -68,7 +68,7 @@ class Fields(NamedTuple):
 
 
 def chat_fields(call: Call, traits: Traits) -> Fields:
-    """The fields for a call's arguments, but for `extra_body`, which `merge_extra` lays over the whole request."""
+    """The fields for a call's arguments, but for `extra_body`, which is laid over the whole request."""
     report = call.context.report
     named = arguments(call)
     ruled = {name: entry for name, entry in report.entries.items() if entry.outcome != "sent"}
@@ -89,10 +89,7 @@ def chat_fields(call: Call, traits: Traits) -> Fields:
     if thinking or "thinking" in wire:
         wire["thinking"] = {**thinking, **mapping(wire, "thinking")}
     instruction = _format(call, bool(wire.get("tools") or wire.get("documents")), wire)
-    for name, entry in ruled.items():
-        # What the provider's rules did counts, unless the wire lost more of it.
-        if name not in report.entries or report.entries[name].outcome in ("sent", "renamed"):
-            report.entries[name] = entry
+    keep_ruled(ruled, report)
     return Fields(wire, instruction)
 
 
@@ -103,37 +100,6 @@ def arguments(call: Call) -> dict[str, Any]:
         named.pop("max_tokens", None)
     apply_rules(call.spec, named, call.context.report)
     return named
-
-
-def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
-    """Lay `extra_body` over a request; mappings are merged."""
-    extra = mapping(args, "extra_body")
-    if not extra:
-        return
-    report.sent("extra_body")
-    for name, value in extra.items():
-        before = body.get(name)
-        body[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
-
-
-def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
-    """(headers, query) that the caller adds to this request; InputTypeError when they are no mappings."""
-    headers = {str(name): str(value) for name, value in mapping(call.args, "extra_headers").items()}
-    query = mapping(call.args, "extra_query")
-    for name, found in (("extra_headers", headers), ("extra_query", query)):
-        if found:
-            call.context.report.sent(name)
-    return headers, query
-
-
-def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The argument of this name, an empty mapping without one; InputTypeError for anything but a mapping."""
-    found = args.get(name)
-    if found is None:
-        return {}
-    if not hasattr(found, "items"):
-        raise InputTypeError(f"{name} must be a mapping, not {type(found).__name__}")
-    return found  # type: ignore[no-any-return]
 
 
 def _send(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) -> None:

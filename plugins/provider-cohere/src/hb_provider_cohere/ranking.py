@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_cohere.responses import kind_of, shape_error
 from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.http.shapes import kind_of, shape_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.replay import reasoning_parts
 from hb_provider_cohere.usage import chat_usage
-from heavenbase.errors import ResponseShapeError
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
@@ -75,26 +75,6 @@ def text_of(call: Call, value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise shape_error(call, f"`{name}` is {kind_of(value)}, not text")
     return value
-
-
-def text_or_none(value: Any) -> str | None:
-    """A string with something in it, else None."""
-    return value if isinstance(value, str) and value else None
-
-
-def shape_error(call: Call, what: str) -> ResponseShapeError:
-    """The error for an answer of the wrong shape."""
-    return ResponseShapeError(
-        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
-    )
-
-
-def kind_of(value: Any) -> str:
-    """What a value of JSON is, in words."""
-    if value is None:
-        return "missing"
-    names: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
-    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _content(call: Call, content: Any) -> tuple[str, list[str]]:

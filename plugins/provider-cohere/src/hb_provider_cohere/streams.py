@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.replay import reasoning_parts
-from hb_provider_cohere.responses import called, finish_reason, kind_of, shape_error, text_of, text_or_none
+from hb_provider_cohere.responses import called, finish_reason, text_of
 from hb_provider_cohere.usage import chat_usage
 from heavenbase.errors import HBError, StreamTruncated
 from heavenbase.http.payload import decode_json
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:

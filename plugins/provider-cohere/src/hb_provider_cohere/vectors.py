@@ -6,7 +6,7 @@ import binascii
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_cohere.responses import kind_of, shape_error
+from heavenbase.http.shapes import kind_of, shape_error
 
 if TYPE_CHECKING:
     from heavenbase.call import Call

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_gemini.parameters import merge_extra
 from hb_provider_gemini.request import model_path
-from hb_provider_gemini.responses import kind_of, shape_error
 from hb_provider_gemini.usage import content_usage
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules
+from heavenbase.http.shapes import kind_of, shape_error
 from heavenbase.types import Embedding
 
 if TYPE_CHECKING:

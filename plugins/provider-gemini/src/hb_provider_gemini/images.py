@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_gemini.models import purpose_of
 from hb_provider_gemini.parameters import content_fields, merge_extra
-from hb_provider_gemini.responses import candidate_of, finish_reason, kind_of, read_parts, shape_error, text_or_none
+from hb_provider_gemini.responses import candidate_of, finish_reason, read_parts
 from hb_provider_gemini.usage import content_usage
 from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, InputError, UnsupportedError
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import ImageResult
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_provider_gemini.replay import reasoning_parts
 from hb_provider_gemini.usage import content_usage
-from heavenbase.errors import ContentFiltered, InputError, ResponseShapeError
+from heavenbase.errors import ContentFiltered, InputError
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
@@ -121,26 +122,6 @@ def finish_reason(raw: Any, has_calls: bool) -> FinishReason:
     """hb's word for the provider's; "other" for one that hb does not know, and for none."""
     found = FINISH.get(raw, "other") if isinstance(raw, str) else "other"
     return "tool_calls" if found == "stop" and has_calls else found
-
-
-def text_or_none(value: Any) -> str | None:
-    """A string with something in it, else None."""
-    return value if isinstance(value, str) and value else None
-
-
-def shape_error(call: Call, what: str) -> ResponseShapeError:
-    """The error for an answer of the wrong shape."""
-    return ResponseShapeError(
-        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
-    )
-
-
-def kind_of(value: Any) -> str:
-    """What a value of JSON is, in words."""
-    if value is None:
-        return "missing"
-    names: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
-    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _text(call: Call, value: Any) -> str:

@@ -9,17 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_gemini.replay import reasoning_parts
-from hb_provider_gemini.responses import (
-    candidate_of,
-    finish_reason,
-    kind_of,
-    read_parts,
-    shape_error,
-    text_or_none,
-)
+from hb_provider_gemini.responses import candidate_of, finish_reason, read_parts
 from hb_provider_gemini.usage import content_usage
 from heavenbase.errors import HBError, StreamTruncated
 from heavenbase.http.payload import decode_json
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_ollama.messages import reasoning_part
-from heavenbase.errors import InputError, ResponseShapeError
+from heavenbase.errors import InputError
+from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, Embedding, ImageResult, ToolCall, Usage
 
 if TYPE_CHECKING:
@@ -122,26 +123,6 @@ def images(call: Call, decoded: Any) -> ImageResult:
         report=call.context.report,
         raw=decoded,
     )
-
-
-def text_or_none(value: Any) -> str | None:
-    """A string with something in it, else None."""
-    return value if isinstance(value, str) and value else None
-
-
-def shape_error(call: Call, what: str) -> ResponseShapeError:
-    """The error for an answer of the wrong shape."""
-    return ResponseShapeError(
-        f"{call.target}: {what}", provider=call.spec.provider, model=call.spec.model_id, maybe_billed=True
-    )
-
-
-def kind_of(value: Any) -> str:
-    """What a value of JSON is, in words."""
-    if value is None:
-        return "missing"
-    names: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
-    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _tool_call(call: Call, item: Any, place: int) -> ToolCall:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_ollama.messages import reasoning_part
-from hb_provider_ollama.responses import finish_reason, message_of, text_of, text_or_none, tool_calls, usage_of
+from hb_provider_ollama.responses import finish_reason, message_of, text_of, tool_calls, usage_of
 from heavenbase.errors import HBError, StreamTruncated
 from heavenbase.http.payload import decode_json
+from heavenbase.http.shapes import text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:

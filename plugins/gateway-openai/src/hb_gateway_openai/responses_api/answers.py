@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.responses import arguments_text, reasoning_part, shape_error, text_or_none
+from hb_gateway_openai.responses import arguments_text, reasoning_part
 from hb_gateway_openai.responses_api.items import FIELD, output_text
 from hb_gateway_openai.usage import chat_usage
+from heavenbase.http.shapes import shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.responses import shape_error, text_or_none
 from hb_gateway_openai.responses_api import answers
 from hb_gateway_openai.responses_api.items import output_text
 from hb_gateway_openai.responses_api.places import Places
 from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
 from heavenbase.http.payload import decode_json
+from heavenbase.http.shapes import shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:
