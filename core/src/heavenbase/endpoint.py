@@ -188,6 +188,8 @@ def _url(value: object) -> str:
         raise InputError("base_url is no http(s) URL" + ("" if "@" in value else f": {value!r}"))
     if "@" in rest.partition("/")[0]:
         raise InputError("base_url holds a user name or password; pass the credential as api_key")
+    if not scheme.lower().startswith("http"):  # a gateway's own, such as the path of a model file
+        return value.rstrip("/")
     if not _has_place(value):
         raise InputError(f"base_url has a host or port that cannot be: {value!r}")
     if "?" in value or "#" in value:
