@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import ConfigError, MissingCredential, MissingPackage
+from heavenbase.errors import ConfigError, ExportError, MissingCredential, MissingPackage
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
@@ -113,3 +113,28 @@ class HeldClient:
     def close(self) -> Any:
         """End the lease; to be awaited for a client of async calls."""
         return self._http.aclose() if self._is_async else self._http.close()
+
+
+class NoConnections:
+    """In place of the connections that a client of one colour has no use for, where its SDK wants those of both."""
+
+    def __init__(self, *, is_async: bool) -> None:
+        self._other = "to_client" if is_async else "to_aclient"
+
+    def send(self, exchange: Any, request: Any) -> Any:
+        """ExportError, which names the client that has connections of this colour."""
+        raise ExportError(f"this client has no connections for calls of this colour; take that of llm.{self._other}()")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def content_of(response: Any) -> bytes:
+    """The body that an SDK has read of an error status; b"" where it has read none."""
+    try:
+        return bytes(response.content)
+    except Exception:  # the ResponseNotRead of whichever httpx this is, or an answer that never was
+        return b""

@@ -10,6 +10,7 @@ from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
 from heavenbase.errors import HBError, InputError, ProviderError
 from heavenbase.http.attempt import HTTPAttempt
+from heavenbase.http.client import content_of
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.payload import encode_json
 from heavenbase.http.status import embedded_error, status_error
@@ -60,7 +61,7 @@ class MessageAttempt(HTTPAttempt):
         exchange, anthropic = self.exchange, sdk().module
         name = type(error).__name__
         if isinstance(error, anthropic.APIStatusError):
-            status, headers, body = error.response.status_code, exchange.headers, _content(error.response)
+            status, headers, body = error.response.status_code, exchange.headers, content_of(error.response)
             return with_reset(status_error(self.call, status, headers, body, wall=self.wall), headers, self.wall)
         if isinstance(error, ValueError | TypeError):
             return InputError(f"{exchange.target}: the anthropic package cannot send this request ({name})")
@@ -80,10 +81,3 @@ def _arguments(client: Any, request: WireRequest) -> dict[str, Any]:
     """What `client.post` takes beside path and types. Bytes, which the SDK passes on without looking into them."""
     options: dict[str, Any] = {"headers": spelled(request.headers, client._custom_headers), "max_retries": 0}
     return {"content": encode_json(request.body), "options": options}
-
-
-def _content(response: Any) -> bytes:
-    try:
-        return bytes(response.content)
-    except Exception:  # the ResponseNotRead of whichever httpx this is
-        return b""

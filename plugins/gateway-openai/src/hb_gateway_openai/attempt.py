@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hb_gateway_openai.client import sdk
 from heavenbase.errors import HBError, InputError, ProviderError
 from heavenbase.http.attempt import HTTPAttempt
+from heavenbase.http.client import content_of
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.payload import encode_json
 from heavenbase.http.sse import IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT
@@ -67,7 +68,7 @@ class OpenAIAttempt(HTTPAttempt):
         exchange, openai = self.exchange, sdk().module
         name = type(error).__name__
         if isinstance(error, openai.APIStatusError):
-            body = _content(error.response)
+            body = content_of(error.response)
             return status_error(self.call, error.response.status_code, exchange.headers, body, wall=self.wall)
         if isinstance(error, ValueError | TypeError):
             return InputError(f"{exchange.target}: the openai package cannot send this request ({name})")
@@ -122,10 +123,3 @@ def _headers(client: Any, request: WireRequest) -> dict[str, str]:
     # The SDK tells the header of a client from that of a request by its exact spelling, and would send both.
     spelling = {name.lower(): name for name in (*_SDK_HEADERS, *client._custom_headers)}
     return {spelling.get(name.lower(), name): value for name, value in request.headers.items()}
-
-
-def _content(response: Any) -> bytes:
-    try:
-        return bytes(response.content)
-    except Exception:  # the ResponseNotRead of whichever httpx this is
-        return b""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from hb_gateway_openai.attempt import Files, OpenAIAttempt
     from heavenbase.call import Call
-    from heavenbase.http.connections import Connections
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
@@ -101,7 +100,7 @@ class OpenAIGateway(HTTPGateway["OpenAIAttempt"]):
 
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
         """The SDK client for a spec and the arguments of a call."""
-        return clients.client_of(spec, self.services, self._shared(), self, is_async=is_async)
+        return clients.client_of(spec, self.services, self.connections(), self, is_async=is_async)
 
     def needs_image_bytes(self, call: Call) -> bool:
         """Edits take files; chats take URLs too."""
@@ -175,9 +174,6 @@ class OpenAIGateway(HTTPGateway["OpenAIAttempt"]):
         content_type = "multipart/form-data" if multipart else "application/json"
         shown = {"content-type": content_type, **self.shown_headers(spec), **headers}
         return WireRequest("POST", url, body, shown, self.auth)
-
-    def _shared(self) -> Connections:
-        return self.connections()
 
 
 def _fit_format(call: Call, body: dict[str, Any]) -> None:

@@ -47,4 +47,4 @@ class RoutingGateway(OpenAIGateway):
             provider_record=MappingProxyType({**spec.provider_record, "auth_mode": "bearer"}),
             _keys={},
         )
-        return client_of(there, self.services, self._shared(), is_async=is_async)
+        return client_of(there, self.services, self.connections(), is_async=is_async)

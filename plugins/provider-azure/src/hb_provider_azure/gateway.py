@@ -74,7 +74,7 @@ class AzureGateway(OpenAIGateway):
             return openai.AsyncAzureOpenAI(**options) if is_async else openai.AzureOpenAI(**options)
 
         def built() -> Any:
-            return build(spec, self.services, self._shared(), dict(self.headers(spec)), make, is_async=is_async)
+            return build(spec, self.services, self.connections(), dict(self.headers(spec)), make, is_async=is_async)
 
         return self.services.client(key, built, is_async)
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import ExportError, MissingPackage
-from heavenbase.http.client import HeldClient, configured_url, needed_key, sender_to
+from heavenbase.errors import MissingPackage
+from heavenbase.http.client import HeldClient, NoConnections, configured_url, needed_key, sender_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def _build(spec: LLMSpec, services: Services, connections: Connections, is_async
 
     key, (address, version) = credential(spec), place(spec)
     package = sdk()
-    missing = _Missing(is_async)
+    missing = NoConnections(is_async=is_async)
     lent = sender_to(base_url(spec), spec, services, connections, is_async=is_async)
     sender, asender = (missing, lent) if is_async else (lent, missing)
     http = transport.sync_client(package.http, sender, spec.timeouts)
@@ -121,19 +121,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(is_other)
-
-
-class _Missing:
-    """In place of connections that a client of the other colour would need."""
-
-    def __init__(self, is_async: bool) -> None:
-        self._other = "to_client" if is_async else "to_aclient"
-
-    def send(self, exchange: Any, request: Any) -> Any:
-        raise ExportError(f"this client has no connections for calls of this colour; take that of llm.{self._other}()")
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    async def aclose(self) -> None:
-        """Nothing is held."""

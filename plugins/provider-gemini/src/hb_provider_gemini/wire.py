@@ -10,6 +10,7 @@ from hb_provider_gemini.responses import completion
 from hb_provider_gemini.streams import ContentStream
 from heavenbase.errors import HBError, InputError, ProviderError
 from heavenbase.http.attempt import HTTPAttempt
+from heavenbase.http.client import content_of
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.payload import encode_json
 from heavenbase.http.sse import IMAGE_EVENT_LIMIT
@@ -43,7 +44,7 @@ class GeminiAttempt(HTTPAttempt):
         """The error of hb for what the SDK raised by itself."""
         exchange = self.exchange
         if isinstance(error, sdk().api_error) and exchange.status is not None:
-            body = _content(getattr(error, "response", None))
+            body = content_of(getattr(error, "response", None))
             return google_error(self.call, exchange.status, exchange.headers, body, wall=self.wall)
         name = type(error).__name__
         if isinstance(error, ValueError | TypeError) and exchange.status is None:
@@ -92,10 +93,3 @@ def _prepared(inside: Any, request: WireRequest) -> Any:
     spelling = {name.lower(): name for name in made.headers}
     made.headers.update({spelling.get(name.lower(), name): value for name, value in request.headers.items()})
     return made
-
-
-def _content(response: Any) -> bytes:
-    try:
-        return bytes(response.content)
-    except Exception:  # the ResponseNotRead of the HTTP library, or an answer that never was
-        return b""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import ExportError, MissingPackage
-from heavenbase.http.client import HeldClient, configured_url, http_client
+from heavenbase.errors import MissingPackage
+from heavenbase.http.client import HeldClient, NoConnections, configured_url, http_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +79,7 @@ def _build(
 ) -> HeldClient:
     from heavenbase.http import transport
 
-    package, missing = sdk(), _Missing(is_async)
+    package, missing = sdk(), NoConnections(is_async=is_async)
     http = http_client(package.http, configured_url(spec), spec, services, connections, is_async=is_async)
     http.headers.update(headers)
     # The SDK wants a client of each colour, and makes one of its own where it gets none.
@@ -96,19 +96,3 @@ def _build(
             "this release of mistralai sends its requests in another way than hb knows: pip install 'mistralai==3.7.0'"
         )
     return HeldClient(client, http, is_async=is_async)
-
-
-class _Missing:
-    """In place of connections that a client of the other colour would need."""
-
-    def __init__(self, is_async: bool) -> None:
-        self._other = "to_client" if is_async else "to_aclient"
-
-    def send(self, exchange: Any, request: Any) -> Any:
-        raise ExportError(f"this client has no connections for calls of this colour; take that of llm.{self._other}()")
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    async def aclose(self) -> None:
-        """Nothing is held."""

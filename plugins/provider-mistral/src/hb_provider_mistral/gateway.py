@@ -71,7 +71,7 @@ class MistralGateway(OpenAIGateway):
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
         """The `Mistral` of a spec, for calls of this colour."""
         key, headers = self.credential(spec), self.headers(spec)
-        return clients.client_of(spec, self.services, self._shared(), key, headers, is_async=is_async)
+        return clients.client_of(spec, self.services, self.connections(), key, headers, is_async=is_async)
 
     def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Model and fields for `client.chat.complete`."""
