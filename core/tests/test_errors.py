@@ -122,3 +122,9 @@ def test_every_error_class_says_what_it_means() -> None:
 def test_what_a_server_wrote_cannot_drive_the_terminal_that_a_traceback_is_printed_to() -> None:
     error = HBError("said: \x1b]0;title\x07\r\nand\tmore\x9b2J\rover")
     assert str(error) == "said: \\x1b]0;title\\x07\nand\tmore\\x9b2J\\x0dover"
+
+
+def test_a_slip_of_the_pen_names_no_package_to_install() -> None:
+    choices = ["openrouter", "openai"]
+    assert "pip install" not in str(errors.UnknownNameError("provider", "openruter", choices, package="hb-x-openruter"))
+    assert "pip install hb-x-acme" in str(errors.UnknownNameError("provider", "acme", choices, package="hb-x-acme"))

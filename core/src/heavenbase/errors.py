@@ -90,9 +90,14 @@ class InputTypeError(InputError, TypeError):
 
 
 class UnknownNameError(InputError):
-    """A name that does not exist. `what` says of what, `choices` lists the valid ones, `nearest` the likeliest."""
+    """A name that does not exist. `what` says of what, `choices` lists the valid ones, `nearest` the likeliest.
 
-    def __init__(self, what: str, name: object, choices: Iterable[str] = (), *, hint: str = "", **fields: Any) -> None:
+    `package` might bring it; that is told only where the name is no slip, lest anybody install what a slip names.
+    """
+
+    def __init__(
+        self, what: str, name: object, choices: Iterable[str] = (), *, hint: str = "", package: str = "", **fields: Any
+    ) -> None:
         from difflib import get_close_matches
 
         self.what = what
@@ -107,6 +112,8 @@ class UnknownNameError(InputError):
             shown = sorted(self.choices)
             listed = ", ".join(shown[:40]) + (f", … ({len(shown)} in all)" if len(shown) > 40 else "")
             parts.append(f"choices: {listed}")
+        if package and self.nearest is None:
+            hint = f"if it exists: pip install {package}"
         if hint:
             parts.append(hint)
         super().__init__("; ".join(parts).replace("?; ", "? "), **fields)

@@ -103,8 +103,8 @@ class Registry:
         """The one installed plugin of this name; errors for none, several, or one that is blocked."""
         claims = self.inventory.claims(kind, name)
         if not claims:
-            pip = f"pip install hb-{SINGULAR[kind]}-{name}"
-            unknown = UnknownNameError(SINGULAR[kind], name, self.names(kind), hint=f"if it exists: {pip}")
+            package = f"hb-{SINGULAR[kind]}-{name}"
+            unknown = UnknownNameError(SINGULAR[kind], name, self.names(kind), package=package)
             raise PluginLoadError(f"{unknown}") from unknown
         if len(claims) > 1:
             owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)

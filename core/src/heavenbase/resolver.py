@@ -259,9 +259,7 @@ class _Resolution:
         wanted = self.catalog.wanted_provider(name)
         if wanted is not None:
             raise PluginLoadError(f"provider {wanted!r} is not installed; pip install hb-provider-{wanted}")
-        raise UnknownNameError(
-            "provider", name, self.catalog.providers, hint=f"if it exists: pip install hb-provider-{name}"
-        )
+        raise UnknownNameError("provider", name, self.catalog.providers, package=f"hb-provider-{name}")
 
     def _native_id(
         self, canonical: str, token: str, provider: str, record: Mapping[str, Any], model_record: Mapping[str, Any]
@@ -324,9 +322,7 @@ class _Resolution:
                 known = self.registry.inventory.known_gateways
                 if wanted not in known and not configured:
                     choices = sorted({*self.registry.names("gateways"), *known})
-                    raise UnknownNameError(
-                        "gateway", wanted, choices, hint=f"if it exists: pip install hb-gateway-{wanted}"
-                    )
+                    raise UnknownNameError("gateway", wanted, choices, package=f"hb-gateway-{wanted}")
                 distribution = self.registry.inventory.gateway_distribution(wanted)
                 raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install {distribution}")
             plugin = self.registry.load("gateways", wanted)

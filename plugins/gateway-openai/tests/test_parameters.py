@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hb_gateway_openai import OpenAIGateway
-from heavenbase.errors import InputTypeError
+from heavenbase.errors import InputError, InputTypeError
 from heavenbase.plugin import enforce_report
 
 from .support import CUSTOM, DEEPSEEK, OPENAI, OPENROUTER, make_call, make_spec, prepared
@@ -42,6 +42,12 @@ def test_a_switch_of_another_wire_is_reported_and_not_sent() -> None:
     body, outcomes = fields(CUSTOM, prompt_caching=True)
     assert body == {}
     assert outcomes == {"prompt_caching": "dropped"}
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+def test_a_header_that_frames_the_body_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=name):
+        fields(CUSTOM, extra_headers={name: "1"})
 
 
 def test_extra_body_is_merged_and_wins() -> None:

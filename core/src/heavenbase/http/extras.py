@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputTypeError
+from heavenbase.errors import InputError, InputTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
 """Arguments that are parts of the request, and no parameters."""
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
 def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -27,12 +28,19 @@ def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
-    """(headers, query) that the caller adds to this request, reported; InputTypeError when they are no mappings."""
+    """(headers, query) that the caller adds to this request, reported; InputTypeError when they are no mappings.
+
+    InputError for a header that says where the body ends: a wrong one would break the connection.
+    """
     headers = mapping(call.args, "extra_headers")
     query = mapping(call.args, "extra_query")
     for name, found in (("extra_headers", headers), ("extra_query", query)):
         if found:
             call.context.report.sent(name)
+    if headers:
+        framing = [str(name) for name in headers if str(name).lower() in _FRAMING]
+        if framing:
+            raise InputError(f"extra_headers holds {framing[0]}, which follows from the body; leave it out")
     return {str(name): str(value) for name, value in headers.items()}, query
 
 

@@ -27,8 +27,7 @@ def parse(text: str) -> PluginInfo:
     claims = find_plugins(kind, name)
     if not claims:
         known = discover(installed_config().paths().cache_dir).names(kind)
-        hint = f"if it exists: pip install hb-{SINGULAR[kind]}-{name}"
-        raise UnknownNameError(f"{SINGULAR[kind]} plugin", name, known, hint=hint)
+        raise UnknownNameError(f"{SINGULAR[kind]} plugin", name, known, package=f"hb-{SINGULAR[kind]}-{name}")
     if len(claims) > 1:
         owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
         raise PluginConflict(f"{owners} both claim {text}; uninstall one of them")
