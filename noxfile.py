@@ -6,6 +6,7 @@ Sessions use uv when it is installed, else virtualenv and pip.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -74,6 +75,37 @@ def bench(session: nox.Session) -> None:
     """Quick form of the benchmarks: fails only where a goal is missed by more than twice."""
     install_workspace(session, "openai[aiohttp]", *group("test"))
     session.run("python", "-m", "bench", *(session.posargs or ["--quick", "--check"]))
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """The conformance kit over every plugin of the workspace."""
+    install_workspace(session, *group("test"))
+    files = ["tests/test_conformance.py", *sorted(map(str, ROOT.glob("plugins/*/tests/test_conformance.py")))]
+    session.run("pytest", "-n", "2", *files, *session.posargs)
+
+
+@nox.session
+def downstream(session: nox.Session) -> None:
+    """Render the template for authors of plugins, and run its tox as they would, on wheels of this workspace."""
+    session.install("uv", "tox>=4.30")
+    folder = Path(session.create_tmp())
+    names = [
+        "gateway-openai",
+        "gateway-mock",
+        "provider-openai",
+        "provider-openrouter",
+        "vision-openai",
+        "cache-sqlite",
+    ]
+    for distribution in ("core", *(f"plugins/{name}" for name in names)):
+        session.run("uv", "build", "-q", "--wheel", "--out-dir", str(folder / "wheels"), str(ROOT / distribution))
+    plugin = folder / "plugin"
+    shutil.rmtree(plugin, ignore_errors=True)
+    session.run("python", str(ROOT / "contrib/plugin-template/render.py"), "nimbus", str(plugin))
+    found = [os.environ.get("PIP_FIND_LINKS", ""), str((folder / "wheels").resolve())]
+    env = {"PIP_FIND_LINKS": " ".join(found).strip()}
+    session.run("tox", "-c", str(plugin), "-e", "py3-newest", *session.posargs, env=env)
 
 
 @nox.session
