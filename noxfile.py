@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
 
 ROOT = Path(__file__).parent
+FACTOR = f"py{sys.version_info.major}{sys.version_info.minor}"
+"""tox's name of the Python that runs."""
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "typing", "tests", "bench"]
 nox.options.reuse_existing_virtualenvs = True
@@ -105,7 +108,7 @@ def downstream(session: nox.Session) -> None:
     session.run("python", str(ROOT / "contrib/plugin-template/render.py"), "nimbus", str(plugin))
     found = [os.environ.get("PIP_FIND_LINKS", ""), str((folder / "wheels").resolve())]
     env = {"PIP_FIND_LINKS": " ".join(found).strip()}
-    session.run("tox", "-c", str(plugin), "-e", "py3-newest", *session.posargs, env=env)
+    session.run("tox", "-c", str(plugin), "-e", f"{FACTOR}-newest", *session.posargs, env=env)
 
 
 @nox.session
