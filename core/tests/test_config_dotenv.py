@@ -102,11 +102,11 @@ def test_it_fills_only_variables_that_are_absent(tmp_path: Path) -> None:
 
 def test_settings_in_it_lie_between_project_file_and_environment(tmp_path: Path) -> None:
     (tmp_path / "heavenbase.toml").write_text('heavenbase.llm.default_preset = "project"\n')
-    write(tmp_path, "A=1\nHEAVENBASE_LLM__DEFAULT_PRESET=file\nHEAVENBASE_LLM__STRICT_PLUGINS=true\n")
-    config = load(tmp_path, {"HEAVENBASE_LLM__STRICT_PLUGINS": "false"}, dotenv=True)
+    write(tmp_path, "A=1\nHEAVENBASE_LLM__DEFAULT_PRESET=file\nHEAVENBASE_LLM__CACHE__ENABLED=true\n")
+    config = load(tmp_path, {"HEAVENBASE_LLM__CACHE__ENABLED": "false"}, dotenv=True)
     assert config.get("heavenbase.llm.default_preset") == "file"
     assert str(config.origin("heavenbase.llm.default_preset")) == f"dotenv file {tmp_path / '.env'}:2"
-    assert config.get("heavenbase.llm.strict_plugins") is False
+    assert config.get("heavenbase.llm.cache.enabled") is False
 
 
 def test_a_wrong_setting_in_it_is_named_with_its_line(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ GATEWAY = Table(
 CACHE = Table(
     {
         "enabled": Field("bool", True, "whether answers are cached"),
-        "backend": Field("str", "sqlite", "cache plugin that stores them"),
+        "backend": Field("str", "sqlite", "cache plugin that stores them", guarded=True),
         "policy": Field(
             "str",
             "deterministic",
@@ -214,7 +214,7 @@ CACHE = Table(
             choices=("deterministic", "force", "always", "off", "none", "false"),
         ),
         "namespace": Field(
-            "str | null", None, "name shared by those who may share entries; null separates credentials"
+            "str | null", None, "name shared by those who may share entries; null separates credentials", guarded=True
         ),
         "path": Field(
             "str | null", None, "where the backend keeps its file; null for the cache directory", guarded=True
@@ -249,7 +249,7 @@ LLM = Table(
         "image_allow_hosts": Field(
             "list[str]", [], "hosts whose images are fetched from private addresses", guarded=True
         ),
-        "strict_plugins": Field("bool", False, "raise instead of falling back when a gateway is missing"),
+        "strict_plugins": Field("bool", False, "raise instead of falling back when a gateway is missing", guarded=True),
         "middleware": Field("list", [], "middleware around every verb, outermost first", guarded=True),
         "default_args": _arguments(
             temperature=0,
