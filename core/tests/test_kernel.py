@@ -287,6 +287,11 @@ def test_a_wrong_on_lossy_is_refused_before_anything_is_sent(wrong: Any) -> None
     assert house.gateway.calls == []
 
 
+def test_a_configuration_of_another_type_is_refused() -> None:
+    with pytest.raises(InputTypeError, match="not int"):
+        Kernel(5)  # type: ignore[arg-type]
+
+
 # Several kernels, closing
 
 

@@ -113,6 +113,8 @@ class Config:
         cls, mapping: Mapping[str, Any], *, layer: str = "constructor", environ: Mapping[str, str] | None = None
     ) -> Config:
         """The packaged defaults and these values, nested or with dotted keys; no file and no `HEAVENBASE_` variable."""
+        if not hasattr(mapping, "items"):
+            raise InputTypeError(f"a configuration is a Config or a mapping, not {type(mapping).__name__}")
         return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Sources(variables_of(environ)))
 
     def with_layer(self, name: str, mapping: Mapping[str, Any]) -> Config:
