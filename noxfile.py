@@ -21,9 +21,9 @@ nox.options.reuse_existing_virtualenvs = True
 
 DISTRIBUTIONS = [
     ROOT / "core",
-    *sorted(p.parent for folder in ("plugins", "contrib") for p in (ROOT / folder).glob("*/pyproject.toml")),
+    *sorted(p.parent for folder in ("core", "plugins", "contrib") for p in (ROOT / folder).glob("*/pyproject.toml")),
 ]
-PACKAGES = [next(p.parent.name for p in d.glob("src/*/py.typed")) for d in DISTRIBUTIONS]
+PACKAGES = [p.parent.name for d in DISTRIBUTIONS for p in d.glob("src/*/py.typed")]
 SOURCES = ["core", "plugins", "contrib", "tests", "bench", "docs", "examples", "noxfile.py"]
 
 
@@ -65,7 +65,7 @@ def tests(session: nox.Session) -> None:
 def litellm(session: nox.Session) -> None:
     """The litellm gateway on the real SDK, which takes the openai package's major 2: an environment of its own."""
     needed = ["openai", "openrouter", "deepseek", "anthropic", "grok", "vllm"]
-    needed = ["core", *(f"plugins/provider-{name}" for name in needed)]
+    needed = ["core", "core/kernel", "core/cli", "core/testing", *(f"plugins/provider-{name}" for name in needed)]
     needed += [f"plugins/{name}" for name in ("gateway-openai", "gateway-mock", "gateway-anthropic")]
     needed += [f"plugins/{name}" for name in ("vision-openai", "vision-anthropic", "cache-sqlite")]
     editable = [argument for folder in needed for argument in ("-e", folder)]
@@ -101,7 +101,7 @@ def downstream(session: nox.Session) -> None:
         "vision-openai",
         "cache-sqlite",
     ]
-    for distribution in ("core", *(f"plugins/{name}" for name in names)):
+    for distribution in ("core", "core/kernel", "core/cli", "core/testing", *(f"plugins/{name}" for name in names)):
         session.run("uv", "build", "-q", "--wheel", "--out-dir", str(folder / "wheels"), str(ROOT / distribution))
     plugin = folder / "plugin"
     shutil.rmtree(plugin, ignore_errors=True)

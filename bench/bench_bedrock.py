@@ -115,7 +115,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=100, help="calls of one round")
     options = parser.parse_args()
     os.environ.update(KEYS)
-    server = [sys.executable, "-m", "heavenbase.testing.server", "--wire", "bedrock"]
+    server = [sys.executable, "-m", "hb_testing.server", "--wire", "bedrock"]
     with subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

@@ -17,7 +17,7 @@ COUNT = 100
 
 def native(url: str, rounds: int, scale: float) -> Iterator[Result]:
     count = max(20, int(COUNT * scale))
-    server = [sys.executable, "-m", "heavenbase.testing.server"]
+    server = [sys.executable, "-m", "hb_testing.server"]
     with subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         place = process.stdout.readline().strip().split("/openai")[0].removesuffix("/v1")

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import heavenbase as hb
-from heavenbase import config_schema, errors, hookspecs
+from heavenbase import errors, hookspecs
+from heavenbase.config import schema as config_schema
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Generated from the code by docs/generate.py. -->\n\n"

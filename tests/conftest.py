@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
 
 if TYPE_CHECKING:
+    from hb_testing.conformance.colours import Colour
     from heavenbase.kernel import Kernel
-    from heavenbase.testing.conformance.colours import Colour
     from tests.matrix import Bench, Row
 
 

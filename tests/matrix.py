@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from heavenbase.config import Config
+from hb_testing.conformance.colours import COLOURS, Colour
+from hb_testing.conformance.contract import find_plugins
+from hb_testing.conformance.rig import environment
+from hb_testing.server import Answer, Exchange, LoopbackServer, OpenAIWire, RecordedRequest, Reply, Wire, route
+from heavenbase.config.config import Config
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.conformance.colours import COLOURS, Colour
-from heavenbase.testing.conformance.contract import find_plugins
-from heavenbase.testing.conformance.rig import environment
-from heavenbase.testing.server import Answer, Exchange, LoopbackServer, OpenAIWire, RecordedRequest, Reply, Wire, route
 from heavenbase.types import Chunk, Completion, ToolCall
 
 NINE = ("openai", "anthropic", "gemini", "groq", "mistral", "cohere", "azure", "bedrock", "ollama")

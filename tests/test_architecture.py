@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CORE = ROOT / "core" / "src" / "heavenbase"
+CORE = ROOT / "core" / "kernel" / "src" / "heavenbase"
 
 LAYERS: dict[int, tuple[str, ...]] = {
     0: ("errors", "_error_base", "types", "vector", "config", "config_*"),

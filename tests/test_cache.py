@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
 
 KEY = "sk-canary-0123456789abcdef"  # the conftest of the workspace looks for it
 BACKENDS = ("sqlite", "memory")
@@ -227,7 +227,7 @@ def test_explain_shows_the_key_that_the_call_is_kept_under(server: LoopbackServe
     env = {**os.environ, "OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": server.url("openai")}
 
     def run(*words: str) -> str:
-        command = [sys.executable, "-m", "heavenbase.cli", *words]
+        command = [sys.executable, "-m", "heavenbase", *words]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout
 

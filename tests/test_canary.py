@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
-from heavenbase.testing.server import LoopbackServer, refused_port
+from hb_testing.server import LoopbackServer, refused_port
 
 CANARY = "sk-canary-0123456789abcdef"
 
@@ -135,6 +135,6 @@ def test_the_command_line_never_prints_the_key(command: list[str], server: Loopb
         "OPENAI_API_KEY": CANARY,
         "OPENAI_BASE_URL": server.url("openai"),
     }
-    done = subprocess.run([sys.executable, "-m", "heavenbase.cli", *command], env=env, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "heavenbase", *command], env=env, capture_output=True, text=True)
     assert CANARY not in done.stdout + done.stderr
     assert done.stdout + done.stderr

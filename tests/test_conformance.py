@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from heavenbase.testing.conformance.choice import CHECKED, contract_for, parse
-from heavenbase.testing.conformance.contract import find_plugins
+from hb_testing.conformance.choice import CHECKED, contract_for, parse
+from hb_testing.conformance.contract import find_plugins
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 CONTRACTS = {

@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from heavenbase.discovery import PluginInfo
+from hb_testing import GatewayContract
+from hb_testing.conformance.choice import contract_for
+from heavenbase.discovery.inventory import PluginInfo
 from heavenbase.plugin import Gateway
-from heavenbase.testing import GatewayContract
-from heavenbase.testing.conformance.choice import contract_for
 
 pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).parents[1]
-RUN = ("-p", "heavenbase.testing", "-p", "no:cacheprovider")
+RUN = ("-p", "hb_testing", "-p", "no:cacheprovider")
 
 
 def checks(report: Path, plugin: str) -> dict[str, dict[str, Any]]:
@@ -95,7 +95,7 @@ def test_the_nearest_contract_that_names_the_plugin_is_chosen(
     pytester: pytest.Pytester, kind: str, name: str, value: str, contract: str
 ) -> None:
     code = """
-    from heavenbase.testing import GatewayContract, VisionContract
+    from hb_testing import GatewayContract, VisionContract
 
     class Far(GatewayContract):
         gateway = "acme"
@@ -142,13 +142,13 @@ import json
 from hb_gateway_openai import OpenAIGateway
 from heavenbase.call import WireRequest
 from heavenbase.errors import HBError, StreamTruncated
-from heavenbase.testing.conformance.checks_answers import AnswerChecks
-from heavenbase.testing.conformance.checks_errors import ErrorChecks
-from heavenbase.testing.conformance.checks_requests import RequestChecks
-from heavenbase.testing.conformance.checks_streams import StreamChecks
-from heavenbase.testing.conformance.gateway import GatewayBase
-from heavenbase.testing.conformance.rig import KEY
-from heavenbase.testing.server import OpenAIWire
+from hb_testing.conformance.checks_answers import AnswerChecks
+from hb_testing.conformance.checks_errors import ErrorChecks
+from hb_testing.conformance.checks_requests import RequestChecks
+from hb_testing.conformance.checks_streams import StreamChecks
+from hb_testing.conformance.gateway import GatewayBase
+from hb_testing.conformance.rig import KEY
+from hb_testing.server import OpenAIWire
 from heavenbase.types import Chunk
 
 
@@ -325,7 +325,7 @@ colour = "blue"
         test_both="""
         import hb_provider_broken
         from heavenbase.plugin import Provider, VisionFormat
-        from heavenbase.testing import ProviderContract, VisionContract
+        from hb_testing import ProviderContract, VisionContract
 
         class TestProvider(ProviderContract):
             provider = "broken"

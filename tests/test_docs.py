@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
 from tests import documents
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from heavenbase.testing.conformance.rig import environment
-from heavenbase.testing.server import LoopbackServer, Reply
+from hb_testing.conformance.rig import environment
+from hb_testing.server import LoopbackServer, Reply
 from tests.matrix import INSTALLED, addresses, credentials, wires
 
 CAPITAL = '{"name": "Paris", "country": "France"}'

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image, ImageShow
 
 import heavenbase as hb
+from hb_testing.server import LoopbackServer
 from heavenbase import functions
-from heavenbase.testing.server import LoopbackServer
 
 PNG = hb.LLM("mock").imagen("a small blue square").to_bytes()
 
@@ -67,7 +67,7 @@ def sh(block: str) -> list[str]:
     """Run the lines of a shell block; what each printed."""
     printed = []
     for line in block.strip().splitlines():
-        command = [sys.executable, "-m", "heavenbase.cli", *shlex.split(line)[1:]]
+        command = [sys.executable, "-m", "heavenbase", *shlex.split(line)[1:]]
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=60)
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         printed.append(done.stdout.strip())

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from heavenbase.config import Config
+from hb_testing.conformance.colours import Colour
+from hb_testing.conformance.rig import environment
+from hb_testing.server import LoopbackServer, RecordedRequest, Reply
+from heavenbase.config.config import Config
 from heavenbase.errors import CallTimeout, HBError
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.conformance.colours import Colour
-from heavenbase.testing.conformance.rig import environment
-from heavenbase.testing.server import LoopbackServer, RecordedRequest, Reply
 from tests.matrix import EVERY, INSTALLED, Bench, Row, addresses, credentials, make_kernel, wires
 
 ALONE = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}

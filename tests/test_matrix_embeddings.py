@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import ConfigError, EmbeddingsNotSupported
 from heavenbase.llm import LLM
-from heavenbase.testing.server import LoopbackServer
 from tests.matrix import EMBEDDING, INSTALLED, OPENROUTER, Bench, Row, addresses, credentials, make_kernel, wires
 
 LIMITS = {"openai": 2048, "azure": 2048, "gemini": 100, "cohere": 96, "bedrock": 96, "mistral": 128}

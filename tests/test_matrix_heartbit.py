@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from hb_testing.conformance.samples import IMAGES
+from hb_testing.server import LAST_CHUNK, Action, Exchange, Pause, Reply, Step, chunk, head
 from heavenbase.errors import ResponseError, ResponseShapeError
-from heavenbase.testing.conformance.samples import IMAGES
-from heavenbase.testing.server import LAST_CHUNK, Action, Exchange, Pause, Reply, Step, chunk, head
 from tests.matrix import CALLS, CLOCK, INSTALLED, OPENROUTER, WAYS, WEATHER, Bench, fields
 
 ANTHROPIC = next(row for row in INSTALLED if row.name == "anthropic")

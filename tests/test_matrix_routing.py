@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import UnknownModelError
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.server import LoopbackServer
 from tests.matrix import EVERY, INSTALLED, NINE, OPENROUTER, Bench, Row, addresses, credentials, make_kernel, wires
 
 NAMES = [

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from hb_testing.conformance.samples import IMAGES
+from hb_testing.server import Action, LoopbackServer, Pause, Step, response
 from heavenbase.errors import FetchBlocked, FetchTooLarge, ImageError, VisionNotSupported
-from heavenbase.fetch import Fetcher
-from heavenbase.image import LLMImage
-from heavenbase.testing.conformance.samples import IMAGES
-from heavenbase.testing.server import Action, LoopbackServer, Pause, Step, response
+from heavenbase.fetch.fetcher import Fetcher
+from heavenbase.image.image import LLMImage
 from tests.matrix import EVERY, INSTALLED, WAYS, Bench
 
 URL = "https://images.example.com/a.png"

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from heavenbase.catalog import fold
-from heavenbase.config import Config
-from heavenbase.discovery import discover
+from hb_testing.conformance.rig import environment
+from hb_testing.server import LoopbackServer, RecordedRequest
+from heavenbase.config.config import Config
+from heavenbase.discovery.inventory import discover
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.conformance.rig import environment
-from heavenbase.testing.server import LoopbackServer, RecordedRequest
+from heavenbase.resolution.catalog import fold
 
 
 @dataclass(frozen=True)

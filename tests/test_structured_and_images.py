@@ -14,10 +14,10 @@ import PIL.Image
 import pytest
 
 import heavenbase as hb
+from hb_testing.server import LoopbackServer
+from hb_testing.server.multipart import parse_form
 from heavenbase.errors import FetchTimeout
-from heavenbase.fetch import Fetched, Fetcher
-from heavenbase.testing.server import LoopbackServer
-from heavenbase.testing.server.multipart import parse_form
+from heavenbase.fetch.fetcher import Fetched, Fetcher
 
 COLOURS = pytest.mark.parametrize("colour", ["sync", "async"])
 

@@ -21,14 +21,12 @@ def test_a_rendered_plugin_installs_and_passes_the_kit(tmp_path: Path) -> None:
     render("nimbus", plugin)
     assert not [path for path in plugin.rglob("*") if path.is_file() and "acme" in path.read_text().lower()]
     tox = tomllib.loads((plugin / "tox.toml").read_text())
-    assert tox["env_run_base"]["commands"][0][:6] == [
-        *("python", "-m", "pytest", "-p", "heavenbase.testing", "--hb-plugin")
-    ]
+    assert tox["env_run_base"]["commands"][0][:6] == [*("python", "-m", "pytest", "-p", "hb_testing", "--hb-plugin")]
     uv = ["uv", "pip", "install", "-q", "--no-deps", "--python", sys.executable, "--target", str(site), str(plugin)]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     env = {**os.environ, "PATH": path, "PYTHONPATH": str(site), "HOME": str(tmp_path)}
     subprocess.run(uv, check=True, env=env)
-    kit = [sys.executable, "-m", "pytest", "-q", "-p", "heavenbase.testing", "--hb-plugin", "providers:nimbus", "tests"]
+    kit = [sys.executable, "-m", "pytest", "-q", "-p", "hb_testing", "--hb-plugin", "providers:nimbus", "tests"]
     done = subprocess.run(kit, cwd=plugin, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
-from heavenbase.config import Config
+from hb_testing.server import LoopbackServer
+from heavenbase.config.config import Config
 from heavenbase.kernel import Kernel
-from heavenbase.testing.server import LoopbackServer
 
 MODES = ("chat", "achat", "stream", "astream")
 Ask = Callable[..., hb.Completion]

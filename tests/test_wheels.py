@@ -88,9 +88,9 @@ def test_core_alone_brings_the_documented_defaults(wheels: Path, tmp_path: Path)
     assert (
         run(python, env, "import heavenbase as hb; print(hb.LLM('chat').spec.model_id)") == "deepseek/deepseek-v4-flash"
     )
-    providers = run(python, env, "from heavenbase.cli import main; main(['providers'])")
+    providers = run(python, env, "from hb_cli import main; main(['providers'])")
     assert "pip install hb-provider-anthropic" in providers
-    gateways = run(python, env, "from heavenbase.cli import main; main(['llm', 'list', 'gateways'])")
+    gateways = run(python, env, "from hb_cli import main; main(['llm', 'list', 'gateways'])")
     assert "pip install hb-gateway-anthropic" in gateways
     listed = uv("pip", "list", "--python", str(python), "--format", "freeze")
     assert {line.split("==")[0] for line in listed.splitlines() if line.startswith("hb-")} == PREINSTALLED

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
 
 
 @pytest.fixture

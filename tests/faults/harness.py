@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pytest
 
 import heavenbase as hb
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
 
 CANARY = "sk-canary-0123456789abcdef"  # the conftest of the workspace looks for it
 LIMITS = {"connect": 2.0, "first_token": 2.0, "idle": 2.0, "stall": 2.0, "total": 30.0, "pool": 2.0}

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import (
     Overloaded,
     RateLimitError,
@@ -14,7 +15,6 @@ from heavenbase.errors import (
     ResponseShapeError,
     ServerError,
 )
-from heavenbase.testing.server import LoopbackServer
 from tests.faults.harness import Mode, check_error, every, harness
 
 SYNC_AND_ASYNC = every(("chat", "achat"))

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import CacheWarning
 from heavenbase.plugin import Cache, CacheStore
-from heavenbase.testing.server import LoopbackServer
 from tests.faults.harness import CANARY, Mode, every, harness
 
 WORKER = Path(__file__).with_name("cache_worker.py")

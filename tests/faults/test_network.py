@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
+from hb_testing.server import LoopbackServer, black_hole, refused_port, resetting_port, tls_server
 from heavenbase.errors import (
     ConnectError,
     ConnectTimeout,
@@ -19,7 +20,6 @@ from heavenbase.errors import (
     TLSVerifyError,
     TransportClosed,
 )
-from heavenbase.testing.server import LoopbackServer, black_hole, refused_port, resetting_port, tls_server
 from tests.faults.harness import CANARY, Harness, Mode, check_error, every, harness
 
 

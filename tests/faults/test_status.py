@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import (
     AuthError,
     HBError,
@@ -14,7 +15,6 @@ from heavenbase.errors import (
     RequestRejected,
     ServerError,
 )
-from heavenbase.testing.server import LoopbackServer
 from tests.faults.harness import Mode, check_error, every, harness
 
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from hb_testing.server import FAULT_TEXT, SEPARATORS_TEXT, LoopbackServer
 from heavenbase.errors import (
     FirstTokenTimeout,
     IdleTimeout,
@@ -18,7 +19,6 @@ from heavenbase.errors import (
     StreamInterrupted,
     StreamTruncated,
 )
-from heavenbase.testing.server import FAULT_TEXT, SEPARATORS_TEXT, LoopbackServer
 from tests.faults.harness import Harness, Mode, check_error, every, harness
 
 STREAMS = every(("stream", "astream"))

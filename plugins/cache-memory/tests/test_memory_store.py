@@ -10,8 +10,8 @@ import pytest
 
 from hb_cache_memory import MemoryCache
 from hb_cache_memory.store import MemoryStore
+from hb_testing.caches import ManualClock, cache_key
 from heavenbase.errors import ConfigError, InputTypeError
-from heavenbase.testing.caches import ManualClock, cache_key
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import ClassVar
 import pytest
 
 from hb_cache_redis import RedisCache
+from hb_testing import CacheContract
 from heavenbase.plugin import CacheStore
-from heavenbase.testing import CacheContract
 
 from .redis_server import RedisServer
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import CacheWarning
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.server import LoopbackServer
 
 from .redis_server import RedisServer
 

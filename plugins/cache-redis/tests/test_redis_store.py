@@ -14,11 +14,11 @@ import pytest
 
 from hb_cache_redis import RedisCache
 from hb_cache_redis.store import RedisStore
+from hb_testing.caches import cache_key
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import CacheError, CacheWarning, ConfigError
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.caches import cache_key
-from heavenbase.testing.server import LoopbackServer
 
 from .redis_server import RedisServer
 

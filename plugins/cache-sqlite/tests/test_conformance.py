@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from heavenbase.testing import CacheContract
+from hb_testing import CacheContract
 
 
 class TestSQLite(CacheContract):

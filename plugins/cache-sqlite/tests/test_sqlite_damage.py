@@ -13,8 +13,8 @@ import pytest
 
 from hb_cache_sqlite import SQLiteCache, schema
 from hb_cache_sqlite.store import SQLiteStore
+from hb_testing.caches import ManualClock, cache_key
 from heavenbase.errors import CacheWarning
-from heavenbase.testing.caches import ManualClock, cache_key
 
 VALUE = b"what the model said " * 100
 COUNT = 60

@@ -18,8 +18,8 @@ import pytest
 
 from hb_cache_sqlite import SQLiteCache, files
 from hb_cache_sqlite.store import SQLiteStore
+from hb_testing.caches import ManualClock, cache_key
 from heavenbase.errors import CacheError, CacheWarning
-from heavenbase.testing.caches import ManualClock, cache_key
 
 NOBODY = 65534
 

@@ -15,8 +15,8 @@ import pytest
 
 from hb_cache_sqlite import SQLiteCache, housekeeping, rows, schema
 from hb_cache_sqlite.store import SQLiteStore
+from hb_testing.caches import ManualClock, cache_key
 from heavenbase.errors import CacheWarning
-from heavenbase.testing.caches import ManualClock, cache_key
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 import hb_cache_sqlite
 from hb_cache_sqlite import SQLiteCache
 from hb_cache_sqlite.store import SQLiteStore
-from heavenbase.testing.caches import cache_key
+from hb_testing.caches import cache_key
 
 CANARY = b"canary-5d1f0c-my-private-prompt"
 

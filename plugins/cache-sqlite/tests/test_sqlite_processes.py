@@ -16,7 +16,7 @@ import pytest
 
 from hb_cache_sqlite import SQLiteCache, database
 from hb_cache_sqlite.store import SQLiteStore
-from heavenbase.testing.caches import cache_key
+from hb_testing.caches import cache_key
 
 WORKER = str(Path(__file__).with_name("cache_worker.py"))
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

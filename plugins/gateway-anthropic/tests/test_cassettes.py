@@ -13,8 +13,8 @@ import pytest
 from hb_gateway_anthropic import AnthropicGateway
 from hb_vision_anthropic import encode
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPRequest, HTTPResponse
-from heavenbase.image import LLMImage
+from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
+from heavenbase.image.image import LLMImage
 from heavenbase.types import Completion, Message, Usage
 
 from .support import Caller, body_of, make_call, make_spec, prepared

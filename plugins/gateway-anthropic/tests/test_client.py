@@ -12,10 +12,10 @@ import pytest
 
 import heavenbase as hb
 from hb_gateway_anthropic import AnthropicGateway
+from hb_testing.server import LoopbackServer
 from heavenbase import errors
 from heavenbase.clients import LIMIT
 from heavenbase.secrets import Secret
-from heavenbase.testing.server import LoopbackServer
 
 from .support import ANTHROPIC, BUDGET, CANARY, Caller, make_call, make_spec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from heavenbase.testing import GatewayContract
+from hb_testing import GatewayContract
 
 
 class TestAnthropic(GatewayContract):

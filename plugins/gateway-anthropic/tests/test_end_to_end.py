@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
-from heavenbase._png import make_png
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
+from heavenbase.image.png import make_png
 from heavenbase.types import Completion
 
 from .support import ADAPTIVE, BUDGET, WEATHER

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
+from hb_testing.server import FAULT_TEXT, AnthropicWire, LoopbackServer
 from heavenbase import errors
-from heavenbase.testing.server import FAULT_TEXT, AnthropicWire, LoopbackServer
 
 from .support import CANARY, Caller, assert_clean, make_spec
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from hb_vision_anthropic import encode
-from heavenbase._png import make_png
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
-from heavenbase.image import LLMImage
+from heavenbase.image.image import LLMImage
+from heavenbase.image.png import make_png
 from heavenbase.types import Message
 
 from .support import ADAPTIVE, BUDGET, USER, body_of, make_spec, prepared

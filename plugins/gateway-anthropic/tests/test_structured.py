@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 import heavenbase as hb
 from hb_gateway_anthropic.structured import wire_schema
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
-from heavenbase.testing.server import LoopbackServer
 
 from .support import ADAPTIVE, ANTHROPIC, BUDGET, OLD, USER, body_of, fields_of, make_spec
 

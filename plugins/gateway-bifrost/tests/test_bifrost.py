@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from heavenbase.config import Config
+from hb_testing.conformance.rig import environment
+from hb_testing.prepared import prepared
+from hb_testing.server import LoopbackServer
+from heavenbase.config.config import Config
 from heavenbase.errors import ConfigError, ImageGenerationNotSupported
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.conformance.rig import environment
-from heavenbase.testing.prepared import prepared
-from heavenbase.testing.server import LoopbackServer
 
 KEY = "sk-canary-0123456789abcdef"
 VIRTUAL = "sk-bf-canary-0123456789"

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hb_gateway_bifrost.conformance import BifrostContract
-from heavenbase.testing import VariantContract
+from hb_testing import VariantContract
 
 
 class TestBifrost(VariantContract):
-    """The whole contract: `pytest -p heavenbase.testing --hb-plugin gateways:bifrost`."""
+    """The whole contract: `pytest -p hb_testing --hb-plugin gateways:bifrost`."""
 
     gateway: ClassVar[str] = BifrostContract.gateway
     capabilities: ClassVar[Mapping[str, bool]] = BifrostContract.capabilities

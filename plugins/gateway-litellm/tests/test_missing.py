@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from hb_gateway_litellm import LiteLLMGateway, sdk
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import MissingPackage, PluginFallbackWarning, PluginLoadError
 from heavenbase.llm import LLM
-from heavenbase.testing.server import LoopbackServer
 
 from .support import DEEPSEEK, KEY, make_kernel
 
@@ -69,7 +69,7 @@ def test_resolving_imports_neither_litellm_nor_openai(monkeypatch: pytest.Monkey
 
     code = (
         "import sys, warnings\nwarnings.simplefilter('ignore')\n"
-        "from heavenbase.config import Config\nfrom heavenbase.kernel import Kernel\n"
+        "from heavenbase.config.config import Config\nfrom heavenbase.kernel import Kernel\n"
         "spec = Kernel(Config.from_dict({})).resolve(model='ds-flash', provider='deepseek', gateway='litellm')\n"
         "assert spec.requested_gateway == 'litellm'\n"
         "assert not {'litellm', 'openai', 'httpx'} & set(sys.modules)\n"

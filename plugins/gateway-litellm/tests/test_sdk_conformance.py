@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from hb_gateway_litellm.sdk import sdk
-from heavenbase.testing import GatewayContract
+from hb_testing import GatewayContract
 
 pytestmark = [
     # LiteLLM's own use of pydantic, and the connections that it keeps.

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from hb_testing.prepared import prepared
+from hb_testing.server import LoopbackServer, refused_port
 from heavenbase import errors
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.prepared import prepared
-from heavenbase.testing.server import LoopbackServer, refused_port
 
 from .support import KEY, make_kernel
 

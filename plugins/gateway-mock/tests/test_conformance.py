@@ -6,4 +6,4 @@ from hb_gateway_mock.conformance import MockContract
 
 
 class TestMock(MockContract):
-    """As `pytest -p heavenbase.testing --hb-plugin gateways:mock` runs it."""
+    """As `pytest -p hb_testing --hb-plugin gateways:mock` runs it."""

@@ -24,7 +24,7 @@ from heavenbase.errors import (
     UnknownNameError,
 )
 from heavenbase.gather import Gathering
-from heavenbase.image import LLMImage
+from heavenbase.image.image import LLMImage
 from heavenbase.spec import LLMSpec, Timeouts
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
 
 from .support import Caller
 
@@ -30,7 +30,7 @@ def caller() -> Iterator[Caller]:
 def _mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     mode, _, without = str(request.param).partition(" ")
     if without:
-        monkeypatch.setattr("heavenbase.http.connections.has_aiohttp", lambda: False)
+        monkeypatch.setattr("heavenbase.http.transport.connections.has_aiohttp", lambda: False)
     elif mode.startswith("a") and importlib.util.find_spec("aiohttp") is None:
         pytest.skip("aiohttp is not installed")
     return mode

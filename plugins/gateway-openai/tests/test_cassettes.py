@@ -11,7 +11,7 @@ import pytest
 
 from hb_gateway_openai.responses_api import ResponsesGateway
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPRequest, HTTPResponse
+from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.types import Completion
 
 from .support import CUSTOM, DEEPSEEK, OPENAI, OPENROUTER, USER, Caller, make_call, make_spec

@@ -13,12 +13,12 @@ import openai
 import pytest
 
 from hb_gateway_openai import OpenAIGateway, custom
+from hb_testing.server import LoopbackServer
 from heavenbase import errors
 from heavenbase.clients import LIMIT
-from heavenbase.http.protocol import HTTPRequest, HTTPResponse
+from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.plugin import Provider
 from heavenbase.secrets import Secret
-from heavenbase.testing.server import LoopbackServer
 
 from .support import CANARY, CUSTOM, OPENAI, OPENROUTER, Caller, make_call, make_spec
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from heavenbase.testing import GatewayContract
+from hb_testing import GatewayContract
 
 
 class TestOpenAI(GatewayContract):
-    """As `pytest -p heavenbase.testing --hb-plugin gateways:openai` runs it."""
+    """As `pytest -p hb_testing --hb-plugin gateways:openai` runs it."""
 
     gateway: ClassVar[str] = "openai"
 
 
 class TestResponses(GatewayContract):
-    """As `pytest -p heavenbase.testing --hb-plugin gateways:responses` runs it."""
+    """As `pytest -p hb_testing --hb-plugin gateways:responses` runs it."""
 
     gateway: ClassVar[str] = "responses"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hb_gateway_openai.embeddings import embedding
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import ResponseShapeError
-from heavenbase.testing.server import LoopbackServer
 from heavenbase.types import Usage
 
 from .support import CUSTOM, Caller, make_call, make_spec, prepared

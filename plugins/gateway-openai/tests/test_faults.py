@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase import errors
-from heavenbase.testing.server import (
+from hb_testing.server import (
     FAULT_TEXT,
     FAULT_TOKENS,
     SEPARATORS_TEXT,
@@ -22,6 +21,7 @@ from heavenbase.testing.server import (
     refused_port,
     tls_server,
 )
+from heavenbase import errors
 
 from .support import CANARY, QUICK, Caller, assert_clean, make_call, make_spec
 
@@ -426,7 +426,7 @@ def test_e11_cancelled_at_random_moments(
     server: LoopbackServer, caller: Caller, with_aiohttp: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not with_aiohttp:
-        monkeypatch.setattr("heavenbase.http.connections.has_aiohttp", lambda: False)
+        monkeypatch.setattr("heavenbase.http.transport.connections.has_aiohttp", lambda: False)
     dice = random.Random(11)
     record = {"max_connections": 10}
     good = make_spec(server.url(), gateway_record=record)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from hb_testing.server import LoopbackServer
+from hb_testing.server.multipart import parse_form
 from heavenbase.errors import ContentFiltered, InputError, ResponseShapeError
-from heavenbase.image import LLMImage
-from heavenbase.testing.server import LoopbackServer
-from heavenbase.testing.server.multipart import parse_form
+from heavenbase.image.image import LLMImage
 from heavenbase.types import ImageResult, Usage
 
 from .support import OPENAI, OPENROUTER, Caller, make_spec, prepared

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 import heavenbase as hb
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
 
 
 class City(BaseModel):

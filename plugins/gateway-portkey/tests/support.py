@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from heavenbase.config import Config
+from hb_testing.conformance.rig import environment
+from heavenbase.config.config import Config
 from heavenbase.kernel import Kernel
-from heavenbase.testing.conformance.rig import environment
 
 GATE_KEY = "pk-canary-0123456789abcdef"
 DEEPSEEK_KEY = "sk-canary-0123456789abcdef"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from heavenbase.testing import VariantContract
+from hb_testing import VariantContract
 
 
 class TestPortkey(VariantContract):
-    """The whole contract: `pytest -p heavenbase.testing --hb-plugin gateways:portkey`."""
+    """The whole contract: `pytest -p hb_testing --hb-plugin gateways:portkey`."""
 
     gateway: ClassVar[str] = "portkey"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from hb_testing.prepared import prepared
+from hb_testing.server import LoopbackServer, RecordedRequest
 from heavenbase.errors import EmbeddingsNotSupported, MissingCredential
 from heavenbase.llm import LLM
-from heavenbase.testing.prepared import prepared
-from heavenbase.testing.server import LoopbackServer, RecordedRequest
 
 from .support import DEEPSEEK_KEY, GATE_KEY, KEYS, make_kernel
 

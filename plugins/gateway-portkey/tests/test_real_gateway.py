@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import (
     AuthError,
     HBError,
@@ -17,7 +18,6 @@ from heavenbase.errors import (
     ServerError,
 )
 from heavenbase.llm import LLM
-from heavenbase.testing.server import LoopbackServer
 
 from .support import DEEPSEEK_KEY, GATE_KEY, KEYS, make_kernel
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer
 
 
 @pytest.fixture

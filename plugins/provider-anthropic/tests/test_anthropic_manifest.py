@@ -10,9 +10,9 @@ import pytest
 
 import hb_provider_anthropic
 import heavenbase as hb
+from hb_testing.server import LoopbackServer
+from heavenbase.discovery.manifest_rules import check_manifest
 from heavenbase.errors import LossyRequestError, LossyRequestWarning
-from heavenbase.manifest_rules import check_manifest
-from heavenbase.testing.server import LoopbackServer
 
 
 def record(gateway: str) -> Any:

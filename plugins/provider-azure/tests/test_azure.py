@@ -13,7 +13,7 @@ import pytest
 import heavenbase as hb
 from hb_provider_azure.gateway import AzureGateway
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPRequest, HTTPResponse
+from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.kernel import Kernel
 
 KEY = "sk-canary-0123456789abcdef"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hb_provider_azure.conformance import AzureResponsesContract
-from heavenbase.testing import GatewayContract
+from hb_testing import GatewayContract
 
 
 class TestAzure(GatewayContract):
-    """As `pytest -p heavenbase.testing --hb-plugin gateways:azure` runs it."""
+    """As `pytest -p hb_testing --hb-plugin gateways:azure` runs it."""
 
     gateway: ClassVar[str] = "azure"
 
 
 class TestAzureResponses(AzureResponsesContract):
-    """As `pytest -p heavenbase.testing --hb-plugin gateways:azure_responses` runs it."""
+    """As `pytest -p hb_testing --hb-plugin gateways:azure_responses` runs it."""

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from hb_provider_bedrock.conformance import SIGNING, surroundings
+from hb_testing.conformance.rig import environment
 from heavenbase.call import Call, WireRequest
-from heavenbase.config import Config
-from heavenbase.http.protocol import HTTPRequest, HTTPResponse
+from heavenbase.config.config import Config
+from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing.conformance.rig import environment
 from heavenbase.types import ParameterReport
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPResponse
+from heavenbase.http.transport.protocol import HTTPResponse
 from heavenbase.types import Chunk, Completion
 
 from .support import COLOURS, TOOL, Replay, ask, body, llm_of

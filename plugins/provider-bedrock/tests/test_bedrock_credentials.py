@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from hb_provider_bedrock.conformance import ALONE, SIGNING, surroundings
+from hb_testing.server import LoopbackServer, RecordedRequest
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPResponse
+from heavenbase.http.transport.protocol import HTTPResponse
 from heavenbase.llm import LLM
-from heavenbase.testing.server import LoopbackServer, RecordedRequest
 
 from .support import COLOURS, NOVA, TOKEN, Replay, ask, llm_of, make_kernel
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hb_provider_bedrock.conformance import SIGNING
-from heavenbase.testing.server import LoopbackServer, Reply
+from hb_testing.server import LoopbackServer, Reply
 
 from .support import TOKEN
 

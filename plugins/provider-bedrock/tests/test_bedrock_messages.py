@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from hb_testing.conformance.samples import IMAGES
 from heavenbase.errors import InputError, LossyRequestError, UnknownNameError, UnsupportedError, VisionNotSupported
-from heavenbase.image import LLMImage
-from heavenbase.testing.conformance.samples import IMAGES
+from heavenbase.image.image import LLMImage
 
 from .support import CLAUDE, NOVA, TOOL, TOOLS, body, llm_of, outcomes, prepared
 

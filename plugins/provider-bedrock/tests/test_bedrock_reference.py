@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from hb_testing.conformance.parameters import CHAT, EMBED, IMAGEN, Sample
+from hb_testing.conformance.samples import IMAGES
+from hb_testing.server import LoopbackServer
 from heavenbase import errors
-from heavenbase.image import LLMImage
-from heavenbase.testing.conformance.parameters import CHAT, EMBED, IMAGEN, Sample
-from heavenbase.testing.conformance.samples import IMAGES
-from heavenbase.testing.server import LoopbackServer
+from heavenbase.image.image import LLMImage
 
 from .support import CLAUDE, COLOURS, NOVA, TOKEN, TOOL, TOOLS, ask, body, llm_of, make_kernel, prepared
 from .test_bedrock_messages import CALL, PNG, check
@@ -267,7 +267,7 @@ def test_g12_bedrock_models_without_embeddings_say_so() -> None:
 def test_g13_bedrock_images_travel_as_bytes(colour: str) -> None:
     part = {"image": {"format": "png", "source": {"bytes": PNG}}}
     with LoopbackServer() as files, LoopbackServer() as server:
-        from heavenbase.testing.server import Action, response
+        from hb_testing.server import Action, response
 
         files.script(lambda request: [response(200, IMAGES["png"], "image/jpeg"), Action.KEEP_OPEN])
         by_url = LLMImage.from_url(f"{files.origin}/a.jpg", detail="high", allow_hosts="127.0.0.1")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from hb_testing.server import LoopbackServer, Pause, Reply, Stream, event_frames
+from hb_testing.server.bedrock_answers import STREAM_TYPE, event
 from heavenbase import errors
-from heavenbase.testing.server import LoopbackServer, Pause, Reply, Stream, event_frames
-from heavenbase.testing.server.bedrock_answers import STREAM_TYPE, event
 
 from .support import CLAUDE, COLOURS, NOVA, TOKEN, ask, llm_of
 
@@ -181,7 +181,7 @@ def test_h02_bedrock_streams_are_live(colour: str) -> None:
     closing = [event("messageStop", {"stopReason": "end_turn"}), event("metadata", {"usage": {"inputTokens": 1}})]
 
     def steps() -> Any:
-        from heavenbase.testing.server import LAST_CHUNK, Action, chunk, head
+        from hb_testing.server import LAST_CHUNK, Action, chunk, head
 
         yield head(200, {"content-type": STREAM_TYPE, "transfer-encoding": "chunked"}) + chunk(pieces[0])
         while not leave.is_set():
@@ -266,7 +266,7 @@ def test_thoughts_go_back_with_their_signatures() -> None:
 def test_pictures_and_citations_in_an_answer_are_read() -> None:
     from base64 import b64encode
 
-    from heavenbase.testing.conformance.samples import IMAGES
+    from hb_testing.conformance.samples import IMAGES
 
     data = b64encode(IMAGES["png"]).decode()
     content = [

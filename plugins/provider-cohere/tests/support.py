@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import heavenbase as hb
+from hb_testing.conformance.rig import Clock, environment, make_kernel
 from heavenbase.call import Call
-from heavenbase.http.protocol import HTTPRequest, HTTPResponse
+from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.kernel import Kernel
-from heavenbase.testing.conformance.rig import Clock, environment, make_kernel
 from heavenbase.types import Completion
 
 KEY = "co-test-0123456789"

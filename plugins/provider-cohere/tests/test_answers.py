@@ -11,7 +11,7 @@ import pytest
 import heavenbase as hb
 from hb_provider_cohere import Ranked, arerank, rerank
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPResponse
+from heavenbase.http.transport.protocol import HTTPResponse
 
 from .support import KEY, MODEL, Replay, answering, ask, end, events, given, kernel, piece, saying
 
@@ -249,9 +249,9 @@ def test_g25_a_new_key_is_used() -> None:
 
 
 def test_a_missing_key_is_told_before_anything_is_sent() -> None:
-    from heavenbase.config import Config
+    from hb_testing.conformance.rig import environment
+    from heavenbase.config.config import Config
     from heavenbase.kernel import Kernel
-    from heavenbase.testing.conformance.rig import environment
 
     bare = Kernel(Config.from_dict({}, environ=environment()))
     with bare, pytest.raises(errors.MissingCredential, match="COHERE_API_KEY"):

@@ -13,7 +13,7 @@ import pytest
 import heavenbase as hb
 from hb_provider_cohere import rerank
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPResponse
+from heavenbase.http.transport.protocol import HTTPResponse
 from heavenbase.types import Completion
 
 from .support import Replay, ask, kernel

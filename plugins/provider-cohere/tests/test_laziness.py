@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from heavenbase.testing.conformance.rig import environment
+from hb_testing.conformance.rig import environment
 
 CODE = """
 import sys

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
+from hb_testing.conformance.samples import IMAGES
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPResponse
-from heavenbase.testing.conformance.samples import IMAGES
+from heavenbase.http.transport.protocol import HTTPResponse
 
 from .support import KEY, Replay, answering, ask, events, kernel, saying
 

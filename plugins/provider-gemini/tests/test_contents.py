@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from hb_testing.conformance.samples import IMAGES
 from heavenbase import errors
-from heavenbase.image import LLMImage
-from heavenbase.testing.conformance.samples import IMAGES
+from heavenbase.image.image import LLMImage
 
 from .support import Replay, answering, ask, events, kernel, made_call, saying
 

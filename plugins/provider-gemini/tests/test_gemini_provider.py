@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from heavenbase.config import Config
+from hb_testing import ProviderContract
+from hb_testing.conformance.rig import environment
+from hb_testing.prepared import prepared
+from heavenbase.config.config import Config
 from heavenbase.errors import MissingCredential, PluginFallbackWarning
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.testing import ProviderContract
-from heavenbase.testing.conformance.rig import environment
-from heavenbase.testing.prepared import prepared
 
 NATIVE = "https://generativelanguage.googleapis.com/v1beta"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from heavenbase.testing import ProviderContract
-from heavenbase.testing.prepared import prepared
+from hb_testing import ProviderContract
+from hb_testing.prepared import prepared
 
 
 class TestGrok(ProviderContract):

@@ -10,8 +10,8 @@ from types import MappingProxyType
 import pytest
 
 import hb_provider_groq
-from heavenbase.manifest import read_manifest
-from heavenbase.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import read_manifest
+from heavenbase.discovery.manifest_rules import check_manifest
 from heavenbase.spec import LLMSpec
 
 MANIFEST = read_manifest("hb_provider_groq")

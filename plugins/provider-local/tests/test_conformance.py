@@ -10,7 +10,7 @@ import pytest
 
 from hb_provider_local.pool import lease, release
 from hb_provider_local.settings import Settings
-from heavenbase.testing import GatewayContract, ProviderContract
+from hb_testing import GatewayContract, ProviderContract
 
 OPTIONS = {"context": 512}
 

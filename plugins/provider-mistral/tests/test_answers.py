@@ -10,7 +10,7 @@ import pytest
 
 import heavenbase as hb
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPResponse
+from heavenbase.http.transport.protocol import HTTPResponse
 
 from .support import KEY, MODEL, Replay, answering, ask, events, given, kernel, piece, saying, thought
 
@@ -180,9 +180,9 @@ def test_g25_a_new_key_of_mistral_is_used() -> None:
 
 
 def test_g25_a_missing_key_of_mistral_is_told_before_anything_is_sent() -> None:
-    from heavenbase.config import Config
+    from hb_testing.conformance.rig import environment
+    from heavenbase.config.config import Config
     from heavenbase.kernel import Kernel
-    from heavenbase.testing.conformance.rig import environment
 
     bare = Kernel(Config.from_dict({}, environ=environment()))
     with bare, pytest.raises(errors.MissingCredential, match="MISTRAL_API_KEY"):

@@ -12,7 +12,7 @@ import pytest
 
 import heavenbase as hb
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPResponse
+from heavenbase.http.transport.protocol import HTTPResponse
 from heavenbase.types import Completion
 
 from .support import Replay, ask, body_of, kernel

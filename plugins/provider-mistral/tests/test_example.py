@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from heavenbase.testing.conformance.rig import environment
-from heavenbase.testing.server import LoopbackServer
+from hb_testing.conformance.rig import environment
+from hb_testing.server import LoopbackServer
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mistral.py"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from hb_provider_mistral.messages import wire_id
+from hb_testing.conformance.samples import IMAGES
 from heavenbase import errors
-from heavenbase.image import LLMImage
-from heavenbase.testing.conformance.samples import IMAGES
+from heavenbase.image.image import LLMImage
 
 from .support import Replay, answering, ask, body_of, given, kernel, made_call, saying
 

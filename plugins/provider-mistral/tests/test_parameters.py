@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from hb_testing.conformance.parameters import JSON_SCHEMA, SCHEMA, TOOLS
+from hb_testing.prepared import Prepared, prepared
 from heavenbase import errors
-from heavenbase.testing.conformance.parameters import JSON_SCHEMA, SCHEMA, TOOLS
-from heavenbase.testing.prepared import Prepared, prepared
 
 from .support import MODEL
 

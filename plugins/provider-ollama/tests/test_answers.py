@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
+from hb_testing.server import refused_port
 from heavenbase import errors
-from heavenbase.http.protocol import HTTPResponse
-from heavenbase.testing.server import refused_port
+from heavenbase.http.transport.protocol import HTTPResponse
 
 from .support import KEY, Replay, answering, ask, kernel, lines, saying
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner, Result
 
+from hb_cli.state import State
 from hb_provider_ollama.cli import group
+from hb_testing.server import LoopbackServer, refused_port
 from heavenbase import errors
-from heavenbase.cli.state import State
-from heavenbase.testing.server import LoopbackServer, refused_port
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from hb_testing import ProviderContract
+from hb_testing.prepared import prepared
 from heavenbase.errors import PluginFallbackWarning
-from heavenbase.testing import ProviderContract
-from heavenbase.testing.prepared import prepared
 
 
 class TestOllama(ProviderContract):

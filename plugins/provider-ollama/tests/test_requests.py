@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from hb_testing.conformance.parameters import JSON_SCHEMA, SCHEMA, TOOLS
+from hb_testing.conformance.samples import IMAGES
+from hb_testing.prepared import Prepared, prepared
 from heavenbase import errors
-from heavenbase.image import LLMImage
-from heavenbase.testing.conformance.parameters import JSON_SCHEMA, SCHEMA, TOOLS
-from heavenbase.testing.conformance.samples import IMAGES
-from heavenbase.testing.prepared import Prepared, prepared
+from heavenbase.image.image import LLMImage
 
 from .support import Replay, answering, ask, kernel, made_call, saying
 

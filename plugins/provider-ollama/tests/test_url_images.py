@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
+from hb_testing.conformance.samples import IMAGES
 from heavenbase import errors
-from heavenbase.fetch import Fetched, Fetcher
-from heavenbase.image import LLMImage
-from heavenbase.testing.conformance.samples import IMAGES
+from heavenbase.fetch.fetcher import Fetched, Fetcher
+from heavenbase.image.image import LLMImage
 
 from .support import Replay, answering, ask, saying
 

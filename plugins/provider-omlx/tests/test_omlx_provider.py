@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from heavenbase.testing import ProviderContract
-from heavenbase.testing.prepared import prepared
+from hb_testing import ProviderContract
+from hb_testing.prepared import prepared
 
 
 class TestOmlx(ProviderContract):

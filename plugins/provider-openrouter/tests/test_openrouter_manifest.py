@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 
 import hb_provider_openrouter
-from heavenbase.manifest import read_manifest
-from heavenbase.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import read_manifest
+from heavenbase.discovery.manifest_rules import check_manifest
 
 RECORD = read_manifest("hb_provider_openrouter").provider
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from heavenbase.testing import ProviderContract
-from heavenbase.testing.prepared import prepared
+from hb_testing import ProviderContract
+from hb_testing.prepared import prepared
 
 
 class TestZaiZh(ProviderContract):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from hb_vision_anthropic import AnthropicVision, encode
-from heavenbase._png import make_png
-from heavenbase.image import LLMImage
+from heavenbase.image.image import LLMImage
+from heavenbase.image.png import make_png
 
 if TYPE_CHECKING:
-    from heavenbase.fetch import Fetched, Fetcher
+    from heavenbase.fetch.fetcher import Fetched, Fetcher
     from heavenbase.spec import LLMSpec
 
 PNG = make_png(2, 3, (10, 20, 30))
@@ -29,7 +29,7 @@ class OneFetcher:
     """A fetcher that has one picture."""
 
     def fetch(self, url: str) -> Fetched:
-        from heavenbase.fetch import Fetched
+        from heavenbase.fetch.fetcher import Fetched
 
         return Fetched(PNG, "image/png", url)
 

@@ -17,9 +17,9 @@ from redis.exceptions import RedisError
 from hb_cache_redis import scripts
 from hb_cache_redis.connections import client, place
 from hb_cache_redis.settings import Limits
+from heavenbase.colour.threads import call_in_thread
 from heavenbase.errors import CacheError, InputError, InputTypeError
 from heavenbase.plugin import CacheEntry, CacheStore
-from heavenbase.threads import call_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

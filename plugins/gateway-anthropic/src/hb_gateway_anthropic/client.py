@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from heavenbase.call import Services
-    from heavenbase.http.connections import Connections
+    from heavenbase.http.transport.connections import Connections
     from heavenbase.spec import LLMSpec
 
 VERSION = "2023-06-01"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.errors import HBError
-    from heavenbase.http.exchange import Headers
+    from heavenbase.http.transport.exchange import Headers
 
 _LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
 

@@ -17,8 +17,8 @@ from hb_gateway_anthropic.request import count_body, message_body
 from hb_gateway_anthropic.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import EmbeddingsNotSupported, ImageGenerationNotSupported, MissingPackage
+from heavenbase.http.gateway import HTTPGateway
 from heavenbase.http.status import is_secret_header
-from heavenbase.http_gateway import HTTPGateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

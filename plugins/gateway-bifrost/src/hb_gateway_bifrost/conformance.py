@@ -1,11 +1,11 @@
-"""What the conformance kit has to know of Bifrost. Needs pytest: pip install 'hb-core[testing]'."""
+"""What the conformance kit has to know of Bifrost. It comes with hb-testing."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from heavenbase.testing import GatewayContract
+from hb_testing import GatewayContract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

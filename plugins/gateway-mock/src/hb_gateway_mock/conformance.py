@@ -1,15 +1,15 @@
-"""How the conformance kit tells the mock what to answer. Needs pytest: pip install 'hb-core[testing]'."""
+"""How the conformance kit tells the mock what to answer. It comes with hb-testing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from heavenbase.testing import GatewayContract
+from hb_testing import GatewayContract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heavenbase.testing.server import Reply
+    from hb_testing.server import Reply
 
 __all__ = ["MockContract"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hb_gateway_openai.responses import Thinking
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
     from heavenbase.types import Completion
 
     Files = Sequence[tuple[str, LLMImage, bytes]]

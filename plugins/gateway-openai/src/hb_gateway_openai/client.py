@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from heavenbase.call import Services
-    from heavenbase.http.connections import Connections
+    from heavenbase.http.transport.connections import Connections
     from heavenbase.spec import LLMSpec
 
 KEYLESS = "openai"

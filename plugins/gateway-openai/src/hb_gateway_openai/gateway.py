@@ -16,8 +16,8 @@ from hb_gateway_openai.parameters import chat_fields, stream_fields
 from heavenbase.call import WireRequest
 from heavenbase.http.client import configured_url
 from heavenbase.http.extras import extras
+from heavenbase.http.gateway import HTTPGateway
 from heavenbase.http.status import is_secret_header
-from heavenbase.http_gateway import HTTPGateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from heavenbase.errors import ContentFiltered, InputError
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules
 from heavenbase.http.shapes import shape_error, text_or_none
-from heavenbase.image import LLMImage
+from heavenbase.image.image import LLMImage
 from heavenbase.types import ImageResult
 
 if TYPE_CHECKING:

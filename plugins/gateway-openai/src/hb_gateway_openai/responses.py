@@ -11,7 +11,7 @@ from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
     from heavenbase.types import FinishReason
 
 FINISH: dict[str, FinishReason] = {
@@ -151,7 +151,7 @@ def read_images(call: Call, items: Any) -> list[LLMImage]:
     from urllib.parse import urlsplit
 
     from heavenbase.errors import InputError
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
 
     # A server of the user's own answers with URLs of its own, which are as trusted as it is.
     own = urlsplit(call.spec.base_url or "").netloc.rpartition("@")[2]

@@ -1,16 +1,16 @@
-"""How the conformance kit reaches an Azure resource. Needs pytest: pip install 'hb-core[testing]'."""
+"""How the conformance kit reaches an Azure resource. It comes with hb-testing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from heavenbase.testing import GatewayContract
-from heavenbase.testing.server import ResponsesWire
+from hb_testing import GatewayContract
+from hb_testing.server import ResponsesWire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from heavenbase.testing.server import Wire
+    from hb_testing.server import Wire
 
 __all__ = ["AzureResponsesContract"]
 

@@ -1,4 +1,4 @@
-"""The contracts of this package, for `pytest -p heavenbase.testing --hb-plugin gateways:bedrock` and its own tests."""
+"""The contracts of this package, for `pytest -p hb_testing --hb-plugin gateways:bedrock` and its own tests."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from heavenbase.testing import GatewayContract, ProviderContract, VisionContract
+from hb_testing import GatewayContract, ProviderContract, VisionContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from heavenbase.testing.conformance.colours import Colour
-    from heavenbase.testing.conformance.rig import Rig
+    from hb_testing.conformance.colours import Colour
+    from hb_testing.conformance.rig import Rig
 
 __all__ = [
     "BedrockEmbeddingGatewayContract",

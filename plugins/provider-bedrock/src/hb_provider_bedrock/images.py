@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from heavenbase.call import Call
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
 
 _CHAT_ONLY = frozenset(
     {"temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
@@ -223,7 +223,7 @@ def _filtered(call: Call, reason: Any) -> ContentFiltered:
 
 
 def _image(call: Call, item: Any) -> LLMImage:
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
 
     if not isinstance(item, str):
         raise shape_error(call, f"an image is {kind_of(item)}, not base64")

@@ -13,7 +13,7 @@ from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
     from heavenbase.types import FinishReason
 
 FINISH: dict[str, FinishReason] = {
@@ -96,7 +96,7 @@ def thought_of(call: Call, content: Any) -> str:
 
 def image_of(call: Call, block: Any) -> LLMImage:
     """The image in a block."""
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
 
     source = block.get("source") if isinstance(block, dict) else None
     data = source.get("bytes") if isinstance(source, dict) else None

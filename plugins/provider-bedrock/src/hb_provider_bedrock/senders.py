@@ -19,7 +19,7 @@ class Senders:
     """Clients and connections by call, kept by the kernel's pool of clients."""
 
     def __init__(self, services: Services) -> None:
-        from heavenbase.http.connections import Connections
+        from heavenbase.http.transport.connections import Connections
 
         self.services = services
         self._connections = Connections()

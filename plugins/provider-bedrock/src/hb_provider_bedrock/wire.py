@@ -8,9 +8,9 @@ from hb_provider_bedrock.client import Client, sdk
 from hb_provider_bedrock.failures import answer_error, sdk_error
 from hb_provider_bedrock.outgoing import Outgoing
 from heavenbase.errors import BODY_EXCERPT, HBError, ResponseError
-from heavenbase.http.exchange import Exchange, request_id
 from heavenbase.http.payload import decode_json, encode_json
 from heavenbase.http.status import call_secrets
+from heavenbase.http.transport.exchange import Exchange, request_id
 from heavenbase.secrets import redact
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Wire:
         self, operation: str, body: Mapping[str, Any], headers: Mapping[str, str], query: Mapping[str, Any]
     ) -> Any:
         """Async form of `send`. boto3 has none, so what may wait in it waits in a thread."""
-        from heavenbase.threads import call_in_thread
+        from heavenbase.colour.threads import call_in_thread
 
         content = encode_json(body)
         client = self._senders.known_client(self.call)

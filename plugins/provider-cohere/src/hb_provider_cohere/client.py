@@ -15,7 +15,7 @@ from heavenbase.http.client import HeldClient, configured_url, http_client, need
 
 if TYPE_CHECKING:
     from heavenbase.call import Services
-    from heavenbase.http.connections import Connections
+    from heavenbase.http.transport.connections import Connections
     from heavenbase.spec import LLMSpec
 
 VERSION = "v2"

@@ -1,11 +1,11 @@
-"""What `pytest -p heavenbase.testing --hb-plugin gateways:cohere` runs, where it differs from the kit's defaults."""
+"""What `pytest -p hb_testing --hb-plugin gateways:cohere` runs, where it differs from the kit's defaults."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from heavenbase.testing import GatewayContract
+from hb_testing import GatewayContract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

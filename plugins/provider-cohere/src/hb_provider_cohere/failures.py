@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
-    from heavenbase.http.exchange import Headers
+    from heavenbase.http.transport.exchange import Headers
 
 _MONTHLY = re.compile(r"(?:/|per|a|this) month|monthly", re.IGNORECASE)
 _FIELDS = ("provider", "model", "status", "code", "request_id", "retry_after", "body", "maybe_billed")

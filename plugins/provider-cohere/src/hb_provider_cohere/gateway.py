@@ -16,8 +16,8 @@ from hb_provider_cohere.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
 from heavenbase.http.extras import extras
+from heavenbase.http.gateway import HTTPGateway
 from heavenbase.http.status import is_secret_header
-from heavenbase.http_gateway import HTTPGateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from heavenbase.call import Services
-    from heavenbase.http.connections import Connections
+    from heavenbase.http.transport.connections import Connections
     from heavenbase.spec import LLMSpec
 
 VERSION = "v1beta"
@@ -80,7 +80,7 @@ def client_of(spec: LLMSpec, services: Services, connections: Connections, *, is
 
 
 def _build(spec: LLMSpec, services: Services, connections: Connections, is_async: bool) -> HeldClient:
-    from heavenbase.http import transport
+    from heavenbase.http.transport import transport
 
     key, (address, version) = credential(spec), place(spec)
     package = sdk()

@@ -1,11 +1,11 @@
-"""What `pytest -p heavenbase.testing --hb-plugin gateways:gemini` runs, where it differs from the kit's defaults."""
+"""What `pytest -p hb_testing --hb-plugin gateways:gemini` runs, where it differs from the kit's defaults."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from heavenbase.testing import GatewayContract
-from heavenbase.testing.vision import VisionContract
+from hb_testing import GatewayContract
+from hb_testing.vision import VisionContract
 
 __all__ = ["GeminiContract", "GeminiVisionContract"]
 

@@ -139,7 +139,7 @@ class _Writer:
         found = message.get("images")
         if not found:
             return []
-        from heavenbase.image import LLMImage
+        from heavenbase.image.image import LLMImage
 
         parts = []
         for item in found:

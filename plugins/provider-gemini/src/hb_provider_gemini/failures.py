@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
-    from heavenbase.http.exchange import Headers
+    from heavenbase.http.transport.exchange import Headers
 
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _KEY_REASONS = ("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "ACCESS_TOKEN_EXPIRED")

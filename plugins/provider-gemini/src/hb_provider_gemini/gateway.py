@@ -22,8 +22,8 @@ from heavenbase.errors import (
     UnsupportedError,
 )
 from heavenbase.http.extras import extras
+from heavenbase.http.gateway import HTTPGateway
 from heavenbase.http.status import is_secret_header
-from heavenbase.http_gateway import HTTPGateway
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -137,7 +137,7 @@ def images_of_prediction(call: Call, decoded: Any) -> ImageResult:
         predictions = []  # how a filter that lets nothing through answers
     if not isinstance(predictions, list):
         raise shape_error(call, f"`predictions` is {kind_of(predictions)}, not a list")
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
 
     found = []
     reasons = []

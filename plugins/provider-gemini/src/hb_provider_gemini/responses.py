@@ -13,7 +13,7 @@ from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
     from heavenbase.types import FinishReason
 
 _FILTERS = (
@@ -149,7 +149,7 @@ def _image(call: Call, data: Any) -> LLMImage | None:
         raise shape_error(call, "`inlineData` of a part has no data")
     if not str(data.get("mimeType", "image/png")).startswith("image/"):
         return None
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
 
     try:
         return LLMImage.from_b64(data["data"])

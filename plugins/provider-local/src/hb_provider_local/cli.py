@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hb_cli import output
+from hb_cli.state import State, pass_state
 from hb_provider_local import weights
 from hb_provider_local.notice import NO_MODEL, NOTE
-from heavenbase.cli import output
-from heavenbase.cli.state import State, pass_state
 from heavenbase.errors import PluginLoadError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heavenbase.call import Services
-    from heavenbase.http.connections import Connections
+    from heavenbase.http.transport.connections import Connections
     from heavenbase.spec import LLMSpec
 
 NEEDED = "the mistral gateway needs the package mistralai: pip install 'mistralai>=3'"
@@ -77,7 +77,7 @@ def _build(
     headers: Mapping[str, str],
     is_async: bool,
 ) -> HeldClient:
-    from heavenbase.http import transport
+    from heavenbase.http.transport import transport
 
     package, missing = sdk(), NoConnections(is_async=is_async)
     http = http_client(package.http, configured_url(spec), spec, services, connections, is_async=is_async)

@@ -1,12 +1,12 @@
-"""What `pytest -p heavenbase.testing --hb-plugin gateways:mistral` runs, where it differs from the kit's defaults."""
+"""What `pytest -p hb_testing --hb-plugin gateways:mistral` runs, where it differs from the kit's defaults."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from heavenbase.testing import GatewayContract
-from heavenbase.testing.vision import VisionContract
+from hb_testing import GatewayContract
+from hb_testing.vision import VisionContract
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heavenbase.cli import output
-from heavenbase.cli.state import State, pass_state
+from hb_cli import output
+from hb_cli.state import State, pass_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

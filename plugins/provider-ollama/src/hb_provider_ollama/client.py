@@ -13,7 +13,7 @@ from heavenbase.http.client import HeldClient, configured_url, given_key, http_c
 
 if TYPE_CHECKING:
     from heavenbase.call import Services
-    from heavenbase.http.connections import Connections
+    from heavenbase.http.transport.connections import Connections
     from heavenbase.spec import LLMSpec
 
 NEEDED = "the ollama gateway needs the package ollama: pip install 'ollama>=0.6'"

@@ -13,8 +13,8 @@ from hb_provider_ollama.thinking import is_hidden
 from heavenbase.call import Call, CallContext, WireRequest, split_options
 from heavenbase.errors import MissingPackage
 from heavenbase.http.extras import extras, merge_extra
+from heavenbase.http.gateway import HTTPGateway
 from heavenbase.http.status import is_secret_header
-from heavenbase.http_gateway import HTTPGateway
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:

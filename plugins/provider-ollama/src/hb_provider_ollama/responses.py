@@ -108,7 +108,7 @@ def images(call: Call, decoded: Any) -> ImageResult:
     data = decoded.get("image") if isinstance(decoded, dict) else None
     if not isinstance(data, str) or not data:
         raise shape_error(call, f"`image` is {kind_of(data)}; the model makes no images")
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
 
     try:
         image = LLMImage.from_b64(data)

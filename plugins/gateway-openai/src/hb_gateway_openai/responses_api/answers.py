@@ -13,7 +13,7 @@ from heavenbase.types import Completion, ToolCall
 if TYPE_CHECKING:
     from hb_gateway_openai.responses import Thinking
     from heavenbase.call import Call
-    from heavenbase.image import LLMImage
+    from heavenbase.image.image import LLMImage
     from heavenbase.types import FinishReason, Usage
 
 _INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}

@@ -1,0 +1,103 @@
+"""What is told of an answer: the JSON object of --json, and the lines of --verbose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hb_cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from heavenbase.call import Call
+    from heavenbase.types import Attempt, Chunk, Completion, Usage
+
+COMPLETE = ("stop", "tool_calls")
+WHY = {
+    "length": "the answer was cut off at the token limit",
+    "content_filter": "the provider's filter stopped the answer",
+    "refusal": "the model refused",
+    "pause": "the provider paused the answer",
+    "context_overflow": "the context of the model is full",
+}
+
+
+def completion_data(answer: Completion) -> dict[str, Any]:
+    """A chat's answer as plain data."""
+    return {
+        "text": answer.text,
+        "think": answer.reasoning,
+        "tool_calls": [call.to_dict() for call in answer.tool_calls],
+        "images": [image.to_dict() for image in answer.images],
+        "finish_reason": answer.finish_reason,
+        **call_data(answer),
+        "cached": answer.cached,
+        "id": answer.id,
+        "request_id": answer.request_id,
+    }
+
+
+def call_data(answer: Any) -> dict[str, Any]:
+    """What every kind of answer has: who answered, usage, seconds, attempts, parameters."""
+    return {
+        "model": answer.model,
+        "provider": answer.provider,
+        "gateway": answer.gateway,
+        "usage": answer.usage.to_dict() if answer.usage is not None else None,
+        "elapsed": answer.elapsed,
+        "attempts": [attempt.to_dict() for attempt in answer.attempts],
+        "report": answer.report.to_dict() if answer.report is not None else {},
+    }
+
+
+def chunk_data(chunk: Chunk) -> dict[str, Any]:
+    """A piece of a streamed answer as plain data: `kind`, and what it brings."""
+    data = {name: value for name, value in chunk.to_dict().items() if name != "raw" and value not in ("", [])}
+    return {"kind": data.pop("kind"), **data}
+
+
+def note_ending(answer: Completion) -> None:
+    """Say on standard error when an answer is not whole, or holds what text cannot show."""
+    if answer.finish_reason not in COMPLETE:
+        output.warn(WHY.get(answer.finish_reason, f"the answer ended with {answer.raw_finish_reason!r}"))
+    if answer.pending:
+        names = ", ".join(call.name for call in answer.pending)
+        output.warn(f"the model asks to call {names}; --json shows the arguments")
+    if answer.images:
+        output.warn(f"the answer holds {len(answer.images)} image(s); --json shows them")
+
+
+def note_call(answer: Any, call: Call) -> None:
+    """The lines of --verbose, on standard error."""
+    spec = call.spec
+    cached = ", from the cache" if getattr(answer, "cached", False) else ""
+    seconds = f", {answer.elapsed:.2f} s" if answer.elapsed is not None else ""
+    output.note(f"{answer.model or spec.model_id} by {spec.provider} over {spec.gateway}{seconds}{cached}", output.DIM)
+    output.note(usage_line(answer.usage), output.DIM)
+    for line in attempt_lines(answer.attempts):
+        output.note(line, output.DIM)
+    lossy = answer.report.lossy() if answer.report is not None else []
+    for entry in lossy:
+        output.note(f"{entry.name} was {entry.outcome}: {entry.reason}", output.DIM)
+
+
+def usage_line(usage: Usage | None) -> str:
+    """The known token counts in words."""
+    if usage is None:
+        return "usage unknown"
+    buckets = ("input", "cache_read", "cache_write", "output", "reasoning", "audio", "image")
+    counts = ", ".join(f"{name} {getattr(usage, name)}" for name in buckets if getattr(usage, name) is not None)
+    cost = f", cost {usage.cost} {usage.currency or ''}".rstrip() if usage.cost is not None else ""
+    return f"tokens: {counts or 'unknown'}{cost}"
+
+
+def attempt_lines(attempts: Iterable[Attempt]) -> list[str]:
+    """The ledger, one line per request."""
+    lines = []
+    for number, attempt in enumerate(attempts, 1):
+        ending = f"failed: {attempt.error}" if attempt.error else "answered"
+        seconds = f" after {attempt.elapsed:.2f} s" if attempt.elapsed is not None else ""
+        identity = f", request id {attempt.request_id}" if attempt.request_id else ""
+        status = f", status {attempt.status}" if attempt.status is not None else ""
+        lines.append(f"attempt {number}: {attempt.provider}/{attempt.model} {ending}{seconds}{status}{identity}")
+    return lines

@@ -1,0 +1,137 @@
+"""`hb explain`: what a call would send and why, without sending anything."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hb_cli import inputs, output
+from hb_cli.failures import scrubber
+from hb_cli.state import State, pass_state
+from hb_cli.story import story_of
+from hb_cli.target import Target, json_option, target_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERBS = {"chat": "complete", "embed": "embed", "imagen": "imagen"}
+PROMPT = "Hello"
+NAMES = {
+    "preset": "preset",
+    "model": "model",
+    "model id": "model_id",
+    "provider": "provider",
+    "gateway": "gateway",
+    "base URL": "base_url",
+    "key": "key",
+    "provider URL": "provider_url",
+    "gateway key": "gateway_key",
+}
+
+
+@click.command()
+@click.argument("prompt", required=False)
+@click.option("-s", "--system", help="System message.")
+@target_options("chat")
+@click.option("--verb", type=click.Choice(list(VERBS)), default="chat", show_default=True, help="Kind of call.")
+@click.option("--stream", is_flag=True, help="Of a streamed call.")
+@json_option
+@pass_state
+def explain(
+    state: State, prompt: str | None, system: str | None, target: Target, verb: str, stream: bool, as_json: bool
+) -> int:
+    """Show what a call would send and why, without sending it.
+
+    Where each name and argument comes from, the HTTP request without its credential, what becomes of each parameter,
+    and what the cache would do.
+    """
+    text = inputs.prompt_text(prompt, required=False) or PROMPT
+    kernel = state.kernel
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spec = target.spec(kernel)
+    options = {"is_async": False, "stream": stream and verb == "chat"}
+    if verb == "chat":
+        from heavenbase.messages import to_messages
+
+        call = kernel.call("complete", spec, {}, messages=to_messages(text, system=system), **options)
+    elif verb == "embed":
+        call = kernel.call("embed", spec, {}, inputs=[text], **options)
+    else:
+        call = kernel.call("imagen", spec, {}, prompt=text, **options)
+    story = story_of(kernel, call, [str(warning.message) for warning in caught])
+    scrub = scrubber(state, also=[key for key in (spec.api_key, spec.gateway_key) if key is not None])
+    if as_json:
+        output.say_json(_scrubbed(story, scrub))
+    else:
+        output.say(scrub("\n".join(_lines(story))))
+    return 1 if story["request"] is None else 0
+
+
+def _scrubbed(value: Any, scrub: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {name: _scrubbed(item, scrub) for name, item in value.items()}
+    return [_scrubbed(item, scrub) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _lines(story: Mapping[str, Any]) -> list[str]:
+    lines = _columns(
+        [(name, _word(story[key]["value"]), story[key]["origin"]) for name, key in NAMES.items() if key in story],
+        indent="",
+    )
+    lines += [f"warning: {text}" for text in story["warnings"]]
+    lines += ["", "arguments"]
+    lines += _columns([(name, _word(row["value"]), row["origin"]) for name, row in story["arguments"].items()])
+    limits = ", ".join(f"{name} {seconds:g} s" if seconds is not None else f"{name} never"
+                       for name, seconds in story["timeouts"].items())  # fmt: skip
+    lines += ["", f"time limits: {limits}", f"attempts: {_retry(story['retry'])}", "", "request"]
+    lines += _request(story)
+    if story["parameters"]:
+        lines += ["", "parameters"]
+        lines += _columns(
+            [
+                (name, row["outcome"] + _as(name, row.get("wire")), row.get("reason", ""))
+                for name, row in story["parameters"].items()
+            ]
+        )
+    cache = story["cache"]
+    return [*lines, "", f"cache: {'yes' if cache['used'] else 'no'}, {cache['reason']}", *_key(cache)]
+
+
+def _columns(rows: list[tuple[str, str, str]], indent: str = "  ") -> list[str]:
+    first = max((len(row[0]) for row in rows), default=0)
+    second = min(max((len(row[1]) for row in rows), default=0), 40)
+    return [f"{indent}{a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows]
+
+
+def _word(value: Any) -> str:
+    return "-" if value is None else output.brief(value)
+
+
+def _as(name: str, wire: str | None) -> str:
+    return f" as {wire}" if wire not in (None, name) else ""
+
+
+def _retry(retry: Mapping[str, Any]) -> str:
+    return (
+        f"at most {retry['attempts']}, first after {retry['base_delay']:g} s, later ones after up to "
+        f"{retry['max_delay']:g} s; Retry-After up to {retry['max_retry_after']:g} s"
+    )
+
+
+def _request(story: Mapping[str, Any]) -> list[str]:
+    request = story["request"]
+    if request is None:
+        return [f"  cannot be made: {story['request_error']}"]
+    lines = [f"{request['method']} {request['url']}"]
+    lines += [f"{name}: {value}" for name, value in request["headers"].items()]
+    body = output.to_json(request["body"], indent=2).split("\n")
+    return [f"  {line}".rstrip() for line in [*lines, "", *body]]
+
+
+def _key(cache: Mapping[str, Any]) -> list[str]:
+    return [f"cache key: {cache['key']} ({cache['namespace']}, {cache['backend']})"] if cache["key"] else []

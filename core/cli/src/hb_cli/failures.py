@@ -1,0 +1,114 @@
+"""How a command fails: one line on standard error, an exit code, and a traceback without secrets when asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from hb_cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hb_cli.state import State
+    from heavenbase.errors import HBError
+    from heavenbase.secrets import Secret
+
+ERROR, USAGE, INTERRUPTED = 1, 2, 130
+_CREDENTIAL_NAME = re.compile("KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+_NO_CREDENTIAL = re.compile(r"true|false|[\d.]*|.{0,5}", re.IGNORECASE)
+"""Values that such variables have when they are switches; masking these words would only garble messages."""
+
+
+def report(error: BaseException, state: State) -> int:
+    """Say what went wrong; returns the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
+        output.note("")
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        _silence()
+        return ERROR
+    scrub = scrubber(state)
+    if state.debug and not isinstance(error, click.UsageError | click.Abort):
+        import traceback
+
+        output.note(scrub("".join(traceback.format_exception(error)).rstrip()), output.DIM)
+    if isinstance(error, click.Abort):
+        return _say("nothing was done")
+    if isinstance(error, click.UsageError):
+        help_line = f"\ntry: {error.ctx.command_path} --help" if error.ctx is not None else ""
+        return _say(scrub(error.format_message()) + help_line, USAGE)
+    if isinstance(error, click.ClickException):
+        return _say(scrub(error.format_message()), error.exit_code)
+    return _say_exception(error, scrub)
+
+
+def _say_exception(error: BaseException, scrub: Callable[[str], str]) -> int:
+    from heavenbase.errors import HBError, InputError
+
+    if isinstance(error, HBError):
+        details = "; ".join(_details(error))
+        return _say(
+            scrub(error.message or error.kind) + (f"\n({details})" if details else ""),
+            USAGE if isinstance(error, InputError) else ERROR,
+        )
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(scrub(f"{where}{error.strerror or error}"))
+    hint = "this should not happen; run it again with `hb --debug …` for the traceback, and report it"
+    return _say(f"{scrub(f'{type(error).__name__}: {error}')}\n({hint})")
+
+
+def _say(text: str, code: int = ERROR) -> int:
+    output.label("error", output.RED, text)
+    return code
+
+
+def _details(error: HBError) -> Iterator[str]:
+    """What the error knows beside its message."""
+    if error.attempts:
+        count = len(error.attempts)
+        yield f"{count} request{'s' if count > 1 else ''} to {error.attempts[-1].provider}/{error.attempts[-1].model}"
+    if error.status is not None:
+        yield f"status {error.status}"
+    if error.request_id:
+        yield f"request id {error.request_id}"
+    if error.retry_after is not None:
+        yield f"it asks to wait {error.retry_after:g} s"
+    if error.maybe_billed:
+        yield "the provider may have charged for it"
+
+
+def scrubber(state: State, also: Iterable[Secret] = ()) -> Callable[[str], str]:
+    """A function that masks credentials in a text: of the environment, of the settings that were read, and `also`."""
+    from heavenbase import secrets
+
+    found: list[Secret | str] = [*also]
+    found += [
+        value
+        for name, value in os.environ.items()
+        if _CREDENTIAL_NAME.search(name) and not _NO_CREDENTIAL.fullmatch(value)
+    ]
+    config = state.loaded_config
+    if config is not None:
+        from heavenbase.config.layers import leaves
+        from heavenbase.config.schema import is_secret
+        from heavenbase.config.values import literal_part
+
+        values = leaves(config.section("heavenbase", raw=True), ("heavenbase",))
+        found += [literal_part(value) for path, value in values if isinstance(value, str) and is_secret(path)]
+    return secrets.scrubber(found)
+
+
+def _silence() -> None:
+    """Let nothing more go to a pipe that nobody reads, or the interpreter would complain while it ends."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return  # no real file, or none at all

@@ -1,0 +1,71 @@
+"""What a command reads: the prompt from its argument, from standard input, from files; images by path or URL."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from hb_cli.output import is_terminal
+from heavenbase.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from heavenbase.image.image import LLMImage
+
+
+def prompt_text(argument: str | None, files: Iterable[str] = (), *, required: bool = True) -> str:
+    """Argument, piped text and the text of files, joined by blank lines; a usage error when there is none of it."""
+    paths = list(files)
+    parts = [_checked(argument, "the prompt") if argument is not None else "", "" if "-" in paths else piped_text()]
+    parts += [_file_text(path) for path in paths]
+    text = "\n\n".join(part.strip("\n") for part in parts if part.strip())
+    if required and not text.strip():
+        raise click.UsageError("there is no prompt; give one as argument, or pipe it in")
+    return text
+
+
+def piped_text() -> str:
+    """What is piped into the program; nothing when a person types."""
+    if sys.stdin is None or is_terminal(sys.stdin):
+        return ""
+    return _decoded(sys.stdin.buffer.read(), "standard input")
+
+
+def _file_text(path: str) -> str:
+    if path == "-":
+        return piped_text()
+    try:
+        with open(path, "rb") as file:
+            return _decoded(file.read(), path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(f"{where}: line {line} is not UTF-8 text; give images with --image") from error
+
+
+def _checked(text: str, what: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what} is not valid UTF-8 at character {error.start + 1}") from error
+    return text
+
+
+def read_images(sources: Iterable[str]) -> list[LLMImage]:
+    """Images named by http(s) URLs, data URLs or paths; a URL is fetched only if the provider cannot do it."""
+    found = []
+    for source in sources:
+        from heavenbase.image.image import LLMImage
+
+        is_url = source.lower().startswith(("http://", "https://", "data:"))
+        found.append(LLMImage.from_url(source) if is_url else LLMImage.from_path(source))
+    return found

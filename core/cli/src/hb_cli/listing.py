@@ -1,0 +1,212 @@
+"""`hb models`, `hb providers` and the tables of `hb llm list`, from metadata and settings; imports no plugin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hb_cli import output
+from hb_cli.state import State, pass_state
+from hb_cli.target import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@click.command()
+@click.option("-b", "--provider", help="Only the models of this provider.")
+@json_option
+@pass_state
+def models(state: State, provider: str | None, as_json: bool) -> None:
+    """List the models that hb knows. A model that is not listed works too, wherever its provider knows it."""
+    rows = model_rows(state, provider)
+    if as_json:
+        output.say_json({"models": rows})
+    elif rows:
+        output.say_table(_model_cells(rows), ("model", "aliases", "native ids"))
+
+
+@click.command()
+@json_option
+@pass_state
+def providers(state: State, as_json: bool) -> None:
+    """List the providers, and whether their key is set."""
+    rows = provider_rows(state)
+    if as_json:
+        output.say_json({"providers": rows})
+    else:
+        output.say_table(_provider_cells(rows), ("provider", "gateway", "key", "base URL"))
+
+
+def say_list(state: State, what: str, as_json: bool) -> None:
+    """Print one of presets, models, providers, gateways, or all of them."""
+    kinds = list(KINDS) if what == "all" else [what]
+    found = {kind: KINDS[kind][0](state) for kind in kinds}
+    if as_json:
+        output.say_json(found)
+        return
+    for place, (kind, rows) in enumerate(found.items()):
+        if place:
+            output.say()
+        _, cells, header = KINDS[kind]
+        output.say_table(cells(rows), header)
+
+
+def model_rows(state: State, provider: str | None = None) -> list[dict[str, Any]]:
+    """The models by name; UnknownNameError for a provider that does not exist."""
+    from heavenbase.resolution.catalog import native_id
+
+    catalog = state.catalog
+    wanted = None
+    if provider is not None:
+        wanted = catalog.provider(provider) or catalog.wanted_provider(provider)
+        if wanted is None:
+            from heavenbase.errors import UnknownNameError
+
+            raise UnknownNameError("provider", provider, [*catalog.providers, *catalog.wanted])
+    rows = []
+    for name, record in sorted(catalog.models.items()):
+        offered = {at: native_id(entry) for at, entry in record.get("providers", {}).items()}
+        if wanted is None or wanted in offered:
+            rows.append(
+                {
+                    "model": name,
+                    "aliases": list(record.get("aliases", ())),
+                    "default_provider": record.get("default_provider"),
+                    "providers": offered if wanted is None else {wanted: offered[wanted]},
+                    "installed": sorted(set(offered) & set(catalog.providers)),
+                    "dim": record.get("dim"),
+                    "description": record.get("description"),
+                }
+            )
+    return rows
+
+
+def preset_rows(state: State) -> list[dict[str, Any]]:
+    """The presets by name."""
+    names = ("model", "provider", "gateway", "description")
+    return [
+        {"preset": preset, **{name: record.get(name) for name in names}}
+        for preset, record in sorted(state.catalog.presets.items())
+    ]
+
+
+def provider_rows(state: State) -> list[dict[str, Any]]:
+    """The providers by name: those that can be used, then those that the catalogue knows and that are not installed."""
+    from heavenbase.resolution.catalog import merge
+
+    catalog = state.catalog
+    environ = state.config.environ
+    installed = {info.name: info for info in state.inventory.plugins if info.kind == "providers"}
+    rows = []
+    for name in catalog.providers:
+        info = installed.get(name)
+        manifest = ((info.manifest if info is not None else None) or {}).get("provider", {})
+        record = merge(manifest, catalog.configured_providers.get(name, {}))
+        variables = key_variables(record)
+        rows.append(
+            {
+                "provider": name,
+                "title": record.get("title"),
+                "gateway": record.get("gateway"),
+                "base_url": _shown_url(record.get("base_url")),
+                "key": _key_state(record, variables, environ),
+                "key_variables": variables,
+                "distribution": info.distribution if info is not None else None,
+                "installed": True,
+            }
+        )
+    missing: dict[str, Any] = {
+        "title": None,
+        "gateway": None,
+        "base_url": None,
+        "key": "not installed",
+        "key_variables": [],
+    }
+    rows += [
+        {"provider": name, **missing, "distribution": f"hb-provider-{name}", "installed": False}
+        for name in catalog.wanted
+    ]
+    return rows
+
+
+def gateway_rows(state: State) -> list[dict[str, Any]]:
+    """The gateways by name: installed, and those of this project that are not."""
+    installed = {info.name: info.distribution for info in state.inventory.plugins if info.kind == "gateways"}
+    names = sorted({*installed, *state.inventory.known_gateways})
+    return [
+        {
+            "gateway": name,
+            "distribution": installed.get(name) or state.inventory.gateway_distribution(name),
+            "installed": name in installed,
+        }
+        for name in names
+    ]
+
+
+def key_variables(record: Mapping[str, Any]) -> list[str]:
+    """The variables that a provider's key is looked for in, in order."""
+    found = record.get("api_key_env") or ()
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _key_state(record: Mapping[str, Any], variables: list[str], environ: Mapping[str, str]) -> str:
+    configured = record.get("api_key")
+    if configured:
+        from heavenbase.config.values import references
+
+        named = [name for name, default in references(configured) if not environ.get(name) and default is None]
+        return f"not set: {named[0]}" if named else "set in the settings"
+    found = [name for name in variables if environ.get(name)]
+    if found:
+        return f"set: {found[0]}"
+    if not variables or record.get("api_key_optional") or record.get("placeholder_key"):
+        return "not needed"
+    return f"not set: {variables[0]}"
+
+
+def _shown_url(value: Any) -> str | None:
+    from heavenbase.config.values import masked
+
+    url = value.get("default") if isinstance(value, dict) else value
+    return str(masked(url, False)) if url else None
+
+
+def _model_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    return [
+        [
+            row["model"],
+            ", ".join(row["aliases"]),
+            ", ".join(f"{at}: {native}" for at, native in row["providers"].items()),
+        ]
+        for row in rows
+    ]
+
+
+def _provider_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    return [
+        [
+            row["provider"],
+            row["gateway"] or "",
+            row["key"],
+            (row["base_url"] or "") if row["installed"] else f"pip install {row['distribution']}",
+        ]
+        for row in rows
+    ]
+
+
+def _preset_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    return [[row["preset"], row["model"] or "", row["provider"] or "", row["description"] or ""] for row in rows]
+
+
+def _gateway_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    return [[row["gateway"], "installed" if row["installed"] else f"pip install {row['distribution']}"] for row in rows]
+
+
+KINDS = {
+    "presets": (preset_rows, _preset_cells, ("preset", "model", "provider", "description")),
+    "models": (model_rows, _model_cells, ("model", "aliases", "native ids")),
+    "providers": (provider_rows, _provider_cells, ("provider", "gateway", "key", "base URL")),
+    "gateways": (gateway_rows, _gateway_cells, ("gateway", "state")),
+}

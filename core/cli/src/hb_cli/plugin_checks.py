@@ -1,0 +1,80 @@
+"""The checks of `hb doctor` about plugins: conflicts, manifests, and whether each can be imported and used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hb_cli.checks import Check
+from heavenbase.errors import HBError, PluginBlocked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hb_cli.state import State
+    from heavenbase.discovery.inventory import PluginInfo
+
+
+def check_plugins(state: State) -> Iterator[Check]:
+    """Every installed plugin and command: imports it, within the import timeout."""
+    from heavenbase.discovery.inventory import COMMANDS
+
+    seen: set[str] = set()
+    for info in state.inventory.plugins:
+        if info.key in seen:
+            continue
+        seen.add(info.key)
+        yield from _manifest(info)
+        yield _command(state, info) if info.kind == COMMANDS else _plugin(state, info)
+
+
+def _manifest(info: PluginInfo) -> Iterator[Check]:
+    from heavenbase.discovery.manifest_rules import check_manifest
+
+    for problem in check_manifest(info.manifest) if info.manifest else ():
+        yield Check("manifest", "warn", f"{info.key} of {info.distribution}: {problem}")
+
+
+def _plugin(state: State, info: PluginInfo) -> Check:
+    origin = f"{info.key} of {info.distribution} {info.version}"
+    try:
+        plugin = state.kernel.registry.load(info.kind, info.name)
+    except PluginBlocked as error:
+        return Check("plugin", "info", error.message)
+    except HBError as error:
+        return Check("plugin", "broken", error.message, f"or keep it out: hb plugins disable {info.key}")
+    try:
+        check = getattr(plugin, "check", None)
+        if check is not None:
+            check()
+        status = dict(plugin.status())
+    except ImportError as error:
+        return Check("plugin", "warn", f"{origin}: {error}")
+    except Exception as error:
+        return Check("plugin", "broken", f"{origin}: {type(error).__name__}: {error}")
+    problem = status.pop("problem", None)
+    if problem:
+        return Check("plugin", "warn", f"{origin}: {problem}")
+    return Check("plugin", "ok", f"{origin}, contract {plugin.contract}{_told(status)}")
+
+
+def _command(state: State, info: PluginInfo) -> Check:
+    from hb_cli.app import app
+
+    try:
+        found = app.get_command(click.Context(app, obj=state), info.name)
+    except PluginBlocked as error:
+        return Check("plugin", "info", error.message)
+    except HBError as error:
+        return Check("plugin", "broken", error.message, f"or keep it out: hb plugins disable {info.key}")
+    if info.name in app.table:
+        return Check("plugin", "warn", f"{info.key} of {info.distribution}: hb has a command of this name, which wins")
+    return Check(
+        "plugin", "ok", f"{info.key} of {info.distribution} {info.version}, command {found.name if found else ''}"
+    )
+
+
+def _told(status: dict[str, Any]) -> str:
+    known = [f"{name} {value}" for name, value in status.items() if value is not None]
+    return f" ({', '.join(known)})" if known else ""

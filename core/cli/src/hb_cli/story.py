@@ -1,0 +1,167 @@
+"""The story of a call that is not made: names, arguments, limits, request, parameters, cache, with their origins."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import HBError, LossyRequestError
+from heavenbase.plugin import enforce_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from heavenbase.cache.settings import CacheSettings
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.kernel import Kernel
+    from heavenbase.spec import LLMSpec
+
+HIDDEN = ("api_key", "auth_token", "gateway_key", "headers", "extra_headers", "default_headers")
+DEFAULTS = "heavenbase.llm.default_args"
+MASK = "***"
+NO_KEY = "(no key is set)"
+
+
+def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str, Any]:
+    """Everything as plain data. Nothing is sent; what cannot be prepared is told under `request_error`."""
+    spec = call.spec
+    gateway = kernel.gateway(spec)
+    request, problem, told = None, None, list(warned)
+    try:
+        request = gateway.prepare(call)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            enforce_report(call, kernel.config.get("heavenbase.llm.on_lossy"))
+        told += [str(warning.message) for warning in caught]
+    except LossyRequestError as error:
+        told.append(f"this call is refused: {error.message}")
+    except HBError as error:
+        problem = error.message
+    return {
+        **_names(spec),
+        "requested_gateway": spec.requested_gateway,
+        "warnings": told,
+        "arguments": {
+            name: {
+                "value": MASK if name in HIDDEN and value else value,
+                "origin": _origin(kernel, spec, name),
+                "sent": name in call.args,
+            }
+            for name, value in sorted(spec.args.items())
+        },
+        "timeouts": {name: getattr(spec.timeouts, name) for name in spec.timeouts.__dataclass_fields__},
+        "retry": _retry(kernel, call),
+        "request": _request(kernel, spec, request) if request is not None else None,
+        "request_error": problem,
+        "parameters": call.context.report.to_dict(),
+        "cache": _cache(kernel, call),
+    }
+
+
+def _names(spec: LLMSpec) -> dict[str, dict[str, Any]]:
+    origins = spec.origins
+    asked = "" if spec.gateway == spec.requested_gateway else f" (asked for: {spec.requested_gateway})"
+    values: dict[str, tuple[Any, str]] = {
+        "preset": (spec.preset, origins.get("preset", "")),
+        "model": (spec.model, origins.get("model", "")),
+        "model_id": (spec.model_id, f"provider {spec.provider}"),
+        "provider": (spec.provider, origins.get("provider", "")),
+        "gateway": (spec.gateway, origins.get("gateway", "") + asked),
+        "base_url": (spec.base_url, origins.get("base_url", "")),
+        "key": _key(spec),
+    }
+    if spec.gateway_record.get("routes"):
+        values["provider_url"] = (spec.provider_url, origins.get("provider_url", ""))
+        values["gateway_key"] = _gateway_key(spec)
+    return {name: {"value": value, "origin": origin} for name, (value, origin) in values.items()}
+
+
+def _origin(kernel: Kernel, spec: LLMSpec, name: str) -> str:
+    origin = spec.origins.get(f"args.{name}", "hb")
+    # The settings know file and line of their own.
+    return str(kernel.config.origin([*DEFAULTS.split("."), name]) or origin) if origin == DEFAULTS else origin
+
+
+def _key(spec: LLMSpec) -> tuple[str, str]:
+    if spec.api_key is not None:
+        return "set", spec.origins.get("api_key", f"placeholder of provider {spec.provider}")
+    # Behind a gateway that routes, the gateway's variables hold a key of its own.
+    records = (
+        [spec.provider_record] if spec.gateway_record.get("routes") else [spec.gateway_record, spec.provider_record]
+    )
+    variables = [name for record in records for name in (record.get("api_key_env") or ())]
+    if spec.provider_record.get("api_key_optional") or not variables:
+        return "none", "none is needed"
+    return "not set", f"set {' or '.join(variables)}"
+
+
+def _gateway_key(spec: LLMSpec) -> tuple[str, str]:
+    if spec.gateway_key is not None:
+        return "set", spec.origins.get("gateway_key", "")
+    return "not set", f"set {' or '.join(spec.gateway_record.get('api_key_env') or ['gateway_key='])}"
+
+
+def _retry(kernel: Kernel, call: Call) -> dict[str, Any]:
+    settings = kernel.config.section("heavenbase.llm.retry").copy()
+    retries = call.controls.get("max_retries")
+    return {**settings, "attempts": retries + 1 if isinstance(retries, int) else settings["max_attempts"]}
+
+
+def _request(kernel: Kernel, spec: LLMSpec, request: WireRequest) -> dict[str, Any]:
+    headers = {name: _header(kernel, spec, name, value) for name, value in request.headers.items()}
+    if request.auth:
+        name, _, scheme = request.auth.partition(":")
+        value = MASK if spec.api_key is not None else NO_KEY
+        headers[name.strip()] = f"{scheme.strip()} {value}".strip()
+    return {"method": request.method, "url": request.url, "headers": headers, "body": dict(request.body)}
+
+
+def _header(kernel: Kernel, spec: LLMSpec, name: str, value: str) -> str:
+    """The value of a header: those of plugins are public, those of settings and arguments may hold a credential."""
+    for mapping in _public_headers(kernel, spec):
+        if any(known.lower() == name.lower() and str(mapping[known]) == value for known in mapping):
+            return value
+    own = {known.lower() for known in spec.headers}
+    return MASK if name.lower() in own else value
+
+
+def _public_headers(kernel: Kernel, spec: LLMSpec) -> list[Mapping[str, Any]]:
+    manifests = [info.manifest or {} for info in kernel.registry.inventory.claims("providers", spec.provider)]
+    tables = [manifest.get("provider", {}).get("headers", {}) for manifest in manifests]
+    return [*tables, kernel.gateway(spec).defaults.get("headers", {})]
+
+
+def _cache(kernel: Kernel, call: Call) -> dict[str, Any]:
+    from heavenbase.cache.middleware import CacheMiddleware
+    from heavenbase.cache.settings import NAMESPACES
+
+    cache = CacheMiddleware(kernel)
+    settings = cache.settings.read(call.controls)
+    used = settings.allows(call.verb, call.args, call.controls, has_tools=bool(call.tools))
+    namespace = NAMESPACES[call.verb]
+    reason = _cache_reason(call, settings, namespace, used)
+    key = None
+    if used:
+        try:
+            if call.verb == "embed":
+                key = cache.keys.of_inputs(call, call.inputs[:1], settings.shared)[0].hex()
+            else:
+                key = cache.keys.of(call, settings.shared).hex()
+        except HBError as error:
+            reason = f"{reason}; {error.message}"
+    return {"used": used, "reason": reason, "namespace": namespace, "backend": settings.backend, "key": key}
+
+
+def _cache_reason(call: Call, settings: CacheSettings, namespace: str, used: bool) -> str:
+    policy = settings.policy
+    if used:
+        return f"policy {policy}"
+    if not settings.enabled:
+        return f"it is off ({call.spec.origins.get('args.cache', 'heavenbase.llm.cache.enabled')})"
+    if not settings.limits[namespace]["enabled"]:
+        return f"namespace {namespace} is off"
+    if any(name.startswith("mock") for name in call.controls):
+        return "answers of a script are not kept"
+    if policy == "deterministic":
+        return "the answer is not determined: that needs temperature 0 or a seed, and no top_p or top_k"
+    return f"policy {policy}"

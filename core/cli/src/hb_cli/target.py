@@ -1,0 +1,154 @@
+"""The options that say what is called, shared by every command that makes a call."""
+
+from __future__ import annotations
+
+import json
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from hb_cli.state import State
+from heavenbase.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from heavenbase.kernel import Kernel
+    from heavenbase.spec import LLMSpec
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+OWN = {
+    "preset": "--preset",
+    "model": "--model",
+    "provider": "--provider",
+    "gateway": "--gateway",
+    "system": "--system",
+    "images": "--image",
+    "stream": "--stream",
+}
+SECRETS = ("api_key", "auth_token", "gateway_key")
+
+
+class Target(NamedTuple):
+    """The names and default arguments that a command line gives; `spec` resolves them."""
+
+    preset: str | None
+    model: str | None
+    provider: str | None
+    gateway: str | None
+    options: dict[str, Any]
+
+    def spec(self, kernel: Kernel, **options: Any) -> LLMSpec:
+        """The resolved target; further `options` win over those of the command line."""
+        given = {**self.options, **options}
+        return kernel.resolver.resolve(self.preset, self.model, self.provider, self.gateway, given)
+
+
+def target_options(default_preset: str, *, short_option: bool = True) -> Callable[[Command], Command]:
+    """Decorate a command with -p -m -b -g -o --cache; it gets one argument `target` for them all.
+
+    Where -o names a file (`short_option` False), arguments of the call have only their long form.
+    """
+
+    def decorate(command: Command) -> Command:
+        def collected(
+            *args: Any,
+            preset: str | None,
+            model: str | None,
+            provider: str | None,
+            gateway: str | None,
+            option: tuple[str, ...],
+            cache: bool | None,
+            **others: Any,
+        ) -> Any:
+            options = parse_options(option)
+            if cache is not None:
+                options["cache"] = cache
+            if preset is None and model is None:
+                preset = default_preset
+            return command(*args, target=Target(preset, model, provider, gateway, options), **others)
+
+        found: Any = update_wrapper(collected, command)
+        for add in reversed(_options(default_preset, short_option)):
+            found = add(found)
+        return found  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _options(default_preset: str, short_option: bool) -> list[Callable[[Any], Any]]:
+    return [
+        click.option(
+            *("-p", "--preset"), shell_complete=_names("presets"), help=f"Preset [default: {default_preset}]."
+        ),
+        click.option("-m", "--model", shell_complete=_names("models"), help="Model: name, alias, or provider/model."),
+        click.option("-b", "--provider", shell_complete=_names("providers"), help="Provider (backend)."),
+        click.option("-g", "--gateway", shell_complete=_names("gateways"), help="Gateway."),
+        click.option(
+            *(("-o", "--option") if short_option else ("--option",)),
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Argument of the call, as JSON or text: temperature=0.2, seed=null. Repeatable.",
+        ),
+        click.option("--cache/--no-cache", default=None, help="Use the response cache, or not."),
+    ]
+
+
+def _names(what: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        state = ctx.find_object(State) or State()
+        try:
+            names = state.names(what)
+        except Exception:
+            # A shell that completes has no place for an error; the command itself will tell it.
+            return []
+        return sorted(name for name in names if name.lower().startswith(incomplete.lower()))
+
+    return complete
+
+
+def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
+    """`key=value` texts as arguments: a value is JSON where it can be read as such, else text. InputError otherwise."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, found, text = pair.partition("=")
+        if not found or not name.isidentifier():
+            raise InputError(f"-o {name[:40]!r} is no KEY=VALUE, such as -o temperature=0.2")
+        if name in SECRETS:
+            raise InputError(
+                f"-o {name} would show the credential to every user of this machine and keep it in the history of the "
+                "shell; set the variable that `hb explain` names"
+            )
+        if name in OWN:
+            raise InputError(f"-o {name}: use {OWN[name]}")
+        options[name] = _value(text)
+    return options
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def make_ready(kernel: Kernel, spec: LLMSpec, yes: bool) -> None:
+    """Let the gateway fetch what it needs on this machine; it asks first, unless --yes or HB_YES=1 agreed."""
+    import os
+    import sys
+
+    from hb_cli.output import is_terminal
+
+    agreed = yes or os.environ.get("HB_YES", "").strip().lower() in ("1", "true", "yes", "on")
+    kernel.gateway(spec).ensure(spec, yes=agreed, interactive=is_terminal(sys.stdin) and is_terminal(sys.stderr))
+
+
+yes_option = click.option("-y", "--yes", is_flag=True, help="Agree to a download that the call needs (also HB_YES=1).")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print usage and attempts to standard error.")

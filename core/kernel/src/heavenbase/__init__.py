@@ -1,0 +1,113 @@
+"""hb: a microkernel for calling language models. `import heavenbase as hb; hb.LLM("chat").chat("hi")`.
+
+Every name is loaded on first use; importing this module costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from heavenbase._lazy import front
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+
+    from heavenbase import errors
+    from heavenbase.config import Config
+    from heavenbase.errors import HBError
+    from heavenbase.functions import default_kernel, set_default_kernel
+    from heavenbase.image import LLMImage
+    from heavenbase.kernel import Kernel
+    from heavenbase.llm import LLM
+    from heavenbase.middleware import Middleware
+    from heavenbase.secrets import Secret
+    from heavenbase.session import LLMSession
+    from heavenbase.spec import LLMSpec, Timeouts
+    from heavenbase.structured import Partial
+    from heavenbase.tools import PAUSE, REFUSE, RUN, LLMToolCallRepair, Tool, ToolPause, tool
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
+    from heavenbase.vector import Vector
+
+_HOME = {
+    "LLM": "llm",
+    "Chunk": "types",
+    "Completion": "types",
+    "Config": "config",
+    "Embedding": "types",
+    "HBError": "errors",
+    "ImageResult": "types",
+    "Kernel": "kernel",
+    "LLMImage": "image",
+    "LLMSession": "session",
+    "LLMSpec": "spec",
+    "LLMToolCallRepair": "tools",
+    "Middleware": "middleware",
+    "PAUSE": "tools",
+    "Partial": "structured",
+    "REFUSE": "tools",
+    "RUN": "tools",
+    "Secret": "secrets",
+    "Timeouts": "spec",
+    "Tool": "tools",
+    "ToolCall": "types",
+    "ToolPause": "tools",
+    "Usage": "types",
+    "Vector": "vector",
+    "default_kernel": "functions",
+    "errors": "",
+    "set_default_kernel": "functions",
+    "tool": "tools",
+}
+
+__version__ = "0.2.0"
+__all__ = [
+    "LLM",
+    "PAUSE",
+    "REFUSE",
+    "RUN",
+    "Chunk",
+    "Completion",
+    "Config",
+    "Embedding",
+    "HBError",
+    "ImageResult",
+    "Kernel",
+    "LLMImage",
+    "LLMSession",
+    "LLMSpec",
+    "LLMToolCallRepair",
+    "Middleware",
+    "Partial",
+    "Secret",
+    "Timeouts",
+    "Tool",
+    "ToolCall",
+    "ToolPause",
+    "Usage",
+    "Vector",
+    "__version__",
+    "default_kernel",
+    "errors",
+    "set_default_kernel",
+    "tool",
+]
+
+
+__getattr__, __dir__ = front(__name__, _HOME)
+
+
+class _Moved:
+    """Finds the modules of the first release under their old names; asked last, when nothing else has the name."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        if not name.startswith("heavenbase."):
+            return None
+        from heavenbase._moved import find
+
+        return find(name)
+
+
+sys.meta_path.append(_Moved)

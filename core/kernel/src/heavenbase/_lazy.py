@@ -1,0 +1,32 @@
+"""The front of a room: its public names, each loaded from its module on first use (PEP 562)."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def front(room: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package.
+
+    Args:
+        room: The package's `__name__`.
+        homes: Each public name and the module of the package that has it, or a module by its full name; "" for a
+            module itself.
+    """
+
+    def get(name: str) -> Any:
+        home = homes.get(name)
+        if home is None:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        found = import_module(home if "." in home else f"{room}.{home or name}")
+        value = getattr(found, name) if home else found
+        setattr(sys.modules[room], name, value)
+        return value
+
+    return get, lambda: sorted(homes)

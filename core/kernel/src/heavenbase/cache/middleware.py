@@ -1,0 +1,254 @@
+"""The response cache: calls that were answered before are answered from the store. Whatever it does, calls go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heavenbase.cache import rows as rows
+from heavenbase.cache.keys import Keys, messages_of
+from heavenbase.cache.settings import NAMESPACES, ROOT, CacheSettings, SettingsReader, is_complete
+from heavenbase.cache.stores import Guard, Stores
+from heavenbase.cache.vectors import Vectors
+from heavenbase.call import split_options
+from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
+from heavenbase.flow.structuring import value_of
+from heavenbase.middleware import Middleware
+from heavenbase.plugin import enforce_report
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from heavenbase.call import Call
+    from heavenbase.kernel import Kernel
+    from heavenbase.middleware import Next
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Chunk, Message
+
+REMEMBERED = 512
+NOTHING: tuple[None, None] = (None, None)
+
+
+class Place(NamedTuple):
+    """Where the answer of one call is kept."""
+
+    guard: Guard
+    namespace: str
+    key: bytes
+    settings: CacheSettings
+
+
+class CacheMiddleware(Middleware):
+    """Answers chats, streams and image generations from the store, and keeps the answers that are complete."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.stores = Stores(kernel)
+        self.keys = Keys(kernel.registry, kernel.config.paths().data_dir)
+        self.settings = SettingsReader(kernel.config.section(ROOT))
+        self._on_lossy: Any = kernel.config.get("heavenbase.llm.on_lossy")
+        self._quick: dict[int, tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]] = {}
+
+    async def __call__(self, call: Call, next: Next) -> Any:
+        """The kept answer, or the next one, which is kept when it is complete."""
+        if call.verb == "embed":
+            return await next(call)  # its inputs were looked up one by one: see `vectors`
+        settings = self.settings.read(call.controls)
+        place = await self._place(call, settings)
+        if place is None:
+            return await next(call)
+        if place.key != call.context.missed:
+            found, asked = await self._read(call, place)
+            if found is not None:
+                return found
+            if not asked:
+                return await next(call)
+        if call.stream:
+            return self._record(call, await next(call), place)
+        answer = await next(call)
+        if is_complete(call, answer):
+            await self._keep(call, place, lambda: self._encode(call, answer, settings))
+        return answer
+
+    async def _record(self, call: Call, source: Any, place: Place) -> AsyncIterator[Chunk]:
+        from heavenbase.gather import Gathering
+
+        gathering = Gathering()
+        moved = False
+        try:
+            async for chunk in source:
+                gathering.feed(chunk)
+                moved = moved or chunk.kind == "continue"
+                yield chunk
+        finally:
+            await source.aclose()
+        if gathering.finished and not moved:
+            answer = gathering.completion(call)
+            if is_complete(call, answer):
+                chunks = [chunk for chunk in gathering.chunks if chunk.kind == "delta"]
+                await self._keep(call, place, lambda: self._encode(call, answer, place.settings, chunks))
+
+    def _encode(self, call: Call, answer: Any, settings: CacheSettings, chunks: Sequence[Chunk] | None = None) -> bytes:
+        request = self.keys.description(call, settings.shared)
+        if call.verb == "imagen":
+            return rows.encode_images(answer, call.context.report, request)
+        return rows.encode_completion(answer, chunks, call.context.report, request)
+
+    # A chat before it is a call
+
+    def recall(self, spec: LLMSpec, messages: list[Message]) -> tuple[str | None, bytes | None]:
+        """The text that is kept for a chat with nothing but the defaults of its spec, and the key looked up in vain.
+
+        It is for callers who want the text alone, and does what a call would do at a tenth of the cost. Both are None
+        where only a call can tell.
+        """
+        found = self._quick.get(id(spec))
+        if found is None or found[0] is not spec:
+            found = self._prepare(spec)
+        _, start, get = found
+        if get is None:
+            return NOTHING
+        try:
+            hasher = start.copy()
+            hasher.update(messages_of(messages))
+            key = hasher.digest()
+            value = get("text", key)
+            if value is None:
+                return None, key
+            return rows.text_of(value), None
+        except Exception:
+            return NOTHING  # the call itself will see it, and say it
+
+    def _prepare(self, spec: LLMSpec) -> tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]:
+        """What `recall` needs to know of a spec: the hash up to its messages, and the store to ask, if any."""
+        args, controls = split_options(spec.args)
+        start, get = None, None
+        try:
+            settings = self.settings.read(controls)
+            special = not args.keys().isdisjoint(("tools", "tool_choice", "response_format"))
+            if not special and settings.allows("complete", args, controls, has_tools=False):
+                guard = self.stores.known(settings)
+                if guard is None:
+                    return spec, None, None  # the first call opens it
+                if guard.store.instant:
+                    start, get = self.keys.with_args(spec, args, settings.shared, "complete"), guard.store.get
+        except HBError:
+            pass  # the call itself will raise it
+        if len(self._quick) >= REMEMBERED:
+            self._quick.clear()
+        self._quick[id(spec)] = (spec, start, get)
+        return self._quick[id(spec)]
+
+    # Embeddings
+
+    async def vectors(self, call: Call, texts: Sequence[str]) -> Vectors | None:
+        """What is kept for the inputs of an embedding; None when it is not cached."""
+        settings = self.settings.read(call.controls)
+        guard = await self._guard(call, settings)
+        if guard is None:
+            return None
+        try:
+            keys = self.keys.of_inputs(call, texts, settings.shared)
+        except HBError as error:
+            self._no_key(error)
+            return None
+        shelf = Vectors(
+            self.stores,
+            call,
+            guard,
+            dict(zip(texts, keys, strict=True)),
+            describe=lambda: self.keys.description(call, settings.shared),
+            ttl=settings.ttl("embedding"),
+        )
+        await shelf.look()
+        return shelf
+
+    # Reading and writing
+
+    async def _guard(self, call: Call, settings: CacheSettings) -> Guard | None:
+        if not settings.allows(call.verb, call.args, call.controls, has_tools=bool(call.tools)):
+            return None
+        guard = self.stores.known(settings)
+        if guard is None and not self.stores.refused(settings):
+            if call.is_async:
+                from heavenbase.colour.threads import call_in_thread
+
+                guard = await call_in_thread(self.stores.open, settings)  # it imports, and opens files
+            else:
+                guard = self.stores.open(settings)
+        return guard if guard is not None and guard.ready() else None
+
+    async def _place(self, call: Call, settings: CacheSettings) -> Place | None:
+        guard = await self._guard(call, settings)
+        if guard is None:
+            return None
+        try:
+            return Place(guard, NAMESPACES[call.verb], self.keys.of(call, settings.shared), settings)
+        except HBError as error:
+            self._no_key(error)
+            return None
+
+    def _no_key(self, error: HBError) -> None:
+        if not isinstance(error, InputTypeError):  # an argument without a canonical form is no failure
+            self.stores.tell("has no key", error)
+
+    async def _read(self, call: Call, place: Place) -> tuple[Any, bool]:
+        """The kept answer or None, and whether the store could be asked at all."""
+        guard, namespace, key, _ = place
+        try:
+            store = guard.store
+            value = await store.aget(namespace, key) if call.is_async else store.get(namespace, key)
+        except Exception as error:
+            self.stores.failed(guard, "cannot be read", error)
+            return None, False
+        guard.succeeded()
+        if value is None:
+            return None, True
+        try:
+            found, lossy = self._decode(call, value)
+        except StructuredOutputError:
+            return None, True  # it fitted another type with the same schema, say one with fewer validators
+        except Exception as error:
+            self.stores.tell("holds a damaged entry", error)
+            return None, True
+        if lossy:
+            enforce_report(call, self._on_lossy)
+        return found, True
+
+    def _decode(self, call: Call, value: bytes) -> tuple[Any, bool]:
+        found: Any
+        if call.verb == "imagen":
+            found = rows.images_of(value)
+        else:
+            found = _replay(rows.chunks_of(value)) if call.stream else rows.completion_of(value)
+            if call.format is not None:
+                value_of(call, rows.completion_of(value))
+        context = call.context
+        context.report.entries.update((entry.name, entry) for entry in rows.report_of(value))
+        context.cached = True
+        return found, bool(context.report.lossy())
+
+    async def _keep(self, call: Call, place: Place, encode: Callable[[], bytes]) -> None:
+        guard, namespace, key, settings = place
+        try:
+            value = encode()
+        except Exception as error:
+            self.stores.tell("cannot keep an answer", error)
+            return
+        ttl = settings.ttl(namespace)
+        try:
+            if call.is_async:
+                await guard.store.aset(namespace, key, value, ttl=ttl)
+            else:
+                guard.store.set(namespace, key, value, ttl=ttl)
+        except Exception as error:
+            self.stores.failed(guard, "cannot be written", error)
+
+    def close(self) -> None:
+        """Close the stores."""
+        self._quick.clear()
+        self.keys.forget()
+        self.stores.close()
+
+
+async def _replay(chunks: Sequence[Chunk]) -> AsyncIterator[Chunk]:
+    for chunk in chunks:
+        yield chunk

@@ -1,0 +1,179 @@
+"""What the settings and a call say about the cache: which calls are answered from it, and which answers are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.call import MOCKS
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.types import Completion, ImageResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from heavenbase.call import Call
+
+ROOT = "heavenbase.llm.cache"
+NAMESPACES = {"complete": "text", "embed": "embedding", "imagen": "image"}
+POLICIES = ("deterministic", "force", "always", "off", "none", "false")
+UNFINISHED = frozenset({"length", "content_filter", "refusal", "pause", "context_overflow", "other"})
+"""Ends of an answer that is not whole."""
+SAMPLING = ("temperature", "seed", "top_p", "top_k")
+NEUTRAL = (None, 0, 1)
+"""Values of top_p and top_k that leave the choice of words to the temperature."""
+OPTIONS = ("cache", "cache_config", "cache_policy")
+OPENING = ("backend", "path", "namespace", "options", "namespaces")
+"""Settings that a store is opened with; all others are looked at call by call."""
+REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CacheSettings:
+    """The table `heavenbase.llm.cache` as it counts for a call, as plain data.
+
+    `store_key` is equal for settings that open the same store.
+    """
+
+    table: Mapping[str, Any] = field(repr=False)
+    store_key: str = field(repr=False)
+    enabled: bool
+    policy: str
+    shared: str | None
+    limits: Mapping[str, Mapping[str, Any]] = field(repr=False)
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> CacheSettings:
+        """From a checked table."""
+        import json
+
+        opening = {name: table.get(name) for name in OPENING}
+        opening["namespaces"] = {
+            name: [limits.get("max_entries"), limits.get("max_bytes")] for name, limits in table["namespaces"].items()
+        }
+        key = json.dumps(opening, sort_keys=True, default=str)
+        return cls(table, key, table["enabled"], table["policy"], table.get("namespace") or None, table["namespaces"])
+
+    @property
+    def backend(self) -> str:
+        """The name of the cache plugin."""
+        return str(self.table["backend"])
+
+    def ttl(self, namespace: str) -> float | None:
+        """Seconds that an entry lives, None for ever."""
+        return self.limits[namespace].get("ttl_seconds")
+
+    def allows(self, verb: str, args: Mapping[str, Any], controls: Mapping[str, Any], *, has_tools: bool) -> bool:
+        """Whether such a call may be read from and written to the cache.
+
+        Calls whose tools are run, and those that a script answers, never are; policy "force" asks for nothing else.
+        """
+        if not self.enabled or has_tools or not self.limits[NAMESPACES[verb]]["enabled"]:
+            return False
+        if not MOCKS.isdisjoint(controls) and any(controls.get(name) is not None for name in MOCKS):
+            return False
+        if self.policy != "deterministic":
+            return self.policy in ("force", "always")
+        return verb == "embed" or is_determined(verb, args)
+
+
+def is_determined(verb: str, args: Mapping[str, Any]) -> bool:
+    """Whether a request asks for one answer: temperature 0 or a seed (images: a seed), top_p and top_k at rest."""
+    extra = args.get("extra_body")
+    if extra and hasattr(extra, "keys"):  # its fields replace those of the request
+        args = {**args, **{name: extra[name] for name in SAMPLING if name in extra}}
+    if args.get("seed") is None and (verb == "imagen" or args.get("temperature") != 0):
+        return False
+    return args.get("top_p") in NEUTRAL and args.get("top_k") in NEUTRAL
+
+
+def is_complete(call: Call, answer: Any) -> bool:
+    """Whether an answer is whole, says something, and came from the target of the call."""
+    if not is_of(call, answer):
+        return False
+    if isinstance(answer, ImageResult):
+        return bool(answer.images) and _are_held(answer.images)
+    if not isinstance(answer, Completion) or answer.finish_reason in UNFINISHED:
+        return False
+    return bool(answer.text or answer.tool_calls or answer.images) and _are_held(answer.images)
+
+
+def is_of(call: Call, answer: Any) -> bool:
+    """Whether the target of the call made the answer, and no other that stepped in for it."""
+    spec = call.spec
+    if answer.provider not in (None, spec.provider) or answer.gateway not in (None, spec.gateway):
+        return False
+    if not call.context.attempts:
+        return True
+    last = call.context.attempts[-1]
+    return last.error is None and (last.provider, last.model, last.gateway) == (
+        spec.provider,
+        spec.model_id,
+        spec.gateway,
+    )
+
+
+def _are_held(images: Sequence[Any]) -> bool:
+    """Whether the images are bytes; a provider's URL would be gone when it is wanted."""
+    return all(image.data is not None for image in images)
+
+
+class SettingsReader:
+    """The settings of a kernel, and those with what a call says over them, each made once."""
+
+    def __init__(self, configured: dict[str, Any]) -> None:
+        self._table: dict[str, Any] = configured.copy()  # of a section of the configuration: plain data
+        self.configured = CacheSettings.of(self._table)
+        self._known: dict[str, CacheSettings] = {}
+
+    def read(self, controls: Mapping[str, Any]) -> CacheSettings:
+        """What counts for a call with these controls: cache, cache_config, cache_policy. Errors name what is wrong."""
+        given = [controls.get(name) for name in OPTIONS]
+        if given == [None, None, None]:
+            return self.configured
+        if given == [True, None, None] and self.configured.enabled:
+            return self.configured
+        key = repr(given)
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            found = self._known[key] = CacheSettings.of(self._merged(*given))
+        return found
+
+    def _merged(self, option: Any, config: Any, policy: Any) -> dict[str, Any]:
+        from heavenbase.resolution.catalog import merge
+
+        table = self._table
+        if config is not None:
+            table = merge(table, _checked("cache_config", config))
+        if isinstance(option, bool):
+            table = {**table, "enabled": option}
+        elif option is not None:
+            table = merge(table, {"enabled": True}, _checked("cache", option))
+        if policy is not None:
+            table = {**table, "policy": "off" if policy is False else policy}
+        if table["policy"] not in POLICIES:
+            raise UnknownNameError("cache policy", table["policy"], POLICIES)
+        return table
+
+
+def _checked(name: str, table: Any) -> Mapping[str, Any]:
+    if not isinstance(table, dict):
+        wanted = "True, False or a mapping of settings" if name == "cache" else "a mapping of settings"
+        raise InputTypeError(f"{name} must be {wanted}, not {type(table).__name__}")
+    from heavenbase.config.check import problems
+    from heavenbase.config.schema import CACHE
+
+    for key in table:
+        if key not in CACHE.fields:
+            raise UnknownNameError("cache setting", key, list(CACHE.fields))
+    if table.get("policy") is False:
+        table = {**table, "policy": "off"}
+    if table.get("policy") is not None and table["policy"] not in POLICIES:
+        raise UnknownNameError("cache policy", table["policy"], POLICIES)
+    wrong = next(problems(table, CACHE, tuple(ROOT.split("."))), None)
+    if wrong is not None:
+        raise InputError(f"{name}: {wrong.message}")
+    found: Mapping[str, Any] = table
+    return found

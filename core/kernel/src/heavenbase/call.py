@@ -1,0 +1,183 @@
+"""Call: one frozen request on its way through the kernel, and the context it shares with its attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
+from heavenbase.spec import LLMSpec, Timeouts, empty
+from heavenbase.types import Attempt, Completion, Message, ParameterReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from heavenbase.image.image import LLMImage
+    from heavenbase.structured.format import OutputFormat
+    from heavenbase.tools.base import Tool
+
+Verb: TypeAlias = Literal["complete", "embed", "imagen"]
+
+CONTROLS = frozenset(
+    {
+        *("api_key", "auth_token", "base_url", "gateway_key", "headers", "provider_url"),
+        *("http_proxy", "https_proxy", "no_proxy"),
+        *("cache", "cache_config", "cache_policy", "dim", "embedding_batch_size", "embedding_max_workers"),
+        *("timeout", "max_retries", "on_lossy", "stream_chat", "structured_stream", "enforce_non_stream_structured"),
+        *("confirm", "max_tool_turns", "on_round", "repair_tool_calls", "tool_call_repair"),
+        *("tool_concurrency", "tool_timeout", "structured_retries"),
+        *("mock", "mock_chat", "mock_chunk_chars", "mock_embed", "mock_imagen", "mock_pause", "mock_seed", "mock_text"),
+    }
+)
+"""Options that steer hb and never reach the wire."""
+
+MOCKS = frozenset(name for name in CONTROLS if name.startswith("mock"))
+"""Controls that answer offline, whatever the gateway."""
+
+REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"})
+"""Options about thinking; each gateway translates them to its wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a kernel lends to its plugins.
+
+    `client(key, factory, is_async)` keeps one SDK client per key (and, for async ones, per running event loop) and
+    process, bounded, closed with the kernel. `transport` is the injected way to the wire or None; `setting(key,
+    default)` reads the configuration; `clock` is monotonic seconds, `wall` epoch seconds.
+    """
+
+    client: Callable[[str, Callable[[], Any], bool], Any]
+    setting: Callable[..., Any]
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    transport: Any = None
+
+
+@dataclass(slots=True)
+class CallContext:
+    """What the attempts of one call share: limits, ledger and report.
+
+    `clock` is monotonic seconds, `started` and `deadline` are on that clock (`deadline` None without a total limit);
+    `created_at` is epoch seconds.
+    """
+
+    clock: Callable[[], float]
+    timeouts: Timeouts
+    started: float
+    created_at: float
+    deadline: float | None
+    began: float = 0.0
+    """When the last attempt of a stream began, on `clock`."""
+    attempts: list[Attempt] = field(default_factory=list)
+    report: ParameterReport = field(default_factory=ParameterReport)
+    completion: Completion | None = None
+    """The whole answer of a stream, once it is complete."""
+    cached: bool = False
+    """Whether the answer came from the cache."""
+    missed: bytes | None = None
+    """The key of the cache that was looked up in vain before this was a call."""
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""
+        if self.deadline is None:
+            return None
+        left = self.deadline - self.clock()
+        if left <= 0:
+            raise DeadlineExceeded(f"the total limit of {self.timeouts.total} s passed", attempts=self.attempts)
+        return left
+
+    def failed(self, error: HBError, attempt: Attempt | None = None) -> None:
+        """Note how an attempt ended; by default the stream of the last one, if its end is not known yet."""
+        if attempt is None:
+            if not self.attempts or self.attempts[-1].error is not None:
+                return
+            if isinstance(error, PoolTimeout):
+                self.attempts.pop()  # nothing was sent
+                return
+            attempt = self.attempts[-1]
+            attempt.elapsed = self.clock() - self.began
+        attempt.error, attempt.status = error.kind, error.status
+        attempt.request_id, attempt.maybe_billed = error.request_id, error.maybe_billed
+
+    def within(self, limit: float | None) -> float | None:
+        """`limit` cut to what the deadline leaves; None when neither is set."""
+        left = self.remaining()
+        if left is None or limit is None:
+            return limit if left is None else left
+        return min(limit, left)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `args` may reach the wire, `controls` never do; `explicit` are the names the caller gave.
+
+    `tools` are those that hb itself runs, by name; `given` are the caller's options where the call may be resumed.
+    `format` is what `response_format` asks for. `messages` (complete), `inputs` (embed) or `prompt` with `images`
+    (imagen) is the content.
+    """
+
+    verb: Verb
+    spec: LLMSpec
+    context: CallContext
+    is_async: bool = False
+    stream: bool = False
+    messages: list[Message] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    prompt: str = ""
+    images: list[LLMImage] = field(default_factory=list)
+    args: Mapping[str, Any] = field(default_factory=empty)
+    controls: Mapping[str, Any] = field(default_factory=empty)
+    explicit: frozenset[str] = frozenset()
+    tools: Mapping[str, Tool] = field(default_factory=empty)
+    given: Mapping[str, Any] = field(default_factory=empty)
+    format: OutputFormat | None = None
+
+    def replace(self, **changes: Any) -> Call:
+        """A copy with other fields; the context stays shared."""
+        return replace(self, **changes)
+
+    @property
+    def target(self) -> str:
+        """`provider/model_id`, as the ledger and the errors name it."""
+        return f"{self.spec.provider}/{self.spec.model_id}"
+
+
+class Kept:
+    """The call that a completion came from, for `LLM.resume`; it stays behind when the completion is pickled."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Call | None = None) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        return Kept, ()
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One request as the wire will carry it: what `Gateway.prepare` makes without any I/O, and `hb explain` prints.
+
+    `headers` hold no credential: the gateway's client adds it when it sends.
+    """
+
+    method: str
+    url: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=empty, repr=False)
+    """Not in the repr, as callers put credentials of their own into headers."""
+    auth: str | None = None
+    """How the credential travels, such as "Authorization: Bearer"; None without one."""
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Merged options as (may reach the wire, controls); a None on the wire side is left out."""
+    args: dict[str, Any] = {}
+    controls: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in CONTROLS:
+            controls[name] = value
+        elif value is not None:
+            args[name] = value
+    return args, controls

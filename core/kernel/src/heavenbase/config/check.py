@@ -1,0 +1,208 @@
+"""The check of configuration values against the schema: unknown keys, wrong types, with the nearest key.
+
+Values are never repeated in a message, except where the choices are a fixed list, so no message can hold a credential.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heavenbase.config.field import Field, Table
+from heavenbase.config.schema import SCHEMA, known_keys, look_up
+from heavenbase.config.values import format_value, has_reference, join_key, parse_value, references
+from heavenbase.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from heavenbase.config.field import Node
+
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return isinstance(value, _PLAIN) and (not isinstance(value, float) or math.isfinite(value))
+
+
+_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "null": (lambda value: value is None, "null"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "int": (lambda value: isinstance(value, int) and not isinstance(value, bool), "an integer"),
+    "float": (_is_number, "a number"),
+    "str": (lambda value: isinstance(value, str), "a string"),
+    "table": (lambda value: isinstance(value, dict) and _is_plain(value), "a table"),
+    "list": (lambda value: isinstance(value, list) and _is_plain(value), "a list"),
+    "list[str]": (
+        lambda value: isinstance(value, list) and all(isinstance(i, str) for i in value),
+        "a list of strings",
+    ),
+    "list[table]": (
+        lambda value: isinstance(value, list) and all(isinstance(item, dict) and _is_plain(item) for item in value),
+        "a list of tables",
+    ),
+    "any": (_is_plain, "a string, number, true or false, list or table"),
+}
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: the key it is about, and what to do."""
+
+    path: tuple[str, ...]
+    message: str
+
+
+def problems(value: Any, node: Node = SCHEMA, path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Yield everything that is wrong with `value` as the content of `path`, in file order."""
+    if isinstance(node, Field):
+        yield from _field_problems(value, node, path)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            child = node.fields.get(name, node.rows) if isinstance(name, str) else None
+            here = (*path, str(name))
+            if child is None:
+                yield Problem(here, unknown(here))
+            else:
+                yield from problems(item, child, here)
+    elif node.short is not None:
+        yield from _field_problems(value, node.short, path, also=" or a table")
+    else:
+        yield Problem(path, f"{join_key(path) or 'the configuration'} must be a table, not {_name(value)}")
+
+
+def _field_problems(value: Any, field: Field, path: tuple[str, ...], also: str = "") -> Iterator[Problem]:
+    key = join_key(path)
+    if has_reference(value):
+        try:
+            _check_references(value, key)
+        except ConfigError as error:
+            yield Problem(path, error.message)
+            return
+        if isinstance(value, str):
+            return  # what the variable holds is checked when the value is read
+    if not accepts(field, value):
+        wanted = " or ".join(_TYPES[name][1] for name in field.types) + also
+        yield Problem(path, f"{key} must be {wanted}, not {_name(value)}")
+    elif field.choices and value not in field.choices:
+        yield Problem(path, f"{key} must be {_choices(field.choices)}{_suggest(str(value), field.choices)}")
+    elif field.minimum is not None and isinstance(value, int | float) and value < field.minimum:
+        yield Problem(path, f"{key} must be at least {field.minimum:g}")
+
+
+def _check_references(value: Any, key: str) -> None:
+    if isinstance(value, str):
+        for _ in references(value, key):
+            pass
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_references(item, key)
+
+
+def accepts(field: Field, value: Any) -> bool:
+    """Say whether a field takes a value of this type."""
+    return any(_TYPES[name][0](value) for name in field.types)
+
+
+def field_at(path: Sequence[str]) -> Field | None:
+    """The field that a plain value at `path` belongs to; None for tables and unknown keys."""
+    found = look_up(path)
+    if found is None:
+        return None
+    return found.node if isinstance(found.node, Field) else found.node.short
+
+
+def coerce(text: str, path: Sequence[str]) -> Any:
+    """Read typed text for a key: where the key wants a string, `5.6` and `true` stay strings.
+
+    Where it wants a truth value, yes/no, on/off and 1/0 are taken too. Unknown keys get `parse_value`.
+    """
+    value = parse_value(text)
+    field = field_at(path)
+    if field is None or (accepts(field, value) and "any" not in field.types):
+        return value
+    if "str" in field.types:
+        return text
+    if "bool" in field.types:
+        return {"1": True, "yes": True, "on": True, "0": False, "no": False, "off": False}.get(
+            text.strip().lower(), value
+        )
+    return value
+
+
+def read_reference(text: str, path: Sequence[str]) -> Any:
+    """Read the interpolated text of a key and check it; ConfigError names the key, never the text."""
+    field = field_at(path)
+    if field is None or "str" in field.types or "any" in field.types:
+        if field is not None and field.choices and text not in field.choices:
+            raise ConfigError(f"{join_key(path)} must be {_choices(field.choices)}; its variable holds something else")
+        return text
+    value = coerce(text, path)
+    for problem in _field_problems(value, field, tuple(path)):
+        raise ConfigError(f"{problem.message} (from the variables that its value names)")
+    return value
+
+
+def unknown(path: Sequence[str]) -> str:
+    """Say that a key does not exist and which one is likely meant."""
+    key = join_key(path)
+    nearest = nearest_key(path)
+    hint = f"; did you mean {nearest!r}?" if nearest else ""
+    if not nearest and any(name in ("models", "presets", "providers", "gateways") for name in path[:-1]):
+        hint += '; a name that holds a dot is quoted, as in models."gpt-5.6"'
+    return f"unknown key {key!r}{hint}"
+
+
+def nearest_key(path: Sequence[str]) -> str | None:
+    """The known key most like an unknown one: a sibling, else one with the same last name, else any."""
+    from difflib import get_close_matches
+
+    for depth in range(len(path)):
+        parent = look_up(path[:depth])
+        if parent is not None and isinstance(parent.node, Table) and look_up(path[: depth + 1]) is None:
+            siblings = list(parent.node.fields)
+            close = get_close_matches(path[depth].lower(), siblings, n=1, cutoff=0.6)
+            if close:
+                corrected = (*path[:depth], close[0], *path[depth + 1 :])
+                return join_key(corrected if look_up(corrected) else corrected[: depth + 1])
+            break
+    paths = [found for found, _ in known_keys() if "<name>" not in found]
+    tables = {found[:length] for found in paths for length in range(1, len(found))}
+    known = sorted(map(join_key, [*sorted(tables), *paths]), key=lambda key: key.count("."))
+    tail = "." + join_key(path)
+    for length in range(len(path)):
+        ending = "." + join_key(path[length:]).lower()
+        if same := [key for key in known if key.endswith(ending)]:
+            return same[0]
+    return next(iter(get_close_matches("heavenbase.llm" + tail.lower(), known, n=1, cutoff=0.75)), None)
+
+
+def _choices(choices: Sequence[str]) -> str:
+    return "one of " + ", ".join(map(format_value, choices))
+
+
+def _suggest(value: str, choices: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(value.lower(), choices, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _name(value: Any) -> str:
+    for name in ("null", "bool", "int", "str"):
+        if _TYPES[name][0](value):
+            return {"null": "null", "bool": "true or false", "int": "an integer", "str": "a string"}[name]
+    if isinstance(value, dict):
+        return "a table" if _is_plain(value) else "a table that holds something else"
+    if isinstance(value, list):
+        return "a list" if _is_plain(value) else "a list that holds something else"
+    if isinstance(value, float):
+        return "a number" if math.isfinite(value) else "nan or infinity"
+    return f"a {type(value).__name__}"

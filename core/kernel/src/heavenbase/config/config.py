@@ -1,0 +1,290 @@
+"""The configuration: layers of values under dotted keys, each value with its origin.
+
+Later wins: packaged defaults, user file, project file, `.env` (only when asked for), environment, values from code.
+The keys and their defaults are in `config_schema`; the check is a light one of our own, as importing pydantic would
+cost more than everything else that `import heavenbase` does.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from heavenbase.config.check import unknown
+from heavenbase.config.field import UNSET, Table
+from heavenbase.config.files import USER_FILE, user_folder
+from heavenbase.config.layers import ABSENT, Layer, Origin, find, leaves, mapping_layer, stacked
+from heavenbase.config.load import Sources, read_layers, variables_of
+from heavenbase.config.schema import defaults, look_up
+from heavenbase.config.section import Environ, Explanation, Section, read, shown
+from heavenbase.config.trusted import check_endpoint, check_project, is_trusted, trust, untrust
+from heavenbase.config.values import interpolate, join_key, references, split_key
+from heavenbase.errors import ConfigError, InputTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    Key = str | Sequence[str]
+
+__all__ = [
+    "Config",
+    "Explanation",
+    "Origin",
+    "Paths",
+    "Section",
+    "interpolate",
+    "is_trusted",
+    "join_key",
+    "split_key",
+    "trust",
+    "untrust",
+]
+
+_REQUIRED: Any = object()
+_HOME_VARIABLES = ("HEAVENBASE_HOME", "HOME", "XDG_")
+
+
+class Paths(NamedTuple):
+    """Files and folders of this configuration; `user_file` and the folders need not exist yet."""
+
+    user_file: Path
+    project_file: Path | None
+    dotenv_file: Path | None
+    cache_dir: Path
+    data_dir: Path
+
+
+class Config:
+    """Immutable settings. Values of environment variables are looked up when a value is read."""
+
+    __slots__ = ("_fingerprint", "_layers", "_sources", "_values", "environ")
+
+    environ: Mapping[str, str]
+
+    def __init__(self, layers: Sequence[Layer], sources: Sources) -> None:
+        """Use `load` or `from_dict`."""
+        self._layers = tuple(layers)
+        self._sources = sources
+        self._fingerprint = ""
+        for layer in self._layers:
+            check_project(layer, self._layers)
+        self._values = stacked(self._layers)
+        self.environ = Environ(
+            sources.environ,
+            {
+                name: variable.value
+                for name, variable in sources.variables.items()
+                # A .env file must not decide where hb looks for its own files, or for the list of trusted folders.
+                if not name.startswith(_HOME_VARIABLES)
+            },
+        )
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        user_file: str | os.PathLike[str] | None = None,
+        project_dir: str | os.PathLike[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        dotenv: bool = False,
+        trusted: bool | None = None,
+    ) -> Config:
+        """Read all layers.
+
+        `user_file` replaces the user's file and must exist; `project_dir` (default: the working directory) is where
+        the search upward for `heavenbase.toml` begins; `environ` (default: the live environment) is copied;
+        `overrides` are the last layer; `dotenv` asks for the `.env` file; `trusted` overrides the list of trusted
+        folders. Raises ConfigError with file, line and nearest key, or ConfigTrustError.
+        """
+        layers, sources = read_layers(
+            user_file=None if user_file is None else os.fspath(user_file),
+            project_dir=None if project_dir is None else os.fspath(project_dir),
+            environ=environ,
+            overrides=overrides,
+            dotenv=dotenv,
+            trusted=trusted,
+        )
+        return cls(layers, sources)
+
+    @classmethod
+    def from_dict(
+        cls, mapping: Mapping[str, Any], *, layer: str = "constructor", environ: Mapping[str, str] | None = None
+    ) -> Config:
+        """The packaged defaults and these values, nested or with dotted keys; no file and no `HEAVENBASE_` variable."""
+        if not hasattr(mapping, "items"):
+            raise InputTypeError(f"a configuration is a Config or a mapping, not {type(mapping).__name__}")
+        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Sources(variables_of(environ)))
+
+    def with_layer(self, name: str, mapping: Mapping[str, Any]) -> Config:
+        """The same configuration with one more layer on top."""
+        return Config([*self._layers, mapping_layer(name, mapping)], self._sources)
+
+    def get(self, key: Key, default: Any = _REQUIRED) -> Any:
+        """The value of a key, references resolved; a table comes as a section.
+
+        Without a value: `default`, else ConfigError. ConfigError for a key that the schema does not know, and
+        MissingCredential when the value refers to a variable that is not set.
+        """
+        path = split_key(key)
+        value = find(self._values, path)
+        if value is ABSENT:
+            if look_up(path) is None:
+                raise ConfigError(unknown(path))
+            if default is _REQUIRED:
+                raise ConfigError(f"{join_key(path)} is not set; set it with `hb cfg set {join_key(path)} VALUE`")
+            return default
+        return read(value, path, self.environ)
+
+    def section(self, key: Key, *, raw: bool = False) -> dict[str, Any]:
+        """A copy of a table, empty when nothing sets it.
+
+        References are resolved as each value is read; with `raw` it is a plain dict and they stay, so that it can be
+        laid over other data and be interpolated once. ConfigError when the key is unknown or no table.
+        """
+        path = split_key(key)
+        value = find(self._values, path)
+        if value is ABSENT:
+            found = look_up(path)
+            if found is None:
+                raise ConfigError(unknown(path))
+            value = {} if isinstance(found.node, Table) or "table" in found.node.types else None
+        if not isinstance(value, dict):
+            raise ConfigError(f"{join_key(path)} is one value, not a table; read it with get()")
+        return _copied(value) if raw else Section(value, path, self.environ)
+
+    def origin(self, key: Key) -> Origin | None:
+        """Where a key was set; for a table, the last layer that sets anything in it. None when nothing does."""
+        path = split_key(key)
+        for layer in reversed(self._layers):
+            if find(layer.values, path) is not ABSENT:
+                return layer.origin(path)
+        if look_up(path) is None:
+            raise ConfigError(unknown(path))
+        return None
+
+    def source(self, key: Key) -> Origin | None:
+        """Where the value of a key comes from in the end: its origin, or the variable that it refers to."""
+        origin = self.origin(key)
+        value = find(self._values, split_key(key))
+        return origin if origin is None or not isinstance(value, str) else self.trace(value, origin)
+
+    def trace(self, value: str, origin: Origin) -> Origin:
+        """Where the text of `value`, set at `origin`, comes from: the least trusted of it and its variables."""
+        found = origin
+        for name, _ in references(value):
+            if not self.environ.get(name):
+                continue
+            came_from = self.variable_origin(name)
+            if found.layer not in self._untrusted():
+                found = came_from
+        return found
+
+    def variable_origin(self, name: str) -> Origin:
+        """Where an environment variable comes from: the environment, or a line of the `.env` file."""
+        if isinstance(self.environ, Environ) and self.environ.filled(name):
+            return Origin("dotenv", self._sources.dotenv_file, self._sources.variables[name].line, name)
+        return Origin("environment", variable=name)
+
+    def endpoint_trust(self, endpoint: Key | Origin, *credentials: Key | Origin | None) -> None:
+        """Refuse to send credentials to an endpoint that a less trusted source chose: ConfigTrustError.
+
+        `endpoint` is the key of the base_url in use, or where it came from (see `trace`); `credentials` likewise the
+        api key, the token and headers that go there. None stands for a value that nothing set.
+        """
+        where = endpoint if isinstance(endpoint, Origin) else self.source(endpoint)
+        what = "the endpoint" if isinstance(endpoint, Origin) else join_key(split_key(endpoint))
+        if where is None or where.layer not in self._untrusted():
+            return
+        keys = [key if key is None or isinstance(key, Origin) else self.source(key) for key in credentials]
+        check_endpoint(where, [key for key in keys if key is not None], self._untrusted(), what)
+
+    def explain(self, key: Key) -> Explanation:
+        """The story of a key: value, origin, what it overrides and what the schema says; safe to show."""
+        path = split_key(key)
+        found = look_up(path)
+        if found is None:
+            raise ConfigError(unknown(path))
+        setting = [layer for layer in reversed(self._layers) if find(layer.values, path) is not ABSENT]
+        node = found.node
+        value = find(self._values, path)
+        return Explanation(
+            join_key(path),
+            None if value is ABSENT else shown(value, path),
+            setting[0].origin(path) if setting else None,
+            tuple((layer.origin(path), shown(find(layer.values, path), path)) for layer in setting[1:]),
+            ("table",) if isinstance(node, Table) else node.types,
+            None if isinstance(node, Table) or node.default is UNSET else node.default,
+            node.description,
+        )
+
+    def items(self, prefix: Key = "") -> Iterator[tuple[str, Any]]:
+        """Every key that is set under `prefix` with its value, safe to show (not interpolated, credentials masked)."""
+        path = split_key(prefix)
+        value = find(self._values, path)
+        if value is ABSENT and look_up(path) is None:
+            raise ConfigError(unknown(path))
+        if isinstance(value, dict):
+            for here, leaf in leaves(value, path):
+                yield join_key(here), shown(leaf, here)
+        elif value is not ABSENT:
+            yield join_key(path), shown(value, path)
+
+    def fingerprint(self) -> str:
+        """SHA-256 (64 hex digits) of all values, for memoising what was made from them; the same in every process.
+
+        Of variables only those that were injected or came from a `.env` file count: the live environment may change
+        between two reads, so what depends on it must not be memoised by this alone.
+        """
+        if not self._fingerprint:
+            from hashlib import sha256  # only memoising callers need it
+
+            live = self._sources.environ is os.environ
+            injected = {} if live else dict(self._sources.environ)
+            filled = {name: variable.value for name, variable in self._sources.variables.items()}
+            text = repr(_canonical([self._values, injected, filled]))
+            self._fingerprint = sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+        return self._fingerprint
+
+    def paths(self) -> Paths:
+        """Where this configuration's files and folders lie."""
+        from pathlib import Path  # costs milliseconds that reading values does not need
+
+        sources = self._sources
+        user_file = sources.user_file or os.path.join(user_folder("config", sources.environ), USER_FILE)
+        return Paths(
+            Path(user_file),
+            Path(sources.project_file) if sources.project_file else None,
+            Path(sources.dotenv_file) if sources.dotenv_file else None,
+            Path(user_folder("cache", sources.environ)),
+            Path(user_folder("data", sources.environ)),
+        )
+
+    def _untrusted(self) -> tuple[str, ...]:
+        names = [layer.name for layer in self._layers if not layer.trusted]
+        return (*names, "dotenv") if not self._sources.dotenv_trusted else tuple(names)
+
+    def __repr__(self) -> str:
+        return f"Config(layers={[layer.name for layer in self._layers]!r})"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise InputTypeError("a configuration may hold credentials and is never pickled; load it again there")
+
+    def __copy__(self) -> Config:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Config:
+        return self
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ("table", *sorted((name, _canonical(item)) for name, item in value.items()))
+    return [_canonical(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,218 @@
+"""Files of the configuration: where they lie, how they are read, and on which line a key stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heavenbase.config.schema import look_up
+from heavenbase.config.values import from_toml, literal_part
+from heavenbase.errors import ConfigError, ConfigTrustError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+APP = "heavenbase"
+USER_FILE = "config.toml"
+PROJECT_FILE = "heavenbase.toml"
+DOTENV_FILE = ".env"
+SIZE_LIMIT = 1 << 20
+
+_LINUX_FOLDERS = {
+    "config": ("XDG_CONFIG_HOME", ".config"),
+    "cache": ("XDG_CACHE_HOME", ".cache"),
+    "data": ("XDG_DATA_HOME", ".local/share"),
+}
+_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
+
+
+class SettingsFile(NamedTuple):
+    """A TOML file as read: its values (`${null}` is None), its text, its path."""
+
+    path: str
+    values: dict[str, Any]
+    text: str
+
+    def __repr__(self) -> str:
+        return f"SettingsFile({self.path!r})"
+
+
+def user_folder(kind: str, environ: Mapping[str, str]) -> str:
+    """The user's folder for `config`, `cache` or `data`: under HEAVENBASE_HOME when set, else where the system wants.
+
+    On Linux the three XDG rules are applied here, as importing platformdirs would cost more than the rest of a load.
+    """
+    home = environ.get("HEAVENBASE_HOME")
+    if home:
+        root = os.path.abspath(os.path.expanduser(home))
+        return root if kind == "config" else os.path.join(root, kind)
+    if sys.platform == "linux" and os.path.isabs(environ.get("HOME", "")) and "ANDROID_ROOT" not in environ:
+        variable, fallback = _LINUX_FOLDERS[kind]
+        named = environ.get(variable, "")
+        return os.path.join(named if os.path.isabs(named) else os.path.join(environ["HOME"], fallback), APP)
+    import platformdirs  # see above
+
+    folders = platformdirs.PlatformDirs(APP, appauthor=False)
+    return {"config": folders.user_config_dir, "cache": folders.user_cache_dir, "data": folders.user_data_dir}[kind]
+
+
+def find_upward(name: str, start: str, environ: Mapping[str, str]) -> str | None:
+    """Find the nearest file `name` in `start` or above it, up to the home folder or the root."""
+    home = os.path.abspath(os.path.expanduser(environ.get("HOME") or "~"))
+    folder = os.path.abspath(start)
+    while True:
+        candidate = os.path.join(folder, name)
+        if os.path.isfile(candidate):
+            return candidate
+        parent = os.path.dirname(folder)
+        if folder in (parent, home):
+            return None
+        folder = parent
+
+
+def check_owner(path: str, start: str) -> None:
+    """Refuse a project file that somebody else planted, say in /tmp: ConfigTrustError.
+
+    Accepted owners: this process's user, root, and whoever owns the folder that the search started from.
+    """
+    if os.name != "posix":
+        return
+    try:
+        owner = os.stat(path).st_uid
+        accepted = owner in (os.geteuid(), 0, os.stat(start).st_uid)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if not accepted:
+        raise ConfigTrustError(
+            f"{path} belongs to another user; run `hb trust {os.path.dirname(path)}` if you want its settings"
+        )
+
+
+def read_text(path: str) -> tuple[str, bool]:
+    """Read a small UTF-8 file: its text, and whether others may write to it. ConfigError when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ConfigError(f"{path}: is not a regular file")
+            data = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > SIZE_LIMIT:
+        raise ConfigError(f"{path}: is larger than {SIZE_LIMIT} bytes, which no settings file is")
+    bad_line = None
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        bad_line = data[: error.start].count(b"\n") + 1
+    del data  # the file may hold a credential, and tracebacks may show locals
+    if bad_line is not None:
+        raise ConfigError(f"{path}:{bad_line}: is not UTF-8 text")
+    return text, os.name == "posix" and bool(status.st_mode & 0o022)
+
+
+def read_settings(path: str) -> SettingsFile:
+    """Read and parse a TOML file; ConfigError with file and line when that fails.
+
+    A file that holds a literal credential and that others may write to is refused.
+    """
+    text, exposed = read_text(path)
+    values, problem = _parse(text, path)
+    file = SettingsFile(path, values, text)
+    del text, values  # a file may hold a credential, and tracebacks may show locals
+    if problem is not None:
+        raise ConfigError(problem)
+    if exposed and holds_secret(file.values):
+        raise ConfigError(f"{path}: holds a credential and other users may write to it; run: chmod go-w {path}")
+    return file
+
+
+def parse_settings(text: str, path: str) -> dict[str, Any]:
+    """Parse TOML text; ConfigError with file and line when it is malformed."""
+    values, problem = _parse(text, path)
+    del text
+    if problem is not None:
+        raise ConfigError(problem)
+    return values
+
+
+def _parse(text: str, path: str) -> tuple[dict[str, Any], str | None]:
+    # The parser's exception is not kept, not even as a context: from Python 3.14 on it carries the whole document.
+    import tomllib  # only when there is a file
+
+    try:
+        return from_toml(tomllib.loads(text)), None
+    except RecursionError:
+        return {}, f"{path}: is nested too deeply"
+    except ValueError as error:
+        match = _LINE.search(str(error))
+        line = int(match.group(1)) if match and match.group(1) else text.rstrip("\n").count("\n") + 1
+        return {}, f"{path}:{line}: {_LINE.sub('', str(error))}; this is no valid TOML"
+
+
+def holds_secret(values: Any, path: tuple[str, ...] = ()) -> bool:
+    """Say whether a literal credential stands anywhere in `values`."""
+    if isinstance(values, dict):
+        return any(holds_secret(item, (*path, name)) for name, item in values.items())
+    if isinstance(values, list):
+        return any(holds_secret(item, path) for item in values)
+    if not isinstance(values, str) or not literal_part(values):
+        return False
+    found = look_up(path)
+    return found is not None and found.secret
+
+
+def line_index(text: str) -> dict[tuple[str, ...], int]:
+    """Map every key of a valid TOML text to the line (from 1) where its statement begins.
+
+    Statements are found by handing growing runs of lines to the TOML parser, so its grammar is not repeated here.
+    """
+    import tomllib
+
+    index: dict[tuple[str, ...], int] = {}
+    header: tuple[str, ...] = ()
+    lines = text.split("\n")
+    start = 0
+    while start < len(lines):
+        end = start + 1
+        values: dict[str, Any] | None = None
+        while values is None and end <= len(lines):
+            try:
+                values = tomllib.loads("\n".join(lines[start:end]) + "\n")
+            except ValueError:
+                end += 1
+        if values is None:
+            return index
+        if lines[start].lstrip().startswith("["):
+            header = ()
+            for path in _paths(values):
+                index.setdefault(path, start + 1)
+                header = path
+        else:
+            for path in _paths(values):
+                index.setdefault((*header, *path), start + 1)
+        start = end
+    return index
+
+
+def _paths(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, item in values.items():
+        here = (*path, name)
+        yield here
+        if isinstance(item, dict):
+            yield from _paths(item, here)
+        elif isinstance(item, list):
+            for element in item:
+                if isinstance(element, dict):
+                    yield from _paths(element, here)
+
+
+def line_of(path: tuple[str, ...], index: Mapping[tuple[str, ...], int]) -> int | None:
+    """The line of a key, or of the nearest table or value around it."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in index:
+            return index[path[:length]]
+    return None

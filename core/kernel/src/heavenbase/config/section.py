@@ -1,0 +1,175 @@
+"""What reading hands out: a part of the configuration, the variables it may use, and the story of one key."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Mapping, ValuesView
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from heavenbase.config.check import read_reference
+from heavenbase.config.schema import look_up
+from heavenbase.config.values import interpolate, join_key, masked
+from heavenbase.errors import InputTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from heavenbase.config.layers import Origin
+
+
+def read(value: Any, path: tuple[str, ...], environ: Mapping[str, str]) -> Any:
+    """Copy a stored value for a reader: references are resolved now, tables become sections."""
+    if isinstance(value, str):
+        if "${" not in value:
+            return value
+        return read_reference(interpolate(value, join_key(path), environ), path)
+    if isinstance(value, dict):
+        return Section(value, path, environ)
+    if isinstance(value, list):
+        return [_plain(item, path, environ) for item in value]
+    return value
+
+
+def _plain(value: Any, path: tuple[str, ...], environ: Mapping[str, str]) -> Any:
+    # Inside lists there is nothing to be lazy for: a list is read as one value.
+    if isinstance(value, str):
+        return interpolate(value, join_key(path), environ)
+    if isinstance(value, dict):
+        return {name: _plain(item, path, environ) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, path, environ) for item in value]
+    return value
+
+
+class Section(dict[str, Any]):
+    """A copy of a table. References are resolved when a value is read, so an unset key elsewhere does no harm.
+
+    Reading a value whose variable is unset raises MissingCredential. Changes stay in the copy.
+    """
+
+    __slots__ = ("_environ", "_path")
+
+    def __init__(self, values: Mapping[str, Any], path: tuple[str, ...], environ: Mapping[str, str]) -> None:
+        super().__init__()
+        self._path = path
+        self._environ = environ
+        for name, value in values.items():
+            self[name] = Section(value, (*path, name), environ) if isinstance(value, dict) else value
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        return value if isinstance(value, Section) else read(value, (*self._path, name), self._environ)
+
+    # dict's own forms of these would hand out what is stored. With __iter__ overridden, dict(section) and **section
+    # go through __getitem__ too.
+    def __iter__(self) -> Iterator[str]:
+        return super().__iter__()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of `name`, or `default`."""
+        if name not in self:
+            return default
+        return self[name]
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        """Names and values; a value is read when it is reached."""
+        return ItemsView(self)
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        """Values, each read when it is reached."""
+        return ValuesView(self)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Read and remove a value."""
+        if name not in self and default:
+            return default[0]
+        value = self[name]
+        del self[name]
+        return value
+
+    def copy(self) -> dict[str, Any]:
+        """A plain dict of the values as read."""
+        return {name: value.copy() if isinstance(value, Section) else value for name, value in self.items()}
+
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return self.copy()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, dict) and self.copy() == dict(other)
+
+    __hash__ = None
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def __repr__(self) -> str:
+        return repr(_shown(self, self._path))
+
+    def __rich_repr__(self) -> Iterator[Any]:
+        yield _shown(self, self._path)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise InputTypeError("a configuration section may hold credentials and is never pickled; load it again there")
+
+
+def _shown(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    stored = {name: dict.__getitem__(values, name) for name in values}
+    return {name: shown(value, (*path, name)) for name, value in stored.items()}
+
+
+def shown(value: Any, path: tuple[str, ...]) -> Any:
+    """Copy a stored value for display: uninterpolated, credentials masked."""
+    if isinstance(value, Section):
+        return _shown(value, path)
+    if isinstance(value, dict):
+        return {name: shown(item, (*path, name)) for name, item in value.items()}
+    found = look_up(path)
+    return masked(value, found is None or found.secret)
+
+
+class Environ(Mapping[str, str]):
+    """The variables that values may refer to: the environment, then the `.env` file. Never shown by repr."""
+
+    __slots__ = ("_base", "_extra")
+
+    def __init__(self, base: Mapping[str, str], extra: Mapping[str, str]) -> None:
+        self._base = base
+        self._extra = {name: value for name, value in extra.items() if name not in base}
+
+    def __getitem__(self, name: str) -> str:
+        found = self._base.get(name)
+        return self._extra[name] if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._base
+        yield from (name for name in self._extra if name not in self._base)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<environment of {len(self)} variables>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise InputTypeError("an environment may hold credentials and is never pickled")
+
+    def filled(self, name: str) -> bool:
+        """Say whether the variable comes from the `.env` file."""
+        return name in self._extra and name not in self._base
+
+
+class Explanation(NamedTuple):
+    """The story of a key, safe to show: credentials are masked and references are not resolved."""
+
+    key: str
+    value: Any
+    origin: Origin | None
+    overridden: tuple[tuple[Origin, Any], ...]
+    types: tuple[str, ...]
+    default: Any
+    description: str

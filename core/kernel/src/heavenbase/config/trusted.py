@@ -1,0 +1,138 @@
+"""Which project folders the user trusts, and what an untrusted one may not set.
+
+A `heavenbase.toml` or `.env` comes with a checkout, so its author may be anybody. Until the user has said
+`hb trust <folder>`, it may not move an endpoint, add headers, choose plugins or middleware, or read environment
+variables: each could send the user's credentials, or what they protect, to somebody else. An endpoint of the project's
+own, with a literal credential in the same file and nothing of the user's in that row, is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from heavenbase.config.files import parse_settings, read_text, user_folder
+from heavenbase.config.layers import ABSENT, find, leaves, plain_name
+from heavenbase.config.schema import look_up
+from heavenbase.config.values import has_reference, join_key
+from heavenbase.errors import ConfigError, ConfigTrustError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from heavenbase.config.dotenv import Variable
+    from heavenbase.config.layers import Layer, Origin
+
+TRUST_FILE = "trusted.toml"
+_PROVIDERS = ("heavenbase", "llm", "providers")
+_OWN_ENDPOINT = ("base_url", "headers")
+_CREDENTIALS = ("api_key", "auth_token")
+_TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def trust_file(environ: Mapping[str, str] | None = None) -> str:
+    """The path of the file that lists trusted folders."""
+    return os.path.join(user_folder("config", os.environ if environ is None else environ), TRUST_FILE)
+
+
+def trusted_folders(environ: Mapping[str, str] | None = None) -> list[str]:
+    """The trusted folders, as real paths; ConfigError when the list is malformed or others may write to it."""
+    path = trust_file(environ)
+    if not os.path.exists(path):
+        return []
+    text, exposed = read_text(path)
+    if exposed:
+        raise ConfigError(f"{path}: other users may write to it, so it says nothing; run: chmod go-w {path}")
+    folders = parse_settings(text, path).get("folders", [])
+    if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+        raise ConfigError(f"{path}: folders must be a list of strings")
+    return folders
+
+
+def is_trusted(folder: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> bool:
+    """Say whether exactly this folder, not one above it, was trusted by the user."""
+    return os.path.realpath(folder) in trusted_folders(environ)
+
+
+def trust(folder: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> str:
+    """Let the project files in `folder` set everything; returns the real path that is remembered."""
+    real = os.path.realpath(folder)
+    if not os.path.isdir(real):
+        raise ConfigError(f"{real} is not a folder")
+    folders = trusted_folders(environ)
+    if real not in folders:
+        _write([*folders, real], environ)
+    return real
+
+
+def untrust(folder: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> bool:
+    """Take trust back; returns whether the folder was trusted."""
+    real = os.path.realpath(folder)
+    folders = trusted_folders(environ)
+    if real in folders:
+        _write([other for other in folders if other != real], environ)
+    return real in folders
+
+
+def _write(folders: Sequence[str], environ: Mapping[str, str] | None) -> None:
+    from heavenbase.config.edit import write_value  # brings tomlkit, which only edits need
+
+    write_value(trust_file(environ), ("folders",), sorted(folders))
+
+
+def check_project(layer: Layer, layers: Sequence[Layer]) -> None:
+    """Raise ConfigTrustError when an untrusted layer sets what needs trust; `layers` are all of the configuration."""
+    if layer.trusted:
+        return
+    found = list(_offences(layer, layers))
+    if found:
+        origins = [(layer.origin(path), path, why) for path, why in found]
+        lines = [f"{origin.file}:{origin.line}: {join_key(path)} {why}" for origin, path, why in origins]
+        folder = os.path.dirname(origins[0][0].file or "")
+        raise ConfigTrustError("\n".join([*lines, _remedy(folder)]))
+
+
+def _remedy(folder: str) -> str:
+    return f"this could send your credentials elsewhere; read the file, then run `hb trust {folder}` if you want it"
+
+
+def _offences(layer: Layer, layers: Sequence[Layer]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for path, value in leaves(layer.values):
+        found = look_up(path)
+        if has_reference(value):
+            yield path, "reads the environment"
+        elif found is not None and found.guarded and not _own_endpoint(path, layer, layers):
+            yield path, "is set by a project that is not trusted"
+
+
+def _own_endpoint(path: tuple[str, ...], layer: Layer, layers: Sequence[Layer]) -> bool:
+    if path[:3] != _PROVIDERS or len(path) < 5 or path[4] not in _OWN_ENDPOINT:
+        return False
+    row = find(layer.values, path[:4])
+    if not any(isinstance(row.get(name), str) and row[name] for name in _CREDENTIALS):
+        return False
+    name = plain_name(path[3])
+    for other in layers:
+        rows = find(other.values, _PROVIDERS)
+        if other.trusted and rows is not ABSENT and any(plain_name(row) == name for row in rows):
+            return False
+    return True
+
+
+def check_variables(variables: Mapping[str, Variable], file: str) -> None:
+    """Refuse a proxy or certificate authority from the `.env` of an untrusted folder: ConfigTrustError."""
+    for name, variable in variables.items():
+        if name.upper().endswith("_PROXY") or name.upper() in _TLS_VARIABLES:
+            raise ConfigTrustError(f"{file}:{variable.line}: {name} {_remedy(os.path.dirname(file))}")
+
+
+def check_endpoint(endpoint: Origin, credentials: Sequence[Origin], untrusted: Sequence[str], what: str) -> None:
+    """Raise ConfigTrustError when an endpoint of an untrusted layer would get a credential of a trusted one."""
+    if endpoint.layer not in untrusted:
+        return
+    for credential in credentials:
+        if credential.layer not in untrusted:
+            folder = os.path.dirname(endpoint.file or "")
+            raise ConfigTrustError(
+                f"{what} comes from the {endpoint}, but the credential from the {credential}; {_remedy(folder)}"
+            )

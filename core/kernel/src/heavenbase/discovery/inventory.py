@@ -1,0 +1,271 @@
+"""Which plugins are installed, read from metadata without importing any of them.
+
+The answer is kept in an index file keyed by the modification times of the folders on sys.path, because importing
+importlib.metadata and reading every distribution costs more than all else at start. A missing, stale or damaged
+index is only slower.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+KINDS = ("gateways", "providers", "caches", "vision", "contrib")
+COMMANDS = "cli"
+"""The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
+PREFIX = "heavenbase."
+FORMAT = 5
+INDEX_LIMIT = 32
+
+_scanned: dict[str, bytes] = {}
+"""The indexes that this process made, by name: a home that is new or read-only must not cost every kernel a scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One installed plugin or command: `value` is its entry point, `manifest` its provider.toml's tables (or None)."""
+
+    kind: str
+    name: str
+    value: str
+    distribution: str
+    version: str
+    location: str
+    manifest: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """`kind:name`, as pluggy and the lists show it."""
+        return f"{self.kind}:{self.name}"
+
+    @property
+    def package(self) -> str:
+        """The module that the entry point names."""
+        return self.value.partition(":")[0].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What is installed: plugins, the catalogue of core, and distributions that shadow the import name.
+
+    `known_gateways` are those of this project, installed or not, `places` those with an address of their own,
+    `with_provider` those that their provider's distribution brings;
+    `unreadable` says which distributions and manifests were left out, and why.
+    """
+
+    plugins: tuple[PluginInfo, ...]
+    models: dict[str, Any]
+    presets: dict[str, Any]
+    shadows: tuple[str, ...] = ()
+    known_gateways: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    with_provider: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    def gateway_distribution(self, name: str) -> str:
+        """The distribution to install for a gateway that is not installed."""
+        return f"hb-{'provider' if name in self.with_provider else 'gateway'}-{name}"
+
+    def claims(self, kind: str, name: str) -> list[PluginInfo]:
+        """All plugins of this name, in a stable order; more than one is a conflict."""
+        return sorted((p for p in self.plugins if p.kind == kind and p.name == name), key=lambda p: p.distribution)
+
+    def names(self, kind: str) -> list[str]:
+        """The installed names of a kind, sorted."""
+        return sorted({plugin.name for plugin in self.plugins if plugin.kind == kind})
+
+
+def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inventory:
+    """The inventory of `paths` (sys.path by default), from the index in `index_dir` when it is fresh."""
+    searched = [path or os.getcwd() for path in (sys.path if paths is None else paths)]
+    stamps = {path: stamp for path in searched if (stamp := _stamp(path)) is not None}
+    file = index_dir / _index_name(stamps) if index_dir is not None else None
+    data = _read_index(file)
+    if data is None or data["stamps"] != stamps:
+        # A folder such as the working directory changes all the time: what counts is the distributions in it.
+        contents = {path: _contents(path) for path in stamps}
+        if data is None or data["contents"] != contents:
+            data = {**_scan(list(stamps)), "contents": contents}
+        data["stamps"] = stamps
+        _write_index(file, data)
+    try:
+        return _inventory(data)
+    except (KeyError, TypeError):  # an index with the right stamps and a wrong shape
+        return _inventory(_scan(list(stamps)))
+
+
+def _inventory(data: dict[str, Any]) -> Inventory:
+    return Inventory(
+        tuple(PluginInfo(**row) for row in data["plugins"]),
+        dict(data["models"]),
+        dict(data["presets"]),
+        tuple(data["shadows"]),
+        tuple(data["known"]),
+        tuple(data["places"]),
+        tuple(data["with_provider"]),
+        tuple(data["unreadable"]),
+    )
+
+
+def _stamp(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
+
+
+def _index_name(stamps: dict[str, int]) -> str:
+    from hashlib import blake2b
+
+    return f"plugins-{blake2b(os.pathsep.join([sys.prefix, *stamps]).encode(), digest_size=8).hexdigest()}.json"
+
+
+def _contents(path: str) -> list[list[Any]]:
+    try:
+        with os.scandir(path) as entries:
+            found = [entry for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
+            return sorted([entry.name, entry.stat().st_mtime_ns] for entry in found)
+    except OSError:
+        return []
+
+
+def _read_index(file: Path | None) -> dict[str, Any] | None:
+    if file is None:
+        return None
+    try:
+        content = file.read_bytes()
+    except OSError:
+        content = _scanned.get(file.name, b"")
+    try:
+        data: dict[str, Any] = json.loads(content)
+        if data["format"] != FORMAT or not isinstance(data["stamps"], dict):
+            return None
+        fresh = all(_stamp(path) == stamp for path, stamp in data["files"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return data if fresh else None
+
+
+def _write_index(file: Path | None, data: dict[str, Any]) -> None:
+    if file is None:
+        return
+    content = json.dumps(data, separators=(",", ":")).encode()
+    if len(_scanned) >= INDEX_LIMIT:
+        _scanned.clear()
+    _scanned[file.name] = content
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+        os.replace(temporary, file)
+        # One index for each environment that this user has: those long unused go.
+        for old in sorted(file.parent.glob("plugins-*.json"), key=os.path.getmtime)[:-INDEX_LIMIT]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        # The index only saves time: a read-only home must not stop anybody.
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _scan(paths: list[str]) -> dict[str, Any]:
+    from importlib.metadata import distributions
+
+    from heavenbase.discovery.manifest import manifest_path
+
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    files: list[list[Any]] = []
+    shadows: set[str] = set()
+    unreadable: list[str] = []
+    for distribution in distributions(path=paths):
+        try:
+            name, version = str(distribution.metadata["Name"] or ""), str(distribution.version)
+            entries = [entry for entry in distribution.entry_points if _kind(entry.group) is not None]
+        except Exception as error:  # left-over folders and damaged metadata are common; the others still count
+            unreadable.append(f"{getattr(distribution, '_path', 'a distribution')}: {type(error).__name__}: {error}")
+            continue
+        if name.lower() == "heavenbase":
+            shadows.add(f"{name} {version}")
+        for entry in entries:
+            kind = str(_kind(entry.group))
+            if (kind, entry.name, name) in rows:
+                continue  # the same distribution found again further down the path
+            manifest = None
+            if kind == "providers":
+                package = entry.value.partition(":")[0].strip()
+                for candidate in (f"{entry.name}.toml", "provider.toml"):
+                    path = manifest_path(package, candidate)
+                    if path is not None:
+                        files.append([str(path), _stamp(str(path))])
+                        manifest, problem = _sound(_read_toml(path))
+                        if problem is not None:
+                            unreadable.append(f"{path} of {name}: {problem}")
+                        break
+            rows[kind, entry.name, name] = {
+                "kind": kind,
+                "name": entry.name,
+                "value": entry.value,
+                "distribution": name,
+                "version": version,
+                "location": str(distribution.locate_file("")),
+                "manifest": manifest,
+            }
+    catalogue: dict[str, Any] = {}
+    for part in ("models", "presets"):
+        path = Path(__file__).parents[1] / "data" / f"{part}.toml"
+        files.append([str(path), _stamp(str(path))])
+        catalogue[part] = _read_toml(path).get(part, {})
+    path = Path(__file__).parents[1] / "data" / "known.toml"
+    files.append([str(path), _stamp(str(path))])
+    known = _read_toml(path)
+    plugins = [rows[key] for key in sorted(rows)]
+    return {
+        "format": FORMAT,
+        "files": files,
+        "plugins": plugins,
+        "shadows": sorted(shadows),
+        "known": known.get("gateways", []),
+        "places": known.get("places", []),
+        "with_provider": known.get("with_provider", []),
+        "unreadable": unreadable,
+        **catalogue,
+    }
+
+
+def _kind(group: str) -> str | None:
+    kind = group.removeprefix(PREFIX)
+    return kind if group.startswith(PREFIX) and kind in (*KINDS, COMMANDS) else None
+
+
+def _sound(manifest: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """A manifest whose types the catalogue can rely on, else none of it and what is wrong.
+
+    Unknown keys are left: a manifest may be younger than this core.
+    """
+    from heavenbase.discovery.manifest_rules import check_manifest
+
+    wrong = (
+        next((line for line in check_manifest(manifest) if ": must be " in line and "one of" not in line), None)
+        if manifest
+        else None
+    )
+    return (manifest, None) if wrong is None else ({}, wrong)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    # A manifest that cannot be read is reported by `hb doctor` and on use, not while others are being found.
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,399 @@
+"""The one error tree of hb.
+
+    HBError
+    ├── InputError (ValueError)              what the caller passed is wrong; nothing was sent
+    │   ├── InputTypeError (TypeError)       the wrong type
+    │   ├── UnknownNameError                 no such preset, model, provider, gateway, include name, plugin
+    │   │   └── UnknownModelError
+    │   ├── LossyRequestError                a guarantee the wire cannot carry (on_lossy="error")
+    │   ├── ExportError                      this gateway has no such SDK client
+    │   ├── ToolArgsError                    tool-call arguments that cannot be parsed
+    │   └── ImageError                       not an image, or not one that may be read
+    │       ├── ImageFileNotFound (FileNotFoundError)   no such file
+    │       ├── FetchBlocked                 a URL that must not be fetched
+    │       ├── FetchTooLarge                more bytes or pixels than allowed
+    │       └── FetchTimeout (TimeoutError)  a URL that was not fetched in time
+    ├── UnsupportedError (NotImplementedError)   the target cannot do this; nothing was sent
+    │   ├── MissingPackage (ImportError)     an optional package is not installed; the message has the pip line
+    │   ├── EmbeddingsNotSupported
+    │   ├── ImageGenerationNotSupported
+    │   └── VisionNotSupported
+    ├── ConfigError (ValueError)
+    │   ├── ConfigTrustError                 a less trusted layer would redirect a more trusted credential
+    │   ├── MissingCredential
+    │   └── CredentialFormatError
+    ├── PluginError
+    │   ├── PluginLoadError (ImportError)
+    │   │   └── PluginTimeout
+    │   ├── PluginBlocked                    refused by the allow-list, the lock or `hb plugins disable`
+    │   ├── PluginConflict                   two distributions claim one name
+    │   ├── PluginVersionError               built for another contract version
+    │   └── PluginContractError              does not keep the contract (hook signature, answer shape, colour)
+    ├── CacheError                           the response cache cannot be read or changed as asked
+    ├── KernelClosed
+    └── ProviderError                        the endpoint, or the way to it, failed
+        ├── TransportError
+        │   ├── ConnectError
+        │   ├── TransportClosed
+        │   ├── TLSVerifyError
+        │   └── RedirectRefused
+        ├── CallTimeout (TimeoutError)
+        │   ├── ConnectTimeout, PoolTimeout, ResponseTimeout, FirstTokenTimeout
+        │   ├── IdleTimeout                  no bytes
+        │   ├── StallTimeout                 bytes, but no content
+        │   └── DeadlineExceeded             the total limit
+        ├── StatusError
+        │   ├── RequestRejected
+        │   │   └── ContextOverflow
+        │   ├── ModelNotFound
+        │   ├── AuthError
+        │   ├── RateLimitError
+        │   ├── QuotaExhausted
+        │   ├── ContentFiltered
+        │   └── ServerError
+        │       └── Overloaded
+        ├── ResponseError
+        │   ├── ResponseDecodeError, ResponseShapeError, ResponseTooLarge, EventTooLarge
+        │   └── StructuredOutputError        the text does not fit response_format, also after asking again
+        ├── StreamError
+        │   ├── StreamTruncated              the end came without the provider's terminal marker
+        │   └── StreamInterrupted            it broke, or reported an error, after content was delivered
+        └── FallbackExhausted                every target failed
+
+Exceptions of an SDK never leave hb: they are mapped to this tree, and kept as `__cause__` only where they hold no
+request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors.base import BODY_EXCERPT as BODY_EXCERPT
+from heavenbase.errors.base import MESSAGE_LIMIT as MESSAGE_LIMIT
+from heavenbase.errors.base import CacheWarning as CacheWarning
+from heavenbase.errors.base import HBError as HBError
+from heavenbase.errors.base import HBWarning as HBWarning
+from heavenbase.errors.base import LossyRequestWarning as LossyRequestWarning
+from heavenbase.errors.base import PluginFallbackWarning as PluginFallbackWarning
+from heavenbase.errors.base import SecurityWarning as SecurityWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class InputError(HBError, ValueError):
+    """What the caller passed is wrong; nothing was sent."""
+
+
+class InputTypeError(InputError, TypeError):
+    """What the caller passed has the wrong type; nothing was sent."""
+
+
+class UnknownNameError(InputError):
+    """A name that does not exist. `what` says of what, `choices` lists the valid ones, `nearest` the likeliest.
+
+    `package` might bring it; that is told only where the name is no slip, lest anybody install what a slip names.
+    """
+
+    def __init__(
+        self, what: str, name: object, choices: Iterable[str] = (), *, hint: str = "", package: str = "", **fields: Any
+    ) -> None:
+        from difflib import get_close_matches
+
+        self.what = what
+        self.name = str(name)
+        self.choices = tuple(choices)
+        close = get_close_matches(self.name.lower(), [c.lower() for c in self.choices], n=1, cutoff=0.5)
+        self.nearest = next((c for c in self.choices if close and c.lower() == close[0]), None)
+        parts = [f"unknown {what} {self.name!r}"]
+        if self.nearest is not None:
+            parts.append(f"did you mean {self.nearest!r}?")
+        if self.choices:
+            shown = sorted(self.choices)
+            listed = ", ".join(shown[:40]) + (f", … ({len(shown)} in all)" if len(shown) > 40 else "")
+            parts.append(f"choices: {listed}")
+        if package and self.nearest is None:
+            hint = f"if it exists: pip install {package}"
+        if hint:
+            parts.append(hint)
+        super().__init__("; ".join(parts).replace("?; ", "? "), **fields)
+
+
+class UnknownModelError(UnknownNameError):
+    """No provider or catalogue entry matches the model name (`.model`)."""
+
+    def __init__(self, what: str, name: object, choices: Iterable[str] = (), *, hint: str = "", **fields: Any) -> None:
+        super().__init__(what, name, choices, hint=hint, **{"model": str(name), **fields})
+
+
+class LossyRequestError(InputError):
+    """The wire cannot carry a parameter that the caller relies on; see `on_lossy`."""
+
+
+class ExportError(InputError):
+    """The gateway has no SDK client of the asked kind."""
+
+
+class ToolArgsError(InputError):
+    """Tool-call arguments that cannot be parsed."""
+
+
+class ImageError(InputError):
+    """Bytes that are no image, or one that may not be read."""
+
+
+class ImageFileNotFound(ImageError, FileNotFoundError):
+    """No file at the path given as an image."""
+
+
+class FetchBlocked(ImageError):
+    """A URL whose scheme, host or address must not be fetched."""
+
+
+class FetchTooLarge(ImageError):
+    """More bytes, hops or pixels than allowed."""
+
+
+class FetchTimeout(ImageError, TimeoutError):
+    """A URL was not fetched within its time limit."""
+
+    retryable = True
+
+
+class UnsupportedError(HBError, NotImplementedError):
+    """The target cannot do this; nothing was sent."""
+
+
+class MissingPackage(UnsupportedError, ImportError):
+    """An optional package is not installed; the message has the pip line."""
+
+
+class EmbeddingsNotSupported(UnsupportedError):
+    """The target has no embeddings."""
+
+
+class ImageGenerationNotSupported(UnsupportedError):
+    """The target generates no images."""
+
+
+class VisionNotSupported(UnsupportedError):
+    """The target accepts no images."""
+
+
+class ConfigError(HBError, ValueError):
+    """A configuration value or file is wrong."""
+
+
+class ConfigTrustError(ConfigError):
+    """A less trusted configuration layer would redirect a more trusted credential."""
+
+
+class MissingCredential(ConfigError):
+    """A credential that the call needs is not set."""
+
+
+class CredentialFormatError(ConfigError):
+    """A credential holds characters that cannot be sent; its value is never shown."""
+
+
+class PluginError(HBError):
+    """A plugin cannot be used."""
+
+
+class PluginLoadError(PluginError, ImportError):
+    """A plugin is missing, or failed to import or to register."""
+
+
+class PluginTimeout(PluginLoadError):
+    """A plugin took too long to import."""
+
+
+class PluginBlocked(PluginError):
+    """A plugin is disabled, not on the allow-list, or differs from the lock."""
+
+
+class PluginConflict(PluginError):
+    """Two distributions claim one plugin name."""
+
+
+class PluginVersionError(PluginError):
+    """A plugin was built for a contract version that this core does not speak."""
+
+
+class PluginContractError(PluginError):
+    """A plugin does not keep the contract."""
+
+
+class CacheError(HBError):
+    """The response cache cannot be listed, cleared or purged; calls never raise it."""
+
+    kind = "cache"
+
+
+class KernelClosed(HBError, RuntimeError):
+    """The kernel was closed and takes no more calls."""
+
+
+class ProviderError(HBError):
+    """The endpoint, or the way to it, failed."""
+
+
+class TransportError(ProviderError):
+    """The network failed before or during the answer."""
+
+    retryable = True
+
+
+class ConnectError(TransportError):
+    """No connection could be made; nothing was sent."""
+
+
+class TransportClosed(TransportError):
+    """The peer closed the connection before the answer was complete."""
+
+
+class TLSVerifyError(TransportError):
+    """The server's certificate was not accepted."""
+
+    retryable = False
+
+
+class RedirectRefused(TransportError):
+    """The endpoint answered with a redirect; hb never follows one with a credential."""
+
+    retryable = False
+
+
+class CallTimeout(ProviderError, TimeoutError):
+    """A time limit of the call passed."""
+
+    kind = "timeout"
+    retryable = True
+
+
+class ConnectTimeout(CallTimeout):
+    """The connection was not made within the connect limit; nothing was sent."""
+
+
+class PoolTimeout(CallTimeout):
+    """No connection of the pool became free within the pool limit; nothing was sent."""
+
+    retryable = False
+
+
+class ResponseTimeout(CallTimeout):
+    """The request was sent and no answer began."""
+
+
+class FirstTokenTimeout(CallTimeout):
+    """The answer began and no content came."""
+
+
+class IdleTimeout(CallTimeout):
+    """No bytes came for the idle limit, after the first content."""
+
+    retryable = False
+
+
+class StallTimeout(CallTimeout):
+    """Bytes came, but no content for the stall limit."""
+
+
+class DeadlineExceeded(CallTimeout):
+    """The total limit over all attempts passed, or the next attempt could not start within it."""
+
+    retryable = False
+
+
+class StatusError(ProviderError):
+    """The provider answered with an error."""
+
+
+class RequestRejected(StatusError):
+    """The provider refused the request as malformed or not allowed (400, 413, 422 …)."""
+
+
+class ContextOverflow(RequestRejected):
+    """The request is longer than the model's context."""
+
+
+class ModelNotFound(StatusError):
+    """The provider does not know the model or path (404)."""
+
+
+class AuthError(StatusError):
+    """The credential was refused (401, 403)."""
+
+
+class RateLimitError(StatusError):
+    """Too many requests (429); `retry_after` holds the provider's word."""
+
+    retryable = True
+
+
+class QuotaExhausted(StatusError):
+    """No credit or quota is left (402, 429 insufficient_quota)."""
+
+
+class ContentFiltered(StatusError):
+    """The provider's filter refused the request."""
+
+
+class ServerError(StatusError):
+    """The provider failed (5xx)."""
+
+    retryable = True
+
+
+class Overloaded(ServerError):
+    """The provider is overloaded (503, 529)."""
+
+
+class ResponseError(ProviderError):
+    """The answer is not what the wire promises."""
+
+    retryable = True
+
+
+class ResponseDecodeError(ResponseError):
+    """The answer cannot be decoded."""
+
+
+class ResponseShapeError(ResponseError):
+    """The answer decodes, but has the wrong shape."""
+
+
+class ResponseTooLarge(ResponseError):
+    """The answer is larger than the limit."""
+
+    retryable = False
+
+
+class EventTooLarge(ResponseTooLarge):
+    """One event of a stream is larger than the limit."""
+
+
+class StructuredOutputError(ResponseError):
+    """The answer does not fit `response_format`, and asking again did not help; `partial` is the last answer."""
+
+    retryable = False
+
+
+class StreamError(ProviderError):
+    """A streamed answer failed; `partial` holds what came."""
+
+
+class StreamTruncated(StreamError):
+    """The stream ended without the provider's terminal marker."""
+
+
+class StreamInterrupted(StreamError):
+    """The stream broke, or reported an error, after content had been delivered."""
+
+
+class FallbackExhausted(ProviderError):
+    """Every target failed; `errors` pairs each target with its error."""
+
+    def __init__(self, message: str = "", errors: Iterable[tuple[str, HBError]] = (), **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.errors = tuple(errors)

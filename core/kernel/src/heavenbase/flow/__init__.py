@@ -1,0 +1,1 @@
+"""The steps of one call between the kernel and a gateway, written once for both colours."""

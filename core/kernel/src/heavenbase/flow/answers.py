@@ -1,0 +1,152 @@
+"""What comes back for a call: the shape that a plugin must answer in, and what only the kernel can add to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.call import Kept
+from heavenbase.colour import drive as drive
+from heavenbase.errors import HBError, PluginContractError, ProviderError
+from heavenbase.flow.structuring import value_of
+from heavenbase.gather import name_calls
+from heavenbase.spec import EMPTY
+from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from heavenbase.call import Call
+    from heavenbase.gather import Gathering
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message
+
+SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
+
+
+def check_colour(call: Call, answer: Any) -> None:
+    """PluginContractError unless a hook answered in the colour of the call.
+
+    That is a value, an awaitable, an iterator or an async iterator; what an awaitable brings is for `check_value`.
+    """
+    if call.stream:
+        method, wanted = ("__aiter__", "an async iterator") if call.is_async else ("__iter__", "an iterator")
+    elif call.is_async:
+        method, wanted = "__await__", "an awaitable"
+    else:
+        check_value(call, answer)
+        return
+    if not hasattr(answer, method):
+        raise _contract(call, answer, wanted)
+
+
+def check_value(call: Call, answer: Any) -> None:
+    """PluginContractError unless a hook answered the type of its verb."""
+    if not isinstance(answer, SHAPES[call.verb]):
+        raise _contract(call, answer, SHAPES[call.verb].__name__)
+
+
+def unknown(spec: LLMSpec, messages: Sequence[Message]) -> tuple[None, None]:
+    """What a kernel can recall without making a call where it has no cache, or middleware that wants to see all."""
+    return None, None
+
+
+def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
+    """Put on an answer what only the kernel knows; `repair` are the settings of tool_call_repair."""
+    context = call.context
+    answer.provider = answer.provider or call.spec.provider
+    answer.gateway = answer.gateway or call.spec.gateway
+    if answer.model is None:
+        answer.model = call.spec.model_id
+    answer.created_at = context.created_at
+    answer.elapsed = context.clock() - context.started
+    answer.attempts = context.attempts
+    answer.report = context.report
+    if context.cached:
+        answer.cached = True
+    if isinstance(answer, Completion):
+        if answer.tool_calls:
+            settle_calls(call, answer, repair)
+        if call.format is not None and answer.structured is None:
+            answer.structured = value_of(call, answer)
+        if call.args.get("think") is False:
+            answer.reasoning = ""
+            if not answer.tool_calls:  # with results of tools, providers want the thoughts that led to them back
+                answer.reasoning_parts = []
+        message = answer.message
+        answer.delta = [message]
+        answer.messages = [*call.messages, message]
+    return answer
+
+
+def settle_calls(call: Call, answer: Completion, repair: Mapping[str, Any]) -> None:
+    """Give every tool call an id, repair the arguments where that is asked for, and keep what a resumption needs.
+
+    The calls of an answer that was cut off stay as they are, as they are never run.
+    """
+    name_calls(answer.tool_calls, call.messages, only_missing=bool(answer.reasoning_parts))
+    if answer.finish_reason == "stop":
+        answer.finish_reason = "tool_calls"
+    if answer.finish_reason != "tool_calls":
+        return
+    option = call.controls.get("repair_tool_calls")
+    if "tool_call_repair" in call.given and "repair_tool_calls" not in call.given:
+        option = None  # what the call says counts before the default of its LLM
+    from heavenbase.tools.repair import LLMToolCallRepair
+
+    settings = LLMToolCallRepair(repair).merged(call.controls.get("tool_call_repair")).merged(option)
+    if settings.enabled():
+        try:
+            answer.tool_calls = settings.repair(answer.tool_calls, call.args.get("tools"))
+        except HBError as error:
+            error.partial = answer
+            raise
+    answer.pending, answer._call = list(answer.tool_calls), Kept(call)
+
+
+def without_thoughts(chunk: Chunk) -> Chunk | None:
+    """The chunk as a caller sees it who wants no thoughts; None when there is nothing else in it."""
+    left = replace(chunk, reasoning="", reasoning_parts=None)
+    return left if left != Chunk(raw=chunk.raw) else None
+
+
+async def guarded(call: Call, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    """The chunks of a gateway; what it raises that is no error of hb becomes one. Middleware raises what it likes."""
+    try:
+        async for chunk in source:
+            yield chunk
+    except HBError:
+        raise
+    except Exception as error:
+        raise foreign(call, error) from error
+    finally:
+        await drive.aclose(source)
+
+
+def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> HBError:
+    """Put on an error what only the kernel knows: target, ledger, what had come."""
+    error.provider = error.provider or call.spec.provider
+    error.model = error.model or call.spec.model_id
+    error.attempts = tuple(call.context.attempts)
+    if gathering is not None and error.partial is None and gathering.chunks:
+        error.partial = gathering.completion(call)
+    return error
+
+
+def foreign(call: Call, error: Exception) -> ProviderError:
+    """What leaves hb for an exception that a gateway should have mapped."""
+    return ProviderError(
+        f"gateway {call.spec.gateway!r} raised {type(error).__name__}: {error}", provider=call.spec.provider
+    )
+
+
+def _contract(call: Call, answer: Any, wanted: str) -> PluginContractError:
+    close = getattr(answer, "close", None)
+    if hasattr(answer, "cr_frame") and close is not None:
+        close()  # a coroutine that nobody will await
+    colour = f"{'an async' if call.is_async else 'a sync'} {'stream' if call.stream else 'call'}"
+    return PluginContractError(
+        f"gateway {call.spec.gateway!r} answered {call.verb} with {type(answer).__name__}; "
+        f"{colour} wants {wanted}; answer in the colour of the call",
+        provider=call.spec.provider,
+    )

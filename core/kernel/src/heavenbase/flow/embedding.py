@@ -1,0 +1,77 @@
+"""The embedding flow: equal inputs once, batches of the provider's size, several at a time, order kept."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+from heavenbase.colour.parallel import run_many
+from heavenbase.errors import ResponseShapeError
+from heavenbase.types import Embedding, Usage
+from heavenbase.vector import Vector
+
+if TYPE_CHECKING:
+    from heavenbase.cache.middleware import CacheMiddleware
+    from heavenbase.call import Call
+    from heavenbase.middleware import Next
+
+
+async def embed_all(call: Call, chain: Next, cache: CacheMiddleware | None = None) -> Embedding:
+    """One vector per `call.inputs`, in order; only those that the cache does not have are asked for."""
+    unique = list(dict.fromkeys(call.inputs))
+    kept = await cache.vectors(call, unique) if cache is not None else None
+    misses = [text for text in unique if text not in kept.found] if kept is not None else unique
+    limit = call.spec.capability("embedding_batch_limit")
+    size = int(call.controls.get("embedding_batch_size") or len(unique) or 1)
+    size = max(1, min(size, int(limit)) if limit else size)
+    batches = [misses[start : start + size] for start in range(0, len(misses), size)]
+    workers = max(1, int(call.controls.get("embedding_max_workers") or 1))
+
+    async def one(batch: list[str]) -> Embedding:
+        answer: Embedding = await chain(call.replace(inputs=batch))
+        if len(answer.vectors) != len(batch):
+            raise ResponseShapeError(
+                f"{call.target} answered {len(answer.vectors)} vectors for {len(batch)} inputs",
+                provider=call.spec.provider,
+                maybe_billed=True,
+            )
+        if kept is not None:
+            await kept.keep(batch, answer)
+        return answer
+
+    answers = await run_many(one, batches, workers=workers, is_async=call.is_async)
+    vectors = dict(kept.found) if kept is not None else {}
+    vectors |= {
+        text: vector if isinstance(vector, Vector) else Vector(vector)
+        for batch, a in zip(batches, answers, strict=True)
+        for text, vector in zip(batch, a.vectors, strict=True)
+    }
+    return Embedding(
+        # A repeated input gets a vector of its own: callers change what they are given.
+        _distinct(call.inputs, vectors),
+        usage=_total(answers),
+        model=answers[0].model if answers else kept.model if kept is not None else None,
+        raw={
+            "cached": len(unique) - len(misses),
+            "misses": len(misses),
+            "embedding_batch_size": size,
+            "embedding_max_workers": workers,
+            "batches": len(batches),
+        },
+    )
+
+
+def _distinct(inputs: list[str], vectors: dict[str, Vector]) -> list[Vector]:
+    if len(inputs) == len(vectors):
+        return [vectors[text] for text in inputs]
+    return [copy(vectors[text]) for text in inputs]
+
+
+def _total(answers: list[Embedding]) -> Usage | None:
+    known = [answer.usage for answer in answers if answer.usage is not None]
+    if not known:
+        return None
+    total = known[0]
+    for usage in known[1:]:
+        total = total + usage
+    return total

@@ -1,0 +1,238 @@
+"""The one owner of retries: attempts, backoff with full jitter, Retry-After, budget, one deadline over all of it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.colour import drive as drive
+from heavenbase.errors import (
+    CallTimeout,
+    DeadlineExceeded,
+    HBError,
+    ProviderError,
+    RateLimitError,
+    StreamError,
+    StreamInterrupted,
+    StreamTruncated,
+)
+from heavenbase.middleware import Middleware, call_sleep
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from heavenbase.call import Call
+    from heavenbase.middleware import Next
+    from heavenbase.types import Chunk
+
+RETRY_AFTER_JITTER = 0.25
+"""Fraction of Retry-After added at random, so that waiting callers do not return together."""
+TARGETS = 1024
+"""Targets whose budgets are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Numbers of the retry rule: delays in seconds, `budget_ratio` retries earned by each call to a target."""
+
+    max_attempts: int = 3
+    base_delay: float = 0.5
+    max_delay: float = 8.0
+    max_retry_after: float = 60.0
+    budget_ratio: float = 0.2
+    budget_floor: int = 10
+
+
+class Budget:
+    """Retries that one target may cost: a share of the calls made, of which the floor is advanced."""
+
+    __slots__ = ("_advance", "_lock", "_policy", "_tokens", "paused_until")
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._tokens = float(policy.budget_floor)
+        self._advance = float(policy.budget_floor)
+        self._lock = threading.Lock()
+        self.paused_until = 0.0
+
+    def earn(self) -> None:
+        """Note a call; unspent tokens do not pile up beyond ten times the floor."""
+        limit = max(1, self._policy.budget_floor) * 10
+        with self._lock:
+            if self._advance > 0:
+                self._advance -= self._policy.budget_ratio
+            else:
+                self._tokens = min(self._tokens + self._policy.budget_ratio, limit)
+
+    def spend(self) -> bool:
+        """Take one retry; False when none is left."""
+        with self._lock:
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
+
+
+class Retry(Middleware):
+    """Repeats an attempt that failed before anything was delivered, where that can help and may be done.
+
+    At most `max_attempts` in all (`max_retries` + 1 when the caller gave it); a failure that may have been billed is
+    repeated once at most. A target that asked to wait is left alone by the other calls of the kernel too.
+    """
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        sleep: Callable[[float], Any],
+        asleep: Callable[[float], Any],
+        random: Callable[[], float],
+    ) -> None:
+        self.policy = policy
+        self._sleep = sleep
+        self._asleep = asleep
+        self._random = random
+        self._budgets: dict[str, Budget] = {}
+        self._lock = threading.Lock()
+
+    async def __call__(self, call: Call, next: Next) -> Any:
+        """Answer the call, or raise the last attempt's error with the ledger on it."""
+        budget = self._budget(call)
+        budget.earn()
+        if call.stream:
+            return self._stream(call, next, budget)
+        number = billed = 0
+        while True:
+            number += 1
+            if budget.paused_until:
+                await self._respect_pause(call, budget)
+            try:
+                return await next(call)
+            except ProviderError as error:
+                billed += error.maybe_billed
+                delay = self._delay(call, error, number, billed, budget)
+            await call_sleep(call, delay, self._sleep, self._asleep)
+
+    async def _stream(self, call: Call, next: Next, budget: Budget) -> AsyncIterator[Chunk]:
+        number = billed = 0
+        while True:
+            number += 1
+            if budget.paused_until:
+                await self._respect_pause(call, budget)
+            held: list[Chunk] = []
+            committed = False
+            source: Any = None
+            try:
+                source = await next(call)
+                async for chunk in source:
+                    if committed:
+                        yield chunk
+                    elif chunk.has_content or chunk.finish_reason is not None:
+                        committed = True
+                        for early in held:
+                            yield early
+                        yield chunk
+                    else:
+                        held.append(chunk)
+                if not committed:
+                    raise StreamTruncated("the stream ended before any content", retryable=True, maybe_billed=True)
+                return
+            except ProviderError as error:
+                if committed:
+                    call.context.failed(error)
+                    if isinstance(error, StreamError | CallTimeout):
+                        raise
+                    raise _interrupted(error) from error
+                billed += error.maybe_billed
+                delay = self._delay(call, error, number, billed, budget)
+            finally:
+                await drive.aclose(source)
+            await call_sleep(call, delay, self._sleep, self._asleep)
+
+    def _budget(self, call: Call) -> Budget:
+        key = call.spec.target_key()
+        found = self._budgets.get(key)
+        if found is None:
+            with self._lock:
+                found = self._budgets.setdefault(key, Budget(self.policy))
+                if len(self._budgets) > TARGETS:
+                    # Keys given per call would pile up; the oldest target loses nothing but its savings.
+                    del self._budgets[next(iter(self._budgets))]
+        return found
+
+    def _limit(self, call: Call) -> int:
+        """Attempts in all: the policy's number, fewer where a default says so, or what the caller asked for."""
+        retries: int | None = call.controls.get("max_retries")
+        if retries is None:
+            return self.policy.max_attempts
+        return retries + 1 if "max_retries" in call.explicit else min(self.policy.max_attempts, retries + 1)
+
+    def _delay(self, call: Call, error: ProviderError, number: int, billed: int, budget: Budget) -> float:
+        """Seconds until the next attempt; raises the error when there is to be none."""
+        if call.stream:
+            call.context.failed(error)
+        error.attempts = tuple(call.context.attempts)
+        policy = self.policy
+        limit = self._limit(call)
+        asked = error.retry_after
+        if asked is not None and asked <= policy.max_retry_after:
+            budget.paused_until = max(budget.paused_until, call.context.clock() + asked)
+        if (
+            not error.retryable
+            or number >= limit
+            or billed > 1
+            or (asked is not None and asked > policy.max_retry_after)
+        ):
+            raise error
+        if asked is not None:
+            delay = asked * (1 + RETRY_AFTER_JITTER * self._random())
+        else:
+            delay = self._random() * min(policy.max_delay, policy.base_delay * 2 ** (number - 1))
+        deadline = call.context.deadline
+        if deadline is not None and call.context.clock() + delay >= deadline:
+            raise self._too_late(call, f"the next attempt would start in {delay:.2f} s", error) from error
+        if not budget.spend():
+            error.add_note("not retried: the retry budget of this target is used up")
+            raise error
+        return delay
+
+    async def _respect_pause(self, call: Call, budget: Budget) -> None:
+        wait = budget.paused_until - call.context.clock()
+        if wait <= 0:
+            budget.paused_until = 0.0
+            return
+        deadline = call.context.deadline
+        if deadline is not None and call.context.clock() + wait >= deadline:
+            raise RateLimitError(
+                f"{call.target} asked to wait {wait:.1f} s more, which is past the deadline of this call",
+                retry_after=wait,
+                provider=call.spec.provider,
+                attempts=call.context.attempts,
+            )
+        await call_sleep(call, wait * (1 + RETRY_AFTER_JITTER * self._random()), self._sleep, self._asleep)
+
+    @staticmethod
+    def _too_late(call: Call, why: str, error: HBError) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"{why}, past the total limit of {call.context.timeouts.total} s; last error: {error}",
+            provider=call.spec.provider,
+            model=call.spec.model_id,
+            attempts=call.context.attempts,
+            maybe_billed=error.maybe_billed,
+        )
+
+
+def _interrupted(error: ProviderError) -> ProviderError:
+    """What a failure after the first content is called, unless it is a timeout or a stream error already."""
+    return StreamInterrupted(
+        f"the stream broke after content was delivered: {error}",
+        provider=error.provider,
+        model=error.model,
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+        body=error.body,
+        maybe_billed=True,
+    )

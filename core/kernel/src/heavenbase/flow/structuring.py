@@ -1,0 +1,146 @@
+"""The step of a call that holds an answer to its `response_format`: read, check, ask again with what is wrong.
+
+It stands inside the cache, which so keeps only answers that fit, and outside the retries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.colour import drive as drive
+from heavenbase.errors import StructuredOutputError
+from heavenbase.gather import Gathering, whole_chunk
+from heavenbase.middleware import Middleware
+from heavenbase.types import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from heavenbase.call import Call
+    from heavenbase.middleware import Next
+    from heavenbase.types import Completion, Usage
+
+RETRIES = 1
+"""How often an answer that does not fit is asked for again, unless `structured_retries` says otherwise."""
+FINAL = {
+    "length": "the answer was cut off at its token limit; pass a larger max_tokens",
+    "context_overflow": "the answer was cut off at the end of the model's context",
+    "refusal": "the model refused to answer",
+    "content_filter": "the provider's filter stopped the answer",
+    "pause": "the model paused before it was done",
+}
+"""Finish reasons after which asking again the same way does not help."""
+
+
+class StructuredOutput(Middleware):
+    """Asks again for an answer that does not fit, at most `structured_retries` times; then StructuredOutputError.
+
+    A stream announces the new answer by a chunk of kind "restart". The chunk with the finish reason comes when the
+    answer was found to fit.
+    """
+
+    async def __call__(self, call: Call, next: Next) -> Any:
+        """The answer with its value in `structured`, the usage of all that were asked for together."""
+        wanted = call.format
+        if wanted is None:
+            return await next(call)
+        if call.stream:
+            controls = call.controls
+            if controls.get("structured_stream") is False or controls.get("enforce_non_stream_structured"):
+                return self._whole(call, next)
+            return self._stream(call, next) if wanted.is_json else await next(call)
+        return await self._answer(call, next) if wanted.is_json else await next(call)
+
+    async def _answer(self, call: Call, next: Next) -> Completion:
+        request, spent, left = call, None, _retries(call)
+        while True:
+            answer: Completion = await next(request)
+            error = judge(call, answer)
+            if error is None:
+                answer.usage = _sum(spent, answer.usage)
+                return answer
+            spent = _sum(spent, answer.usage)
+            _refuse(call, error, left)
+            left -= 1
+            request = _again(call, answer, error)
+
+    async def _stream(self, call: Call, next: Next) -> AsyncIterator[Chunk]:
+        request, spent, left = call, None, _retries(call)
+        while True:
+            gathering, held = Gathering(), list[Chunk]()
+            source = await next(request)
+            try:
+                async for chunk in source:
+                    gathering.feed(chunk)
+                    if held or chunk.finish_reason is not None:
+                        held.append(chunk)
+                    else:
+                        yield chunk
+            finally:
+                await drive.aclose(source)
+            answer = gathering.completion(call)
+            error = judge(call, answer) if gathering.finished else None
+            if call.context.attempts:
+                call.context.attempts[-1].usage = answer.usage
+            if error is None:
+                for chunk in held:
+                    yield chunk if chunk.usage is None else replace(chunk, usage=_sum(spent, chunk.usage))
+                return
+            spent = _sum(spent, answer.usage)
+            _refuse(call, error, left)
+            left -= 1
+            request = _again(call, answer, error)
+            yield Chunk(kind="restart")
+
+    async def _whole(self, call: Call, next: Next) -> AsyncIterator[Chunk]:
+        """One chunk, for a model whose streams cannot be relied on here."""
+        yield whole_chunk(await self(call.replace(stream=False), next))
+
+
+def judge(call: Call, answer: Completion) -> StructuredOutputError | None:
+    """What is wrong with an answer, None for nothing; its value is put into `structured`."""
+    try:
+        answer.structured = value_of(call, answer)
+    except StructuredOutputError as error:
+        error.message = FINAL.get(answer.finish_reason, error.message)
+        error.request_id, error.partial, error.maybe_billed = answer.request_id, answer, True
+        error.provider, error.model = call.spec.provider, call.spec.model_id
+        return error
+    return None
+
+
+def value_of(call: Call, answer: Completion) -> Any:
+    """The value of an answer, None where it calls tools instead; StructuredOutputError when it does not fit."""
+    wanted = call.format
+    if wanted is None or not wanted.is_json or answer.tool_calls:
+        return answer.structured
+    return wanted.read(answer.text)
+
+
+def _retries(call: Call) -> int:
+    retries = call.controls.get("structured_retries")
+    return RETRIES if retries is None else int(retries)
+
+
+def _refuse(call: Call, error: StructuredOutputError, left: int) -> None:
+    """Note the attempt as failed; raise where asking again would not help or is not wanted."""
+    answer = error.partial
+    call.context.failed(error)
+    if left <= 0 or (answer is not None and answer.finish_reason in FINAL):
+        error.message = f"{call.target}: {error.message}"
+        raise error
+
+
+def _again(call: Call, answer: Completion, error: StructuredOutputError) -> Call:
+    problem = {
+        "role": "user",
+        "content": f"That does not have the required form: {error.message}. "
+        "Answer again with the corrected JSON, and nothing else.",
+    }
+    said = [answer.message] if answer.text.strip() else []
+    return call.replace(messages=[*call.messages, *said, problem])
+
+
+def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
+    return other if one is None else one if other is None else one + other

@@ -1,0 +1,231 @@
+"""The tool loop: ask, run the tools that the model calls, ask again; one flow for both colours and for streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.call import Kept
+from heavenbase.errors import HBError
+from heavenbase.tools.options import is_forced, schema_name
+from heavenbase.tools.runs import ToolRuns
+from heavenbase.types import Chunk, Completion, Message, ParameterReport, ToolCall, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from heavenbase.call import Call
+    from heavenbase.kernel import Kernel
+
+MAX_TURNS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRound:
+    """What `on_round` is told after each round: its number (from 1), the answer that asked, the messages of results."""
+
+    turn: int
+    max_turns: int
+    answer: Completion
+    results: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where a paused loop goes on: its open calls, the answers to them by id, the rounds that it had."""
+
+    calls: list[ToolCall]
+    decided: Mapping[str, Any]
+    turns: int = 0
+
+
+async def answer_with_tools(kernel: Kernel, call: Call, resumed: Resumption | None = None) -> Completion:
+    """The answer of a chat whose tools are run here; `resumed` answers the open calls of its messages first."""
+    loop = ToolLoop(kernel, call)
+    try:
+        if resumed is not None and not await loop.resume(resumed):
+            return loop.finish()
+        while True:
+            if not await loop.take(await kernel.answer_once(loop.request())):
+                return loop.finish()
+    except HBError as error:
+        error.partial = loop.partial(error.partial)
+        raise
+
+
+async def stream_with_tools(kernel: Kernel, call: Call) -> AsyncGenerator[Chunk, None]:
+    """The chunks of every round as they come, a chunk of kind "round" between two of them."""
+    loop = ToolLoop(kernel, call)
+    try:
+        while True:
+            request = loop.request()
+            chunks = kernel.chunks_once(request)
+            try:
+                async for chunk in chunks:
+                    yield chunk
+            finally:
+                await chunks.aclose()
+            answer = request.context.completion
+            assert answer is not None
+            if not await loop.take(answer):
+                break
+            yield Chunk(kind="round", messages=loop.latest)
+        if loop.truncated:
+            yield Chunk(text=loop.note)
+        call.context.completion = loop.finish()
+    except HBError as error:
+        error.partial = loop.partial(error.partial)
+        raise
+
+
+class ToolLoop:
+    """One conversation with tools: what was said, what was called, what it cost."""
+
+    def __init__(self, kernel: Kernel, call: Call) -> None:
+        limit = call.controls.get("max_tool_turns")
+        self.call = call
+        self.limit: int = MAX_TURNS if limit is None else limit
+        self.turns = 0
+        self.truncated = False
+        self.latest: list[Message] = []
+        self._kernel = kernel
+        self._runs = ToolRuns(call)
+        names = {schema_name(schema) for schema in call.args.get("tools") or ()}
+        self._schema_only = names - call.tools.keys()
+        self._messages = list(call.messages)
+        self._delta: list[Message] = []
+        self._calls: list[ToolCall] = []
+        self._pending: list[ToolCall] = []
+        self._usage: Usage | None = None
+        self._answer = Completion()
+        self._reports: list[ParameterReport] = []
+
+    @property
+    def note(self) -> str:
+        """What is added to the text of an answer that ended on the budget."""
+        count = len(self._pending)
+        calls = f"{count} tool call{'s' if count > 1 else ''} not run"
+        turns = f"{self.limit} tool turn{'s' if self.limit != 1 else ''}"
+        return f"{' ' if self._answer.text else ''}[incomplete: stopped after {turns}, {calls}]"
+
+    def request(self) -> Call:
+        """The next request: the conversation so far, with clocks of its own and the ledger of the whole call."""
+        context, clock = self.call.context, self._kernel.clock
+        started = clock()
+        total = context.timeouts.total
+        report = context.report if not self._reports else ParameterReport()
+        self._reports.append(report)
+        fresh = replace(
+            context,
+            started=started,
+            deadline=started + total if total is not None else None,
+            report=report,
+            completion=None,
+        )
+        args: Mapping[str, Any] = self.call.args
+        if (self._delta or len(self._reports) > 1) and is_forced(args.get("tool_choice")):
+            # A choice that is forced in every round would never let the model answer.
+            args = {name: value for name, value in args.items() if name != "tool_choice"}
+        return self.call.replace(context=fresh, messages=list(self._messages), args=args)
+
+    async def take(self, answer: Completion) -> bool:
+        """Run what an answer calls; whether another request follows."""
+        self._answer = answer
+        self._add(answer.message)
+        if answer.usage is not None:
+            self._usage = answer.usage if self._usage is None else self._usage + answer.usage
+        self._calls += answer.tool_calls
+        self._pending = []
+        # An answer that was cut off or filtered may hold half a call: none of it is run.
+        if not answer.tool_calls or answer.finish_reason != "tool_calls":
+            return False
+        if self.turns >= self.limit and any(call.name not in self._schema_only for call in answer.tool_calls):
+            self.truncated = True
+            self._pending = answer.tool_calls
+            return False
+        return await self._round(answer.tool_calls)
+
+    async def resume(self, resumed: Resumption) -> bool:
+        """Answer the open calls that end the messages; whether another request follows."""
+        self.turns = resumed.turns
+        spec = self.call.spec
+        self._answer = Completion(
+            finish_reason="tool_calls", model=spec.model_id, provider=spec.provider, gateway=spec.gateway
+        )
+        return await self._round(resumed.calls, resumed.decided)
+
+    async def _round(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] | None = None) -> bool:
+        decided = decided or {}
+        mine = [call for call in calls if call.name not in self._schema_only or call.id in decided]
+        results = dict(zip(map(id, mine), await self._runs.run(mine, decided), strict=True))
+        said = [(call, results.get(id(call))) for call in calls]
+        messages = [_result(call, text) for call, text in said if text is not None]
+        self._pending = [call for call, text in said if text is None]
+        self.latest = [*self._delta[-1:], *messages]
+        for message in messages:
+            self._add(message)
+        if messages:
+            self.turns += 1
+            await self._tell(messages)
+        return not self._pending
+
+    async def _tell(self, messages: list[Message]) -> None:
+        on_round = self.call.controls.get("on_round")
+        if on_round is not None:
+            heard = on_round(ToolRound(self.turns, self.limit, self._answer, messages))
+            if self.call.is_async and hasattr(heard, "__await__"):
+                await heard
+
+    def _add(self, message: Message) -> None:
+        self._messages.append(message)
+        self._delta.append(message)
+
+    def finish(self) -> Completion:
+        """The whole answer."""
+        context = self.call.context
+        text = self._answer.text
+        if self.truncated:
+            text += self.note
+            self._delta[-1] = self._messages[-1] = {**self._messages[-1], "content": text}
+        return replace(
+            self._whole(self._answer),
+            text=text,
+            created_at=context.created_at,
+            elapsed=self._kernel.clock() - context.started,
+            report=self._report(),
+            attempts=context.attempts,
+        )
+
+    def partial(self, last: Completion | None) -> Completion | None:
+        """What there is of the answer when a round fails: nothing is lost of the rounds before it."""
+        return self._whole(last or Completion()) if self._delta else last
+
+    def _whole(self, last: Completion) -> Completion:
+        usage = self._usage
+        if last is not self._answer and last.usage is not None:
+            usage = last.usage if usage is None else usage + last.usage
+        return replace(
+            last,
+            tool_calls=self._calls if last is self._answer else [*self._calls, *last.tool_calls],
+            usage=usage,
+            delta=self._delta,
+            messages=self._messages,
+            tool_turns=self.turns,
+            max_tool_turns=self.limit,
+            truncated=self.truncated,
+            pending=list(self._pending),
+            _call=Kept(self.call) if self._pending else None,
+        )
+
+    def _report(self) -> ParameterReport:
+        merged = ParameterReport()
+        for report in reversed(self._reports):
+            merged.entries.update(report.entries)
+        for report in self._reports:
+            merged.entries.update((entry.name, entry) for entry in report.lossy())
+        return merged
+
+
+def _result(call: ToolCall, text: str) -> Message:
+    return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text}

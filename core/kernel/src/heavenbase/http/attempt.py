@@ -1,0 +1,323 @@
+"""One attempt of a call over HTTP, in both colours: send through an SDK, read, make every failure an error of hb.
+
+A gateway subclasses `HTTPAttempt` with what only its SDK and its wire know: how a request is sent, what the SDK's own
+errors mean, how a streamed answer is cut into events and what they say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from heavenbase.errors import (
+    BODY_EXCERPT,
+    CallTimeout,
+    HBError,
+    InputError,
+    ResponseError,
+    StreamError,
+    StreamInterrupted,
+    TransportClosed,
+)
+from heavenbase.gather import whole_chunk
+from heavenbase.http.payload import decode_json
+from heavenbase.http.status import call_secrets
+from heavenbase.http.transport.exchange import BODY_LIMIT, Exchange, request_id
+from heavenbase.http.transport.transport import hb_error
+from heavenbase.secrets import redact
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.types import Chunk, Completion
+
+T = TypeVar("T")
+
+
+class StreamState(Protocol):
+    """What has come of one streamed answer.
+
+    `is_fresh`: the last event brought something that the model produced; `showed`: any event did; `is_finished`: the
+    end is proved; `is_done`: nothing more is to be read.
+    """
+
+    is_fresh: bool
+    showed: bool
+    is_finished: bool
+    is_done: bool
+
+    def feed(self, data: bytes) -> Chunk | None:
+        """The chunk for the data of one event; None for one that says nothing to a caller."""
+
+    def end(self) -> Chunk | None:
+        """After the last byte: the closing chunk where one is due; StreamTruncated when the end was not proved."""
+
+
+class EventSource(Protocol):
+    """Cuts a streamed body into the data of its events."""
+
+    def feed(self, piece: bytes) -> Iterable[bytes]:
+        """The data of the events that these bytes complete."""
+
+    def flush(self) -> Iterable[bytes]:
+        """After the last byte: what the end of the body completes."""
+
+
+class HTTPAttempt:
+    """One attempt. `wall` gives epoch seconds, `extra_bytes` is added to the bound on the answer."""
+
+    def __init__(self, call: Call, wall: Callable[[], float], extra_bytes: int = 0) -> None:
+        self.call = call
+        self.wall = wall
+        self.exchange = Exchange.of(call, body_limit=BODY_LIMIT + extra_bytes)
+        self._body = b""
+
+    # What a gateway brings
+
+    def send(self, client: Any, request: WireRequest) -> None:
+        """Send through the SDK, and return when the head of the answer is there; the body must not be read."""
+        raise NotImplementedError
+
+    async def asend(self, client: Any, request: WireRequest) -> None:
+        """Async form of `send`."""
+        raise NotImplementedError
+
+    def explain(self, error: Exception) -> HBError:
+        """The error of hb for what the SDK raised by itself, an error status above all."""
+        raise NotImplementedError
+
+    def held(self, decoded: Any) -> HBError | None:
+        """The error inside an answer that came with the status of a success."""
+        raise NotImplementedError
+
+    def events(self) -> EventSource:
+        """What cuts a stream of this wire into events."""
+        raise NotImplementedError
+
+    def state(self) -> StreamState:
+        """A fresh state for one stream."""
+        raise NotImplementedError
+
+    def completion(self, decoded: Any) -> Completion:
+        """The completion in a decoded answer that holds no error."""
+        raise NotImplementedError
+
+    def whole(self, decoded: Any) -> Iterable[Chunk]:
+        """The chunks of an answer that was asked for as a stream, and came whole: one, where the wire has no other."""
+        return [whole_chunk(self.completion(decoded))]
+
+    def is_whole(self, content_type: bytes) -> bool:
+        """Whether an answer of this (lower-case) type is one object or page in place of a stream."""
+        return b"json" in content_type or b"html" in content_type
+
+    # Reading
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's name for the request."""
+        return request_id(self.exchange.headers)
+
+    def post(self, client: Any, request: WireRequest) -> Any:
+        """Send a request; the whole answer, decoded, when it holds no error."""
+        self._open(client, request)
+        body = self.exchange.body
+        assert body is not None
+        try:
+            self._body = body.read()
+        except HBError as error:
+            failure = self.with_facts(error)
+        else:
+            return self.decoded(self._body)
+        raise failure
+
+    async def apost(self, client: Any, request: WireRequest) -> Any:
+        """Async form of `post`."""
+        await self._aopen(client, request)
+        body = self.exchange.abody
+        assert body is not None
+        try:
+            self._body = await body.read()
+        except HBError as error:
+            failure = self.with_facts(error)
+        else:
+            return self.decoded(self._body)
+        raise failure
+
+    def decoded(self, body: bytes) -> Any:
+        """The answer as data; the error that it holds, if it holds one."""
+        self._body = body
+        decoded = self.read(lambda: decode_json(body))
+        failure = self.held(decoded)
+        if failure is not None:
+            raise failure
+        return decoded
+
+    def read(self, reader: Callable[[], T]) -> T:
+        """What the reader makes of the answer; its complaints get the facts of this attempt."""
+        try:
+            return reader()
+        except ResponseError as error:
+            failure = self.with_facts(error)
+        raise failure
+
+    def stream(self, client: Any, request: WireRequest) -> Iterator[Chunk]:
+        """The chunks of a streamed answer; closing the iterator closes the connection."""
+        self._open(client, request)
+        body = self.exchange.body
+        assert body is not None
+        reader = _Reader(self)
+        failure: HBError | None = None
+        try:
+            if reader.is_whole:
+                yield from reader.whole(body.read())
+                return
+            for piece in body:
+                yield from reader.chunks(piece)
+                if reader.is_done:
+                    body.drain()
+                    break
+            yield from reader.closing()
+        except HBError as error:
+            failure = reader.failure(error)
+        finally:
+            body.close()
+        if failure is not None:
+            raise failure from failure.__cause__
+
+    async def astream(self, client: Any, request: WireRequest) -> AsyncIterator[Chunk]:
+        """Async form of `stream`."""
+        await self._aopen(client, request)
+        body = self.exchange.abody
+        assert body is not None
+        reader = _Reader(self)
+        failure: HBError | None = None
+        try:
+            if reader.is_whole:
+                for chunk in reader.whole(await body.read()):
+                    yield chunk
+                return
+            async for piece in body:
+                for chunk in reader.chunks(piece):
+                    yield chunk
+                if reader.is_done:
+                    await body.drain()
+                    break
+            for chunk in reader.closing():
+                yield chunk
+        except HBError as error:
+            failure = reader.failure(error)
+        finally:
+            await body.aclose()
+        if failure is not None:
+            raise failure from failure.__cause__
+
+    def with_facts(self, error: HBError) -> HBError:
+        """The error with what this attempt knows, and without the frames and errors of the libraries below."""
+        exchange = self.exchange
+        error.__context__ = error.__traceback__ = None
+        error.provider = error.provider or self.call.spec.provider
+        error.model = error.model or self.call.spec.model_id
+        error.status = error.status or exchange.status
+        error.request_id = error.request_id or self.request_id
+        if error.body is None:
+            text = self._body[: 4 * BODY_EXCERPT].decode("utf-8", "replace")
+            error.body = redact(text, call_secrets(self.call.spec))[:BODY_EXCERPT]
+        return error
+
+    # Sending
+
+    def _open(self, client: Any, request: WireRequest) -> None:
+        failure: HBError
+        with self.exchange.active():
+            try:
+                self.send(client, request)
+                return
+            except Exception as error:
+                failure = self._failure(error)
+        if self.exchange.body is not None:
+            self.exchange.body.close()
+        # Raised out here, so that the SDK's error is not attached: it holds the request, and that the credential.
+        raise failure
+
+    async def _aopen(self, client: Any, request: WireRequest) -> None:
+        failure: HBError
+        with self.exchange.active():
+            try:
+                await self.asend(client, request)
+                return
+            except Exception as error:
+                failure = self._failure(error)
+        if self.exchange.abody is not None:
+            await self.exchange.abody.aclose()
+        raise failure
+
+    def _failure(self, error: Exception) -> HBError:
+        found = hb_error(error)
+        return self.with_facts(found) if found is not None else self.explain(error)
+
+
+class _Reader:
+    """The events of one answer as chunks."""
+
+    def __init__(self, attempt: HTTPAttempt) -> None:
+        self._attempt = attempt
+        self._events = attempt.events()
+        self._state = attempt.state()
+        named = {name.lower(): value.lower() for name, value in attempt.exchange.headers}
+        self.is_whole = attempt.is_whole(named.get(b"content-type", b""))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more is to be read."""
+        return self._state.is_done
+
+    def chunks(self, piece: bytes) -> Iterator[Chunk]:
+        """The chunks that these bytes complete."""
+        return self._told(self._events.feed(piece))
+
+    def closing(self) -> Iterator[Chunk]:
+        """What is left to say after the last byte."""
+        if not self._state.is_done:
+            yield from self._told(self._events.flush())
+        chunk = self._state.end()
+        if chunk is not None:
+            yield chunk
+
+    def _told(self, events: Iterable[bytes]) -> Iterator[Chunk]:
+        state, attempt = self._state, self._attempt
+        for data in events:
+            attempt._body = data
+            chunk = state.feed(data)
+            if state.is_fresh:
+                attempt.exchange.content()
+            if chunk is not None:
+                yield chunk
+            if state.is_done:
+                return
+
+    def whole(self, body: bytes) -> Iterable[Chunk]:
+        """The chunks of an answer that was not streamed."""
+        attempt = self._attempt
+        decoded = attempt.decoded(body)
+        return attempt.read(lambda: list(attempt.whole(decoded)))
+
+    def failure(self, error: HBError) -> HBError | None:
+        """What a failure is at this point of the stream; None where the answer was complete before it."""
+        if self._state.is_finished and isinstance(error, TransportClosed | CallTimeout):
+            return None
+        self._attempt.with_facts(error)
+        if not self._state.showed or isinstance(error, StreamError | CallTimeout | InputError):
+            return error
+        broken = StreamInterrupted(
+            f"{self._attempt.exchange.target}: the stream broke after content had come: {error}",
+            provider=error.provider,
+            model=error.model,
+            status=error.status,
+            code=error.code,
+            request_id=error.request_id,
+            retry_after=error.retry_after,
+            body=error.body,
+            maybe_billed=True,
+        )
+        broken.__cause__ = error
+        return broken

@@ -1,0 +1,291 @@
+"""An error answer as an error of hb: status, headers and body in the shapes that providers use. No I/O."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import (
+    BODY_EXCERPT,
+    MESSAGE_LIMIT,
+    AuthError,
+    ContentFiltered,
+    ContextOverflow,
+    HBError,
+    ModelNotFound,
+    Overloaded,
+    QuotaExhausted,
+    RateLimitError,
+    RedirectRefused,
+    RequestRejected,
+    ServerError,
+    StatusError,
+)
+from heavenbase.http.transport.exchange import request_id
+from heavenbase.secrets import scrubber
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from heavenbase.call import Call
+    from heavenbase.secrets import Secret
+    from heavenbase.spec import LLMSpec
+
+    Headers = Sequence[tuple[bytes, bytes]]
+
+LONGEST_WAIT = 7 * 86400.0
+"""Seconds; what a provider asks beyond that is cut to it."""
+
+_QUOTA = re.compile(
+    r"insufficient[_ ]quota|quota_exceeded|billing|insufficient (?:balance|credit|fund)|credit balance|"
+    r"exceeded your current quota|payment required|out of credits|arrearage",
+    re.IGNORECASE,
+)
+_OVERFLOW = re.compile(
+    r"context[_ ](?:length|window)[_ ]?(?:exceeded)?|maximum context|context size|prompt is too long|"
+    r"(?:input|prompt).{0,40}(?:too long|too large|exceeds?).{0,60}(?:token|context|length)|"
+    r"too many (?:input )?tokens|reduce the length of the (?:messages|input|prompt)|exceed_context_size",
+    re.IGNORECASE | re.DOTALL,
+)
+_FILTERED = re.compile(
+    r"content[_ ]filter|content[_ ]policy|content management policy|moderation_blocked|content_blocked|"
+    r"responsibleaipolicy|flagged (?:as|by|for)|data_inspection_failed|safety system",
+    re.IGNORECASE,
+)
+_NO_MODEL = re.compile(
+    r"model_not_found|(?:model|deployment)\b.{0,120}(?:does not exist|not found|is not available|unknown)|"
+    r"(?:no such|unknown|invalid) model|not a valid model",
+    re.IGNORECASE | re.DOTALL,
+)
+_SECRET_HEADER = re.compile(r"key|token|auth|secret|cookie|password|credential", re.IGNORECASE)
+# What stands in place of a status inside a body, where providers write a word.
+_WORDS: Mapping[str, int] = {
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "permission_error": 403,
+    "permission_denied": 403,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "tokens": 429,
+    "requests": 429,
+    "resource_exhausted": 429,
+    "too_many_requests": 429,
+    "insufficient_quota": 429,
+    "overloaded_error": 529,
+    "overloaded": 529,
+    "service_unavailable": 503,
+    "server_overloaded": 503,
+    "timeout_error": 504,
+    "invalid_request_error": 400,
+    "request_too_large": 413,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+    "model_not_found": 404,
+}
+
+
+def is_secret_header(name: str) -> bool:
+    """Whether a header of this name may hold a credential."""
+    return _SECRET_HEADER.search(name) is not None
+
+
+def call_secrets(spec: LLMSpec) -> list[Secret | str]:
+    """What must not appear in a message about a call of this spec: its keys, and headers and proxies that hold one."""
+    found: list[Secret | str] = [key for key in (spec.api_key, spec.gateway_key) if key is not None]
+    for name, value in spec.headers.items():
+        if is_secret_header(name):
+            found.append(value)
+            found.append(value.rpartition(" ")[2])
+    for name in ("http_proxy", "https_proxy"):
+        proxy = spec.args.get(name)
+        if isinstance(proxy, str) and "@" in proxy:
+            found.append(proxy.partition("://")[2].rpartition("@")[0].partition(":")[2])
+    return found
+
+
+def status_error(
+    call: Call,
+    status: int,
+    headers: Headers,
+    body: bytes,
+    *,
+    wall: Callable[[], float],
+    decoded: Any = None,
+) -> HBError:
+    """The error for an answer with this status (a redirect, 4xx or 5xx), its headers and its body.
+
+    `wall` gives epoch seconds, for a Retry-After that is a date. `decoded` is the body as JSON where it is known.
+    """
+    scrub = scrubber(call_secrets(call.spec))
+    named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    text = scrub(body[: 64 * 1024].decode("utf-8", "replace"))
+    fields: dict[str, Any] = {
+        "provider": call.spec.provider,
+        "model": call.spec.model_id,
+        "status": status,
+        "request_id": request_id(headers),
+        "retry_after": retry_after(named, wall),
+        "body": text[:BODY_EXCERPT],
+    }
+    if 300 <= status < 400:
+        target = re.match(r"https?://[^/?#]*", named.get("location", ""))
+        where = scrub(target.group().rpartition("@")[2]) if target else "another place"
+        return RedirectRefused(
+            f"{call.target} answered with a redirect ({status}) to {where}; hb does not follow it with a credential: "
+            "set base_url to the final address",
+            **fields,
+        )
+    if decoded is None:
+        decoded = _decode(body)
+    message, code = describe(decoded)
+    # A secret in JSON text may be escaped, so what was decoded is scrubbed again.
+    message = scrub(message) or _plain_text(text)
+    kind = classify(status, code, message)
+    should_retry = named.get("x-should-retry", "").lower()
+    if should_retry in ("true", "false"):
+        fields["retryable"] = should_retry == "true"
+    elif kind is StatusError or kind is RequestRejected:
+        fields["retryable"] = status in (408, 409, 425)
+    elif kind is ServerError:
+        fields["retryable"] = status not in (501, 505)
+    shown = f"{call.target} answered {status}" + (f" ({scrub(code)[:80]})" if code else "")
+    said = f"{shown}: {message[:MESSAGE_LIMIT]}" if message else shown
+    return kind(said, code=scrub(code)[:80] if code else None, **fields)
+
+
+def embedded_error(call: Call, error: Any, headers: Headers, *, wall: Callable[[], float]) -> HBError:
+    """The error for `{"error": ...}` inside an answer that began as a success, say in a stream."""
+    status = embedded_status(error)
+    shape = error if isinstance(error, dict) and "error" in error else {"error": error}
+    return status_error(call, status, headers, _bytes(shape), wall=wall, decoded=shape)
+
+
+def embedded_status(error: Any) -> int:
+    """The status that an error object stands for; 500 when it does not say."""
+    if isinstance(error, dict):
+        for name in ("code", "status", "status_code", "http_status", "type"):
+            value = error.get(name)
+            if isinstance(value, str):
+                value = int(value) if value.isdigit() and len(value) == 3 else _WORDS.get(value.lower())
+            if isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600:
+                return value
+    return 500
+
+
+def classify(status: int, code: str | None, message: str) -> type[StatusError]:
+    """The class of an error answer."""
+    words = f"{code or ''} {message}"
+    if status in (400, 403, 404, 413, 422) and _FILTERED.search(words):
+        return ContentFiltered
+    if status in (400, 413, 422) and _OVERFLOW.search(words):
+        return ContextOverflow
+    if status == 402 or (status in (400, 403, 429) and _QUOTA.search(words)):
+        return QuotaExhausted
+    if status == 404 or (status in (400, 422) and _NO_MODEL.search(words)):
+        return ModelNotFound
+    if status in (401, 403, 407):
+        return AuthError
+    if status == 429:
+        return RateLimitError
+    if status in (503, 529) or (status == 500 and "overloaded" in message.lower()):
+        return Overloaded
+    if status >= 500:
+        return ServerError
+    if status in (408, 409, 425):
+        return StatusError
+    return RequestRejected
+
+
+def describe(decoded: Any) -> tuple[str, str | None]:
+    """Message and code of an error body in the shapes of OpenAI, OpenRouter, Google, FastAPI, Mistral, Cloudflare."""
+    if isinstance(decoded, list) and decoded:
+        decoded = decoded[0]
+    if isinstance(decoded, str):
+        return decoded, None
+    if not isinstance(decoded, dict):
+        return "", None
+    error = decoded.get("error", decoded)
+    if isinstance(error, list) and error:
+        error = error[0]
+    if isinstance(error, str):
+        detail = decoded.get("message") or decoded.get("error_description")
+        return (f"{error}: {detail}" if isinstance(detail, str) else error), None
+    if not isinstance(error, dict):
+        return "", None
+    if isinstance(error.get("errors"), list) and error["errors"] and "message" not in error:
+        return describe(error["errors"][0])
+    message = error.get("message", error.get("detail", error.get("msg")))
+    if isinstance(message, list):
+        message = "; ".join(_detail(item) for item in message[:5])
+    elif isinstance(message, dict):
+        message = json.dumps(message, ensure_ascii=True)
+    text = message if isinstance(message, str) else ""
+    metadata = error.get("metadata")
+    if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str):
+        # A router's own message says nothing; the provider's is inside.
+        text = f"{text} ({metadata['raw']})" if text else metadata["raw"]
+    code = next(
+        (str(error[name]) for name in ("code", "type", "status") if isinstance(error.get(name), str | int)), None
+    )
+    return text, code
+
+
+def retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
+    """Seconds that the provider asks to wait, from `retry-after-ms` or `retry-after` (number or date), made sane."""
+    seconds = _number(headers.get("retry-after-ms"))
+    if seconds is not None:
+        return min(seconds / 1000, LONGEST_WAIT)
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None:
+        return min(seconds, LONGEST_WAIT)
+    if not value or len(value) > 100:
+        return None
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return min(max(moment - wall(), 0.0), LONGEST_WAIT)
+
+
+def _number(text: str | None) -> float | None:
+    if not text or len(text) > 400:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if math.isnan(number) or number < 0:
+        return None
+    return min(number, LONGEST_WAIT * 1000)
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _bytes(value: Any) -> bytes:
+    return json.dumps(value, default=str)[: 64 * 1024].encode()
+
+
+def _detail(item: Any) -> str:
+    if isinstance(item, dict):
+        place = ".".join(str(part) for part in item.get("loc", ()) if part != "body") if item.get("loc") else ""
+        return f"{place}: {item.get('msg', '')}" if place else str(item.get("msg", item.get("message", "")))
+    return str(item)
+
+
+def _plain_text(text: str) -> str:
+    """The words of a body that is no JSON: the title of a page, else the text without its tags."""
+    title = re.search(r"<title[^>]*>(.{0,200}?)</title>", text, re.IGNORECASE | re.DOTALL)
+    if title is not None:
+        return title.group(1).strip()
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]{0,1000}>", " ", text)).strip()

@@ -1,0 +1,209 @@
+"""Connections of aiohttp, whose parser is compiled: a third of the CPU of httpcore2's for many calls in flight.
+
+Used where aiohttp is installed. It stands behind the same transport, clocks and errors as `AsyncPools`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from yarl import URL
+
+from heavenbase.errors import HBError, InputError, ResponseDecodeError
+from heavenbase.http.transport.body import AsyncBody
+from heavenbase.http.transport.network import current, is_readable
+from heavenbase.http.transport.pools import KEEPALIVE, close_with_loop
+from heavenbase.http.transport.route import Route, proxy_credentials, tls_context
+from heavenbase.http.transport.slots import AsyncSlots
+
+if TYPE_CHECKING:
+    from heavenbase.http.transport.exchange import Exchange
+
+_LARGE = 128 * 1024
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells the exchange when it has its connection, and takes none that the peer has closed."""
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
+        exchange = current()
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol: Any = connection.protocol
+            exchange.is_reused = getattr(protocol, "hb_used", False)
+            transport = connection.transport
+            if exchange.is_reused and (transport is None or is_readable(transport.get_extra_info("socket"))):
+                # The loop has not had time to say that the peer closed it.
+                connection.close()
+                continue
+            protocol.hb_used = True
+            try:
+                exchange.arm(exchange.read_limit())
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+
+class AiohttpPools:
+    """Connections of one route on one event loop."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._slots = AsyncSlots(route.max_connections)
+        self._session: aiohttp.ClientSession | None = None
+        self._active = 0
+        self._is_closing = False
+        self._proxy: dict[str, Any] = {}
+        if route.proxy is not None:
+            credentials = proxy_credentials(route.proxy)
+            self._proxy["proxy"] = URL(route.proxy).with_user(None)
+            if credentials is not None:
+                # aiohttp sends what is called Authorization here as Proxy-Authorization, and to the proxy alone.
+                basic = b64encode(":".join(credentials).encode()).decode()
+                self._proxy["proxy_headers"] = {"Authorization": f"Basic {basic}"}
+        self._at_end = close_with_loop(self.aclose)
+
+    async def send(self, exchange: Exchange, request: Any) -> AsyncBody:
+        """Send a request of httpx or httpx2; returns when the head of the answer came. Raises errors of hb."""
+        try:
+            content = request.content
+        except Exception:  # the RequestNotRead of whichever httpx this is: a multipart form
+            content = await request.aread()
+        await self._slots.acquire(exchange)
+        self._active += 1
+        failure: HBError
+        try:
+            response = await self._send(exchange, request, content)
+
+            async def close() -> None:
+                try:
+                    if not response.content.at_eof():
+                        response.close()
+                finally:
+                    await self._release(exchange)
+
+            try:
+                exchange.abody = AsyncBody(exchange, _Source(exchange, response.content), close, explain)
+            except HBError:
+                response.close()
+                raise
+            return exchange.abody
+        except HBError:
+            await self._release(exchange)
+            raise
+        except Exception as error:
+            await self._release(exchange)
+            failure = explain(exchange, error)
+        except BaseException:
+            await self._release(exchange)
+            raise
+        raise failure
+
+    def open(self) -> None:
+        """Keep connections from now on."""
+        self._is_closing = False
+
+    async def aclose(self) -> None:
+        """Close the connections, unless an answer is being read: then as soon as it is."""
+        self._is_closing = True
+        session = self._session
+        if session is not None and not self._active:
+            self._session = None
+            await session.close()
+
+    async def _release(self, exchange: Exchange) -> None:
+        self._slots.release(exchange)
+        self._active -= 1
+        if self._is_closing and not self._active:
+            await self.aclose()
+
+    async def _send(self, exchange: Exchange, request: Any, content: bytes) -> aiohttp.ClientResponse:
+        url = request.url
+        exchange.host = f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
+        # aiohttp warns of large bytes; and a file tells how much of it was taken.
+        file = io.BytesIO(content) if len(content) > _LARGE else None
+        loop = asyncio.get_running_loop()
+        if self._session is None:
+            self._session = _session()
+        try:
+            async with asyncio.timeout(exchange.connect_limit()) as timer:
+                exchange.arm = lambda limit: timer.reschedule(None if limit is None else loop.time() + limit)
+                response = await self._session.request(
+                    request.method,
+                    URL(str(url), encoded=True),
+                    data=file or content,
+                    headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
+                    allow_redirects=False,
+                    ssl=tls_context(self._route.ca_file) if url.scheme == "https" else True,
+                    **self._proxy,
+                )
+        except (OSError, aiohttp.ClientConnectionError):
+            if file is not None and file.tell() < len(content):
+                exchange.write_failed, exchange.sent = True, False
+            raise
+        exchange.arrived()
+        exchange.head(response.status, response.raw_headers)
+        return response
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=_Connector(limit=0, keepalive_timeout=KEEPALIVE),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        auto_decompress=False,
+        timeout=_NO_TIMEOUT,
+    )
+
+
+class _Source:
+    """The pieces of a body, each awaited no longer than the exchange's clocks allow."""
+
+    __slots__ = ("_content", "_exchange")
+
+    def __init__(self, exchange: Exchange, content: aiohttp.StreamReader) -> None:
+        self._exchange = exchange
+        self._content = content
+
+    def __aiter__(self) -> _Source:
+        return self
+
+    async def __anext__(self) -> bytes:
+        limit = self._exchange.read_limit()
+        data = self._content.read_nowait(-1)
+        if not data:
+            async with asyncio.timeout(limit):
+                data = await self._content.readany()
+            if not data:
+                raise StopAsyncIteration
+            self._exchange.arrived()
+        return data
+
+
+def explain(exchange: Exchange, error: Exception) -> HBError:
+    """The error of hb for one of aiohttp's."""
+    if isinstance(error, TimeoutError):
+        return exchange.timed_out()
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return exchange.tls_failed(getattr(error.certificate_error, "verify_message", "unknown reason"))
+    if isinstance(error, aiohttp.ClientSSLError):
+        return exchange.connect_failed("TLS handshake failed")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return exchange.connect_failed(error.os_error.strerror or "the name does not resolve")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return exchange.connect_failed(f"the proxy answered {error.status}")
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        exchange.eof = True
+        return exchange.closed("closed the connection before the answer was complete")
+    if isinstance(error, aiohttp.InvalidURL | ValueError | TypeError):
+        # The library's text repeats the offending header, which may be a credential.
+        return InputError(f"{exchange.target}: the request has a header or URL that HTTP cannot carry")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return ResponseDecodeError(f"{exchange.target}: the answer is not HTTP", **exchange.facts())
+    return exchange.closed(f"broke the connection ({type(error).__name__})")

@@ -1,0 +1,284 @@
+"""Sockets for httpcore2's connection pools, under the clocks of the current exchange; asyncio.
+
+The same rules as in `network`. One timer per connection serves all its reads: it is moved only when it fires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import httpcore2
+
+from heavenbase.http.transport.network import COALESCE, current, is_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from heavenbase.http.transport.exchange import Exchange
+
+_HIGH_WATER = 256 * 1024
+
+
+class Wire(asyncio.Protocol):
+    """What arrives on one connection, kept until it is asked for."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport
+        self.eof = False
+        self.error: Exception | None = None
+        self._loop = asyncio.get_running_loop()
+        self._arrived: deque[bytes] = deque()
+        self._size = 0
+        self._is_paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_writable = True
+        self._due: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # Called by the loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Keep the bytes; stop the peer when nobody reads them."""
+        self._arrived.append(data)
+        self._size += len(data)
+        if self._size > _HIGH_WATER and not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """The peer sends no more; let the transport close."""
+        self.eof = True
+        self._wake()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self.eof = True
+        self.error = exc
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """The peer reads slower than we write."""
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._is_writable = True
+        self._wake()
+
+    # Called by the stream
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether something waits to be read, if only the end."""
+        return bool(self._arrived) or self.eof
+
+    async def receive(self, limit: float | None, most: int) -> bytes:
+        """The next bytes, b"" at the end. TimeoutError after `limit` seconds; OSError when the connection broke."""
+        while not self._arrived:
+            if self.error is not None:
+                raise self.error
+            if self.eof:
+                return b""
+            await self._wait(limit)
+        data = self._arrived.popleft()
+        if len(data) > most:
+            self._arrived.appendleft(data[most:])
+            data = data[:most]
+        self._size -= len(data)
+        if self._is_paused and self._size <= _HIGH_WATER // 2:
+            self._is_paused = False
+            if not self.eof:
+                self.transport.resume_reading()
+        return data
+
+    async def send(self, data: bytes, limit: float | None) -> None:
+        """Send bytes; returns when little enough is left in the process."""
+        if self.error is not None or self.transport.is_closing():
+            raise self.error or ConnectionResetError("the connection is closed")
+        self.transport.write(data)
+        while not self._is_writable:
+            if self.error is not None or self.eof:
+                raise self.error or ConnectionResetError("the connection is closed")
+            await self._wait(limit)
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._loop.is_closed():
+            self.transport.abort()
+
+    async def _wait(self, limit: float | None) -> None:
+        self._waiter = self._loop.create_future()
+        if limit is not None:
+            due = self._due = self._loop.time() + limit
+            if self._timer is None or self._timer.when() > due:
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = self._loop.call_at(due, self._fire)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = self._due = None
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self._due is None or self._waiter is None:
+            return
+        if self._loop.time() < self._due:
+            self._timer = self._loop.call_at(self._due, self._fire)
+        elif not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class AsyncStream(httpcore2.AsyncNetworkStream):
+    """One connection. `tunnel` until TLS stands over it, when what travels before is not the request."""
+
+    def __init__(self, wire: Wire, exchange: Exchange, *, tunnel: bool) -> None:
+        self._wire = wire
+        self._exchange = exchange
+        self._tunnel = tunnel
+        self._used = False
+        self._held = b""
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Take bytes of a request; they leave when enough has come, or at the next read."""
+        if not self._held and not self._tunnel:
+            exchange = current()
+            if exchange is not self._exchange or not self._used:
+                exchange.is_reused = self._used
+                self._exchange = exchange
+                if self._used and (
+                    self._wire.has_arrived or is_readable(self._wire.transport.get_extra_info("socket"))
+                ):
+                    # The peer has closed the kept connection, and the loop has not had time to say so.
+                    raise httpcore2.ConnectionNotAvailable
+                self._used = True
+        self._held += buffer
+        if len(self._held) > COALESCE:
+            await self._flush()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """The next bytes of the answer; b"" at its end."""
+        exchange = self._exchange
+        if self._held:
+            try:
+                await self._flush()
+            except httpcore2.WriteError:
+                # The peer may have answered before it had read everything.
+                pass
+        limit = exchange.connect_limit() if self._tunnel else exchange.read_limit()
+        try:
+            data = await self._wire.receive(limit, max_bytes)
+        except TimeoutError:
+            raise exchange.timed_out() from None
+        except OSError as error:
+            raise exchange.closed(f"broke the connection ({error.strerror or type(error).__name__})") from None
+        if not data:
+            exchange.eof = True
+        elif not self._tunnel:
+            exchange.arrived()
+        return data
+
+    async def aclose(self) -> None:
+        """Close the connection at once."""
+        self._wire.abort()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> AsyncStream:
+        """The same connection under TLS."""
+        exchange, wire = current(), self._wire
+        try:
+            await self._flush()
+            async with asyncio.timeout(exchange.connect_limit()):
+                transport = await asyncio.get_running_loop().start_tls(
+                    wire.transport, wire, ssl_context, server_hostname=server_hostname
+                )
+        except TimeoutError:
+            wire.abort()
+            raise exchange.timed_out() from None
+        except ssl.SSLCertVerificationError as error:
+            wire.abort()
+            raise exchange.tls_failed(error.verify_message) from None
+        except OSError as error:
+            wire.abort()
+            raise exchange.connect_failed(f"TLS handshake failed ({_reason(error)})") from None
+        except BaseException:
+            wire.abort()
+            raise
+        if transport is None:
+            raise exchange.connect_failed("TLS handshake failed (the connection was lost)")
+        wire.transport = transport
+        return AsyncStream(wire, exchange, tunnel=False)
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore2 asks: the TLS object, whether bytes wait (on an idle connection: the peer's end)."""
+        if info == "is_readable":
+            return self._wire.has_arrived
+        return self._wire.transport.get_extra_info(info)
+
+    async def _flush(self) -> None:
+        held, self._held = self._held, b""
+        if not held:
+            return
+        exchange = self._exchange
+        limit = exchange.connect_limit() if self._tunnel else exchange.write_limit()
+        try:
+            await self._wire.send(held, limit)
+        except TimeoutError:
+            raise exchange.timed_out() from None
+        except OSError as error:
+            if exchange.is_reused:
+                raise httpcore2.ConnectionNotAvailable from None
+            exchange.write_failed = True
+            raise httpcore2.WriteError(str(error)) from None
+
+
+class AsyncBackend(httpcore2.AsyncNetworkBackend):
+    """Dials TCP on the running loop. `tunnel` when it dials a proxy that TLS goes through."""
+
+    def __init__(self, *, tunnel: bool = False) -> None:
+        self._tunnel = tunnel
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> AsyncStream:
+        """A connection to the first address that takes one; name and addresses share the connect limit."""
+        exchange = current()
+        exchange.host = f"{host}:{port}"
+        loop = asyncio.get_running_loop()
+        # A second address is tried before the first has failed, but racing costs tasks that a number does not need.
+        delay = None if host.replace(".", "").isdigit() or ":" in host else 0.25
+        try:
+            async with asyncio.timeout(exchange.connect_limit()):
+                _, wire = await loop.create_connection(Wire, host, port, happy_eyeballs_delay=delay)
+        except TimeoutError:
+            raise exchange.timed_out() from None
+        except OSError as error:
+            raise exchange.connect_failed(_reason(error)) from None
+        return AsyncStream(wire, exchange, tunnel=self._tunnel)
+
+
+def _reason(error: OSError) -> str:
+    # asyncio tells of several addresses in the text alone.
+    return str(error.strerror or getattr(error, "reason", None) or error or type(error).__name__)

@@ -1,0 +1,235 @@
+"""The body of an answer: unpacked, counted, read under the clocks of its exchange; in both colours.
+
+Bodies raise errors of hb. `close` is idempotent and frees the connection, whatever had been read.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from heavenbase.errors import HBError, ResponseDecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from heavenbase.http.transport.exchange import Exchange
+
+ACCEPT_ENCODING = "gzip"
+"""What `Unpacker` can unpack; transports send it."""
+
+_PIECE = 1024 * 1024
+
+
+class Unpacker:
+    """Counts the bytes of a body and unpacks gzip in pieces of at most 1 MiB."""
+
+    __slots__ = ("_exchange", "_left", "_stream", "_unbounded")
+
+    def __init__(self, exchange: Exchange) -> None:
+        named = {name.lower(): value.strip().lower() for name, value in exchange.headers}
+        coding = named.get(b"content-encoding", b"")
+        self._exchange = exchange
+        self._left = exchange.body_limit
+        # Events of a stream are bounded one by one by their parser; the stream itself may be endless.
+        self._unbounded = exchange.status == 200 and named.get(b"content-type", b"").startswith(b"text/event-stream")
+        self._stream = None
+        if coding in (b"gzip", b"x-gzip"):
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        elif coding not in (b"", b"identity"):
+            raise ResponseDecodeError(
+                f"{exchange.target}: the answer has an encoding that was not asked for", **exchange.facts()
+            )
+        length = named.get(b"content-length", b"")
+        if not self._unbounded and self._stream is None and length.isdigit() and int(length[:20]) > self._left:
+            raise exchange.too_large()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body travels as it is."""
+        return self._stream is None
+
+    def count(self, data: bytes) -> bytes:
+        """A piece of a plain body, counted; ResponseTooLarge when the limit is passed."""
+        if not self._unbounded:
+            self._left -= len(data)
+            if self._left < 0:
+                raise self._exchange.too_large()
+        return data
+
+    def unpack(self, data: bytes) -> Iterator[bytes]:
+        """The unpacked pieces of packed bytes, counted."""
+        stream = self._stream
+        assert stream is not None
+        try:
+            while data:
+                piece = stream.decompress(data, _PIECE)
+                if piece:
+                    yield self.count(piece)
+                data = stream.unconsumed_tail
+        except zlib.error:
+            raise ResponseDecodeError(
+                f"{self._exchange.target}: the answer is not the compressed data that it claims to be",
+                **self._exchange.facts(),
+            ) from None
+
+
+class Body:
+    """Iterate for the pieces; `read` for all of them. `source` are the pieces on the wire, `close` frees it."""
+
+    __slots__ = ("_close", "_exchange", "_source", "_translate", "_unpacked", "_unpacker")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        source: Iterator[bytes],
+        close: Callable[[], None],
+        translate: Callable[[Exchange, Exception], HBError],
+    ) -> None:
+        self._exchange = exchange
+        self._source = source
+        self._close: Callable[[], None] | None = close
+        self._translate = translate
+        self._unpacked: Iterator[bytes] = iter(())
+        self._unpacker = Unpacker(exchange)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        unpacker = self._unpacker
+        failure: HBError
+        try:
+            if unpacker.is_plain:
+                data = next(self._source)
+                self._exchange.has_body = True
+                return unpacker.count(data)
+            while True:
+                for piece in self._unpacked:
+                    return piece
+                self._unpacked = unpacker.unpack(next(self._source))
+                self._exchange.has_body = True
+        except (StopIteration, HBError):
+            self.close()
+            raise
+        except Exception as error:
+            self.close()
+            failure = self._translate(self._exchange, error)
+        except BaseException:
+            self.close()
+            raise
+        # Raised out here, so that the library's error is not attached: it may hold the request.
+        raise failure
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body travelled as it is."""
+        return self._unpacker.is_plain
+
+    def read(self) -> bytes:
+        """The whole body; any byte that is no white space counts as content."""
+        pieces = []
+        for piece in self:
+            pieces.append(piece)
+            if not piece.isspace():
+                self._exchange.content()
+        return b"".join(pieces)
+
+    def drain(self) -> None:
+        """Read to the end if that comes at once, so that the connection can serve again; then close."""
+        if self._close is None:
+            return
+        self._exchange.linger()
+        try:
+            for _ in self:
+                pass
+        except HBError:
+            pass
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Free the connection."""
+        close, self._close = self._close, None
+        if close is not None:
+            close()
+
+
+class AsyncBody:
+    """Async form of `Body`."""
+
+    __slots__ = ("_close", "_exchange", "_source", "_translate", "_unpacked", "_unpacker")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        source: AsyncIterator[bytes],
+        close: Callable[[], Awaitable[None]],
+        translate: Callable[[Exchange, Exception], HBError],
+    ) -> None:
+        self._exchange = exchange
+        self._source = source
+        self._close: Callable[[], Awaitable[None]] | None = close
+        self._translate = translate
+        self._unpacked: Iterator[bytes] = iter(())
+        self._unpacker = Unpacker(exchange)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        unpacker = self._unpacker
+        failure: HBError
+        try:
+            if unpacker.is_plain:
+                data = await anext(self._source)
+                self._exchange.has_body = True
+                return unpacker.count(data)
+            while True:
+                for piece in self._unpacked:
+                    return piece
+                self._unpacked = unpacker.unpack(await anext(self._source))
+                self._exchange.has_body = True
+        except (StopAsyncIteration, HBError):
+            await self.aclose()
+            raise
+        except Exception as error:
+            await self.aclose()
+            failure = self._translate(self._exchange, error)
+        except BaseException:
+            await self.aclose()
+            raise
+        raise failure
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body travelled as it is."""
+        return self._unpacker.is_plain
+
+    async def read(self) -> bytes:
+        """The whole body; any byte that is no white space counts as content."""
+        pieces = []
+        async for piece in self:
+            pieces.append(piece)
+            if not piece.isspace():
+                self._exchange.content()
+        return b"".join(pieces)
+
+    async def drain(self) -> None:
+        """Read to the end if that comes at once, so that the connection can serve again; then close."""
+        if self._close is None:
+            return
+        self._exchange.linger()
+        try:
+            async for _ in self:
+                pass
+        except HBError:
+            pass
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Free the connection."""
+        close, self._close = self._close, None
+        if close is not None:
+            await close()

@@ -1,0 +1,295 @@
+"""One request and its answer: its limits, how far it came, and the error that a failure at this point is.
+
+The gateway makes an exchange, the transport finds it in `CURRENT` and keeps it up to date, the gateway's reader says
+when content came. So each read waits for what its clocks leave, without a timer of its own.
+
+    connecting ── sending ── waiting for the head ── waiting for content ── between pieces of content
+     connect       idle       first_token             first_token, stall      idle, stall          total: all along
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import (
+    CallTimeout,
+    ConnectError,
+    ConnectTimeout,
+    DeadlineExceeded,
+    FirstTokenTimeout,
+    IdleTimeout,
+    ResponseTimeout,
+    ResponseTooLarge,
+    StallTimeout,
+    TLSVerifyError,
+    TransportClosed,
+)
+from heavenbase.spec import Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from heavenbase.call import Call
+    from heavenbase.http.transport.body import AsyncBody, Body
+
+    Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+BODY_LIMIT = 64 * 1024 * 1024
+"""Bytes of one answer after decompression; event streams are bounded by event instead."""
+
+
+_LINGER = Timeouts(idle=0.05, stall=0.2)
+
+
+class Exchange:
+    """Limits, clocks and progress of one request; not shared between requests."""
+
+    __slots__ = (
+        "_clock",
+        "_connect_until",
+        "_waited",
+        "_waited_for_body",
+        "_waiting_for",
+        "_waiting_since",
+        "abody",
+        "arm",
+        "body",
+        "body_limit",
+        "deadline",
+        "eof",
+        "fields",
+        "has_body",
+        "has_content",
+        "headers",
+        "host",
+        "is_reused",
+        "sent",
+        "started",
+        "status",
+        "target",
+        "timeouts",
+        "write_failed",
+    )
+
+    def __init__(
+        self,
+        target: str,
+        timeouts: Timeouts,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        deadline: float | None = None,
+        body_limit: int = BODY_LIMIT,
+        **fields: Any,
+    ) -> None:
+        self.target = target
+        self.timeouts = timeouts
+        self.deadline = deadline
+        self.body_limit = body_limit
+        self.fields = fields
+        self.host = ""
+        self.started = clock()
+        self.is_reused = False
+        self.sent = False
+        self.write_failed = False
+        self.eof = False
+        self.status: int | None = None
+        self.headers: Headers = ()
+        self.body: Body | None = None
+        self.abody: AsyncBody | None = None
+        self.arm: Callable[[float | None], None] = _ignore
+        self._clock = clock
+        self._connect_until: float | None = None
+        self.has_body = False
+        self.has_content = False
+        # Only the time spent waiting counts: a caller may take as long as he likes between two chunks.
+        self._waited = 0.0
+        self._waited_for_body = 0.0
+        self._waiting_for = ""
+        self._waiting_since = self.started
+
+    @classmethod
+    def of(cls, call: Call, *, body_limit: int = BODY_LIMIT) -> Exchange:
+        """The exchange of one attempt of a call: its limits, its clock, its deadline."""
+        context = call.context
+        return cls(
+            call.target,
+            context.timeouts,
+            clock=context.clock,
+            deadline=context.deadline,
+            body_limit=body_limit,
+            provider=call.spec.provider,
+            model=call.spec.model_id,
+        )
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Within this, the transport serves this exchange."""
+        token = CURRENT.set(self)
+        try:
+            yield
+        finally:
+            CURRENT.reset(token)
+
+    def elapsed(self) -> float:
+        """Seconds since the exchange began."""
+        return self._clock() - self.started
+
+    # Limits. Each returns the seconds that the next step may take and remembers which clock that is.
+
+    def pool_limit(self) -> float | None:
+        """For a free connection."""
+        return self._nearest(self._clock(), "pool", self.timeouts.pool)
+
+    def connect_limit(self) -> float | None:
+        """For what is left of connecting: name, TCP and TLS together."""
+        now = self._clock()
+        connect = self.timeouts.connect
+        if connect is None:
+            return self._nearest(now, "connect", None)
+        if self._connect_until is None:
+            self._connect_until = now + connect
+        return self._nearest(now, "connect", max(self._connect_until - now, 0.0))
+
+    def write_limit(self) -> float | None:
+        """For the peer to take some bytes of the request."""
+        return self._nearest(self._clock(), "write", self.timeouts.idle)
+
+    def read_limit(self) -> float | None:
+        """For the next bytes of the answer."""
+        now = self._clock()
+        limits = self.timeouts
+        stall = None if limits.stall is None else limits.stall - self._waited
+        if self.has_content:
+            idle = limits.idle
+            if stall is not None and (idle is None or stall < idle):
+                return self._nearest(now, "stall", stall)
+            return self._nearest(now, "idle", idle)
+        self.sent = not self.write_failed
+        first = None if limits.first_token is None else limits.first_token - self._waited
+        if not self.has_body:
+            return self._nearest(now, "answer" if self.status is None else "first", first)
+        if stall is not None:
+            stall += self._waited_for_body
+        if first is not None and (stall is None or first < stall):
+            stall = first
+        return self._nearest(now, "stall", stall)
+
+    def _nearest(self, now: float, clock: str, limit: float | None) -> float | None:
+        self._waiting_for = clock
+        self._waiting_since = now
+        if self.deadline is not None:
+            left = self.deadline - now
+            if limit is None or left <= limit:
+                self._waiting_for = "total"
+                limit = left
+        if limit is not None and limit <= 0:
+            raise self.timed_out()
+        return limit
+
+    # Progress
+
+    def head(self, status: int, headers: Headers) -> None:
+        """The status line and the headers came."""
+        self.status = status
+        self.headers = headers
+
+    def arrived(self) -> None:
+        """The wait that `read_limit` began has ended with bytes."""
+        self._waited += self._clock() - self._waiting_since
+        if not self.has_body:
+            self._waited_for_body = self._waited
+
+    def content(self) -> None:
+        """Content came: something that the caller sees."""
+        self.has_content = True
+        self._waited = 0.0
+
+    def linger(self) -> None:
+        """The answer is complete; what may still come of it is waited for only briefly."""
+        self.timeouts = _LINGER
+        self.deadline = None
+        self.content()
+
+    # Failures
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the last limit was that of the whole call."""
+        return self._waiting_for == "total"
+
+    def timed_out(self) -> CallTimeout:
+        """The error of the limit that the last `*_limit` returned."""
+        clock, limits, fields = self._waiting_for, self.timeouts, self.facts()
+        if clock == "total":
+            return DeadlineExceeded(f"{self.target}: the total limit of {limits.total} s passed", **fields)
+        if clock == "connect":
+            return ConnectTimeout(
+                f"{self.target}: no connection to {self.host} within {limits.connect} s",
+                **{**fields, "maybe_billed": False},
+            )
+        if clock == "write":
+            return IdleTimeout(
+                f"{self.target}: {self.host} took no bytes of the request for {limits.idle} s",
+                **{**fields, "maybe_billed": False, "retryable": True},
+            )
+        if clock == "answer":
+            return ResponseTimeout(f"{self.target}: no answer within {limits.first_token} s", **fields)
+        if clock == "first":
+            return FirstTokenTimeout(f"{self.target}: no content within {limits.first_token} s", **fields)
+        if clock == "idle":
+            return IdleTimeout(f"{self.target}: no bytes for {limits.idle} s", **fields)
+        waited = limits.stall
+        if not self.has_content and limits.first_token is not None and (waited is None or limits.first_token < waited):
+            waited = limits.first_token
+        return StallTimeout(
+            f"{self.target}: bytes came but no content for {waited} s",
+            **{**fields, "retryable": not self.has_content},
+        )
+
+    def connect_failed(self, reason: str) -> ConnectError:
+        """No connection: a name that does not resolve, a refused port, an unreachable network."""
+        return ConnectError(f"{self.target}: no connection to {self.host}: {reason}", **self.fields)
+
+    def tls_failed(self, reason: str) -> TLSVerifyError:
+        """The peer's certificate was not accepted."""
+        return TLSVerifyError(
+            f"{self.target}: the certificate of {self.host} was not accepted: {reason}; if the host is yours, "
+            "add its authority with SSL_CERT_FILE",
+            **self.fields,
+        )
+
+    def closed(self, reason: str) -> TransportClosed:
+        """The connection ended before the answer did."""
+        return TransportClosed(f"{self.target}: {self.host} {reason}", **self.facts())
+
+    def too_large(self) -> ResponseTooLarge:
+        """The answer passed its limit."""
+        return ResponseTooLarge(f"{self.target}: the answer has more than {self.body_limit:,} bytes", **self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """What every error about this exchange says beside its message."""
+        return {**self.fields, "maybe_billed": self.sent, "status": self.status, "request_id": request_id(self.headers)}
+
+
+CURRENT: ContextVar[Exchange | None] = ContextVar("hb_http_exchange", default=None)
+"""The exchange that the transport serves now."""
+
+
+def _ignore(limit: float | None) -> None:
+    """What `arm` is on transports that need no timer of the exchange."""
+
+
+REQUEST_IDS = (
+    *(b"x-request-id", b"request-id", b"x-amzn-requestid", b"x-generation-id", b"apim-request-id"),
+    *(b"x-debug-trace-id", b"cf-ray"),
+)
+
+
+def request_id(headers: Headers) -> str | None:
+    """The provider's name for this request, from the usual headers; None when it gives none."""
+    named = {name.lower(): value for name, value in headers}
+    return next((named[name].decode("latin-1")[:200] for name in REQUEST_IDS if named.get(name)), None)

@@ -1,0 +1,230 @@
+"""Sockets for httpcore2's connection pools, under the clocks of the current exchange; sync.
+
+Errors are those of the exchange, but for three that httpcore2 acts on: WriteError (an early answer may still be
+read), ConnectionNotAvailable (a kept connection was gone; the pool takes another), and the end of the stream.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpcore2
+
+from heavenbase.http.transport.exchange import CURRENT, Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Resolve = Callable[[str, int], list[Any]]
+
+COALESCE = 16 * 1024
+"""Bytes held back so that the head and a short body leave in one packet."""
+
+
+def current() -> Exchange:
+    """The exchange that the calling transport serves."""
+    exchange = CURRENT.get()
+    if exchange is None:
+        raise RuntimeError("a connection was used outside of a transport")
+    return exchange
+
+
+def resolve(host: str, port: int) -> list[Any]:
+    """The addresses of a host, as `socket.getaddrinfo` gives them."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+class Stream(httpcore2.NetworkStream):
+    """One connection. `tunnel` until TLS stands over it, when what travels before is not the request."""
+
+    def __init__(self, connection: socket.socket, exchange: Exchange, *, tunnel: bool) -> None:
+        self._socket = connection
+        self._exchange: Exchange = exchange
+        self._tunnel = tunnel
+        self._used = False
+        self._held = b""
+        self._limit = connection.gettimeout()
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Take bytes of a request; they leave when enough has come, or at the next read."""
+        if not self._tunnel:
+            exchange = current()
+            if exchange is not self._exchange or not self._used:
+                if self._used and is_readable(self._socket):
+                    # All that can be there on an unused connection is its end.
+                    raise httpcore2.ConnectionNotAvailable
+                self._exchange = exchange
+                exchange.is_reused = self._used
+                self._used = True
+        self._held += buffer
+        if len(self._held) > COALESCE:
+            self._flush()
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """The next bytes of the answer; b"" at its end."""
+        exchange = self._exchange
+        if self._held:
+            try:
+                self._flush()
+            except httpcore2.WriteError:
+                # The peer may have answered before it had read everything.
+                pass
+        self._allow(exchange.connect_limit() if self._tunnel else exchange.read_limit())
+        try:
+            data = self._socket.recv(max_bytes)
+        except TimeoutError:
+            raise exchange.timed_out() from None
+        except OSError as error:
+            raise exchange.closed(f"broke the connection ({error.strerror or type(error).__name__})") from None
+        if not data:
+            exchange.eof = True
+        elif not self._tunnel:
+            exchange.arrived()
+        return data
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Stream:
+        """The same connection under TLS."""
+        exchange = current()
+        try:
+            self._flush()
+            self._allow(exchange.connect_limit())
+            secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+        except TimeoutError:
+            self.close()
+            raise exchange.timed_out() from None
+        except ssl.SSLCertVerificationError as error:
+            self.close()
+            raise exchange.tls_failed(error.verify_message) from None
+        except OSError as error:
+            self.close()
+            raise exchange.connect_failed(f"TLS handshake failed ({_reason(error)})") from None
+        return Stream(secured, exchange, tunnel=False)
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore2 asks: the TLS object, whether bytes wait (on an idle connection: the peer's end)."""
+        if info == "ssl_object":
+            return getattr(self._socket, "_sslobj", None) if isinstance(self._socket, ssl.SSLSocket) else None
+        if info == "is_readable":
+            return is_readable(self._socket)  # also asked of connections that nobody will use
+        if info == "socket":
+            return self._socket
+        return None
+
+    def _flush(self) -> None:
+        held, self._held = memoryview(self._held), b""
+        exchange = self._exchange
+        try:
+            while held:
+                self._allow(exchange.connect_limit() if self._tunnel else exchange.write_limit())
+                held = held[self._socket.send(held) :]
+        except TimeoutError:
+            raise exchange.timed_out() from None
+        except OSError as error:
+            if exchange.is_reused:
+                raise httpcore2.ConnectionNotAvailable from None
+            exchange.write_failed = True
+            raise httpcore2.WriteError(str(error)) from None
+
+    def _allow(self, limit: float | None) -> None:
+        # Setting a socket's timeout is a system call; most reads have the same limit as the one before.
+        if limit != self._limit:
+            self._socket.settimeout(limit)
+            self._limit = limit
+
+
+class Backend(httpcore2.NetworkBackend):
+    """Dials TCP. `tunnel` when it dials a proxy that TLS goes through."""
+
+    def __init__(self, *, tunnel: bool = False, resolve: Resolve = resolve) -> None:
+        self._tunnel = tunnel
+        self._resolve = resolve
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> Stream:
+        """A connection to the first address that takes one; name and addresses share the connect limit."""
+        exchange = current()
+        exchange.host = f"{host}:{port}"
+        addresses = self._addresses(host, port, exchange)
+        failures = []
+        for place, (family, kind, protocol, _, address) in enumerate(addresses):
+            limit = exchange.connect_limit()
+            if limit is not None and place < len(addresses) - 1:
+                # An address that swallows packets must leave time for the next one.
+                limit /= 2
+            try:
+                connection = _dial(family, kind, protocol, address, limit)
+            except OSError as error:
+                failures.append(f"{address[0]}: {_reason(error)}")
+                if isinstance(error, TimeoutError) and place == len(addresses) - 1:
+                    raise exchange.timed_out() from None
+            else:
+                return Stream(connection, exchange, tunnel=self._tunnel)
+        raise exchange.connect_failed("; ".join(failures) or "the name has no address")
+
+    def _addresses(self, host: str, port: int, exchange: Exchange) -> list[Any]:
+        try:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            pass
+        # The system's resolver takes no time limit, so it is asked in a thread that can be left behind.
+        found: list[Any] = []
+        failed: list[Exception] = []
+
+        def ask() -> None:
+            try:
+                found.extend(self._resolve(host, port))
+            except Exception as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=ask, name="hb-resolve", daemon=True)
+        thread.start()
+        thread.join(exchange.connect_limit())
+        if thread.is_alive():
+            raise exchange.timed_out()
+        if failed:
+            raise exchange.connect_failed(f"the name does not resolve ({_reason(failed[0])})")
+        return found
+
+
+def is_readable(connection: socket.socket) -> bool:
+    """Whether a read would not wait."""
+    import select
+
+    if connection.fileno() < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([connection], [], [], 0)[0])
+
+
+def _dial(family: int, kind: int, protocol: int, address: Any, limit: float | None) -> socket.socket:
+    connection = socket.socket(family, kind, protocol)
+    try:
+        connection.settimeout(limit)
+        connection.connect(address)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or type(error).__name__)

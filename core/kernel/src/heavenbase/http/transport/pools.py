@@ -1,0 +1,260 @@
+"""Connections kept for the next request, shared by all SDK clients on one route; on httpcore2, in both colours.
+
+httpcore2 looks through all connections of a pool at each request, so a route has many small pools: one more per
+origin whenever the others are full. The bound on all of them together is `Slots`.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpcore2
+
+from heavenbase.errors import HBError, InputError, ResponseDecodeError
+from heavenbase.http.transport.anetwork import AsyncBackend
+from heavenbase.http.transport.body import AsyncBody, Body
+from heavenbase.http.transport.network import Backend
+from heavenbase.http.transport.route import Route, proxy_credentials, tls_context
+from heavenbase.http.transport.slots import AsyncSlots, Slots
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from heavenbase.http.transport.exchange import Exchange
+
+SHARD = 32
+"""Connections of one httpcore2 pool."""
+
+KEEPALIVE = 60.0
+"""Seconds that an unused connection is kept."""
+
+
+class _Shard:
+    __slots__ = ("active", "pool")
+
+    def __init__(self, pool: Any) -> None:
+        self.pool = pool
+        self.active = 0
+
+
+class Pools:
+    """Sync connections of one route."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._slots = Slots(route.max_connections)
+        self._lock = threading.Lock()
+        self._shards: dict[tuple[bytes, bytes, int | None], list[_Shard]] = {}
+        self._is_closing = False
+
+    def send(self, exchange: Exchange, request: Any) -> Body:
+        """Send a request of httpx or httpx2; returns when the head of the answer came. Raises errors of hb."""
+        outgoing = core_request(request)
+        self._slots.acquire(exchange)
+        shard = self._take(outgoing.url)
+        failure: HBError
+        try:
+            response = shard.pool.handle_request(outgoing)
+            exchange.head(response.status, response.headers)
+            stream = response.stream
+
+            def close() -> None:
+                try:
+                    stream.close()
+                finally:
+                    self._release(shard, exchange)
+
+            try:
+                exchange.body = Body(exchange, iter(stream), close, explain)
+            except HBError:
+                stream.close()
+                raise
+            return exchange.body
+        except HBError:
+            self._release(shard, exchange)
+            raise
+        except Exception as error:
+            self._release(shard, exchange)
+            failure = explain(exchange, error)
+        except BaseException:
+            self._release(shard, exchange)
+            raise
+        raise failure
+
+    def open(self) -> None:
+        """Keep connections from now on."""
+        self._is_closing = False
+
+    def close(self) -> None:
+        """Close the connections that nothing uses; the others as soon as their answer is read."""
+        with self._lock:
+            self._is_closing = True
+            idle = [shard for shards in self._shards.values() for shard in shards if not shard.active]
+        for shard in idle:
+            shard.pool.close()
+
+    def _take(self, url: httpcore2.URL) -> _Shard:
+        origin = (url.scheme, url.host, url.port)
+        with self._lock:
+            shards = self._shards.setdefault(origin, [])
+            for shard in shards:
+                if shard.active < SHARD:
+                    break
+            else:
+                shard = _Shard(make_pool(self._route, url.scheme == b"https", is_async=False))
+                shards.append(shard)
+            shard.active += 1
+            return shard
+
+    def _release(self, shard: _Shard, exchange: Exchange) -> None:
+        self._slots.release(exchange)
+        with self._lock:
+            shard.active -= 1
+            is_last = self._is_closing and not shard.active
+        if is_last:
+            shard.pool.close()
+
+
+class AsyncPools:
+    """Connections of one route on one event loop."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._slots = AsyncSlots(route.max_connections)
+        self._shards: dict[tuple[bytes, bytes, int | None], list[_Shard]] = {}
+        self._is_closing = False
+        self._at_end = close_with_loop(self.aclose)
+
+    async def send(self, exchange: Exchange, request: Any) -> AsyncBody:
+        """Async form of `Pools.send`."""
+        outgoing = core_request(request)
+        await self._slots.acquire(exchange)
+        shard = self._take(outgoing.url)
+        failure: HBError
+        try:
+            response = await shard.pool.handle_async_request(outgoing)
+            exchange.head(response.status, response.headers)
+            stream = response.stream
+            source = stream.__aiter__()
+
+            async def close() -> None:
+                try:
+                    await source.aclose()
+                    await stream.aclose()
+                finally:
+                    await self._release(shard, exchange)
+
+            try:
+                exchange.abody = AsyncBody(exchange, source, close, explain)
+            except HBError:
+                await stream.aclose()
+                raise
+            return exchange.abody
+        except HBError:
+            await self._release(shard, exchange)
+            raise
+        except Exception as error:
+            await self._release(shard, exchange)
+            failure = explain(exchange, error)
+        except BaseException:
+            await self._release(shard, exchange)
+            raise
+        raise failure
+
+    def open(self) -> None:
+        """Keep connections from now on."""
+        self._is_closing = False
+
+    async def aclose(self) -> None:
+        """Close the connections that nothing uses; the others as soon as their answer is read."""
+        self._is_closing = True
+        for shards in self._shards.values():
+            for shard in shards:
+                if not shard.active:
+                    await shard.pool.aclose()
+
+    def _take(self, url: httpcore2.URL) -> _Shard:
+        origin = (url.scheme, url.host, url.port)
+        shards = self._shards.setdefault(origin, [])
+        for shard in shards:
+            if shard.active < SHARD:
+                break
+        else:
+            shard = _Shard(make_pool(self._route, url.scheme == b"https", is_async=True))
+            shards.append(shard)
+        shard.active += 1
+        return shard
+
+    async def _release(self, shard: _Shard, exchange: Exchange) -> None:
+        self._slots.release(exchange)
+        shard.active -= 1
+        if self._is_closing and not shard.active:
+            await shard.pool.aclose()
+
+
+def core_request(request: Any) -> httpcore2.Request:
+    """httpcore2's form of a request of httpx or httpx2; the limits are not in it, they are the exchange's."""
+    url = request.url
+    return httpcore2.Request(
+        method=request.method,
+        url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=request.headers.raw,
+        content=request.stream,
+    )
+
+
+def make_pool(route: Route, secure: bool, *, is_async: bool) -> Any:
+    """A pool of `SHARD` connections, all of which may be kept."""
+    proxy = None
+    if route.proxy is not None:
+        # The user name stands in the URL; httpcore2 wants both apart.
+        bare = httpcore2.URL(route.proxy)
+        url = httpcore2.URL(scheme=bare.scheme, host=bare.host.rpartition(b"@")[2], port=bare.port, target=b"/")
+        proxy = httpcore2.Proxy(url, auth=proxy_credentials(route.proxy))
+    tunnel = secure and proxy is not None
+    pool = httpcore2.AsyncConnectionPool if is_async else httpcore2.ConnectionPool
+    backend: Any = AsyncBackend(tunnel=tunnel) if is_async else Backend(tunnel=tunnel)
+    return pool(
+        ssl_context=tls_context(route.ca_file) if secure else None,
+        proxy=proxy,
+        max_connections=SHARD,
+        max_keepalive_connections=SHARD,
+        keepalive_expiry=KEEPALIVE,
+        network_backend=backend,
+    )
+
+
+def explain(exchange: Exchange, error: Exception) -> HBError:
+    """The error of hb for one of httpcore2's."""
+    if isinstance(error, httpcore2.RemoteProtocolError):
+        if exchange.eof:
+            return exchange.closed("closed the connection before the answer was complete")
+        return ResponseDecodeError(f"{exchange.target}: the answer is not HTTP", **exchange.facts())
+    if isinstance(error, httpcore2.ProxyError):
+        return exchange.connect_failed(f"the proxy answered {str(error)[:100]!r}")
+    if isinstance(error, httpcore2.LocalProtocolError | httpcore2.UnsupportedProtocol):
+        # The library's text repeats the offending header, which may be a credential.
+        return InputError(f"{exchange.target}: the request has a header or URL that HTTP cannot carry")
+    return exchange.closed(f"broke the connection ({type(error).__name__})")
+
+
+def close_with_loop(close: Any) -> AsyncIterator[None]:
+    """Have the running loop await `close` when it shuts its async generators down, as `asyncio.run` does at its end.
+
+    The caller keeps what is returned: the loop holds it weakly.
+    """
+
+    async def waiting() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await close()
+
+    generator = waiting()
+    try:
+        # Runs to the yield without suspending; that is where the loop learns of the generator.
+        generator.__anext__().send(None)  # type: ignore[attr-defined]
+    except StopIteration:
+        pass
+    return generator

@@ -1,0 +1,304 @@
+"""The kernel: owns plugins, configuration, clients and clocks, and runs the flows of the three verbs."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from heavenbase.call import MOCKS, Call, CallContext, Services, split_options
+from heavenbase.clients import ClientPool
+from heavenbase.colour import drive as drive
+from heavenbase.config.config import Config
+from heavenbase.discovery.inventory import Inventory, discover
+from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
+from heavenbase.flow.answers import (
+    annotate,
+    check_colour,
+    check_value,
+    foreign,
+    guarded,
+    stamp,
+    unknown,
+    without_thoughts,
+)
+from heavenbase.flow.encoding import encode_images, has_images
+from heavenbase.flow.preparing import PREPARED, prepare
+from heavenbase.flow.retry import Retry, RetryPolicy
+from heavenbase.gather import Gathering
+from heavenbase.middleware import Middleware, compose, side_of
+from heavenbase.options import check_options
+from heavenbase.registry import Registry
+from heavenbase.resolution.resolver import Resolver
+from heavenbase.types import Attempt, Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+
+    from heavenbase.cache.middleware import CacheMiddleware
+    from heavenbase.middleware import Next
+    from heavenbase.plugin import Gateway, Plugin
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message
+
+
+async def _asleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+class Kernel:
+    """One independent set of plugins, configuration, clients and clocks; several live side by side in a process.
+
+    `config` is a Config or a mapping over the defaults; None loads the user's files and the environment. `plugins` are
+    added to the installed ones, which `discover_plugins=False` leaves out. `middleware` runs around every call, first
+    outermost. `clock` is monotonic seconds, `wall` epoch seconds, `random` yields floats in [0, 1), `transport`
+    replaces the sockets of gateways that support it (`heavenbase.http.transport.protocol`).
+    """
+
+    def __init__(
+        self,
+        config: Config | Mapping[str, Any] | None = None,
+        *,
+        plugins: Iterable[Plugin] = (),
+        middleware: Sequence[Middleware] = (),
+        discover_plugins: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Any] = time.sleep,
+        asleep: Callable[[float], Any] = _asleep,
+        random: Callable[[], float] = random.random,
+        transport: Any = None,
+    ) -> None:
+        if config is None:
+            config = Config.load()
+        elif not isinstance(config, Config):
+            config = Config.from_dict(config)
+        self.config: Config = config
+        self.clock = clock
+        self.wall = wall
+        self.clients = ClientPool()
+        self.services = Services(self.clients.get, config.get, clock, wall, transport)
+        inventory = discover(config.paths().cache_dir) if discover_plugins else Inventory((), {}, {})
+        self.registry = Registry(inventory, config.section("heavenbase.plugins"), self.services, plugins)
+        self.resolver = Resolver(config, self.registry)
+        self.tool_call_repair = dict(config.section("heavenbase.llm.tool_call_repair"))
+        policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
+        self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random)
+        self._middleware = [*self._configured_middleware(), *middleware]
+        for given in self._middleware:
+            side_of(given)
+        self._chain: Next | None = None
+        self._cache: CacheMiddleware | None = None
+        self.recall: Callable[[LLMSpec, list[Message]], tuple[str | None, bytes | None]] = unknown
+        self._lock = threading.Lock()
+        self._closed = False
+
+    # Building a call
+
+    def resolve(
+        self,
+        preset: str | None = None,
+        model: str | None = None,
+        provider: str | None = None,
+        gateway: str | None = None,
+        **options: Any,
+    ) -> LLMSpec:
+        """The spec for these names and default arguments. Sends nothing."""
+        return self.resolver.resolve(preset, model, provider, gateway, options)
+
+    def call(
+        self,
+        verb: Any,
+        spec: LLMSpec,
+        options: Mapping[str, Any],
+        *,
+        is_async: bool,
+        stream: bool = False,
+        **content: Any,
+    ) -> Call:
+        """A frozen call of this kernel: the spec's defaults with `options` over them, its clocks started."""
+        if self._closed:
+            raise KernelClosed("this kernel is closed; make a new one")
+        check_options(options)
+        timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts
+        started = self.clock()
+        context = CallContext(
+            self.clock,
+            timeouts,
+            started,
+            self.wall(),
+            started + timeouts.total if timeouts.total is not None else None,
+        )
+        merged = {**spec.args, **options} if options else spec.args
+        if any(merged[name] is not None for name in MOCKS.intersection(merged)):
+            spec = self.resolver.offline(spec)
+        args, controls = split_options(merged)
+        if options.get("reasoning_effort") is not None and "think" not in options:
+            args["think"] = True
+        if not PREPARED.isdisjoint(args):
+            content |= prepare(verb, args, controls, options, context.report, is_async=is_async)
+        explicit = spec.explicit.union(options) if options else spec.explicit
+        return Call(verb, spec, context, is_async, stream, args=args, controls=controls, explicit=explicit, **content)
+
+    def gateway(self, spec: LLMSpec) -> Gateway:
+        """The loaded gateway plugin of a spec."""
+        return self.registry.load("gateways", spec.gateway)  # type: ignore[no-any-return]
+
+    # Running a call: sync calls are driven without a loop, async ones are awaited
+
+    def run(self, call: Call) -> Any:
+        """The answer of a sync call: Completion, Embedding or ImageResult."""
+        return drive.run(self.answer(call))
+
+    def iterate(self, call: Call) -> Generator[Chunk, None, None]:
+        """The chunks of a sync stream; `call.context.completion` holds the whole answer after the last one."""
+        return drive.iterate(self.chunks(call))
+
+    def answer(self, call: Call) -> Coroutine[Any, Any, Any]:
+        """The flow of a call that is not streamed to the caller."""
+        if call.tools:
+            from heavenbase.flow.tool_loop import answer_with_tools
+
+            return answer_with_tools(self, call)
+        return self.answer_once(call)
+
+    async def answer_once(self, call: Call) -> Any:
+        """Like `answer`, but for the tools: the model's calls are left to the caller."""
+        try:
+            if call.verb == "embed":
+                from heavenbase.flow.embedding import embed_all
+
+                return stamp(call, await embed_all(call, self.chain, self._cache))
+            if call.verb == "complete" and call.controls.get("stream_chat"):
+                async for _ in self.chunks_once(call.replace(stream=True)):
+                    pass
+                return call.context.completion
+            return stamp(call, await self.chain(call), self.tool_call_repair)
+        except HBError as error:
+            raise annotate(call, error) from error.__cause__
+
+    def chunks(self, call: Call) -> AsyncGenerator[Chunk, None]:
+        """The flow of a streamed call; a stream without the provider's terminal marker is an error."""
+        if call.tools:
+            from heavenbase.flow.tool_loop import stream_with_tools
+
+            return stream_with_tools(self, call)
+        return self.chunks_once(call)
+
+    async def chunks_once(self, call: Call) -> AsyncGenerator[Chunk, None]:
+        """Like `chunks`, but for the tools: the model's calls are left to the caller."""
+        gathering = Gathering()
+        feed = gathering.feed
+        hides_thoughts = call.args.get("think") is False
+        source: Any = None
+        try:
+            source = await self.chain(call)
+            async for chunk in source:
+                if hides_thoughts and (chunk.reasoning or chunk.reasoning_parts):
+                    gathering.parts += chunk.reasoning_parts or ()
+                    chunk = without_thoughts(chunk)
+                    if chunk is None:
+                        continue
+                feed(chunk)
+                yield chunk
+            if not gathering.finished:
+                truncated = StreamTruncated("the stream ended without a finish reason", maybe_billed=True)
+                call.context.failed(truncated)
+                raise truncated
+            call.context.completion = answer = stamp(call, gathering.completion(call), self.tool_call_repair)
+            if answer.attempts:
+                last = answer.attempts[-1]
+                last.usage, last.elapsed = last.usage or answer.usage, self.clock() - call.context.began
+        except HBError as error:
+            raise annotate(call, error, gathering) from error.__cause__
+        finally:
+            await drive.aclose(source)
+
+    @property
+    def chain(self) -> Next:
+        """The middlewares around the dispatch, composed once."""
+        if self._chain is None:
+            from heavenbase.cache.middleware import CacheMiddleware
+            from heavenbase.flow.structuring import StructuredOutput
+
+            with self._lock:  # two first calls at once must not open two stores
+                self._cache = self._cache or CacheMiddleware(self)
+            around = {name: [m for m in self._middleware if side_of(m) == name] for name in ("call", "attempt")}
+            inner = (self._cache, StructuredOutput(), self._retry)
+            self._chain = compose([*around["call"], *inner, *around["attempt"]], self._dispatch)
+            if not around["call"] and not self._closed:
+                self.recall = self._cache.recall
+        return self._chain
+
+    async def _dispatch(self, call: Call) -> Any:
+        """One attempt: encode images, ask the hook, lift the answer into the flow."""
+        context, spec = call.context, call.spec
+        context.remaining()
+        if has_images(call):
+            call = await encode_images(call, self.registry, self.services.setting)
+        attempt = Attempt(spec.provider, spec.model_id, spec.gateway, started=self.wall())
+        context.began = started = self.clock()
+        try:
+            answer = getattr(self.registry.hook, call.verb)(call=call)
+            if answer is None:
+                raise PluginContractError(f"no loaded gateway answers {call.verb} for {spec.gateway!r}")
+            check_colour(call, answer)
+            if call.stream:
+                context.attempts.append(attempt)
+                return guarded(call, answer if call.is_async else drive.lift(answer))
+            if call.is_async:
+                answer = await answer
+                check_value(call, answer)
+        except Exception as error:
+            failure = error if isinstance(error, HBError) else foreign(call, error)
+            if isinstance(failure, ProviderError) and not isinstance(failure, PoolTimeout):
+                context.attempts.append(attempt)
+                context.failed(failure, attempt)
+            if failure is error:
+                raise
+            raise failure from error
+        finally:
+            attempt.elapsed = self.clock() - started
+        attempt.usage = answer.usage
+        context.attempts.append(attempt)
+        return answer
+
+    def _configured_middleware(self) -> list[Middleware]:
+        return [self.registry.load("contrib", name) for name in self.config.get("heavenbase.llm.middleware") or ()]
+
+    # Closing
+
+    def close(self) -> None:
+        """Close clients, caches and plugins. A closed kernel takes no calls."""
+        if not self._closed:
+            self._closed = True
+            self.clients.close()
+            self._close_plugins()
+
+    async def aclose(self) -> None:
+        """Like `close`, and waits for the async clients of the running loop."""
+        if not self._closed:
+            self._closed = True
+            await self.clients.aclose()
+            self._close_plugins()
+
+    def _close_plugins(self) -> None:
+        self.recall = unknown
+        if self._cache is not None:
+            self._cache.close()
+        self.registry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()

@@ -1,0 +1,341 @@
+"""LLM: the facade. One object per target; chat, stream, embed and imagen in both colours."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputError, InputTypeError
+from heavenbase.messages import to_images, to_messages
+from heavenbase.projection import AGGREGATE, CHAT, CLOCK, EMBED, IMAGEN, STREAM, StreamProjection, names_of, project
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+
+    from heavenbase.call import Call
+    from heavenbase.kernel import Kernel
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Completion, Message
+
+STREAM_NAMES = (*STREAM, *CLOCK, *AGGREGATE)
+
+
+class LLM:
+    """A language model to call: `LLM()` is the default preset, `LLM("chat")` another, `LLM(model="gpt-4o")` a model.
+
+    `preset`, `model`, `provider` and `gateway` are names; `kernel` the kernel to use instead of the default one; every
+    other keyword becomes a default argument of each call, where None keeps a parameter off the wire. `spec` is the
+    resolved target. Unknown names raise UnknownNameError with the nearest choice; nothing is sent before a call.
+    """
+
+    def __init__(
+        self,
+        preset: str | None = None,
+        model: str | None = None,
+        provider: str | None = None,
+        gateway: str | None = None,
+        *,
+        kernel: Kernel | None = None,
+        **options: Any,
+    ) -> None:
+        if kernel is None:
+            from heavenbase.functions import default_kernel
+
+            kernel = default_kernel()
+        self.kernel = kernel
+        if "tool_call_repair" in options or kernel.tool_call_repair["enabled"]:
+            from heavenbase.tools.repair import LLMToolCallRepair
+
+            if LLMToolCallRepair(kernel.tool_call_repair).enabled(options.get("tool_call_repair")):
+                options.setdefault("repair_tool_calls", True)
+        self.spec: LLMSpec = kernel.resolver.resolve(preset, model, provider, gateway, options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LLM:
+        # A spec never changes, and a kernel holds locks and connections: copies share both.
+        return copy.copy(self)
+
+    def __repr__(self) -> str:
+        spec = self.spec
+        return (
+            f"LLM(preset={spec.preset!r}, model={spec.model!r}, provider={spec.provider!r}, gateway={spec.gateway!r})"
+        )
+
+    @property
+    def dim(self) -> int:
+        """The length of this model's vectors: from the configuration, else by embedding one short text."""
+        known = self.spec.dim
+        return known if known is not None else len(self.embed("<TEST>"))
+
+    # Chat
+
+    def complete(self, messages: Any, *, system: str | None = None, images: Any = None, **options: Any) -> Completion:
+        """The whole answer: text, reasoning, tool calls, usage, finish reason, attempts, parameter report."""
+        return self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))  # type: ignore[no-any-return]
+
+    async def acomplete(
+        self, messages: Any, *, system: str | None = None, images: Any = None, **options: Any
+    ) -> Completion:
+        """Async form of `complete`."""
+        return await self.kernel.answer(self._chat_call(messages, system, images, options, is_async=True))  # type: ignore[no-any-return]
+
+    def chat(
+        self,
+        messages: Any,
+        include: str | Iterable[str] | None = None,
+        reduce: bool = True,
+        stream: bool = False,
+        system: str | None = None,
+        images: Any = None,
+        **options: Any,
+    ) -> Any:
+        """The answer's text, or the values named by `include` (a dictionary unless one name is reduced).
+
+        `messages` is a text, a message, or an iterable of them; `images` go to the last user message. With
+        `stream=True` it is `stream`.
+        """
+        if stream:
+            return self.stream(messages, include, reduce, system, images, **options)
+        if include is None and not options and reduce:
+            return self._text(to_messages(messages, system=system, images=images))
+        names = names_of(include, CHAT, "text")
+        answer = self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))
+        return project(answer, names, CHAT, reduce=reduce)
+
+    def _text(self, messages: list[Message]) -> str:
+        """The text that answers messages without options: from the cache at once, if it is there."""
+        kernel, spec = self.kernel, self.spec
+        text, key = kernel.recall(spec, messages)
+        if text is not None:
+            return text
+        call = kernel.call("complete", spec, {}, is_async=False, messages=messages)
+        call.context.missed = key
+        return kernel.run(call).text  # type: ignore[no-any-return]
+
+    __call__ = chat
+
+    async def achat(
+        self,
+        messages: Any,
+        include: str | Iterable[str] | None = None,
+        reduce: bool = True,
+        stream: bool = False,
+        system: str | None = None,
+        images: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Async form of `chat`; with `stream=True` the awaited value is an async iterator."""
+        if stream:
+            return self.astream(messages, include, reduce, system, images, **options)
+        names = names_of(include, CHAT, "text")
+        answer = await self.kernel.answer(self._chat_call(messages, system, images, options, is_async=True))
+        return project(answer, names, CHAT, reduce=reduce)
+
+    def stream(
+        self,
+        messages: Any,
+        include: str | Iterable[str] | None = None,
+        reduce: bool = True,
+        system: str | None = None,
+        images: Any = None,
+        **options: Any,
+    ) -> Iterator[Any]:
+        """The answer as it comes: pieces of text, or the values named by `include` for each chunk.
+
+        `include="chunk"` yields typed `Chunk` objects. Names that only the whole answer has (delta, messages,
+        structured …) come in one closing item. Leaving the loop closes the connection.
+        """
+        names = names_of(include, STREAM_NAMES, "text")
+        call = self._chat_call(messages, system, images, options, is_async=False, stream=True)
+        return self._iterate(call, self._projection(call, names, reduce))
+
+    def astream(
+        self,
+        messages: Any,
+        include: str | Iterable[str] | None = None,
+        reduce: bool = True,
+        system: str | None = None,
+        images: Any = None,
+        **options: Any,
+    ) -> AsyncIterator[Any]:
+        """Async form of `stream`."""
+        names = names_of(include, STREAM_NAMES, "text")
+        call = self._chat_call(messages, system, images, options, is_async=True, stream=True)
+        return self._aiterate(call, self._projection(call, names, reduce))
+
+    def resume(self, completion: Any, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
+        """Go on with a chat whose tool calls wait: those in `pending` of a Completion, or open at the end of messages.
+
+        `results` has one value by id of each waiting call: its result (any value, an exception for a failure), or
+        `hb.RUN`, `hb.REFUSE`, `hb.PAUSE`. The options of the paused call are used again, with `options` over them.
+        """
+        from heavenbase.colour import drive as drive
+        from heavenbase.flow.resuming import resumption
+        from heavenbase.flow.tool_loop import answer_with_tools
+
+        call, resumed = resumption(self, completion, results, options, is_async=False)
+        return drive.run(answer_with_tools(self.kernel, call, resumed))
+
+    async def aresume(self, completion: Any, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
+        """Async form of `resume`."""
+        from heavenbase.flow.resuming import resumption
+        from heavenbase.flow.tool_loop import answer_with_tools
+
+        call, resumed = resumption(self, completion, results, options, is_async=True)
+        return await answer_with_tools(self.kernel, call, resumed)
+
+    # Embeddings
+
+    def embed(self, inputs: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
+        """One vector for a text, a list of vectors for an iterable of texts (`[]` for none), in order.
+
+        Equal inputs are sent once; batches hold `embedding_batch_size` inputs, `embedding_max_workers` at a time.
+        """
+        names = names_of(include, EMBED, "embeddings")
+        call = self._embed_call(inputs, options, is_async=False)
+        return _project_vectors(inputs, self.kernel.run(call), names, reduce)
+
+    async def aembed(self, inputs: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
+        """Async form of `embed`."""
+        names = names_of(include, EMBED, "embeddings")
+        call = self._embed_call(inputs, options, is_async=True)
+        return _project_vectors(inputs, await self.kernel.answer(call), names, reduce)
+
+    # Images
+
+    def imagen(self, prompt: str, include: Any = None, reduce: bool = True, images: Any = None, **options: Any) -> Any:
+        """One LLMImage if there is exactly one, else a list; `images` are references for the style or an edit."""
+        names = names_of(include, IMAGEN, "images")
+        call = self._imagen_call(prompt, images, options, is_async=False)
+        return _project_images(self.kernel.run(call), names, reduce)
+
+    async def aimagen(
+        self, prompt: str, include: Any = None, reduce: bool = True, images: Any = None, **options: Any
+    ) -> Any:
+        """Async form of `imagen`."""
+        names = names_of(include, IMAGEN, "images")
+        call = self._imagen_call(prompt, images, options, is_async=True)
+        return _project_images(await self.kernel.answer(call), names, reduce)
+
+    # Exports
+
+    def to_client(self) -> Any:
+        """The openai SDK's client for this target; ExportError where the gateway has none."""
+        return self.kernel.gateway(self.spec).to_client(self.spec)
+
+    def to_aclient(self) -> Any:
+        """The openai SDK's async client for this target and event loop."""
+        return self.kernel.gateway(self.spec).to_aclient(self.spec)
+
+    def to_anthropic_client(self) -> Any:
+        """The anthropic SDK's client for this target."""
+        return self.kernel.gateway(self.spec).to_anthropic_client(self.spec)
+
+    def to_anthropic_aclient(self) -> Any:
+        """The anthropic SDK's async client for this target and event loop."""
+        return self.kernel.gateway(self.spec).to_anthropic_aclient(self.spec)
+
+    def to_args(self, **overrides: Any) -> dict[str, Any]:
+        """`model` and the request arguments for the exported client's create()."""
+        tools = overrides.get("tools", self.spec.args.get("tools"))
+        if tools is not None:
+            from heavenbase.tools.convert import to_tools
+
+            overrides["tools"] = [made.to_openai_tool() for made in to_tools(tools)]
+        return self.kernel.gateway(self.spec).to_args(self.spec, overrides)
+
+    # Calls
+
+    def _chat_call(
+        self,
+        messages: Any,
+        system: str | None,
+        images: Any,
+        options: dict[str, Any],
+        *,
+        is_async: bool,
+        stream: bool = False,
+    ) -> Call:
+        checked = to_messages(messages, system=system, images=images)
+        return self.kernel.call(
+            "complete", self._target(options), options, is_async=is_async, stream=stream, messages=checked
+        )
+
+    def _embed_call(self, inputs: Any, options: dict[str, Any], *, is_async: bool) -> Call:
+        texts = [inputs] if isinstance(inputs, str) else _texts(inputs)
+        return self.kernel.call("embed", self._target(options), options, is_async=is_async, inputs=texts)
+
+    def _imagen_call(self, prompt: str, images: Any, options: dict[str, Any], *, is_async: bool) -> Call:
+        if not isinstance(prompt, str):
+            raise InputTypeError(f"prompt must be a str, not {type(prompt).__name__}")
+        if not prompt.strip():
+            raise InputError("the prompt is empty")
+        references = to_images(images) if images is not None else []
+        return self.kernel.call(
+            "imagen", self._target(options), options, is_async=is_async, prompt=prompt, images=references
+        )
+
+    def _target(self, options: dict[str, Any]) -> LLMSpec:
+        """The spec, or one of its own for a call that connects elsewhere."""
+        from heavenbase.resolution.endpoint import CONNECTION
+
+        if not CONNECTION.isdisjoint(options):
+            moved = {name: options.pop(name) for name in CONNECTION & options.keys()}
+            return self.kernel.resolver.redirect(self.spec, moved)
+        return self.spec
+
+    def _projection(self, call: Call, names: list[str], reduce: bool) -> StreamProjection:
+        context, partial = call.context, None
+        if "partial" in names:
+            from heavenbase.structured.partial import PartialReader
+
+            partial = PartialReader(call.format).feed
+        return StreamProjection(
+            names,
+            reduce=reduce,
+            elapsed=lambda: context.clock() - context.started,
+            created_at=context.created_at,
+            partial=partial,
+        )
+
+    def _iterate(self, call: Call, view: StreamProjection) -> Iterator[Any]:
+        with closing(self.kernel.iterate(call)) as chunks:
+            for chunk in chunks:
+                yield from view.items(chunk)
+        if call.context.completion is not None:
+            yield from view.closing(call.context.completion)
+
+    async def _aiterate(self, call: Call, view: StreamProjection) -> AsyncIterator[Any]:
+        chunks = self.kernel.chunks(call)
+        try:
+            async for chunk in chunks:
+                for item in view.items(chunk):
+                    yield item
+        finally:
+            await chunks.aclose()
+        if call.context.completion is not None:
+            for item in view.closing(call.context.completion):
+                yield item
+
+
+def _texts(inputs: Any) -> list[str]:
+    if isinstance(inputs, bytes) or not hasattr(inputs, "__iter__"):
+        raise InputTypeError(f"inputs must be a str or an iterable of str, not {type(inputs).__name__}")
+    texts = list(inputs)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputTypeError(f"input {place} is {type(text).__name__}, not a str")
+    return texts
+
+
+def _project_vectors(inputs: Any, answer: Any, names: list[str], reduce: bool) -> Any:
+    if isinstance(inputs, str):
+        table = {**EMBED, "embeddings": lambda e: e.vectors[0]}
+        return project(answer, names, table, reduce=reduce)
+    return project(answer, names, EMBED, reduce=reduce)
+
+
+def _project_images(answer: Any, names: list[str], reduce: bool) -> Any:
+    if reduce and names == ["images"] and len(answer.images) == 1:
+        return answer.images[0]
+    return project(answer, names, IMAGEN, reduce=reduce)

@@ -1,0 +1,186 @@
+"""What callers pass as messages, turned into the one internal shape; pure, and strict about mistakes.
+
+A text, a message dictionary, an object with a role, or any iterable mixing them becomes a list of dictionaries in the
+shape of the OpenAI wire. Image parts become `{"type": "image", "image": LLMImage}`; the gateway's image format encodes
+them before the request is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from heavenbase.image.image import LLMImage
+    from heavenbase.types import Message
+
+PLAIN = frozenset({"system", "developer", "user", "assistant"})
+"""Roles of messages that may be nothing but text."""
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+IMAGE_KEYS = ("image_url", "image", "input_image", "image_bytes", "b64_json", "data", "url")
+IMAGE_TYPES = frozenset({"image_url", "image", "input_image", "image_bytes", "b64_json"})
+TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+ERROR_MARK = "[ERROR] "
+
+
+def to_messages(source: Any, *, system: str | None = None, images: Any = None) -> list[Message]:
+    """The messages of a call; InputError for an empty list, a missing or unknown role, or a part that is no part.
+
+    `system` is put first unless the messages begin with the same one; `images` are appended to the last user message.
+    """
+    if isinstance(source, str):
+        messages: list[Message] = [{"role": "user", "content": source}]
+    elif isinstance(source, Mapping) or not isinstance(source, Iterable) or hasattr(source, "role"):
+        messages = [to_message(source)]
+    elif isinstance(source, bytes | bytearray):
+        raise InputTypeError("messages must be text, a message or an iterable of them, not bytes")
+    else:
+        messages = [to_message(item, place) for place, item in enumerate(source)]
+    pictures = to_images(images) if images is not None else []
+    if not messages and not pictures:
+        raise InputError("the message list is empty; pass at least one message")
+    if system is not None:
+        if not isinstance(system, str):
+            raise InputTypeError(f"system must be a str, not {type(system).__name__}")
+        if not (messages and messages[0]["role"] == "system" and messages[0]["content"] == system):
+            messages.insert(0, {"role": "system", "content": system})
+    if pictures:
+        _attach(messages, pictures)
+    return messages
+
+
+def to_message(source: Any, place: int = 0) -> Message:
+    """One message as a dictionary; the caller's object is never changed."""
+    if type(source) is dict and len(source) == 2:  # the common case: long conversations take it for each message
+        role, text = source.get("role"), source.get("content")
+        if type(role) is str and type(text) is str and role in PLAIN:
+            return {"role": role, "content": text}
+    if isinstance(source, str):
+        return {"role": "user", "content": source}
+    data = _as_mapping(source)
+    if data is None:
+        raise InputTypeError(
+            f"message {place} is {type(source).__name__}; pass a str, a dict with a role, or an object"
+        )
+    role = data.get("role")
+    if role is None:
+        raise InputError(f"message {place} has no role; add one of {', '.join(sorted(ROLES))}")
+    role = getattr(role, "value", role)
+    if not isinstance(role, str) or role not in ROLES:
+        raise UnknownNameError("role", role, ROLES, hint=f"in message {place}")
+    message = {name: value for name, value in data.items() if value is not None or name == "content"}
+    message["role"] = role
+    content = message.get("content")
+    if content is None:
+        if role != "assistant":
+            raise InputError(f"message {place} (role {role}) has no content")
+        message["content"] = None
+    elif not isinstance(content, str):
+        message["content"] = _parts(content, place)
+    if message.get("tool_calls"):
+        calls = message["tool_calls"]
+        if isinstance(calls, Mapping | str) or not isinstance(calls, Iterable):
+            raise InputTypeError(f"message {place} has tool_calls of type {type(calls).__name__}, not a list")
+        message["tool_calls"] = [_tool_call(call, place) for call in calls]
+    if role == "tool" and not message.get("tool_call_id"):
+        raise InputError(f"message {place} (role tool) has no tool_call_id")
+    return message
+
+
+def with_error_mark(message: Message) -> Message:
+    """A tool's result for wires that have no field for a failed one: `is_error` becomes a mark before its text."""
+    if "is_error" not in message:
+        return message
+    marked = {name: value for name, value in message.items() if name != "is_error"}
+    content = message.get("content")
+    if not message["is_error"]:
+        pass
+    elif isinstance(content, list):
+        marked["content"] = [{"type": "text", "text": ERROR_MARK.strip()}, *content]
+    else:
+        marked["content"] = f"{ERROR_MARK}{content or ''}"
+    return marked
+
+
+def to_images(source: Any) -> list[LLMImage]:
+    """One image or many, in any form that `LLMImage.from_any` knows."""
+    from heavenbase.image.image import LLMImage
+
+    if isinstance(source, list | tuple | set):
+        return [LLMImage.from_any(item) for item in source]
+    return [LLMImage.from_any(source)]
+
+
+def _as_mapping(source: Any) -> Mapping[str, Any] | None:
+    if isinstance(source, Mapping):
+        return source
+    for method in ("model_dump", "to_dict", "dict"):
+        convert = getattr(source, method, None)
+        if callable(convert):
+            data = convert()
+            return data if isinstance(data, Mapping) else None
+    if hasattr(source, "role"):
+        names = ("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content")
+        return {name: getattr(source, name) for name in names if hasattr(source, name)}
+    return None
+
+
+def _parts(content: Any, place: int) -> list[dict[str, Any]]:
+    if isinstance(content, Mapping) or not isinstance(content, Iterable):
+        content = [content]
+    return [_part(part, place) for part in content]
+
+
+def _part(part: Any, place: int) -> dict[str, Any]:
+    from heavenbase.image.image import LLMImage
+
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    if isinstance(part, LLMImage):
+        return {"type": "image", "image": part}
+    data = _as_mapping(part)
+    if data is None:
+        raise InputTypeError(f"message {place} has a content part of type {type(part).__name__}")
+    kind = data.get("type")
+    if kind in TEXT_TYPES or (kind is None and "text" in data):
+        if not isinstance(data.get("text"), str):
+            raise InputTypeError(f"message {place} has a text part whose text is {type(data.get('text')).__name__}")
+        return {**data, "type": "text"}
+    if kind in IMAGE_TYPES or (kind is None and any(key in data for key in IMAGE_KEYS)):
+        found = data.get("image")
+        return {"type": "image", "image": found if isinstance(found, LLMImage) else LLMImage.from_any(dict(data))}
+    if not isinstance(kind, str):
+        raise InputError(f"message {place} has a content part without a type")
+    return dict(data)  # parts of one wire (input_audio, file, document …) travel as they are
+
+
+def _tool_call(call: Any, place: int) -> dict[str, Any]:
+    data = call.to_dict() if hasattr(call, "to_dict") else _as_mapping(call)
+    if data is None:
+        raise InputTypeError(f"message {place} has a tool call of type {type(call).__name__}")
+    function = data.get("function", data)
+    if isinstance(function, str):  # {id, function: name, arguments}
+        function = {"name": function, "arguments": data.get("arguments")}
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str) or not name:
+        raise InputError(f"message {place} has a tool call without a function name")
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        import json
+
+        arguments = json.dumps(arguments if arguments is not None else {}, ensure_ascii=False)
+    extra = {key: value for key, value in data.items() if key not in ("id", "type", "function", "name", "arguments")}
+    return {**extra, "id": data.get("id") or "", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _attach(messages: list[Message], images: list[LLMImage]) -> None:
+    parts = [{"type": "image", "image": image} for image in images]
+    for place in range(len(messages) - 1, -1, -1):
+        if messages[place]["role"] == "user":
+            content = messages[place]["content"]
+            before = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or [])
+            messages[place] = {**messages[place], "content": [*before, *parts]}
+            return
+    messages.append({"role": "user", "content": parts})

@@ -1,0 +1,387 @@
+"""Base classes for plugin authors: Gateway, Provider, CacheStore and Cache, VisionFormat.
+
+A gateway is written in natural colours; `Gateway` answers the hooks with the method that fits the call. A provider
+that speaks a known wire is one `provider.toml` and `plugin = Provider(__name__, "name")`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from heavenbase.errors import (
+    EmbeddingsNotSupported,
+    ExportError,
+    ImageGenerationNotSupported,
+    LossyRequestError,
+    LossyRequestWarning,
+    PluginContractError,
+    UnsupportedError,
+)
+from heavenbase.hookspecs import CONTRACT_VERSION, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+
+    from heavenbase.call import Call, Services, WireRequest
+    from heavenbase.hookspecs import Answer
+    from heavenbase.image.image import LLMImage
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "Cache",
+    "CacheEntry",
+    "CacheStore",
+    "Gateway",
+    "Plugin",
+    "Provider",
+    "VisionFormat",
+    "hookimpl",
+]
+
+GUARANTEES = frozenset({"tools", "tool_choice", "response_format", "stop", "max_tokens", "max_completion_tokens"})
+"""Parameters that a caller relies on: losing one is an error unless `on_lossy` says otherwise."""
+
+
+class Plugin:
+    """What every plugin has: its kind, its name (the entry point's), and the contract it was built for."""
+
+    kind: ClassVar[str] = ""
+    contract: ClassVar[int] = CONTRACT_VERSION
+    name: str = ""
+    services: Services
+    """Set by the kernel that loads the plugin, before its first hook."""
+
+    def status(self) -> Mapping[str, Any]:
+        """What `hb doctor` shows of this plugin: plain data, found without a network, without secrets.
+
+        A text under "problem" says what keeps it from working, and what to do.
+        """
+        return {}
+
+    def close(self) -> None:
+        """Free what the plugin holds; called once, when the kernel closes."""
+
+
+class Gateway(Plugin):
+    """Adapter that owns an SDK and a wire.
+
+    Implement `prepare` (pure: no I/O) and the verbs you have, each in the colours you have; a missing async form runs
+    the sync one in a thread. Errors that leave a verb must be of `heavenbase.errors`. Set the SDK's retries to 0.
+    """
+
+    kind = "gateways"
+    wire: ClassVar[str] = ""
+    """The wire family spoken, such as "openai"; a provider that declares the same is reachable."""
+    vision: ClassVar[str] = "openai"
+    """The image format (plugin kind vision) of its messages; "" when image parts are left as they are."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """The gateway's own record: default_args, and base_url, base_url_env, api_key_env when it is a place of its own.
+
+    `routes = True` says that it keeps a key of its own apart from the provider's: see `LLMSpec.gateway_key`.
+    """
+
+    def check(self) -> None:
+        """Raise ImportError when the SDK is not installed. Called at resolution: find it, do not import it."""
+
+    def ensure(self, spec: LLMSpec, *, yes: bool = False, interactive: bool = False) -> None:
+        """Get onto this machine what calls of this spec need, such as weights; the command line asks before a call.
+
+        `yes` means that the user agreed beforehand, `interactive` that the user can be asked on standard error.
+        """
+
+    def prepare(self, call: Call) -> WireRequest:
+        """The request of this call and, in `call.context.report`, what became of each parameter. No I/O."""
+        raise UnsupportedError(f"gateway {self.name!r} has no {call.verb}", provider=call.spec.provider)
+
+    def needs_image_bytes(self, call: Call) -> bool:
+        """Whether an image generation needs its references as bytes: hb fetches those of URLs before `prepare`."""
+        return False
+
+    def chat(self, call: Call, request: WireRequest) -> Completion:
+        """One non-streamed answer."""
+        raise UnsupportedError(f"gateway {self.name!r} has no chat", provider=call.spec.provider)
+
+    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
+        """The chunks of one streamed answer; the last ones carry finish_reason and usage."""
+        raise UnsupportedError(f"gateway {self.name!r} has no streams", provider=call.spec.provider)
+
+    def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """One vector per `call.inputs`, in order."""
+        raise EmbeddingsNotSupported(f"gateway {self.name!r} has no embeddings", provider=call.spec.provider)
+
+    def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
+        """The images for `call.prompt`."""
+        raise ImageGenerationNotSupported(f"gateway {self.name!r} generates no images", provider=call.spec.provider)
+
+    async def achat(self, call: Call, request: WireRequest) -> Completion:
+        """Async form of `chat`."""
+        from heavenbase.colour.threads import call_in_thread
+
+        return await call_in_thread(self.chat, call, request)
+
+    async def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
+        """Async form of `stream`."""
+        from heavenbase.colour.threads import iterate_in_thread
+
+        chunks = iterate_in_thread(lambda: self.stream(call, request))
+        try:
+            async for chunk in chunks:
+                yield chunk
+        finally:
+            await chunks.aclose()  # type: ignore[attr-defined]
+
+    async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
+        """Async form of `embed_batch`."""
+        from heavenbase.colour.threads import call_in_thread
+
+        return await call_in_thread(self.embed_batch, call, request)
+
+    async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
+        """Async form of `generate_images`."""
+        from heavenbase.colour.threads import call_in_thread
+
+        return await call_in_thread(self.generate_images, call, request)
+
+    def to_client(self, spec: LLMSpec) -> Any:
+        """The openai SDK's sync client for this spec."""
+        raise self._no_export("openai")
+
+    def to_aclient(self, spec: LLMSpec) -> Any:
+        """The openai SDK's async client for this spec."""
+        raise self._no_export("openai")
+
+    def to_anthropic_client(self, spec: LLMSpec) -> Any:
+        """The anthropic SDK's sync client for this spec."""
+        raise self._no_export("anthropic")
+
+    def to_anthropic_aclient(self, spec: LLMSpec) -> Any:
+        """The anthropic SDK's async client for this spec."""
+        raise self._no_export("anthropic")
+
+    def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Model and request arguments for the exported client."""
+        raise self._no_export("openai")
+
+    def _no_export(self, sdk: str) -> ExportError:
+        return ExportError(f"gateway {self.name!r} has no {sdk} client to export; use a gateway that is built on it")
+
+    def _enforce(self, call: Call) -> None:
+        if call.context.report.lossy():
+            services = getattr(self, "services", None)
+            enforce_report(call, services.setting("heavenbase.llm.on_lossy") if services is not None else None)
+
+    # The hooks. A gateway rarely overrides these.
+
+    @hookimpl
+    def complete(self, call: Call) -> Answer | None:
+        """Answer a chat in its colour."""
+        if call.spec.gateway != self.name:
+            return None
+        request = self.prepare(call)
+        self._enforce(call)
+        if call.stream:
+            return self.astream(call, request) if call.is_async else self.stream(call, request)
+        return self.achat(call, request) if call.is_async else self.chat(call, request)
+
+    @hookimpl
+    def embed(self, call: Call) -> Embedding | Awaitable[Embedding] | None:
+        """Answer one batch of embeddings in its colour."""
+        if call.spec.gateway != self.name:
+            return None
+        if call.spec.capability("embeddings") is False:
+            raise EmbeddingsNotSupported(
+                f'{call.target} has no embeddings; use another provider, such as that of hb.LLM(preset="embed")',
+                provider=call.spec.provider,
+            )
+        request = self.prepare(call)
+        self._enforce(call)
+        return self.aembed_batch(call, request) if call.is_async else self.embed_batch(call, request)
+
+    @hookimpl
+    def imagen(self, call: Call) -> ImageResult | Awaitable[ImageResult] | None:
+        """Answer an image generation in its colour."""
+        if call.spec.gateway != self.name:
+            return None
+        if call.spec.capability("images") is False:
+            raise ImageGenerationNotSupported(
+                f'{call.target} generates no images; use another provider, such as that of hb.LLM(preset="imagen")',
+                provider=call.spec.provider,
+            )
+        request = self.prepare(call)
+        self._enforce(call)
+        return self.agenerate_images(call, request) if call.is_async else self.generate_images(call, request)
+
+
+def enforce_report(call: Call, configured: Any = None) -> None:
+    """Apply `on_lossy` to what `prepare` reported about the parameters that the caller gave.
+
+    `on_lossy` is "error", "warn" or "allow", or a mapping {guarantees, tuning} of those; the default is error for
+    guarantees (tools, tool_choice, response_format, stop, max_tokens) and warn for the rest. `configured` is what
+    counts where the call says nothing. What the LLM was made with binds its chats alone.
+    """
+    policy = call.controls.get("on_lossy") or configured or {}
+    for entry in call.context.report.lossy():
+        if entry.name not in call.explicit:
+            continue
+        if call.verb != "complete" and entry.name in call.spec.explicit:
+            # An LLM serves every verb: what it was given for chats is no wish for vectors or images.
+            continue
+        guarantee = entry.name in GUARANTEES
+        if isinstance(policy, str):
+            action = policy
+        else:
+            action = policy.get("guarantees", "error") if guarantee else policy.get("tuning", "warn")
+        text = f"{entry.name} is {entry.outcome} for {call.target} by gateway {call.spec.gateway!r}: {entry.reason}"
+        if action == "error":
+            raise LossyRequestError(f'{text}; pass on_lossy="allow" to send the rest', provider=call.spec.provider)
+        if action == "warn":
+            warnings.warn(text, LossyRequestWarning, stacklevel=2)
+
+
+class Provider(Plugin):
+    """An endpoint, as data: the table [provider] of the `provider.toml` beside the module `package`.
+
+    Override `record` where the endpoint depends on more than data.
+    """
+
+    kind = "providers"
+
+    def __init__(self, package: str, name: str, manifest: str = "provider.toml") -> None:
+        self.package = package
+        self.name = name
+        self.manifest = manifest
+
+    def record(self, gateway: str, model_id: str) -> Mapping[str, Any]:
+        """The provider's record for a model behind a gateway; read once."""
+        from heavenbase.discovery.manifest import read_manifest
+
+        return read_manifest(self.package, self.manifest).provider
+
+    @hookimpl
+    def resolve(self, provider: str, gateway: str, model_id: str) -> Mapping[str, Any] | None:
+        """Answer this provider's record."""
+        return self.record(gateway, model_id) if provider == self.name else None
+
+
+class CacheEntry(NamedTuple):
+    """What a store tells about one entry: `size` in bytes, times in epoch seconds, `expires` None for never."""
+
+    namespace: str
+    key: bytes
+    size: int
+    created: float
+    accessed: float
+    expires: float | None
+
+
+class CacheStore:
+    """An open response cache: bytes by (namespace, key), bounded and expiring. Every method may raise; hb goes on.
+
+    `key` is 32 bytes. Sync methods must return within milliseconds, for async calls use them too; a store that waits
+    for a network implements the async forms as well.
+    """
+
+    instant: ClassVar[bool] = False
+    """Whether `get` answers within microseconds, so that it may be asked before a call is made at all."""
+
+    def get(self, namespace: str, key: bytes) -> bytes | None:
+        """The stored value, None when absent or expired."""
+        raise NotImplementedError
+
+    def set(self, namespace: str, key: bytes, value: bytes, *, ttl: float | None = None) -> None:
+        """Store a value for `ttl` seconds (None: for ever)."""
+        raise NotImplementedError
+
+    async def aget(self, namespace: str, key: bytes) -> bytes | None:
+        """Async form of `get`."""
+        return self.get(namespace, key)
+
+    async def aset(self, namespace: str, key: bytes, value: bytes, *, ttl: float | None = None) -> None:
+        """Async form of `set`."""
+        self.set(namespace, key, value, ttl=ttl)
+
+    def get_many(self, namespace: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The stored values of those keys that have one."""
+        found = {key: self.get(namespace, key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
+    async def aget_many(self, namespace: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Async form of `get_many`."""
+        found = {key: await self.aget(namespace, key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def set_many(self, namespace: str, values: Mapping[bytes, bytes], *, ttl: float | None = None) -> None:
+        """Store several values."""
+        for key, value in values.items():
+            self.set(namespace, key, value, ttl=ttl)
+
+    async def aset_many(self, namespace: str, values: Mapping[bytes, bytes], *, ttl: float | None = None) -> None:
+        """Async form of `set_many`."""
+        for key, value in values.items():
+            await self.aset(namespace, key, value, ttl=ttl)
+
+    def peek(self, namespace: str, key: bytes) -> bytes | None:
+        """Like `get`, for people who look: where the store can, it is no use of the entry."""
+        return self.get(namespace, key)
+
+    def delete(self, namespace: str, key: bytes) -> bool:
+        """Forget one entry; whether it was there."""
+        raise NotImplementedError
+
+    def clear(self, namespace: str | None = None) -> int:
+        """Forget all entries of a namespace, or all; returns their number."""
+        raise NotImplementedError
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """By namespace: entries, bytes; a store may add counters of its own."""
+        raise NotImplementedError
+
+    def entries(
+        self, namespace: str | None = None, *, limit: int | None = None, offset: int = 0
+    ) -> Iterator[CacheEntry]:
+        """The unexpired entries of a namespace, or of all, the last used first; reading them is no use."""
+        raise NotImplementedError
+
+    def purge(self) -> None:
+        """Forget everything and leave no trace of it where it was stored."""
+        self.clear()
+
+    def close(self) -> None:
+        """Close files and connections."""
+
+
+class Cache(Plugin):
+    """A cache backend: opens a store from the settings under `heavenbase.llm.cache`."""
+
+    kind = "caches"
+
+    def open(self, settings: Mapping[str, Any]) -> CacheStore:
+        """An open store; `settings` holds path, namespaces (with limits), clock and backend options."""
+        raise PluginContractError(f"cache backend {self.name!r} does not implement open()")
+
+    @hookimpl
+    def cache(self, backend: str, settings: Mapping[str, Any]) -> CacheStore | None:
+        """Answer an open store when this backend is configured."""
+        return self.open(settings) if backend == self.name else None
+
+
+class VisionFormat(Plugin):
+    """How an image part looks on one wire."""
+
+    kind = "vision"
+
+    def needs_bytes(self, image: LLMImage, spec: LLMSpec) -> bool:
+        """Whether `part` must find the bytes of this URL image: hb fetches them before."""
+        return False
+
+    def part(self, image: LLMImage, spec: LLMSpec) -> dict[str, Any]:
+        """The message part for an image. No network: a URL image that the wire cannot carry was fetched before."""
+        raise PluginContractError(f"vision format {self.name!r} does not implement part()")
+
+    @hookimpl
+    def encode(self, image: LLMImage, format: str, spec: LLMSpec) -> dict[str, Any] | None:
+        """Answer the part when the format is this one."""
+        return self.part(image, spec) if format == self.name else None

@@ -1,0 +1,158 @@
+"""The registry: plugins found by metadata, checked, imported one by one when named, and kept apart when they fail."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from heavenbase import hookspecs
+from heavenbase.discovery.importing import import_entry_point as import_entry_point
+from heavenbase.discovery.inventory import KINDS, Inventory, PluginInfo
+from heavenbase.discovery.lock import check_allowed
+from heavenbase.errors import (
+    PluginConflict,
+    PluginContractError,
+    PluginError,
+    PluginLoadError,
+    PluginVersionError,
+    UnknownNameError,
+)
+from heavenbase.plugin import Plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from heavenbase.call import Services
+
+SINGULAR = {"gateways": "gateway", "providers": "provider", "caches": "cache", "vision": "vision", "contrib": "contrib"}
+SUPPORTED = range(1, hookspecs.CONTRACT_VERSION + 1)
+"""Contract versions that this core speaks."""
+
+
+class Registry:
+    """The plugins of one kernel.
+
+    `inventory` is what is installed, `settings` the table `heavenbase.plugins` (allow, disabled, lock, import_timeout),
+    `extra` plugins given in code, which need no entry point.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        settings: Mapping[str, Any],
+        services: Services,
+        extra: Iterable[Plugin] = (),
+    ) -> None:
+        self.inventory = inventory
+        self.quarantine: dict[str, PluginError] = {}
+        self._settings = settings
+        self._services = services
+        self._loaded: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._gates: dict[str, Any] = {}
+        self._pm = pluggy.PluginManager(hookspecs.PROJECT)
+        self._pm.add_hookspecs(hookspecs)
+        self.hook = self._pm.hook
+        for plugin in extra:
+            self.add(plugin)
+
+    def add(self, plugin: Plugin) -> None:
+        """Register a plugin given in code under its own kind and name."""
+        if not isinstance(plugin, Plugin) or plugin.kind not in KINDS or not plugin.name:
+            raise PluginContractError(f"{plugin!r} needs a kind (one of {', '.join(KINDS)}) and a name")
+        key = f"{plugin.kind}:{plugin.name}"
+        with self._lock:
+            if key in self._loaded:
+                raise PluginConflict(f"two plugins given in code claim {key}")
+            self._register(key, plugin)
+
+    def names(self, kind: str) -> list[str]:
+        """The names of a kind: installed and given in code."""
+        given = {key.partition(":")[2] for key in list(self._loaded) if key.startswith(f"{kind}:")}
+        return sorted(given.union(self.inventory.names(kind)))
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether a plugin of this name is installed or given in code; imports nothing."""
+        return f"{kind}:{name}" in self._loaded or bool(self.inventory.claims(kind, name))
+
+    def load(self, kind: str, name: str) -> Any:
+        """The plugin object, imported and registered on first use; a PluginError with what to do otherwise."""
+        key = f"{kind}:{name}"
+        found = self._loaded.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            gate = self._gates.setdefault(key, threading.RLock())
+        # A gate for each plugin: an import that hangs must not hold up the others.
+        with gate:
+            if key in self._loaded:
+                return self._loaded[key]
+            if key in self.quarantine:
+                raise copy.copy(self.quarantine[key])
+            try:
+                return self._register(key, self._import(self.info(kind, name)))
+            except PluginError as error:
+                # A copy, as the raised one collects the frames of everybody who asks, with all their variables.
+                self.quarantine[key] = copy.copy(error)
+                raise
+
+    def info(self, kind: str, name: str) -> PluginInfo:
+        """The one installed plugin of this name; errors for none, several, or one that is blocked."""
+        claims = self.inventory.claims(kind, name)
+        if not claims:
+            package = f"hb-{SINGULAR[kind]}-{name}"
+            unknown = UnknownNameError(SINGULAR[kind], name, self.names(kind), package=package)
+            raise PluginLoadError(f"{unknown}") from unknown
+        if len(claims) > 1:
+            owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
+            raise PluginConflict(f"{owners} both claim {SINGULAR[kind]} {name!r}; uninstall one of them")
+        check_allowed(self._settings, claims[0])
+        return claims[0]
+
+    def close(self) -> None:
+        """Close every loaded plugin; the first failure is raised after all were closed."""
+        failures = []
+        for plugin in self._loaded.values():
+            try:
+                plugin.close()
+            except Exception as error:
+                failures.append(error)
+        self._loaded.clear()
+        if failures:
+            raise failures[0]
+
+    def _import(self, info: PluginInfo) -> Plugin:
+        loaded = import_entry_point(info, self._settings.get("import_timeout"))
+        # Each kernel has objects of its own, also where the entry point names an object.
+        plugin = loaded() if isinstance(loaded, type) else copy.copy(loaded)
+        if not isinstance(plugin, Plugin):
+            raise PluginContractError(f"{info.key} of {info.distribution} is {type(plugin).__name__}, not a Plugin")
+        plugin.name = plugin.name or info.name
+        if plugin.name != info.name or plugin.kind != info.kind:
+            raise PluginContractError(f"{info.key} of {info.distribution} calls itself {plugin.kind}:{plugin.name}")
+        if plugin.contract not in SUPPORTED:
+            wanted = f"hb-kernel speaks {SUPPORTED[0]} to {SUPPORTED[-1]}"
+            raise PluginVersionError(
+                f"{info.key} of {info.distribution} {info.version} was built for contract {plugin.contract}; {wanted}; "
+                f"try: pip install --upgrade hb-kernel {info.distribution}"
+            )
+        return plugin
+
+    def _register(self, key: str, plugin: Plugin) -> Plugin:
+        if plugin.__dict__.get("services") not in (None, self._services):
+            raise PluginConflict(f"{key} belongs to another kernel already; give each kernel an object of its own")
+        plugin.services = self._services
+        with self._lock:
+            try:
+                self._pm.register(plugin, name=key)
+                self._pm.check_pending()
+            except Exception as error:
+                # Half a registration would answer some hooks of a plugin that is not there.
+                if self._pm.has_plugin(key):
+                    self._pm.unregister(name=key)
+                raise PluginContractError(f"{key} cannot be registered: {error}") from error
+            self._loaded[key] = plugin
+        return plugin

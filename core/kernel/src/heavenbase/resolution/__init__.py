@@ -1,0 +1,1 @@
+"""From names to one LLMSpec: the catalogue, the resolver, addresses and credentials."""

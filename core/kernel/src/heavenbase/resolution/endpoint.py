@@ -1,0 +1,266 @@
+"""Where a provider's requests go and with which credential, and the rules that bind the two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heavenbase.config.config import Origin
+from heavenbase.config.values import interpolate, references
+from heavenbase.errors import ConfigError, InputError, InputTypeError
+from heavenbase.secrets import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
+
+    from heavenbase.config.config import Config
+
+    _Table: TypeAlias = tuple[str, str, Mapping[str, Any]]
+    _Credential: TypeAlias = tuple[Secret | None, Origin | None]
+
+ROOT = "heavenbase.llm"
+CONNECTION = frozenset({"api_key", "auth_token", "base_url", "gateway_key", "headers", "provider_url"})
+"""Options that say how to connect; they are never default arguments of a request."""
+_SCHEMES = ("http", "https", "mock", "local")
+
+
+class Sources:
+    """The configuration as one resolution reads it: notes the origin of values and the variables looked at."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.origins: dict[str, str] = {}
+        self.read: dict[str, str | None] = {}
+
+    def variable(self, name: str) -> str | None:
+        """An environment variable; None when it is unset or empty."""
+        value = self.config.environ.get(name)
+        self.read[name] = value
+        return value or None
+
+    def value(self, raw: Any, key: str) -> Any:
+        """A raw configuration value with its `${env:...}` references resolved, tables and lists included."""
+        if isinstance(raw, str):
+            for name, _ in references(raw, key):
+                self.variable(name)
+            return interpolate(raw, key, self.config.environ)
+        if isinstance(raw, dict):
+            return {name: self.value(item, f"{key}.{name}") for name, item in raw.items()}
+        if isinstance(raw, list):
+            return [self.value(item, key) for item in raw]
+        return raw
+
+
+class Connection(NamedTuple):
+    """Where requests go and with which credential of the provider's.
+
+    Behind a gateway that routes, also the gateway's own credential and the provider's own address.
+    """
+
+    base_url: str | None
+    api_key: Secret | None
+    gateway_key: Secret | None = None
+    provider_url: str | None = None
+
+
+class Endpoint:
+    """Base URL and credentials of one resolution. `options` are the caller's, and beat everything else."""
+
+    def __init__(self, sources: Sources, options: Mapping[str, Any]) -> None:
+        self._sources = sources
+        self._options = options
+
+    def connection(
+        self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
+    ) -> Connection:
+        """The connection of raw records; an error for a malformed part, or for a key that must not go to that URL."""
+        # A gateway that is a place of its own stands between caller and provider.
+        tables = [("gateways", gateway, gateway_record), ("providers", provider, record)]
+        routes = bool(gateway_record.get("routes"))
+        self._check_options(provider, record, gateway, routes)
+        url, chosen_by = self._base_url(tables, gateway)
+        owner = owner_of(provider, record, gateway, gateway_record)
+        if not routes:
+            key = self._api_key(tables, record)
+            self._bind(owner, url, chosen_by, key)
+            return Connection(url, key[0])
+        key, own = self._api_key(tables[1:], record), self._gateway_key(tables[:1])
+        self._bind(owner, url, chosen_by, key, own)
+        # The gateway is told to take the key there.
+        beyond, chosen_by = self._base_url(tables[1:], gateway, "provider_url")
+        self._bind(("providers", provider, record), beyond, chosen_by, key)
+        return Connection(url, key[0], own[0], beyond)
+
+    def _check_options(self, provider: str, record: Mapping[str, Any], gateway: str, routes: bool) -> None:
+        needed = "provider_url" if routes else "base_url"
+        if record.get("require_base_url") and self._options.get(needed) is None:
+            raise InputError(f"provider {provider!r} needs a {needed}; pass {needed}=")
+        for name, instead in (("gateway_key", "api_key"), ("provider_url", "base_url")):
+            if not routes and self._options.get(name) is not None:
+                raise InputError(f"{name} is for gateways that route, and {gateway!r} does not; pass {instead}=")
+
+    def _bind(self, owner: _Table, url: str | None, chosen_by: Origin | None, *keys: _Credential) -> None:
+        """Refuse a URL that a less trusted source chose than the credentials come from, or that shows them to all."""
+        if chosen_by is not None:
+            headers = self._sources.config.origin(_key(*owner[:2], "headers"))
+            self._sources.config.endpoint_trust(chosen_by, *(origin for _, origin in keys), headers)
+        for key, _ in keys:
+            check_plain_http(url, key, owner)
+
+    def _base_url(
+        self, tables: Iterable[_Table], gateway: str, what: str = "base_url"
+    ) -> tuple[str | None, Origin | None]:
+        given = self._options.get(what)
+        if given is not None:
+            self._sources.origins[what] = "argument"
+            return _url(given), None
+        for kind, name, table in tables:
+            path = _key(kind, name, "base_url")
+            configured = self._sources.config.origin(path)
+            raw = _by_gateway(table.get("base_url"), gateway)
+            variable = _by_gateway(table.get("base_url_env"), gateway)
+            if configured is None and variable and (found := self._sources.variable(variable)):
+                self._sources.origins[what] = f"environment {variable}"
+                return _url(found), self._sources.config.variable_origin(variable)
+            host = table.get("host_env")
+            if configured is None and raw and host and (found := self._sources.variable(host)):
+                self._sources.origins[what] = f"environment {host}"
+                return _url(at_host(raw, found)), self._sources.config.variable_origin(host)
+            if raw:
+                self._sources.origins[what] = str(configured or f"{kind.removesuffix('s')} {name}")
+                origin = self._sources.config.trace(raw, configured) if configured is not None else None
+                return _url(self._sources.value(raw, ".".join(path))), origin
+        return None, None
+
+    def _api_key(self, tables: Iterable[_Table], record: Mapping[str, Any]) -> _Credential:
+        found = self._given("api_key", ("api_key", "auth_token")) or self._stored("api_key", tables)
+        if found is not None:
+            return found
+        placeholder = record.get("placeholder_key")
+        return (_secret(placeholder, "placeholder_key"), None) if placeholder else (None, None)
+
+    def _gateway_key(self, tables: Iterable[_Table]) -> _Credential:
+        return self._given("gateway_key", ("gateway_key",)) or self._stored("gateway_key", tables) or (None, None)
+
+    def _given(self, what: str, options: Iterable[str]) -> _Credential | None:
+        given = next((g for name in options if (g := self._options.get(name)) is not None), None)
+        if given is None:
+            return None
+        self._sources.origins[what] = "argument"
+        # Code is the most trusted source, so what it gives must not go where an untrusted file points.
+        return _secret(given, what), Origin("constructor")
+
+    def _stored(self, what: str, tables: Iterable[_Table]) -> _Credential | None:
+        for kind, name, table in tables:
+            path = _key(kind, name, "api_key")
+            configured = self._sources.config.origin(path)
+            raw = table.get("api_key")
+            if raw and configured is not None:
+                self._sources.origins[what] = str(configured)
+                value = self._sources.value(raw, ".".join(path))
+                return _secret(value, ".".join(path)), self._sources.config.trace(raw, configured)
+            for variable in table.get("api_key_env", ()):
+                if found := self._sources.variable(variable):
+                    self._sources.origins[what] = f"environment {variable}"
+                    return _secret(found, variable), self._sources.config.variable_origin(variable)
+        return None
+
+
+def _key(kind: str, name: str, field: str) -> tuple[str, ...]:
+    return (*ROOT.split("."), kind, name, field)
+
+
+def _by_gateway(value: Any, gateway: str) -> Any:
+    return value.get(gateway, value.get("default")) if isinstance(value, dict) else value
+
+
+def _secret(value: object, name: str) -> Secret:
+    if not isinstance(value, str | Secret):
+        raise InputTypeError(f"{name} must be a str, not {type(value).__name__}")
+    return Secret.check(value, name)
+
+
+def _url(value: object) -> str:
+    if not isinstance(value, str):
+        raise InputTypeError(f"base_url must be a str, not {type(value).__name__}")
+    scheme, found, rest = value.partition("://")
+    if not found or scheme.lower() not in _SCHEMES or not rest or any(c.isspace() or c < " " for c in value):
+        raise InputError("base_url is no http(s) URL" + ("" if "@" in value else f": {value!r}"))
+    if "@" in rest.partition("/")[0]:
+        raise InputError("base_url holds a user name or password; pass the credential as api_key")
+    if not scheme.lower().startswith("http"):  # a gateway's own, such as the path of a model file
+        return value.rstrip("/")
+    if not _has_place(value):
+        raise InputError(f"base_url has a host or port that cannot be: {value!r}")
+    if "?" in value or "#" in value:
+        raise InputError("base_url ends with its path, which hb extends; pass a query as extra_query")
+    return value.rstrip("/")
+
+
+def _has_place(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, or a port out of range
+        return False
+
+
+def at_host(base_url: str, host: str) -> str:
+    """The base URL at another host, given as servers are told where to listen: `[scheme://]host[:port][/path]`.
+
+    What is left out stays as in `base_url`; "all addresses" become this machine's own.
+    """
+    from urllib.parse import urlsplit
+
+    base = urlsplit(base_url)
+    scheme, has_scheme, rest = host.strip().rpartition("://")
+    place, _, path = rest.rstrip("/").partition("/")
+    if place.count(":") > 1 and "[" not in place:
+        place = f"[{place}]"
+    name, _, port = place.rpartition(":") if ":" in place.rpartition("]")[2] else (place, "", "")
+    name = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": base.hostname or ""}.get(name, name)
+    if not port and not has_scheme and base.port is not None:
+        port = str(base.port)
+    return f"{scheme or base.scheme}://{name}{port and ':'}{port}{path and '/'}{path}{base.path}"
+
+
+def owner_of(provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]) -> _Table:
+    """Whose address the base URL is: (kind, name, record). The provider's, or that of a gateway which routes."""
+    if not gateway_record.get("routes"):
+        return "providers", provider, record
+    # A provider's placeholder is no secret anywhere.
+    return "gateways", gateway, {**gateway_record, "placeholder_key": record.get("placeholder_key")}
+
+
+def check_plain_http(url: str | None, key: Secret | None, owner: _Table) -> None:
+    """ConfigError for a key that would travel in clear text to another machine."""
+    kind, name, record = owner
+    if url is None or key is None or not url.lower().startswith("http://") or record.get("allow_http"):
+        return
+    if not is_loopback(url) and key.reveal() != record.get("placeholder_key"):
+        raise ConfigError(
+            f"{kind.removesuffix('s')} {name!r} would send its key in clear text over http; use https, "
+            f"or allow it with hb cfg set {ROOT}.{kind}.{name}.allow_http true"
+        )
+
+
+def origin_of(url: object) -> str:
+    """Scheme, host and port of a URL: where a credential goes, whatever the path."""
+    scheme, _, rest = str(url or "").partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}".lower()
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL is of this machine."""
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,390 @@
+"""The resolver: preset, model, provider and gateway names become one LLMSpec, with the origin of every value."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import (
+    ConfigError,
+    HBError,
+    InputError,
+    InputTypeError,
+    PluginFallbackWarning,
+    PluginLoadError,
+    UnknownModelError,
+    UnknownNameError,
+)
+from heavenbase.options import check_options
+from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
+from heavenbase.resolution.endpoint import CONNECTION, ROOT, Endpoint, Sources, check_plain_http, origin_of, owner_of
+from heavenbase.spec import CREDENTIALS, LLMSpec, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from heavenbase.config.config import Config
+    from heavenbase.registry import Registry
+
+FALLBACK = "openai"
+OFFLINE = "mock"
+MEMO_SIZE = 256
+
+
+class Resolver:
+    """Resolves names for one kernel; equal requests are answered from memory while the environment stays the same."""
+
+    def __init__(self, config: Config, registry: Registry) -> None:
+        self._config = config
+        self._registry = registry
+        self._catalog: Catalog | None = None
+        self._memo: dict[Any, tuple[LLMSpec, tuple[tuple[str, str | None], ...]]] = {}
+
+    @property
+    def catalog(self) -> Catalog:
+        """The merged catalogue; made on first use."""
+        if self._catalog is None:
+            names = ("models", "presets", "providers")
+            tables = {name: self._config.section(f"{ROOT}.{name}", raw=True) for name in names}
+            self._catalog = Catalog(self._registry.inventory, self._registry.names("providers"), tables)
+        return self._catalog
+
+    def resolve(
+        self,
+        preset: str | None = None,
+        model: str | None = None,
+        provider: str | None = None,
+        gateway: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> LLMSpec:
+        """The spec for these names and options; UnknownNameError names the nearest choice. Sends nothing."""
+        options = options or {}
+        try:
+            # The types too: 1, 1.0 and True are equal, and not the same on the wire.
+            kinds = tuple(map(type, options.values()))
+            key: Any = (preset, model, provider, gateway, tuple(options.items()), kinds)
+            found = self._memo.get(key)
+        except TypeError:  # an option that cannot be hashed
+            key = found = None
+        environ = self._config.environ
+        if found is not None and all(environ.get(name) == value for name, value in found[1]):
+            return found[0]
+        for what, name in (("preset", preset), ("model", model), ("provider", provider), ("gateway", gateway)):
+            if name is not None and not isinstance(name, str):
+                raise InputTypeError(f"{what} must be a str, not {type(name).__name__}")
+        check_options(options)
+        resolution = _Resolution(self._config, self._registry, self.catalog, options)
+        spec = resolution.run(preset, model, provider, gateway)
+        if key is not None and not resolution.fell_back:
+            if len(self._memo) >= MEMO_SIZE:
+                self._memo.clear()
+            self._memo[key] = spec, tuple(resolution.sources.read.items())
+        return spec
+
+    def redirect(self, spec: LLMSpec, connection: Mapping[str, Any]) -> LLMSpec:
+        """The same target reached with another base URL, key or headers (the connection options of one call)."""
+        check_options(connection)
+        record = {**spec.provider_record, "require_base_url": False}
+        sources = Sources(self._config)
+        found = Endpoint(sources, connection).connection(spec.provider, record, spec.gateway, spec.gateway_record)
+        given = {name: origin for name, origin in sources.origins.items() if origin == "argument"}
+        changed = {name: getattr(found, name) for name in found._fields if name in given}
+        headers = {**spec.headers, **(connection.get("headers") or {})}
+        origins = MappingProxyType({**spec.origins, **given})
+        moved = replace(spec, headers=MappingProxyType(headers), origins=origins, _keys={}, **changed)
+        owner = owner_of(spec.provider, record, spec.gateway, spec.gateway_record)
+        for key in (moved.api_key, moved.gateway_key):
+            check_plain_http(moved.base_url, key, owner)
+        check_plain_http(moved.provider_url, moved.api_key, ("providers", spec.provider, record))
+        return moved
+
+    def offline(self, spec: LLMSpec) -> LLMSpec:
+        """The same target answered by the mock gateway, which needs no network and no key."""
+        if spec.gateway == OFFLINE:
+            return spec
+        self._registry.load("gateways", OFFLINE)
+        # What the endpoint cannot do, the mock can.
+        records: dict[str, Any] = {
+            name: MappingProxyType({key: value for key, value in record.items() if key != "capabilities"})
+            for name, record in (("provider_record", spec.provider_record), ("model_record", spec.model_record))
+        }
+        return replace(spec, gateway=OFFLINE, _keys={}, **records)
+
+
+class _Resolution:
+    """One resolution in progress."""
+
+    def __init__(self, config: Config, registry: Registry, catalog: Catalog, options: Mapping[str, Any]) -> None:
+        self.config = config
+        self.registry = registry
+        self.catalog = catalog
+        self.options = options
+        self.sources = Sources(config)
+        self.origins = self.sources.origins
+        self.fell_back = False
+
+    def run(self, preset: str | None, model: str | None, provider: str | None, gateway: str | None) -> LLMSpec:
+        preset, preset_record = self._preset(preset, model)
+        provider, token, canonical = self._model(model, provider, preset, preset_record)
+        model_record = self.catalog.models.get(canonical, {})
+        wanted = self._gateway_name(gateway, preset_record, provider)
+        record = self._provider_record(provider, wanted, token)
+        native, entry = self._native_id(canonical, token, provider, record, model_record)
+        chosen, gateway_record = self._gateway(wanted, provider, record)
+        connection = Endpoint(self.sources, self.options).connection(provider, record, chosen, gateway_record)
+        record = self._read(record, f"providers.{provider}")
+        gateway_record = self._read(gateway_record, f"gateways.{chosen}")
+        model_record = self._read(model_record, f"models.{canonical}")
+        layers = (
+            (f"{ROOT}.default_args", self.config.section(f"{ROOT}.default_args")),
+            (f"gateway {chosen}", _defaults(gateway_record)),
+            (f"model {canonical}", {**_defaults(model_record), **_defaults(entry)}),
+            (f"provider {provider}", _defaults(record)),
+            (f"preset {preset}", _defaults(self._read(preset_record, f"presets.{preset}"))),
+            ("argument", {name: value for name, value in self.options.items() if name not in CONNECTION}),
+        )
+        args = self._args(layers)
+        headers = merge(record.get("headers", {}), gateway_record.get("headers", {}), self.options.get("headers") or {})
+        limits = Timeouts(**self.config.section(f"{ROOT}.timeouts")).merged(args.get("timeout"))
+        return LLMSpec(
+            preset=preset,
+            model=canonical,
+            model_id=native,
+            provider=provider,
+            gateway=chosen,
+            requested_gateway=wanted,
+            **connection._asdict(),
+            headers=MappingProxyType({name: str(value) for name, value in headers.items()}),
+            args=MappingProxyType(args),
+            explicit=frozenset(self.options),
+            timeouts=limits,
+            provider_record=MappingProxyType(dict(record)),
+            gateway_record=MappingProxyType(dict(gateway_record)),
+            model_record=MappingProxyType(dict(model_record)),
+            origins=MappingProxyType(self.origins),
+        )
+
+    # Names
+
+    def _preset(self, preset: str | None, model: str | None) -> tuple[str | None, Mapping[str, Any]]:
+        if preset is None and model is not None:
+            return None, {}
+        name = preset if preset is not None else str(self.config.get(f"{ROOT}.default_preset"))
+        self.origins["preset"] = "argument" if preset is not None else self._where(f"{ROOT}.default_preset")
+        found = self.catalog.preset(name)
+        if found is None:
+            hint = f"add one: hb cfg set {ROOT}.presets.NAME.model …"
+            if self.catalog.provider(name) is not None:
+                hint = f"{name!r} is a provider: provider={name!r}, or hb … -b {name}"
+            elif self.catalog.model(name) is not None:
+                hint = f"{name!r} is a model: model={name!r}, or hb … -m {name}"
+            raise UnknownNameError("preset", name, self.catalog.presets, hint=hint)
+        return found, self.catalog.presets[found]
+
+    def _model(
+        self, model: str | None, provider: str | None, preset: str | None, preset_record: Mapping[str, Any]
+    ) -> tuple[str, str, str]:
+        """(provider, the model as asked for without a provider head, canonical name)."""
+        token = model if model is not None else preset_record.get("model")
+        if not token:
+            raise InputError(f"preset {preset!r} names no model; pass model=")
+        self.origins["model"] = "argument" if model is not None else f"preset {preset}"
+        named = self._provider_name(provider) if provider is not None else None
+        if named is not None:
+            self.origins["provider"] = "argument"
+        elif preset_record.get("provider"):
+            named = self._provider_name(preset_record["provider"])
+            self.origins["provider"] = f"preset {preset}"
+        if named is not None:
+            head, rest = self.catalog.split(token)
+            if head == named and self.catalog.model(token, named) is None:
+                token = rest
+            return named, token, self.catalog.model(token, named) or token
+        return self._infer_provider(token, explicit=model is not None)
+
+    def _infer_provider(self, token: str, *, explicit: bool) -> tuple[str, str, str]:
+        catalog = self.catalog
+        default = catalog.provider(str(self.config.get(f"{ROOT}.default_provider")))
+        head, rest = catalog.split(token)
+        if head is not None:
+            self.origins["provider"] = "head of the model name"
+            return head, rest, catalog.model(rest, head) or rest
+        canonical = catalog.model(token)
+        if canonical is not None:
+            return self._provider_of(canonical, token, default, explicit=explicit), token, canonical
+        found = catalog.by_prefix(token)
+        if found is not None:
+            self.origins["provider"] = "routing prefix of the provider"
+            return found, token, token
+        for mark in ("/", ":"):
+            wanted = catalog.wanted_provider(token.partition(mark)[0]) if mark in token else None
+            if wanted is not None:
+                raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; pip install hb-provider-{wanted}")
+        raise UnknownModelError(
+            "model",
+            token,
+            catalog.model_names(),
+            hint="or name the provider: provider/model, or provider=",
+        )
+
+    def _provider_of(self, canonical: str, token: str, default: str | None, *, explicit: bool) -> str:
+        record = self.catalog.models[canonical]
+        offered = record.get("providers", {})
+        own = record.get("default_provider")
+        own = self.catalog.provider(own) or own if own else None
+        native = self.catalog.native_provider(token, [p for p in (default, own) if p])
+        if native is not None and self.catalog.model(token) == canonical and fold(token) != fold(canonical):
+            self.origins["provider"] = "native id of the model"
+            return self._provider_name(native)
+        choices = [(own, f"model {canonical}"), (default, self._where(f"{ROOT}.default_provider"))]
+        if not explicit:
+            choices.reverse()
+        for name, origin in choices:
+            if name is not None and (name in offered or not offered or name == own):
+                self.origins["provider"] = origin
+                return self._provider_name(name)
+        installed: str | None = next((name for name in offered if self.catalog.provider(name)), None)
+        if installed is None:
+            names = ", ".join(f"hb-provider-{name}" for name in offered)
+            raise PluginLoadError(f"no installed provider has model {canonical!r}; pip install one of: {names}")
+        self.origins["provider"] = f"model {canonical}"
+        return installed
+
+    def _provider_name(self, name: str) -> str:
+        found = self.catalog.provider(name)
+        if found is not None:
+            return found
+        wanted = self.catalog.wanted_provider(name)
+        if wanted is not None:
+            raise PluginLoadError(f"provider {wanted!r} is not installed; pip install hb-provider-{wanted}")
+        raise UnknownNameError("provider", name, self.catalog.providers, package=f"hb-provider-{name}")
+
+    def _native_id(
+        self, canonical: str, token: str, provider: str, record: Mapping[str, Any], model_record: Mapping[str, Any]
+    ) -> tuple[str, Mapping[str, Any]]:
+        if record.get("require_model_override") and canonical == record.get("placeholder_model"):
+            raise InputError(f"provider {provider!r} needs a concrete model; pass model=")
+        entry = model_record.get("providers", {}).get(provider)
+        if entry is not None:
+            return native_id(entry), entry if isinstance(entry, dict) else {}
+        policy = self.config.get(f"{ROOT}.model_mismatch")
+        if model_record and not record.get("require_model_override"):
+            offered = ", ".join(model_record.get("providers", {})) or "none"
+            text = f"provider {provider!r} does not offer model {canonical!r} (providers that do: {offered})"
+            if policy == "warn":
+                warnings.warn(text, UserWarning, stacklevel=2)
+            elif policy != "ignore":
+                raise UnknownModelError("model", token, self._models_of(provider), hint=text, provider=provider)
+            return canonical, {}
+        if not record.get("allow_unknown_models") and policy not in ("warn", "ignore"):
+            raise UnknownModelError("model", token, self._models_of(provider), provider=provider)
+        return token, {}
+
+    def _models_of(self, provider: str) -> list[str]:
+        return [name for name, record in self.catalog.models.items() if provider in record.get("providers", {})]
+
+    # Records
+
+    def _provider_record(self, provider: str, gateway: str, model: str) -> dict[str, Any]:
+        configured = self.catalog.configured_providers.get(provider, {})
+        base: Mapping[str, Any] = {"wire": FALLBACK, "allow_unknown_models": True}
+        if self.registry.has("providers", provider):
+            self.registry.load("providers", provider)
+            base = self.registry.hook.resolve(provider=provider, gateway=gateway, model_id=model) or {}
+        elif not configured.get("base_url") and not self.options.get("base_url"):
+            raise ConfigError(
+                f"provider {provider!r} has no base_url; hb cfg set {ROOT}.providers.{provider}.base_url …"
+            )
+        return merge(base, configured)
+
+    def _gateway_name(self, gateway: str | None, preset_record: Mapping[str, Any], provider: str) -> str:
+        manifest = next(iter(self.registry.inventory.claims("providers", provider)), None)
+        declared = (manifest.manifest or {}).get("provider", {}).get("gateway") if manifest is not None else None
+        declared = self.catalog.configured_providers.get(provider, {}).get("gateway", declared)
+        default = str(self.config.get(f"{ROOT}.default_gateway"))
+        for name, origin in (
+            (gateway, "argument"),
+            (preset_record.get("gateway"), "preset"),
+            (declared, f"provider {provider}"),
+            (default, self._where(f"{ROOT}.default_gateway")),
+        ):
+            if name:
+                self.origins["gateway"] = origin
+                return next((known for known in self.registry.names("gateways") if fold(known) == fold(name)), name)
+        raise ConfigError(f"{ROOT}.default_gateway is empty")
+
+    def _gateway(self, wanted: str, provider: str, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        configured = self.config.section((*ROOT.split("."), "gateways", wanted), raw=True)
+        try:
+            if not self.registry.has("gateways", wanted):
+                known = self.registry.inventory.known_gateways
+                if wanted not in known and not configured:
+                    choices = sorted({*self.registry.names("gateways"), *known})
+                    raise UnknownNameError("gateway", wanted, choices, package=f"hb-gateway-{wanted}")
+                distribution = self.registry.inventory.gateway_distribution(wanted)
+                raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install {distribution}")
+            plugin = self.registry.load("gateways", wanted)
+            plugin.check()
+        except ImportError as error:  # PluginLoadError is one; a conflict or a blocked plugin is for the user to settle
+            return self._fall_back(wanted, provider, record, error)
+        except HBError:
+            raise
+        except Exception as error:
+            return self._fall_back(wanted, provider, record, error)
+        return wanted, merge(plugin.defaults, configured)
+
+    def _fall_back(
+        self, wanted: str, provider: str, record: Mapping[str, Any], error: Exception
+    ) -> tuple[str, dict[str, Any]]:
+        reason = f"gateway {wanted!r} cannot be used: {error}"
+        if "pip install" not in reason:
+            reason += f" (pip install {self.registry.inventory.gateway_distribution(wanted)})"
+        asked = str(self.config.environ.get("HB_STRICT_PLUGINS") or "").lower() not in ("", "0", "false", "no")
+        if wanted == FALLBACK or asked or self.config.get(f"{ROOT}.strict_plugins"):
+            raise PluginLoadError(reason) from error
+        urls = record.get("base_url")
+        moved = wanted in self.registry.inventory.places or (
+            isinstance(urls, dict)
+            and origin_of(urls.get(wanted, urls.get("default"))) != origin_of(urls.get(FALLBACK, urls.get("default")))
+        )
+        if record.get("wire") != FALLBACK or moved:
+            raise PluginLoadError(
+                f"{reason}; no fallback: provider {provider!r} does not serve the {FALLBACK} wire at the same address"
+            ) from error
+        plugin = self.registry.load("gateways", FALLBACK)
+        self.fell_back = True
+        self.origins["gateway"] = f"fallback from {wanted}"
+        warnings.warn(
+            f"{reason}; the {FALLBACK} gateway takes its place, with the same provider, base URL and key",
+            PluginFallbackWarning,
+            stacklevel=6,
+        )
+        return FALLBACK, merge(plugin.defaults, self.config.section(f"{ROOT}.gateways.{FALLBACK}", raw=True))
+
+    # Values
+
+    def _args(self, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+        args: dict[str, Any] = {}
+        for origin, layer in layers:
+            for name, value in layer.items():
+                args[name] = value
+                self.origins[f"args.{name}"] = origin
+        if self.options.get("reasoning_effort") is not None and "think" not in self.options:
+            # Asking for effort is asking to think, whatever a preset says.
+            args["think"] = True
+            self.origins["args.think"] = "reasoning_effort"
+        return args
+
+    def _read(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """A record with its references resolved, without the credential, which travels as a Secret."""
+        rest = {name: value for name, value in record.items() if name not in CREDENTIALS}
+        return self.sources.value(rest, f"{ROOT}.{key}")  # type: ignore[no-any-return]
+
+    def _where(self, key: str) -> str:
+        return f"{self.config.origin(key)}: {key}"
+
+
+def _defaults(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record.get("default_args", {}), **record.get("args", {}), **dict.fromkeys(record.get("unset", ()))}

@@ -1,0 +1,208 @@
+"""What a function takes, read from its type hints and docstring: a JSON schema, and the check of arguments against it.
+
+pydantic does the work: it is imported on use, because it takes longer to load than all of this package.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from heavenbase.errors import InputError, ToolArgsError
+from heavenbase.schemas.docstrings import read_docstring
+from heavenbase.schemas.references import tidy_schema
+from heavenbase.schemas.typed_dicts import portable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
+
+SHOWN_ERRORS = 20
+
+
+class Signature:
+    """What a function takes: `parameters` is the JSON schema, `description` the docstring's text about the function."""
+
+    __slots__ = ("_always", "_defaults", "_fields", "_is_open", "_model", "_positional", "description", "parameters")
+
+    def __init__(
+        self, parameters: list[inspect.Parameter], hints: Mapping[str, Any], doc: str | None, *, is_open: bool
+    ) -> None:
+        self.description, described = read_docstring(doc)
+        self._fields = {f"p{place}": parameter.name for place, parameter in enumerate(parameters)}
+        self._defaults = {parameter.name: parameter.default for parameter in parameters}
+        self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+        fields = {
+            f"p{place}": (_annotation(p, portable(hints.get(p.name, Any)), described.get(p.name)), _default(p))
+            for place, p in enumerate(parameters)
+        }
+        # pydantic's way of writing a default means nothing to the function itself.
+        self._always = {field for field, (_, default) in fields.items() if hasattr(default, "default_factory")}
+        self._is_open = is_open
+        self._model = _model_of(fields)
+        self.parameters = model_schema(self._model)
+
+    def bind(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments of the model as (positional, named) ones of the function, in its types; ToolArgsError otherwise."""
+        from pydantic import ValidationError
+
+        unknown = [name for name in arguments if name not in self._defaults]
+        if unknown and not self._is_open:
+            known = ", ".join(self._defaults) or "none"
+            raise ToolArgsError(f"{', '.join(unknown)}: unexpected argument (arguments: {known})")
+        try:
+            checked = self._model.model_validate(dict(arguments))
+        except ValidationError as error:
+            raise ToolArgsError(_explain(error)) from None
+        given = checked.model_fields_set | self._always
+        # What the model left out keeps the function's own default.
+        named = {name: getattr(checked, field) for field, name in self._fields.items() if field in given}
+        named.update((name, arguments[name]) for name in unknown)
+        places = [name for name in self._positional if name in named]
+        if not places:
+            return [], named
+        last = self._positional.index(places[-1])
+        return [named.pop(name, self._defaults[name]) for name in self._positional[: last + 1]], named
+
+
+_KNOWN: WeakKeyDictionary[Any, dict[bool, Signature]] = WeakKeyDictionary()
+
+
+def signature_of(function: Callable[..., Any]) -> Signature:
+    """The signature of a function, method, partial or callable object; InputError when it cannot be read."""
+    target, is_bound = (function.__func__, True) if inspect.ismethod(function) else (function, False)
+    if not inspect.isfunction(target):
+        return _read(function)
+    known = _KNOWN.setdefault(target, {})
+    if is_bound not in known:
+        known[is_bound] = _read(function)
+    return known[is_bound]
+
+
+def _read(function: Callable[..., Any]) -> Signature:
+    base, fixed = function, frozenset[str]()
+    while isinstance(base, partial):
+        fixed |= base.keywords.keys()
+        base = base.func
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"the parameters of {base!r} cannot be read ({error}); use Tool(name, description, parameters, run)"
+        ) from error
+    source = base if inspect.isroutine(base) else type(base).__call__
+    # An argument that a partial has fixed is not the model's to give.
+    taken = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in fixed]
+    is_open = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    doc = inspect.getdoc(source) if source is base else source.__doc__ or type(base).__doc__
+    return Signature(taken, _hints(source), doc, is_open=is_open)
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    """The resolved type hints; one that cannot be resolved is left out."""
+    from typing import get_type_hints
+
+    try:
+        return get_type_hints(function, include_extras=True)
+    except Exception:
+        pass
+    plain = inspect.unwrap(getattr(function, "__func__", function))
+    names = dict(inspect.getclosurevars(plain).nonlocals) if inspect.isfunction(plain) else {}
+    found = {}
+    for name, hint in getattr(plain, "__annotations__", {}).items():
+        holder = type("Holder", (), {"__annotations__": {name: hint}})
+        try:
+            found.update(get_type_hints(holder, getattr(plain, "__globals__", {}), names, include_extras=True))
+        except Exception:
+            continue
+    return found
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return ... if parameter.default is parameter.empty else parameter.default
+
+
+def _annotation(parameter: inspect.Parameter, hint: Any, described: str | None) -> Any:
+    """The hint with the parameter's name as alias, for field names may not be all that parameters may, and its text."""
+    from typing import Annotated, get_origin
+
+    from pydantic import Field
+
+    said = described
+    if get_origin(hint) is Annotated:
+        # A bare text, or PEP 727's Doc.
+        notes = [getattr(note, "documentation", note) for note in hint.__metadata__]
+        said = next((note for note in notes if isinstance(note, str)), said)
+        if any(getattr(note, "description", None) for note in notes):
+            said = None
+    if getattr(parameter.default, "description", None):
+        said = None
+    if parameter.default is None and not _takes_none(hint):
+        hint = hint | None
+    name = parameter.name
+    return Annotated[hint, Field(alias=name, description=said) if said else Field(alias=name)]
+
+
+def _takes_none(hint: Any) -> bool:
+    from pydantic import TypeAdapter
+
+    try:
+        TypeAdapter(hint).validate_python(None)
+    except Exception:
+        return not hasattr(hint, "__or__")
+    return True
+
+
+def _model_of(fields: Mapping[str, Any]) -> type[BaseModel]:
+    try:
+        return _make(fields)
+    except Exception:
+        # A type that pydantic does not know, or that JSON cannot write, is taken as it comes.
+        return _make({name: _known_or_any(name, field) for name, field in fields.items()})
+
+
+def _make(fields: Mapping[str, Any]) -> type[BaseModel]:
+    from pydantic import create_model
+
+    made: type[BaseModel] = create_model("Arguments", **fields)
+    model_schema(made)
+    return made
+
+
+def _known_or_any(name: str, field: tuple[Any, Any]) -> tuple[Any, Any]:
+    from typing import Annotated
+
+    try:
+        _make({name: field})
+    except Exception:
+        return Annotated[Any, field[0].__metadata__[-1]], field[1]
+    return field
+
+
+def model_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a pydantic model, without titles, its references put in place where they end."""
+    schema = tidy_schema(model.model_json_schema(by_alias=True, schema_generator=quiet_generator()))
+    return {"type": "object", "properties": schema.pop("properties", {}), **schema}
+
+
+@cache
+def quiet_generator() -> Any:
+    """The schema generator of pydantic, without its warnings about what JSON cannot write."""
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Quiet(GenerateJsonSchema):
+        """Leaves out a default that JSON cannot write, without a warning."""
+
+        ignored_warning_kinds = frozenset({"skipped-choice", "non-serializable-default"})  # type: ignore[assignment]
+
+    return Quiet
+
+
+def _explain(error: Any) -> str:
+    found = error.errors(include_url=False, include_context=False)
+    lines = [f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}" for item in found[:SHOWN_ERRORS]]
+    more = len(found) - len(lines)
+    return "; ".join([*lines, f"and {more} more"] if more else lines)

@@ -1,0 +1,180 @@
+"""JSON schemas as the wires take them: closed and complete for strict decoding, or without keywords they lack. Pure.
+
+A keyword that a wire does not know is told to the model in the field's description, where it still helps.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.schemas.references import tidy_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
+"""Keywords whose keys are names of the user's, each with a schema."""
+LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
+NESTED = ("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else")
+CONSTRAINTS = frozenset(
+    {
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"),
+        *("pattern", "format", "minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains"),
+        *("minProperties", "maxProperties", "propertyNames", "patternProperties"),
+    }
+)
+"""Keywords that narrow a value down: one that a wire lacks is told in words."""
+ASIDES = frozenset(
+    {"default", "examples", "deprecated", "readOnly", "writeOnly", "$schema", "$id", "$comment", "title"}
+)
+"""Keywords that say nothing about which values are valid."""
+STRICT_UNKNOWN = frozenset(
+    {"minLength", "maxLength", "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties"}
+)
+STRICT_FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
+_OPENING = ("patternProperties", "propertyNames", "contains", "not", "if", "dependentRequired", "dependentSchemas",
+            "prefixItems", "unevaluatedProperties", "unevaluatedItems")  # fmt: skip
+_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
+
+
+def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema as strict decoding on OpenAI's wire requires it; None for one that cannot be put so.
+
+    Objects are closed and all their fields required; a field that may be left out may be null instead, which
+    `without_nulls` takes out of the answer again. Open dictionaries, tuples and conditions cannot be put so.
+    """
+    tidied = tidy_schema(schema)
+    if is_open(tidied):
+        return None
+    found: dict[str, Any] = map_schema(tidied, _strict)
+    return found
+
+
+def fit_schema(schema: dict[str, Any], unknown: Collection[str], *, closed: bool = False) -> dict[str, Any]:
+    """The schema without the keywords that a wire does not know; those that constrain values are told in words.
+
+    `closed` adds `additionalProperties: false` to every object that does not say whether it is open.
+    """
+
+    def change(node: dict[str, Any]) -> dict[str, Any]:
+        if closed and _is_object(node):
+            node.setdefault("additionalProperties", False)
+        return _tell(node, unknown)
+
+    found: dict[str, Any] = map_schema(schema, change)
+    return found
+
+
+def is_open(schema: Any) -> bool:
+    """Whether strict decoding cannot be asked for: somewhere, a value's fields or items are not all spelled out."""
+    return any(_opens(node) for node in walk_schema(schema))
+
+
+def map_schema(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """A copy of a schema with `change` applied to each schema in it, innermost first."""
+    if not isinstance(schema, dict):
+        return schema
+    node = dict(schema)
+    for name in NAMED:
+        if isinstance(node.get(name), dict):
+            node[name] = {key: map_schema(inner, change) for key, inner in node[name].items()}
+    for name in LISTED:
+        if isinstance(node.get(name), list):
+            node[name] = [map_schema(inner, change) for inner in node[name]]
+    for name in NESTED:
+        if name in node:
+            node[name] = map_schema(node[name], change)
+    return change(node)
+
+
+def walk_schema(schema: Any) -> Iterator[dict[str, Any]]:
+    """A schema and each schema in it."""
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    for name in NAMED:
+        if isinstance(schema.get(name), dict):
+            for inner in schema[name].values():
+                yield from walk_schema(inner)
+    for name in LISTED:
+        if isinstance(schema.get(name), list):
+            for inner in schema[name]:
+                yield from walk_schema(inner)
+    for name in NESTED:
+        yield from walk_schema(schema.get(name))
+
+
+def _strict(node: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in node:
+        # Beside a reference nothing else is allowed.
+        return {name: node[name] for name in ("$ref", "$defs", "definitions") if name in node}
+    if len(node.get("allOf", ())) == 1:
+        node = {**node.pop("allOf")[0], **node}
+    if "oneOf" in node:
+        node.setdefault("anyOf", node.pop("oneOf"))
+    if "type" not in node and not any(name in node for name in ("anyOf", "allOf")):
+        node["type"] = _type_of(node.get("enum", [node.get("const")]))
+    if _is_object(node):
+        node["type"] = node.get("type", "object")
+        properties = node.setdefault("properties", {})
+        asked = node.get("required", ())
+        node["properties"] = {name: inner if name in asked else _or_null(inner) for name, inner in properties.items()}
+        node["required"] = list(properties)
+        node["additionalProperties"] = False
+    unknown = STRICT_UNKNOWN if node.get("format") in (*STRICT_FORMATS, None) else STRICT_UNKNOWN | {"format"}
+    return _tell(node, unknown | (ASIDES - {"title"}))
+
+
+def _tell(node: dict[str, Any], unknown: Collection[str]) -> dict[str, Any]:
+    told = {name: value for name, value in node.items() if name in unknown and name in CONSTRAINTS}
+    found = {name: value for name, value in node.items() if name not in unknown}
+    if told:
+        words = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in told.items())
+        described = found.get("description")
+        found["description"] = f"{described} ({words})" if described else words
+    return found
+
+
+def _or_null(node: Any) -> Any:
+    return node if allows_null(node) else {"anyOf": [node, {"type": "null"}]}
+
+
+def allows_null(node: Any) -> bool:
+    """Whether a schema says by itself that null is allowed; references are not followed."""
+    if not isinstance(node, dict):
+        return bool(node)
+    kinds = node.get("type")
+    if kinds is not None:
+        return "null" in ([kinds] if isinstance(kinds, str) else kinds) and None in node.get("enum", (None,))
+    if "enum" in node or "const" in node:
+        return None in node.get("enum", (node.get("const", ...),))
+    choices = [*node.get("anyOf", ()), *node.get("oneOf", ())]
+    return any(map(allows_null, choices)) if choices else not node.keys() & {"$ref", "allOf", "properties"}
+
+
+def _opens(node: dict[str, Any]) -> bool:
+    if any(name in node for name in _OPENING) or len(node.get("allOf", ())) > 1:
+        return True
+    if node.get("additionalProperties", False) is not False:
+        return True
+    kinds = node.get("type")
+    kinds = [kinds] if isinstance(kinds, str) else kinds or []
+    if "object" in kinds and "properties" not in node and node.get("additionalProperties") is None:
+        return True
+    if "array" in kinds and not isinstance(node.get("items"), dict):
+        return True
+    reference = node.get("$ref")
+    if reference is not None:
+        return not (isinstance(reference, str) and reference.startswith("#"))
+    return not node.keys() & {"type", "properties", "anyOf", "oneOf", "allOf", "enum", "const"}
+
+
+def _is_object(node: dict[str, Any]) -> bool:
+    kinds = node.get("type")
+    return kinds == "object" or (isinstance(kinds, list) and "object" in kinds) or "properties" in node
+
+
+def _type_of(values: list[Any]) -> Any:
+    kinds = list(dict.fromkeys(_TYPES.get(type(value), "null") for value in values))
+    return kinds[0] if len(kinds) == 1 else kinds

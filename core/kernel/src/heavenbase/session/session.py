@@ -1,0 +1,293 @@
+"""LLMSession: a conversation that remembers itself, with tools, undo, files to save it in, a log to resume from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputError
+from heavenbase.flow.resuming import open_calls
+from heavenbase.messages import to_message, to_messages
+from heavenbase.projection import CHAT, names_of, project
+from heavenbase.session import files as files
+from heavenbase.session.history import History
+from heavenbase.session.turn import Turn, reader
+from heavenbase.tools.convert import Tool, to_tools
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Iterator, Mapping
+    from typing import Self
+
+    from heavenbase.llm import LLM
+    from heavenbase.tools.mcp import MCPTools
+    from heavenbase.types import Completion, Message
+
+ITEMS = ("chunk", "completion")
+NOT_RUN = '{"ok": false, "error": {"type": "NotRun", "message": "the call was not run"}}'
+
+
+class LLMSession:
+    """A conversation with one LLM: each `send` adds what was asked and all that was answered, or nothing on an error.
+
+    `messages` begin it, `system` is its system message, `tools` are used in every turn. `log` is a JSONL file that
+    notes every change as it happens; `load` goes on from one. `last` is the Completion of the last turn. A session is
+    not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        llm: LLM | None = None,
+        messages: Any = None,
+        tools: Any = None,
+        *,
+        system: str | None = None,
+        log: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if llm is None:
+            from heavenbase.llm import LLM
+
+            llm = LLM()
+        self.llm = llm
+        self.tools: list[Tool] = to_tools(tools)
+        self.last: Completion | None = None
+        self._kits: list[MCPTools] = []
+        self._history = History(to_messages(messages) if messages else [])
+        if system is not None:
+            self.system = system
+        if log is not None:
+            self._history.log = files.Log(log)
+            self._history.log.begin(self.to_dict())
+
+    def __repr__(self) -> str:
+        return f"LLMSession({self.llm!r}, {len(self.messages)} messages, {len(self.tools)} tools)"
+
+    # What is known
+
+    @property
+    def messages(self) -> list[Message]:
+        """The whole conversation."""
+        return self._history.messages
+
+    @messages.setter
+    def messages(self, messages: Any) -> None:
+        self._replace(to_messages(messages) if messages else [])
+
+    @property
+    def system(self) -> str | None:
+        """The text of the system message; None without one."""
+        return self._history.system
+
+    @system.setter
+    def system(self, text: str | None) -> None:
+        self._replace(self._history.with_system(text))
+
+    @property
+    def pending(self) -> list[Any]:
+        """The tool calls at the end of the conversation that wait for a result."""
+        return open_calls(self.messages)
+
+    def list_tools(self) -> list[str]:
+        """The names of the tools."""
+        return [tool.name for tool in self.tools]
+
+    def add_tools(self, tools: Any) -> None:
+        """Use more tools, from the next turn on; InputError for a name that is taken."""
+        self.tools = to_tools([*self.tools, *to_tools(tools)])
+
+    add_tool = add_tools
+
+    def add_mcp(self, source: Any, **settings: Any) -> list[str]:
+        """Use the tools of an MCP server as well, until `close`; their names. The arguments are those of `MCPTools`."""
+        from heavenbase.tools.mcp import MCPTools
+
+        kit = MCPTools(source, **settings)
+        try:
+            self.add_tools(kit)
+        except BaseException:
+            kit.close()
+            raise
+        self._kits.append(kit)
+        return list(kit.tools)
+
+    def close(self) -> None:
+        """End the connections of `add_mcp`; the session itself needs no end."""
+        while self._kits:
+            self._kits.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Turns
+
+    def send(self, prompt: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
+        """Ask, and remember; the assistant's last message, or what `include` names (as in `LLM.chat`).
+
+        `prompt` is a text, a message or several. Among the options `system` becomes the system message, once, and
+        `images` go with the prompt.
+        """
+        names = names_of(include, CHAT, "message")
+        turn = self._turn(prompt, options)
+        return project(self._learn(turn, self.llm.complete(turn.messages, **options)), names, CHAT, reduce=reduce)
+
+    async def asend(self, prompt: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
+        """Async form of `send`."""
+        names = names_of(include, CHAT, "message")
+        turn = self._turn(prompt, options)
+        answer = await self.llm.acomplete(turn.messages, **options)
+        return project(self._learn(turn, answer), names, CHAT, reduce=reduce)
+
+    def stream(self, prompt: Any, include: Any = None, **options: Any) -> Iterator[Any]:
+        """Ask, and yield the text (or what one name of `include` says of each chunk) as it comes.
+
+        Leaving the loop ends the answer there: what had come is remembered.
+        """
+        read = reader(include)
+        turn = self._turn(prompt, options)
+        return self._stream(turn, self.llm.stream(turn.messages, ITEMS, **options), read)
+
+    def astream(self, prompt: Any, include: Any = None, **options: Any) -> AsyncIterator[Any]:
+        """Async form of `stream`."""
+        read = reader(include)
+        turn = self._turn(prompt, options)
+        return self._astream(turn, self.llm.astream(turn.messages, ITEMS, **options), read)
+
+    def resume(self, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
+        """Go on with the `pending` tool calls, answered as in `LLM.resume`."""
+        source = self._paused(options)
+        return self._learn(Turn(self.messages, []), self.llm.resume(source, results, **options))
+
+    async def aresume(self, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
+        """Async form of `resume`."""
+        source = self._paused(options)
+        return self._learn(Turn(self.messages, []), await self.llm.aresume(source, results, **options))
+
+    # Changes
+
+    def back(self, turns: int = 1) -> list[Message]:
+        """Forget the last turns: what the user said and all after it; returns what was forgotten, oldest first."""
+        start = self._history.turn_start(turns)
+        forgotten = self.messages[start:]
+        self._replace(self.messages[:start])
+        return forgotten
+
+    undo = back
+
+    def regenerate(self, seed: int | None = None, **options: Any) -> Any:
+        """Ask the last question again, past the cache, with a seed or with none; returns as `send`."""
+        before = list(self.messages)
+        try:
+            return self.send(self.take_back(), seed=seed, **{"cache": False, **options})
+        except BaseException:
+            self._replace(before)
+            raise
+
+    def take_back(self) -> list[Message]:
+        """Forget the last turn, for the question to be asked again; returns the question. InputError without one."""
+        forgotten = self.back()
+        if not forgotten:
+            raise InputError("nothing was asked yet")
+        return [message for message in forgotten[:1] if message["role"] == "user"]
+
+    def clear(self) -> None:
+        """Forget all but the system message."""
+        self._replace(self.messages[:1] if self.system is not None else [])
+
+    def append_assistant(self, content: Any) -> None:
+        """Add an answer that was not asked for here: a text, or a message."""
+        message = {"role": "assistant", "content": content} if isinstance(content, str) else content
+        self._history.extend([to_message(message)])
+
+    # Files
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON data: names and arguments of the LLM, messages, schemas of the tools; no key, no URL."""
+        return files.pack(self.llm, self.messages, self.tools)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], llm: LLM | None = None, tools: Any = None, **settings: Any) -> Self:
+        """The session of `to_dict`; `tools` bring back what runs. One that is missing is left out, with a warning."""
+        made, messages, found = files.unpack(data, llm, to_tools(tools))
+        return cls(made, messages, found, **settings)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `to_dict` to a file that only its owner may read; images are in it, unless they are URLs."""
+        files.write(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], llm: LLM | None = None, tools: Any = None) -> Self:
+        """The session of a file of `save`, or of a log, which is gone on with."""
+        data, is_log = files.read(path)
+        session = cls.from_dict(data, llm, tools)
+        if is_log:
+            session._history.log = files.Log(path)
+        return session
+
+    # Within
+
+    def _turn(self, prompt: Any, options: dict[str, Any]) -> Turn:
+        asked = to_messages(prompt, images=options.pop("images", None))
+        before = self._history.with_system(options.pop("system", None) or self.system)
+        if self.tools:
+            options.setdefault("tools", self.tools)
+        # A model wants a result for each of its calls before anything else is said.
+        closing = [
+            {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": NOT_RUN} for call in self.pending
+        ]
+        return Turn(before, [*closing, *asked])
+
+    def _paused(self, options: dict[str, Any]) -> Any:
+        if self.last is not None and self.last.pending:
+            return self.last
+        if self.tools:
+            options.setdefault("tools", self.tools)
+        return self.messages
+
+    def _learn(self, turn: Turn, answer: Completion) -> Completion:
+        self._remember(turn, answer.delta)
+        self.last = answer
+        return answer
+
+    def _remember(self, turn: Turn, said: list[Message]) -> None:
+        if turn.before is not self.messages:
+            self._replace(turn.before)
+        self._history.extend([*turn.asked, *said])
+
+    def _stream(self, turn: Turn, items: Any, read: Any) -> Iterator[Any]:
+        try:
+            for item in items:
+                turn.feed(item)
+                yield from read(item["chunk"])
+        except (GeneratorExit, KeyboardInterrupt):
+            self._stop(turn)
+            raise
+        finally:
+            items.close()
+        if turn.answer is not None:
+            self._learn(turn, turn.answer)
+
+    async def _astream(self, turn: Turn, items: Any, read: Any) -> AsyncIterator[Any]:
+        try:
+            async for item in items:
+                turn.feed(item)
+                for value in read(item["chunk"]):
+                    yield value
+        except (GeneratorExit, KeyboardInterrupt):
+            self._stop(turn)
+            raise
+        finally:
+            await items.aclose()
+        if turn.answer is not None:
+            self._learn(turn, turn.answer)
+
+    def _stop(self, turn: Turn) -> None:
+        said = turn.said()
+        if said:
+            self._remember(turn, said)
+            self.last = None
+
+    def _replace(self, messages: list[Message]) -> None:
+        self._history.replace(messages)
+        self.last = None

@@ -1,0 +1,222 @@
+"""What callers pass as `response_format`, turned into one OutputFormat: a JSON schema to ask for, and its reader."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from heavenbase.errors import InputError, InputTypeError, MissingPackage, StructuredOutputError, UnknownNameError
+from heavenbase.schemas.check import problems, without_nulls
+from heavenbase.schemas.strict import strict_schema
+from heavenbase.structured.text import find_json
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Kind: TypeAlias = Literal["text", "json_object", "json_schema", "other"]
+
+WORDS = ("text", "json_object", "json_schema")
+SHOWN = 10
+"""Problems of an answer that are told."""
+WRAP = "value"
+"""The field that holds an answer which is no object: the wires want an object outermost."""
+_SCHEMA_KEYS = frozenset({"properties", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "items", "$defs"})
+_SCHEMA_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
+_BAD_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class OutputFormat:
+    """The form that an answer must have.
+
+    `kind` is "json_schema", "json_object", "text", or "other" for a form of a provider's own; `name` and `schema` are
+    the declared JSON schema (None for other kinds), `wire` is it in the shape of OpenAI's wire. `read` gives the value
+    in the type that the caller asked for.
+    """
+
+    __slots__ = ("_adapter", "_wrapped", "kind", "name", "schema", "wire")
+
+    def __init__(
+        self,
+        kind: Kind,
+        wire: dict[str, Any],
+        *,
+        name: str = "",
+        schema: dict[str, Any] | None = None,
+        adapter: TypeAdapter[Any] | None = None,
+        wrapped: bool = False,
+    ) -> None:
+        self.kind: Kind = kind
+        self.wire = wire
+        self.name = name
+        self.schema = schema
+        self._adapter = adapter
+        self._wrapped = wrapped
+
+    def __repr__(self) -> str:
+        return f"OutputFormat({self.kind!r}, name={self.name!r})"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer is a JSON value that can be read and checked."""
+        return self.kind in ("json_object", "json_schema")
+
+    def read(self, text: str) -> Any:
+        """The value of an answer's text; StructuredOutputError with what is wrong when it does not fit."""
+        reason = "" if text.strip() else "the answer is empty"
+        for found in find_json(text):
+            try:
+                return self.convert(found)
+            except ValueError as error:
+                reason = reason or str(error)
+        raise StructuredOutputError(reason or "the answer holds no JSON")
+
+    def convert(self, value: Any) -> Any:
+        """A JSON value in the type that the caller asked for; ValueError with what is wrong when it does not fit."""
+        if self.kind == "json_object" and not isinstance(value, dict):
+            raise ValueError(f"the answer is {type(value).__name__}, not a JSON object")
+        schema = self.schema
+        if schema is None:
+            return value
+        if self._wrapped and not (isinstance(value, dict) and value.keys() == {WRAP}):
+            value = {WRAP: value}  # a model that was told the schema in words may leave the wrapping out
+        value = without_nulls(value, schema)
+        if self._adapter is None:
+            wrong = problems(value, schema)
+            if wrong:
+                raise ValueError(_lines(wrong))
+            return value[WRAP] if self._wrapped else value
+        return _validate(self._adapter, value[WRAP] if self._wrapped else value)
+
+    def unwrap(self, value: Any) -> Any:
+        """A value that may still be growing, without the wrapping; None when its beginning has not come."""
+        return value.get(WRAP) if self._wrapped and isinstance(value, dict) else value
+
+
+def to_format(source: Any) -> OutputFormat:
+    """The OutputFormat of a `response_format`.
+
+    That is a pydantic model, dataclass, TypedDict or any other type that pydantic knows; a JSON schema; a dictionary of
+    OpenAI's wire; or one of the words text and json_object. InputError for a schema that is none, or cannot be made.
+    """
+    if isinstance(source, OutputFormat):
+        return source
+    if isinstance(source, str):
+        if source not in WORDS[:2]:
+            raise UnknownNameError("response_format", source, WORDS[:2])
+        return OutputFormat("text" if source == "text" else "json_object", {"type": source})
+    if isinstance(source, Mapping):
+        return _of_mapping(dict(source))
+    if hasattr(source, "model_dump") or (is_dataclass(source) and not isinstance(source, type)):
+        if not isinstance(source, type):
+            name = type(source).__name__
+            raise InputTypeError(f"response_format is an object of {name}; pass the class itself")
+    elif isinstance(source, bool | int | float | bytes | list | tuple | set):
+        raise InputTypeError(
+            f"response_format must be a type, a JSON schema or a wire dictionary, not {type(source).__name__}"
+        )
+    try:
+        return _of_type(source)
+    except TypeError:  # what cannot be hashed cannot be kept
+        return _of_type.__wrapped__(source)
+
+
+def _of_mapping(source: dict[str, Any]) -> OutputFormat:
+    kind = source.get("type")
+    if kind in ("text", "json_object"):
+        return OutputFormat(kind, source)
+    if kind == "json_schema":
+        inner = source.get("json_schema", source)
+        schema = inner.get("schema") if isinstance(inner, Mapping) else None
+        if not isinstance(schema, Mapping):
+            raise InputError(
+                'response_format of the type json_schema needs {"json_schema": {"name": …, "schema": {…}}}'
+            )
+        name = _name(inner.get("name") or schema.get("title"))
+        described = {key: value for key, value in inner.items() if key != "type"}
+        wire = {"type": "json_schema", "json_schema": {**described, "name": name}}
+        return OutputFormat("json_schema", wire, name=name, schema=dict(schema))
+    if _is_schema(source):
+        return _of_schema(source, _name(source.get("title")))
+    if isinstance(kind, str) and len(source) > 1:
+        return OutputFormat("other", source)
+    if isinstance(kind, str):
+        raise UnknownNameError("type of response_format", kind, WORDS)
+    raise InputError(
+        "response_format is neither a JSON schema (it needs a type or properties) nor one of OpenAI's wire"
+    )
+
+
+def _is_schema(source: Mapping[str, Any]) -> bool:
+    kinds = source.get("type")
+    kinds = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
+    return bool(kinds and _SCHEMA_TYPES.issuperset(kinds)) or (not kinds and not _SCHEMA_KEYS.isdisjoint(source))
+
+
+@lru_cache(maxsize=256)
+def _of_type(source: Any) -> OutputFormat:
+    try:
+        from pydantic import TypeAdapter
+        from pydantic.errors import PydanticUserError
+    except ImportError as error:
+        raise MissingPackage("response_format as a type needs pydantic: pip install pydantic") from error
+    from heavenbase.schemas.functions import quiet_generator
+    from heavenbase.schemas.references import tidy_schema
+    from heavenbase.schemas.typed_dicts import portable
+
+    name = _name(getattr(source, "__name__", None))
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(portable(source))
+        schema = adapter.json_schema(by_alias=True, schema_generator=quiet_generator())
+    except (PydanticUserError, TypeError, NameError) as error:
+        shown = str(error).partition("\n")[0]
+        raise InputError(f"response_format {name!r} cannot be written as a JSON schema: {shown}") from None
+    return _of_schema(tidy_schema(_rooted(schema)), name, adapter)
+
+
+def _of_schema(schema: dict[str, Any], name: str, adapter: TypeAdapter[Any] | None = None) -> OutputFormat:
+    wrapped = schema.get("type") != "object" and "properties" not in schema
+    if wrapped:
+        shared: dict[str, Any] = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+        inner = {key: value for key, value in schema.items() if key not in shared}
+        schema = {"type": "object", "properties": {WRAP: inner}, "required": [WRAP], **shared}
+    strict = strict_schema(schema)
+    described: dict[str, Any] = {"name": name, "schema": strict if strict is not None else schema}
+    described["strict"] = strict is not None
+    wire = {"type": "json_schema", "json_schema": described}
+    return OutputFormat("json_schema", wire, name=name, schema=schema, adapter=adapter, wrapped=wrapped)
+
+
+def _rooted(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose root is a reference, as of a type that contains itself, with the definition in its place."""
+    reference = schema.get("$ref")
+    if not isinstance(reference, str):
+        return schema
+    definitions = schema["$defs"]
+    return {**definitions[reference.rpartition("/")[2]], "$defs": definitions}
+
+
+def _validate(adapter: TypeAdapter[Any], value: Any) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        # As JSON, where strict models take text for dates and arrays for tuples.
+        return adapter.validate_json(json.dumps(value))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise ValueError(
+            _lines([f"{'.'.join(map(str, item['loc'])) or 'the answer'}: {item['msg']}" for item in found])
+        ) from None
+
+
+def _lines(wrong: list[str]) -> str:
+    more = len(wrong) - SHOWN
+    return "; ".join([*wrong[:SHOWN], f"and {more} more"] if more > 0 else wrong)
+
+
+def _name(given: Any) -> str:
+    """A name as the wires allow it."""
+    return _BAD_NAME.sub("_", str(given))[:64].strip("_") or "answer" if given else "answer"

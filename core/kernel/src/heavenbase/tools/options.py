@@ -1,0 +1,105 @@
+"""What a call says about tools, checked and brought into wire shape before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.tools.base import Tool, check_seconds, is_async
+from heavenbase.tools.convert import to_tools
+
+if TYPE_CHECKING:
+    from heavenbase.types import ParameterReport
+
+WORDS = ("auto", "none", "required")
+CALLBACKS = ("confirm", "on_round")
+
+
+def prepare_tools(
+    verb: str, args: dict[str, Any], controls: Mapping[str, Any], report: ParameterReport, *, is_async_call: bool
+) -> Mapping[str, Tool]:
+    """Bring `tools` and `tool_choice` of `args` into wire shape; returns the tools that hb runs, by name.
+
+    InputTypeError for an async tool or callback in a sync call, UnknownNameError for a choice that is no tool.
+    """
+    tools = to_tools(args.pop("tools", None))
+    choice = args.pop("tool_choice", None)
+    if verb != "complete":  # the defaults of a model that can do more than chat
+        return MappingProxyType({})
+    names = [made.name for made in tools]
+    if choice is not None:
+        choice = wire_choice(choice, names)
+    if not tools:
+        if is_forced(choice):
+            raise InputError(f"tool_choice is {choice!r}, but there are no tools; pass tools=")
+        if choice is not None:
+            report.emulated("tool_choice", "without tools none is called")
+        return MappingProxyType({})
+    args["tools"] = [made.to_openai_tool() for made in tools]
+    if choice is not None:
+        args["tool_choice"] = choice
+    runners = {made.name: made for made in tools if made.run is not None}
+    if runners:
+        _check_controls(controls, runners, is_async_call)
+    return MappingProxyType(runners)
+
+
+def _check_controls(controls: Mapping[str, Any], runners: Mapping[str, Tool], is_async_call: bool) -> None:
+    check_seconds("tool_timeout", controls.get("tool_timeout"))
+    for name in CALLBACKS:
+        callback = controls.get(name)
+        if callback is not None and not callable(callback):
+            raise InputTypeError(f"{name} must be callable, not {type(callback).__name__}")
+    if is_async_call:
+        return
+    waiting = [f"tool {made.name!r}" for made in runners.values() if made.is_async]
+    waiting += [name for name in CALLBACKS if is_async(controls.get(name))]
+    waiting += [f"confirm of tool {made.name!r}" for made in runners.values() if is_async(made.confirm)]
+    if waiting:
+        raise InputTypeError(f"{waiting[0]} is async, and this call is not; use achat, astream or acomplete")
+
+
+def wire_choice(choice: Any, names: list[str]) -> Any:
+    """`tool_choice` in the shape of the OpenAI wire: a word, or {type: function, function: {name}}.
+
+    Taken are auto, none, required (any), a tool or its name, and the dictionaries of the OpenAI and Anthropic wires.
+    """
+    if isinstance(choice, Mapping):
+        kind = choice.get("type")
+        if kind in ("auto", "none", "any", "required"):
+            return wire_choice(kind, names)
+        if kind not in ("function", "tool"):
+            return dict(choice)  # a form of the provider's own, such as allowed_tools
+        function = choice.get("function", choice)
+        choice = function.get("name") if isinstance(function, Mapping) else function
+    elif callable(choice):
+        choice = choice.name if isinstance(choice, Tool) else getattr(choice, "__name__", None)
+    if not isinstance(choice, str):
+        raise InputTypeError(f"tool_choice must be {', '.join(WORDS)}, or name a tool; not {type(choice).__name__}")
+    if choice in WORDS:
+        return choice
+    if choice in names:
+        return {"type": "function", "function": {"name": choice}}
+    if choice == "any":  # what some providers call it
+        return "required"
+    raise UnknownNameError("tool in tool_choice", choice, [*WORDS, *names])
+
+
+def is_forced(choice: Any) -> bool:
+    """Whether a choice in wire shape makes the model call a tool."""
+    if isinstance(choice, Mapping):
+        return choice.get("type") == "function" or "required" in (choice.get("mode"), _mode(choice))
+    return choice is not None and choice not in ("auto", "none")
+
+
+def _mode(choice: Mapping[str, Any]) -> Any:
+    allowed = choice.get("allowed_tools")
+    return allowed.get("mode") if isinstance(allowed, Mapping) else None
+
+
+def schema_name(schema: Mapping[str, Any]) -> str | None:
+    """The name of a tool in wire shape."""
+    found = schema.get("function", schema)
+    return found.get("name") if isinstance(found, Mapping) else None

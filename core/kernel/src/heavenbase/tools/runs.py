@@ -1,0 +1,189 @@
+"""Tool calls carried out: checked, agreed to, run in the colour of the call, and their results as text."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heavenbase.colour.parallel import run_many
+from heavenbase.errors import InputTypeError, ToolArgsError
+from heavenbase.tools.base import Decision, ToolPause
+from heavenbase.tools.threads import TimeUp, arun_limited, run_limited
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heavenbase.call import Call
+    from heavenbase.tools.base import Tool
+    from heavenbase.types import ToolCall
+
+CONCURRENCY = 8
+MESSAGE_LIMIT = 4_000
+NOTHING: Mapping[str, Any] = {}
+UNDECIDED: Any = object()
+
+
+class WrongColour(InputTypeError):
+    """Something async turned up in a sync call: the mistake of a program, which no model can mend."""
+
+
+class _Plan(NamedTuple):
+    call: ToolCall
+    tool: Tool
+    work: partial[Any]
+
+
+class ToolRuns:
+    """Runs the calls of one conversation's tools; `call` says in which colour, and under which limits."""
+
+    def __init__(self, call: Call) -> None:
+        controls = call.controls
+        self._tools = call.tools
+        self._is_async = call.is_async
+        self._confirm = controls.get("confirm")
+        self._timeout = controls.get("tool_timeout")
+        self._workers = (controls.get("tool_concurrency") or CONCURRENCY) if call.is_async else 1
+
+    async def run(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] = NOTHING) -> list[str | None]:
+        """The results as texts, in order; None for a call that waits.
+
+        `decided` are answers of people by id of the call: a Decision, or the result itself.
+        """
+        # People are asked about one call after the other, before any of them runs.
+        plans = [await self._plan(call, decided.get(call.id, UNDECIDED)) for call in calls]
+        ready = [(place, plan) for place, plan in enumerate(plans) if isinstance(plan, _Plan)]
+        results = await run_many(self._carry_out, ready, workers=self._workers, is_async=self._is_async)
+        done = dict(zip((place for place, _ in ready), results, strict=True))
+        return [done[place] if isinstance(plan, _Plan) else plan for place, plan in enumerate(plans)]
+
+    async def _plan(self, call: ToolCall, decision: Any) -> _Plan | str | None:
+        """What is to be run, or the result of a call that is not run, or None for one that waits."""
+        if decision is not UNDECIDED and not isinstance(decision, Decision):
+            return result_text(decision)
+        tool = self._tools.get(call.name)
+        if tool is None:
+            return failure("UnknownTool", f"there is no tool {call.name!r}; tools: {', '.join(self._tools)}")
+        if call.repaired and not tool.accept_repaired:
+            return failure("RepairedArguments", f"arguments that need repair are refused ({'; '.join(call.changes)})")
+        try:
+            positional, named = tool.bind(call.parse())
+        except ToolArgsError as error:
+            kind = "JSONDecodeError" if isinstance(error.__cause__, ValueError) else "ValidationError"
+            return failure(kind, f"{error}; call again with one JSON object that fits the schema")
+        verdict = await self._ask(tool, call) if decision is UNDECIDED else decision
+        if verdict is Decision.PAUSE:
+            return None
+        if verdict is not Decision.RUN:
+            return failure("Refused", verdict if isinstance(verdict, str) else "the user does not allow this call")
+        function: Any = tool.run
+        return _Plan(call, tool, partial(function, *positional, **named))
+
+    async def _carry_out(self, item: tuple[int, _Plan]) -> str | None:
+        plan = item[1]
+        plan.call.reason = None
+        try:
+            return result_text(await self._invoke(plan.tool, plan.work))
+        except ToolPause as pause:
+            plan.call.reason = str(pause) or None
+            return None
+
+    async def _ask(self, tool: Tool, call: ToolCall) -> Any:
+        """A Decision, or the reason of a refusal."""
+        confirm = tool.confirm if callable(tool.confirm) else self._confirm
+        if tool.confirm is False or (confirm is None and not tool.confirm):
+            return Decision.RUN
+        if confirm is None:
+            return Decision.PAUSE
+        verdict = confirm(call)
+        if inspect.isawaitable(verdict):
+            verdict = await self._awaited(verdict, "confirm")
+        if isinstance(verdict, bool):
+            return Decision.RUN if verdict else Decision.REFUSE
+        if isinstance(verdict, Decision | str):
+            return verdict
+        raise InputTypeError(
+            f"confirm answered {verdict!r} for {tool.name!r}; answer True, False, a reason to refuse, or hb.PAUSE"
+        )
+
+    async def _invoke(self, tool: Tool, work: partial[Any]) -> Any:
+        """The result of a tool, or the text of its failure; ToolPause passes."""
+        limit = tool.timeout if tool.timeout is not None else self._timeout
+        try:
+            return await (self._async_work(tool, work, limit) if self._is_async else self._sync_work(work, limit))
+        except TimeUp:
+            return failure("ToolTimeout", f"no result within {limit:g} s")
+        except (ToolPause, WrongColour):
+            raise
+        except Exception as error:
+            return failure(type(error).__name__, str(error))
+
+    async def _sync_work(self, work: partial[Any], limit: float | None) -> Any:
+        value = work() if limit is None else run_limited(work, limit)
+        return await self._awaited(value, _name(work)) if inspect.isawaitable(value) else value
+
+    async def _async_work(self, tool: Tool, work: partial[Any], limit: float | None) -> Any:
+        import asyncio
+
+        if tool.is_async:
+            return await _within(work(), limit)
+        value = await arun_limited(work, limit)
+        if inspect.isawaitable(value):
+            return await _within(asyncio.ensure_future(value), limit)
+        return value
+
+    async def _awaited(self, value: Any, what: str) -> Any:
+        if self._is_async:
+            return await value
+        close = getattr(value, "close", None)
+        if close is not None:
+            close()
+        raise WrongColour(f"{what} is async; use achat, astream or acomplete")
+
+
+async def _within(work: Any, limit: float | None) -> Any:
+    import asyncio
+
+    try:
+        async with asyncio.timeout(limit) as clock:
+            return await work
+    except TimeoutError:
+        if clock.expired():
+            raise TimeUp from None
+        raise
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # The tool gave itself up; nobody cancelled the call.
+        raise RuntimeError("the tool was cancelled") from None
+
+
+def _name(work: partial[Any]) -> str:
+    return f"tool {getattr(work.func, '__name__', type(work.func).__name__)!r}"
+
+
+def result_text(value: Any) -> str:
+    """A tool's result as the text that the model reads: a str as it is, all else as JSON."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, BaseException):
+        return failure(type(value).__name__, str(value))
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    from pydantic_core import to_json  # knows models, dataclasses, dates, decimals, sets, generators …
+
+    try:
+        return to_json(value, serialize_unknown=True, inf_nan_mode="strings").decode()
+    except Exception as error:
+        return failure(type(error).__name__, f"the {type(value).__name__} that came back is no JSON: {error}")
+
+
+def failure(kind: str, message: str) -> str:
+    """The result of a call that failed, for the model to read."""
+    error = {"type": kind, "message": message[:MESSAGE_LIMIT]}
+    return json.dumps({"ok": False, "error": error}, ensure_ascii=False)

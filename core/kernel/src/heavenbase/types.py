@@ -1,0 +1,367 @@
+"""What travels between caller, kernel and plugins: completion, chunk, usage, attempt, parameter report.
+
+Messages are plain dictionaries in the shape of the OpenAI wire, with two additions that each gateway translates:
+a content part `{"type": "image", "image": LLMImage}`, and on assistant messages `reasoning_parts`, dictionaries
+that keep a provider's opaque bytes with their provenance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heavenbase.image.image import LLMImage
+
+Message: TypeAlias = "dict[str, Any]"
+FinishReason: TypeAlias = Literal[
+    "stop", "length", "tool_calls", "content_filter", "refusal", "pause", "context_overflow", "other"
+]
+Outcome: TypeAlias = Literal["sent", "renamed", "clamped", "emulated", "dropped"]
+
+
+class Record:
+    """Base of the small value classes: `to_dict` over the fields."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data, without those that are None."""
+        found = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name[0] != "_"}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+@dataclass(slots=True)
+class Usage(Record):
+    """Tokens in disjoint buckets; None means that the provider did not say.
+
+    `input` are fresh input tokens, `cache_read` and `cache_write` those read from and written to the provider's prompt
+    cache, `output` the visible answer, `reasoning` the thinking. `cost` is the provider's own figure in `currency`, a
+    decimal string. The wire's sums are derived: `prompt_tokens`, `completion_tokens`, `total_tokens`.
+    """
+
+    input: int | None = None
+    output: int | None = None
+    _: KW_ONLY
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    audio: int | None = None
+    image: int | None = None
+    cost: str | None = None
+    currency: str | None = None
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """All input tokens, cached ones included."""
+        return _sum(self.input, self.cache_read, self.cache_write)
+
+    @property
+    def completion_tokens(self) -> int | None:
+        """All output tokens, reasoning included."""
+        return _sum(self.output, self.reasoning)
+
+    @property
+    def total_tokens(self) -> int | None:
+        """Input and output tokens together; the known side where the wire has only one."""
+        return _sum(self.prompt_tokens, self.completion_tokens)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The known buckets under their names, and the wire's three sums."""
+        sums = {name: getattr(self, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+        # Record.to_dict by name: a slotted dataclass is a new class, which the zero-argument super() does not know.
+        return {**{name: value for name, value in sums.items() if value is not None}, **Record.to_dict(self)}
+
+    def __add__(self, other: Usage) -> Usage:
+        total = Usage()
+        for name in self.__dataclass_fields__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine is None or theirs is None or name == "currency":
+                setattr(total, name, theirs if mine is None else mine)
+            elif name == "cost":
+                from decimal import Decimal
+
+                total.cost = str(Decimal(mine) + Decimal(theirs))
+            else:
+                setattr(total, name, mine + theirs)
+        return total
+
+
+def _sum(*parts: int | None) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None
+
+
+@dataclass(slots=True)
+class ToolCall(Record):
+    """One tool call of the model: `arguments` is the JSON text as the model wrote it (or as repaired).
+
+    `original` keeps the text before a repair, `changes` says what the repair changed, one line each. `reason` is why a
+    paused call waits.
+    """
+
+    id: str
+    name: str
+    arguments: str = "{}"
+    original: str | None = None
+    changes: tuple[str, ...] = ()
+    reason: str | None = None
+
+    @property
+    def repaired(self) -> bool:
+        """Whether the arguments differ from what the model wrote."""
+        return self.original is not None
+
+    def parse(self) -> dict[str, Any]:
+        """The arguments as a dictionary; ToolArgsError if they are no JSON object."""
+        import json
+
+        from heavenbase.errors import ToolArgsError
+
+        try:
+            parsed = json.loads(self.arguments, parse_constant=_refuse) if self.arguments.strip() else {}
+        except (ValueError, RecursionError) as error:  # the latter for what is nested too deeply
+            raise ToolArgsError(f"arguments of tool call {self.name!r} are not JSON: {error}") from error
+        if not isinstance(parsed, dict):
+            raise ToolArgsError(f"arguments of tool call {self.name!r} are {type(parsed).__name__}, not an object")
+        return parsed
+
+    def to_dict(self) -> dict[str, Any]:
+        """The call in the shape of the OpenAI wire."""
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+
+
+@dataclass(slots=True)
+class ToolCallDelta(Record):
+    """One streamed fragment of a tool call; whatever the wire left out is None."""
+
+    index: int | None = None
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class Chunk(Record):
+    """One normalised piece of a streamed answer.
+
+    `kind` is "delta" (text, reasoning, tool_calls, images, usage, finish_reason as they come), or an announcement:
+    "restart" (what came before is void; the answer begins again), "continue" (another target goes on), or "round" (the
+    tools that the answer asked for have run, another answer begins; `messages` are that answer and their results).
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: list[ToolCallDelta] | None = None
+    finish_reason: FinishReason | None = None
+    raw_finish_reason: str | None = None
+    usage: Usage | None = None
+    id: str | None = None
+    model: str | None = None
+    images: list[LLMImage] | None = None
+    reasoning_parts: list[dict[str, Any]] | None = None
+    kind: Literal["delta", "restart", "continue", "round"] = "delta"
+    raw: Any = None
+    messages: list[Message] | None = None
+
+    @property
+    def has_content(self) -> bool:
+        """Whether the caller sees something of the answer in this chunk."""
+        return bool(self.text or self.reasoning or self.tool_calls or self.images)
+
+
+@dataclass(slots=True)
+class Attempt(Record):
+    """One request on the wire. `started` is epoch seconds, `elapsed` seconds, `error` the kind of the error or None."""
+
+    provider: str
+    model: str
+    gateway: str
+    started: float = 0.0
+    elapsed: float | None = None
+    status: int | None = None
+    error: str | None = None
+    request_id: str | None = None
+    usage: Usage | None = None
+    maybe_billed: bool = False
+
+
+@dataclass(slots=True)
+class ParameterEntry(Record):
+    """What became of one parameter: `wire` is its name on the wire, `reason` why it is not simply sent."""
+
+    name: str
+    outcome: Outcome
+    wire: str | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class ParameterReport(Record):
+    """Every parameter of a call in exactly one of: sent, renamed, clamped, emulated, dropped."""
+
+    entries: dict[str, ParameterEntry] = field(default_factory=dict)
+
+    def sent(self, *names: str) -> None:
+        """On the wire under their own names."""
+        for name in names:
+            self.entries[name] = ParameterEntry(name, "sent", name)
+
+    def renamed(self, name: str, wire: str) -> None:
+        """On the wire under another name or in another shape."""
+        self.entries[name] = ParameterEntry(name, "renamed", wire)
+
+    def clamped(self, name: str, reason: str) -> None:
+        """Sent with another value."""
+        self.entries[name] = ParameterEntry(name, "clamped", name, reason)
+
+    def emulated(self, name: str, reason: str) -> None:
+        """Not on the wire; hb or the prompt does it."""
+        self.entries[name] = ParameterEntry(name, "emulated", None, reason)
+
+    def dropped(self, name: str, reason: str) -> None:
+        """Not on the wire."""
+        self.entries[name] = ParameterEntry(name, "dropped", None, reason)
+
+    def names(self, outcome: Outcome) -> list[str]:
+        """The names with this outcome."""
+        return [entry.name for entry in self.entries.values() if entry.outcome == outcome]
+
+    def lossy(self) -> list[ParameterEntry]:
+        """The entries that were dropped or clamped."""
+        return [entry for entry in self.entries.values() if entry.outcome in ("dropped", "clamped")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Outcome by name, with wire name and reason where they say something."""
+        return {name: entry.to_dict() for name, entry in self.entries.items()}
+
+
+@dataclass(slots=True)
+class Completion(Record):
+    """The normalised answer of one chat call.
+
+    `finish_reason` is one vocabulary (see `FinishReason`), `raw_finish_reason` the provider's own word. `elapsed` is
+    seconds, `created_at` epoch seconds. `attempts` is the ledger of requests, `report` what became of each parameter,
+    `raw` the decoded answer (a list of chunks for a gathered stream). `messages` is the whole conversation with this
+    answer, `delta` what this call added. After a tool loop text, reasoning and finish reason are those of the last
+    answer, `tool_calls`, `usage` and `attempts` those of all of them; `truncated` is True when it ended on its budget.
+    `pending` are the calls that wait for a result: see `LLM.resume`.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    finish_reason: FinishReason = "other"
+    raw_finish_reason: str | None = None
+    usage: Usage | None = None
+    id: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    gateway: str | None = None
+    images: list[LLMImage] = field(default_factory=list)
+    reasoning_parts: list[dict[str, Any]] = field(default_factory=list)
+    created_at: float | None = None
+    elapsed: float | None = None
+    request_id: str | None = None
+    report: ParameterReport | None = None
+    raw: Any = None
+    structured: Any = None
+    cached: bool = False
+    attempts: list[Attempt] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    delta: list[Message] = field(default_factory=list)
+    tool_turns: int = 0
+    max_tool_turns: int | None = None
+    truncated: bool = False
+    pending: list[ToolCall] = field(default_factory=list)
+    _call: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def content(self) -> str:
+        """Reasoning in <think> tags, then the text."""
+        return f"<think>\n{self.reasoning}\n</think>\n{self.text}" if self.reasoning else self.text
+
+    @property
+    def message(self) -> Message:
+        """The (last) assistant message in wire shape, with `reasoning_content` where there was thinking."""
+        if len(self.delta) > 1:
+            return next((message for message in reversed(self.delta) if message["role"] == "assistant"), self.delta[-1])
+        message: Message = {"role": "assistant", "content": self.text}
+        if self.reasoning:
+            message["reasoning_content"] = self.reasoning
+        if self.reasoning_parts:
+            message["reasoning_parts"] = self.reasoning_parts
+        if self.tool_calls:
+            message["tool_calls"] = [call.to_dict() for call in self.tool_calls]
+        if self.images:
+            message["images"] = [image.to_dict() for image in self.images]
+        return message
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data, without those that are None and without `raw`, the provider's own object."""
+        found = Record.to_dict(self)  # by name, as in Usage
+        found.pop("raw", None)
+        return found
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(slots=True)
+class Embedding(Record):
+    """The answer of one embedding call: one vector of floats per input, in order.
+
+    `raw` holds {cached, misses, embedding_batch_size, embedding_max_workers, batches}.
+    """
+
+    vectors: Sequence[Sequence[float]]
+    usage: Usage | None = None
+    model: str | None = None
+    provider: str | None = None
+    gateway: str | None = None
+    created_at: float | None = None
+    elapsed: float | None = None
+    report: ParameterReport | None = None
+    raw: Any = None
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def dim(self) -> int | None:
+        """The length of the vectors; None when there are none."""
+        return len(self.vectors[0]) if self.vectors else None
+
+
+@dataclass(slots=True)
+class ImageResult(Record):
+    """The answer of one image generation: `images` in the provider's order, `raw` its payload."""
+
+    images: list[LLMImage]
+    usage: Usage | None = None
+    model: str | None = None
+    provider: str | None = None
+    gateway: str | None = None
+    created_at: float | None = None
+    elapsed: float | None = None
+    report: ParameterReport | None = None
+    raw: Any = None
+    cached: bool = False
+    attempts: list[Attempt] = field(default_factory=list)

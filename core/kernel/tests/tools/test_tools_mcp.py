@@ -1,0 +1,113 @@
+"""Tools of servers that speak the Model Context Protocol, in both colours; the servers run in this process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heavenbase import LLMSession
+from heavenbase.errors import HBError, InputError, InputTypeError
+from heavenbase.tools.mcp import MCPToolError, MCPTools
+
+from ..support import both_colours, calling, scripted
+
+mcp_server = pytest.importorskip("mcp.server")
+SERVER = '''
+from mcp.server import MCPServer
+
+server = MCPServer("sums")
+
+@server.tool()
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+server.run()
+'''
+
+
+def make_server() -> Any:
+    made = mcp_server.MCPServer("sums", log_level="CRITICAL")
+
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    def refuse() -> str:
+        """Always refuses."""
+        from mcp.server.mcpserver.exceptions import ToolError
+
+        raise ToolError("not today")
+
+    made.add_tool(add)
+    made.add_tool(refuse)
+    return made
+
+
+@pytest.fixture
+def kit() -> Iterator[MCPTools]:
+    with MCPTools(make_server()) as made:
+        yield made
+
+
+def test_the_tools_of_a_server_run_in_both_colours(kit: MCPTools) -> None:
+    assert list(kit.tools) == ["add", "refuse"]
+    schema = kit.tools["add"].to_openai_tool()["function"]
+    assert (schema["description"], schema["parameters"]["required"]) == ("Add two numbers.", ["a", "b"])
+    for place in range(2):
+        made = scripted(calling(("add", {"a": 40, "b": 2}), ("refuse", {})), "42!")
+        answer = both_colours(made.llm, "complete")[place]("what is 40 + 2?", tools=kit)
+        assert answer.text == "42!"
+        assert [message["content"] for message in answer.messages if message["role"] == "tool"] == [
+            "42",
+            '{"ok": false, "error": {"type": "MCPToolError", "message": "Error executing tool refuse: not today"}}',
+        ]
+
+
+def test_a_prefix_and_settings_are_for_every_tool() -> None:
+    with MCPTools(make_server(), prefix="sums.", confirm=True, timeout=20) as kit:
+        assert list(kit.tools) == ["sums_add", "sums_refuse"]
+        assert all(tool.confirm is True and tool.timeout == 20 for tool in kit.tools.values())
+        assert kit.tools["sums_add"](a=1, b=2) == "3"
+
+
+def test_a_closed_connection_says_so(kit: MCPTools) -> None:
+    kit.close()
+    kit.close()
+    with pytest.raises(MCPToolError, match="the connection to 'MCPServer' has ended"):
+        kit.tools["add"](a=1, b=2)
+
+
+def test_a_session_uses_the_tools_of_servers_until_it_is_closed() -> None:
+    made = scripted(calling(("add", {"a": 40, "b": 2})), "42!")
+    with LLMSession(made.llm) as talk:
+        assert talk.add_mcp(make_server()) == ["add", "refuse"]
+        assert talk.send("what is 40 + 2?", "text") == "42!"
+        with pytest.raises(InputError, match="two tools are named"):
+            talk.add_mcp(make_server())
+        tool = talk.tools[0]
+    with pytest.raises(MCPToolError, match="has ended"):
+        tool(a=1, b=2)
+
+
+def test_servers_that_cannot_be_used_are_errors_that_keep_their_secrets() -> None:
+    for source in ("hb-no-such-command --key sk-secret", [sys.executable, "-c", "pass", "sk-secret"]):
+        with pytest.raises(HBError, match="cannot be used") as caught:
+            MCPTools(source)
+        assert "sk-secret" not in str(caught.value)
+    for wrong, error in ((7, InputTypeError), (None, InputTypeError), ([], InputError), ({"args": []}, InputError)):
+        with pytest.raises(error):
+            MCPTools(wrong)
+    with pytest.raises(InputError, match="cannot be read"):
+        MCPTools("server 'unclosed")
+
+
+@pytest.mark.slow
+def test_a_server_is_started_by_its_command(tmp_path: Path) -> None:
+    (tmp_path / "sums.py").write_text(SERVER)
+    with MCPTools({"command": sys.executable, "args": [str(tmp_path / "sums.py")]}) as kit:
+        assert kit.tools["add"](a=40, b=2) == "42"

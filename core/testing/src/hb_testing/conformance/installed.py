@@ -1,0 +1,1 @@
+"""The module that `--hb-plugin KIND:NAME` collects; `hb_testing.plugin` fills it."""

@@ -1,0 +1,208 @@
+"""OpenAI's HTTP API: chat completions, embeddings, images, models."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from hb_testing.server import openai_chat as chat
+from hb_testing.server.answers import Answer, Reply, Stream
+from hb_testing.server.multipart import parse_form
+from hb_testing.server.openai_requests import (
+    EDIT_FIELDS,
+    GENERATION_FIELDS,
+    check_chat,
+    check_embeddings,
+    check_image,
+)
+from hb_testing.server.synthesis import count_tokens, little_endian, png, vector
+from hb_testing.server.wire import Exchange, Rejected, Wire, route
+
+ERRORS: Mapping[int, tuple[str, str | None]] = {
+    400: ("invalid_request_error", None),
+    401: ("invalid_request_error", "invalid_api_key"),
+    402: ("billing_error", "insufficient_balance"),
+    403: ("request_forbidden", "unsupported_country_region_territory"),
+    404: ("invalid_request_error", "model_not_found"),
+    422: ("invalid_request_error", None),
+    429: ("requests", "rate_limit_exceeded"),
+    529: ("overloaded_error", None),
+}
+_DIMENSIONS = {"text-embedding-3-large": 3072}
+
+
+class OpenAIWire(Wire):
+    """OpenAI's wire, also for providers that speak it: give those a name, and the extra fields that they accept.
+
+    Strict validation lets pass `extensions` at the top level, and `message_extensions` in messages and parts:
+
+        deepseek = OpenAIWire(name="deepseek", extensions={"thinking"}, message_extensions={"reasoning_content"})
+        with LoopbackServer(wires=[deepseek]) as server:
+            server.url("deepseek")
+    """
+
+    name = "openai"
+    base = "/v1"
+    cacheable = True
+    finish_reasons: ClassVar[Mapping[str, str]] = {
+        "stop": "stop",
+        "length": "length",
+        "tool_calls": "tool_calls",
+        "content_filter": "content_filter",
+    }
+    reasoning_field: ClassVar[str] = "reasoning_content"
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        base: str | None = None,
+        extensions: Collection[str] = (),
+        message_extensions: Collection[str] = (),
+        models: Collection[str] = ("gpt-4o-mini", "text-embedding-3-small", "gpt-image-1"),
+    ) -> None:
+        self.name = name or self.name
+        self.base = self.base if base is None else base
+        self.extensions = frozenset(extensions)
+        self.message_extensions = frozenset(message_extensions)
+        self.models = tuple(models)
+
+    # -- routes
+
+    @route("POST", "/chat/completions")
+    def chat(self, exchange: Exchange) -> Answer:
+        """Answer a chat completion, whole or streamed."""
+        payload = exchange.json()
+        if exchange.server.strict:
+            check_chat(payload, self.extensions, self.message_extensions)
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
+        if payload.get("stream") is True:
+            return self._stream(exchange, payload, reply)
+        turn = chat.plan(payload, reply)
+        body = chat.completion(payload, exchange.request.body, turn, self.reasoning_field)
+        return Reply(body=body, headers=reply.headers, delay=reply.delay)
+
+    @route("POST", "/embeddings")
+    def embeddings(self, exchange: Exchange) -> Answer:
+        """Answer unit vectors that depend on the input alone, as floats or base64."""
+        payload = exchange.json()
+        if exchange.server.strict:
+            check_embeddings(payload, self.extensions)
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
+        given = payload.get("input", "")
+        inputs = given if isinstance(given, list) and not all(isinstance(item, int) for item in given) else [given]
+        texts = [item if isinstance(item, str) else json.dumps(item) for item in inputs]
+        dimensions = payload.get("dimensions") or _DIMENSIONS.get(str(payload.get("model")), 1536)
+        compact = payload.get("encoding_format") == "base64"
+        data = []
+        for index, text in enumerate(texts):
+            values = vector(text, dimensions)
+            if reply.embeddings:
+                values = type(values)("f", reply.embeddings[index])
+            shown = base64.b64encode(little_endian(values)).decode() if compact else values.tolist()
+            data.append({"object": "embedding", "index": index, "embedding": shown})
+        tokens = sum(map(count_tokens, texts))
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens} if reply.usage is None else reply.usage
+        body = {"object": "list", "data": data, "model": payload.get("model"), "usage": usage}
+        return Reply(body=body, headers=reply.headers, delay=reply.delay)
+
+    @route("POST", "/images/generations")
+    def generate_images(self, exchange: Exchange) -> Answer:
+        """Answer small PNGs whose colour depends on the prompt."""
+        payload = exchange.json()
+        if exchange.server.strict:
+            check_image(payload, GENERATION_FIELDS, self.extensions)
+        return self._images(exchange, payload, 0)
+
+    @route("POST", "/images/edits")
+    def edit_images(self, exchange: Exchange) -> Answer:
+        """As `generate_images`, from a form with at least one image."""
+        try:
+            parts = parse_form(exchange.request.headers.get("content-type", ""), exchange.request.body)
+        except ValueError as error:
+            raise Rejected(f"Could not parse multipart form: {error}") from None
+        files = [part for part in parts if part.filename is not None]
+        fields: dict[str, Any] = {part.name: part.data.decode() for part in parts if part.filename is None}
+        if fields.get("n", "").isdigit():
+            fields["n"] = int(fields["n"])
+        if exchange.server.strict:
+            check_image(fields, EDIT_FIELDS, self.extensions)
+            if not any(file.name in ("image", "image[]") for file in files):
+                raise Rejected("Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
+        return self._images(exchange, fields, len(files))
+
+    @route("GET", "/images/content")
+    def image_content(self, exchange: Exchange) -> Answer:
+        """The image that a `response_format: url` answer points to."""
+        return Reply(body=png(exchange.query), headers={"content-type": "image/png"})
+
+    @route("GET", "/models")
+    def list_models(self, exchange: Exchange) -> Answer:
+        """The wire's model ids."""
+        data = [{"id": id_, "object": "model", "created": chat.CREATED, "owned_by": "hb"} for id_ in self.models]
+        return Reply(body={"object": "list", "data": data})
+
+    # -- what the faults need
+
+    def error(self, status: int, message: str, **details: Any) -> Reply:
+        """An error in OpenAI's shape; `details`: kind (`error.type`), code, param."""
+        kind, code = ERRORS.get(status, ("server_error" if status >= 500 else "invalid_request_error", None))
+        shown = {
+            "message": message,
+            "type": details.get("kind", kind),
+            "param": details.get("param"),
+            "code": details.get("code", code),
+        }
+        return Reply(status=status, body={"error": shown})
+
+    def error_event(self, status: int, message: str) -> bytes:
+        """An error event as OpenAI sends it: the error object is the data."""
+        return chat.event(self.error(status, message).body)
+
+    def streams(self, exchange: Exchange) -> bool:
+        """Whether the body says `"stream": true`."""
+        return _lenient(exchange).get("stream") is True
+
+    def stream(self, exchange: Exchange, reply: Reply) -> Stream:
+        """The events of `reply`, whatever the request is like."""
+        return self._stream(exchange, _lenient(exchange), reply)
+
+    def _stream(self, exchange: Exchange, payload: Mapping[str, Any], reply: Reply) -> Stream:
+        turn = chat.plan(payload, reply)
+        return chat.stream(payload, exchange.request.body, turn, reply, self.reasoning_field)
+
+    def _images(self, exchange: Exchange, payload: Mapping[str, Any], inputs: int) -> Answer:
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
+        prompt = str(payload.get("prompt", ""))
+        seeds = [f"{prompt}-{index}" for index in range(int(payload.get("n") or 1))]
+        if payload.get("response_format") == "url":
+            base = f"{exchange.server.origin}/{self.name}{self.base}/images/content"
+            data = [{"url": f"{base}?{index}", "revised_prompt": prompt} for index, _ in enumerate(seeds)]
+        else:
+            images = reply.images or [png(seed) for seed in seeds]
+            data = [{"b64_json": base64.b64encode(image).decode()} for image in images]
+        tokens = count_tokens(prompt)
+        pictured = 64 * inputs
+        usage = {
+            "input_tokens": tokens + pictured,
+            "input_tokens_details": {"text_tokens": tokens, "image_tokens": pictured},
+            "output_tokens": 64 * len(data),
+            "total_tokens": tokens + pictured + 64 * len(data),
+        }
+        body = {"created": chat.CREATED, "data": data, "usage": usage if reply.usage is None else reply.usage}
+        return Reply(body=body, headers=reply.headers, delay=reply.delay)
+
+
+def _lenient(exchange: Exchange) -> Mapping[str, Any]:
+    try:
+        return exchange.json()
+    except Rejected:
+        return {}
