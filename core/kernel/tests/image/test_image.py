@@ -596,7 +596,9 @@ def test_pillows_own_limit_raises_instead_of_warning(monkeypatch: pytest.MonkeyP
     assert image.to_pil().size == (40, 40)
 
 
-@pytest.mark.parametrize(("package", "method", "line"), [("PIL", "to_pil", "hb-kernel"), ("numpy", "to_array", "numpy")])
+@pytest.mark.parametrize(
+    ("package", "method", "line"), [("PIL", "to_pil", "hb-kernel"), ("numpy", "to_array", "numpy")]
+)
 def test_a_missing_package_is_an_error_with_the_pip_line(
     package: str, method: str, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
