@@ -27,8 +27,8 @@ from heavenbase.middleware import Middleware
 from heavenbase.types import Chunk, Completion, Embedding, ToolCall, ToolCallDelta, Usage
 from heavenbase.vector import Vector
 
-from .dict_cache import DictCache, DictStore, InstantStore
 from ..support import both_colours, scripted
+from .dict_cache import DictCache, DictStore, InstantStore
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SCHEMA = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from heavenbase.errors import StructuredOutputError
 
-from .dict_cache import DictCache
 from ..support import both_colours, scripted
+from .dict_cache import DictCache
 
 
 class Person(BaseModel):
