@@ -95,7 +95,11 @@ __all__ = [
 ]
 
 
-__getattr__, __dir__ = front(__name__, _HOME)
+__getattr__ = front(__name__, _HOME)[0]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 class _Moved:
