@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
 from hb_provider_bedrock.models import region_of
 from hb_provider_bedrock.outgoing import Outgoing
@@ -22,13 +21,11 @@ from heavenbase.http.client import given_key
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heavenbase.call import Call, Services
+    from heavenbase.call import Services
     from heavenbase.spec import LLMSpec
 
 PLACES = ("aws_region", "aws_profile")
 """Options that choose where a request goes and as whom; they never reach the wire."""
-OPERATIONS = {"converse": "converse", "converse_stream": "converse-stream", "invoke_model": "invoke"}
-"""boto3's names of the operations that hb uses, and the ends of their paths."""
 DEFAULT_REGION = "us-east-1"
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
 """Seconds, for an exported client; hb's own calls have their own limits."""
@@ -90,13 +87,9 @@ class Client:
         self.may_wait = key is None
         """Whether signing may find or refresh credentials, over the network or by a program."""
 
-    def sign(
-        self, operation: str, model_id: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, Any]
-    ) -> Outgoing:
-        """The request of an operation (see `OPERATIONS`), addressed and signed. Raises what boto3 raises."""
-        url = f"{self._endpoint}/model/{quote(model_id, safe='-._~')}/{OPERATIONS[operation]}"
-        if query:
-            url += f"?{urlencode(query)}"
+    def sign(self, path: str, body: bytes, headers: Mapping[str, str]) -> Outgoing:
+        """A request to a path below the endpoint, signed. Raises what boto3 raises."""
+        url = f"{self._endpoint}{path}"
         # In lower case, so that a header given by the caller takes the place of ours.
         named = {"user-agent": sdk().user_agent, **{name.lower(): value for name, value in headers.items()}}
         if self._key is not None:
@@ -136,23 +129,22 @@ class Client:
             close()
 
 
-def client_key(call: Call) -> str:
+def client_key(spec: LLMSpec, args: Mapping[str, Any]) -> str:
     """What clients are kept under: key, address, place and AWS variables, so that new credentials take effect.
 
     It holds secrets, and stays in the memory of this process.
     """
-    spec = call.spec
     secret = spec.api_key.reveal() if spec.api_key is not None else None
-    place = call.args.get("aws_region")
-    return f"{_session_key(call)}:{secret}:{spec.base_url}:{place}:{fallback_region(spec)}"
+    place = args.get("aws_region")
+    return f"{_session_key(args)}:{secret}:{spec.base_url}:{place}:{fallback_region(spec)}"
 
 
-def client_of(call: Call, services: Services, key: str | None = None) -> Client:
-    """The client of a call, one for all with the same key."""
+def client_of(spec: LLMSpec, args: Mapping[str, Any], services: Services, key: str | None = None) -> Client:
+    """The client for a spec and the arguments of a call, one for all with the same key."""
     # One session serves all addresses: what it has read from disk and refreshed is not read again.
-    profile = call.args.get("aws_profile")
-    session = services.client(_session_key(call), lambda: _session(profile), False)
-    client: Client = services.client(key or client_key(call), lambda: _build(call.spec, call.args, session), False)
+    profile = args.get("aws_profile")
+    session = services.client(_session_key(args), lambda: _session(profile), False)
+    client: Client = services.client(key or client_key(spec, args), lambda: _build(spec, args, session), False)
     return client
 
 
@@ -173,8 +165,8 @@ def host_of(place: str) -> str:
     return f"https://bedrock-runtime.{place}.amazonaws.com"
 
 
-def _session_key(call: Call) -> str:
-    return f"hb_provider_bedrock:{call.args.get('aws_profile')}:{[_ENVIRONMENT.get(name) for name in _IDENTITY]}"
+def _session_key(args: Mapping[str, Any]) -> str:
+    return f"hb_provider_bedrock:{args.get('aws_profile')}:{[_ENVIRONMENT.get(name) for name in _IDENTITY]}"
 
 
 def _session(profile: Any) -> Any:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import PLACES
 from hb_provider_bedrock.models import traits_of
+from hb_provider_bedrock.usage import header_usage
 from heavenbase.call import REASONING
 from heavenbase.errors import EmbeddingsNotSupported
 from heavenbase.http.extras import EXTRAS, merge_extra
 from heavenbase.http.rules import apply_rules
 from heavenbase.http.shapes import kind_of, shape_error
+from heavenbase.types import Embedding, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,6 +130,28 @@ def _put(body: dict[str, Any], path: str, value: Any) -> None:
         body[name] = dict(body.get(name) or {})
         body = body[name]
     body[last] = value
+
+
+def embedding(call: Call, decoded: Any, headers: Any) -> Embedding:
+    """The vectors and the usage in one answer, which may have its usage in headers alone."""
+    found = vectors(call, decoded, len(call.inputs) if takes_many(call) else 1)
+    counted = decoded.get("inputTextTokenCount")
+    usage = header_usage(headers) or (Usage(counted) if isinstance(counted, int) else None)
+    return _embedding(call, found, usage)
+
+
+def joined(call: Call, parts: Sequence[Embedding]) -> Embedding:
+    """The answers to the parts of a batch, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    counted = [part.usage for part in parts if part.usage is not None]
+    usage = sum(counted[1:], counted[0]) if counted else None
+    return _embedding(call, [vector for part in parts for vector in part.vectors], usage)
+
+
+def _embedding(call: Call, found: Any, usage: Usage | None) -> Embedding:
+    spec = call.spec
+    return Embedding(found, usage=usage, provider=spec.provider, gateway=spec.gateway, report=call.context.report)
 
 
 def vectors(call: Call, decoded: Any, wanted: int) -> list[list[float]]:

@@ -14,8 +14,12 @@ from zlib import crc32
 from heavenbase.errors import EventTooLarge, ResponseDecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from heavenbase.errors import HBError
+
+EVENTS = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata")
+"""The events of ConverseStream; a later version of the wire may send others beside."""
 LARGEST = 24 * 1024 * 1024
 """Bytes of one frame, as boto3 has it."""
 LARGEST_HEADERS = 128 * 1024
@@ -26,6 +30,30 @@ _KEPT = 64
 # Types of header values: the size of a value that is a number, None for one that says its size itself.
 _SIZES: Mapping[int, int | None] = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 6: None, 7: None, 8: 8, 9: 16}
 _TEXT = 7
+_OPENINGS: Mapping[str, bytes] = {name: f'{{"{name}":'.encode() for name in EVENTS}
+
+
+class Events:
+    """The events of one stream, each as the object that Amazon's SDKs make of it: its content under its name.
+
+    `failure` gives the error for the headers and the payload of a frame that tells of one.
+    """
+
+    def __init__(self, failure: Callable[[Mapping[str, str], bytes], HBError]) -> None:
+        self._frames = FrameReader()
+        self._failure = failure
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """The events that these bytes complete; `{}` for one that hb does not know. Raises what came as an error."""
+        for headers, payload in self._frames.feed(piece):
+            if headers.get(":message-type", "event") != "event":
+                raise self._failure(headers, payload)
+            opening = _OPENINGS.get(headers.get(":event-type", ""))
+            yield b"{}" if opening is None else b"%b%b}" % (opening, payload)
+
+    def flush(self) -> Iterable[bytes]:
+        """Nothing: half a frame is none."""
+        return ()
 
 
 class FrameReader:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from hb_provider_bedrock import client as clients
-from hb_provider_bedrock.embeddings import body_of_input, embedding_body, takes_many, vectors
+from hb_provider_bedrock.embeddings import body_of_input, embedding, embedding_body, joined, takes_many
 from hb_provider_bedrock.images import image_body, image_result
 from hb_provider_bedrock.request import chat_body
 from hb_provider_bedrock.thinking import is_hidden
-from hb_provider_bedrock.usage import header_usage
 from heavenbase.call import WireRequest
 from heavenbase.errors import MissingPackage
 from heavenbase.http.extras import extras
-from heavenbase.plugin import Gateway
-from heavenbase.types import Embedding, Usage
+from heavenbase.http.gateway import HTTPGateway
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import Mapping
 
-    from hb_provider_bedrock.senders import Senders
-    from hb_provider_bedrock.wire import Wire
+    from hb_provider_bedrock.senders import Sender
+    from hb_provider_bedrock.wire import BedrockAttempt
     from heavenbase.call import Call
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Chunk, Completion, ImageResult
+    from heavenbase.types import Embedding, ImageResult
 
 
-class BedrockGateway(Gateway):
+class BedrockGateway(HTTPGateway["BedrockAttempt"]):
     """Chats, streams, embeddings and images on the Bedrock runtime's wire."""
 
     name = "bedrock"
@@ -35,7 +34,7 @@ class BedrockGateway(Gateway):
     vision: ClassVar[str] = "bedrock"
 
     def __init__(self) -> None:
-        self._senders: Senders | None = None
+        self._known: set[int] = set()
 
     def check(self) -> None:
         """Raise MissingPackage when boto3 is not installed."""
@@ -50,108 +49,47 @@ class BedrockGateway(Gateway):
 
     def prepare(self, call: Call) -> WireRequest:
         """The request of this call, as it will be sent; an error for what the model does not do."""
-        if call.verb == "embed":
-            return self._request(call, "invoke_model", embedding_body(call))
-        if call.verb == "imagen":
-            return self._request(call, "invoke_model", image_body(call))
-        return self._request(call, _operation(call), chat_body(call))
+        make = {"embed": embedding_body, "imagen": image_body}.get(call.verb, chat_body)
+        headers = {"content-type": "application/json", **call.spec.headers, **extras(call)[0]}
+        auth = "Bearer" if call.spec.api_key else "AWS4-HMAC-SHA256"
+        return WireRequest("POST", f"{_endpoint(call)}{_path(call)}", make(call), headers, f"Authorization: {auth}")
+
+    def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Sender:
+        """What signs and sends for a spec and the arguments of a call."""
+        from hb_provider_bedrock.senders import Sender
+
+        return Sender(spec, args, self.services, self.connections(), self._known)
+
+    def attempt(self, call: Call, extra_bytes: int = 0) -> BedrockAttempt:
+        """A fresh attempt of a call."""
+        from hb_provider_bedrock.wire import BedrockAttempt
+
+        return BedrockAttempt(call, self.services.wall, _path(call), is_hidden(call.args, call.explicit))
 
     # Verbs
 
-    def chat(self, call: Call, request: WireRequest) -> Completion:
-        """One non-streamed answer."""
-        wire = self._wire(call)
-        return _completion(wire, wire.read(wire.send("converse", request.body, *_extras(call))))
-
-    async def achat(self, call: Call, request: WireRequest) -> Completion:
-        """Async form of `chat`."""
-        wire = self._wire(call)
-        answer = await wire.asend("converse", request.body, *_extras(call))
-        return _completion(wire, await wire.aread(answer))
-
-    def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
-        """The chunks of one streamed answer."""
-        from hb_provider_bedrock.reader import stream
-
-        wire = self._wire(call)
-        yield from stream(wire, wire.send("converse_stream", request.body, *_extras(call)), _hides(call))
-
-    async def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
-        """Async form of `stream`."""
-        from hb_provider_bedrock.reader import astream
-
-        wire = self._wire(call)
-        chunks = astream(wire, await wire.asend("converse_stream", request.body, *_extras(call)), _hides(call))
-        try:
-            async for chunk in chunks:
-                yield chunk
-        finally:
-            await chunks.aclose()  # type: ignore[attr-defined]
-
     def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
         """One vector per input; where the model takes one alone, one request each."""
-        found: list[list[float]] = []
-        usage: Usage | None = None
-        for body, wanted in _bodies(call, request.body):
-            wire = self._wire(call)
-            content = wire.read(wire.send("invoke_model", body, *_extras(call)))
-            usage = _add(usage, _vectors(wire, content, wanted, found))
-        return _embedding(call, found, usage)
+        return joined(call, [self.ask(self.attempt(call), one, self.embedding) for one in _requests(call, request)])
 
     async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
         """Async form of `embed_batch`."""
-        found: list[list[float]] = []
-        usage: Usage | None = None
-        for body, wanted in _bodies(call, request.body):
-            wire = self._wire(call)
-            content = await wire.aread(await wire.asend("invoke_model", body, *_extras(call)))
-            usage = _add(usage, _vectors(wire, content, wanted, found))
-        return _embedding(call, found, usage)
+        found = [await self.aask(self.attempt(call), one, self.embedding) for one in _requests(call, request)]
+        return joined(call, found)
 
-    def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
-        """The images for the prompt."""
-        wire = self._wire(call)
-        return _images(wire, wire.read(wire.send("invoke_model", request.body, *_extras(call))))
+    def embedding(self, attempt: BedrockAttempt, decoded: Any) -> Embedding:
+        """The vectors in a decoded answer."""
+        return embedding(attempt.call, decoded, attempt.exchange.headers)
 
-    async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
-        """Async form of `generate_images`."""
-        wire = self._wire(call)
-        return _images(wire, await wire.aread(await wire.asend("invoke_model", request.body, *_extras(call))))
+    def images(self, attempt: BedrockAttempt, decoded: Any) -> ImageResult:
+        """The images in a decoded answer."""
+        return image_result(attempt.call, decoded)
 
     # Exports
 
     def to_bedrock_client(self, spec: LLMSpec) -> Any:
         """The client of boto3 that serves this spec; the same object for equal client keys."""
-        from heavenbase.call import Call, CallContext
-
-        context = CallContext(self.services.clock, spec.timeouts, 0.0, 0.0, None)
-        return self._shared().client(Call("complete", spec, context, args=spec.args)).boto()
-
-    # Shared
-
-    def _request(self, call: Call, operation: str, body: dict[str, Any]) -> WireRequest:
-        spec = call.spec
-        headers, query = extras(call)
-        url = f"{_endpoint(call)}/model/{quote(spec.model_id, safe='-._~')}/{clients.OPERATIONS[operation]}"
-        if query:
-            url += f"?{urlencode(query)}"
-        shown = {"content-type": "application/json", **spec.headers, **headers}
-        return WireRequest("POST", url, body, shown, "Authorization: Bearer" if spec.api_key else _SIGNED)
-
-    def _wire(self, call: Call) -> Wire:
-        from hb_provider_bedrock.wire import Wire
-
-        return Wire(call, self._shared())
-
-    def _shared(self) -> Senders:
-        if self._senders is None:
-            from hb_provider_bedrock.senders import Senders
-
-            self._senders = Senders(self.services)
-        return self._senders
-
-
-_SIGNED = "Authorization: AWS4-HMAC-SHA256"
+        return clients.client_of(spec, spec.args, self.services).boto()
 
 
 def _endpoint(call: Call) -> str:
@@ -163,56 +101,16 @@ def _endpoint(call: Call) -> str:
     return clients.host_of(place)
 
 
-def _operation(call: Call) -> str:
-    return "converse_stream" if call.stream else "converse"
+def _path(call: Call) -> str:
+    """The path below the endpoint, with the query that the caller adds."""
+    operation = "invoke" if call.verb != "complete" else "converse-stream" if call.stream else "converse"
+    query = extras(call)[1]
+    path = f"/model/{quote(call.spec.model_id, safe='-._~')}/{operation}"
+    return f"{path}?{urlencode(query)}" if query else path
 
 
-def _extras(call: Call) -> tuple[dict[str, str], dict[str, str]]:
-    headers, query = extras(call)
-    named = {"Content-Type": "application/json", **call.spec.headers, **headers}
-    return named, {name: str(value) for name, value in query.items()}
-
-
-def _hides(call: Call) -> bool:
-    return is_hidden(call.args, call.explicit)
-
-
-def _completion(wire: Wire, content: bytes) -> Completion:
-    from hb_provider_bedrock.responses import completion
-
-    decoded = wire.decoded(content)
-    answer = wire.checked(lambda: completion(wire.call, decoded, _hides(wire.call)))
-    answer.request_id = wire.request_id
-    return answer
-
-
-def _bodies(call: Call, body: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], int]]:
-    """The bodies of a batch, each with the number of its inputs."""
+def _requests(call: Call, request: WireRequest) -> list[WireRequest]:
+    """The requests of a batch: one, or one for each input."""
     if takes_many(call) or len(call.inputs) == 1:
-        return [(body, len(call.inputs))]
-    return [(body_of_input(body, text), 1) for text in call.inputs]
-
-
-def _vectors(wire: Wire, content: bytes, wanted: int, found: list[list[float]]) -> Usage | None:
-    decoded = wire.decoded(content)
-    found += wire.checked(lambda: vectors(wire.call, decoded, wanted))
-    usage = header_usage(wire.exchange.headers)
-    counted = decoded.get("inputTextTokenCount")
-    if usage is None and isinstance(counted, int):
-        usage = Usage(counted)
-    return usage
-
-
-def _add(before: Usage | None, later: Usage | None) -> Usage | None:
-    return later if before is None else before if later is None else before + later
-
-
-def _embedding(call: Call, found: list[list[float]], usage: Usage | None) -> Embedding:
-    return Embedding(
-        found, usage=usage, provider=call.spec.provider, gateway=call.spec.gateway, report=call.context.report
-    )
-
-
-def _images(wire: Wire, content: bytes) -> ImageResult:
-    decoded = wire.decoded(content)
-    return wire.checked(lambda: image_result(wire.call, decoded))
+        return [request]
+    return [replace(request, body=body_of_input(request.body, text)) for text in call.inputs]

@@ -1,52 +1,65 @@
-"""What one gateway shares between its calls: hb's connections, and which clients of boto3 are there already."""
+"""What signs and sends the requests of one spec, on what all calls of a gateway share."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import client_key, client_of
-from heavenbase.http.client import PROXIES, sender_to, with_call_proxies
+from heavenbase.http.client import PROXIES, sender_to
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hb_provider_bedrock.client import Client
     from hb_provider_bedrock.outgoing import Address
-    from heavenbase.call import Call, Services
+    from heavenbase.call import Services
+    from heavenbase.http.transport.connections import Connections
+    from heavenbase.spec import LLMSpec
 
 _KNOWN_LIMIT = 256
 
 
-class Senders:
-    """Clients and connections by call, kept by the kernel's pool of clients."""
+class Sender:
+    """boto3's client and hb's connections for a spec and the arguments of a call, made when the first request is sent.
 
-    def __init__(self, services: Services) -> None:
-        from heavenbase.http.transport.connections import Connections
+    `known` tells, for all senders of a gateway, which clients were made: by the hashes of their keys, which are secret.
+    """
 
-        self.services = services
-        self._connections = Connections()
-        self._known: set[str] = set()
+    def __init__(
+        self,
+        spec: LLMSpec,
+        args: Mapping[str, Any],
+        services: Services,
+        connections: Connections,
+        known: set[int],
+    ) -> None:
+        self._spec = spec
+        self._args = args
+        self._services = services
+        self._connections = connections
+        self._known = known
+        self._key = client_key(spec, args)
 
-    def client(self, call: Call) -> Client:
-        """The client of boto3 for a call; the first one takes a tenth of a second to make."""
-        key = client_key(call)
-        client = client_of(call, self.services, key)
+    def signer(self) -> Client:
+        """The client of boto3; the first one takes a tenth of a second to make."""
+        client = client_of(self._spec, self._args, self._services, self._key)
         if len(self._known) >= _KNOWN_LIMIT:
             self._known.clear()
-        self._known.add(key)
+        self._known.add(hash(self._key))
         return client
 
-    def known_client(self, call: Call) -> Client | None:
-        """The client of a call where it was made before."""
-        key = client_key(call)
-        return client_of(call, self.services, key) if key in self._known else None
+    @property
+    def may_wait(self) -> bool:
+        """Whether signing may read files, or look for credentials over the network or by a program."""
+        return hash(self._key) not in self._known or self.signer().may_wait
 
-    def of(self, call: Call, url: Address, *, is_async: bool) -> Any:
+    def to(self, url: Address, *, is_async: bool) -> Any:
         """What sends to an address: the kernel's transport, else hb's connections on the route that leads there."""
-        record = call.spec.gateway_record
-        proxies = [call.controls.get(name, call.spec.args.get(name)) for name in PROXIES]
-        key = f"hb_provider_bedrock:{url.scheme}:{url.netloc}:{proxies}:{record.get('ca_file')}"
+        spec = self._spec
+        proxies = [spec.args.get(name) for name in PROXIES]
+        key = f"hb_provider_bedrock:{url.scheme}:{url.netloc}:{proxies}:{spec.gateway_record.get('ca_file')}"
 
         def make() -> Any:
-            spec = with_call_proxies(call)
-            return sender_to(str(url), spec, self.services, self._connections, is_async=is_async)
+            return sender_to(str(url), spec, self._services, self._connections, is_async=is_async)
 
-        return self.services.client(key, make, is_async)
+        return self._services.client(key, make, is_async)

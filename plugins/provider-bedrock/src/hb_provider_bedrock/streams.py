@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
-    from heavenbase.types import Completion
 
 
 class _Block:
@@ -69,8 +68,8 @@ class ConverseStream:
         "_has_event",
         "_is_hidden",
         "_open",
-        "is_complete",
         "is_done",
+        "is_finished",
         "is_fresh",
         "showed",
     )
@@ -90,7 +89,7 @@ class ConverseStream:
             "messageStop": self._stop,
             "metadata": self._metadata,
         }
-        self.is_complete = False
+        self.is_finished = False
         """Whether the end was proved."""
         self.is_done = False
         """Whether nothing more is to come."""
@@ -99,27 +98,25 @@ class ConverseStream:
         self.showed = False
         """Whether the model has produced something, if only a hidden thought."""
 
-    def feed(self, kind: str, payload: bytes) -> Chunk | None:
-        """The chunk for one event; None for an event that says nothing to a caller."""
+    def feed(self, data: bytes) -> Chunk | None:
+        """The chunk for the data of one event, an object with the event's name and content; None for one without."""
         self._has_event = True
         self.is_fresh = False
-        handler = self._handlers.get(kind)
-        if handler is None:
-            return None  # what a later version of the wire sends beside
-        event = decode_json(payload)
-        if not isinstance(event, dict):
-            raise shape_error(self._call, f"an event of the stream is {kind_of(event)}, not an object")
-        chunk = handler(event)
-        if chunk is not None:
-            chunk.raw = {kind: event}
-        if self.is_fresh:
-            self.showed = True
-        return chunk
+        decoded = decode_json(data)
+        for name, event in decoded.items():
+            if not isinstance(event, dict):
+                raise shape_error(self._call, f"an event of the stream is {kind_of(event)}, not an object")
+            chunk = self._handlers[name](event)
+            self.showed |= self.is_fresh
+            if chunk is not None:
+                chunk.raw = decoded
+            return chunk
+        return None
 
-    def end(self) -> None:
+    def end(self) -> Chunk | None:
         """After the last byte: StreamTruncated when the end was not proved."""
-        if self.is_complete:
-            return
+        if self.is_finished:
+            return None
         call = self._call
         facts: dict[str, Any] = {"provider": call.spec.provider, "model": call.spec.model_id, "maybe_billed": True}
         if not self._has_event:
@@ -205,7 +202,7 @@ class ConverseStream:
         reason = event.get("stopReason")
         if not isinstance(reason, str):
             raise shape_error(self._call, f"`stopReason` is {kind_of(reason)}, not text")
-        self.is_complete = True
+        self.is_finished = True
         blocks = [whole for block in self._blocks if (whole := block.whole()) is not None]
         return Chunk(
             finish_reason=finish_reason(reason, bool(self._calls)),
@@ -214,23 +211,8 @@ class ConverseStream:
         )
 
     def _metadata(self, event: dict[str, Any]) -> Chunk:
-        self.is_done = self.is_complete
+        self.is_done = self.is_finished
         return Chunk(usage=token_usage(event.get("usage")))
-
-
-def whole_chunk(answer: Completion) -> Chunk:
-    """A whole answer as one chunk, for a server that does not stream."""
-    return Chunk(
-        answer.text,
-        answer.reasoning,
-        [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)] or None,
-        answer.finish_reason,
-        answer.raw_finish_reason,
-        answer.usage,
-        images=answer.images or None,
-        reasoning_parts=answer.reasoning_parts or None,
-        raw=answer.raw,
-    )
 
 
 def _index(event: dict[str, Any]) -> int:

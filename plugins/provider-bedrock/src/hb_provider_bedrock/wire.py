@@ -1,173 +1,82 @@
-"""One attempt on the wire, in both colours: sign, send, read, and make every failure an error of hb."""
+"""One attempt on Bedrock's wire: signed by boto3, carried by hb's connections, read in frames."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from hb_provider_bedrock.client import Client, sdk
-from hb_provider_bedrock.failures import answer_error, sdk_error
-from hb_provider_bedrock.outgoing import Outgoing
-from heavenbase.errors import BODY_EXCERPT, HBError, ResponseError
-from heavenbase.http.payload import decode_json, encode_json
-from heavenbase.http.status import call_secrets
-from heavenbase.http.transport.exchange import Exchange, request_id
-from heavenbase.secrets import redact
+from hb_provider_bedrock.client import sdk
+from hb_provider_bedrock.failures import answer_error, event_error, sdk_error
+from hb_provider_bedrock.frames import Events
+from hb_provider_bedrock.responses import completion
+from hb_provider_bedrock.streams import ConverseStream
+from heavenbase.http.attempt import HTTPAttempt
+from heavenbase.http.payload import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hb_provider_bedrock.senders import Senders
-    from heavenbase.call import Call
+    from hb_provider_bedrock.outgoing import Outgoing
+    from hb_provider_bedrock.senders import Sender
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.errors import HBError
+    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.types import Completion
 
-T = TypeVar("T")
 ACCEPT_ENCODING = ("Accept-Encoding", "identity")
 
 
-class Wire:
-    """One attempt of a call."""
+class BedrockAttempt(HTTPAttempt):
+    """One attempt of a call. `path` is the request's below the endpoint; `is_hidden` leaves thoughts out."""
 
-    __slots__ = ("_body", "_senders", "call", "exchange")
+    def __init__(self, call: Call, wall: Callable[[], float], path: str, is_hidden: bool) -> None:
+        super().__init__(call, wall)
+        self._path = path
+        self._is_hidden = is_hidden
 
-    def __init__(self, call: Call, senders: Senders) -> None:
-        self.call = call
-        self.exchange = Exchange.of(call)
-        self._senders = senders
-        self._body = b""
+    def send(self, client: Sender, request: WireRequest) -> None:
+        """Sign and send; the address is boto3's to say."""
+        signed = self._signed(client, request)
+        client.to(signed.url, is_async=False).send(self.exchange, signed)
 
-    @property
-    def request_id(self) -> str | None:
-        """The provider's name for the request."""
-        return request_id(self.exchange.headers)
-
-    @property
-    def wall(self) -> Callable[[], float]:
-        """Epoch seconds."""
-        return self._senders.services.wall
-
-    # Sending
-
-    def send(
-        self, operation: str, body: Mapping[str, Any], headers: Mapping[str, str], query: Mapping[str, Any]
-    ) -> Any:
-        """Send a request; the body of the answer, once its head says that all is well."""
-        content = encode_json(body)
-        outgoing = self._sign(self._senders.client, operation, content, headers, query)
-        with self.exchange.active():
-            answer = self._senders.of(self.call, outgoing.url, is_async=False).send(self.exchange, outgoing)
-        if self._is_good():
-            return answer
-        failure = self._refusal(self._read_error(answer))
-        raise failure
-
-    async def asend(
-        self, operation: str, body: Mapping[str, Any], headers: Mapping[str, str], query: Mapping[str, Any]
-    ) -> Any:
+    async def asend(self, client: Sender, request: WireRequest) -> None:
         """Async form of `send`. boto3 has none, so what may wait in it waits in a thread."""
-        from heavenbase.colour.threads import call_in_thread
+        if client.may_wait:
+            from heavenbase.colour.threads import call_in_thread
 
-        content = encode_json(body)
-        client = self._senders.known_client(self.call)
-        if client is None or client.may_wait:
-            outgoing = await call_in_thread(self._sign, self._senders.client, operation, content, headers, query)
+            signed = await call_in_thread(self._signed, client, request)
         else:
-            outgoing = self._sign(lambda call: client, operation, content, headers, query)
-        with self.exchange.active():
-            answer = await self._senders.of(self.call, outgoing.url, is_async=True).send(self.exchange, outgoing)
-        if self._is_good():
-            return answer
-        failure = self._refusal(await self._aread_error(answer))
-        raise failure
+            signed = self._signed(client, request)
+        await client.to(signed.url, is_async=True).send(self.exchange, signed)
 
-    def _sign(
-        self,
-        client: Callable[[Call], Client],
-        operation: str,
-        content: bytes,
-        headers: Mapping[str, str],
-        query: Mapping[str, Any],
-    ) -> Outgoing:
-        failure: HBError
-        try:
-            outgoing = client(self.call).sign(operation, self.call.spec.model_id, content, headers, query)
-        except HBError:
-            raise
-        except Exception as error:
-            failure = sdk_error(self.call, error, sdk().exceptions)
-        else:
-            self.call.context.remaining()
-            outgoing.headers.multi_items().append(ACCEPT_ENCODING)
-            return outgoing
-        # Raised out here, so that the SDK's error, which may hold the request, is not attached.
-        raise failure
+    def _signed(self, client: Sender, request: WireRequest) -> Outgoing:
+        signed = client.signer().sign(self._path, encode_json(request.body), request.headers)
+        self.call.context.remaining()
+        signed.headers.multi_items().append(ACCEPT_ENCODING)
+        return signed
 
-    def _is_good(self) -> bool:
-        status = self.exchange.status
-        return status is not None and 200 <= status < 300
+    def explain(self, error: Exception) -> HBError:
+        """The error of hb for what boto3 raised before anything was sent."""
+        return sdk_error(self.call, error, sdk().exceptions)
 
-    def _read_error(self, answer: Any) -> bytes:
-        try:
-            return bytes(answer.read())
-        except HBError:
-            return b""  # the status tells enough
+    def refusal(self, status: int, body: bytes) -> HBError:
+        """The error of hb for an error status."""
+        return answer_error(self.call, status, self.exchange.headers, body, wall=self.wall)
 
-    async def _aread_error(self, answer: Any) -> bytes:
-        try:
-            return bytes(await answer.read())
-        except HBError:
-            return b""
+    def events(self) -> EventSource:
+        """Frames of Amazon's event streams."""
+        return Events(self._event_error)
 
-    def _refusal(self, body: bytes) -> HBError:
-        exchange = self.exchange
-        assert exchange.status is not None
-        return answer_error(self.call, exchange.status, exchange.headers, body, wall=self._senders.services.wall)
+    def _event_error(self, headers: Mapping[str, str], payload: bytes) -> HBError:
+        return event_error(self.call, headers, payload, self.exchange.headers, wall=self.wall)
 
-    # Reading
+    def state(self) -> StreamState:
+        """A fresh state for one stream."""
+        return ConverseStream(self.call, self._is_hidden)
 
-    def read(self, answer: Any) -> bytes:
-        """The whole body of an answer."""
-        try:
-            self._body = bytes(answer.read())
-        except HBError as error:
-            failure = self.with_facts(error)
-        else:
-            return self._body
-        raise failure
+    def is_whole(self, content_type: bytes) -> bool:
+        """Whether an answer is one object or page in place of a stream."""
+        return super().is_whole(content_type) or b"text/plain" in content_type
 
-    async def aread(self, answer: Any) -> bytes:
-        """Async form of `read`."""
-        try:
-            self._body = bytes(await answer.read())
-        except HBError as error:
-            failure = self.with_facts(error)
-        else:
-            return self._body
-        raise failure
-
-    def decoded(self, body: bytes) -> Any:
-        """The answer as data."""
-        return self.checked(lambda: decode_json(body))
-
-    def checked(self, reader: Callable[[], T]) -> T:
-        """What the reader makes of the answer; its complaints get the facts of this attempt."""
-        try:
-            return reader()
-        except ResponseError as error:
-            failure = self.with_facts(error)
-        raise failure
-
-    def note_body(self, body: bytes) -> None:
-        """What an error should quote."""
-        self._body = body
-
-    def with_facts(self, error: HBError) -> HBError:
-        """The error with what this attempt knows, and without the frames and errors of the libraries below."""
-        exchange = self.exchange
-        error.__context__ = error.__traceback__ = None
-        error.provider = error.provider or self.call.spec.provider
-        error.model = error.model or self.call.spec.model_id
-        error.status = error.status or exchange.status
-        error.request_id = error.request_id or self.request_id
-        if error.body is None:
-            text = self._body[: 4 * BODY_EXCERPT].decode("utf-8", "replace")
-            error.body = redact(text, call_secrets(self.call.spec))[:BODY_EXCERPT]
-        return error
+    def completion(self, decoded: Any) -> Completion:
+        """The completion in a decoded answer."""
+        return completion(self.call, decoded, self._is_hidden)

@@ -20,7 +20,7 @@ from heavenbase.errors import (
 )
 from heavenbase.gather import whole_chunk
 from heavenbase.http.payload import decode_json
-from heavenbase.http.status import call_secrets
+from heavenbase.http.status import call_secrets, status_error
 from heavenbase.http.transport.exchange import BODY_LIMIT, Exchange, request_id
 from heavenbase.http.transport.transport import hb_error
 from heavenbase.secrets import redact
@@ -75,7 +75,10 @@ class HTTPAttempt:
     # What a gateway brings
 
     def send(self, client: Any, request: WireRequest) -> None:
-        """Send through the SDK, and return when the head of the answer is there; the body must not be read."""
+        """Send through the SDK, and return when the head of the answer is there; the body must not be read.
+
+        An error status may be raised, for `explain`, or left for `refusal`.
+        """
         raise NotImplementedError
 
     async def asend(self, client: Any, request: WireRequest) -> None:
@@ -86,9 +89,13 @@ class HTTPAttempt:
         """The error of hb for what the SDK raised by itself, an error status above all."""
         raise NotImplementedError
 
+    def refusal(self, status: int, body: bytes) -> HBError:
+        """The error of hb for an error status that `send` left as it is."""
+        return status_error(self.call, status, self.exchange.headers, body, wall=self.wall)
+
     def held(self, decoded: Any) -> HBError | None:
-        """The error inside an answer that came with the status of a success."""
-        raise NotImplementedError
+        """The error inside an answer that came with the status of a success; None where this wire knows none."""
+        return None
 
     def events(self) -> EventSource:
         """What cuts a stream of this wire into events."""
@@ -231,7 +238,14 @@ class HTTPAttempt:
         with self.exchange.active():
             try:
                 self.send(client, request)
-                return
+                body = self.exchange.body
+                if body is None or not self._is_refused:
+                    return
+                try:
+                    said = body.read()
+                except HBError:
+                    said = b""  # the status tells enough
+                failure = self._refusal(said)
             except Exception as error:
                 failure = self._failure(error)
         if self.exchange.body is not None:
@@ -244,12 +258,26 @@ class HTTPAttempt:
         with self.exchange.active():
             try:
                 await self.asend(client, request)
-                return
+                body = self.exchange.abody
+                if body is None or not self._is_refused:
+                    return
+                try:
+                    said = await body.read()
+                except HBError:
+                    said = b""
+                failure = self._refusal(said)
             except Exception as error:
                 failure = self._failure(error)
         if self.exchange.abody is not None:
             await self.exchange.abody.aclose()
         raise failure
+
+    @property
+    def _is_refused(self) -> bool:
+        return self.exchange.status is not None and not 200 <= self.exchange.status < 300
+
+    def _refusal(self, body: bytes) -> HBError:
+        return self.with_facts(self.refusal(self.exchange.status or 0, body))
 
     def _failure(self, error: Exception) -> HBError:
         found = hb_error(error)
