@@ -66,7 +66,7 @@ def litellm(session: nox.Session) -> None:
     """The litellm gateway on the real SDK, which takes the openai package's major 2: an environment of its own."""
     needed = ["openai", "openrouter", "deepseek", "anthropic", "grok", "vllm"]
     needed = ["core", "core/kernel", "core/cli", "core/testing", *(f"plugins/provider-{name}" for name in needed)]
-    needed += [f"plugins/{name}" for name in ("gateway-openai", "gateway-mock", "gateway-anthropic")]
+    needed += [f"plugins/{name}" for name in ("wire-openai", "gateway-openai", "gateway-mock", "gateway-anthropic")]
     needed += [f"plugins/{name}" for name in ("vision-openai", "vision-anthropic", "cache-sqlite")]
     editable = [argument for folder in needed for argument in ("-e", folder)]
     session.install(*editable, "-e", "plugins/gateway-litellm[litellm]", *group("test"))
@@ -94,6 +94,7 @@ def downstream(session: nox.Session) -> None:
     session.install("uv", "tox>=4.30")
     folder = Path(session.create_tmp())
     names = [
+        "wire-openai",
         "gateway-openai",
         "gateway-mock",
         "provider-openai",

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = [ROOT / "core", *sorted(p.parent for p in (ROOT / "plugins").glob("*/pyproject.toml"))]
 PREINSTALLED = {
     *("hb-core", "hb-gateway-openai", "hb-gateway-mock", "hb-provider-openai", "hb-provider-openrouter"),
-    *("hb-vision-openai", "hb-cache-sqlite"),
+    *("hb-vision-openai", "hb-cache-sqlite", "hb-wire-openai"),
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheels")]

@@ -75,7 +75,7 @@ def test_hb44_a_mock_chat_imports_the_mock_gateway_and_nothing_heavy(process: Ru
 def test_explain_imports_the_gateway_that_is_asked_and_no_sdk(process: Run, poisoned: Any) -> None:
     modules = loaded(process, "explain", "hi")
     assert not modules & (HEAVY | {"importlib.metadata", "poisoned"})
-    assert plugins(modules) == {"hb_gateway_openai", "hb_provider_openrouter"}
+    assert plugins(modules) == {"hb_gateway_openai", "hb_wire_openai", "hb_provider_openrouter"}
 
 
 def test_importing_the_package_of_the_command_line_loads_nothing(process: Run) -> None:

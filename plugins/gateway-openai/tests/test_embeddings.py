@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hb_gateway_openai.embeddings import embedding
 from hb_testing.server import LoopbackServer
+from hb_wire_openai.embeddings import embedding
 from heavenbase.errors import ResponseShapeError
 from heavenbase.types import Usage
 

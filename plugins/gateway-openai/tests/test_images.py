@@ -124,7 +124,7 @@ def test_images_of_a_chat(caller: Caller, server: LoopbackServer, colour: str) -
 
 
 def test_a_chat_may_answer_in_words() -> None:
-    from hb_gateway_openai.images import images_of_chat
+    from hb_wire_openai.images import images_of_chat
 
     from .support import make_call
 

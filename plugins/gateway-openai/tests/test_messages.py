@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hb_gateway_openai import OpenAIGateway
-from hb_gateway_openai.messages import wire_messages
+from hb_wire_openai.messages import wire_messages
 from heavenbase.errors import InputTypeError
 from heavenbase.types import Completion
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hb_gateway_openai.responses import Thinking, completion
-from hb_gateway_openai.usage import chat_usage, image_usage
+from hb_wire_openai.answers import Thinking, completion
+from hb_wire_openai.usage import chat_usage, image_usage
 from heavenbase.errors import ResponseShapeError
 from heavenbase.types import Completion, Usage
 

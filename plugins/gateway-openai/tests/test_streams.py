@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hb_gateway_openai.responses import Thinking
-from hb_gateway_openai.streams import ChatStream
+from hb_wire_openai.answers import Thinking
+from hb_wire_openai.streams import ChatStream
 from heavenbase.errors import HBError, Overloaded, ResponseDecodeError, ResponseShapeError, StreamTruncated
 from heavenbase.gather import Gathering
 from heavenbase.types import Chunk, Completion, Usage

@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 
 from hb_gateway_litellm import sdk as library
 from hb_gateway_litellm.failures import failure, interrupted
-from hb_gateway_openai.dialects import replay_fields, thinking_off
 from hb_gateway_openai.gateway import OpenAIGateway
+from hb_wire_openai import replay_fields, thinking_off
 from heavenbase.errors import CallTimeout, DeadlineExceeded, FirstTokenTimeout, IdleTimeout, InputError, StreamTruncated
 from heavenbase.plugin import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hb_gateway_openai.responses import Thinking
+    from hb_wire_openai import Thinking
     from heavenbase.call import Call, WireRequest
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
@@ -64,14 +64,14 @@ class LiteLLMGateway(OpenAIGateway):
 
     def chat(self, call: Call, request: WireRequest) -> Completion:
         """One non-streamed answer."""
-        from hb_gateway_openai.responses import completion
+        from hb_wire_openai import completion
 
         answer = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
         return completion(call, _known_usage(answer.model_dump()), _thinking(call))
 
     def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
         """The chunks of one streamed answer."""
-        from hb_gateway_openai.streams import ChatStream
+        from hb_wire_openai import ChatStream
         from heavenbase.http.payload import encode_json
         from heavenbase.http.status import embedded_error
 
@@ -102,14 +102,14 @@ class LiteLLMGateway(OpenAIGateway):
 
     def embed_batch(self, call: Call, request: WireRequest) -> Embedding:
         """One vector per input."""
-        from hb_gateway_openai.embeddings import embedding
+        from hb_wire_openai import embedding
 
         answer = self._ask(call, lambda: library.sdk().embedding(**request.body, **self._connect(call)))
         return embedding(call, answer.model_dump())
 
     def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
         """The images for the prompt."""
-        from hb_gateway_openai import images
+        from hb_wire_openai import images
 
         if images.by_chat(call):
             answer = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
@@ -213,7 +213,7 @@ def _known_usage(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _thinking(call: Call) -> Thinking:
-    from hb_gateway_openai.responses import Thinking
+    from hb_wire_openai import Thinking
 
     hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
     return Thinking(hidden, replay_fields(call.spec))

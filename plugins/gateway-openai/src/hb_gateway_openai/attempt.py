@@ -16,7 +16,7 @@ from heavenbase.http.status import embedded_error, status_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hb_gateway_openai.responses import Thinking
+    from hb_wire_openai import Thinking
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
     from heavenbase.image.image import LLMImage
@@ -90,13 +90,13 @@ class ChatAttempt(OpenAIAttempt):
 
     def completion(self, decoded: Any) -> Completion:
         """The answer in a decoded body."""
-        from hb_gateway_openai.responses import completion
+        from hb_wire_openai import completion
 
         return completion(self.call, decoded, self.thinking)
 
     def state(self) -> StreamState:
         """A fresh state for one stream."""
-        from hb_gateway_openai.streams import ChatStream
+        from hb_wire_openai import ChatStream
 
         return ChatStream(self.call, self.thinking, self.embedded)
 

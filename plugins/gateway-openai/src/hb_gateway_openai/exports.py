@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hb_gateway_openai.client import sdk
-from hb_gateway_openai.parameters import chat_fields
+from hb_wire_openai import chat_fields
 from heavenbase.call import split_options
 from heavenbase.http.extras import EXTRAS
 from heavenbase.types import ParameterReport

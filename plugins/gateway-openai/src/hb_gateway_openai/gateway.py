@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_gateway_openai import client as clients
-from hb_gateway_openai.dialects import replay_fields, thinking_off
-from hb_gateway_openai.messages import wire_messages
-from hb_gateway_openai.parameters import chat_fields, stream_fields
+from hb_wire_openai import chat_fields, replay_fields, stream_fields, thinking_off, wire_messages
 from heavenbase.call import WireRequest
 from heavenbase.http.client import configured_url
 from heavenbase.http.extras import extras
@@ -43,11 +41,11 @@ class OpenAIGateway(HTTPGateway["OpenAIAttempt"]):
         if call.verb == "complete":
             return self.chat_request(call)
         if call.verb == "embed":
-            from hb_gateway_openai.embeddings import embedding_fields
+            from hb_wire_openai import embedding_fields
 
             body = {"model": self.model_id(call.spec), "input": call.inputs, **embedding_fields(call)}
             return self.request(call, "embeddings", body)
-        from hb_gateway_openai import images
+        from hb_wire_openai import images
 
         if images.by_chat(call):
             return self.request(call, "chat/completions", {**images.chat_body(call), "model": self.model_id(call.spec)})
@@ -104,7 +102,7 @@ class OpenAIGateway(HTTPGateway["OpenAIAttempt"]):
 
     def needs_image_bytes(self, call: Call) -> bool:
         """Edits take files; chats take URLs too."""
-        from hb_gateway_openai import images
+        from hb_wire_openai import images
 
         return not images.by_chat(call)
 
@@ -112,7 +110,7 @@ class OpenAIGateway(HTTPGateway["OpenAIAttempt"]):
 
     def attempt(self, call: Call, extra_bytes: int = 0, files: Files = ()) -> OpenAIAttempt:
         """A fresh attempt of a call."""
-        from hb_gateway_openai.responses import Thinking
+        from hb_wire_openai import Thinking
 
         hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
         thinking = Thinking(hidden, replay_fields(call.spec))
@@ -120,27 +118,27 @@ class OpenAIGateway(HTTPGateway["OpenAIAttempt"]):
 
     def embedding(self, attempt: OpenAIAttempt, decoded: Any) -> Embedding:
         """The vectors in a decoded answer."""
-        from hb_gateway_openai.embeddings import embedding
+        from hb_wire_openai import embedding
 
         return embedding(attempt.call, decoded)
 
     def images(self, attempt: OpenAIAttempt, decoded: Any) -> ImageResult:
         """The images in a decoded answer."""
-        from hb_gateway_openai import images
+        from hb_wire_openai import images
 
         reader = images.images_of_chat if images.by_chat(attempt.call) else images.images
         return reader(attempt.call, decoded)
 
     def generate_images(self, call: Call, request: WireRequest) -> ImageResult:
         """The images for the prompt; those of an edit are sent as files."""
-        from hb_gateway_openai import images
+        from hb_wire_openai import images
 
         files = [(name, image, image.to_bytes()) for name, image in images.files(call)]
         return self.ask(self.attempt(call, files=files), request, self.images)
 
     async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
         """Async form of `generate_images`."""
-        from hb_gateway_openai import images
+        from hb_wire_openai import images
 
         files = [(name, image, await image.ato_bytes()) for name, image in images.files(call)]
         return await self.aask(self.attempt(call, files=files), request, self.images)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai import responses as shared
-from hb_gateway_openai.streams import ChatStream
-from hb_gateway_openai.usage import chat_usage
+import hb_wire_openai as wire
 from hb_provider_mistral.replay import reasoning_parts, thoughts_in
+from hb_wire_openai import ChatStream, chat_usage
 
 if TYPE_CHECKING:
-    from hb_gateway_openai.responses import Thinking
+    from hb_wire_openai import Thinking
     from heavenbase.call import Call
     from heavenbase.errors import HBError
     from heavenbase.types import Chunk, Completion, ToolCallDelta, Usage
@@ -23,7 +22,7 @@ _NO_ID = "null"
 
 def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
     """The answer; ResponseShapeError when it is none."""
-    answer = shared.completion(call, decoded, thinking)
+    answer = wire.completion(call, decoded, thinking)
     answer.usage = usage_of(decoded.get("usage"))
     message = decoded["choices"][0].get("message") or {}
     answer.reasoning_parts = reasoning_parts(call, thoughts_in(message.get("content")))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.parameters import chat_fields
-from hb_gateway_openai.responses import finish_reason, read_content, read_images
-from hb_gateway_openai.usage import chat_usage, image_usage
+from hb_wire_openai.answers import finish_reason, read_content, read_images
+from hb_wire_openai.parameters import chat_fields
+from hb_wire_openai.usage import chat_usage, image_usage
 from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, InputError
 from heavenbase.http.extras import EXTRAS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.responses import (
+from hb_wire_openai.answers import (
     FINISH,
     Thinking,
     arguments_text,
@@ -17,7 +17,7 @@ from hb_gateway_openai.responses import (
     read_images,
     reasoning_part,
 )
-from hb_gateway_openai.usage import chat_usage
+from hb_wire_openai.usage import chat_usage
 from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
 from heavenbase.http.payload import decode_json
 from heavenbase.http.shapes import shape_error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hb_gateway_openai.usage import chat_usage
+from hb_wire_openai.usage import chat_usage
 from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 

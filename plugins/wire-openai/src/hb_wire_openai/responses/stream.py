@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.responses_api import answers
-from hb_gateway_openai.responses_api.items import output_text
-from hb_gateway_openai.responses_api.places import Places
+from hb_wire_openai.responses import answers
+from hb_wire_openai.responses.items import output_text
+from hb_wire_openai.responses.places import Places
 from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
 from heavenbase.http.payload import decode_json
 from heavenbase.http.shapes import shape_error, text_or_none
@@ -18,7 +18,7 @@ from heavenbase.types import Chunk, ToolCallDelta
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hb_gateway_openai.responses import Thinking
+    from hb_wire_openai.answers import Thinking
     from heavenbase.call import Call
 
 _THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")

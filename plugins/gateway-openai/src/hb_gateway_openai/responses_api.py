@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_openai.attempt import OpenAIAttempt
 from hb_gateway_openai.gateway import OpenAIGateway
-from hb_gateway_openai.responses_api.fields import response_fields, text_format
-from hb_gateway_openai.responses_api.items import input_items
+from hb_wire_openai import input_items, response_fields, text_format
 from heavenbase.errors import ExportError
 
 if TYPE_CHECKING:
@@ -24,13 +23,13 @@ class ResponsesAttempt(OpenAIAttempt):
 
     def completion(self, decoded: Any) -> Completion:
         """The answer in a decoded body."""
-        from hb_gateway_openai.responses_api.answers import completion
+        from hb_wire_openai import completion_of_response
 
-        return completion(self.call, decoded, self.thinking)
+        return completion_of_response(self.call, decoded, self.thinking)
 
     def state(self) -> StreamState:
         """A fresh state for one stream."""
-        from hb_gateway_openai.responses_api.stream import ResponseStream
+        from hb_wire_openai import ResponseStream
 
         return ResponseStream(self.call, self.thinking, self.embedded)
 

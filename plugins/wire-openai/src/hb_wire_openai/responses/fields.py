@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.parameters import chat_fields
+from hb_wire_openai.parameters import chat_fields
 from heavenbase.http.extras import merge_extra
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from binascii import a2b_base64
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.usage import chat_usage
+from hb_wire_openai.usage import chat_usage
 from heavenbase.call import REASONING
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.responses import arguments_text, reasoning_part
-from hb_gateway_openai.responses_api.items import FIELD, output_text
-from hb_gateway_openai.usage import chat_usage
+from hb_wire_openai.answers import arguments_text, reasoning_part
+from hb_wire_openai.responses.items import FIELD, output_text
+from hb_wire_openai.usage import chat_usage
 from heavenbase.http.shapes import shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
-    from hb_gateway_openai.responses import Thinking
+    from hb_wire_openai.answers import Thinking
     from heavenbase.call import Call
     from heavenbase.image.image import LLMImage
     from heavenbase.types import FinishReason, Usage
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
-def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
+def completion_of_response(call: Call, decoded: Any, thinking: Thinking) -> Completion:
     """The answer; ResponseShapeError when it is none. The caller has looked for an error inside."""
     if not isinstance(decoded, dict):
         raise shape_error(call, "the answer is not an object")
@@ -108,7 +108,7 @@ def images(call: Call, item: dict[str, Any]) -> list[LLMImage]:
     """The image that an item holds."""
     if item.get("type") != "image_generation_call" or not item.get("result"):
         return []
-    from hb_gateway_openai.responses import read_images
+    from hb_wire_openai.answers import read_images
 
     return read_images(call, [{"b64_json": item["result"]}])
 

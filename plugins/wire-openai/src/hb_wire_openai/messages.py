@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.dialects import replay_fields
+from hb_wire_openai.dialects import replay_fields
 from heavenbase.errors import InputTypeError
 from heavenbase.messages import with_error_mark
 

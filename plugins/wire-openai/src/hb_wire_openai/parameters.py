@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_openai.dialects import BY_DEFAULT, REMOVED, translate
+from hb_wire_openai.dialects import BY_DEFAULT, REMOVED, translate
 from heavenbase.call import REASONING
 from heavenbase.http.extras import EXTRAS, merge_extra
 from heavenbase.http.rules import apply_rules

@@ -1,0 +1,24 @@
+"""The front: every name is there, and none is loaded before it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import hb_wire_openai
+
+
+def test_every_name_is_there() -> None:
+    assert dir(hb_wire_openai) == sorted(dir(hb_wire_openai))
+    for name in dir(hb_wire_openai):
+        assert getattr(hb_wire_openai, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'complete'"):
+        hb_wire_openai.complete  # noqa: B018
+
+
+def test_importing_it_loads_nothing_else() -> None:
+    code = "import sys; import hb_wire_openai; print(*(n for n in sys.modules if n.startswith(('hb_', 'heavenbase'))))"
+    run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["hb_wire_openai"]
