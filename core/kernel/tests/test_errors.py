@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from heavenbase import errors
-from heavenbase.errors import HBError, UnknownModelError, UnknownNameError
+from heavenbase.errors import (
+    HBError,
+    QuotaExhausted,
+    RateLimitError,
+    StreamInterrupted,
+    UnknownModelError,
+    UnknownNameError,
+)
 from heavenbase.types import Attempt, Completion
 
 TREE = sorted(
@@ -128,3 +135,11 @@ def test_a_slip_of_the_pen_names_no_package_to_install() -> None:
     choices = ["openrouter", "openai"]
     assert "pip install" not in str(errors.UnknownNameError("provider", "openruter", choices, package="hb-x-openruter"))
     assert "pip install hb-x-acme" in str(errors.UnknownNameError("provider", "acme", choices, package="hb-x-acme"))
+
+
+def test_an_error_of_another_class_knows_what_the_first_did() -> None:
+    first = RateLimitError("slow down", provider="p", status=429, retry_after=2.0, body="{}", maybe_billed=False)
+    second = StreamInterrupted.of(first, "it broke", maybe_billed=True)
+    assert (type(second), str(second), second.provider, second.status) == (StreamInterrupted, "it broke", "p", 429)
+    assert (second.retry_after, second.body, second.maybe_billed) == (2.0, "{}", True)
+    assert str(QuotaExhausted.of(first)) == "slow down"

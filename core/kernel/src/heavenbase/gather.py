@@ -93,13 +93,17 @@ def name_calls(calls: Sequence[ToolCall], messages: Sequence[Message], *, only_m
         taken.add(call.id)
 
 
+def call_deltas(calls: Sequence[ToolCall], first: int = 0) -> list[ToolCallDelta]:
+    """Whole tool calls as fragments of a stream, numbered from `first`."""
+    return [ToolCallDelta(place, call.id, call.name, call.arguments) for place, call in enumerate(calls, first)]
+
+
 def whole_chunk(answer: Completion) -> Chunk:
     """A whole answer as the one chunk of a stream."""
-    deltas = [ToolCallDelta(place, call.id, call.name, call.arguments) for place, call in enumerate(answer.tool_calls)]
     return Chunk(
         answer.text,
         reasoning=answer.reasoning,
-        tool_calls=deltas or None,
+        tool_calls=call_deltas(answer.tool_calls) or None,
         finish_reason=answer.finish_reason,
         raw_finish_reason=answer.raw_finish_reason,
         usage=answer.usage,

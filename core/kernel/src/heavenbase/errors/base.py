@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
 
     from heavenbase.types import Attempt, Completion
 
 BODY_EXCERPT = 200
 MESSAGE_LIMIT = 500
+_FACTS = ("provider", "model", "status", "code", "request_id", "retry_after", "body", "maybe_billed")
 _SPELLED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 
@@ -64,6 +66,12 @@ class HBError(Exception):
         self.partial = partial
         self.body = body
         self.attempts: tuple[Attempt, ...] = tuple(attempts)
+
+    @classmethod
+    def of(cls, error: HBError, message: str | None = None, **changes: Any) -> Self:
+        """An error of this class with what another one knows, but for the `changes`; by default with its message."""
+        facts = {name: getattr(error, name) for name in _FACTS}
+        return cls(error.message if message is None else message, **{**facts, **changes})
 
     def __str__(self) -> str:
         return self.message

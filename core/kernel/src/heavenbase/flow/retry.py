@@ -225,14 +225,5 @@ class Retry(Middleware):
 
 def _interrupted(error: ProviderError) -> ProviderError:
     """What a failure after the first content is called, unless it is a timeout or a stream error already."""
-    return StreamInterrupted(
-        f"the stream broke after content was delivered: {error}",
-        provider=error.provider,
-        model=error.model,
-        status=error.status,
-        code=error.code,
-        request_id=error.request_id,
-        retry_after=error.retry_after,
-        body=error.body,
-        maybe_billed=True,
-    )
+    told = f"the stream broke after content was delivered: {error}"
+    return StreamInterrupted.of(error, told, maybe_billed=True)

@@ -336,16 +336,7 @@ class _Reader:
         self._attempt.with_facts(error)
         if not self._state.showed or isinstance(error, StreamError | CallTimeout | InputError):
             return error
-        broken = StreamInterrupted(
-            f"{self._attempt.exchange.target}: the stream broke after content had come: {error}",
-            provider=error.provider,
-            model=error.model,
-            status=error.status,
-            code=error.code,
-            request_id=error.request_id,
-            retry_after=error.retry_after,
-            body=error.body,
-            maybe_billed=True,
-        )
+        told = f"{self._attempt.exchange.target}: the stream broke after content had come: {error}"
+        broken = StreamInterrupted.of(error, told, maybe_billed=True)
         broken.__cause__ = error
         return broken

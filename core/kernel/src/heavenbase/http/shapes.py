@@ -22,6 +22,29 @@ def shape_error(call: Call, what: str) -> ResponseShapeError:
     )
 
 
+def as_object(call: Call, value: Any, what: str) -> dict[str, Any]:
+    """The value, which is an object; ResponseShapeError when it is none."""
+    if not isinstance(value, dict):
+        raise shape_error(call, f"{what} is {kind_of(value)}, not an object")
+    return value
+
+
+def as_text(call: Call, value: Any, what: str) -> str:
+    """The value, which is text, or "" for none; ResponseShapeError for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise shape_error(call, f"{what} is {kind_of(value)}, not text")
+    return value
+
+
+def as_list(call: Call, value: Any, what: str, kind: str = "a list") -> list[Any]:
+    """The value, which is a list; ResponseShapeError when it is none."""
+    if not isinstance(value, list):
+        raise shape_error(call, f"{what} is {kind_of(value)}, not {kind}")
+    return value
+
+
 def kind_of(value: Any) -> str:
     """What a value of JSON is, in words."""
     if value is None:

@@ -1,0 +1,135 @@
+"""Messages of hb as the turns of a wire: roles told apart, turns of one role joined, losses reported. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from heavenbase.errors import InputError, InputTypeError
+from heavenbase.wires.arguments import parsed_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from heavenbase.call import Call
+    from heavenbase.types import Message
+
+_FAILED = ('{"ok": false', '{"ok":false')
+"""How the result of a tool begins that hb ran and that failed."""
+
+
+class History:
+    """The turns of one conversation while they are written; a wire adds what becomes of the messages of each role.
+
+    `system` are the blocks of the system prompt, `turns` the messages of the wire, whose blocks stand in `blocks`;
+    `results` are the roles whose messages are results of tools.
+    """
+
+    blocks: ClassVar[str] = "content"
+    results: ClassVar[tuple[str, ...]] = ("tool",)
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.spec = call.spec
+        self.report = call.context.report
+        self.system: list[dict[str, Any]] = []
+        self.turns: list[Message] = []
+
+    def write(self) -> None:
+        """Take the messages of the call."""
+        for place, message in enumerate(self.call.messages):
+            role = message["role"]
+            if role in ("system", "developer"):
+                self.add_system(message, place)
+            elif role == "assistant":
+                self.add_answer(message, place)
+            elif role in self.results:
+                self.add_result(message, place)
+            elif role == "user":
+                self.add_user(message, place)
+            else:
+                raise InputError(
+                    f"message {place} has the role {role!r}, whose results name no call; use the role tool"
+                )
+            if message.get("name") and role not in self.results:
+                self.report.dropped("name", "the wire has no names of speakers")
+
+    def add_system(self, message: Message, place: int) -> None:
+        """Take a message of the system or the developer."""
+        raise NotImplementedError
+
+    def add_answer(self, message: Message, place: int) -> None:
+        """Take an answer of the model."""
+        raise NotImplementedError
+
+    def add_result(self, message: Message, place: int) -> None:
+        """Take the result of a tool."""
+        raise NotImplementedError
+
+    def add_user(self, message: Message, place: int) -> None:
+        """Take what the user says."""
+        raise NotImplementedError
+
+    def append(
+        self, role: str, blocks: list[dict[str, Any]], is_result: Callable[[dict[str, Any]], bool] | None = None
+    ) -> None:
+        """Put blocks at the end, into the last turn where that is of the same role.
+
+        With `is_result` the results of tools stand first in their turn, in the order in which they came.
+        """
+        last = self.turns[-1] if self.turns else None
+        if last is None or last["role"] != role:
+            self.turns.append({"role": role, self.blocks: list(blocks)})
+            return
+        before = last[self.blocks]
+        if is_result is not None and is_result(blocks[0]):
+            place = sum(map(is_result, before))
+            last[self.blocks] = [*before[:place], *blocks, *before[place:]]
+        else:
+            last[self.blocks] = [*before, *blocks]
+
+
+def content_parts(content: Any, place: int) -> list[dict[str, Any]]:
+    """The parts of a message's content, which is text, nothing or parts; InputTypeError for anything else."""
+    if content is None or content == "":
+        return []
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list):
+        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
+    return content
+
+
+def empty_message(message: Message, place: int) -> InputError:
+    """The error for a message that says nothing."""
+    return InputError(f"message {place} (role {message['role']}) is empty; this wire takes no empty messages")
+
+
+def unencoded_image(place: int) -> InputTypeError:
+    """The error for an image part in hb's own shape."""
+    return InputTypeError(f"message {place} has an image that no image format has encoded")
+
+
+def meaning(message: Message) -> tuple[str, list[tuple[str, str, Any]]] | None:
+    """What an answer says now, to be compared with what the model wrote: (text, [(id, name, arguments)]).
+
+    None where that cannot be told: it has other parts than text, or arguments that are no JSON.
+    """
+    content = message.get("content")
+    if isinstance(content, list):
+        if any(part.get("type") != "text" for part in content):
+            return None
+        content = "".join(part["text"] for part in content)
+    calls = []
+    for call in message.get("tool_calls") or ():
+        function = call["function"]
+        given = parsed_arguments(function["arguments"])
+        if given is None:
+            return None
+        calls.append((call["id"], function["name"], given))
+    return content or "", calls
+
+
+def is_failed(message: Message) -> bool:
+    """Whether the result of a tool says that the tool failed."""
+    content = message["content"]
+    return bool(message.get("is_error")) or (isinstance(content, str) and content.startswith(_FAILED))

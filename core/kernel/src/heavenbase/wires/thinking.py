@@ -1,0 +1,74 @@
+"""hb's options about thinking, as far as all wires read them alike: off or on, steps, what the report says. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from heavenbase.types import ParameterReport
+
+OPTIONS = ("think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude")
+AMOUNTS = ("reasoning_effort", "reasoning_max_tokens")
+"""The options that say how much."""
+STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Steps of thinking, weakest first."""
+BUDGETS: Mapping[str, int] = {
+    "minimal": 1024,
+    "low": 2048,
+    "medium": 8192,
+    "high": 16384,
+    "xhigh": 24576,
+    "max": 24576,
+}
+"""Tokens for thoughts by step, for models that think by budget and whose provider names no figures of its own."""
+REMOVED = "removed from the answer"
+
+
+def thinking_off(args: Mapping[str, Any], explicit: frozenset[str], amounts: Sequence[str] = AMOUNTS) -> bool:
+    """Whether this call is not to think: an amount that the caller gives beats a `think=False` that he inherited."""
+    if args.get("think") is not False:
+        return False
+    return "think" in explicit or not any(args.get(name) is not None and name in explicit for name in amounts)
+
+
+def thoughts_hidden(args: Mapping[str, Any], explicit: frozenset[str], amounts: Sequence[str] = AMOUNTS) -> bool:
+    """Whether thoughts are left out of the answer."""
+    return bool(args.get("reasoning_exclude")) or thinking_off(args, explicit, amounts)
+
+
+def asked_thoughts(
+    args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport, amounts: Sequence[str] = AMOUNTS
+) -> tuple[dict[str, Any], bool]:
+    """(the options that count, whether thinking is switched off); those that the switch makes void are reported."""
+    given = {name: args[name] for name in OPTIONS if args.get(name) is not None}
+    off = thinking_off(args, explicit, amounts)
+    if off:
+        for name in OPTIONS[1:]:
+            if given.pop(name, None) is not None:
+                report.dropped(name, "think=False switches thinking off")
+    return given, off
+
+
+def note_thoughtless(given: Mapping[str, Any], report: ParameterReport) -> None:
+    """Report the options for a model that does not think."""
+    for name in given:
+        if name == "think":
+            report.emulated(name, "the model does not think")
+        else:
+            report.dropped(name, "the model does not think")
+
+
+def nearest_step(step: Any, steps: Sequence[str]) -> str:
+    """The step itself where a model has it, else the nearest of its steps.
+
+    Of two that are equally near it is the weaker, in whatever order they are listed: it costs less. Where hb does not
+    know the step, or none of the model's, it is the last of the list.
+    """
+    if step in steps:
+        return str(step)
+    known = sorted((name for name in steps if name in STEPS), key=STEPS.index)
+    if step not in STEPS or not known:
+        return steps[-1]
+    return min(known, key=lambda name: abs(STEPS.index(name) - STEPS.index(step)))

@@ -1,0 +1,48 @@
+"""Vectors in decoded answers: one per input, all of one length, of finite numbers. Pure."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from heavenbase.http.shapes import kind_of, shape_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from heavenbase.call import Call
+
+V = TypeVar("V", bound="Sequence[float]")
+
+
+def read_vectors(call: Call, rows: Any, where: str, read: Callable[[Any, int], V]) -> list[V]:
+    """The vector in each row, in order; ResponseShapeError when there is not one per input, all of one length.
+
+    Args:
+        call: The call, whose inputs are counted.
+        rows: The list in the answer.
+        where: What the answer calls it.
+        read: The vector of a row, from the row and its place.
+    """
+    if not isinstance(rows, list):
+        raise shape_error(call, f"`{where}` is {kind_of(rows)}, not a list")
+    if len(rows) != len(call.inputs):
+        raise shape_error(call, f"{len(call.inputs)} inputs got {len(rows)} vectors")
+    vectors = [read(row, place) for place, row in enumerate(rows)]
+    if len({len(vector) for vector in vectors}) > 1:
+        raise shape_error(call, "the vectors differ in length")
+    return vectors
+
+
+def read_vector(call: Call, values: Any, where: str) -> list[float]:
+    """The numbers of one vector, as floats; ResponseShapeError for anything else."""
+    if not isinstance(values, list) or not values:
+        raise shape_error(call, f"{where} is {kind_of(values)}, not a list of numbers")
+    if not all(type(number) is float for number in values):
+        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in values):
+            raise shape_error(call, f"{where} holds something else than numbers")
+        values = [float(number) for number in values]
+    # The sum is not finite when any number is not, and is had sooner than a look at each.
+    if not isfinite(sum(values)):
+        raise shape_error(call, f"{where} has a number that is not finite")
+    return values  # type: ignore[no-any-return]
