@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 
+from bench.against import compare
 from bench.cache import cache_hits
 from bench.calls import async_calls, embeddings, streams, sync_calls
 from bench.kernel import kernel_share
 from bench.measure import Result
 from bench.memory import memory
 from bench.native import native
+from bench.own import own_share
 from bench.startup import startup
 from bench.stub import Stub
 
 FIGURES = {
     "startup": startup,
     "kernel": kernel_share,
+    "own": own_share,
     "sync": sync_calls,
     "async": async_calls,
     "stream": streams,
@@ -34,12 +38,17 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="less work in each round")
     parser.add_argument("--check", action="store_true", help="fail on gross regressions")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", action="store_true", help="name and value of each figure, one JSON list a line")
+    parser.add_argument("--against", metavar="PYTHON", help="by turns with the environment of another interpreter")
     options = parser.parse_args()
+    if options.against:
+        return compare(options.against, options.figures or [*FIGURES], options.rounds, quick=options.quick)
     results: list[Result] = []
     with Stub() as stub:
         for name in options.figures or FIGURES:
-            for result in FIGURES[name](stub.url, 7 if options.quick else options.rounds, 0.25 if options.quick else 1):
-                print(result.line(), flush=True)
+            rounds = min(7, options.rounds) if options.quick else options.rounds
+            for result in FIGURES[name](stub.url, rounds, 0.25 if options.quick else 1):
+                print(json.dumps([result.name, result.value]) if options.json else result.line(), flush=True)
                 results.append(result)
     gross = [result.name for result in results if result.verdict == "gross"]
     if options.check and gross:

@@ -87,7 +87,8 @@ class LLMSpec:
     origins: Mapping[str, str] = field(default_factory=empty, repr=False)
     gateway_key: Secret | None = None
     provider_url: str | None = None
-    _keys: dict[str, str] = field(default_factory=dict, repr=False)
+    _keys: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What was worked out from the other fields, kept; a copy with other fields begins with an empty one."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LLMSpec) and self.hash_key() == other.hash_key()
@@ -97,13 +98,17 @@ class LLMSpec:
 
     def hash_key(self) -> str:
         """SHA-256 (64 hex digits) over identity, default arguments and connection: equal keys mean equal requests."""
-        return self._key("spec", {**self._identity(), "args": self.args, "client": self.client_key()})
+        known: str | None = self._keys.get("spec")
+        return known or self._key("spec", {**self._identity(), "args": self.args, "client": self.client_key()})
 
     def client_key(self) -> str:
         """SHA-256 (64 hex digits) over what an SDK client is built from.
 
         Gateway, API keys, base URLs, headers, proxies, timeouts and retries.
         """
+        known: str | None = self._keys.get("client")
+        if known is not None:
+            return known
         proxies = {name: self.args.get(name) for name in ("http_proxy", "https_proxy", "no_proxy")}
         return self._key(
             "client",
@@ -124,6 +129,9 @@ class LLMSpec:
 
     def target_key(self) -> str:
         """SHA-256 (64 hex digits) over address and credential: what shares rate limits and a retry budget."""
+        known: str | None = self._keys.get("target")
+        if known is not None:
+            return known
         keys = [key.reveal() if key is not None else None for key in (self.api_key, self.gateway_key)]
         places = [self.base_url, self.provider_url]
         return self._key("target", {"provider": self.provider, "places": places, "keys": keys})
@@ -150,15 +158,15 @@ class LLMSpec:
 
         `wire` are the arguments as they would be sent: a rule's `when` and `unless` pair a name with values of them.
         """
-        rules: list[dict[str, Any]] = self.provider_record.get("parameters", [])
-        return [
-            rule
-            for rule in rules
-            if any(fnmatchcase(self.model_id, pattern) for pattern in rule.get("models", ["*"]))
-            and self.gateway in rule.get("gateways", (self.gateway,))
-            and all(wire.get(name) in values for name, values in rule.get("when", EMPTY).items())
-            and not any(wire.get(name) in values for name, values in rule.get("unless", EMPTY).items())
-        ]
+        rules: list[dict[str, Any]] | None = self._keys.get("rules")
+        if rules is None:
+            rules = self._keys["rules"] = [
+                rule
+                for rule in self.provider_record.get("parameters", ())
+                if any(fnmatchcase(self.model_id, pattern) for pattern in rule.get("models", ["*"]))
+                and self.gateway in rule.get("gateways", (self.gateway,))
+            ]
+        return [rule for rule in rules if _applies(rule, wire)]
 
     def capability(self, name: str, default: Any = None) -> Any:
         """What model or provider declare about an ability; None when neither says anything."""
@@ -194,13 +202,18 @@ class LLMSpec:
         return {name: getattr(self, name) for name in names}
 
     def _key(self, what: str, data: Mapping[str, Any]) -> str:
-        found = self._keys.get(what)
-        if found is None:
-            from hashlib import sha256
+        from hashlib import sha256
 
-            text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=_canonical)
-            found = self._keys[what] = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=_canonical)
+        found = self._keys[what] = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return found
+
+
+def _applies(rule: Mapping[str, Any], wire: Mapping[str, Any]) -> bool:
+    """Whether a rule holds for these arguments."""
+    if "when" in rule and not all(wire.get(name) in values for name, values in rule["when"].items()):
+        return False
+    return "unless" not in rule or not any(wire.get(name) in values for name, values in rule["unless"].items())
 
 
 def _shown(name: str, value: Any) -> Any:
