@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
 
-from heavenbase.structured import problems
+from heavenbase.errors import InputError
+from heavenbase.flow.preparing import prepare
+from heavenbase.schemas.check import DEPTH, Checker
+from heavenbase.structured import problems, without_nulls
+from heavenbase.types import ParameterReport
 
 FITS: list[tuple[Any, Any]] = [
     (1, {"type": "integer"}),
@@ -30,7 +38,9 @@ FITS: list[tuple[Any, Any]] = [
     ({"kind": "a", "a": 1}, {"if": {"properties": {"kind": {"const": "a"}}}, "then": {"required": ["a"]}}),
     ({"n": {"n": {}}}, {"type": "object", "properties": {"n": {"$ref": "#"}}}),
     (1, {"$ref": "#"}),
-    (1, {"$ref": "https://example.com/x"}),
+    ("abc", {"pattern": "(?P<open"}),
+    ({"a": 1}, {"properties": {"a": {"type": "any"}}, "required": ["a", 1], "patternProperties": {"[": False}}),
+    ("half \ud800", {"type": "string", "minLength": 6}),
     ("anything", {"format": "date", "unknownKeyword": 1}),
 ]
 
@@ -72,3 +82,106 @@ def test_problems_say_where_and_what(value: Any, schema: Any, said: str) -> None
     found = problems(value, schema)
     assert found
     assert said in found[0]
+
+
+def test_the_likeliest_alternative_is_told() -> None:
+    person = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
+    schema = {"anyOf": [{"type": "null"}, {**person, "required": ["name", "age"]}]}
+    assert problems({"name": 1}, schema) == ["the answer has no field 'age'", "name must be string, not integer"]
+    deeper = {"properties": {"who": schema}}
+    assert problems({"who": {"name": "Al", "age": "x"}}, deeper) == ["who.age must be integer, not string"]
+
+
+def test_schemas_of_earlier_drafts_are_read_as_such() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "string"}, {"type": "integer"}]}
+    assert problems(["a", 1, None], schema) == []
+    assert problems([1], schema) == ["0 must be string, not integer"]
+
+
+@pytest.mark.parametrize(
+    "reference", ["https://127.0.0.1:9/x", "file:///etc/hostname", "other.json", "#/$defs/missing", "#missing"]
+)
+def test_a_reference_that_leads_out_of_the_schema_or_nowhere_is_refused_before_anything_is_sent(reference: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"items": {"$ref": reference}}}}
+    for form in (schema, {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}):
+        with pytest.raises(InputError, match="the JSON schema cannot be used"):
+            prepare("complete", {"response_format": form}, {}, {}, ParameterReport(), is_async=False)
+    with pytest.raises(InputError):
+        problems(1, schema)
+
+
+def test_values_nested_too_deeply_are_told() -> None:
+    value: Any = []
+    for _ in range(100_000):
+        value = [value]
+    assert problems(value, {"items": {"$ref": "#"}}) == [f"the answer is nested deeper than {DEPTH}"]
+    assert without_nulls(value, {"items": {"$ref": "#"}}) is value
+
+
+def nested(depth: int, last: Any) -> tuple[Any, Any]:
+    """A value of alternatives in alternatives, of which the last fits, and its schema."""
+    alternatives = [
+        {
+            "type": "object",
+            "properties": {
+                "child": {"$ref": "#/$defs/node"},
+                "kind": {"const": f"k{number}"},
+                "note": {"type": "string"},
+            },
+            "required": ["kind"],
+        }
+        for number in range(5)
+    ]
+    value = last
+    for _ in range(depth):
+        value = {"child": value, "kind": "k4", "note": None}
+    return value, {"$defs": {"node": {"oneOf": alternatives}}, "$ref": "#/$defs/node"}
+
+
+def test_alternatives_in_alternatives_take_time_in_proportion() -> None:
+    fitting = {"kind": "k4"}
+    cleaned = without_nulls(*nested(40, fitting))
+    assert json.dumps(cleaned).count("note") == 0
+    assert problems(cleaned, nested(40, fitting)[1]) == []
+    problem, *_ = problems(without_nulls(*nested(40, {"kind": "k4", "note": 1})), nested(1, 1)[1])
+    assert problem == ".".join(["child"] * 40) + ".note must be string, not integer"
+    times = []
+    for depth in (10, 20, 40):
+        value, schema = nested(depth, {"kind": "k9"})
+        started = perf_counter()
+        assert problems(without_nulls(value, schema), schema)
+        times.append(perf_counter() - started)
+    # Far from 5 ** 10, whatever the machine does meanwhile.
+    assert times[-1] < 100 * times[0] + 0.5
+
+
+def test_many_wrong_items_are_told_one_by_one() -> None:
+    found = problems([{"kind": 1}] * 2000, {"items": {"anyOf": [{"type": "null"}, {"required": ["a"]}]}})
+    assert len(found) == 2000
+    assert found[-1] == "1999 has no field 'a'"
+
+
+SUITE = os.environ.get("HB_JSON_SCHEMA_SUITE", "")
+
+
+@pytest.mark.skipif(
+    not SUITE,
+    reason="set HB_JSON_SCHEMA_SUITE to a checkout of https://github.com/json-schema-org/JSON-Schema-Test-Suite",
+)
+def test_the_official_suite_of_draft_2020_12_is_answered_without_a_mistake() -> None:
+    remotes, wrong, count = Path(SUITE, "remotes"), [], 0
+    documents = {
+        f"http://localhost:1234/{file.relative_to(remotes).as_posix()}": json.loads(file.read_text("utf-8"))
+        for file in sorted(remotes.rglob("*.json"))
+        if "draft2020-12" in file.parts or file.parent == remotes
+    }
+    for file in sorted(Path(SUITE, "tests", "draft2020-12").glob("*.json")):
+        for group in json.loads(file.read_text("utf-8")):
+            checker = Checker(group["schema"], documents)
+            for case in group["tests"]:
+                count += 1
+                found = checker.problems(case["data"])
+                if bool(found) is case["valid"]:
+                    wrong.append((file.name, group["description"], case["description"], found))
+    assert count > 1000
+    assert wrong == []

@@ -33,5 +33,6 @@ def prepare(
         from heavenbase.structured.format import to_format
 
         wanted = found["format"] = to_format(args["response_format"])
+        wanted.compile()
         args["response_format"] = wanted.wire
     return found

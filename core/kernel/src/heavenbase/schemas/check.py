@@ -1,148 +1,301 @@
-"""Values checked against JSON schemas, and the nulls taken out that only stand for a field left out. Pure.
+"""Values checked against JSON schemas, and the nulls taken out that only stand for a field left out.
 
-The vocabulary is that of draft 2020-12 without what answers of models have no use for: remote and dynamic references,
-`unevaluated…`, and formats.
+jsonschema-rs decides what fits; the words for what does not are made here. Nothing is ever fetched.
 """
 
 from __future__ import annotations
 
-import re
+import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from heavenbase.errors import InputError
 from heavenbase.schemas.strict import allows_null
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    Check: TypeAlias = Callable[[Any, Any, "Place"], Iterator[str]]
+    from jsonschema_rs import ValidationError, Validator
 
-DEPTH = 200
-"""Schemas within schemas that are followed: a reference to itself ends there."""
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    "object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "number": (int, float),
-}  # fmt: skip
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and places that lead from the root of a value or a schema to a part of it."""
 
-
-class Place:
-    """Where in answer and schema a check stands."""
-
-    __slots__ = ("depth", "path", "root", "schema")
-
-    def __init__(self, schema: dict[str, Any], root: Any, path: str = "", depth: int = 0) -> None:
-        self.schema, self.root, self.path, self.depth = schema, root, path, depth
-
-    def check(self, value: Any, schema: Any, step: str | int | None = None) -> Iterator[str]:
-        """The problems of a value with a schema, here or one step further down."""
-        if schema is True or self.depth > DEPTH:
-            return
-        path = self.path if step is None else f"{self.path}.{step}" if self.path else str(step)
-        if schema is False:
-            yield _say(path, "is not allowed")
-        elif isinstance(schema, dict):
-            place = Place(schema, self.root, path, self.depth + 1)
-            for keyword, wanted in schema.items():
-                check = _CHECKS.get(keyword)
-                if check is not None:
-                    yield from check(value, wanted, place)
-
-    def say(self, text: str) -> str:
-        """A problem, with its place in the answer."""
-        return _say(self.path, text)
+DEPTH = 500
+"""Values nested deeper are refused: the checker's stack would not hold them."""
+ALTERNATIVES = 60
+"""Alternatives within alternatives of which the likeliest is looked for."""
+KEPT = 128
+"""Compiled schemas that are kept."""
+_ROOT = "heavenbase:schema"
+_UNIONS = ("anyOf", "oneOf")
+_SCHEMAS = ("properties", "dependentSchemas", "$defs", "definitions", "prefixItems", "allOf", *_UNIONS)
+"""Keywords that hold schemas by name or by place."""
+_MENDED = 100
 
 
 def problems(value: Any, schema: Any) -> list[str]:
-    """What keeps a value from fitting a schema, one line each with the place first; empty when it fits."""
-    return list(Place({}, schema).check(value, schema))
+    """What keeps a value from fitting a schema, one line each with the place first; empty when it fits.
+
+    Raises InputError for a schema with a reference that leads out of it, or to nothing.
+    """
+    return checker_of(schema).problems(value)
 
 
-def without_nulls(value: Any, schema: Any, root: Any = None, depth: int = 0) -> Any:
+def without_nulls(value: Any, schema: Any) -> Any:
     """The value without those nulls that a schema does not allow and does not ask for either.
 
     Strict decoding requires every field, so a model writes null for one that it leaves out.
     """
-    root = schema if root is None else root
-    if depth > DEPTH or not isinstance(schema, dict) or not isinstance(value, dict | list):
+    if not any(item is None for level in _levels(value) for item in level):
         return value
-    if "$ref" in schema:
-        value = without_nulls(value, resolve(schema["$ref"], root), root, depth + 1)
-    for inner in schema.get("allOf", ()):
-        value = without_nulls(value, inner, root, depth + 1)
-    for inner in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        cleaned = without_nulls(value, inner, root, depth + 1)
-        if not any(Place({}, root).check(cleaned, inner)):
-            value = cleaned
-            break
-    if isinstance(value, list):
-        items = schema.get("items")
-        return [without_nulls(item, items, root, depth + 1) for item in value]
-    properties, required = schema.get("properties", {}), schema.get("required", ())
-    found = {}
-    for name, item in value.items():
-        inner = properties.get(name, schema.get("additionalProperties"))
-        if item is None and name in properties and name not in required and not _null_fits(inner, root):
-            continue
-        found[name] = without_nulls(item, inner, root, depth + 1)
-    return found
+    return _Cleaner(checker_of(schema)).clean(value, (), 0)
 
 
-def resolve(reference: Any, root: Any) -> Any:
-    """The schema that a reference within `root` names; True, which allows everything, for any other."""
-    if not isinstance(reference, str) or not reference.startswith("#"):
-        return True
-    found = root
-    for part in filter(None, reference[1:].split("/")):
-        name = part.replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if isinstance(found, dict) else None
-    return True if found is None else found
+def checker_of(schema: Any) -> Checker:
+    """The compiled schema, kept for the next value; InputError for one with a reference that cannot be followed."""
+    return _compiled(_as_text(schema))
 
 
-def _null_fits(schema: Any, root: Any) -> bool:
-    return allows_null(schema) or not any(Place({}, root).check(None, schema))
+@lru_cache(KEPT)
+def _compiled(text: str) -> Checker:
+    return Checker(json.loads(text))
 
 
-def _say(path: str, text: str) -> str:
-    return f"{path or 'the answer'} {text}"
+def _as_text(value: Any) -> str:
+    """JSON that the checker takes: half a surrogate pair becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
-# One function for each keyword: (value, what the schema says, place).
+class Checker:
+    """One schema, compiled.
+
+    `documents` are further schemas by their address, which `$ref` may name. Raises InputError for a reference to
+    anything else, because a schema never makes hb fetch a file or an address.
+    """
+
+    def __init__(self, schema: Any, documents: Mapping[str, Any] | None = None) -> None:
+        import jsonschema_rs as library  # on use: it takes 10 MB
+
+        self.schema = schema
+        self._documents = [*(documents or {}).items()]
+        self._parts: dict[tuple[Path, bool], Validator] = {}
+        for _ in range(_MENDED):
+            try:
+                self._part(())
+            except library.ValidationError as error:
+                if error.kind.name == "$ref" or not error.instance_path:
+                    raise InputError(f"the JSON schema cannot be used: {error.message}") from None
+                # What only the provider can keep, such as a pattern of another dialect, is left to it.
+                self.schema = _without(self.schema, error.instance_path)
+            else:
+                return
+        raise InputError("the JSON schema cannot be used: too much of it is not as JSON Schema defines it")
+
+    def fits(self, value: Any, at: Path = ()) -> bool:
+        """Whether a value fits the schema, or the part of it at a path."""
+        return self._part(at).is_valid(value)
+
+    def problems(self, value: Any) -> list[str]:
+        """What keeps a value from fitting the schema, one line each with the place first; empty when it fits."""
+        if sum(1 for _ in _levels(value)) > DEPTH:
+            return [_say((), f"is nested deeper than {DEPTH}")]
+        try:
+            fits = self.fits(value)
+        except ValueError:  # half a surrogate pair, or a key that is no text
+            value = json.loads(_as_text(value))
+            fits = self.fits(value)
+        return [] if fits else list(self._tell(value, (), (), 0)) or [_say((), "does not fit the schema")]
+
+    def at(self, path: Path) -> Any:
+        """What stands at a path of the schema; None where nothing does."""
+        found = self.schema
+        for step in path:
+            try:
+                found = found[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return found
+
+    def _tell(self, value: Any, at: Path, place: Path, depth: int) -> Iterator[str]:
+        for error in self._part(at, stops=True).iter_errors(value):
+            here, keyword = (*place, *error.instance_path), error.kind.name
+            given: Any = error.instance
+            if keyword in _UNIONS:
+                yield from self._tell_alternatives(given, (*error.schema_path,), here, depth)
+            elif keyword == "contains":
+                inner = (*error.schema_path[:-1], "contains")
+                count = sum(self.fits(item, inner) for item in given)
+                parent = self.at(inner[:-1])
+                least, most = parent.get("minContains", 1), parent.get("maxContains", len(given))
+                yield _say(here, f"has {count} items of the kind of which it must have {least} to {most}")
+            else:
+                yield from _describe(error, value, here, self.at((*error.schema_path,)))
+
+    def _tell_alternatives(self, value: Any, at: Path, place: Path, depth: int) -> Iterator[str]:
+        branches = [(*at, number) for number in range(len(self.at(at)))]
+        if any(self.fits(value, branch) for branch in branches):
+            yield _say(place, "fits more than one of the alternatives, of which it must fit one")
+        elif depth >= ALTERNATIVES:
+            yield _say(place, "fits none of the alternatives")
+        else:
+            found = {branch: list(self._part(branch, stops=True).iter_errors(value)) for branch in branches}
+            # An alternative of another type is the last to be meant, then the one with the most problems.
+            meant = min(found, key=lambda branch: (any(map(_is_of_other_type, found[branch])), len(found[branch])))
+            yield from self._tell(value, meant, place, depth + 1)
+
+    def _part(self, at: Path, *, stops: bool = False) -> Validator:
+        """The schema or a part of it, compiled. One that `stops` at alternatives says that none fits, but not why.
+
+        Else each alternative brings the reasons of all alternatives within it, which grow exponentially.
+        """
+        found = self._parts.get((at, stops))
+        if found is None:
+            from jsonschema_rs import Registry, validator_cls_for
+
+            whole = self.schema
+            part = {"$ref": _ROOT + "#" + "".join(map(_pointer, at))} if at else whole
+            documents = Registry([*self._documents, (_ROOT, whole)]) if at or self._documents else None
+            unions: Any = dict.fromkeys(_UNIONS, self._union) if stops else None
+            make = validator_cls_for(whole if isinstance(whole, dict) else {})
+            found = make(part, registry=documents, offline=True, validate_formats=False, keywords=unions)
+            self._parts[at, stops] = found
+        return found
+
+    def _union(self, parent: Any, branches: list[Any], path: list[str | int]) -> _Union:
+        return _Union(self, (*path,), branches)
 
 
-def _type(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    kinds = [wanted] if isinstance(wanted, str) else wanted
-    if not any(_is_a(value, kind) for kind in kinds):
-        yield at.say(f"must be {' or '.join(map(str, kinds))}, not {_kind(value)}")
+class _Union:
+    """Alternatives as the library calls them when it stops there: whether one fits, and only one of `oneOf`."""
+
+    def __init__(self, checker: Checker, path: Path, branches: list[Any]) -> None:
+        # Within an embedded document the path begins at that document, and leads elsewhere.
+        count = len(branches) if checker.at(path) == branches else 0
+        self._checker, self._branches = checker, [(*path, number) for number in range(count)]
+        self._most = 1 if path[-1] == "oneOf" else count
+
+    def validate(self, value: Any) -> None:
+        """Raise ValueError when too few or too many of the alternatives fit."""
+        if self._branches:
+            fitting = sum(self._checker.fits(value, branch) for branch in self._branches)
+            if not 1 <= fitting <= self._most:
+                raise ValueError
 
 
-def _is_a(value: Any, kind: Any) -> bool:
-    if isinstance(value, bool):
-        return bool(kind == "boolean")
-    if kind == "integer":
-        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return isinstance(value, _KINDS.get(kind, object))
+class _Cleaner:
+    """Takes the nulls out of one value; each part of it is looked at once for each part of the schema."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        self._known: dict[tuple[int, Path], tuple[Any, Any]] = {}
+
+    def clean(self, value: Any, at: Path, depth: int) -> Any:
+        """The value without the nulls that the part of the schema at a path has no use for."""
+        schema = self._checker.at(at)
+        if depth > DEPTH or not isinstance(schema, dict) or not isinstance(value, dict | list):
+            return value
+        if (id(value), at) not in self._known:
+            # The value is kept beside what came of it, so that no other gets its number.
+            self._known[id(value), at] = value, self._clean(value, schema, at, depth + 1)
+        return self._known[id(value), at][1]
+
+    def _clean(self, value: Any, schema: dict[str, Any], at: Path, depth: int) -> Any:
+        reference = schema.get("$ref")
+        if isinstance(reference, str) and reference.startswith("#"):
+            value = self.clean(value, self._target(reference), depth)
+        for number in range(len(schema.get("allOf", ()))):
+            value = self.clean(value, (*at, "allOf", number), depth)
+        for branch in [(*at, name, number) for name in _UNIONS for number in range(len(schema.get(name, ())))]:
+            cleaned = self.clean(value, branch, depth)
+            if self._checker.fits(cleaned, branch):
+                value = cleaned
+                break
+        if isinstance(value, list):
+            return [self.clean(item, (*at, "items"), depth) for item in value]
+        properties, required = schema.get("properties", {}), schema.get("required", ())
+        found = {}
+        for name, item in value.items():
+            inner = (*at, "properties", name) if name in properties else (*at, "additionalProperties")
+            if item is None and name in properties and name not in required and not self._null_fits(inner):
+                continue
+            found[name] = self.clean(item, inner, depth)
+        return found
+
+    def _null_fits(self, at: Path) -> bool:
+        return allows_null(self._checker.at(at)) or self._checker.fits(None, at)
+
+    def _target(self, reference: str) -> Path:
+        steps: list[str | int] = []
+        for step in filter(None, reference[1:].split("/")):
+            name = step.replace("~1", "/").replace("~0", "~")
+            steps.append(int(name) if isinstance(self._checker.at((*steps,)), list) and name.isdecimal() else name)
+        return tuple(steps)
 
 
-def _kind(value: Any) -> str:
-    return next((kind for kind in ("integer", *_KINDS) if _is_a(value, kind)), type(value).__name__)
+def _levels(value: Any) -> Iterator[list[Any]]:
+    """The parts of a value, those of one depth together; no more than the checker takes."""
+    level = [value]
+    for _ in range(DEPTH + 2):
+        yield level
+        deeper: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                deeper.extend(item.values())
+            elif isinstance(item, list | tuple):
+                deeper.extend(item)
+        if not deeper:
+            return
+        level = deeper
 
 
-def _enum(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if not any(_same(value, choice) for choice in wanted):
-        yield at.say(f"must be one of {', '.join(map(repr, wanted))}, not {_short(value)}")
+def _without(schema: Any, path: list[str | int]) -> Any:
+    """A copy of a schema in which what stands at a path checks nothing."""
+    copy = json.loads(json.dumps(schema))
+    inner = copy
+    for step in path[:-1]:
+        inner = inner[step]
+    *_, last = path
+    if len(path) > 1 and path[-2] in _SCHEMAS:
+        inner[last] = True
+    else:
+        del inner[last]
+    return copy
 
 
-def _const(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if not _same(value, wanted):
-        yield at.say(f"must be {wanted!r}, not {_short(value)}")
+def _pointer(step: str | int) -> str:
+    from urllib.parse import quote
+
+    return "/" + quote(str(step).replace("~", "~0").replace("/", "~1"))
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    return bool(one == other)
+def _is_of_other_type(error: ValidationError) -> bool:
+    return error.kind.name == "type" and not error.instance_path
+
+
+def _say(place: Path, text: str) -> str:
+    return f"{'.'.join(map(str, place)) or 'the answer'} {text}"
+
+
+def _describe(error: ValidationError, value: Any, place: Path, wanted: Any) -> Iterator[str]:
+    """What an error of the library says of a value; `wanted` is what the schema says there."""
+    kind: Any = error.kind
+    given: Any = error.instance
+    keyword = error.schema_path[-1] if error.schema_path else ""
+    if keyword == "additionalProperties":
+        for step in error.instance_path:
+            value = value[step]
+        for name in kind.value or value:
+            yield _say(place, f"must not have the field {name!r}")
+    elif keyword == "dependentRequired":
+        for name in (name for name, others in wanted.items() if name in given and kind.value in others):
+            yield _say(place, f"has {name!r} but not {kind.value!r}")
+    elif kind.name == "propertyNames":
+        inner: ValidationError = kind.value
+        yield from _describe(inner, inner.instance, (*place, str(inner.instance)), None)
+    elif kind.name in _WORDS:
+        yield _say(place, _WORDS[kind.name](given, kind.value))
+    else:
+        yield _say(place, f"does not fit: {error.message}")
 
 
 def _short(value: Any) -> str:
@@ -150,165 +303,52 @@ def _short(value: Any) -> str:
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
-def _properties(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, schema in wanted.items():
-            if name in value:
-                yield from at.check(value[name], schema, name)
+def _kind(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return "integer"
+    return _KINDS.get(type(value), "number")
 
 
-def _required(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name in wanted:
-            if name not in value:
-                yield at.say(f"has no field {name!r}")
+def _repeated(items: list[Any]) -> str:
+    seen = set()
+    for item in items:
+        text = json.dumps(item, sort_keys=True)
+        if text in seen:
+            return f"must not repeat {_short(item)}"
+        seen.add(text)
+    return "must not repeat an item"
 
 
-def _additional(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if not isinstance(value, dict):
-        return
-    named, patterns = at.schema.get("properties", {}), at.schema.get("patternProperties", {})
-    for name, item in value.items():
-        if name in named or any(_matches(pattern, name) for pattern in patterns):
-            continue
-        if wanted is False:
-            yield at.say(f"must not have the field {name!r}")
-        else:
-            yield from at.check(item, wanted, name)
+def _counted(bound: str, unit: str) -> Callable[[Any, Any], str]:
+    return lambda given, limit: f"must have at {bound} {limit} {unit}, not {len(given)}"
 
 
-def _patterns(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if isinstance(value, dict):
-        for pattern, schema in wanted.items():
-            for name in value:
-                if _matches(pattern, name):
-                    yield from at.check(value[name], schema, name)
+def _limited(words: str) -> Callable[[Any, Any], str]:
+    return lambda given, limit: f"must be {words} {limit}, not {given}"
 
 
-def _names(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    for name in value if isinstance(value, dict) else ():
-        yield from at.check(name, wanted, name)
-
-
-def _items(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if isinstance(value, list):
-        first = len(at.schema.get("prefixItems", ()))
-        for place, item in enumerate(value[first:], first):
-            yield from at.check(item, wanted, place)
-
-
-def _prefix(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if isinstance(value, list):
-        for place, (item, schema) in enumerate(zip(value, wanted, strict=False)):
-            yield from at.check(item, schema, place)
-
-
-def _contains(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if isinstance(value, list):
-        count = sum(not any(at.check(item, wanted)) for item in value)
-        least, most = at.schema.get("minContains", 1), at.schema.get("maxContains", len(value))
-        if not least <= count <= most:
-            yield at.say(f"has {count} items of the kind of which it must have {least} to {most}")
-
-
-def _unique(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if wanted and isinstance(value, list):
-        for place, item in enumerate(value):
-            if any(_same(item, other) for other in value[:place]):
-                yield at.say(f"must not repeat {_short(item)}")
-                return
-
-
-def _any_of(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    found = [list(at.check(value, schema)) for schema in wanted]
-    if all(found) and found:
-        # The branch with the fewest problems is the likeliest to be meant.
-        yield from min(found, key=len)
-
-
-def _one_of(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    found = [list(at.check(value, schema)) for schema in wanted]
-    if all(found) and found:
-        yield from min(found, key=len)
-    elif sum(not problems for problems in found) > 1:
-        yield at.say("fits more than one of the alternatives, of which it must fit one")
-
-
-def _all_of(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    for schema in wanted:
-        yield from at.check(value, schema)
-
-
-def _not(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if not any(at.check(value, wanted)):
-        yield at.say(f"is what it must not be: {_short(value)}")
-
-
-def _if(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    branch = "else" if any(at.check(value, wanted)) else "then"
-    yield from at.check(value, at.schema.get(branch, True))
-
-
-def _needs(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    for name, others in wanted.items() if isinstance(value, dict) else ():
-        for other in others if name in value else ():
-            if other not in value:
-                yield at.say(f"has {name!r} but not {other!r}")
-
-
-def _ref(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    yield from at.check(value, resolve(wanted, at.root))
-
-
-def _pattern(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-    if isinstance(value, str) and not _matches(wanted, value):
-        yield at.say(f"must match {wanted}, not be {_short(value)}")
-
-
-def _matches(pattern: str, text: str) -> bool:
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        return True  # a pattern of another dialect, which only the provider can keep
-
-
-def _limit(holds: Callable[[Any, Any], bool], words: str) -> Check:
-    def check(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-        if isinstance(value, int | float) and not isinstance(value, bool) and not holds(value, wanted):
-            yield at.say(f"must be {words} {wanted}, not {value}")
-
-    return check
-
-
-def _length(kind: type, holds: Callable[[int, Any], bool], words: str) -> Check:
-    def check(value: Any, wanted: Any, at: Place) -> Iterator[str]:
-        if isinstance(value, kind) and not holds(len(value), wanted):  # type: ignore[arg-type]
-            yield at.say(f"must have {words.format(wanted)}, not {len(value)}")  # type: ignore[arg-type]
-
-    return check
-
-
-def _is_multiple(value: float, step: float) -> bool:
-    if not step:
-        return True
-    ratio = value / step
-    return abs(ratio - round(ratio)) < 1e-9
-
-
-_CHECKS: dict[str, Check] = {
-    "type": _type, "enum": _enum, "const": _const, "properties": _properties, "required": _required,
-    "additionalProperties": _additional, "patternProperties": _patterns, "propertyNames": _names, "items": _items,
-    "prefixItems": _prefix, "contains": _contains, "uniqueItems": _unique, "anyOf": _any_of, "oneOf": _one_of,
-    "allOf": _all_of, "not": _not, "if": _if, "dependentRequired": _needs, "$ref": _ref, "pattern": _pattern,
-    "minimum": _limit(lambda v, w: v >= w, "at least"),
-    "maximum": _limit(lambda v, w: v <= w, "at most"),
-    "exclusiveMinimum": _limit(lambda v, w: v > w, "more than"),
-    "exclusiveMaximum": _limit(lambda v, w: v < w, "less than"),
-    "multipleOf": _limit(_is_multiple, "a multiple of"),
-    "minLength": _length(str, lambda v, w: v >= w, "at least {} characters"),
-    "maxLength": _length(str, lambda v, w: v <= w, "at most {} characters"),
-    "minItems": _length(list, lambda v, w: v >= w, "at least {} items"),
-    "maxItems": _length(list, lambda v, w: v <= w, "at most {} items"),
-    "minProperties": _length(dict, lambda v, w: v >= w, "at least {} fields"),
-    "maxProperties": _length(dict, lambda v, w: v <= w, "at most {} fields"),
-}  # fmt: skip
+_KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null", int: "integer"}
+_WORDS: dict[str, Callable[[Any, Any], str]] = {
+    "type": lambda given, kinds: f"must be {' or '.join(kinds)}, not {_kind(given)}",
+    "enum": lambda given, choices: f"must be one of {', '.join(map(repr, choices))}, not {_short(given)}",
+    "const": lambda given, wanted: f"must be {wanted!r}, not {_short(given)}",
+    "falseSchema": lambda given, _: "is not allowed",
+    "required": lambda given, name: f"has no field {name!r}",
+    "unevaluatedProperties": lambda given, names: f"must not have the field {', '.join(map(repr, names))}",
+    "unevaluatedItems": lambda given, items: f"must not have the item {', '.join(map(str, items))}",
+    "uniqueItems": lambda given, _: _repeated(given),
+    "not": lambda given, _: f"is what it must not be: {_short(given)}",
+    "pattern": lambda given, pattern: f"must match {pattern}, not be {_short(given)}",
+    "minimum": _limited("at least"),
+    "maximum": _limited("at most"),
+    "exclusiveMinimum": _limited("more than"),
+    "exclusiveMaximum": _limited("less than"),
+    "multipleOf": _limited("a multiple of"),
+    "minLength": _counted("least", "characters"),
+    "maxLength": _counted("most", "characters"),
+    "minItems": _counted("least", "items"),
+    "maxItems": _counted("most", "items"),
+    "minProperties": _counted("least", "fields"),
+    "maxProperties": _counted("most", "fields"),
+}
+"""What is said of a value, by the name of the error: (the value, what the schema wants)."""

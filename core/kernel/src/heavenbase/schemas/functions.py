@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from heavenbase.errors import InputError, ToolArgsError
-from heavenbase.schemas.docstrings import read_docstring
-from heavenbase.schemas.references import tidy_schema
-from heavenbase.schemas.typed_dicts import portable
+from heavenbase.schemas.docstrings import portable, read_docstring, tidy_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

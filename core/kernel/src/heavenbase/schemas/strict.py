@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.schemas.references import tidy_schema
+from heavenbase.schemas.docstrings import tidy_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

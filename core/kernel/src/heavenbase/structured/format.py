@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import InputError, InputTypeError, MissingPackage, StructuredOutputError, UnknownNameError
-from heavenbase.schemas.check import problems, without_nulls
+from heavenbase.schemas.check import checker_of, problems, without_nulls
 from heavenbase.schemas.strict import strict_schema
 from heavenbase.structured.text import find_json
 
@@ -63,6 +63,11 @@ class OutputFormat:
     def is_json(self) -> bool:
         """Whether the answer is a JSON value that can be read and checked."""
         return self.kind in ("json_object", "json_schema")
+
+    def compile(self) -> None:
+        """Make the answer's checker ready; InputError for a schema with a reference that cannot be followed."""
+        if self.schema is not None and self._adapter is None:
+            checker_of(self.schema)
 
     def read(self, text: str) -> Any:
         """The value of an answer's text; StructuredOutputError with what is wrong when it does not fit."""
@@ -163,9 +168,8 @@ def _of_type(source: Any) -> OutputFormat:
         from pydantic.errors import PydanticUserError
     except ImportError as error:
         raise MissingPackage("response_format as a type needs pydantic: pip install pydantic") from error
+    from heavenbase.schemas.docstrings import portable, tidy_schema
     from heavenbase.schemas.functions import quiet_generator
-    from heavenbase.schemas.references import tidy_schema
-    from heavenbase.schemas.typed_dicts import portable
 
     name = _name(getattr(source, "__name__", None))
     try:
