@@ -88,9 +88,7 @@ class Shelf:
 @contextmanager
 def opened(state: State) -> Iterator[Shelf]:
     """The store that the settings name, open for a block. What the backend says is raised."""
-    from heavenbase.cache.middleware import CacheMiddleware
-
-    cache = CacheMiddleware(state.kernel)
+    cache = state.kernel.cache
     settings = cache.settings.configured
     store = cache.stores.make(settings)
     try:

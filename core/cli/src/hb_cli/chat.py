@@ -109,12 +109,7 @@ def _stream(kernel: Kernel, call: Call, *, think: bool, as_json: bool) -> Comple
     chunks = kernel.iterate(call)
     # Closed whatever happens, so that an interrupt or a closed pipe ends the connection too.
     with closing(chunks):
-        if as_json:
-            for chunk in chunks:
-                output.write(output.to_json(answers.chunk_data(chunk)) + "\n")
-        else:
-            _print_chunks(chunks, think=think)
-    answer = call.context.completion
+        answer = _print_json(chunks) if as_json else _print_chunks(chunks, think=think)
     if answer is None:
         raise StreamTruncated("the stream ended without an answer", provider=call.spec.provider)
     if as_json:
@@ -122,11 +117,24 @@ def _stream(kernel: Kernel, call: Call, *, think: bool, as_json: bool) -> Comple
     return answer
 
 
-def _print_chunks(chunks: Any, *, think: bool) -> None:
+def _print_json(chunks: Any) -> Completion | None:
+    answer: Completion | None = None
+    for chunk in chunks:
+        if chunk.kind == "end":
+            answer = chunk.completion
+        else:
+            output.write(output.to_json(answers.chunk_data(chunk)) + "\n")
+    return answer
+
+
+def _print_chunks(chunks: Any, *, think: bool) -> Completion | None:
+    answer: Completion | None = None
     text = output.TextStream(sys.stdout)
     reasoning = output.TextStream(sys.stderr, output.DIM)
     try:
         for chunk in chunks:
+            if chunk.kind == "end":
+                answer = chunk.completion
             if chunk.kind == "restart":
                 text.finish()
                 output.warn("the answer begins again; what came before is void")
@@ -141,3 +149,4 @@ def _print_chunks(chunks: Any, *, think: bool) -> None:
     finally:
         reasoning.finish()
         text.finish()
+    return answer

@@ -132,10 +132,9 @@ def _public_headers(kernel: Kernel, spec: LLMSpec) -> list[Mapping[str, Any]]:
 
 
 def _cache(kernel: Kernel, call: Call) -> dict[str, Any]:
-    from heavenbase.cache.middleware import CacheMiddleware
     from heavenbase.cache.settings import NAMESPACES
 
-    cache = CacheMiddleware(kernel)
+    cache = kernel.cache
     settings = cache.settings.read(call.controls)
     used = settings.allows(call.verb, call.args, call.controls, has_tools=bool(call.tools))
     namespace = NAMESPACES[call.verb]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
 from heavenbase.spec import LLMSpec, Timeouts, empty
-from heavenbase.types import Attempt, Completion, Message, ParameterReport
+from heavenbase.types import Attempt, Message, ParameterReport, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from heavenbase.image.image import LLMImage
     from heavenbase.structured.format import OutputFormat
@@ -68,15 +68,11 @@ class CallContext:
     created_at: float
     deadline: float | None
     began: float = 0.0
-    """When the last attempt of a stream began, on `clock`."""
+    """When the last attempt began, on `clock`."""
     attempts: list[Attempt] = field(default_factory=list)
     report: ParameterReport = field(default_factory=ParameterReport)
-    completion: Completion | None = None
-    """The whole answer of a stream, once it is complete."""
     cached: bool = False
     """Whether the answer came from the cache."""
-    missed: bytes | None = None
-    """The key of the cache that was looked up in vain before this was a call."""
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""
@@ -109,10 +105,20 @@ class CallContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where a chat goes on that waits for tools: its open calls, the answers to them by id, the rounds that it had."""
+
+    calls: Sequence[ToolCall]
+    decided: Mapping[str, Any]
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request: `args` may reach the wire, `controls` never do; `explicit` are the names the caller gave.
 
-    `tools` are those that hb itself runs, by name; `given` are the caller's options where the call may be resumed.
+    `tools` are those that hb itself runs, by name; `given` are the caller's options where the call may be resumed, and
+    `resumed` says where it goes on when it is.
     `format` is what `response_format` asks for. `messages` (complete), `inputs` (embed) or `prompt` with `images`
     (imagen) is the content.
     """
@@ -132,6 +138,7 @@ class Call:
     tools: Mapping[str, Tool] = field(default_factory=empty)
     given: Mapping[str, Any] = field(default_factory=empty)
     format: OutputFormat | None = None
+    resumed: Resumption | None = None
 
     def replace(self, **changes: Any) -> Call:
         """A copy with other fields; the context stays shared."""

@@ -116,71 +116,47 @@ def whole_chunk(answer: Completion) -> Chunk:
 
 
 class Gathering:
-    """What a stream has brought so far."""
+    """What a stream has brought so far: `chunks`, and whether the provider's terminal marker was among them.
 
-    __slots__ = ("_images", "_reasoning", "_text", "_tools", "chunks", "last", "parts")
+    `parts` are reasoning parts that callers do not see, and the next turn needs.
+    """
+
+    __slots__ = ("chunks", "finished", "parts")
 
     def __init__(self) -> None:
-        self._reset()
-
-    def _reset(self) -> None:
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._tools: ToolCallAssembler | None = None
-        self._images: list[Any] = []
-        self.parts: list[dict[str, Any]] = []
         self.chunks: list[Chunk] = []
-        self.last = Chunk()
+        self.parts: list[dict[str, Any]] = []
+        self.finished = False
 
     def feed(self, chunk: Chunk) -> None:
         """Take one chunk; a restart forgets what came before."""
         if chunk.kind == "restart":
-            self._reset()
+            self.chunks, self.parts, self.finished = [], [], False
         self.chunks.append(chunk)
-        if chunk.text:
-            self._text.append(chunk.text)
-        if chunk.reasoning:
-            self._reasoning.append(chunk.reasoning)
-        if chunk.tool_calls:
-            if self._tools is None:
-                self._tools = ToolCallAssembler()
-            for delta in chunk.tool_calls:
-                self._tools.feed(delta)
-        if chunk.images:
-            self._images.extend(chunk.images)
-        if chunk.reasoning_parts:
-            self.parts.extend(chunk.reasoning_parts)
-        last = self.last
         if chunk.finish_reason is not None:
-            last.finish_reason, last.raw_finish_reason = chunk.finish_reason, chunk.raw_finish_reason
-        if chunk.usage is not None:
-            last.usage = chunk.usage
-        if chunk.id is not None:
-            last.id = chunk.id
-        if chunk.model is not None:
-            last.model = chunk.model
-
-    @property
-    def finished(self) -> bool:
-        """Whether the provider's terminal marker came."""
-        return self.last.finish_reason is not None
+            self.finished = True
 
     def completion(self, call: Call) -> Completion:
         """The answer as far as it came; without a finish reason of the provider it says "other"."""
-        last = self.last
-        calls = self._tools.calls() if self._tools is not None else []
-        if calls:
-            name_calls(calls, call.messages, only_missing=bool(self.parts))
-        return Completion(
-            "".join(self._text),
-            reasoning="".join(self._reasoning),
-            tool_calls=calls,
-            finish_reason=last.finish_reason or "other",
-            raw_finish_reason=last.raw_finish_reason,
-            usage=last.usage,
-            id=last.id,
-            model=last.model or call.spec.model_id,
-            images=list(self._images),
-            reasoning_parts=list(self.parts),
-            raw=[chunk.raw for chunk in self.chunks if chunk.raw is not None],
-        )
+        answer = Completion("", finish_reason="other", model=None, raw=[], reasoning_parts=list(self.parts))
+        text, reasoning, tools = [], [], ToolCallAssembler()
+        for chunk in self.chunks:
+            text.append(chunk.text)
+            reasoning.append(chunk.reasoning)
+            for delta in chunk.tool_calls or ():
+                tools.feed(delta)
+            answer.images += chunk.images or ()
+            answer.reasoning_parts += chunk.reasoning_parts or ()
+            if chunk.finish_reason is not None:
+                answer.finish_reason, answer.raw_finish_reason = chunk.finish_reason, chunk.raw_finish_reason
+            if chunk.usage is not None:
+                answer.usage = chunk.usage
+            if chunk.raw is not None:
+                answer.raw.append(chunk.raw)
+            answer.id = chunk.id or answer.id
+            answer.model = chunk.model or answer.model
+        answer.text, answer.reasoning, answer.tool_calls = "".join(text), "".join(reasoning), tools.calls()
+        if answer.tool_calls:
+            name_calls(answer.tool_calls, call.messages, only_missing=bool(answer.reasoning_parts))
+        answer.model = answer.model or call.spec.model_id
+        return answer

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from heavenbase.call import Call
     from heavenbase.image.image import LLMImage
-    from heavenbase.plugin import CacheStore
     from heavenbase.spec import LLMSpec
+    from heavenbase.store import CacheStore
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
     Answer: TypeAlias = Completion | Iterator[Chunk] | Awaitable[Completion] | AsyncIterator[Chunk]

@@ -13,16 +13,7 @@ from heavenbase.colour import drive as drive
 from heavenbase.config.config import Config
 from heavenbase.discovery.inventory import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
-from heavenbase.flow.answers import (
-    annotate,
-    check_colour,
-    check_value,
-    foreign,
-    guarded,
-    stamp,
-    unknown,
-    without_thoughts,
-)
+from heavenbase.flow.answers import annotate, check_colour, check_value, foreign, guarded, stamp, without_thoughts
 from heavenbase.flow.encoding import encode_images, has_images
 from heavenbase.flow.preparing import PREPARED, prepare
 from heavenbase.flow.retry import Retry, RetryPolicy
@@ -40,7 +31,6 @@ if TYPE_CHECKING:
     from heavenbase.middleware import Next
     from heavenbase.plugin import Gateway, Plugin
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Message
 
 
 async def _asleep(seconds: float) -> None:
@@ -92,7 +82,6 @@ class Kernel:
             side_of(given)
         self._chain: Next | None = None
         self._cache: CacheMiddleware | None = None
-        self.recall: Callable[[LLMSpec, list[Message]], tuple[str | None, bytes | None]] = unknown
         self._lock = threading.Lock()
         self._closed = False
 
@@ -154,15 +143,15 @@ class Kernel:
         return drive.run(self.answer(call))
 
     def iterate(self, call: Call) -> Generator[Chunk, None, None]:
-        """The chunks of a sync stream; `call.context.completion` holds the whole answer after the last one."""
+        """The chunks of a sync stream; the last is of kind "end" and holds the whole answer in `completion`."""
         return drive.iterate(self.chunks(call))
 
     def answer(self, call: Call) -> Coroutine[Any, Any, Any]:
         """The flow of a call that is not streamed to the caller."""
-        if call.tools:
+        if call.tools or call.resumed is not None:
             from heavenbase.flow.tool_loop import answer_with_tools
 
-            return answer_with_tools(self, call)
+            return answer_with_tools(call, self.answer_once)
         return self.answer_once(call)
 
     async def answer_once(self, call: Call) -> Any:
@@ -171,21 +160,22 @@ class Kernel:
             if call.verb == "embed":
                 from heavenbase.flow.embedding import embed_all
 
-                return stamp(call, await embed_all(call, self.chain, self._cache))
+                return stamp(call, await embed_all(call, self.chain, self.cache))
             if call.verb == "complete" and call.controls.get("stream_chat"):
-                async for _ in self.chunks_once(call.replace(stream=True)):
-                    pass
-                return call.context.completion
+                return [chunk async for chunk in self.chunks_once(call.replace(stream=True))][-1].completion
             return stamp(call, await self.chain(call), self.tool_call_repair)
         except HBError as error:
             raise annotate(call, error) from error.__cause__
 
     def chunks(self, call: Call) -> AsyncGenerator[Chunk, None]:
-        """The flow of a streamed call; a stream without the provider's terminal marker is an error."""
-        if call.tools:
+        """The flow of a streamed call; a stream without the provider's terminal marker is an error.
+
+        The last chunk is of kind "end" and holds the whole answer in `completion`.
+        """
+        if call.tools or call.resumed is not None:
             from heavenbase.flow.tool_loop import stream_with_tools
 
-            return stream_with_tools(self, call)
+            return stream_with_tools(call, self.chunks_once)
         return self.chunks_once(call)
 
     async def chunks_once(self, call: Call) -> AsyncGenerator[Chunk, None]:
@@ -194,9 +184,13 @@ class Kernel:
         feed = gathering.feed
         hides_thoughts = call.args.get("think") is False
         source: Any = None
+        structured: Any = None
         try:
             source = await self.chain(call)
             async for chunk in source:
+                if chunk.kind == "end":
+                    structured = chunk.completion.structured
+                    continue
                 if hides_thoughts and (chunk.reasoning or chunk.reasoning_parts):
                     gathering.parts += chunk.reasoning_parts or ()
                     chunk = without_thoughts(chunk)
@@ -208,29 +202,39 @@ class Kernel:
                 truncated = StreamTruncated("the stream ended without a finish reason", maybe_billed=True)
                 call.context.failed(truncated)
                 raise truncated
-            call.context.completion = answer = stamp(call, gathering.completion(call), self.tool_call_repair)
+            # What was delivered is the answer, also where middleware changed it on its way.
+            answer = gathering.completion(call)
+            answer.structured = structured
+            answer = stamp(call, answer, self.tool_call_repair)
             if answer.attempts:
                 last = answer.attempts[-1]
                 last.usage, last.elapsed = last.usage or answer.usage, self.clock() - call.context.began
+            yield Chunk(kind="end", completion=answer)
         except HBError as error:
             raise annotate(call, error, gathering) from error.__cause__
         finally:
             await drive.aclose(source)
 
     @property
+    def cache(self) -> CacheMiddleware:
+        """The response cache, made on first use; its stores are opened by the first call that asks one."""
+        if self._cache is None:
+            from heavenbase.cache.middleware import CacheMiddleware
+
+            with self._lock:  # two first calls at once must not open two stores
+                if self._cache is None:
+                    self._cache = CacheMiddleware(self.config, self.registry, self.clock, self.wall)
+        return self._cache
+
+    @property
     def chain(self) -> Next:
         """The middlewares around the dispatch, composed once."""
         if self._chain is None:
-            from heavenbase.cache.middleware import CacheMiddleware
             from heavenbase.flow.structuring import StructuredOutput
 
-            with self._lock:  # two first calls at once must not open two stores
-                self._cache = self._cache or CacheMiddleware(self)
             around = {name: [m for m in self._middleware if side_of(m) == name] for name in ("call", "attempt")}
-            inner = (self._cache, StructuredOutput(), self._retry)
+            inner = (self.cache, StructuredOutput(), self._retry)
             self._chain = compose([*around["call"], *inner, *around["attempt"]], self._dispatch)
-            if not around["call"] and not self._closed:
-                self.recall = self._cache.recall
         return self._chain
 
     async def _dispatch(self, call: Call) -> Any:
@@ -286,7 +290,6 @@ class Kernel:
             self._close_plugins()
 
     def _close_plugins(self) -> None:
-        self.recall = unknown
         if self._cache is not None:
             self._cache.close()
         self.registry.close()

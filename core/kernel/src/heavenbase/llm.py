@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.kernel import Kernel
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Completion, Message
+    from heavenbase.types import Completion
 
 STREAM_NAMES = (*STREAM, *CLOCK, *AGGREGATE)
 
@@ -96,21 +96,9 @@ class LLM:
         """
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
-        if include is None and not options and reduce:
-            return self._text(to_messages(messages, system=system, images=images))
         names = names_of(include, CHAT, "text")
         answer = self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))
         return project(answer, names, CHAT, reduce=reduce)
-
-    def _text(self, messages: list[Message]) -> str:
-        """The text that answers messages without options: from the cache at once, if it is there."""
-        kernel, spec = self.kernel, self.spec
-        text, key = kernel.recall(spec, messages)
-        if text is not None:
-            return text
-        call = kernel.call("complete", spec, {}, is_async=False, messages=messages)
-        call.context.missed = key
-        return kernel.run(call).text  # type: ignore[no-any-return]
 
     __call__ = chat
 
@@ -169,20 +157,11 @@ class LLM:
         `results` has one value by id of each waiting call: its result (any value, an exception for a failure), or
         `hb.RUN`, `hb.REFUSE`, `hb.PAUSE`. The options of the paused call are used again, with `options` over them.
         """
-        from heavenbase.colour import drive as drive
-        from heavenbase.flow.resuming import resumption
-        from heavenbase.flow.tool_loop import answer_with_tools
-
-        call, resumed = resumption(self, completion, results, options, is_async=False)
-        return drive.run(answer_with_tools(self.kernel, call, resumed))
+        return self.kernel.run(self._resumed_call(completion, results, options, is_async=False))  # type: ignore[no-any-return]
 
     async def aresume(self, completion: Any, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
         """Async form of `resume`."""
-        from heavenbase.flow.resuming import resumption
-        from heavenbase.flow.tool_loop import answer_with_tools
-
-        call, resumed = resumption(self, completion, results, options, is_async=True)
-        return await answer_with_tools(self.kernel, call, resumed)
+        return await self.kernel.answer(self._resumed_call(completion, results, options, is_async=True))  # type: ignore[no-any-return]
 
     # Embeddings
 
@@ -261,6 +240,21 @@ class LLM:
             "complete", self._target(options), options, is_async=is_async, stream=stream, messages=checked
         )
 
+    def _resumed_call(
+        self, source: Any, results: Mapping[str, Any] | None, options: dict[str, Any], *, is_async: bool
+    ) -> Call:
+        from heavenbase.flow.resuming import check_resumed, paused_call, resumption
+        from heavenbase.resolution.endpoint import CONNECTION
+
+        before = paused_call(source)
+        messages, resumed = resumption(source, results)
+        if before is not None:
+            options = {**before.given, **options}
+        spec = before.spec if before is not None and CONNECTION.isdisjoint(options) else self._target(options)
+        call = self.kernel.call("complete", spec, options, is_async=is_async, messages=messages, resumed=resumed)
+        check_resumed(call)
+        return call
+
     def _embed_call(self, inputs: Any, options: dict[str, Any], *, is_async: bool) -> Call:
         texts = [inputs] if isinstance(inputs, str) else _texts(inputs)
         return self.kernel.call("embed", self._target(options), options, is_async=is_async, inputs=texts)
@@ -302,8 +296,6 @@ class LLM:
         with closing(self.kernel.iterate(call)) as chunks:
             for chunk in chunks:
                 yield from view.items(chunk)
-        if call.context.completion is not None:
-            yield from view.closing(call.context.completion)
 
     async def _aiterate(self, call: Call, view: StreamProjection) -> AsyncIterator[Any]:
         chunks = self.kernel.chunks(call)
@@ -313,9 +305,6 @@ class LLM:
                     yield item
         finally:
             await chunks.aclose()
-        if call.context.completion is not None:
-            for item in view.closing(call.context.completion):
-                yield item
 
 
 def _texts(inputs: Any) -> list[str]:

@@ -128,14 +128,16 @@ class StreamProjection:
 
     def items(self, chunk: Chunk) -> Iterable[Any]:
         """What this chunk yields: nothing when a lone name has nothing to say."""
+        if chunk.kind == "end":
+            return self._closing(chunk.completion)
         if self._reduce:
             value = self._value(self._names[0], chunk)
             return (value,) if value not in ("", None, [], {}) else ()
         return ({name: self._value(name, chunk) for name in self._names},)
 
-    def closing(self, answer: Completion) -> Iterable[Any]:
-        """The item after the last chunk."""
-        if not self._aggregates:
+    def _closing(self, answer: Completion | None) -> Iterable[Any]:
+        """The item after the last chunk, for names that only the whole answer has."""
+        if not self._aggregates or answer is None:
             return ()
         if self._reduce:
             return (CHAT[self._names[0]](answer),)

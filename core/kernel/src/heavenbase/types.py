@@ -165,8 +165,10 @@ class Chunk(Record):
     """One normalised piece of a streamed answer.
 
     `kind` is "delta" (text, reasoning, tool_calls, images, usage, finish_reason as they come), or an announcement:
-    "restart" (what came before is void; the answer begins again), "continue" (another target goes on), or "round" (the
-    tools that the answer asked for have run, another answer begins; `messages` are that answer and their results).
+    "restart" (what came before is void; the answer begins again), "continue" (another target goes on), "round" (the
+    tools that the answer asked for have run, another answer begins; `messages` are that answer and their results), or
+    "end": the last chunk of a stream inside the kernel, whose `completion` is the whole answer. Middleware sees it;
+    callers of `LLM.stream` do not.
     """
 
     text: str = ""
@@ -179,9 +181,10 @@ class Chunk(Record):
     model: str | None = None
     images: list[LLMImage] | None = None
     reasoning_parts: list[dict[str, Any]] | None = None
-    kind: Literal["delta", "restart", "continue", "round"] = "delta"
+    kind: Literal["delta", "restart", "continue", "round", "end"] = "delta"
     raw: Any = None
     messages: list[Message] | None = None
+    completion: Completion | None = None
 
     @property
     def has_content(self) -> bool:

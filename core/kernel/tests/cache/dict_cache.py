@@ -35,12 +35,6 @@ class DictStore(CacheStore):
         self.closed = True
 
 
-class InstantStore(DictStore):
-    """One that is asked before a call is made."""
-
-    instant = True
-
-
 class DictCache(Cache):
     """The backend `dict`; `stores` are those it opened."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from heavenbase.errors import ProviderError
 from heavenbase.middleware import Middleware
-from heavenbase.types import Chunk, Completion, ToolCallDelta
+from heavenbase.types import Chunk, Completion, ToolCallDelta, Usage
 
 from ..support import both_colours, scripted
 
@@ -98,3 +98,37 @@ def test_thoughts_that_led_to_tool_calls_are_kept_for_the_provider_even_when_nob
     assert not any(chunk.reasoning_parts or chunk.reasoning for chunk in chunks)
     assert made.gateway.calls[1].messages[1]["reasoning_parts"] == [part]
     assert "reasoning_content" not in made.gateway.calls[1].messages[1]
+
+
+class Watching(Middleware):
+    """Keeps the whole answers that come by at the ends of streams."""
+
+    def __init__(self, around: str) -> None:
+        self.around = around  # type: ignore[misc]
+        self.answers: list[Completion] = []
+
+    async def __call__(self, call: Any, next: Any) -> Any:
+        return self._watch(await next(call)) if call.stream else await next(call)
+
+    async def _watch(self, source: Any) -> Any:
+        async for chunk in source:
+            if chunk.kind == "end":
+                self.answers.append(chunk.completion)
+            yield chunk
+
+
+@pytest.mark.parametrize("around", ["call", "attempt"])
+def test_middleware_sees_the_whole_answer_at_the_end_of_a_stream(around: str) -> None:
+    watching = Watching(around)
+    it = scripted([Chunk("he"), Chunk("llo"), Chunk(finish_reason="stop", usage=Usage(1, 2))], middleware=(watching,))
+    for ask in both_colours(it.llm, "stream"):
+        assert "".join(ask("hi")) == "hello"
+    assert [(seen.text, seen.finish_reason, seen.usage) for seen in watching.answers] == 2 * [
+        ("hello", "stop", Usage(1, 2))
+    ]
+
+
+def test_callers_of_a_stream_see_no_chunk_for_its_end() -> None:
+    it = scripted([Chunk("hello"), Chunk(finish_reason="stop")])
+    for ask in both_colours(it.llm, "stream"):
+        assert [chunk.kind for chunk in ask("hi", include="chunk")] == ["delta", "delta"]

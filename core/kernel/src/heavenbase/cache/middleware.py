@@ -5,27 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.cache import rows as rows
-from heavenbase.cache.keys import Keys, messages_of
+from heavenbase.cache.keys import Keys
 from heavenbase.cache.settings import NAMESPACES, ROOT, CacheSettings, SettingsReader, is_complete
 from heavenbase.cache.stores import Guard, Stores
 from heavenbase.cache.vectors import Vectors
-from heavenbase.call import split_options
 from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
-from heavenbase.flow.structuring import value_of
 from heavenbase.middleware import Middleware
 from heavenbase.plugin import enforce_report
+from heavenbase.types import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from heavenbase.call import Call
-    from heavenbase.kernel import Kernel
+    from heavenbase.config.config import Config
     from heavenbase.middleware import Next
-    from heavenbase.spec import LLMSpec
-    from heavenbase.types import Chunk, Message
-
-REMEMBERED = 512
-NOTHING: tuple[None, None] = (None, None)
+    from heavenbase.registry import Registry
 
 
 class Place(NamedTuple):
@@ -40,12 +35,13 @@ class Place(NamedTuple):
 class CacheMiddleware(Middleware):
     """Answers chats, streams and image generations from the store, and keeps the answers that are complete."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self.stores = Stores(kernel)
-        self.keys = Keys(kernel.registry, kernel.config.paths().data_dir)
-        self.settings = SettingsReader(kernel.config.section(ROOT))
-        self._on_lossy: Any = kernel.config.get("heavenbase.llm.on_lossy")
-        self._quick: dict[int, tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]] = {}
+    def __init__(
+        self, config: Config, registry: Registry, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        self.stores = Stores(config, registry, clock, wall)
+        self.keys = Keys(registry, config.paths().data_dir)
+        self.settings = SettingsReader(config.section(ROOT))
+        self._on_lossy: Any = config.get("heavenbase.llm.on_lossy")
 
     async def __call__(self, call: Call, next: Next) -> Any:
         """The kept answer, or the next one, which is kept when it is complete."""
@@ -55,12 +51,11 @@ class CacheMiddleware(Middleware):
         place = await self._place(call, settings)
         if place is None:
             return await next(call)
-        if place.key != call.context.missed:
-            found, asked = await self._read(call, place)
-            if found is not None:
-                return found
-            if not asked:
-                return await next(call)
+        found, asked = await self._read(call, place)
+        if found is not None:
+            return found
+        if not asked:
+            return await next(call)
         if call.stream:
             return self._record(call, await next(call), place)
         answer = await next(call)
@@ -69,73 +64,34 @@ class CacheMiddleware(Middleware):
         return answer
 
     async def _record(self, call: Call, source: Any, place: Place) -> AsyncIterator[Chunk]:
-        from heavenbase.gather import Gathering
-
-        gathering = Gathering()
+        chunks: list[Chunk] = []
+        end: Chunk | None = None
         moved = False
         try:
             async for chunk in source:
-                gathering.feed(chunk)
+                if chunk.kind == "end":
+                    end = chunk
+                    continue
+                if chunk.kind == "delta":
+                    chunks.append(chunk)
+                elif chunk.kind == "restart":
+                    chunks.clear()
                 moved = moved or chunk.kind == "continue"
                 yield chunk
         finally:
             await source.aclose()
-        if gathering.finished and not moved:
-            answer = gathering.completion(call)
-            if is_complete(call, answer):
-                chunks = [chunk for chunk in gathering.chunks if chunk.kind == "delta"]
-                await self._keep(call, place, lambda: self._encode(call, answer, place.settings, chunks))
+        if end is None:
+            return
+        answer = end.completion
+        if not moved and is_complete(call, answer):
+            await self._keep(call, place, lambda: self._encode(call, answer, place.settings, chunks))
+        yield end
 
     def _encode(self, call: Call, answer: Any, settings: CacheSettings, chunks: Sequence[Chunk] | None = None) -> bytes:
         request = self.keys.description(call, settings.shared)
         if call.verb == "imagen":
             return rows.encode_images(answer, call.context.report, request)
         return rows.encode_completion(answer, chunks, call.context.report, request)
-
-    # A chat before it is a call
-
-    def recall(self, spec: LLMSpec, messages: list[Message]) -> tuple[str | None, bytes | None]:
-        """The text that is kept for a chat with nothing but the defaults of its spec, and the key looked up in vain.
-
-        It is for callers who want the text alone, and does what a call would do at a tenth of the cost. Both are None
-        where only a call can tell.
-        """
-        found = self._quick.get(id(spec))
-        if found is None or found[0] is not spec:
-            found = self._prepare(spec)
-        _, start, get = found
-        if get is None:
-            return NOTHING
-        try:
-            hasher = start.copy()
-            hasher.update(messages_of(messages))
-            key = hasher.digest()
-            value = get("text", key)
-            if value is None:
-                return None, key
-            return rows.text_of(value), None
-        except Exception:
-            return NOTHING  # the call itself will see it, and say it
-
-    def _prepare(self, spec: LLMSpec) -> tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]:
-        """What `recall` needs to know of a spec: the hash up to its messages, and the store to ask, if any."""
-        args, controls = split_options(spec.args)
-        start, get = None, None
-        try:
-            settings = self.settings.read(controls)
-            special = not args.keys().isdisjoint(("tools", "tool_choice", "response_format"))
-            if not special and settings.allows("complete", args, controls, has_tools=False):
-                guard = self.stores.known(settings)
-                if guard is None:
-                    return spec, None, None  # the first call opens it
-                if guard.store.instant:
-                    start, get = self.keys.with_args(spec, args, settings.shared, "complete"), guard.store.get
-        except HBError:
-            pass  # the call itself will raise it
-        if len(self._quick) >= REMEMBERED:
-            self._quick.clear()
-        self._quick[id(spec)] = (spec, start, get)
-        return self._quick[id(spec)]
 
     # Embeddings
 
@@ -218,9 +174,11 @@ class CacheMiddleware(Middleware):
         if call.verb == "imagen":
             found = rows.images_of(value)
         else:
-            found = _replay(rows.chunks_of(value)) if call.stream else rows.completion_of(value)
+            found = rows.completion_of(value)
             if call.format is not None:
-                value_of(call, rows.completion_of(value))
+                found.structured = call.format.value_of(found)
+            if call.stream:
+                found = _replay([*rows.chunks_of(value), Chunk(kind="end", completion=found)])
         context = call.context
         context.report.entries.update((entry.name, entry) for entry in rows.report_of(value))
         context.cached = True
@@ -244,7 +202,6 @@ class CacheMiddleware(Middleware):
 
     def close(self) -> None:
         """Close the stores."""
-        self._quick.clear()
         self.keys.forget()
         self.stores.close()
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.cache.settings import CacheSettings
-    from heavenbase.kernel import Kernel
-    from heavenbase.plugin import CacheStore
+    from heavenbase.config.config import Config
+    from heavenbase.registry import Registry
+    from heavenbase.store import CacheStore
 
 WARN_EVERY = 60.0
 REOPEN_AFTER = 60.0
@@ -61,9 +62,14 @@ class Guard:
 class Stores:
     """Opens each store once, and tells of failures at most once a minute. `failures` counts all of them."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(
+        self, config: Config, registry: Registry, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
         self.failures = 0
-        self._kernel = kernel
+        self._config = config
+        self._registry = registry
+        self._clock = clock
+        self._wall = wall
         self._open: dict[str, Guard] = {}
         self._refused: dict[str, float] = {}
         self._warned: dict[str, float] = {}
@@ -76,7 +82,7 @@ class Stores:
     def refused(self, settings: CacheSettings) -> bool:
         """Whether it could not be opened within the last minute."""
         until = self._refused.get(settings.store_key)
-        return until is not None and self._kernel.clock() < until
+        return until is not None and self._clock() < until
 
     def open(self, settings: CacheSettings) -> Guard | None:
         """The store of these settings, opened now if need be; None, and a warning, when it cannot be."""
@@ -90,20 +96,19 @@ class Stores:
             try:
                 store = self.make(settings)
             except Exception as error:
-                self._refused[settings.store_key] = self._kernel.clock() + REOPEN_AFTER
+                self._refused[settings.store_key] = self._clock() + REOPEN_AFTER
                 self.tell("cannot be opened", error)
                 return None
             while len(self._open) >= MOST_STORES:
                 self._close(self._open.pop(next(iter(self._open))))
-            found = self._open[settings.store_key] = Guard(store, self._kernel.clock)
+            found = self._open[settings.store_key] = Guard(store, self._clock)
         return found
 
     def make(self, settings: CacheSettings) -> CacheStore:
         """A store of these settings, which the caller closes. Raises what the backend raises."""
-        kernel = self._kernel
-        options = {**settings.table, "data_dir": str(kernel.config.paths().data_dir), "clock": kernel.wall}
-        kernel.registry.load("caches", settings.backend)
-        store: CacheStore | None = kernel.registry.hook.cache(backend=settings.backend, settings=options)
+        options = {**settings.table, "data_dir": str(self._config.paths().data_dir), "clock": self._wall}
+        self._registry.load("caches", settings.backend)
+        store: CacheStore | None = self._registry.hook.cache(backend=settings.backend, settings=options)
         if store is None:
             raise CacheError(f"the cache backend {settings.backend!r} opened no store")
         return store
@@ -116,7 +121,7 @@ class Stores:
     def tell(self, what: str, error: Exception) -> None:
         """Count a failure, and warn of it unless that was done within the minute."""
         self.failures += 1
-        now = self._kernel.clock()
+        now = self._clock()
         last = self._warned.get(what)
         if last is None or now - last >= WARN_EVERY:
             self._warned[what] = now

@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.call import Kept
 from heavenbase.colour import drive as drive
 from heavenbase.errors import HBError, PluginContractError, ProviderError
-from heavenbase.flow.structuring import value_of
-from heavenbase.gather import name_calls
+from heavenbase.gather import Gathering, name_calls
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping
 
     from heavenbase.call import Call
-    from heavenbase.gather import Gathering
-    from heavenbase.spec import LLMSpec
-    from heavenbase.types import Message
 
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
 
@@ -46,11 +42,6 @@ def check_value(call: Call, answer: Any) -> None:
         raise _contract(call, answer, SHAPES[call.verb].__name__)
 
 
-def unknown(spec: LLMSpec, messages: Sequence[Message]) -> tuple[None, None]:
-    """What a kernel can recall without making a call where it has no cache, or middleware that wants to see all."""
-    return None, None
-
-
 def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
     """Put on an answer what only the kernel knows; `repair` are the settings of tool_call_repair."""
     context = call.context
@@ -68,7 +59,7 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
         if answer.tool_calls:
             settle_calls(call, answer, repair)
         if call.format is not None and answer.structured is None:
-            answer.structured = value_of(call, answer)
+            answer.structured = call.format.value_of(answer)
         if call.args.get("think") is False:
             answer.reasoning = ""
             if not answer.tool_calls:  # with results of tools, providers want the thoughts that led to them back
@@ -111,10 +102,17 @@ def without_thoughts(chunk: Chunk) -> Chunk | None:
 
 
 async def guarded(call: Call, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """The chunks of a gateway; what it raises that is no error of hb becomes one. Middleware raises what it likes."""
+    """The chunks of a gateway, and behind the terminal marker one that holds the whole answer.
+
+    What the gateway raises that is no error of hb becomes one. Middleware raises what it likes.
+    """
+    gathering = Gathering()
     try:
         async for chunk in source:
+            gathering.feed(chunk)
             yield chunk
+        if gathering.finished:
+            yield Chunk(kind="end", completion=gathering.completion(call))
     except HBError:
         raise
     except Exception as error:

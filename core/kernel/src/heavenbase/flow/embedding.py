@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from heavenbase.middleware import Next
 
 
-async def embed_all(call: Call, chain: Next, cache: CacheMiddleware | None = None) -> Embedding:
+async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embedding:
     """One vector per `call.inputs`, in order; only those that the cache does not have are asked for."""
     unique = list(dict.fromkeys(call.inputs))
-    kept = await cache.vectors(call, unique) if cache is not None else None
+    kept = await cache.vectors(call, unique)
     misses = [text for text in unique if text not in kept.found] if kept is not None else unique
     limit = call.spec.capability("embedding_batch_limit")
     size = int(call.controls.get("embedding_batch_size") or len(unique) or 1)

@@ -5,40 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.call import Resumption
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
-from heavenbase.flow.tool_loop import Resumption
 from heavenbase.messages import to_messages
-from heavenbase.resolution.endpoint import CONNECTION
 from heavenbase.tools.base import Decision
 from heavenbase.types import Completion, ToolCall
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.llm import LLM
     from heavenbase.types import Message
 
 
-def resumption(
-    llm: LLM, source: Any, results: Mapping[str, Any] | None, options: dict[str, Any], *, is_async: bool
-) -> tuple[Call, Resumption]:
-    """The call that goes on from a Completion, or from the messages of one, and the answers to its open tool calls.
-
-    InputError when a call has no answer, UnknownNameError for an answer without a call; nothing is sent.
-    """
+def paused_call(source: Any) -> Call | None:
+    """The call that a Completion came from; None where it is not known any more, as for plain messages."""
     kept = getattr(source, "_call", None)
-    before = kept.call if kept is not None else None
+    return kept.call if kept is not None else None
+
+
+def resumption(source: Any, results: Mapping[str, Any] | None) -> tuple[list[Message], Resumption]:
+    """The messages of a Completion, or those given, and the answers to the tool calls that are open at their end.
+
+    InputError when a call has no answer, UnknownNameError for an answer without a call.
+    """
     messages: list[Message] = to_messages(source.messages if isinstance(source, Completion) else source)
     known = {call.id: call for call in source.pending} if isinstance(source, Completion) else {}
     calls = [known.get(call.id, call) for call in open_calls(messages)]
-    decided = _decided(calls, results)
-    if before is not None:
-        options = {**before.given, **options}
-    spec = before.spec if before is not None and CONNECTION.isdisjoint(options) else llm._target(options)
-    call = llm.kernel.call("complete", spec, options, is_async=is_async, messages=messages)
-    for waiting in calls:
-        if isinstance(decided[waiting.id], Decision) and waiting.name not in call.tools:
+    turns = source.tool_turns if isinstance(source, Completion) else 0
+    return messages, Resumption(calls, _decided(calls, results), turns)
+
+
+def check_resumed(call: Call) -> None:
+    """InputError when somebody let an open call run whose tool the call does not have."""
+    assert call.resumed is not None
+    for waiting in call.resumed.calls:
+        if isinstance(call.resumed.decided[waiting.id], Decision) and waiting.name not in call.tools:
             raise InputError(f"no tool {waiting.name!r} runs here; pass tools=, or the result of call {waiting.id!r}")
-    return call, Resumption(calls, decided, source.tool_turns if isinstance(source, Completion) else 0)
 
 
 def open_calls(messages: list[Message]) -> list[ToolCall]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
 from heavenbase.errors import StructuredOutputError
-from heavenbase.gather import Gathering, whole_chunk
+from heavenbase.gather import whole_chunk
 from heavenbase.middleware import Middleware
 from heavenbase.types import Chunk
 
@@ -68,24 +68,28 @@ class StructuredOutput(Middleware):
     async def _stream(self, call: Call, next: Next) -> AsyncIterator[Chunk]:
         request, spent, left = call, None, _retries(call)
         while True:
-            gathering, held = Gathering(), list[Chunk]()
+            answer: Completion | None = None
+            held: list[Chunk] = []
             source = await next(request)
             try:
                 async for chunk in source:
-                    gathering.feed(chunk)
-                    if held or chunk.finish_reason is not None:
+                    if chunk.kind == "end":
+                        answer = chunk.completion
+                    elif held or chunk.finish_reason is not None:
                         held.append(chunk)
                     else:
                         yield chunk
             finally:
                 await drive.aclose(source)
-            answer = gathering.completion(call)
-            error = judge(call, answer) if gathering.finished else None
-            if call.context.attempts:
+            error = judge(call, answer) if answer is not None else None
+            if answer is not None and call.context.attempts:
                 call.context.attempts[-1].usage = answer.usage
-            if error is None:
+            if answer is None or error is None:
                 for chunk in held:
                     yield chunk if chunk.usage is None else replace(chunk, usage=_sum(spent, chunk.usage))
+                if answer is not None:
+                    answer.usage = _sum(spent, answer.usage)
+                    yield Chunk(kind="end", completion=answer)
                 return
             spent = _sum(spent, answer.usage)
             _refuse(call, error, left)
@@ -95,27 +99,22 @@ class StructuredOutput(Middleware):
 
     async def _whole(self, call: Call, next: Next) -> AsyncIterator[Chunk]:
         """One chunk, for a model whose streams cannot be relied on here."""
-        yield whole_chunk(await self(call.replace(stream=False), next))
+        answer = await self(call.replace(stream=False), next)
+        yield whole_chunk(answer)
+        yield Chunk(kind="end", completion=answer)
 
 
 def judge(call: Call, answer: Completion) -> StructuredOutputError | None:
     """What is wrong with an answer, None for nothing; its value is put into `structured`."""
     try:
-        answer.structured = value_of(call, answer)
+        if call.format is not None:
+            answer.structured = call.format.value_of(answer)
     except StructuredOutputError as error:
         error.message = FINAL.get(answer.finish_reason, error.message)
         error.request_id, error.partial, error.maybe_billed = answer.request_id, answer, True
         error.provider, error.model = call.spec.provider, call.spec.model_id
         return error
     return None
-
-
-def value_of(call: Call, answer: Completion) -> Any:
-    """The value of an answer, None where it calls tools instead; StructuredOutputError when it does not fit."""
-    wanted = call.format
-    if wanted is None or not wanted.is_json or answer.tool_calls:
-        return answer.structured
-    return wanted.read(answer.text)
 
 
 def _retries(call: Call) -> int:

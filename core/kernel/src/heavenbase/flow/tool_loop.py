@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.call import Kept
+from heavenbase.call import Kept, Resumption
 from heavenbase.errors import HBError
 from heavenbase.tools.options import is_forced, schema_name
 from heavenbase.tools.runs import ToolRuns
 from heavenbase.types import Chunk, Completion, Message, ParameterReport, ToolCall, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from heavenbase.call import Call
-    from heavenbase.kernel import Kernel
 
 MAX_TURNS = 8
 
@@ -31,49 +30,51 @@ class ToolRound:
     results: list[Message]
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
-    """Where a paused loop goes on: its open calls, the answers to them by id, the rounds that it had."""
+async def answer_with_tools(call: Call, ask: Callable[[Call], Awaitable[Completion]]) -> Completion:
+    """The answer of a chat whose tools are run here; `ask` gets the answer to one request.
 
-    calls: list[ToolCall]
-    decided: Mapping[str, Any]
-    turns: int = 0
-
-
-async def answer_with_tools(kernel: Kernel, call: Call, resumed: Resumption | None = None) -> Completion:
-    """The answer of a chat whose tools are run here; `resumed` answers the open calls of its messages first."""
-    loop = ToolLoop(kernel, call)
+    A resumed chat answers the open calls of its messages first.
+    """
+    loop = ToolLoop(call)
     try:
-        if resumed is not None and not await loop.resume(resumed):
+        if call.resumed is not None and not await loop.resume(call.resumed):
             return loop.finish()
         while True:
-            if not await loop.take(await kernel.answer_once(loop.request())):
+            if not await loop.take(await ask(loop.request())):
                 return loop.finish()
     except HBError as error:
         error.partial = loop.partial(error.partial)
         raise
 
 
-async def stream_with_tools(kernel: Kernel, call: Call) -> AsyncGenerator[Chunk, None]:
-    """The chunks of every round as they come, a chunk of kind "round" between two of them."""
-    loop = ToolLoop(kernel, call)
+async def stream_with_tools(
+    call: Call, ask: Callable[[Call], AsyncGenerator[Chunk, None]]
+) -> AsyncGenerator[Chunk, None]:
+    """The chunks of every round as they come, a chunk of kind "round" between two of them; then the whole answer.
+
+    `ask` streams the answer to one request.
+    """
+    loop = ToolLoop(call)
     try:
-        while True:
-            request = loop.request()
-            chunks = kernel.chunks_once(request)
+        goes_on = call.resumed is None or await loop.resume(call.resumed)
+        while goes_on:
+            if loop.latest:
+                yield Chunk(kind="round", messages=loop.latest)
+            answer: Completion | None = None
+            chunks = ask(loop.request())
             try:
                 async for chunk in chunks:
-                    yield chunk
+                    if chunk.kind == "end":
+                        answer = chunk.completion
+                    else:
+                        yield chunk
             finally:
                 await chunks.aclose()
-            answer = request.context.completion
             assert answer is not None
-            if not await loop.take(answer):
-                break
-            yield Chunk(kind="round", messages=loop.latest)
+            goes_on = await loop.take(answer)
         if loop.truncated:
             yield Chunk(text=loop.note)
-        call.context.completion = loop.finish()
+        yield Chunk(kind="end", completion=loop.finish())
     except HBError as error:
         error.partial = loop.partial(error.partial)
         raise
@@ -82,15 +83,14 @@ async def stream_with_tools(kernel: Kernel, call: Call) -> AsyncGenerator[Chunk,
 class ToolLoop:
     """One conversation with tools: what was said, what was called, what it cost."""
 
-    def __init__(self, kernel: Kernel, call: Call) -> None:
+    def __init__(self, call: Call) -> None:
         limit = call.controls.get("max_tool_turns")
         self.call = call
         self.limit: int = MAX_TURNS if limit is None else limit
         self.turns = 0
         self.truncated = False
         self.latest: list[Message] = []
-        self._kernel = kernel
-        self._runs = ToolRuns(call)
+        self._runs = ToolRuns(call.tools, call.controls, is_async=call.is_async)
         names = {schema_name(schema) for schema in call.args.get("tools") or ()}
         self._schema_only = names - call.tools.keys()
         self._messages = list(call.messages)
@@ -111,8 +111,8 @@ class ToolLoop:
 
     def request(self) -> Call:
         """The next request: the conversation so far, with clocks of its own and the ledger of the whole call."""
-        context, clock = self.call.context, self._kernel.clock
-        started = clock()
+        context = self.call.context
+        started = context.clock()
         total = context.timeouts.total
         report = context.report if not self._reports else ParameterReport()
         self._reports.append(report)
@@ -121,13 +121,12 @@ class ToolLoop:
             started=started,
             deadline=started + total if total is not None else None,
             report=report,
-            completion=None,
         )
         args: Mapping[str, Any] = self.call.args
         if (self._delta or len(self._reports) > 1) and is_forced(args.get("tool_choice")):
             # A choice that is forced in every round would never let the model answer.
             args = {name: value for name, value in args.items() if name != "tool_choice"}
-        return self.call.replace(context=fresh, messages=list(self._messages), args=args)
+        return self.call.replace(context=fresh, messages=list(self._messages), args=args, resumed=None)
 
     async def take(self, answer: Completion) -> bool:
         """Run what an answer calls; whether another request follows."""
@@ -192,7 +191,7 @@ class ToolLoop:
             self._whole(self._answer),
             text=text,
             created_at=context.created_at,
-            elapsed=self._kernel.clock() - context.started,
+            elapsed=context.clock() - context.started,
             report=self._report(),
             attempts=context.attempts,
         )

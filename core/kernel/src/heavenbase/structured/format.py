@@ -17,6 +17,8 @@ from heavenbase.structured.text import find_json
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from heavenbase.types import Completion
+
 Kind: TypeAlias = Literal["text", "json_object", "json_schema", "other"]
 
 WORDS = ("text", "json_object", "json_schema")
@@ -78,6 +80,10 @@ class OutputFormat:
             except ValueError as error:
                 reason = reason or str(error)
         raise StructuredOutputError(reason or "the answer holds no JSON")
+
+    def value_of(self, answer: Completion) -> Any:
+        """The value of an answer, None where it calls tools instead; StructuredOutputError when it does not fit."""
+        return self.read(answer.text) if self.is_json and not answer.tool_calls else answer.structured
 
     def convert(self, value: Any) -> Any:
         """A JSON value in the type that the caller asked for; ValueError with what is wrong when it does not fit."""

@@ -13,13 +13,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from heavenbase.structured.format import to_format
 
 if TYPE_CHECKING:
-    from heavenbase.call import Call
+    from collections.abc import Mapping
+
+    from heavenbase.spec import LLMSpec
+    from heavenbase.structured.format import OutputFormat
     from heavenbase.types import Message, ParameterReport
+
+
+class Request(Protocol):
+    """What a plan needs to know of a Call."""
+
+    @property
+    def args(self) -> Mapping[str, Any]: ...
+    @property
+    def format(self) -> OutputFormat | None: ...
+    @property
+    def spec(self) -> LLMSpec: ...
+
 
 Strategy: TypeAlias = Literal["text", "schema", "object", "prompt", "other"]
 
@@ -56,7 +71,7 @@ class FormatPlan:
             report.renamed("response_format", wire)
 
 
-def plan_format(call: Call, capability: Any = None) -> FormatPlan:
+def plan_format(call: Request, capability: Any = None) -> FormatPlan:
     """The plan for a call, by its spec's capability `structured` or the one given.
 
     json_schema (also where nothing is declared), json_object or none. Where less can be kept to than is asked for, the

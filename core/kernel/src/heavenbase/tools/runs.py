@@ -16,7 +16,6 @@ from heavenbase.tools.threads import TimeUp, arun_limited, run_limited
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heavenbase.call import Call
     from heavenbase.tools.base import Tool
     from heavenbase.types import ToolCall
 
@@ -37,15 +36,14 @@ class _Plan(NamedTuple):
 
 
 class ToolRuns:
-    """Runs the calls of one conversation's tools; `call` says in which colour, and under which limits."""
+    """Runs the calls of one conversation's tools, by name in `tools`; `controls` of the call set the limits."""
 
-    def __init__(self, call: Call) -> None:
-        controls = call.controls
-        self._tools = call.tools
-        self._is_async = call.is_async
+    def __init__(self, tools: Mapping[str, Tool], controls: Mapping[str, Any], *, is_async: bool) -> None:
+        self._tools = tools
+        self._is_async = is_async
         self._confirm = controls.get("confirm")
         self._timeout = controls.get("tool_timeout")
-        self._workers = (controls.get("tool_concurrency") or CONCURRENCY) if call.is_async else 1
+        self._workers = (controls.get("tool_concurrency") or CONCURRENCY) if is_async else 1
 
     async def run(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] = NOTHING) -> list[str | None]:
         """The results as texts, in order; None for a call that waits.
