@@ -24,7 +24,7 @@ ANNOTATIONS_ONLY = {("errors", "types"): "errors hold the ledger and the partial
 MODULES_IN_A_ROOM = 16
 MODULES_AT_THE_TOP = 22
 LINES_OF_A_MODULE = 400
-LINES_OF_THE_KERNEL = 20_300
+LINES_OF_THE_KERNEL = 20_100
 UNTOLD = ("_lazy", "_moved")
 """Modules below all rooms: what a front is made with, and the names of the first release."""
 
@@ -207,7 +207,6 @@ def test_public_names_are_listed_in_order(module: str) -> None:
 def test_every_public_name_of_heavenbase_is_there_and_lazy() -> None:
     import heavenbase
 
-    assert set(heavenbase._HOME) | {"__version__"} == set(heavenbase.__all__)
     for name in heavenbase.__all__:
         assert getattr(heavenbase, name) is not None
     assert dir(heavenbase) == sorted(heavenbase.__all__)

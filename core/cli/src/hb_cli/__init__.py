@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["State", "main", "output", "pass_state"]
 
-__getattr__, __dir__ = front(__name__, {"State": "state", "output": "", "pass_state": "state"})
+__getattr__, __dir__ = front(__name__, {"": "output", "state": "State pass_state"})
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -30,37 +30,6 @@ if TYPE_CHECKING:
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
     from heavenbase.vector import Vector
 
-_HOME = {
-    "LLM": "llm",
-    "Chunk": "types",
-    "Completion": "types",
-    "Config": "config",
-    "Embedding": "types",
-    "HBError": "errors",
-    "ImageResult": "types",
-    "Kernel": "kernel",
-    "LLMImage": "image",
-    "LLMSession": "session",
-    "LLMSpec": "spec",
-    "LLMToolCallRepair": "tools",
-    "Middleware": "middleware",
-    "PAUSE": "tools",
-    "Partial": "structured",
-    "REFUSE": "tools",
-    "RUN": "tools",
-    "Secret": "secrets",
-    "Timeouts": "spec",
-    "Tool": "tools",
-    "ToolCall": "types",
-    "ToolPause": "tools",
-    "Usage": "types",
-    "Vector": "vector",
-    "default_kernel": "functions",
-    "errors": "",
-    "set_default_kernel": "functions",
-    "tool": "tools",
-}
-
 __version__ = "0.2.0"
 __all__ = [
     "LLM",
@@ -95,7 +64,26 @@ __all__ = [
 ]
 
 
-__getattr__ = front(__name__, _HOME)[0]
+__getattr__, _ = front(
+    __name__,
+    {
+        "": "errors",
+        "config": "Config",
+        "errors": "HBError",
+        "functions": "default_kernel set_default_kernel",
+        "image": "LLMImage",
+        "kernel": "Kernel",
+        "llm": "LLM",
+        "middleware": "Middleware",
+        "secrets": "Secret",
+        "session": "LLMSession",
+        "spec": "LLMSpec Timeouts",
+        "structured": "Partial",
+        "tools": "LLMToolCallRepair PAUSE REFUSE RUN Tool ToolPause tool",
+        "types": "Chunk Completion Embedding ImageResult ToolCall Usage",
+        "vector": "Vector",
+    },
+)
 
 
 def __dir__() -> list[str]:

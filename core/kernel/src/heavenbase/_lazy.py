@@ -9,14 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def front(room: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def front(room: str, table: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package.
 
     Args:
         room: The package's `__name__`.
-        homes: Each public name and the module of the package that has it, or a module by its full name; "" for a
-            module itself.
+        table: For each module of the package, or full name of a module elsewhere in the kernel, the public names that
+            are loaded from it, in one text; under "" the names of modules that are public as such.
     """
+    homes = {name: module for module, names in table.items() for name in names.split()}
 
     def get(name: str) -> Any:
         home = homes.get(name)
@@ -24,7 +25,7 @@ def front(room: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Ca
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
         from importlib import import_module
 
-        found = import_module(home if "." in home else f"{room}.{home or name}")
+        found = import_module(home if home.startswith("heavenbase.") else f"{room}.{home or name}")
         value = getattr(found, name) if home else found
         setattr(sys.modules[room], name, value)
         return value

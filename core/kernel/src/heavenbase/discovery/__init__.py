@@ -6,22 +6,14 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
+# fmt: off
 if TYPE_CHECKING:
-    from heavenbase.discovery.inventory import (
-        Inventory as Inventory,
-    )
-    from heavenbase.discovery.inventory import (
-        PluginInfo as PluginInfo,
-    )
-    from heavenbase.discovery.inventory import (
-        discover as discover,
-    )
+    from heavenbase.discovery.inventory import Inventory as Inventory, PluginInfo as PluginInfo, discover as discover
+# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
     {
-        "Inventory": "inventory",
-        "PluginInfo": "inventory",
-        "discover": "inventory",
+        "inventory": "Inventory PluginInfo discover",
     },
 )

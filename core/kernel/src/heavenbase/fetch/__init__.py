@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
+# fmt: off
 if TYPE_CHECKING:
-    from heavenbase.fetch.fetcher import (
-        Fetched as Fetched,
-    )
-    from heavenbase.fetch.fetcher import (
-        Fetcher as Fetcher,
-    )
+    from heavenbase.fetch.fetcher import Fetched as Fetched, Fetcher as Fetcher
+# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
     {
-        "Fetched": "fetcher",
-        "Fetcher": "fetcher",
+        "fetcher": "Fetched Fetcher",
     },
 )

@@ -6,34 +6,16 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
+# fmt: off
 if TYPE_CHECKING:
-    from heavenbase.image.image import (
-        IMAGE_URL_TIMEOUT as IMAGE_URL_TIMEOUT,
-    )
-    from heavenbase.image.image import (
-        MAX_PIXELS as MAX_PIXELS,
-    )
-    from heavenbase.image.image import (
-        FetchOptions as FetchOptions,
-    )
-    from heavenbase.image.image import (
-        ImageOptions as ImageOptions,
-    )
-    from heavenbase.image.image import (
-        LLMImage as LLMImage,
-    )
-    from heavenbase.image.image import (
-        UrlOptions as UrlOptions,
-    )
+    from heavenbase.image.image import IMAGE_URL_TIMEOUT as IMAGE_URL_TIMEOUT, MAX_PIXELS as MAX_PIXELS
+    from heavenbase.image.image import FetchOptions as FetchOptions, ImageOptions as ImageOptions
+    from heavenbase.image.image import LLMImage as LLMImage, UrlOptions as UrlOptions
+# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
     {
-        "IMAGE_URL_TIMEOUT": "image",
-        "MAX_PIXELS": "image",
-        "FetchOptions": "image",
-        "ImageOptions": "image",
-        "LLMImage": "image",
-        "UrlOptions": "image",
+        "image": "IMAGE_URL_TIMEOUT MAX_PIXELS FetchOptions ImageOptions LLMImage UrlOptions",
     },
 )

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
+# fmt: off
 if TYPE_CHECKING:
-    from heavenbase.session.session import (
-        LLMSession as LLMSession,
-    )
+    from heavenbase.session.session import LLMSession as LLMSession
+# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
     {
-        "LLMSession": "session",
+        "session": "LLMSession",
     },
 )

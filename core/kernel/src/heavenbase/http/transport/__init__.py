@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
+# fmt: off
 if TYPE_CHECKING:
-    from heavenbase.http.transport.transport import hb_error
+    from heavenbase.http.transport.transport import hb_error as hb_error
+# fmt: on
 
-__all__ = ["hb_error"]
-
-__getattr__, __dir__ = front(__name__, {"hb_error": "transport"})
+__getattr__, __dir__ = front(
+    __name__,
+    {
+        "transport": "hb_error",
+    },
+)
