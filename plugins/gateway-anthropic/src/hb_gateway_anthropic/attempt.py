@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_anthropic.client import sdk, spelled
 from hb_gateway_anthropic.failures import with_reset
 from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
-from heavenbase.errors import HBError, InputError, ProviderError
+from heavenbase.errors import HBError
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.client import content_of
 from heavenbase.http.events import ServerEvents
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 class MessageAttempt(HTTPAttempt):
     """One attempt of a call; `is_hidden` leaves thoughts out of the answer."""
+
+    package: ClassVar[str] = "anthropic"
 
     def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool, extra_bytes: int = 0) -> None:
         super().__init__(call, wall, extra_bytes)
@@ -59,13 +61,10 @@ class MessageAttempt(HTTPAttempt):
     def explain(self, error: Exception) -> HBError:
         """The error of hb for what the SDK raised by itself."""
         exchange, anthropic = self.exchange, sdk().module
-        name = type(error).__name__
         if isinstance(error, anthropic.APIStatusError):
             status, headers, body = error.response.status_code, exchange.headers, content_of(error.response)
             return with_reset(status_error(self.call, status, headers, body, wall=self.wall), headers, self.wall)
-        if isinstance(error, ValueError | TypeError):
-            return InputError(f"{exchange.target}: the anthropic package cannot send this request ({name})")
-        return ProviderError(f"{exchange.target}: the anthropic package failed ({name})", **exchange.facts())
+        return super().explain(error)
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer that came with the status of a success."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_openai.client import sdk
-from heavenbase.errors import HBError, InputError, ProviderError
+from heavenbase.errors import HBError
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.client import content_of
 from heavenbase.http.events import ServerEvents
@@ -30,6 +30,8 @@ _SDK_HEADERS = ("Accept", "Authorization", "Content-Type", "OpenAI-Organization"
 
 class OpenAIAttempt(HTTPAttempt):
     """One attempt of a call; a wire adds how its answers and streams are read. `files` are sent as a form."""
+
+    package: ClassVar[str] = "openai"
 
     def __init__(
         self,
@@ -66,13 +68,10 @@ class OpenAIAttempt(HTTPAttempt):
     def explain(self, error: Exception) -> HBError:
         """The error of hb for what the SDK raised by itself."""
         exchange, openai = self.exchange, sdk().module
-        name = type(error).__name__
         if isinstance(error, openai.APIStatusError):
             body = content_of(error.response)
             return status_error(self.call, error.response.status_code, exchange.headers, body, wall=self.wall)
-        if isinstance(error, ValueError | TypeError):
-            return InputError(f"{exchange.target}: the openai package cannot send this request ({name})")
-        return ProviderError(f"{exchange.target}: the openai package failed ({name})", **exchange.facts())
+        return super().explain(error)
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer that came with the status of a success."""

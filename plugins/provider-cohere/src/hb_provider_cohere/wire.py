@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_provider_cohere.failures import cohere_error, held_error
 from hb_provider_cohere.responses import completion
 from hb_provider_cohere.streams import ChatStream
-from heavenbase.errors import HBError, InputError, ProviderError
+from heavenbase.errors import HBError
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.payload import encode_json
@@ -24,32 +24,25 @@ if TYPE_CHECKING:
 class CohereAttempt(HTTPAttempt):
     """One attempt of a call. `is_hidden` leaves thoughts out of the answer."""
 
+    package: ClassVar[str] = "cohere"
+
     def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool = False, extra_bytes: int = 0) -> None:
         super().__init__(call, wall, extra_bytes)
         self.is_hidden = is_hidden
 
     def send(self, client: Any, request: WireRequest) -> None:
-        """Send with the SDK's headers and HTTP client, past its retries; an error status is read and raised."""
+        """Send with the SDK's headers and HTTP client, past its retries."""
         http, built = _built(client, request)
         http.send(built, stream=True)
-        body = self.exchange.body
-        if self._is_refused and body is not None:
-            raise self._refusal(body.read())
 
     async def asend(self, client: Any, request: WireRequest) -> None:
         """Async form of `send`."""
         http, built = _built(client, request)
         await http.send(built, stream=True)
-        body = self.exchange.abody
-        if self._is_refused and body is not None:
-            raise self._refusal(await body.read())
 
-    def explain(self, error: Exception) -> HBError:
-        """The error of hb for what the SDK raised by itself."""
-        name, exchange = type(error).__name__, self.exchange
-        if isinstance(error, ValueError | TypeError) and exchange.status is None:
-            return InputError(f"{exchange.target}: the cohere package cannot send this request ({name})")
-        return ProviderError(f"{exchange.target}: the cohere package failed ({name})", **exchange.facts())
+    def refusal(self, status: int, body: bytes) -> HBError:
+        """The error of hb for an error status."""
+        return cohere_error(self.call, status, self.exchange.headers, body, wall=self.wall)
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer or event."""
@@ -66,15 +59,6 @@ class CohereAttempt(HTTPAttempt):
     def completion(self, decoded: Any) -> Completion:
         """The completion in a decoded answer."""
         return completion(self.call, decoded, self.is_hidden)
-
-    @property
-    def _is_refused(self) -> bool:
-        return self.exchange.status is not None and not 200 <= self.exchange.status < 300
-
-    def _refusal(self, body: bytes) -> HBError:
-        exchange = self.exchange
-        assert exchange.status is not None
-        return cohere_error(self.call, exchange.status, exchange.headers, body, wall=self.wall)
 
 
 def _built(client: Any, request: WireRequest) -> tuple[Any, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_provider_gemini.client import sdk
 from hb_provider_gemini.failures import error_status, google_error
 from hb_provider_gemini.responses import completion
 from hb_provider_gemini.streams import ContentStream
-from heavenbase.errors import HBError, InputError, ProviderError
+from heavenbase.errors import HBError
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.client import content_of
 from heavenbase.http.events import ServerEvents
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 class GeminiAttempt(HTTPAttempt):
     """One attempt of a call. `is_hidden` leaves thoughts out of the answer."""
+
+    package: ClassVar[str] = "google-genai"
 
     def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool = False, extra_bytes: int = 0) -> None:
         super().__init__(call, wall, extra_bytes)
@@ -46,10 +48,7 @@ class GeminiAttempt(HTTPAttempt):
         if isinstance(error, sdk().api_error) and exchange.status is not None:
             body = content_of(getattr(error, "response", None))
             return google_error(self.call, exchange.status, exchange.headers, body, wall=self.wall)
-        name = type(error).__name__
-        if isinstance(error, ValueError | TypeError) and exchange.status is None:
-            return InputError(f"{exchange.target}: the google-genai package cannot send this request ({name})")
-        return ProviderError(f"{exchange.target}: the google-genai package failed ({name})", **exchange.facts())
+        return super().explain(error)
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer or event; in an array of them, that of the first."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_openai.attempt import ChatAttempt
 from hb_provider_mistral.responses import FAILED, MistralStream, completion, failed
-from heavenbase.errors import HBError, InputError, ProviderError
+from heavenbase.errors import HBError
+from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.payload import encode_json
-from heavenbase.http.status import status_error
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
@@ -21,21 +21,17 @@ REQUEST_ID = b"mistral-correlation-id"
 class MistralAttempt(ChatAttempt):
     """One attempt of a call."""
 
+    package: ClassVar[str] = "mistralai"
+
     def send(self, client: Any, request: WireRequest) -> None:
-        """Send with the SDK's credential and HTTP client, past its retries; an error status is read and raised."""
+        """Send with the SDK's credential and HTTP client, past its retries."""
         config = client.sdk_configuration
         config.client.send(_built(config, config.client, request), stream=True)
-        body = self.exchange.body
-        if self._is_refused and body is not None:
-            raise self._refusal(body.read())
 
     async def asend(self, client: Any, request: WireRequest) -> None:
         """Async form of `send`."""
         config = client.sdk_configuration
         await config.async_client.send(_built(config, config.async_client, request), stream=True)
-        body = self.exchange.abody
-        if self._is_refused and body is not None:
-            raise self._refusal(await body.read())
 
     @property
     def request_id(self) -> str | None:
@@ -45,12 +41,15 @@ class MistralAttempt(ChatAttempt):
                 return value.decode("latin-1")[:200]
         return super().request_id
 
+    def refusal(self, status: int, body: bytes) -> HBError:
+        """The error of hb for an error status, under the provider's own name for the request."""
+        found = super().refusal(status, body)
+        found.request_id = self.request_id
+        return found
+
     def explain(self, error: Exception) -> HBError:
-        """The error of hb for what the SDK raised by itself."""
-        name, exchange = type(error).__name__, self.exchange
-        if isinstance(error, ValueError | TypeError) and exchange.status is None:
-            return InputError(f"{exchange.target}: the mistralai package cannot send this request ({name})")
-        return ProviderError(f"{exchange.target}: the mistralai package failed ({name})", **exchange.facts())
+        """The error of hb for what the SDK raised by itself; its errors are not those of openai's."""
+        return HTTPAttempt.explain(self, error)
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer that came with the status of a success."""
@@ -63,17 +62,6 @@ class MistralAttempt(ChatAttempt):
     def state(self) -> StreamState:
         """A fresh state for one stream."""
         return MistralStream(self.call, self.thinking, self.embedded)
-
-    @property
-    def _is_refused(self) -> bool:
-        return self.exchange.status is not None and not 200 <= self.exchange.status < 300
-
-    def _refusal(self, body: bytes) -> HBError:
-        exchange = self.exchange
-        assert exchange.status is not None
-        found = status_error(self.call, exchange.status, exchange.headers, body, wall=self.wall)
-        found.request_id = self.request_id
-        return found
 
 
 def _built(config: Any, http: Any, request: WireRequest) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_provider_ollama.responses import completion
 from hb_provider_ollama.streams import ChatStream
-from heavenbase.errors import ConnectError, HBError, InputError, ProviderError
+from heavenbase.errors import ConnectError, HBError
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.events import Lines
 from heavenbase.http.payload import encode_json
-from heavenbase.http.status import embedded_error, status_error
+from heavenbase.http.status import embedded_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,37 +25,21 @@ NOT_RUNNING = "is Ollama running? Start it with: ollama serve; or set OLLAMA_HOS
 class OllamaAttempt(HTTPAttempt):
     """One attempt of a call. `is_hidden` leaves thoughts out of the answer."""
 
+    package: ClassVar[str] = "ollama"
+
     def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool = False, extra_bytes: int = 0) -> None:
         super().__init__(call, wall, extra_bytes)
         self.is_hidden = is_hidden
 
     def send(self, client: Any, request: WireRequest) -> None:
-        """Send with the SDK's HTTP client; an error status is read and raised."""
+        """Send with the SDK's HTTP client."""
         http = client._client
         http.send(_built(http, request), stream=True)
-        body = self.exchange.body
-        if self.is_refused and body is not None:
-            raise self._refusal(body.read())
 
     async def asend(self, client: Any, request: WireRequest) -> None:
         """Async form of `send`."""
         http = client._client
         await http.send(_built(http, request), stream=True)
-        body = self.exchange.abody
-        if self.is_refused and body is not None:
-            raise self._refusal(await body.read())
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the answer's status is no success."""
-        return self.exchange.status is not None and not 200 <= self.exchange.status < 300
-
-    def explain(self, error: Exception) -> HBError:
-        """The error of hb for what the SDK raised by itself."""
-        name, target = type(error).__name__, self.exchange.target
-        if isinstance(error, ValueError | TypeError) and self.exchange.status is None:
-            return InputError(f"{target}: the ollama package cannot send this request ({name})")
-        return ProviderError(f"{target}: the ollama package failed ({name})", **self.exchange.facts())
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer or line."""
@@ -84,11 +68,6 @@ class OllamaAttempt(HTTPAttempt):
     def completion(self, decoded: Any) -> Completion:
         """The completion in a decoded answer."""
         return completion(self.call, decoded, self.is_hidden)
-
-    def _refusal(self, body: bytes) -> HBError:
-        exchange = self.exchange
-        assert exchange.status is not None
-        return status_error(self.call, exchange.status, exchange.headers, body, wall=self.wall)
 
 
 def _built(http: Any, request: WireRequest) -> Any:

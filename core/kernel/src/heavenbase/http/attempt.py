@@ -6,13 +6,14 @@ errors mean, how a streamed answer is cut into events and what they say.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from heavenbase.errors import (
     BODY_EXCERPT,
     CallTimeout,
     HBError,
     InputError,
+    ProviderError,
     ResponseError,
     StreamError,
     StreamInterrupted,
@@ -66,6 +67,9 @@ class EventSource(Protocol):
 class HTTPAttempt:
     """One attempt. `wall` gives epoch seconds, `extra_bytes` is added to the bound on the answer."""
 
+    package: ClassVar[str]
+    """The SDK's package, for messages."""
+
     def __init__(self, call: Call, wall: Callable[[], float], extra_bytes: int = 0) -> None:
         self.call = call
         self.wall = wall
@@ -87,7 +91,10 @@ class HTTPAttempt:
 
     def explain(self, error: Exception) -> HBError:
         """The error of hb for what the SDK raised by itself, an error status above all."""
-        raise NotImplementedError
+        exchange, name = self.exchange, type(error).__name__
+        if isinstance(error, ValueError | TypeError) and exchange.status is None:
+            return InputError(f"{exchange.target}: the {self.package} package cannot send this request ({name})")
+        return ProviderError(f"{exchange.target}: the {self.package} package failed ({name})", **exchange.facts())
 
     def refusal(self, status: int, body: bytes) -> HBError:
         """The error of hb for an error status that `send` left as it is."""
