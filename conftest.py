@@ -1,4 +1,4 @@
-"""For every test of the workspace: a home of its own, DEBUG logging, and no canary key in log, output or files."""
+"""For every test of the workspace: a home of its own, DEBUG logging, no canary key anywhere, examples without clocks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ from typing import Any
 
 import platformdirs
 import pytest
+from hypothesis import HealthCheck, settings
 
 CANARY = "sk-canary-0123456789abcdef"
 LARGEST_FILE = 8 * 2**20
 PATIENCE = 60.0
 """Seconds until a node program must listen; it takes less than one on an idle machine."""
 _NUMBERS = map(str, count())
+
+# No clocks, which a busy machine fails; and the same examples in every run, so that a failure is the change's own.
+# New ones are looked for on purpose: pytest --hypothesis-profile search
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("steady"), derandomize=False, print_blob=True)
+settings.load_profile("steady")
 
 
 class _Records(logging.Handler):

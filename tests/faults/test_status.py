@@ -43,7 +43,7 @@ def test_s1_s2_refusals_are_not_repeated(
 
 @pytest.mark.parametrize("fault", ["S3.number", "S3.ms", "S3.date"])
 @every()
-def test_s3_retry_after_is_obeyed_in_every_form(server: LoopbackServer, mode: Mode, fault: str) -> None:
+def test_s3_h16_retry_after_is_obeyed_in_every_form(server: LoopbackServer, mode: Mode, fault: str) -> None:
     with harness(server, fault) as made:
         ran = made.run(mode)
     assert ran.error is None

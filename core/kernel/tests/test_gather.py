@@ -43,7 +43,7 @@ def fragments(data: st.DataObject, index: int | None, call: tuple[str, str, str]
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tool_calls, st.sampled_from(["none", "id", "empty", "both"]), st.data())
 def test_e8_any_chunking_and_numbering_of_the_same_tool_calls_gives_the_same_result(
     calls: list[tuple[str, str]], repeat: str, data: st.DataObject
@@ -63,7 +63,7 @@ def test_e8_any_chunking_and_numbering_of_the_same_tool_calls_gives_the_same_res
         assert assembled(deltas) == wanted, name
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(tool_calls, st.sampled_from([0, 1, 7]), st.data())
 def test_e8_interleaved_calls_with_indexes_are_kept_apart(
     calls: list[tuple[str, str]], base: int, data: st.DataObject

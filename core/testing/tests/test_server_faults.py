@@ -111,7 +111,7 @@ def test_s3_limits_the_first_request_and_then_succeeds(
     assert get(server, fault, stream=True)[1].endswith(b"data: [DONE]\n\n")
 
 
-def test_the_s3_date_is_never_too_early() -> None:
+def test_s3_its_date_is_never_too_early() -> None:
     assert math.ceil(NOW) + 2 - NOW >= 2
 
 

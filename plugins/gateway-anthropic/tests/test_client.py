@@ -131,7 +131,7 @@ def test_a_secret_header_is_sent_and_not_shown(caller: Caller, server: LoopbackS
 
 
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
-def test_h35_the_base_url_is_without_its_version(end: str) -> None:
+def test_hb35_the_base_url_is_without_its_version(end: str) -> None:
     spec = make_spec(f"https://api.anthropic.com{end}")
     assert AnthropicGateway().prepare(make_call(spec)).url == "https://api.anthropic.com/v1/messages"
 

@@ -225,7 +225,7 @@ def same(a: Any, b: Any) -> bool:
     return repr(a) == repr(b)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(one=REQUEST, two=REQUEST)
 def test_keys_are_equal_exactly_when_requests_are(keys: Keys, one: Any, two: Any) -> None:
     keyed = [keys.of(call(messages=messages, args=args), None) for messages, args in (one, two)]
@@ -234,7 +234,7 @@ def test_keys_are_equal_exactly_when_requests_are(keys: Keys, one: Any, two: Any
         assert (keyed[0] == keyed[1]) == (same(one[0], two[0]) and same(one[1], two[1]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(messages=st.lists(MESSAGE, max_size=4))
 def test_the_short_way_of_plain_messages_makes_the_same_bytes(messages: list[dict[str, Any]]) -> None:
     import json

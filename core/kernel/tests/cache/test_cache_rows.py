@@ -71,7 +71,7 @@ def report(*dropped: str) -> ParameterReport:
     return made
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(answer=COMPLETION)
 def test_a_completion_comes_back_as_it_was(answer: Completion) -> None:
     value = rows.encode_completion(answer, None, report(), {"args": {}})
@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
     return repr(value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(chunks=st.lists(CHUNK, min_size=1, max_size=4))
 def test_chunks_come_back_as_they_were(chunks: list[Chunk]) -> None:
     value = rows.encode_completion(Completion("x", finish_reason="stop"), chunks, report(), {})
@@ -154,7 +154,7 @@ def test_a_description_tells_request_and_answer() -> None:
     json.dumps(found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_cut_or_changed_bytes_are_an_error_or_the_same_kind_of_answer(data: st.DataObject) -> None:
     value = rows.encode_completion(Completion("hello", finish_reason="stop", raw={"a": 1}), None, report(), {})

@@ -273,7 +273,7 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(EDITS)
 def test_any_series_of_edits_leaves_a_file_that_holds_the_last_of_each(
     tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[str, str | None]]

@@ -246,7 +246,7 @@ def test_a_number_of_retries_that_cannot_be_is_refused_before_anything_is_sent(w
     assert house.gateway.calls == []
 
 
-def test_e1_a_stream_that_ends_before_content_is_asked_for_once_more() -> None:
+def test_e1_h18_a_stream_that_ends_before_content_is_asked_for_once_more() -> None:
     for error, house in outcomes("stream", [Chunk(id="r")]):
         assert isinstance(error, StreamTruncated)
         assert len(house.gateway.calls) == 2

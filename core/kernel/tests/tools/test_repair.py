@@ -163,7 +163,7 @@ json_objects = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(json_objects, st.data())
 def test_a_damaged_object_is_read_as_what_it_was_and_a_cut_one_as_less_but_never_as_more(
     value: Any, data: st.DataObject
