@@ -1,4 +1,4 @@
-"""For every test of the workspace: a home of its own, DEBUG logging, no canary key anywhere, examples without clocks."""
+"""For every test of the workspace: an own home, DEBUG logging, no canary key anywhere, examples without clocks."""
 
 from __future__ import annotations
 
