@@ -6,6 +6,7 @@ Sessions use uv when it is installed, else virtualenv and pip.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import nox
 ROOT = Path(__file__).parent
 FACTOR = f"py{sys.version_info.major}{sys.version_info.minor}"
 """tox's name of the Python that runs."""
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "typing", "tests", "bench"]
 nox.options.reuse_existing_virtualenvs = True
@@ -59,6 +61,24 @@ def tests(session: nox.Session) -> None:
     """The whole suite, in parallel; pass other pytest arguments after --."""
     install_workspace(session, *group("test"))
     session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def matrix(session: nox.Session) -> None:
+    """The whole suite on each Python that hb supports: `nox -s matrix-3.14`, or `nox -s matrix` for all."""
+    install_workspace(session, *group("test"))
+    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The suite once more, counting lines and branches; the report is in htmlcov/."""
+    install_workspace(session, *group("test"), *group("coverage"))
+    packages = [f"--cov={package}" for package in PACKAGES]
+    arguments = ["-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", "-m", "not slow"]
+    session.run(
+        "pytest", *packages, "--cov-report=html", "--cov-report=term:skip-covered", *arguments, *session.posargs
+    )
 
 
 @nox.session
@@ -113,11 +133,47 @@ def downstream(session: nox.Session) -> None:
 
 
 @nox.session
-def wheels(session: nox.Session) -> None:
-    """Build every distribution as wheel and sdist into dist/."""
-    session.install("uv")
+def release(session: nox.Session) -> None:
+    """Build every distribution as wheel and sdist into dist/, and check them; pass a version to insist on it."""
+    version = session.posargs[0] if session.posargs else ""
+    session.install("uv", *(each for each in group("release") if each.startswith("twine")))
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
     for folder in DISTRIBUTIONS:
-        session.run("uv", "build", "--out-dir", "dist", str(folder.relative_to(ROOT)))
+        session.run("uv", "build", "-q", "--out-dir", "dist", str(folder.relative_to(ROOT)))
+    built = sorted(path for path in (ROOT / "dist").iterdir() if path.suffix in (".whl", ".gz"))
+    strange = [path.name for path in built if f"-{version}" not in path.name]
+    if strange or len(built) != 2 * len(DISTRIBUTIONS):
+        session.error(f"dist/ is not {len(DISTRIBUTIONS)} wheels and sdists of {version or 'one version'}: {strange}")
+    session.run("twine", "check", "--strict", *map(str, built))
+
+
+@nox.session(venv_backend="none")
+def bump(session: nox.Session) -> None:
+    """Give every distribution the version that is passed, and let the core pin its parts to it."""
+    (version,) = session.posargs
+    for folder in DISTRIBUTIONS:
+        path = folder / "pyproject.toml"
+        text = re.sub(
+            r'^version = ".*"$', f'version = "{version}"', path.read_text("utf-8"), count=1, flags=re.MULTILINE
+        )
+        path.write_text(re.sub(r'"(hb-[a-z]+)==[^"]*"', rf'"\1=={version}"', text), encoding="utf-8")
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Show the next release's part of CHANGELOG.md; with a version, write it and remove its fragments."""
+    session.install(*(each for each in group("release") if each.startswith("towncrier")))
+    arguments = ["--yes", "--version", *session.posargs] if session.posargs else ["--draft", "--version", "next"]
+    session.run("towncrier", "build", *arguments)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Write constraints.txt: the versions that the suite was run with."""
+    install_workspace(session, *group("test"), *group("lint"))
+    frozen = session.run("uv", "pip", "freeze", "--exclude-editable", silent=True, external=True)
+    head = "# The versions that the suite was run with: pip install -c constraints.txt hb-core\n"
+    (ROOT / "constraints.txt").write_text(head + str(frozen), encoding="utf-8")
 
 
 @nox.session
