@@ -1,17 +1,20 @@
-"""Write docs/reference from the code: `python docs/generate.py`; a test fails when the pages are behind the code."""
+"""Write what docs say of the code: `python docs/generate.py`; a test fails when the pages are behind the code."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import heavenbase as hb
 from heavenbase import errors, hookspecs
 from heavenbase.config import schema as config_schema
 
-FOLDER = Path(__file__).parent / "reference"
+FOLDER = Path(__file__).parent
+KERNEL = Path(hb.__file__).parent
 NOTE = "<!-- Generated from the code by docs/generate.py. -->\n\n"
 
 
@@ -53,6 +56,129 @@ def api() -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
+def authors() -> str:
+    """What plugins may import: the public names of the kernel's rooms and of its top."""
+    parts = [
+        f"{NOTE}# For authors of plugins\n\nWhat a plugin may import of `heavenbase`, and no more: the public names of"
+        " its rooms, each by the room's own path.\nA test holds the plugins of this repository to it.\n"
+    ]
+    for room in _rooms():
+        module = import_module(f"heavenbase.{room}")
+        parts.append(f"## heavenbase.{room}\n\n{_first(module)}\n")
+        if room == "errors":
+            parts.append("The tree, its classes and their kinds: [Errors](errors.md).\n")
+            continue
+        rows = [f"| `{name}` | {_says(room, getattr(module, name), name)} |" for name in _public(room)]
+        table = "| name | what it is |\n|---|---|\n" + "\n".join(rows)
+        parts.append(f"{table}\n" if rows else "Nothing of it is for plugins.\n")
+    return "\n".join(parts)
+
+
+def how_it_works() -> str:
+    """The page as it stands, with the drawing of the rooms as the imports have it."""
+    page = (FOLDER / "explanation" / "how-it-works.md").read_text(encoding="utf-8")
+    before, _, rest = page.partition("<!-- rooms: written by docs/generate.py -->\n")
+    _, _, after = rest.partition("<!-- /rooms -->\n")
+    return f"{before}<!-- rooms: written by docs/generate.py -->\n{_drawing()}<!-- /rooms -->\n{after}"
+
+
+def decisions() -> str:
+    """The index of the decision records."""
+    rows = []
+    for path in sorted((FOLDER / "explanation" / "decisions").glob("[0-9]*.md")):
+        title = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        rows.append(f"- {path.name[:3]} [{title}]({path.name})")
+    about = "What shaped the house, and why. A record is not rewritten: a later one takes its place."
+    return f"{NOTE}# Decisions\n\n{about}\n\n" + "\n".join(rows) + "\n"
+
+
+def _drawing() -> str:
+    """Each room on its layer, which lies above those of all that it imports; then what each one is."""
+    graph = {room: set(_imports(room)) - {room} for room in _rooms()}
+    heights: dict[str, int] = {}
+    while len(heights) < len(graph):
+        left = graph.keys() - heights.keys()
+        # tests/test_architecture.py allows no circle; until it is mended, what stands in one shares a layer.
+        ready = {room for room in left if not graph[room] & left} or left
+        height = 1 + max(heights.values(), default=0)
+        heights |= dict.fromkeys(ready, height)
+    rows, table = [], []
+    for height in sorted(set(heights.values()), reverse=True):
+        level = sorted(room for room in graph if heights[room] == height)
+        rows.append(
+            f"{height:>3} \u2502 " + "   ".join(f"{room}/" if _folder(room).is_dir() else room for room in level)
+        )
+        for room in level:
+            below = ", ".join(sorted(graph[room])) or "nothing"
+            table.append(f"| `{room}` | {_sentence(import_module(f'heavenbase.{room}'))} | {below} |")
+    head = "| room | what it is | imports |\n|---|---|---|\n"
+    return "```text\n" + "\n".join(rows) + f"\n```\n\n{head}" + "\n".join(table) + "\n"
+
+
+def _rooms() -> list[str]:
+    """The folders of the kernel that hold code, and the modules of its top."""
+    folders = [".".join(path.parent.relative_to(KERNEL).parts) for path in KERNEL.glob("*/**/__init__.py")]
+    return sorted(folders) + sorted(path.stem for path in KERNEL.glob("[a-z]*.py"))
+
+
+def _folder(room: str) -> Path:
+    return KERNEL.joinpath(*room.split("."))
+
+
+def _trees(room: str) -> Iterator[ast.Module]:
+    """The modules of a room, without those of rooms inside it."""
+    files = sorted(_folder(room).glob("*.py")) if _folder(room).is_dir() else [KERNEL / f"{room}.py"]
+    for path in files:
+        yield ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imports(room: str) -> Iterator[str]:
+    """The rooms whose modules a room imports, wherever the import stands."""
+    rooms = _rooms()
+    for tree in _trees(room):
+        # Errors name what they carry in annotations, and in those alone.
+        checked = [
+            node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        ]
+        left_out = {id(inner) for node in checked if room == "errors" for inner in ast.walk(node)}
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.ImportFrom)
+                and id(node) not in left_out
+                and (node.module or "").startswith("heavenbase")
+            ):
+                for alias in node.names:
+                    name = f"{node.module}.{alias.name}".removeprefix("heavenbase.")
+                    yield from [each for each in rooms if name == each or name.startswith(f"{each}.")][-1:]
+
+
+def _public(room: str) -> list[str]:
+    """The names of a room's front; of a module its `__all__`, else what it defines."""
+    module = import_module(f"heavenbase.{room}")
+    if _folder(room).is_dir():
+        return [name for name in dir(module) if not name.startswith("_")] if "__dir__" in vars(module) else []
+    defined = [name for tree in _trees(room) for node in tree.body for name in _defined(node)]
+    return [name for name in getattr(module, "__all__", defined) if not name.startswith("_")]
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _says(room: str, value: object, name: str) -> str:
+    """The first line of a name's docstring; of a constant, the string below it."""
+    if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
+        return _first(value)
+    for tree in _trees(room):
+        for node, below in zip(tree.body, tree.body[1:], strict=False):
+            if name in _defined(node) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+                return str(below.value.value).replace("\n", " ").replace("|", "\\|")
+    return ""
+
+
 def _methods(cls: type) -> Iterator[tuple[str, object]]:
     for name, value in vars(cls).items():
         function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
@@ -75,16 +201,27 @@ def _first(thing: object) -> str:
     return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
 
 
+def _sentence(thing: object) -> str:
+    return _first(thing).partition(". ")[0].rstrip(".:")
+
+
 def _yes(value: bool) -> str:
     return "yes" if value else ""
 
 
-PAGES = {"configuration.md": configuration, "errors.md": error_tree, "hooks.md": hooks, "heavenbase.md": api}
+PAGES = {
+    "reference/authors.md": authors,
+    "reference/configuration.md": configuration,
+    "reference/errors.md": error_tree,
+    "reference/heavenbase.md": api,
+    "reference/hooks.md": hooks,
+    "explanation/decisions/README.md": decisions,
+    "explanation/how-it-works.md": how_it_works,
+}
 
 
 def main() -> None:
     """Write every page."""
-    FOLDER.mkdir(exist_ok=True)
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), encoding="utf-8")
 

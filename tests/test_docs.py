@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -44,17 +46,23 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
-    import re
-
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_the_reference_pages_are_those_of_the_code() -> None:
-    import runpy
-
+def test_what_pages_say_of_the_code_is_what_the_code_says() -> None:
     pages = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]
     for name, page in pages.items():
-        written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
-        assert written == page(), f"docs/reference/{name} is behind the code: python docs/generate.py"
+        written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert written == page(), f"docs/{name} is behind the code: python docs/generate.py"
+
+
+@pytest.mark.parametrize(
+    "record", sorted((ROOT / "docs/explanation/decisions").glob("[0-9]*.md")), ids=lambda p: p.stem
+)
+def test_a_decision_has_a_number_of_its_own_a_context_and_a_consequence(record: Path) -> None:
+    assert re.fullmatch(r"\d{3}-[a-z0-9-]+\.md", record.name)
+    assert len(list(record.parent.glob(f"{record.name[:3]}-*.md"))) == 1
+    headings = re.findall(r"^(#+ .+)$", record.read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[1:] == ["## Context", "## Decision", "## Consequence"]
