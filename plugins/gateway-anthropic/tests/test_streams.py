@@ -22,7 +22,12 @@ STOP = {"type": "message_stop"}
 
 
 def stream(hidden: bool = False) -> MessageStream:
-    return MessageStream(CALL, hidden, lambda error: Overloaded(str(error)))
+    return MessageStream(CALL, hidden, held)
+
+
+def held(event: Any) -> HBError | None:
+    is_error = isinstance(event, dict) and (event.get("type") == "error" or event.get("error"))
+    return Overloaded(str(event)) if is_error else None
 
 
 def begin(**usage: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from heavenbase.wires import (
     token_limit,
 )
 
+ALLOWED = "allowed_tools"
 FIND = {"type": "function", "function": {"name": "find"}}
 
 
@@ -71,8 +72,14 @@ def test_a_tool_is_a_function_with_a_name_in_either_shape() -> None:
         ("find", Choice("tool", ("find",))),
         (FIND, Choice("tool", ("find",))),
         ({"type": "tool", "name": "find"}, Choice("tool", ("find",))),
-        ({"type": "allowed_tools", "mode": "required", "tools": [FIND]}, Choice("allowed", ("find",), True)),
-        ({"type": "allowed_tools", "allowed_tools": {"tools": ["find"]}}, Choice("allowed", ("find",))),
+        (
+            {"type": "allowed_tools", "mode": "required", "tools": [FIND]},
+            Choice("allowed", ("find",), True, "allowed_tools"),
+        ),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"tools": ["find"]}},
+            Choice("allowed", ("find",), False, "allowed_tools"),
+        ),
         ({"type": "web"}, Choice("other", type="web")),
     ],
 )

@@ -54,7 +54,7 @@ class MessageAttempt(HTTPAttempt):
 
     def state(self) -> StreamState:
         """A fresh state for one stream."""
-        return MessageStream(self.call, self._is_hidden, self._embedded)
+        return MessageStream(self.call, self._is_hidden, self.held)
 
     # Failures
 

@@ -95,8 +95,8 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
 
 
 def _counted(attempt: MessageAttempt, decoded: Any) -> int:
-    from hb_gateway_anthropic.usage import count
     from heavenbase.http.shapes import shape_error
+    from heavenbase.wires import count
 
     found = count(decoded.get("input_tokens")) if isinstance(decoded, dict) else None
     if found is None:

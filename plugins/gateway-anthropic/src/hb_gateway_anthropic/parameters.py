@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_gateway_anthropic.sampling import fit_sampling
 from hb_gateway_anthropic.structured import Format, response_format
-from hb_gateway_anthropic.thinking import LEAST_BUDGET, REMOVED, Thoughts, translate
+from hb_gateway_anthropic.thinking import LEAST_BUDGET, Thoughts, translate
 from hb_gateway_anthropic.tools import tool_fields
 from heavenbase.call import REASONING
 from heavenbase.errors import InputError, InputTypeError
-from heavenbase.http.extras import EXTRAS, extras, merge_extra
+from heavenbase.http.extras import extras, merge_extra
 from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.types import ParameterEntry, ParameterReport
+from heavenbase.wires import LIMITS, REMOVED, named_arguments, token_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
 MAX_TOKENS = 1024
 """The wire wants a limit; this is it where nobody names one."""
 
-_NO_FIELDS = EXTRAS | {"betas"}
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
-_LIMITS = ("max_tokens", "max_completion_tokens")
-_ELSEWHERE = REASONING | _NO_FIELDS | {*_TOOLS, *_LIMITS, "thinking", "response_format", "prompt_caching"}
+_ELSEWHERE = REASONING | {*_TOOLS, *LIMITS, "thinking", "response_format", "prompt_caching"}
 _NO_COUNTERPART = "the wire has no such parameter"
 # Of other wires; this one refuses what it does not know.
 _FOREIGN: Mapping[str, str] = {
@@ -64,9 +63,8 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
     """The fields for a call's arguments, `extra_body` merged in; `may_think` as in `thinking.translate`."""
     spec, args, explicit, report = call.spec, call.args, call.explicit, call.context.report
     ruled = ParameterReport()
-    named = {name: value for name, value in args.items() if name not in _NO_FIELDS and value is not None}
-    if named.get("max_completion_tokens") is not None and "max_tokens" not in explicit:
-        named.pop("max_tokens", None)
+    named = named_arguments(call)
+    named.pop("betas", None)
     apply_rules(spec, named, ruled)
     thoughts = translate(traits, named, explicit, may_think, report)
     wire: dict[str, Any] = {}
@@ -139,21 +137,8 @@ def _limit(
 
 def _asked_limit(named: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport) -> tuple[int, bool]:
     """(the limit, whether the caller named it)."""
-    given = {name: named[name] for name in _LIMITS if named.get(name) is not None}
-    if not given:
-        return MAX_TOKENS, False
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
-    is_asked = not explicit.isdisjoint(_LIMITS)
-    chosen, *others = given
-    if chosen == "max_tokens":
-        report.sent(chosen)
-    else:
-        report.renamed(chosen, "max_tokens")
-    for name in others:
-        report.dropped(name, f"{chosen} is given too")
-    return given[chosen], is_asked
+    limit = token_limit(named, "max_tokens", report)
+    return (MAX_TOKENS, False) if limit is None else (limit, not explicit.isdisjoint(LIMITS))
 
 
 def _think(wire: dict[str, Any], thoughts: Thoughts, form: Format) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.wires import content_parts, unencoded_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +20,9 @@ def text_block(text: str) -> dict[str, Any]:
 
 def blocks_of(content: Any, place: int) -> list[dict[str, Any]]:
     """The blocks of a message's content, which is text, nothing or parts; empty text is left out."""
-    if content is None or content == "":
-        return []
     if isinstance(content, str):
-        return [text_block(content)]
-    if not isinstance(content, list):
-        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
-    return without_blanks([block_of(part, place) for part in content])
+        return [text_block(content)] if content else []
+    return without_blanks([block_of(part, place) for part in content_parts(content, place)])
 
 
 def without_blanks(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -41,7 +38,7 @@ def block_of(part: dict[str, Any], place: int) -> dict[str, Any]:
         return {"type": "text", "text": part["text"], **{n: part[n] for n in _TEXT_FIELDS if part.get(n) is not None}}
     if kind == "image":
         if "source" not in part:
-            raise InputTypeError(f"message {place} has an image that no image format has encoded")
+            raise unencoded_image(place)
         return part
     if kind == "file":
         return _file(part, place)

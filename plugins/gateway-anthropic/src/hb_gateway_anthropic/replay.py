@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.wires import UNSIGNED, note_lost, note_unnamed, own_parts, reasoning_part
+
 if TYPE_CHECKING:
     from hb_gateway_anthropic.models import Traits
     from heavenbase.call import Call
@@ -23,31 +25,15 @@ def reasoning_parts(call: Call, blocks: list[dict[str, Any]]) -> list[dict[str, 
     """The parts to keep of an answer: none where text and tool calls are all there is."""
     if all(block.get("type") in _PLAIN for block in blocks):
         return []
-    value = [dict(block) for block in blocks]
-    return [{"provider": call.spec.provider, "model": call.spec.model_id, "field": FIELD, "value": value}]
+    return [reasoning_part(call.spec, FIELD, [dict(block) for block in blocks])]
 
 
 def kept_blocks(message: Message, spec: LLMSpec, traits: Traits, report: ParameterReport) -> list[dict[str, Any]]:
     """The blocks of an answer that this provider wrote; what stays behind is reported."""
-    parts = message.get("reasoning_parts")
-    if parts is None:
-        for name in ("reasoning_content", "reasoning"):
-            if message.get(name):
-                report.dropped(name, "thoughts without the provider's signature stay behind")
-        return []
-    found: list[dict[str, Any]] = []
-    lost: dict[str, None] = {}
-    for part in parts:
-        value = part.get("value")
-        if part.get("provider") != spec.provider or part.get("field") != FIELD or not isinstance(value, list):
-            lost[str(part.get("provider", "unknown"))] = None
-        elif traits.binds_thoughts and part.get("model") != spec.model_id:
-            lost[str(part.get("model"))] = None
-        else:
-            found += [block for block in value if _is_sound(block)]
-    if lost:
-        report.dropped("reasoning_parts", f"thoughts that this model cannot read stay behind ({', '.join(lost)})")
-    return found
+    note_unnamed(message, report, UNSIGNED)
+    parts, lost = own_parts(message, spec, {FIELD: list}, by_model=traits.binds_thoughts)
+    note_lost(lost, report, "thoughts that this model cannot read stay behind")
+    return [block for part in parts for block in part["value"] if _is_sound(block)]
 
 
 def thoughts_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,21 +7,20 @@ the provider wants back leave with the finish reason, in one piece.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_anthropic.replay import reasoning_parts
-from hb_gateway_anthropic.responses import block_kind, finish_reason, input_text, text_of, tool_name
+from hb_gateway_anthropic.responses import FINISH, block_kind, text_of, tool_name
 from hb_gateway_anthropic.usage import merged, message_usage
-from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
-from heavenbase.http.payload import decode_json
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http.shapes import as_list, as_object, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
+from heavenbase.wires import StreamedAnswer, arguments_text, finish_reason, parsed_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
+    from heavenbase.errors import HBError
 
 _DELTAS = {
     "text_delta": "text",
@@ -50,7 +49,7 @@ class _Block:
         found = dict(self.start)
         for name, pieces in self.pieces.items():
             if name == "partial_json":
-                found["input"] = _parsed("".join(pieces))
+                found["input"] = parsed_arguments("".join(pieces)) or {}
             elif name == "citations":
                 found[name] = [*(found.get(name) or ()), *pieces]
             else:
@@ -58,102 +57,43 @@ class _Block:
         return found
 
 
-class MessageStream:
-    """What has come of one streamed answer. `embedded` makes the error of hb for an error object in the stream."""
+class MessageStream(StreamedAnswer):
+    """What has come of one streamed answer."""
 
-    __slots__ = (
-        "_blocks",
-        "_call",
-        "_calls",
-        "_embedded",
-        "_has_event",
-        "_has_start",
-        "_is_hidden",
-        "_open",
-        "_reason",
-        "_usage",
-        "is_done",
-        "is_finished",
-        "is_fresh",
-        "showed",
-    )
+    __slots__ = ("_blocks", "_has_start", "_open", "_reason", "_usage")
 
-    def __init__(self, call: Call, is_hidden: bool, embedded: Callable[[Any], HBError]) -> None:
-        self._call = call
-        self._is_hidden = is_hidden
-        self._embedded = embedded
-        self._has_event = False
+    ending: ClassVar[str] = "message_stop"
+
+    def __init__(self, call: Call, is_hidden: bool, held: Callable[[Any], HBError | None]) -> None:
+        super().__init__(call, is_hidden, held)
         self._has_start = False
         self._blocks: list[_Block] = []
         self._open: dict[int, _Block] = {}
-        self._calls = 0
         self._reason: Any = None
         self._usage: dict[str, Any] = {}
-        self.is_done = False
-        self.is_finished = False
-        """Whether the end is proved, after which nothing more is read."""
-        self.is_fresh = False
-        """Whether the last event brought something that the model produced."""
-        self.showed = False
-        """Whether the model has produced something, if only a hidden thought."""
 
-    def feed(self, data: bytes) -> Chunk | None:
-        """The chunk for the data of one event; None for an event that says nothing to a caller."""
-        self._has_event = True
-        self.is_fresh = False
-        event = decode_json(data)
-        if not isinstance(event, dict):
-            raise shape_error(self._call, f"an event of the stream is {kind_of(event)}, not an object")
+    def read(self, event: dict[str, Any]) -> Chunk | None:
+        """The chunk for one event; None for an event that says nothing to a caller."""
         kind = event.get("type")
         if kind == "content_block_delta":
-            chunk = self._delta(event)
-        elif kind == "content_block_start":
-            chunk = self._start_block(event)
-        elif kind == "content_block_stop":
-            chunk = self._stop_block(event)
-        elif kind == "message_start":
-            chunk = self._start(event)
-        elif kind == "message_delta":
-            chunk = self._change(event)
-        elif kind == "message_stop":
-            chunk = self._close()
-        elif kind == "error" or event.get("error"):
-            raise self._embedded(event.get("error") or event)
-        elif isinstance(kind, str):
+            return self._delta(event)
+        if kind == "content_block_start":
+            return self._start_block(event)
+        if kind == "content_block_stop":
+            return self._stop_block(event)
+        if kind == "message_start":
+            return self._start(event)
+        if kind == "message_delta":
+            return self._change(event)
+        if kind == "message_stop":
+            return self._close()
+        if isinstance(kind, str):
             return None  # a ping, or what a later version of the wire sends beside
-        else:
-            raise shape_error(self._call, "an event of the stream has no type")
-        if chunk is not None:
-            chunk.raw = event
-        if self.is_fresh:
-            self.showed = True
-        return chunk
-
-    def end(self) -> None:
-        """After the last byte: StreamTruncated when the end was not proved."""
-        if self.is_done:
-            return
-        call = self._call
-        facts: dict[str, Any] = {
-            "provider": call.spec.provider,
-            "model": call.spec.model_id,
-            "maybe_billed": True,
-        }
-        if not self._has_event:
-            raise ResponseDecodeError(f"{call.target}: the stream is empty", **facts)
-        raise StreamTruncated(
-            f"{call.target}: the stream ended without message_stop", retryable=not self.showed, **facts
-        )
+        raise shape_error(self._call, "an event of the stream has no type")
 
     def _start(self, event: dict[str, Any]) -> Chunk:
-        message = event.get("message")
-        if not isinstance(message, dict):
-            raise shape_error(self._call, f"`message` of message_start is {kind_of(message)}, not an object")
-        if not isinstance(message.get("content"), list):
-            raise shape_error(
-                self._call, f"`content` of message_start is {kind_of(message.get('content'))}, not a list"
-            )
-        for place, block in enumerate(message["content"]):
+        message = as_object(self._call, event.get("message"), "`message` of message_start")
+        for place, block in enumerate(as_list(self._call, message.get("content"), "`content` of message_start")):
             block_kind(self._call, block, place)
         self._has_start = True
         self._usage = merged({}, message.get("usage"))
@@ -177,7 +117,7 @@ class MessageStream:
         blocks = [block.whole() for block in self._blocks]
         reason = self._reason
         return Chunk(
-            finish_reason=finish_reason(reason),
+            finish_reason=finish_reason(FINISH, reason),
             raw_finish_reason=reason if isinstance(reason, str) else None,
             usage=message_usage(self._usage),
             reasoning_parts=reasoning_parts(self._call, blocks) or None,
@@ -230,7 +170,7 @@ class MessageStream:
         if block is None or block.start["type"] != "tool_use" or any(block.pieces.get("partial_json", ())):
             return None
         # Some servers send the whole input with the block's start.
-        written = input_text(block.start.get("input"))
+        written = arguments_text(block.start.get("input"))
         return Chunk(tool_calls=[ToolCallDelta(block.number, arguments=written)]) if written else None
 
     def _text(self, piece: str) -> Chunk | None:
@@ -247,10 +187,3 @@ class MessageStream:
 def _index(event: dict[str, Any]) -> int:
     found = event.get("index")
     return found if isinstance(found, int) else 0
-
-
-def _parsed(written: str) -> Any:
-    try:
-        return json.loads(written) if written.strip() else {}
-    except (ValueError, RecursionError):
-        return {}

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.wires import BUDGETS, OPTIONS, REMOVED, STEPS, nearest_step
+from heavenbase.wires import thinking_off as switched_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,20 +20,8 @@ if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
 
 LEAST_BUDGET = 1024
-STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""Steps of thinking, weakest first."""
-BUDGETS: Mapping[str, int] = {
-    "minimal": LEAST_BUDGET,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 24576,
-}
-"""Tokens for thoughts by step; also the room that they get where the model decides for itself."""
 BY_DEFAULT = "medium"
-REMOVED = "removed from the answer"
-_NAMES = ("think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude")
+"""The step whose budget thoughts get where nobody names one, and the room where the model decides for itself."""
 
 
 class Thoughts(NamedTuple):
@@ -59,11 +49,8 @@ class Thoughts(NamedTuple):
 
 
 def thinking_off(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether this call is not to think: a step that the caller gives beats a `think=False` that he inherited."""
-    if args.get("reasoning_effort") == "none":
-        return True
-    asked = any(args.get(name) is not None and name in explicit for name in _NAMES[1:3])
-    return args.get("think") is False and ("think" in explicit or not asked)
+    """Whether this call is not to think; on this wire a step may say so too."""
+    return args.get("reasoning_effort") == "none" or switched_off(args, explicit)
 
 
 def is_hidden(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
@@ -79,7 +66,7 @@ def translate(
     `may_begin` is False in the middle of a round of tools that began without thoughts, where a model that thinks by
     budget cannot begin to.
     """
-    given = {name: args[name] for name in _NAMES if args.get(name) is not None}
+    given = {name: args[name] for name in OPTIONS if args.get(name) is not None}
     native = args.get("thinking")
     if native is not None:
         return _as_given(native, given, report)
@@ -100,7 +87,7 @@ def translate(
 
 
 def _without(given: Mapping[str, Any], reason: str, report: ParameterReport) -> Thoughts:
-    for name in _NAMES[:3]:
+    for name in OPTIONS[:3]:
         if name in given:
             report.dropped(name, reason)
     return Thoughts()
@@ -141,7 +128,7 @@ def _by_budget(traits: Traits, given: dict[str, Any], report: ParameterReport) -
     step, asked = given.get("reasoning_effort"), given.get("reasoning_max_tokens")
     if step is not None:
         _check_step(step)
-    effort = _fit(step, traits.efforts) if step is not None and traits.efforts else None
+    effort = nearest_step(step, traits.efforts) if step is not None and traits.efforts else None
     if "think" in given:
         report.renamed("think", "thinking.type")
     if asked is not None:
@@ -176,7 +163,7 @@ def _adaptive(traits: Traits, given: dict[str, Any], report: ParameterReport) ->
     if step is not None:
         _check_step(step)
         if traits.efforts:
-            effort = _fit(step, traits.efforts)
+            effort = nearest_step(step, traits.efforts)
             _report_effort(step, effort, traits.efforts, report)
         else:
             report.dropped("reasoning_effort", "the model has no steps of thinking")
@@ -186,14 +173,6 @@ def _adaptive(traits: Traits, given: dict[str, Any], report: ParameterReport) ->
 def _check_step(step: Any) -> None:
     if not isinstance(step, str) or step not in BUDGETS:
         raise InputError(f"unknown reasoning_effort {step!r}; steps: {', '.join(STEPS)}")
-
-
-def _fit(step: str, efforts: tuple[str, ...]) -> str:
-    """The step itself where the model has it, else the nearest; of two the weaker."""
-    known = [name for name in efforts if name in STEPS]
-    if step in efforts or not known:
-        return step if step in efforts else efforts[-1]
-    return min(known, key=lambda name: abs(STEPS.index(name) - STEPS.index(step)))
 
 
 def _report_effort(step: str, effort: str, efforts: tuple[str, ...], report: ParameterReport) -> None:

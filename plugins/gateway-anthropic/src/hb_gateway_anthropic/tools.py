@@ -9,17 +9,15 @@ parallel_tool_calls=False                          disable_parallel_tool_use: tr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.wires import as_tool, function_of, given_tools, note_other_choice, object_schema, read_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hb_gateway_anthropic.models import Traits
     from heavenbase.types import ParameterReport
 
-_WORDS = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
 _KEPT = ("cache_control", "input_examples", "defer_loading", "eager_input_streaming", "allowed_callers")
 
 
@@ -27,17 +25,10 @@ def tool_fields(
     args: Mapping[str, Any], traits: Traits, thinks_by_budget: bool, report: ParameterReport
 ) -> dict[str, Any]:
     """The fields `tools` and `tool_choice`."""
-    given = args.get("tools")
+    given = given_tools(args, report)
     if not given:
-        if given is not None:
-            report.dropped("tools", "the list is empty")
-        for name in ("tool_choice", "parallel_tool_calls"):
-            if args.get(name) is not None:
-                report.dropped(name, "there are no tools")
         return {}
-    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
-        raise InputTypeError(f"tools must be a list of tools, not {type(given).__name__}")
-    tools = [_tool(item, place, traits, report) for place, item in enumerate(given)]
+    tools = [_tool(as_tool(item, place), place, traits, report) for place, item in enumerate(given)]
     report.renamed("tools", "tools")
     fields: dict[str, Any] = {"tools": tools}
     choice = _choice(args.get("tool_choice"), [str(tool.get("name")) for tool in tools], report)
@@ -48,20 +39,15 @@ def tool_fields(
     return fields
 
 
-def _tool(item: Any, place: int, traits: Traits, report: ParameterReport) -> dict[str, Any]:
-    if not hasattr(item, "keys"):
-        raise InputTypeError(f"tool {place} is {type(item).__name__}, not a mapping with a name and parameters")
+def _tool(item: Mapping[str, Any], place: int, traits: Traits, report: ParameterReport) -> dict[str, Any]:
     kind = item.get("type", "function")
     if "input_schema" in item or kind not in ("function", "custom"):
         return dict(item)  # already in the wire's shape, or one of the provider's own tools
-    function = item.get("function", item)
-    if not hasattr(function, "keys") or not function.get("name"):
-        raise InputError(f"tool {place} has no name")
-    schema = function.get("parameters", function.get("schema")) or {}
+    function = function_of(item, place)
     tool: dict[str, Any] = {"name": function["name"]}
     if function.get("description"):
         tool["description"] = function["description"]
-    tool["input_schema"] = {"type": "object", "properties": {}, **schema}
+    tool["input_schema"] = object_schema(function)
     if function.get("strict"):
         if traits.has_schemas:
             tool["strict"] = True
@@ -75,28 +61,16 @@ def _choice(given: Any, names: list[str], report: ParameterReport) -> dict[str, 
     if given is None:
         return None
     report.renamed("tool_choice", "tool_choice")
-    if isinstance(given, str):
-        if given in _WORDS:
-            return {"type": _WORDS[given]}
-        return _named(given, names)
-    if not hasattr(given, "keys"):
-        raise InputTypeError(f"tool_choice must be a word, a name or a mapping, not {type(given).__name__}")
-    kind = given.get("type")
-    if kind in ("auto", "any", "none"):
+    if isinstance(given, Mapping) and given.get("type") in ("auto", "any", "none"):
         return dict(given)
-    if kind == "tool":
-        return {**given, **_named(given.get("name"), names)}
-    inner = given.get("function", given.get("custom", given))
-    if kind in ("function", "custom") and hasattr(inner, "keys"):
-        return _named(inner.get("name"), names)
-    report.dropped("tool_choice", f"the wire has no choice of the type {kind!r}")
+    choice = read_choice(given, names)
+    if choice.kind == "tool":
+        own = given if isinstance(given, Mapping) and given.get("type") == "tool" else {}
+        return {**own, "type": "tool", "name": choice.names[0]}
+    if choice.kind in ("auto", "none", "any"):
+        return {"type": choice.kind}
+    note_other_choice(choice, report)
     return None
-
-
-def _named(name: Any, names: list[str]) -> dict[str, Any]:
-    if name not in names:
-        raise UnknownNameError("tool", name, names, hint="tool_choice is auto, none, required or the name of a tool")
-    return {"type": "tool", "name": name}
 
 
 def _allowed(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.types import Usage
-
-_LARGEST = 2**53
+from heavenbase.wires import count
 
 
 def message_usage(raw: Any) -> Usage | None:
@@ -34,12 +33,3 @@ def merged(before: Any, later: Any) -> dict[str, Any]:
     if isinstance(later, dict):
         found.update((name, value) for name, value in later.items() if value is not None)
     return found
-
-
-def count(value: Any) -> int | None:
-    """A count of tokens, None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < _LARGEST else None

@@ -56,7 +56,7 @@ def object_schema(function: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Choice(NamedTuple):
-    """A tool_choice: its kind, the tools that it names, and its type where it is of another kind.
+    """A tool_choice: its kind, the tools that it names, and its type where not every wire has such a one.
 
     "tool" names the one that must be called, "any" may name several; "allowed" names those that the model may choose
     from, of which `is_forced` says that it must call one.
@@ -84,7 +84,7 @@ def read_choice(given: Any, names: Sequence[Any]) -> Choice:
     if kind == "allowed_tools":
         allowed = given.get("allowed_tools", given)
         chosen = tuple(known_tool(tool_name(tool), names) for tool in allowed.get("tools", ()))
-        return Choice("allowed", chosen, allowed.get("mode") == "required")
+        return Choice("allowed", chosen, allowed.get("mode") == "required", kind)
     if kind in ("function", "tool", "custom"):
         return Choice("tool", (known_tool(tool_name(given), names),))
     return Choice("other", type=kind)
@@ -107,7 +107,7 @@ def tool_name(tool: Any) -> Any:
 
 
 def note_other_choice(choice: Choice, report: ParameterReport) -> None:
-    """Report a choice of another kind, which is not sent."""
+    """Report a choice of a type that the wire does not have, which is not sent."""
     report.dropped("tool_choice", f"the wire has no choice of the type {choice.type!r}")
 
 
