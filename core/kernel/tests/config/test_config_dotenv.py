@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from heavenbase.config.config import Config
 from heavenbase.config.dotenv import read_dotenv
-from heavenbase.errors import ConfigError
+from heavenbase.errors import ConfigError, HBWarning
 
 TEXT = """\
 # comment
@@ -51,12 +51,24 @@ def test_names_exports_quotes_and_comments_are_read(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("line", ["canary", "canary canary=1", "A='canary", 'A="canary', 'A="x" canary', "1A=canary"])
-def test_a_malformed_line_is_named_and_not_repeated(tmp_path: Path, line: str) -> None:
-    path = write(tmp_path, f"A=1\n\n{line}\n")
-    with pytest.raises(ConfigError, match=r"\.env:3: ") as caught:
-        read_dotenv(str(path))
-    assert "canary" not in str(caught.value)
+@pytest.mark.parametrize("line", ["canary canary=1", "A='canary", 'A="canary', 'A="x" canary', "=canary"])
+def test_a_malformed_line_is_named_and_not_repeated_and_stops_nothing(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path, f"A=1\n\n{line}\nB=2\n")
+    with pytest.warns(HBWarning, match=r"\.env:3: ") as caught:
+        found = read_dotenv(str(path))
+    assert found == {"A": ("1", 1), "B": ("2", 4)}
+    assert len(caught) == 1
+    assert "canary" not in str(caught[0].message)
+
+
+def test_a_key_over_several_lines_a_bare_name_and_odd_names_are_read(tmp_path: Path) -> None:
+    text = 'KEY="-----BEGIN\nabc\n-----END"\nbare\n\n\nA-B=1\n1A=2\n'
+    assert read_dotenv(str(write(tmp_path, text))) == {
+        "KEY": ("-----BEGIN\nabc\n-----END", 1),
+        "A-B": ("1", 7),
+        "1A": ("2", 8),
+    }
+    assert load(tmp_path, dotenv=True).environ["KEY"] == "-----BEGIN\nabc\n-----END"
 
 
 @given(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,15 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heavenbase.errors import InputError, InputTypeError, ResponseDecodeError
-from heavenbase.http import payload
-from heavenbase.http.payload import decode_json, encode_json
+from heavenbase.http.payload import _decode_slowly, decode_json, encode_json
 
-
-@pytest.fixture(params=["jiter", "standard library"])
-def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if request.param == "standard library":
-        monkeypatch.setattr(payload, "_from_json", None)
-    return iter(())
+both_ways = pytest.mark.parametrize("decode", [decode_json, _decode_slowly], ids=["fast", "standard library"])
 
 
 JSON = st.recursive(
@@ -72,7 +66,7 @@ def test_a_cycle_is_refused() -> None:
         encode_json(loop)
 
 
-@pytest.mark.usefixtures("decoder")
+@both_ways
 @pytest.mark.parametrize(
     "body",
     [
@@ -92,14 +86,14 @@ def test_a_cycle_is_refused() -> None:
         b'{"a": "\\ud800", "b": NaN}',
     ],
 )
-def test_hostile_json_is_a_decode_error(body: bytes) -> None:
+def test_hostile_json_is_a_decode_error(decode: Callable[[bytes], Any], body: bytes) -> None:
     with pytest.raises(ResponseDecodeError) as caught:
-        decode_json(body)
+        decode(body)
     assert caught.value.maybe_billed
     assert caught.value.retryable
 
 
-@pytest.mark.usefixtures("decoder")
+@both_ways
 @pytest.mark.parametrize(
     ("body", "value"),
     [
@@ -113,7 +107,7 @@ def test_hostile_json_is_a_decode_error(body: bytes) -> None:
     ],
     ids=["high surrogate", "low surrogate", "nul", "pair", "byte order mark", "exponents", "depth 150"],
 )
-def test_odd_but_valid_json_is_read(body: bytes, value: Any) -> None:
-    decoded = decode_json(body)
+def test_odd_but_valid_json_is_read(decode: Callable[[bytes], Any], body: bytes, value: Any) -> None:
+    decoded = decode(body)
     if value is not None:
         assert decoded == value

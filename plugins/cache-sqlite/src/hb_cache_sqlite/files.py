@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -99,25 +98,17 @@ def exclusive(path: str, timeout: float) -> Iterator[None]:
 
     Raises Busy when it is not free within `timeout` seconds, OSError when it cannot be made.
     """
+    from filelock import FileLock, Timeout  # on use: it takes longer to load than this plugin
+
+    lock = FileLock(path + ".lock", timeout=timeout, mode=0o600, poll_interval=0.002)
     try:
-        import fcntl
-    except ImportError:  # Windows, where an open file can be neither moved nor removed anyway
-        yield
-        return
-    handle = os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock.acquire()
+    except Timeout:
+        raise Busy(f"another process is opening {path}") from None
     try:
-        until = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise Busy(f"another process is opening {path}") from None
-                time.sleep(0.002)
         yield
     finally:
-        os.close(handle)
+        lock.release()
 
 
 def damaged_copies(path: str) -> list[str]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,7 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_FILE = ".pull.lock"
-_BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
 
 @contextmanager
@@ -23,30 +18,17 @@ def folder_lock(folder: Path, waiting: Callable[[], None], poll: float = 0.05) -
 
     Yields False where the file system knows no locks: then nobody is kept out.
     """
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK_FILE, timeout=poll, mode=0o600, poll_interval=poll)
+    while not lock.is_locked:
+        try:
+            lock.acquire()
+        except Timeout:
+            waiting()
+        except (OSError, NotImplementedError):
+            break
     try:
-        held = False
-        while not held:
-            try:
-                _try_lock(descriptor)
-                held = True
-            except OSError as error:
-                if error.errno not in _BUSY:
-                    break
-                waiting()
-                time.sleep(poll)
-        yield held
+        yield lock.is_locked
     finally:
-        # Closing the descriptor frees the lock; the file stays, for deleting it would let two holders in.
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.release()

@@ -1,22 +1,16 @@
-"""The `.env` file, read only when asked for: KEY=VALUE lines, `export`, quotes and comments.
+"""The `.env` file, read only when asked for: python-dotenv's bindings, with the line of each.
 
-The last of several equal names wins; `$` has no meaning; a value ends with its line.
+The last of several equal names wins, and `$` has no meaning. A name without a value is passed over.
 """
 
 from __future__ import annotations
 
-import re
+import warnings
+from io import StringIO
 from typing import NamedTuple
 
 from heavenbase.config.files import read_text
-from heavenbase.errors import ConfigError
-
-_ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*(.*)", re.DOTALL)
-_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"[ \t]*(?:#.*)?')
-_SINGLE = re.compile(r"'([^']*)'[ \t]*(?:#.*)?")
-_COMMENT = re.compile(r"(?:^|[ \t])#.*")
-_ESCAPE = re.compile(r"\\(.)")
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+from heavenbase.errors import ConfigError, HBWarning
 
 
 class Variable(NamedTuple):
@@ -30,38 +24,24 @@ class Variable(NamedTuple):
 
 
 def read_dotenv(path: str) -> dict[str, Variable]:
-    """Read a `.env` file; ConfigError with file and line, never with the text, when a line is malformed."""
+    """Read a `.env` file.
+
+    HBWarning with file and line, never with the text, for a line that binds nothing; ConfigError for a file that cannot
+    be read, or that holds values and that other users may write to.
+    """
+    from dotenv.parser import parse_stream
+
     text, exposed = read_text(path)
-    found, problem = _parse(text)
-    del text  # tracebacks may show locals
-    if problem is not None:
-        raise ConfigError(f"{path}:{problem}")
+    found, wrong = {}, []
+    for binding in parse_stream(StringIO(text)):
+        shown = binding.original.string
+        line = binding.original.line + shown[: len(shown) - len(shown.lstrip())].count("\n")
+        if binding.error:
+            wrong.append(line)
+        elif binding.key is not None and binding.value is not None:
+            found[binding.key] = Variable(binding.value, line)
     if exposed and found:
         raise ConfigError(f"{path}: may hold credentials and other users may write to it; run: chmod go-w {path}")
+    for line in wrong:
+        warnings.warn(f"{path}:{line}: expected NAME=VALUE; this line is passed over", HBWarning, stacklevel=2)
     return found
-
-
-def _parse(text: str) -> tuple[dict[str, Variable], str | None]:
-    found: dict[str, Variable] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
-            continue
-        match = _ASSIGNMENT.fullmatch(stripped)
-        if match is None:
-            return {}, f"{number}: expected NAME=VALUE"
-        value = _value(match.group(2))
-        if value is None:
-            return {}, f"{number}: a quote is never closed, or text follows it"
-        found[match.group(1)] = Variable(value, number)
-    return found, None
-
-
-def _value(text: str) -> str | None:
-    if text.startswith('"'):
-        match = _DOUBLE.fullmatch(text)
-        return _ESCAPE.sub(lambda m: _ESCAPES.get(m.group(1), m.group(1)), match.group(1)) if match else None
-    if text.startswith("'"):
-        match = _SINGLE.fullmatch(text)
-        return match.group(1) if match else None
-    return _COMMENT.sub("", text, count=1).rstrip()

@@ -216,18 +216,19 @@ def _make_folder(folder: str) -> None:
 
 @contextmanager
 def _locked(path: str) -> Iterator[None]:
-    """Let one process edit at a time, so that two edits at once both stay; the lock is on the folder, no file stays."""
+    """Let one process edit at a time, so that two edits at once both stay. The lock file goes where it can."""
+    from filelock import FileLock  # on use: few commands edit
+
+    name = f"{path}.lock"
+    lock = FileLock(name, mode=0o600, poll_interval=0.01)
     try:
-        import fcntl
-    except ImportError:  # Windows: the last of two edits at the same moment wins there
-        yield
-        return
-    try:
-        handle = os.open(os.path.dirname(path), os.O_RDONLY)
+        lock.acquire()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be edited: {error.strerror}") from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(handle)
+        if os.name == "posix":  # whoever waits for it sees that it is gone, and makes another
+            with suppress(OSError):
+                os.unlink(name)
+        lock.release()

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any, NoReturn
 
-from heavenbase.errors import InputError, InputTypeError, ResponseDecodeError
+from pydantic_core import from_json
 
-_from_json: Callable[..., Any] | None
-try:
-    from jiter import from_json as _from_json
-except ImportError:  # an SDK without jiter; the standard library does the same, slower
-    _from_json = None
+from heavenbase.errors import InputError, InputTypeError, ResponseDecodeError
 
 DEPTH_LIMIT = 200
 _BOM = b"\xef\xbb\xbf"
@@ -50,12 +45,10 @@ def decode_json(body: bytes) -> Any:
 
     Half a surrogate pair becomes U+FFFD.
     """
-    if _from_json is None:
-        return _decode_slowly(body)
     try:
-        value = _from_json(body, allow_inf_nan=False)
+        value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        # jiter refuses lone surrogates, which are valid JSON escapes, and a byte order mark.
+        # It refuses lone surrogates, which are valid JSON escapes, and a byte order mark.
         reason = None if b"\\u" in body or body.startswith(_BOM) else str(error)
     else:
         if _LARGE.search(body) or _LARGE_UPPER.search(body):

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, MissingPackage
+from heavenbase.errors import InputError
 from heavenbase.types import Record
 
 if TYPE_CHECKING:
@@ -27,15 +27,13 @@ class Partial(Record):
 
 
 class PartialReader:
-    """The Partials of one stream. Raises MissingPackage without jiter, InputError without a format to read."""
+    """The Partials of one stream. Raises InputError without a format to read."""
 
     def __init__(self, wanted: OutputFormat | None) -> None:
         if wanted is None or not wanted.is_json:
             raise InputError('include="partial" needs a response_format; pass a type, a JSON schema or "json_object"')
-        try:
-            from jiter import from_json
-        except ImportError as error:
-            raise MissingPackage('include="partial" needs jiter: pip install jiter') from error
+        from pydantic_core import from_json  # on use: it takes a while to load
+
         self._from_json = from_json
         self._wanted = wanted
         self._restart()
@@ -65,7 +63,7 @@ class PartialReader:
         while self._start >= 0:
             try:
                 # The text so far is one value, maybe cut off.
-                return self._from_json(self._text[self._start :].encode("utf-8", "replace"), partial_mode=_MODE)
+                return self._from_json(self._text[self._start :].encode("utf-8", "replace"), allow_partial=_MODE)
             except ValueError:
                 pass
             try:
