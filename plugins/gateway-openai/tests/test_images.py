@@ -8,11 +8,11 @@ import pytest
 
 from hb_testing.server import LoopbackServer
 from hb_testing.server.multipart import parse_form
-from heavenbase.errors import ContentFiltered, InputError, ResponseShapeError
+from heavenbase.errors import ResponseShapeError
 from heavenbase.image.image import LLMImage
 from heavenbase.types import ImageResult, Usage
 
-from .support import OPENAI, OPENROUTER, Caller, make_spec, prepared
+from .support import OPENAI, OPENROUTER, Caller, make_spec
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 DEFAULTS = {"temperature": 0, "seed": 42, "max_tokens": 1024}
@@ -28,14 +28,6 @@ def test_generation_sends_only_what_the_endpoint_knows(caller: Caller, server: L
     assert [image.format for image in result.images] == ["png", "png"]
     assert result.usage == Usage(2, 128)
     assert server.requests[0].json == {"model": "gpt-4o-mini", "prompt": "a cat", "n": 2, "size": "1024x1024"}
-
-
-def test_what_the_endpoint_lacks_is_reported() -> None:
-    spec = make_spec(args=DEFAULTS)
-    request, outcomes = prepared(spec, "imagen", prompt="x", quality="high", steps=4, top_p=0.5, extra_body={"lora": 1})
-    assert request.url.endswith("/v1/images/generations")
-    assert request.body == {"model": "gpt-4o-mini", "prompt": "x", "quality": "high", "steps": 4, "lora": 1}
-    assert {name for name, outcome in outcomes.items() if outcome == "dropped"} == {*DEFAULTS, "top_p"}
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -60,34 +52,12 @@ def test_edits_send_the_reference_images_as_files(
     assert all(part.data == images[0].to_bytes() for part in files)
 
 
-def test_an_edit_is_prepared_without_the_bytes() -> None:
-    request, _ = prepared(make_spec(), "imagen", prompt="x", images=[picture()])
-    assert request.url.endswith("/v1/images/edits")
-    assert request.headers["content-type"] == "multipart/form-data"
-    assert request.body["image"] == [repr(picture())]
-
-
 def test_a_mask_is_a_file_of_its_own(caller: Caller, server: LoopbackServer, colour: str) -> None:
     mask = picture()
     caller.verb(colour, "imagen", make_spec(server.url()), prompt="x", images=[picture(), picture()], mask=mask.data)
     parts = parse_form(server.requests[0].headers["content-type"], server.requests[0].body)
     assert [part.name for part in parts if part.filename is not None] == ["image[]", "image[]", "mask"]
     assert parts[-1].data == mask.to_bytes()
-    with pytest.raises(InputError, match="images="):
-        prepared(make_spec(), "imagen", prompt="x", mask=mask)
-
-
-def test_generations_and_edits_get_only_their_own_parameters() -> None:
-    given: dict[str, Any] = {"style": "vivid", "moderation": "low", "input_fidelity": "high", "quality": "high"}
-    request, outcomes = prepared(make_spec(), "imagen", prompt="x", **given)
-    assert (request.body["style"], request.body["moderation"], outcomes["input_fidelity"]) == (
-        "vivid",
-        "low",
-        "dropped",
-    )
-    request, outcomes = prepared(make_spec(), "imagen", prompt="x", images=[picture()], **given)
-    assert (request.body["input_fidelity"], outcomes["style"], outcomes["moderation"]) == ("high", "dropped", "dropped")
-    assert not {"style", "moderation"} & request.body.keys()
 
 
 def test_images_by_url_are_not_fetched(caller: Caller, server: LoopbackServer) -> None:
@@ -121,21 +91,6 @@ def test_images_of_a_chat(caller: Caller, server: LoopbackServer, colour: str) -
     ]
     assert "size" not in sent
     assert sent["max_tokens"] == 1024
-
-
-def test_a_chat_may_answer_in_words() -> None:
-    from hb_wire_openai.images import images_of_chat
-
-    from .support import make_call
-
-    call = make_call(make_spec(provider_record=OPENROUTER), "imagen", prompt="x")
-    assert images_of_chat(call, chat_answer()).images == []
-    filtered = chat_answer()
-    filtered["choices"][0]["finish_reason"] = "content_filter"
-    with pytest.raises(ContentFiltered):
-        images_of_chat(call, filtered)
-    with pytest.raises(ResponseShapeError):
-        images_of_chat(call, {"choices": []})
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,13 @@ from urllib.parse import urlsplit
 
 from hb_gateway_litellm import sdk as library
 from hb_gateway_litellm.failures import failure, interrupted
-from hb_gateway_openai.gateway import OpenAIGateway
-from hb_wire_openai import replay_fields, thinking_off
+from hb_wire_openai import WireGateway
 from heavenbase.errors import CallTimeout, DeadlineExceeded, FirstTokenTimeout, IdleTimeout, InputError, StreamTruncated
 from heavenbase.plugin import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hb_wire_openai import Thinking
     from heavenbase.call import Call, WireRequest
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
@@ -27,7 +25,7 @@ _ALWAYS = frozenset({"model", "messages", "stream", "stream_options", "extra_hea
 _IMAGE_NAME = "image"
 
 
-class LiteLLMGateway(OpenAIGateway):
+class LiteLLMGateway(WireGateway):
     """Provider routing by LiteLLM's Python SDK, in this process."""
 
     name = "litellm"
@@ -64,19 +62,19 @@ class LiteLLMGateway(OpenAIGateway):
 
     def chat(self, call: Call, request: WireRequest) -> Completion:
         """One non-streamed answer."""
-        from hb_wire_openai import completion
+        from hb_wire_openai import completion, thinking_of
 
         answer = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
-        return completion(call, _known_usage(answer.model_dump()), _thinking(call))
+        return completion(call, _known_usage(answer.model_dump()), thinking_of(call))
 
     def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
         """The chunks of one streamed answer."""
-        from hb_wire_openai import ChatStream
+        from hb_wire_openai import ChatStream, thinking_of
         from heavenbase.http.payload import encode_json
         from heavenbase.http.status import embedded_error
 
         wall = self.services.wall
-        state = ChatStream(call, _thinking(call), lambda error: embedded_error(call, error, [], wall=wall))
+        state = ChatStream(call, thinking_of(call), lambda error: embedded_error(call, error, [], wall=wall))
         pieces = self._ask(call, lambda: library.sdk().completion(**_chat_options(request), **self._connect(call)))
         try:
             while (piece := self._ask(call, lambda: next(pieces, None), lambda: state.showed)) is not None:
@@ -121,12 +119,6 @@ class LiteLLMGateway(OpenAIGateway):
         else:
             answer = self._ask(call, lambda: library.sdk().image_generation(**options, **self._connect(call)))
         return images.images(call, answer.model_dump())
-
-    # There are no clients of an SDK to give away
-
-    to_client = Gateway.to_client
-    to_aclient = Gateway.to_aclient
-    to_args = Gateway.to_args
 
     def _connect(self, call: Call) -> dict[str, Any]:
         spec = call.spec
@@ -210,13 +202,6 @@ def _known_usage(data: dict[str, Any]) -> dict[str, Any]:
     if usage and not usage.get("total_tokens"):
         return {**data, "usage": None}
     return data
-
-
-def _thinking(call: Call) -> Thinking:
-    from hb_wire_openai import Thinking
-
-    hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
-    return Thinking(hidden, replay_fields(call.spec))
 
 
 def _close(pieces: Any) -> None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http.client import configured_url, http_client, http_library, needed_key
+from heavenbase.http.client import configured_url, http_client, http_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Services
     from heavenbase.http.transport.connections import Connections
     from heavenbase.spec import LLMSpec
-
-KEYLESS = "openai"
-"""What goes out as a key where an endpoint needs none; the SDK wants one."""
 
 
 class SDK:
@@ -42,11 +39,6 @@ class SDK:
 def sdk() -> SDK:
     """The openai package, imported at the first call."""
     return SDK()
-
-
-def credential(spec: LLMSpec) -> str:
-    """The key to send. MissingCredential names where it could come from, CredentialFormatError what is wrong."""
-    return needed_key(spec, KEYLESS, 'a model in this process needs none: hb chat -p local, or preset="local"')
 
 
 class Door(Protocol):

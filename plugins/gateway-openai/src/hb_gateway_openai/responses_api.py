@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_openai.attempt import OpenAIAttempt
 from hb_gateway_openai.gateway import OpenAIGateway
-from hb_wire_openai import input_items, response_fields, text_format
+from hb_wire_openai import response_body
 from heavenbase.errors import ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hb_wire_openai import WireAttempt
     from heavenbase.call import Call, WireRequest
     from heavenbase.http.attempt import StreamState
     from heavenbase.spec import LLMSpec
@@ -42,33 +43,12 @@ class ResponsesGateway(OpenAIGateway):
 
     def chat_request(self, call: Call) -> WireRequest:
         """The request of a chat."""
-        report = call.context.report
-        body: dict[str, Any] = {
-            "model": self.model_id(call.spec),
-            "input": input_items(call),
-            **response_fields(call.spec, call.args, call.explicit, report),
-        }
-        if "response_format" in call.args:
-            _fit_format(call, body)
-        if call.stream:
-            body["stream"] = True
-        return self.request(call, "responses", body)
+        return self.request(call, "responses", {"model": self.model_id(call.spec), **response_body(call)})
 
-    def attempt_class(self) -> type[OpenAIAttempt]:
+    def attempt_class(self) -> type[WireAttempt]:
         """What reads the answers of a chat."""
         return ResponsesAttempt
 
     def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """None: the arguments of `client.responses.create` depend on the messages."""
         raise ExportError("gateway 'responses' exports its client, not its arguments; gateway='openai' has both")
-
-
-def _fit_format(call: Call, body: dict[str, Any]) -> None:
-    from heavenbase.structured import plan_format
-
-    plan = plan_format(call)
-    if plan.response_format is not None:
-        body["text"] = {**body.get("text", {}), "format": text_format(plan.response_format)}
-    if plan.instruction:
-        body["input"] = [{"role": "system", "content": plan.instruction}, *body["input"]]
-    plan.note(call.context.report, wire="text.format")

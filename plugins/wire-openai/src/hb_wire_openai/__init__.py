@@ -4,6 +4,7 @@
     answers, streams, usage           its answer, whole or streamed
     embeddings, images                the other verbs
     responses                         the same for the Responses wire
+    gateway, attempt                  the bases of gateways that speak them
 
 Each name is loaded on first use.
 """
@@ -18,17 +19,14 @@ if TYPE_CHECKING:
     from hb_wire_openai import images as images
     from hb_wire_openai.answers import Thinking as Thinking
     from hb_wire_openai.answers import completion as completion
-    from hb_wire_openai.dialects import replay_fields as replay_fields
-    from hb_wire_openai.dialects import thinking_off as thinking_off
+    from hb_wire_openai.answers import thinking_of as thinking_of
+    from hb_wire_openai.attempt import Files as Files
+    from hb_wire_openai.attempt import WireAttempt as WireAttempt
     from hb_wire_openai.embeddings import embedding as embedding
-    from hb_wire_openai.embeddings import embedding_fields as embedding_fields
-    from hb_wire_openai.messages import wire_messages as wire_messages
+    from hb_wire_openai.gateway import WireGateway as WireGateway
     from hb_wire_openai.parameters import chat_fields as chat_fields
-    from hb_wire_openai.parameters import stream_fields as stream_fields
     from hb_wire_openai.responses.answers import completion_of_response as completion_of_response
-    from hb_wire_openai.responses.fields import response_fields as response_fields
-    from hb_wire_openai.responses.fields import text_format as text_format
-    from hb_wire_openai.responses.items import input_items as input_items
+    from hb_wire_openai.responses.fields import response_body as response_body
     from hb_wire_openai.responses.stream import ResponseStream as ResponseStream
     from hb_wire_openai.streams import ChatStream as ChatStream
     from hb_wire_openai.usage import chat_usage as chat_usage
@@ -37,20 +35,16 @@ _HOMES = {
     "ChatStream": "streams",
     "ResponseStream": "responses.stream",
     "Thinking": "answers",
+    "WireAttempt": "attempt",
+    "WireGateway": "gateway",
     "chat_fields": "parameters",
     "chat_usage": "usage",
     "completion": "answers",
     "completion_of_response": "responses.answers",
     "embedding": "embeddings",
-    "embedding_fields": "embeddings",
     "images": "",
-    "input_items": "responses.items",
-    "replay_fields": "dialects",
-    "response_fields": "responses.fields",
-    "stream_fields": "parameters",
-    "text_format": "responses.fields",
-    "thinking_off": "dialects",
-    "wire_messages": "messages",
+    "response_body": "responses.fields",
+    "thinking_of": "answers",
 }
 """Each public name and its module; "" for a module itself."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hb_wire_openai.dialects import replay_fields, thinking_off
 from hb_wire_openai.usage import chat_usage
 from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
@@ -39,6 +40,12 @@ class Thinking(NamedTuple):
 
     is_hidden: bool
     fields: tuple[str, ...]
+
+
+def thinking_of(call: Call) -> Thinking:
+    """What this call wants to see, and its provider wants back."""
+    hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
+    return Thinking(hidden, replay_fields(call.spec))
 
 
 def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:

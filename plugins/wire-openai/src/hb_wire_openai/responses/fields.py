@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.parameters import chat_fields
+from hb_wire_openai.responses.items import input_items
 from heavenbase.http.extras import merge_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from heavenbase.call import Call
     from heavenbase.spec import LLMSpec
     from heavenbase.types import ParameterReport
 
@@ -32,6 +34,19 @@ _MISSING = {
 }
 _LIMITS = ("max_completion_tokens", "max_tokens")
 ENCRYPTED = "reasoning.encrypted_content"
+
+
+def response_body(call: Call) -> dict[str, Any]:
+    """The body of a request beside its model."""
+    body = {
+        "input": input_items(call),
+        **response_fields(call.spec, call.args, call.explicit, call.context.report),
+    }
+    if "response_format" in call.args:
+        _fit_format(call, body)
+    if call.stream:
+        body["stream"] = True
+    return body
 
 
 def response_fields(
@@ -66,6 +81,17 @@ def text_format(response_format: Mapping[str, Any]) -> dict[str, Any]:
     if response_format.get("type") == "json_schema" and isinstance(inner, dict):
         return {"type": "json_schema", **inner}
     return dict(response_format)
+
+
+def _fit_format(call: Call, body: dict[str, Any]) -> None:
+    from heavenbase.structured import plan_format
+
+    plan = plan_format(call)
+    if plan.response_format is not None:
+        body["text"] = {**body.get("text", {}), "format": text_format(plan.response_format)}
+    if plan.instruction:
+        body["input"] = [{"role": "system", "content": plan.instruction}, *body["input"]]
+    plan.note(call.context.report, wire="text.format")
 
 
 def _limit(wire: dict[str, Any], report: ParameterReport) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hb_gateway_openai import OpenAIGateway
+from hb_wire_openai import WireGateway
 from hb_wire_openai.messages import wire_messages
 from heavenbase.errors import InputTypeError
 from heavenbase.types import Completion
@@ -22,7 +22,7 @@ def part(provider: str, field: str, value: Any) -> dict[str, Any]:
 
 def sent(provider: str, record: Any, message: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
     call = make_call(make_spec(provider=provider, provider_record=record), messages=[USER, message, USER])
-    messages = OpenAIGateway().prepare(call).body["messages"]
+    messages = WireGateway().prepare(call).body["messages"]
     assert messages[0] is USER
     return messages[1], set(call.context.report.names("dropped"))
 

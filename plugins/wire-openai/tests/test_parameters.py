@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hb_gateway_openai import OpenAIGateway
+from hb_wire_openai import WireGateway
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.plugin import enforce_report
 
@@ -115,7 +115,7 @@ def test_rules_rename_drop_and_clamp() -> None:
     call = make_call(
         make_spec(provider_record=RULES, model_id="o3"), max_tokens=5, temperature=0, n=3, top_p=0.0, mode="wild"
     )
-    request = OpenAIGateway().prepare(call)
+    request = WireGateway().prepare(call)
     assert {k: v for k, v in request.body.items() if k not in ("model", "messages")} == {
         "max_completion_tokens": 5,
         "n": 1,
@@ -143,10 +143,10 @@ def test_both_names_of_one_limit() -> None:
 def test_our_own_defaults_are_dropped_in_silence_and_the_callers_are_not() -> None:
     spec = make_spec(provider_record=RULES, model_id="o3", args={"temperature": 0})
     call = make_call(spec)
-    OpenAIGateway().prepare(call)
+    WireGateway().prepare(call)
     enforce_report(call)
     call = make_call(spec, stop=["x"])
-    OpenAIGateway().prepare(call)
+    WireGateway().prepare(call)
     with pytest.raises(ValueError, match="stop is dropped"):
         enforce_report(call)
 
