@@ -9,24 +9,24 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hb_gateway_openai.gateway import OpenAIGateway
 from hb_provider_mistral import client as clients
 from hb_provider_mistral.messages import wire_messages
 from hb_provider_mistral.models import traits_of
 from hb_provider_mistral.parameters import chat_fields, embedding_fields
+from hb_wire_openai import WireGateway
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hb_gateway_openai.attempt import OpenAIAttempt
+    from hb_wire_openai import WireAttempt
     from heavenbase.call import Call, WireRequest
     from heavenbase.spec import LLMSpec
 
 __all__ = ["MistralGateway"]
 
 
-class MistralGateway(OpenAIGateway):
+class MistralGateway(WireGateway):
     """Chat, streams and embeddings on Mistral's wire."""
 
     name = "mistral"
@@ -58,7 +58,7 @@ class MistralGateway(OpenAIGateway):
         }
         return self.request(call, "chat/completions", body)
 
-    def attempt_class(self) -> type[OpenAIAttempt]:
+    def attempt_class(self) -> type[WireAttempt]:
         """What sends requests and reads answers."""
         from hb_provider_mistral.wire import MistralAttempt
 
@@ -72,6 +72,16 @@ class MistralGateway(OpenAIGateway):
         """The `Mistral` of a spec, for calls of this colour."""
         key, headers = self.credential(spec), self.headers(spec)
         return clients.client_of(spec, self.services, self.connections(), key, headers, is_async=is_async)
+
+    # Exports
+
+    def to_client(self, spec: LLMSpec) -> Any:
+        """The `Mistral` that serves sync calls of this spec; the same object for equal client keys."""
+        return self.client(spec, spec.args, is_async=False)
+
+    def to_aclient(self, spec: LLMSpec) -> Any:
+        """The `Mistral` that serves async calls of this spec."""
+        return self.client(spec, spec.args, is_async=True)
 
     def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Model and fields for `client.chat.complete`."""

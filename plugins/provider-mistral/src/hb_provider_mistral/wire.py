@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hb_gateway_openai.attempt import ChatAttempt
 from hb_provider_mistral.responses import FAILED, MistralStream, completion, failed
+from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
-from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.payload import encode_json
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 REQUEST_ID = b"mistral-correlation-id"
 
 
-class MistralAttempt(ChatAttempt):
+class MistralAttempt(WireAttempt):
     """One attempt of a call."""
 
     package: ClassVar[str] = "mistralai"
@@ -46,10 +45,6 @@ class MistralAttempt(ChatAttempt):
         found = super().refusal(status, body)
         found.request_id = self.request_id
         return found
-
-    def explain(self, error: Exception) -> HBError:
-        """The error of hb for what the SDK raised by itself; its errors are not those of openai's."""
-        return HTTPAttempt.explain(self, error)
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer that came with the status of a success."""
