@@ -17,6 +17,7 @@ import pytest
 
 from hb_testing.caches_base import ManualClock, cache_key
 from hb_testing.caches_sharing import SharingChecks
+from hb_testing.conformance.needs import promises
 from heavenbase.errors import InputError
 from heavenbase.plugin import CacheStore
 
@@ -120,8 +121,8 @@ class CacheStoreContract(SharingChecks):
                 store.set("text", cache_key(number), b"x", ttl=60)
             assert store.stats()["text"]["entries"] == 200
 
+    @promises("bounded", "bounds")
     def test_no_more_entries_are_kept_than_allowed(self, tmp_path: Path, clock: ManualClock) -> None:
-        self._needs(self.bounded, "bounds")
         with closing(self.make_store(tmp_path, clock, max_entries=10)) as store:
             for number in range(50):
                 store.set("text", cache_key(number), b"x")
@@ -129,16 +130,16 @@ class CacheStoreContract(SharingChecks):
             assert store.get("text", cache_key(49)) == b"x"
             assert store.get("text", cache_key(0)) is None
 
+    @promises("bounded", "bounds")
     def test_no_more_bytes_are_kept_than_allowed(self, tmp_path: Path, clock: ManualClock) -> None:
-        self._needs(self.bounded, "bounds")
         with closing(self.make_store(tmp_path, clock, max_bytes=1000)) as store:
             for number in range(30):
                 store.set("text", cache_key(number), bytes(100))
                 assert store.stats()["text"]["bytes"] <= 1000
             assert store.stats()["text"]["entries"] == 10
 
+    @promises("bounded", "bounds")
     def test_a_large_value_displaces_as_many_as_it_needs(self, tmp_path: Path, clock: ManualClock) -> None:
-        self._needs(self.bounded, "bounds")
         with closing(self.make_store(tmp_path, clock, max_bytes=10_000)) as store:
             for number in range(200):
                 store.set("text", cache_key(number), bytes(50))
@@ -146,10 +147,10 @@ class CacheStoreContract(SharingChecks):
             assert store.get("text", cache_key("large")) == bytes(9_990)
             assert store.stats()["text"]["bytes"] <= 10_000
 
+    @promises("bounded", "bounds")
     def test_a_value_beyond_the_bound_is_not_stored_and_displaces_nothing(
         self, tmp_path: Path, clock: ManualClock
     ) -> None:
-        self._needs(self.bounded, "bounds")
         with closing(self.make_store(tmp_path, clock, max_bytes=1000)) as store:
             store.set("text", cache_key("small"), b"small")
             store.set("text", cache_key("large"), b"old")
@@ -157,8 +158,9 @@ class CacheStoreContract(SharingChecks):
             assert store.get("text", cache_key("large")) is None
             assert store.get("text", cache_key("small")) == b"small"
 
+    @promises("bounded", "bounds")
+    @promises("exact_order", "an exact order")
     def test_the_entry_not_used_for_longest_goes_first(self, tmp_path: Path, clock: ManualClock) -> None:
-        self._needs(self.bounded and self.exact_order, "exact order")
         with closing(self.make_store(tmp_path, clock, max_entries=3)) as store:
             for name in "abc":
                 store.set("text", cache_key(name), name.encode())
@@ -168,8 +170,9 @@ class CacheStoreContract(SharingChecks):
             store.set("text", cache_key("d"), b"d")
             assert [name for name in "abcd" if store.get("text", cache_key(name))] == ["a", "c", "d"]
 
+    @promises("bounded", "bounds")
+    @promises("exact_order", "an exact order")
     def test_the_order_of_use_is_kept_when_the_clock_stands_still(self, tmp_path: Path, clock: ManualClock) -> None:
-        self._needs(self.bounded and self.exact_order, "exact order")
         with closing(self.make_store(tmp_path, clock, max_entries=3)) as store:
             for name in "abc":
                 store.set("text", cache_key(name), name.encode())
@@ -179,8 +182,8 @@ class CacheStoreContract(SharingChecks):
             store.set("text", cache_key("e"), b"e")
             assert [name for name in "abcde" if store.get("text", cache_key(name))] == ["a", "d", "e"]
 
+    @promises("bounded", "bounds")
     def test_the_bounds_of_one_namespace_leave_others_alone(self, tmp_path: Path, clock: ManualClock) -> None:
-        self._needs(self.bounded, "bounds")
         with closing(self.make_store(tmp_path, clock, max_entries=2)) as store:
             for number in range(5):
                 store.set("text", cache_key(number), b"x")

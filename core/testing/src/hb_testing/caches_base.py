@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from hb_testing.conformance.needs import Selective
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -33,7 +35,7 @@ def cache_key(name: object) -> bytes:
     return sha256(str(name).encode("utf-8", "surrogatepass")).digest()
 
 
-class StoreTests:
+class StoreTests(Selective):
     """Base of the tests of a store."""
 
     persistent: ClassVar[bool] = False

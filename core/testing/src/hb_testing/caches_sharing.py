@@ -8,16 +8,18 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from hb_testing.caches_base import ManualClock, StoreTests, cache_key
+from hb_testing.conformance.needs import promises
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heavenbase.plugin import CacheStore
+from heavenbase.plugin import CacheStore
 
 
 class SharingChecks(StoreTests):
     """Part of CacheStoreContract."""
 
+    @promises("persistent", "persistence")
     def test_entries_outlive_the_store(self, tmp_path: Path, clock: ManualClock) -> None:
         self._needs(self.persistent, "persistence")
         with closing(self.make_store(tmp_path, clock)) as store:
@@ -28,6 +30,7 @@ class SharingChecks(StoreTests):
             assert store.get("text", cache_key(1)) == b"one"
             assert store.get("text", cache_key(2)) is None
 
+    @promises("persistent", "persistence")
     def test_two_open_stores_share_their_entries(self, tmp_path: Path, clock: ManualClock) -> None:
         self._needs(self.persistent, "persistence")
         with closing(self.make_store(tmp_path, clock)) as one, closing(self.make_store(tmp_path, clock)) as other:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MODULE = Path(__file__).with_name("conformance") / "installed.py"
+LEFT_OUT = "hb_left_out"
 REPORT = pytest.StashKey[Report]()
 
 
@@ -73,6 +74,23 @@ class InstalledClass(pytest.Class):
         return name.startswith("test_")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the checks that do not apply to their plugin, and keep the reasons for the report."""
+    from hb_testing.conformance.needs import why_not
+
+    left_out = []
+    for item in items:
+        reason = why_not(item)
+        if reason:
+            left_out.append(item)
+            config.stash[REPORT].leave_out(item.user_properties, item.nodeid, reason)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Note on each check which plugin it is about."""
     from hb_testing.report import PROPERTY, subject_of
@@ -93,6 +111,12 @@ class _Results:
         """Keep a result."""
         self.report.add(report)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker of pytest-xdist left out."""
+        for properties, nodeid, reason in getattr(node, "workeroutput", {}).get(LEFT_OUT, ()):
+            self.report.leave_out(properties, nodeid, reason)
+
     def pytest_sessionfinish(self) -> None:
         """Write the file."""
         if self.file:
@@ -112,5 +136,13 @@ class _Results:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Listen, but not in the workers of pytest-xdist, whose results come to their controller."""
     config = session.config
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Results(config.stash[REPORT], config.option.hb_report), "heavenbase-results")
+    if hasattr(config, "workerinput") or not (config.option.hb_plugin or config.option.hb_report):
+        return
+    config.pluginmanager.register(_Results(config.stash[REPORT], config.option.hb_report), "heavenbase-results")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of pytest-xdist: send what was left out to the controller."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[LEFT_OUT] = session.config.stash[REPORT].left_out

@@ -1,4 +1,4 @@
-"""What the checks found, as data: by plugin, each check with its outcome and, when skipped or failed, the reason."""
+"""What the checks found, as data: by plugin, each check with its outcome and, unless it passed, the reason."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import heavenbase
 from hb_testing.conformance.rig import KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     import pytest
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 PROPERTY = "heavenbase"
 FORMAT = 1
 REASON_LIMIT = 500
+NOT_APPLICABLE = "not_applicable"
+OUTCOMES = {"passed": "passed", "failed": "failed", "skipped": "skipped", NOT_APPLICABLE: "not applicable"}
+"""Every outcome of a check, and how a reader is told it."""
 
 
 @dataclass
@@ -27,6 +31,8 @@ class Report:
 
     subjects: dict[str, dict[str, Any]] = field(default_factory=dict)
     checks: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    left_out: list[tuple[list[tuple[str, Any]], str, str]] = field(default_factory=list)
+    """What was not run because it does not apply: properties of the item, its id, the reason."""
 
     def add(self, result: pytest.TestReport) -> None:
         """Keep the result of one phase of a check; the worst one counts."""
@@ -35,7 +41,7 @@ class Report:
             return
         key = str(subject["plugin"])
         self.subjects[key] = subject
-        name = result.nodeid.rpartition("::")[2].removeprefix("test_")
+        name = _name(result.nodeid)
         checks = self.checks.setdefault(key, {})
         known = checks.get(name)
         if known is None or known["outcome"] == "passed":
@@ -43,8 +49,17 @@ class Report:
             if result.outcome != "passed":
                 checks[name]["reason"] = _reason(result)
 
+    def leave_out(self, properties: Iterable[tuple[str, Any]], nodeid: str, reason: str) -> None:
+        """Keep that a check does not apply."""
+        subject = dict(properties).get(PROPERTY)
+        self.left_out.append(([(PROPERTY, subject)], nodeid, reason))
+        if isinstance(subject, dict):
+            key, name = str(subject["plugin"]), _name(nodeid)
+            self.subjects[key] = subject
+            self.checks.setdefault(key, {})[name] = {"name": name, "outcome": NOT_APPLICABLE, "reason": reason}
+
     def counts(self, key: str) -> Counter[str]:
-        """How many checks of a plugin passed, failed and were skipped."""
+        """How many checks of a plugin had each outcome."""
         return Counter(str(check["outcome"]) for check in self.checks[key].values())
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +67,7 @@ class Report:
         plugins = []
         for key in sorted(self.subjects):
             counts = self.counts(key)
-            totals = {name: counts.get(name, 0) for name in ("passed", "failed", "skipped")}
+            totals = {name: counts.get(name, 0) for name in OUTCOMES}
             checks = sorted(self.checks[key].values(), key=lambda check: str(check["name"]))
             plugins.append({**self.subjects[key], **totals, "checks": checks})
         versions = {"hb_core": heavenbase.__version__, "python": platform.python_version()}
@@ -68,7 +83,7 @@ class Report:
         lines = []
         for key in sorted(self.subjects):
             counts = self.counts(key)
-            told = ", ".join(f"{counts[name]} {name}" for name in ("passed", "failed", "skipped") if counts[name])
+            told = ", ".join(f"{counts[name]} {words}" for name, words in OUTCOMES.items() if counts[name])
             subject = self.subjects[key]
             where = f" ({subject['distribution']} {subject['version']})" if subject.get("distribution") else ""
             lines.append(f"{key}{where}: {told}")
@@ -89,6 +104,10 @@ def subject_of(cls: type | None) -> dict[str, Any] | None:
             known |= {"distribution": info.distribution, "version": info.version}
         cls._subject = known  # type: ignore[attr-defined]
     return known
+
+
+def _name(nodeid: str) -> str:
+    return nodeid.rpartition("::")[2].removeprefix("test_")
 
 
 def _contract_name(cls: type) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from hb_testing.conformance import parameters
 from hb_testing.conformance.gateway import GatewayBase
+from hb_testing.conformance.needs import needs, only_if
 from hb_testing.conformance.samples import IMAGES
 from hb_testing.server import SEPARATORS_TEXT, OpenAIWire
 from heavenbase.errors import ResponseShapeError
@@ -16,6 +17,8 @@ from heavenbase.gather import Gathering
 from heavenbase.types import Chunk, Completion, FinishReason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hb_testing.conformance.rig import Rig
 
 TEXT = "Grüße,\nschöne Welt 🌍!"
@@ -33,6 +36,10 @@ CALLS: list[dict[str, Any]] = [
 ]
 TWO_CALLS: list[tuple[str, dict[str, Any]]] = [("get_weather", {"city": "Paris"}), ("get_time", {"zone": "CET"})]
 NO_ARGUMENTS: list[tuple[str, dict[str, Any]]] = [("get_time", {})]
+OPENAI_SHAPE = only_if(
+    lambda contract, _: "" if isinstance(contract.speaks(), OpenAIWire) else "its vectors have another shape"
+)
+SCRIPTED = only_if(lambda contract, _: contract.unscripted())
 VERBS = pytest.mark.parametrize("verb", ["chat", "stream"])
 
 
@@ -53,37 +60,38 @@ class AnswerChecks(GatewayBase):
         return gathering.completion(rig.make_call("complete"))
 
     @VERBS
+    @needs("verb")
     def test_it_answers(self, rig: Rig, verb: str) -> None:
         """Whatever it says: text, an end, and who said it."""
-        self.needs(rig, verb)
         answer = self.answer(rig, verb)
         assert answer.text or answer.tool_calls
         assert answer.finish_reason in get_args(FinishReason)
         assert answer.model
 
     @VERBS
+    @needs("verb")
+    @SCRIPTED
     def test_text_arrives_unchanged(self, rig: Rig, verb: str) -> None:
-        self.needs(rig, verb)
         answer = self.answer(rig, verb, **self.say(rig, text=TEXT))
         assert answer.text == TEXT
         assert answer.reasoning == ""
         assert answer.tool_calls == []
         assert answer.finish_reason == "stop"
 
+    @needs("chat")
     def test_one_call_is_one_request(self, wired: Rig) -> None:
-        self.needs(wired, "chat")
         answer = wired.call("chat")
         assert wired.server.request_count == 1
         assert [(a.gateway, a.error) for a in answer.attempts] == [(self.subject(), None)]
 
+    @needs("stream")
     def test_a_stream_comes_in_pieces(self, wired: Rig) -> None:
-        self.needs(wired, "stream")
         wired.server.reply(chunks=("one ", "two ", "three"))
         chunks = [chunk.text for chunk in wired.call("stream") if chunk.text]
         assert chunks == ["one ", "two ", "three"]
 
+    @needs("chat")
     def test_an_empty_answer_is_an_answer(self, wired: Rig) -> None:
-        self.needs(wired, "chat")
         wired.server.reply(text="")
         answer = wired.call("chat")
         assert (answer.text, answer.finish_reason) == ("", "stop")
@@ -91,17 +99,17 @@ class AnswerChecks(GatewayBase):
     # Usage
 
     @VERBS
+    @needs("verb")
     def test_usage_is_counted(self, rig: Rig, verb: str) -> None:
         """In streams too, without being asked."""
-        self.needs(rig, verb)
         usage = self.answer(rig, verb).usage
         assert usage is not None, "no usage"
         assert usage.prompt_tokens, "no input tokens"
         assert usage.completion_tokens, "no output tokens"
 
     @VERBS
+    @needs("verb")
     def test_usage_buckets_are_disjoint(self, wired: Rig, verb: str) -> None:
-        self.needs(wired, verb)
         usage = self.answer(wired, verb, **self.say(wired, text="x", usage=COUNTED)).usage
         assert usage is not None
         assert (usage.prompt_tokens, usage.completion_tokens) == (100, 50)
@@ -112,36 +120,36 @@ class AnswerChecks(GatewayBase):
             assert (usage.output, usage.reasoning) == (30, 20)
 
     @VERBS
+    @needs("verb")
     def test_unknown_usage_is_none(self, wired: Rig, verb: str) -> None:
-        self.needs(wired, verb)
         usage = self.answer(wired, verb, **self.say(wired, text="x", usage={})).usage
         assert usage is None or usage.total_tokens is None, "usage that nobody sent became a number"
 
     # Finish reasons
 
     @VERBS
+    @needs("verb")
+    @only_if(lambda contract, _: "" if contract.reasons() else "its wire names no finish reasons; see finish_reasons")
     def test_finish_reasons_are_translated_and_kept(self, wired: Rig, verb: str) -> None:
-        self.needs(wired, verb)
-        reasons = self.speaker(wired).finish_reasons if self.finish_reasons is None else self.finish_reasons
-        if not reasons:
-            pytest.skip("the wire names no finish reasons; see finish_reasons")
+        reasons = self.reasons()
         for raw, reason in reasons.items():
             calls = CALLS[:1] if reason == "tool_calls" else ()
             answer = self.answer(wired, verb, **self.say(wired, text="x", finish_reason=raw, tool_calls=calls))
             assert (answer.finish_reason, answer.raw_finish_reason) == (reason, raw)
 
     @VERBS
+    @needs("verb")
     def test_an_unknown_finish_reason_is_not_made_into_another(self, wired: Rig, verb: str) -> None:
-        self.needs(wired, verb)
         answer = self.answer(wired, verb, **self.say(wired, text="x", finish_reason="unheard_of"))
         assert (answer.finish_reason, answer.raw_finish_reason) == ("other", "unheard_of")
 
     # Tool calls
 
     @VERBS
+    @needs("verb", "tools")
+    @SCRIPTED
     def test_tool_calls_arrive_whole(self, rig: Rig, verb: str) -> None:
         """Several at once, in fragments when streamed, and one without arguments."""
-        self.needs(rig, verb, "tools")
         answer = self.answer(rig, verb, **self.say(rig, tool_calls=CALLS), **parameters.WITH_TOOLS)
         assert [call.name for call in answer.tool_calls] == [call["name"] for call in CALLS]
         ids = [call.id for call in answer.tool_calls]
@@ -152,9 +160,9 @@ class AnswerChecks(GatewayBase):
         assert answer.finish_reason == "tool_calls"
 
     @VERBS
+    @needs("verb", "tools")
     def test_odd_tool_call_fragments_are_put_together(self, wired: Rig, verb: str) -> None:
         """Every fault E8 of the wire: two calls however they are numbered, or one without arguments."""
-        self.needs(wired, verb, "tools")
         for fault in self.faults(wired, "E8."):
             answer = self.answer(wired, verb, fault, **parameters.WITH_TOOLS)
             expected = NO_ARGUMENTS if fault in ("E8.empty-arguments", "E8.no-deltas") else TWO_CALLS
@@ -163,14 +171,16 @@ class AnswerChecks(GatewayBase):
     # Reasoning and structure
 
     @VERBS
+    @needs("verb", "reasoning")
+    @SCRIPTED
     def test_reasoning_is_kept_apart_from_the_text(self, rig: Rig, verb: str) -> None:
-        self.needs(rig, verb, "reasoning")
         answer = self.answer(rig, verb, **self.say(rig, reasoning="first this, then that", text="so it is"))
         assert (answer.reasoning, answer.text) == ("first this, then that", "so it is")
 
     @VERBS
+    @needs("verb", "structured")
+    @SCRIPTED
     def test_a_structured_answer_has_its_shape(self, rig: Rig, verb: str) -> None:
-        self.needs(rig, verb, "structured")
         said = {"city": "Köln", "degrees": 7}
         script = self.say(rig, text=json.dumps(said))
         answer = self.answer(rig, verb, **script, response_format=parameters.JSON_SCHEMA)
@@ -181,16 +191,16 @@ class AnswerChecks(GatewayBase):
             assert b"degrees" in sent or report.entries["response_format"].outcome == "emulated"
 
     @VERBS
+    @needs("verb")
     def test_separators_inside_text_survive(self, wired: Rig, verb: str) -> None:
         """U+2028, U+0085 and other characters that some line splitters take for line ends."""
-        self.needs(wired, verb)
         answer = self.answer(wired, verb, **self.say(wired, text=SEPARATORS_TEXT, chunks=(SEPARATORS_TEXT,)))
         assert answer.text == SEPARATORS_TEXT
 
     # Embeddings
 
+    @needs("embeddings")
     def test_embeddings_keep_count_and_order(self, rig: Rig) -> None:
-        self.needs(rig, "embeddings")
         inputs = ["one", "a longer second one", "three"]
         if not rig.is_wired:
             alone = [rig.call("embed", content=[text])["embeddings"][0] for text in inputs]
@@ -200,30 +210,30 @@ class AnswerChecks(GatewayBase):
         rig.server.reply(embeddings=vectors)
         assert rig.call("embed", content=inputs)["embeddings"] == vectors
 
+    @needs("embeddings")
+    @OPENAI_SHAPE
     def test_embeddings_are_sorted_by_their_index(self, wired: Rig) -> None:
-        self.needs(wired, "embeddings")
-        self.needs_family(wired)
         rows = [{"object": "embedding", "index": index, "embedding": [float(index)]} for index in (2, 0, 1)]
         wired.server.reply(body={"object": "list", "data": rows, "model": "m"})
         found = wired.call("embed", encoding_format="float", on_lossy="allow")
         assert found["embeddings"] == [[0.0], [1.0], [2.0]]
 
+    @needs("embeddings")
+    @OPENAI_SHAPE
     def test_a_missing_vector_is_an_error(self, wired: Rig) -> None:
-        self.needs(wired, "embeddings")
-        self.needs_family(wired)
         rows = [{"object": "embedding", "index": index, "embedding": [float(index)]} for index in (0, 1)]
         wired.server.reply(body={"object": "list", "data": rows, "model": "m"})
         error = wired.error("embed", encoding_format="float", on_lossy="allow")
         assert isinstance(error, ResponseShapeError), f"two vectors for three inputs raised {type(error).__name__}"
 
+    @needs("embeddings")
     def test_embeddings_count_their_usage(self, wired: Rig) -> None:
-        self.needs(wired, "embeddings")
         assert wired.call("embed")["usage"]["prompt_tokens"] > 0
 
     # Images
 
+    @needs("images")
     def test_images_are_generated(self, rig: Rig) -> None:
-        self.needs(rig, "images")
         if rig.is_wired and not self.speaker(rig).many_images:
             rig.server.reply(images=[IMAGES["jpeg"]])
             [image] = rig.call("imagen")["images"]
@@ -240,7 +250,6 @@ class AnswerChecks(GatewayBase):
             assert images
             assert all(image.to_bytes() for image in images)
 
-    def needs_family(self, rig: Rig) -> None:
-        """Skip the check when its answer is in another shape than the wire's."""
-        if not isinstance(self.speaker(rig), OpenAIWire):
-            pytest.skip("the answer of this check is in the shape of the openai wire")
+    def reasons(self) -> Mapping[str, str]:
+        """The wire's words for why an answer ended, and what they are in hb's vocabulary."""
+        return self.speaks().finish_reasons if self.finish_reasons is None else self.finish_reasons

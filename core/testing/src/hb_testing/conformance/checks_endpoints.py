@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hb_testing.conformance import parameters, samples
-from hb_testing.conformance.provider import ProviderBase
+from hb_testing.conformance.needs import only_if
+from hb_testing.conformance.provider import ProviderBase, recorded
 from hb_testing.conformance.rig import KEY
 from hb_testing.conformance.sandbox import dialled
 from heavenbase.errors import (
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from heavenbase.llm import LLM
     from heavenbase.types import ParameterReport
 
+CALLED = only_if(lambda contract, _: contract.unreachable())
+KEYED = only_if(lambda contract, _: "" if contract.key_variables else "its manifest names no variable for a credential")
 OTHER = "sk-hb-other-0a1b2c3d4e5f6071"
 
 
@@ -42,43 +45,44 @@ class EndpointChecks(ProviderBase):
         assert KEY not in sent.path
         assert KEY.encode() not in sent.body
 
+    @CALLED
+    @KEYED
     def test_every_declared_variable_may_hold_the_credential(self, colour: Colour) -> None:
-        self.needs_key()
         for name in self.key_variables:
             with self.open_rig(colour, variables={name: KEY}) as rig:
                 rig.call("chat")
                 assert self.key_of(rig) == KEY, f"the key in {name} is not used"
 
+    @CALLED
+    @only_if(lambda contract, _: "" if contract.key_variables[1:] else "it has one variable for the credential")
     def test_the_first_variable_wins(self, colour: Colour) -> None:
-        self.needs_key()
-        if len(self.key_variables) < 2:
-            pytest.skip("it has one variable for the credential")
         first, *rest = self.key_variables
         with self.open_rig(colour, variables={first: KEY, **dict.fromkeys(rest, OTHER)}) as rig:
             rig.call("chat")
             assert self.key_of(rig) == KEY
 
+    @CALLED
+    @KEYED
+    @only_if(lambda contract, _: "its credential is optional" if contract.record.get("api_key_optional") else "")
     def test_without_a_credential_nothing_is_sent(self, colour: Colour) -> None:
         """The error names the variable to set. Other vendors' credentials are no substitute."""
-        self.needs_key()
-        if self.record.get("api_key_optional"):
-            pytest.skip("its credential is optional")
         with self.open_rig(colour, variables=self.variables_of_others()) as rig:
             error = rig.error("chat")
             assert type(error) is MissingCredential, f"a call without a credential raised {type(error).__name__}"
             assert self.key_variables[0] in str(error), f"the message does not name {self.key_variables[0]}: {error}"
             assert rig.server.request_count == 0
 
+    @CALLED
+    @recorded("api_key_optional")
     def test_an_optional_credential_may_be_missing(self, colour: Colour) -> None:
-        if not self.record.get("api_key_optional"):
-            pytest.skip("its credential is not optional")
         with self.open_rig(colour, variables=self.variables_of_others()) as rig:
             rig.call("chat")
             assert self.key_of(rig) != OTHER, "it got the credential of another vendor"
 
+    @CALLED
+    @KEYED
     @pytest.mark.parametrize("ending", ["\n", "\r\nx-more: 1"], ids=["newline", "crlf"])
     def test_a_credential_with_a_line_break_is_refused(self, colour: Colour, ending: str) -> None:
-        self.needs_key()
         with self.open_rig(colour, variables={self.key_variables[0]: f"{KEY}{ending}"}) as rig:
             error = rig.error("chat")
             assert type(error) is CredentialFormatError, f"a key with a line break raised {type(error).__name__}"
@@ -86,34 +90,35 @@ class EndpointChecks(ProviderBase):
             assert KEY not in str(error), "the message shows the credential"
             assert rig.server.request_count == 0
 
+    @recorded("headers")
     def test_declared_headers_are_sent(self, rig: Rig) -> None:
-        headers = self.record.get("headers", {})
-        if not headers:
-            pytest.skip("its manifest has no headers")
+        headers = self.record["headers"]
         rig.call("chat")
         sent = rig.server.requests[0].headers
         assert {name: sent.get(name.lower()) for name in headers} == headers
 
     # What it can do
 
+    @only_if(lambda contract, _: "" if contract.declares("stream_usage") else "its manifest declares no stream_usage")
     def test_streams_count_their_usage_where_declared(self, rig: Rig) -> None:
-        self.needs_ability("stream_usage")
         assert any(chunk.usage is not None for chunk in rig.call("stream")), "no chunk has usage"
 
+    @only_if(lambda contract, _: contract.undeclared("embeddings"))
     def test_embeddings_are_as_declared(self, rig: Rig) -> None:
         self.as_declared(rig, "embeddings", EmbeddingsNotSupported, "embed")
 
+    @only_if(lambda contract, _: contract.undeclared("images"))
     def test_image_generation_is_as_declared(self, rig: Rig) -> None:
         self.as_declared(rig, "images", ImageGenerationNotSupported, "imagen")
 
+    @only_if(lambda contract, _: contract.undeclared("vision"))
     def test_image_input_is_as_declared(self, rig: Rig) -> None:
         self.as_declared(rig, "vision", VisionNotSupported, "chat", content=samples.with_images(urls=False))
 
+    @recorded("parameters")
     def test_its_rules_about_parameters_hold(self, rig: Rig) -> None:
         """Each rule, on a model that it names: what it drops, renames and clamps is reported so."""
-        rules = self.record.get("parameters", [])
-        if not rules:
-            pytest.skip("its manifest has no rules about parameters")
+        rules = self.record["parameters"]
         wrong = [line for place, rule in enumerate(rules) for line in self._broken(rig, rule, f"parameters[{place}]")]
         assert not wrong, "\n".join(wrong)
 
@@ -148,10 +153,7 @@ class EndpointChecks(ProviderBase):
 
     def as_declared(self, rig: Rig, ability: str, refusal: type[HBError], verb: str, **options: Any) -> None:
         """The verb works, or is refused before anything is sent."""
-        declared = self.record.get("capabilities", {}).get(ability)
-        if declared is None:
-            pytest.skip(f"its manifest does not say whether it has {ability}")
-        if declared:
+        if self.declares(ability):
             rig.call(verb, **options)
             assert rig.server.request_count == 1
             return
@@ -159,15 +161,13 @@ class EndpointChecks(ProviderBase):
         assert type(error) is refusal, f"{verb} raised {type(error).__name__}, not {refusal.__name__}"
         assert rig.server.request_count == 0, "the request was sent all the same"
 
-    def needs_ability(self, ability: str) -> None:
-        """Skip the check unless the manifest declares the ability."""
-        if not self.record.get("capabilities", {}).get(ability):
-            pytest.skip(f"its manifest declares no {ability}")
+    def declares(self, ability: str) -> Any:
+        """What the manifest says of an ability; None when it says nothing."""
+        return self.record.get("capabilities", {}).get(ability)
 
-    def needs_key(self) -> None:
-        """Skip the check for a provider that takes no credential from the environment."""
-        if not self.key_variables:
-            pytest.skip("its manifest names no variable for a credential")
+    def undeclared(self, ability: str) -> str:
+        """Why an ability cannot be checked: the manifest does not say whether the provider has it; else ""."""
+        return f"its manifest does not say whether it has {ability}" if self.declares(ability) is None else ""
 
     def key_of(self, rig: Rig) -> str | None:
         """The credential that the last request brought."""

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hb_testing.conformance.provider import UNHEARD_OF, ProviderBase
+from hb_testing.conformance.checks_plugin import INSTALLED
+from hb_testing.conformance.needs import only_if
+from hb_testing.conformance.provider import UNHEARD_OF, ProviderBase, recorded
 from hb_testing.conformance.sandbox import no_network
 from heavenbase.discovery.manifest_rules import check_manifest
 from heavenbase.errors import HBError, InputError, UnknownModelError
@@ -22,11 +24,11 @@ class NameChecks(ProviderBase):
         wrong = check_manifest(self.manifest)
         assert not wrong, "\n".join([str(self.manifest_file), *wrong])
 
+    @INSTALLED
     def test_its_manifest_is_found_without_an_import(self) -> None:
         """So that lists, help and prefixes know it at once."""
         info = self.installed()
-        if info is None or self.plugin() is not None:
-            pytest.skip("the plugin is given in code; manifests are found for installed ones")
+        assert info is not None
         assert info.manifest == self.manifest
         assert self.record["name"] == self.subject()
 
@@ -46,19 +48,15 @@ class NameChecks(ProviderBase):
             spec = self.resolve(kernel, model=model, provider=name)
             assert (spec.provider, spec.requested_gateway) == (self.subject(), self.record["gateway"])
 
+    @recorded("aliases")
     def test_it_resolves_by_alias(self, kernel: Kernel) -> None:
-        aliases = self.record.get("aliases", [])
-        if not aliases:
-            pytest.skip("its manifest has no aliases")
-        for alias in aliases:
+        for alias in self.record["aliases"]:
             found = self.resolve(kernel, model=self.model_for(kernel), provider=alias).provider
             assert found == self.subject(), f"the alias {alias!r} leads to {found!r}"
 
+    @recorded("prefixes")
     def test_it_resolves_by_prefix(self, kernel: Kernel) -> None:
-        prefixes = self.record.get("prefixes", [])
-        if not prefixes:
-            pytest.skip("its manifest has no prefixes")
-        for prefix in prefixes:
+        for prefix in self.record["prefixes"]:
             found = kernel.resolve(model=f"{prefix}{UNHEARD_OF}").provider
             assert found == self.subject(), f"a model that begins with {prefix!r} goes to {found!r}"
 
@@ -69,10 +67,9 @@ class NameChecks(ProviderBase):
         assert spec.provider == self.subject()
         assert spec.model_id == self.resolve(kernel, model=model, provider=self.subject()).model_id
 
+    @only_if(lambda contract, _: "" if contract.manifest.get("models") else "its manifest has no models")
     def test_its_models_and_their_aliases_resolve(self, kernel: Kernel) -> None:
-        models: dict[str, Any] = self.manifest.get("models", {})
-        if not models:
-            pytest.skip("its manifest has no models")
+        models: dict[str, Any] = self.manifest["models"]
         for name, record in models.items():
             entry = record.get("providers", {}).get(self.subject())
             native = entry["id"] if isinstance(entry, dict) else entry
@@ -82,10 +79,9 @@ class NameChecks(ProviderBase):
                 spec = self.resolve(kernel, model=asked, provider=self.subject())
                 assert (spec.model, spec.model_id) == (name, native), f"{asked!r} resolves to {spec.model_id!r}"
 
+    @only_if(lambda contract, _: "" if contract.manifest.get("presets") else "its manifest has no presets")
     def test_its_presets_resolve(self, kernel: Kernel) -> None:
-        presets: dict[str, Any] = self.manifest.get("presets", {})
-        if not presets:
-            pytest.skip("its manifest has no presets")
+        presets: dict[str, Any] = self.manifest["presets"]
         for name, preset in presets.items():
             names = {"model": UNHEARD_OF} if self.is_placeholder(preset["model"]) else {}
             spec = self.resolve(kernel, preset=name, **names)
@@ -111,9 +107,8 @@ class NameChecks(ProviderBase):
         if declared:
             assert spec.base_url == str(declared).rstrip("/")
 
+    @recorded("require_model_override")
     def test_it_demands_a_model_where_it_says_so(self, kernel: Kernel) -> None:
-        if not self.record.get("require_model_override"):
-            pytest.skip("its placeholder model needs no override")
         with pytest.raises(HBError, match="model"):
             self.resolve(kernel, model=self.record["placeholder_model"], provider=self.subject())
 

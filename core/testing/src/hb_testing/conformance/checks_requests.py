@@ -11,6 +11,7 @@ import pytest
 
 from hb_testing.conformance import parameters, samples
 from hb_testing.conformance.gateway import GatewayBase
+from hb_testing.conformance.needs import ABILITIES, needs, only_if
 from hb_testing.conformance.rig import KEY, Rig, shortened
 from hb_testing.conformance.sandbox import no_network
 from heavenbase.errors import (
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from hb_testing.conformance.parameters import Sample
     from heavenbase.call import WireRequest
 
-ABILITY = {"complete": "chat", "embed": "embeddings", "imagen": "images"}
 STOP: Mapping[str, Any] = {"stop": ["\n\n"]}
 NO_STOP = [{"drop": {"stop": "the conformance kit says so"}}]
 
@@ -39,10 +39,10 @@ class RequestChecks(GatewayBase):
     """From a call to the request."""
 
     @pytest.mark.parametrize("verb", ["complete", "stream", "embed", "imagen"])
+    @needs("verb")
     def test_prepare_is_pure(self, rig: Rig, verb: str) -> None:
         """No I/O, the same request for the same call, and the call is as it was."""
         stream, verb = verb == "stream", "complete" if verb == "stream" else verb
-        self.needs(rig, ABILITY[verb], *(("stream",) if stream else ()))
         given: dict[str, Any] = (
             {"messages": samples.every_role(), **parameters.WITH_TOOLS} if verb == "complete" else {}
         )
@@ -57,15 +57,15 @@ class RequestChecks(GatewayBase):
         after = (call.messages, call.inputs, call.prompt, dict(call.args), dict(call.controls))
         assert after == before, "prepare changed the call; retries and other gateways use it too"
 
+    @needs("chat")
     def test_no_credential_is_in_the_prepared_request(self, plan: Rig) -> None:
         """`hb explain` prints it."""
-        self.needs(plan, "chat")
         request, _ = plan.prepare("complete")
         shown = repr((request.url, request.headers, request.body))
         assert KEY not in shown, "prepare puts the credential into the request; the client adds it when it sends"
 
+    @needs("chat")
     def test_what_prepare_shows_is_what_is_sent(self, wired: Rig) -> None:
-        self.needs(wired, "chat")
         shown, _ = wired.prepare("complete", temperature=0.5, messages=samples.every_role(), **parameters.WITH_TOOLS)
         wired.call("chat", content=samples.every_role(), temperature=0.5, **parameters.WITH_TOOLS)
         sent = wired.server.requests[0]
@@ -74,9 +74,9 @@ class RequestChecks(GatewayBase):
         assert sent.json == json.loads(json.dumps(shown.body))
 
     @pytest.mark.parametrize(("verb", "sample"), parameters.EVERY, ids=lambda value: getattr(value, "id", value))
+    @needs("verb")
     def test_a_parameter_ends_in_exactly_one_outcome(self, plan: Rig, verb: str, sample: Sample) -> None:
         """Sent, renamed, clamped, emulated or dropped, and the request agrees with the report."""
-        self.needs(plan, ABILITY[verb])
         without, _ = plan.prepare(verb, **sample.others)
         try:
             request, report = plan.prepare(verb, **sample.others, **{sample.name: sample.value})
@@ -99,8 +99,8 @@ class RequestChecks(GatewayBase):
             assert found == sample.value, f"{sample.name} is reported as sent, but its value became {shortened(found)}"
 
     @pytest.mark.parametrize("verb", ["complete", "embed", "imagen"])
+    @needs("verb")
     def test_the_report_covers_all_parameters_together(self, plan: Rig, verb: str) -> None:
-        self.needs(plan, ABILITY[verb])
         table = {"complete": parameters.CHAT, "embed": parameters.EMBED, "imagen": parameters.IMAGEN}[verb]
         # Those that clash with another one are left to the checks that send them alone.
         clashing = {"max_completion_tokens", "n", "reasoning_max_tokens", "prediction"}
@@ -109,22 +109,22 @@ class RequestChecks(GatewayBase):
         missing = sorted(set(given) - set(report.entries))
         assert not missing, f"nothing is reported about {', '.join(missing)}"
 
+    @needs("chat")
     def test_none_keeps_a_parameter_off_the_wire(self, plan: Rig) -> None:
-        self.needs(plan, "chat")
         without, _ = plan.prepare("complete")
         request, _ = plan.prepare("complete", temperature=None, stop=None, tools=None, response_format=None)
         assert _wire(request) == _wire(without)
 
+    @needs("chat")
     def test_a_lost_guarantee_is_refused_before_sending(self, wired: Rig, colour: Colour) -> None:
-        self.needs(wired, "chat")
         with self.open_rig(colour, record={"parameters": NO_STOP}) as rig:
             error = rig.error("chat", **STOP)
             assert type(error) is LossyRequestError, f"a stop sequence that is dropped raised {type(error).__name__}"
             assert "stop" in str(error)
             assert rig.server.request_count == 0, "the request was sent all the same"
 
+    @needs("chat")
     def test_a_loss_is_warned_of_or_allowed_as_asked(self, wired: Rig, colour: Colour) -> None:
-        self.needs(wired, "chat")
         with self.open_rig(colour, record={"parameters": NO_STOP}) as rig:
             with pytest.warns(LossyRequestWarning, match="stop"):
                 rig.call("chat", on_lossy="warn", **STOP)
@@ -134,9 +134,9 @@ class RequestChecks(GatewayBase):
             assert answer.report.names("dropped") == ["stop"]
             assert "stop" not in rig.server.requests[1].json
 
+    @needs("chat")
     def test_guarantees_that_it_cannot_keep_are_refused(self, rig: Rig) -> None:
         """The gateway's own losses, whatever the provider says."""
-        self.needs(rig, "chat")
         for sample in parameters.CHAT:
             if sample.name not in GUARANTEES:
                 continue
@@ -150,8 +150,8 @@ class RequestChecks(GatewayBase):
                 assert isinstance(error, LossyRequestError), f"{sample.name} is {entry.outcome} without an error"
         assert not rig.is_wired or rig.server.request_count == 0
 
+    @needs("chat", "tools")
     def test_every_role_reaches_the_wire_in_order(self, wired: Rig) -> None:
-        self.needs(wired, "chat", "tools")
         wired.call("chat", content=samples.every_role(), **parameters.WITH_TOOLS)
         body = {name: value for name, value in wired.server.requests[0].json.items() if name != "tools"}
         # Some wires have one text a message, in which parts stand side by side.
@@ -162,17 +162,17 @@ class RequestChecks(GatewayBase):
         assert not lost, f"{', '.join(lost)} did not reach the wire"
         assert places == sorted(places), "the messages reach the wire in another order"
 
+    @needs("chat", "vision")
     def test_images_reach_the_wire(self, wired: Rig) -> None:
-        self.needs(wired, "chat", "vision")
         wired.call("chat", content=samples.with_images(urls=self.image_urls))
         sent = wired.server.requests[0].body
         assert b"compare-them" in sent
         assert samples.with_images()[0]["content"][1]["image"].to_b64().encode() in sent, "the bytes were not sent"
         assert not self.image_urls or samples.URL.encode() in sent, "the URL was not sent"
 
+    @needs("chat", "tools")
     def test_an_answer_can_be_sent_back(self, wired: Rig) -> None:
         """With thoughts and tool calls in it: the provider must accept its own words."""
-        self.needs(wired, "chat", "tools")
         calls = [{"name": "get_weather", "arguments": {"city": "Köln"}}, {"name": "ring_bell", "arguments": {}}]
         wired.server.reply(tool_calls=calls, **({"reasoning": "thought"} if self.can(wired, "reasoning") else {}))
         first = wired.call("chat", **parameters.WITH_TOOLS)
@@ -180,26 +180,25 @@ class RequestChecks(GatewayBase):
         wired.call("chat", content=[*first.messages, *results], **parameters.WITH_TOOLS)
         assert wired.server.request_count == 2
 
+    @needs("chat")
     def test_foreign_thoughts_are_not_sent(self, wired: Rig) -> None:
         """Opaque thoughts of one provider are worthless, or refused, at another."""
-        self.needs(wired, "chat")
         part = {"provider": "elsewhere", "field": "reasoning_content", "value": "opaque-thought"}
         before = {"role": "assistant", "content": "words", "reasoning_parts": [part]}
         wired.call("chat", content=[{"role": "user", "content": "one"}, before, {"role": "user", "content": "two"}])
         assert b"opaque-thought" not in wired.server.requests[0].body
 
     @pytest.mark.parametrize("verb", ["embed", "imagen"])
+    @only_if(lambda contract, given: "" if contract.lacks(ABILITIES[given["verb"]]) else "it can")
     def test_what_it_cannot_do_is_refused_before_sending(self, rig: Rig, verb: str) -> None:
-        if self.can(rig, ABILITY[verb]):
-            pytest.skip(f"gateway {self.subject()!r} has {ABILITY[verb]}")
         error = rig.error(verb)
         name = {"embed": "EmbeddingsNotSupported", "imagen": "ImageGenerationNotSupported"}[verb]
         assert type(error).__name__ == name, f"{verb} raised {type(error).__name__} instead of {name}"
         assert isinstance(error, NotImplementedError)
         assert not rig.is_wired or rig.server.request_count == 0
 
+    @needs("chat")
     def test_any_text_reaches_the_wire_unchanged(self, plan: Rig) -> None:
-        self.needs(plan, "chat")
         llm = plan.llm()
         for text in samples.TEXTS:
             request, _ = plan.prepare("complete", llm=llm, messages=[{"role": "user", "content": text}])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hb_testing.conformance.gateway import GatewayBase
+from hb_testing.conformance.needs import needs
 from hb_testing.conformance.rig import KEY, LIMITS
 from hb_testing.conformance.sandbox import records
 from heavenbase.errors import CredentialFormatError, HBError
@@ -36,8 +37,8 @@ FAULTS = (
 class SecretChecks(GatewayBase):
     """The key of every check is a canary; here it is looked for."""
 
+    @needs("chat")
     def test_the_credential_travels_in_a_header_only(self, wired: Rig) -> None:
-        self.needs(wired, "chat")
         wired.call("chat")
         sent = wired.server.requests[0]
         assert wired.server.wires[wired.wire].key(sent) == KEY, "the endpoint does not get the credential"
@@ -45,18 +46,18 @@ class SecretChecks(GatewayBase):
         assert KEY.encode() not in sent.body
         assert sum(KEY in value for value in sent.headers.values()) == 1
 
+    @needs("chat")
     def test_what_it_shows_holds_no_credential(self, rig: Rig) -> None:
         """Objects, their text, their dictionaries, and what they pickle to."""
-        self.needs(rig, "chat")
         llm = rig.llm()
         answer = rig.call("chat", llm=llm)
         shown = [repr(llm), repr(llm.spec), str(llm.spec.to_dict()), repr(rig.gateway), repr(vars(rig.gateway))]
         shown += [repr(rig.kernel), repr(answer), str(answer), str(answer.to_dict()), _pickled(answer)]
         _assert_clean(shown)
 
+    @needs("chat")
     def test_no_error_holds_a_credential(self, wired: Rig) -> None:
         """Text, traceback, chain of causes, fields, and what they pickle to."""
-        self.needs(wired, "chat")
         for fault in FAULTS:
             for verb in ("chat", "stream"):
                 if not self.can(wired, verb):
@@ -66,9 +67,9 @@ class SecretChecks(GatewayBase):
                 except HBError as error:
                     _assert_clean(_forms(error), fault)
 
+    @needs("chat")
     def test_no_log_record_holds_a_credential(self, wired: Rig) -> None:
         """At DEBUG, of every logger, the SDK's too."""
-        self.needs(wired, "chat")
         with records() as lines:
             wired.call("chat")
             for fault in FAULTS[:6]:
@@ -79,8 +80,8 @@ class SecretChecks(GatewayBase):
     @pytest.mark.parametrize(
         "bad", [f"{KEY}\n", f"{KEY}\r\nx-more: 1", "ключ-" + KEY], ids=["newline", "crlf", "letters"]
     )
+    @needs("chat")
     def test_a_credential_that_no_header_can_carry_is_refused(self, wired: Rig, bad: str) -> None:
-        self.needs(wired, "chat")
         with pytest.raises(CredentialFormatError) as caught:
             wired.call("chat", llm=wired.llm(api_key=bad))
         _assert_clean(_forms(caught.value))

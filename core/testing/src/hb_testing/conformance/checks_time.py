@@ -11,6 +11,7 @@ import pytest
 
 from hb_testing.conformance.colours import Async
 from hb_testing.conformance.gateway import GatewayBase
+from hb_testing.conformance.needs import needs, only_if
 from hb_testing.server import FAULT_TOKENS, Action, black_hole
 from heavenbase import errors
 
@@ -40,12 +41,15 @@ class TimeChecks(GatewayBase):
     @pytest.mark.parametrize(
         ("verb", "fault", "clock", "kind"), CLOCKS, ids=[f"{clock}-{verb}-{fault}" for verb, fault, clock, _ in CLOCKS]
     )
+    @needs("verb")
+    @only_if(
+        lambda contract, given: (
+            "its wire has no keep-alives" if given["fault"] == "E6" and not contract.speaks().keepalive else ""
+        )
+    )
     def test_a_silent_provider_is_given_up(
         self, wired: Rig, verb: str, fault: str, clock: str, kind: type[HBError]
     ) -> None:
-        self.needs(wired, {"embed": "embeddings"}.get(verb, verb))
-        if fault == "E6" and not self.speaker(wired).keepalive:
-            pytest.skip(f"wire {wired.wire!r} has no keep-alives")
         wired.call(verb)  # what is loaded on the first call takes its own time
         started = time.monotonic()
         error = wired.error(verb, fault, timeout={clock: LIMIT})
@@ -58,10 +62,9 @@ class TimeChecks(GatewayBase):
             assert error.partial is not None
             assert error.partial.text == FAULT_TOKENS[0]
 
+    @needs("chat")
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux drops connections to a full backlog")
     def test_connecting_is_given_up(self, wired: Rig) -> None:
-        self.needs(wired, "chat")
-        if sys.platform != "linux":
-            pytest.skip("only Linux drops connections to a full backlog")
         with black_hole() as port:
             llm = wired.llm(**self.options(f"http://127.0.0.1:{port}/v1"))
             error = wired.error("chat", llm=llm, timeout={"connect": LIMIT})
@@ -71,8 +74,9 @@ class TimeChecks(GatewayBase):
     # Cancelling: only async calls can be
 
     @pytest.mark.parametrize(("verb", "fault"), [("chat", "E9.a"), ("chat", "E9.b"), ("stream", "E9.c")])
+    @needs("server", "verb")
     def test_cancelling_passes_through_and_closes_the_connection(self, verb: str, fault: str) -> None:
-        with self.cancelling(verb) as rig:
+        with self.cancelling() as rig:
             llm = rig.llm(fault)
 
             async def main() -> None:
@@ -86,9 +90,10 @@ class TimeChecks(GatewayBase):
 
             rig.colour.run(lambda: None, main)
 
+    @needs("server", "chat")
     def test_cancelled_calls_leave_the_connections_usable(self) -> None:
         """Twenty calls cancelled at different moments, then twenty that succeed."""
-        with self.cancelling("chat") as rig:
+        with self.cancelling() as rig:
             hang = True
             rig.server.script(lambda request: [Action.STALL] if hang else None)
             llm = rig.llm()
@@ -108,7 +113,7 @@ class TimeChecks(GatewayBase):
             answers = rig.colour.run(list, main)
             assert all(answer.text for answer in answers)
 
-    def cancelling(self, verb: str) -> Any:
+    def cancelling(self) -> Any:
         """A rig in async colour."""
         from contextlib import contextmanager
 
@@ -117,9 +122,6 @@ class TimeChecks(GatewayBase):
             colour = Async()
             try:
                 with self.open_rig(colour) as rig:
-                    if not rig.is_wired:
-                        pytest.skip(self.no_wire())
-                    self.needs(rig, verb)
                     yield rig
             finally:
                 colour.close()

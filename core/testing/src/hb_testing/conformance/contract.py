@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from hb_testing.conformance.colours import COLOURS, Colour
+from hb_testing.conformance.needs import Selective
 from hb_testing.conformance.rig import Clock, environment, make_kernel
 from heavenbase.discovery.inventory import discover
 from heavenbase.registry import SINGULAR
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from heavenbase.plugin import Plugin
 
 
-class Contract:
+class Contract(Selective):
     """Base of the contracts. Subclass one in a class named Test…, and name the plugin.
 
     `may_import` are packages that importing the plugin may load, beside its own, core's and other plugins of hb.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from hb_testing.conformance.colours import Colour
+    from hb_testing.conformance.needs import Check
     from heavenbase.kernel import Kernel
     from heavenbase.types import FinishReason
 
@@ -44,7 +45,7 @@ class GatewayBase(PluginChecks):
     """The hooks of a gateway's contract; override what differs.
 
     Without a wire that the loopback server speaks, the gateway is taken to answer by itself, and the checks that break
-    a wire are skipped.
+    a wire do not apply.
     """
 
     kind = "gateways"
@@ -67,9 +68,10 @@ class GatewayBase(PluginChecks):
     image_urls: ClassVar[bool] = True
     """Whether the wire carries the URLs of images; otherwise hb fetches them before, and the kit sends none."""
     openai_exports: ClassVar[bool] = True
-    """Whether `to_client` and `to_aclient` give clients of the openai SDK; otherwise they are of the gateway's own."""
+    """Whether `to_client` and `to_aclient` give clients of the openai SDK; not those of another one, or none."""
 
     _own_wire: ClassVar[str]
+    _known: ClassVar[Mapping[str, bool]]
 
     def wires(self) -> Iterable[Wire]:
         """Wires to add to the loopback server."""
@@ -111,8 +113,7 @@ class GatewayBase(PluginChecks):
     @pytest.fixture
     def wired(self, rig: Rig) -> Rig:
         """A rig with a server."""
-        if not self.spoken():
-            pytest.skip(self.no_wire())
+        assert self.spoken(), self.no_wire()
         return rig
 
     @contextlib.contextmanager
@@ -162,8 +163,6 @@ class GatewayBase(PluginChecks):
             problem = "" if rig.is_wired else rig.gateway.status().get("problem")
             if problem:
                 pytest.skip(f"the gateway cannot be used here: {problem}")
-            if calls and not rig.is_wired and self.dials(rig):
-                pytest.skip(self.no_wire())
             yield rig
 
     def target(self, kernel: Kernel) -> dict[str, Any]:
@@ -210,6 +209,10 @@ class GatewayBase(PluginChecks):
         wire = self.own_wire()
         return wire if wire in LoopbackServer(wires=self.wires()).wires else ""
 
+    def speaks(self) -> Wire:
+        """The server's side of the gateway's wire."""
+        return LoopbackServer(wires=self.wires()).wires[self.spoken()]
+
     def speaker(self, rig: Rig) -> Wire:
         """The server's side of the rig's wire."""
         return rig.server.wires[rig.wire]
@@ -219,7 +222,7 @@ class GatewayBase(PluginChecks):
         return [name for name in fault_names(self.speaker(rig).family) if name.startswith(beginnings or "")]
 
     def no_wire(self) -> str:
-        """Why checks on the wire are skipped."""
+        """Why checks on the wire do not apply."""
         return (
             f"gateway {self.subject()!r} speaks {self.own_wire()!r}, which is no wire of the loopback server; "
             "bring one with wires()"
@@ -238,11 +241,38 @@ class GatewayBase(PluginChecks):
         verb = {"embeddings": "embed", "images": "imagen"}.get(ability, "chat")
         return rig.llm_for(verb).spec.capability(ability) is not False
 
-    def needs(self, rig: Rig, *abilities: str) -> None:
-        """Skip the check when the gateway lacks one of these."""
-        for ability in abilities:
-            if not self.can(rig, ability):
-                pytest.skip(f"gateway {self.subject()!r} declares no {ability}")
+    def lacks(self, ability: str) -> str:
+        """Why the gateway has not this ability, or "server": one that a server stands for; "" when it has."""
+        if ability == "server":
+            return "" if self.spoken() else self.no_wire()
+        if self.known().get(ability, True):
+            return ""
+        return f"gateway {self.subject()!r} declares no {ability}"
+
+    def known(self) -> Mapping[str, bool]:
+        """What the gateway can, by ability; "dials": whether it calls where no server stands. Found once a class."""
+        known: dict[str, bool] | None = vars(type(self)).get("_known")
+        if known is None:
+            with contextlib.closing(Sync()) as colour, self.open_rig(colour, calls=False) as rig:
+                known = {ability: self.can(rig, ability) for ability in CAPABILITIES}
+                known["dials"] = not rig.is_wired and self.dials(rig)
+            type(self)._known = known
+        return known
+
+    def unscripted(self) -> str:
+        """Why the gateway cannot be told what to answer; "" when it can."""
+        if self.spoken() or self.script(Reply()) is not None:
+            return ""
+        return f"gateway {self.subject()!r} answers by itself and cannot be told what to say; see script()"
+
+    def unmet(self, check: Check) -> str:
+        """Why a check does not apply here; "" when it does."""
+        if "wired" in check.fixtures and not self.spoken():
+            return self.no_wire()
+        calls = "rig" in check.fixtures or (check.conditions is not None and "plan" not in check.fixtures)
+        if calls and self.known()["dials"]:
+            return self.no_wire()
+        return super().unmet(check)
 
     def say(self, rig: Rig, **reply: Any) -> dict[str, Any]:
         """Have the next request answered so (fields of `Reply`); the call options that it takes."""
@@ -250,8 +280,7 @@ class GatewayBase(PluginChecks):
             rig.server.reply(**reply)
             return {}
         options = self.script(Reply(**reply))
-        if options is None:
-            pytest.skip(f"gateway {self.subject()!r} answers by itself and cannot be told what to say; see script()")
+        assert options is not None, self.unscripted()
         return dict(options)
 
     def ask_for_another(self, kernel: Kernel, plugin: Any) -> Any:

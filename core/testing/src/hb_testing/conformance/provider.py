@@ -11,21 +11,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from hb_testing.conformance.checks_plugin import PluginChecks
+from hb_testing.conformance.needs import only_if
 from hb_testing.conformance.rig import KEY, PATIENCE, Clock, Rig, environment, make_kernel
 from hb_testing.server import LoopbackServer, Wire
 from heavenbase.discovery.manifest import manifest_path
 from heavenbase.plugin import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from hb_testing.conformance.colours import Colour
+    from hb_testing.conformance.needs import Check, Function
     from heavenbase.kernel import Kernel
     from heavenbase.spec import LLMSpec
 
 UNHEARD_OF = "hb-conformance"
 ELSEWHERE = "https://conformance.invalid/v1"
+
+
+def recorded(field: str) -> Callable[[Function], Function]:
+    """Have a check apply only where the table [provider] has this field."""
+    return only_if(lambda contract, _: "" if contract.record.get(field) else f"its manifest has no {field}")
 
 
 class ProviderBase(PluginChecks):
@@ -111,9 +118,7 @@ class ProviderBase(PluginChecks):
     def open_rig(self, colour: Colour, *, variables: Mapping[str, str] | None = None) -> Iterator[Rig]:
         """A rig; `variables` are the environment, by default the credential in its first variable."""
         wire = self.spoken()
-        if not wire:
-            wanted = self.record.get("wire")
-            pytest.skip(f"its wire {wanted!r} is none of the loopback server; bring one with wires()")
+        assert wire, self.unreachable()
         if variables is None:
             variables = dict.fromkeys(self.key_variables[:1], KEY)
         with contextlib.ExitStack() as stack:
@@ -149,6 +154,15 @@ class ProviderBase(PluginChecks):
             return self.wire
         known = LoopbackServer(wires=self.wires()).wires
         return next((name for name in (self.subject(), str(self.record.get("wire"))) if name in known), "")
+
+    def unreachable(self) -> str:
+        """Why no server can stand for its endpoint; "" when one can."""
+        wanted = self.record.get("wire")
+        return "" if self.spoken() else f"its wire {wanted!r} is none of the loopback server; bring one with wires()"
+
+    def unmet(self, check: Check) -> str:
+        """Why a check does not apply here; "" when it does."""
+        return ("rig" in check.fixtures and self.unreachable()) or super().unmet(check)
 
     def ask_for_another(self, kernel: Kernel, plugin: Any) -> Any:
         """What the provider answers when another one is asked for."""
