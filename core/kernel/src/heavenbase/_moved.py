@@ -15,76 +15,44 @@ from warnings import warn
 KEPT = {"heavenbase.repair": "heavenbase.tools.repair"}
 """Names that stay."""
 
+ROOMS = {
+    "cache": (
+        "cache_keys:keys cache_rows:rows cache_settings:settings cache_stores:stores cache_vectors:vectors "
+        "caching:middleware"
+    ),
+    "colour": "drive:drive parallel:parallel threads:threads",
+    "config": (
+        "config_check:check config_dotenv:dotenv config_edit:edit config_field:field config_files:files "
+        "config_layers:layers config_load:load config_schema:schema config_section:section config_trust:trusted "
+        "config_values:values"
+    ),
+    "discovery": "importing:importing lock:lock manifest:manifest manifest_rules:manifest_rules",
+    "errors": "_error_base:base",
+    "fetch": "_address:address",
+    "flow": (
+        "answers:answers embedding:embedding encoding:encoding preparing:preparing resuming:resuming retry:retry "
+        "structured_flow:structuring toolloop:tool_loop"
+    ),
+    "http": "http_gateway:gateway",
+    "http.transport": (
+        "http.aiohttp_pools:aiohttp_pools http.anetwork:anetwork http.body:body http.connections:connections "
+        "http.exchange:exchange http.injected:injected http.network:network http.pools:pools "
+        "http.protocol:protocol http.route:route http.slots:slots http.transport:transport"
+    ),
+    "image": "_image_items:items _image_pixels:pixels _image_probe:probe _image_sources:sources _png:png",
+    "resolution": "catalog:catalog endpoint:endpoint resolver:resolver",
+    "schemas": (
+        "_json_repair:lenient _tool_docs:docstrings _tool_refs:docstrings _tool_schema:functions "
+        "_typed_dicts:docstrings structured_check:check structured_schema:strict"
+    ),
+    "session": "session_files:files session_history:history session_turn:turn",
+    "structured": "structured_format:format structured_partial:partial structured_plan:plan structured_text:text",
+    "tools": "_tool:base _tool_runs:runs _tool_threads:threads tool_options:options tools_mcp:mcp",
+}
+"""By room: what its modules were called, and are called now."""
+
 MOVED = {
-    "_address": "fetch.address",
-    "_error_base": "errors.base",
-    "_image_items": "image.items",
-    "_image_pixels": "image.pixels",
-    "_image_probe": "image.probe",
-    "_image_sources": "image.sources",
-    "_json_repair": "schemas.lenient",
-    "_png": "image.png",
-    "_tool": "tools.base",
-    "_tool_docs": "schemas.docstrings",
-    "_tool_refs": "schemas.docstrings",
-    "_tool_runs": "tools.runs",
-    "_tool_schema": "schemas.functions",
-    "_tool_threads": "tools.threads",
-    "_typed_dicts": "schemas.docstrings",
-    "answers": "flow.answers",
-    "cache_keys": "cache.keys",
-    "cache_rows": "cache.rows",
-    "cache_settings": "cache.settings",
-    "cache_stores": "cache.stores",
-    "cache_vectors": "cache.vectors",
-    "caching": "cache.middleware",
-    "catalog": "resolution.catalog",
-    "config_check": "config.check",
-    "config_dotenv": "config.dotenv",
-    "config_edit": "config.edit",
-    "config_field": "config.field",
-    "config_files": "config.files",
-    "config_layers": "config.layers",
-    "config_load": "config.load",
-    "config_schema": "config.schema",
-    "config_section": "config.section",
-    "config_trust": "config.trusted",
-    "config_values": "config.values",
-    "drive": "colour.drive",
-    "embedding": "flow.embedding",
-    "encoding": "flow.encoding",
-    "endpoint": "resolution.endpoint",
-    "http_gateway": "http.gateway",
-    "importing": "discovery.importing",
-    "lock": "discovery.lock",
-    "manifest": "discovery.manifest",
-    "manifest_rules": "discovery.manifest_rules",
-    "parallel": "colour.parallel",
-    "preparing": "flow.preparing",
-    "resolver": "resolution.resolver",
-    "resuming": "flow.resuming",
-    "retry": "flow.retry",
-    "session_files": "session.files",
-    "session_history": "session.history",
-    "session_turn": "session.turn",
-    "structured_check": "schemas.check",
-    "structured_flow": "flow.structuring",
-    "structured_format": "structured.format",
-    "structured_partial": "structured.partial",
-    "structured_plan": "structured.plan",
-    "structured_schema": "schemas.strict",
-    "structured_text": "structured.text",
-    "threads": "colour.threads",
-    "tool_options": "tools.options",
-    "toolloop": "flow.tool_loop",
-    "tools_mcp": "tools.mcp",
-    **{
-        f"http.{name}": f"http.transport.{name}"
-        for name in (
-            *("aiohttp_pools", "anetwork", "body", "connections", "exchange", "injected", "network", "pools"),
-            *("protocol", "route", "slots", "transport"),
-        )
-    },
+    old: f"{room}.{now}" for room, names in ROOMS.items() for old, now in (name.split(":") for name in names.split())
 }
 
 PACKAGES = {"heavenbase.cli": "hb_cli", "heavenbase.testing": "hb_testing"}

@@ -139,6 +139,8 @@ class Call:
     given: Mapping[str, Any] = field(default_factory=empty)
     format: OutputFormat | None = None
     resumed: Resumption | None = None
+    missed: bytes | None = None
+    """The key under which the cache has nothing, where it was looked up before."""
 
     def replace(self, **changes: Any) -> Call:
         """A copy with other fields; the context stays shared."""

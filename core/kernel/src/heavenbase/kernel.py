@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from heavenbase.middleware import Next
     from heavenbase.plugin import Gateway, Plugin
     from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message
 
 
 async def _asleep(seconds: float) -> None:
@@ -78,8 +79,7 @@ class Kernel:
         policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
         self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random)
         self._middleware = [*self._configured_middleware(), *middleware]
-        for given in self._middleware:
-            side_of(given)
+        self._sees_calls = "call" in {side_of(given) for given in self._middleware}
         self._chain: Next | None = None
         self._cache: CacheMiddleware | None = None
         self._lock = threading.Lock()
@@ -141,6 +141,18 @@ class Kernel:
     def run(self, call: Call) -> Any:
         """The answer of a sync call: Completion, Embedding or ImageResult."""
         return drive.run(self.answer(call))
+
+    def text(self, spec: LLMSpec, messages: list[Message]) -> str:
+        """The text that answers a chat with nothing but the defaults of its spec, in sync colour.
+
+        Where no middleware wants to see every call, one that is kept costs a tenth of a call.
+        """
+        key = None
+        if not (self._sees_calls or self._closed):
+            text, key = self.cache.text(spec, messages)
+            if text is not None:
+                return text
+        return self.run(self.call("complete", spec, {}, is_async=False, messages=messages, missed=key)).text  # type: ignore[no-any-return]
 
     def iterate(self, call: Call) -> Generator[Chunk, None, None]:
         """The chunks of a sync stream; the last is of kind "end" and holds the whole answer in `completion`."""

@@ -96,6 +96,8 @@ class LLM:
         """
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
+        if include is None and not options and reduce:
+            return self.kernel.text(self.spec, to_messages(messages, system=system, images=images))
         names = names_of(include, CHAT, "text")
         answer = self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))
         return project(answer, names, CHAT, reduce=reduce)

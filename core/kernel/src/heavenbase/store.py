@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,9 @@ class CacheStore:
     `key` is 32 bytes. Sync methods must return within milliseconds, for async calls use them too; a store that waits
     for a network implements the async forms as well.
     """
+
+    instant: ClassVar[bool] = False
+    """Whether `get` answers within microseconds, so that a plain chat may ask it before it is made a call."""
 
     def get(self, namespace: str, key: bytes) -> bytes | None:
         """The stored value, None when absent or expired."""

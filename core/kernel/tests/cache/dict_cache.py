@@ -35,6 +35,12 @@ class DictStore(CacheStore):
         self.closed = True
 
 
+class InstantStore(DictStore):
+    """One that a plain chat may ask before it is made a call."""
+
+    instant = True
+
+
 class DictCache(Cache):
     """The backend `dict`; `stores` are those it opened."""
 

@@ -28,7 +28,7 @@ from heavenbase.types import Chunk, Completion, Embedding, ToolCall, ToolCallDel
 from heavenbase.vector import Vector
 
 from ..support import both_colours, scripted
-from .dict_cache import DictCache, DictStore
+from .dict_cache import DictCache, DictStore, InstantStore
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SCHEMA = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
@@ -67,8 +67,9 @@ def make(tmp_path: Path) -> Iterator[Any]:
 # Hits
 
 
-def test_hb38_a_second_identical_chat_makes_no_request_in_either_colour(make: Any) -> None:
-    house = make("hello")
+@pytest.mark.parametrize("store", [DictStore, InstantStore])
+def test_hb38_a_second_identical_chat_makes_no_request_in_either_colour(make: Any, store: type[DictStore]) -> None:
+    house = make("hello", store=store)
     for _ in range(2):
         for ask in both_colours(house.llm, "chat"):
             assert ask("hi") == "hello"
@@ -91,7 +92,8 @@ def test_hb38_cache_false_makes_a_request_and_cache_true_turns_it_on_again(make:
     assert off.requests() == 3
 
 
-def test_a_hit_is_the_same_answer_marked_as_cached_without_attempts(make: Any) -> None:
+@pytest.mark.parametrize("store", [DictStore, InstantStore])
+def test_a_hit_is_the_same_answer_marked_as_cached_without_attempts(make: Any, store: type[DictStore]) -> None:
     answer = Completion(
         "42 \ud800 \0 ä",
         reasoning="hm",
@@ -103,7 +105,7 @@ def test_a_hit_is_the_same_answer_marked_as_cached_without_attempts(make: Any) -
         reasoning_parts=[{"type": "signature", "data": b"\x00\xff"}],
         raw={"choices": [1, 2], "when": None},
     )
-    house = make(answer)
+    house = make(answer, store=store)
     first = house.llm.complete("hi")
     for ask in both_colours(house.llm, "complete"):
         again = ask("hi")
@@ -610,14 +612,14 @@ class Counting(Middleware):
 
 def test_middleware_sees_calls_that_the_cache_answers(make: Any) -> None:
     counting = Counting()
-    house = make("hello", middleware=(counting,))
+    house = make("hello", store=InstantStore, middleware=(counting,))
     for _ in range(3):
         house.llm.chat("hi")
     assert (counting.seen, house.requests()) == (3, 1)
 
 
 def test_a_chat_looks_a_key_up_only_once(make: Any) -> None:
-    house = make("hello")
+    house = make("hello", store=InstantStore)
     house.llm.chat("one")
     [store] = house.backend.stores
     before = store.gets
@@ -656,7 +658,7 @@ def test_stores_of_many_settings_are_bounded(make: Any) -> None:
 
 
 def test_a_closed_kernel_closes_its_stores_and_answers_nothing_from_them(make: Any) -> None:
-    house = make("hello")
+    house = make("hello", store=InstantStore)
     for _ in range(2):
         house.llm.chat("hi")
     house.kernel.close()

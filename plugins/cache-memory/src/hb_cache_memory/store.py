@@ -26,6 +26,8 @@ _stores: WeakSet[MemoryStore] = WeakSet()
 class MemoryStore(CacheStore):
     """A response cache of this process. A forked child starts with a copy."""
 
+    instant = True
+
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._clock: Callable[[], float] = settings.get("clock") or time.time
         tables = settings.get("namespaces") or {}

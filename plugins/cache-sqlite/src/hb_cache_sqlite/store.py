@@ -41,6 +41,8 @@ NO_LIMITS = Limits()
 class SQLiteStore(CacheStore):
     """A response cache in the file of `settings`, for any number of threads, event loops and processes."""
 
+    instant = True
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._clock = settings.clock

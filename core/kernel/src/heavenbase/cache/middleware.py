@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.cache import rows as rows
-from heavenbase.cache.keys import Keys
+from heavenbase.cache.keys import Keys, messages_of
 from heavenbase.cache.settings import NAMESPACES, ROOT, CacheSettings, SettingsReader, is_complete
 from heavenbase.cache.stores import Guard, Stores
 from heavenbase.cache.vectors import Vectors
+from heavenbase.call import split_options
 from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
 from heavenbase.middleware import Middleware
 from heavenbase.plugin import enforce_report
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from heavenbase.config.config import Config
     from heavenbase.middleware import Next
     from heavenbase.registry import Registry
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import Message
+
+
+REMEMBERED = 512
+NOTHING: tuple[None, None] = (None, None)
 
 
 class Place(NamedTuple):
@@ -42,6 +49,7 @@ class CacheMiddleware(Middleware):
         self.keys = Keys(registry, config.paths().data_dir)
         self.settings = SettingsReader(config.section(ROOT))
         self._on_lossy: Any = config.get("heavenbase.llm.on_lossy")
+        self._starts: dict[int, tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]] = {}
 
     async def __call__(self, call: Call, next: Next) -> Any:
         """The kept answer, or the next one, which is kept when it is complete."""
@@ -51,11 +59,12 @@ class CacheMiddleware(Middleware):
         place = await self._place(call, settings)
         if place is None:
             return await next(call)
-        found, asked = await self._read(call, place)
-        if found is not None:
-            return found
-        if not asked:
-            return await next(call)
+        if place.key != call.missed:
+            found, asked = await self._read(call, place)
+            if found is not None:
+                return found
+            if not asked:
+                return await next(call)
         if call.stream:
             return self._record(call, await next(call), place)
         answer = await next(call)
@@ -92,6 +101,48 @@ class CacheMiddleware(Middleware):
         if call.verb == "imagen":
             return rows.encode_images(answer, call.context.report, request)
         return rows.encode_completion(answer, chunks, call.context.report, request)
+
+    # Plain chats
+
+    def text(self, spec: LLMSpec, messages: list[Message]) -> tuple[str | None, bytes | None]:
+        """The text that is kept for a chat with nothing but the defaults of its spec, or the key that has none.
+
+        It is for callers who want the text alone, at a tenth of the cost. Both are None where only a call can tell.
+        """
+        found = self._starts.get(id(spec))
+        if found is None or found[0] is not spec:
+            found = self._start(spec)
+        _, start, get = found
+        if get is None:
+            return NOTHING
+        try:
+            hasher = start.copy()
+            hasher.update(messages_of(messages))
+            key = hasher.digest()
+            value = get("text", key)
+            return (rows.text_of(value), None) if value is not None else (None, key)
+        except Exception:
+            return NOTHING  # the call itself will see it, and say it
+
+    def _start(self, spec: LLMSpec) -> tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]:
+        """What `text` needs to know of a spec: the hash up to its messages, and the store to ask, if any."""
+        args, controls = split_options(spec.args)
+        start, get = None, None
+        try:
+            settings = self.settings.read(controls)
+            special = not args.keys().isdisjoint(("tools", "tool_choice", "response_format"))
+            if not special and settings.allows("complete", args, controls, has_tools=False):
+                guard = self.stores.known(settings)
+                if guard is None:
+                    return spec, None, None  # the first call opens it
+                if guard.store.instant:
+                    start, get = self.keys.with_args(spec, args, settings.shared, "complete"), guard.store.get
+        except HBError:
+            pass  # the call itself will raise it
+        if len(self._starts) >= REMEMBERED:
+            self._starts.clear()
+        self._starts[id(spec)] = (spec, start, get)
+        return self._starts[id(spec)]
 
     # Embeddings
 
@@ -202,6 +253,7 @@ class CacheMiddleware(Middleware):
 
     def close(self) -> None:
         """Close the stores."""
+        self._starts.clear()
         self.keys.forget()
         self.stores.close()
 
