@@ -171,7 +171,8 @@ def changelog(session: nox.Session) -> None:
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt: the versions that the suite was run with."""
     install_workspace(session, *group("test"), *group("lint"))
-    frozen = session.run("uv", "pip", "freeze", "--exclude-editable", silent=True, external=True)
+    python = ("--python", session.virtualenv.location)
+    frozen = session.run("uv", "pip", "freeze", "--exclude-editable", *python, silent=True, external=True)
     head = "# The versions that the suite was run with: pip install -c constraints.txt hb-core\n"
     (ROOT / "constraints.txt").write_text(head + str(frozen), encoding="utf-8")
 
