@@ -52,7 +52,7 @@ class SDK:
                 for name in ("", ".config", ".session", ".awsrequest", ".auth", ".credentials", ".exceptions")
             )
         except ImportError as error:
-            raise MissingPackage("the bedrock gateway needs the package boto3: pip install 'boto3>=1.40'") from error
+            raise MissingPackage("the bedrock gateway needs botocore: pip install 'botocore>=1.40'") from error
         self.session: Any = session.Session
         self.config: Any = config.Config
         self.request: Any = request.AWSRequest

@@ -37,11 +37,11 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
         self._known: set[int] = set()
 
     def check(self) -> None:
-        """Raise MissingPackage when boto3 is not installed."""
+        """Raise MissingPackage when botocore is not installed."""
         from importlib.util import find_spec
 
         if find_spec("botocore") is None:
-            raise MissingPackage("the bedrock gateway needs the package boto3: pip install 'boto3>=1.40'")
+            raise MissingPackage("the bedrock gateway needs botocore: pip install 'botocore>=1.40'")
 
     def needs_image_bytes(self, call: Call) -> bool:
         """Reference images travel as bytes."""

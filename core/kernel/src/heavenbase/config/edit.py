@@ -16,7 +16,7 @@ from heavenbase.config.files import SettingsFile, parse_settings, read_settings
 from heavenbase.config.layers import ABSENT, file_layer, find
 from heavenbase.config.schema import look_up
 from heavenbase.config.values import from_toml, parse_value, split_key, to_toml
-from heavenbase.errors import ConfigError
+from heavenbase.errors import ConfigError, MissingPackage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -106,8 +106,10 @@ def write_value(path: str | Path, names: Sequence[str], value: Any, *, check: bo
 
 
 def _document(text: str) -> TOMLDocument:
-    import tomlkit  # 80 ms, which only edits pay
-
+    try:
+        import tomlkit  # 80 ms, which only edits pay
+    except ImportError as error:
+        raise MissingPackage("to edit settings needs the package tomlkit: pip install hb-cli") from error
     return tomlkit.parse(text)
 
 

@@ -83,10 +83,11 @@ class Checker:
             try:
                 self._part(())
             except library.ValidationError as error:
-                if error.kind.name == "$ref" or not error.instance_path:
+                # A pattern of another dialect, whose place is where the schema has it, and other odd parts.
+                wrong = error.schema_path if error.kind.name == "format" else error.instance_path
+                if error.kind.name == "$ref" or not wrong:
                     raise InputError(f"the JSON schema cannot be used: {error.message}") from None
-                # What only the provider can keep, such as a pattern of another dialect, is left to it.
-                self.schema = _without(self.schema, error.instance_path)
+                self.schema = _without(self.schema, wrong)  # left to the provider
             else:
                 return
         raise InputError("the JSON schema cannot be used: too much of it is not as JSON Schema defines it")
