@@ -17,6 +17,9 @@ ROOT = Path(__file__).parent
 FACTOR = f"py{sys.version_info.major}{sys.version_info.minor}"
 """tox's name of the Python that runs."""
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+# Behind a proxy that inspects TLS only the system knows the certificate; pip asks the system by itself, uv when told.
+for _variable in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"):  # the second is what uv before 0.11 calls it
+    os.environ.setdefault(_variable, "true")
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "typing", "tests", "bench"]
 nox.options.reuse_existing_virtualenvs = True

@@ -39,9 +39,7 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
             "ACME_API_KEY": "test-key",
             "ACME_BASE_URL": server.url("openai"),
         }
-        for name in ("PIP_CONFIG_FILE", "UV_INDEX_URL", "SSL_CERT_FILE"):
-            if name in os.environ:
-                env[name] = os.environ[name]
+        env |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_CERT_"))}
         documents.run(page, work, env)
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -230,8 +230,16 @@ def test_a_reader_that_leaves_ends_hb_without_a_word(home: Path) -> None:
         assert started.wait(30) == 1
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Children take SIGINT, also where the tests run in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_control_c_in_a_real_process_exits_with_130(home: Path) -> None:
+def test_control_c_in_a_real_process_exits_with_130(home: Path, interruptible: None) -> None:
     command = [sys.executable, "-m", "heavenbase", "chat", "hi", "-p", "mock", "--stream", "-o", "mock_pause=0.02"]
     with subprocess.Popen(
         [*command, "-o", f"mock_text={'x' * 4000}", "-o", "mock_chunk_chars=1"],
@@ -255,12 +263,14 @@ def test_hb_works_without_a_standard_output(home: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_a_full_disk_is_told(home: Path) -> None:
+@pytest.mark.parametrize("buffered", [True, False], ids=["buffered", "unbuffered"])
+def test_a_full_disk_is_told(home: Path, buffered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "" if buffered else "1")
     command = [sys.executable, "-m", "heavenbase", "chat", "hi", "-p", "mock"]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith(b"error: No space left on device\n")
+    assert done.stderr == b"error: No space left on device\n"
 
 
 def test_help_works_when_plugins_cannot_be_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

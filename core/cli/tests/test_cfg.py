@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -190,32 +191,36 @@ def test_a_file_that_cannot_be_loaded_can_be_mended(run: Run, home: Path) -> Non
     assert run("chat", "hi", "-p", "mock").code == 0
 
 
-def _editor(folder: Path, source: str) -> str:
-    script = folder / "editor.sh"
-    script.write_text(f"#!/bin/sh\n{source}\n")
+def _editor(folder: Path, change: str) -> str:
+    """A program that changes the `text` of the file that it is given."""
+    script = folder / "editor.py"
+    script.write_text(
+        f"#!{sys.executable}\nimport pathlib, sys\nfile = pathlib.Path(sys.argv[1])\n"
+        f"text = file.read_text()\n{change}\nfile.write_text(text)\n"
+    )
     script.chmod(0o755)
     return str(script)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the editor is a shell script")
+@pytest.mark.skipif(os.name != "posix", reason="the editor is a script that is run by its first line")
 def test_edit_takes_over_only_what_can_be_loaded(run: Run, home: Path, tmp_path: Path) -> None:
     run("cfg", "set", TTL, "5")
-    editor = _editor(tmp_path, 'sed -i s/5/6/ "$1"')
+    editor = _editor(tmp_path, 'text = text.replace("5", "6")')
     assert run("cfg", "edit", "-e", editor) == (0, f"{home / 'config.toml'}\n", "")
     assert run("cfg", "get", TTL).out == "6\n"
-    code, _, err = run("cfg", "edit", "-e", _editor(tmp_path, 'echo "nonsense = 1" >> "$1"'))
+    code, _, err = run("cfg", "edit", "-e", _editor(tmp_path, 'text += "nonsense = 1\\n"'))
     assert code == 1
     assert "was not changed; go on with: hb cfg edit" in err
     assert run("cfg", "get", TTL).out == "6\n"
-    code, _, err = run("cfg", "edit", "-e", _editor(tmp_path, 'sed -i s/nonsense.*// "$1"'))
+    code, _, err = run("cfg", "edit", "-e", _editor(tmp_path, 'text = text.replace("nonsense = 1", "")'))
     assert code == 0
     assert "going on with the draft" in err
     assert not list(home.glob("*.draft.toml"))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the editor is a shell script")
+@pytest.mark.skipif(os.name != "posix", reason="the editor is a script that is run by its first line")
 def test_edit_without_a_change_changes_nothing(run: Run, home: Path, tmp_path: Path) -> None:
-    assert run("cfg", "edit", "-e", _editor(tmp_path, "true")) == (0, "nothing was changed\n", "")
+    assert run("cfg", "edit", "-e", _editor(tmp_path, "")) == (0, "nothing was changed\n", "")
     assert not (home / "config.toml").exists()
 
 

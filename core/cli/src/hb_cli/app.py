@@ -94,6 +94,7 @@ class App(LazyGroup):
                     code = failures.report(error, state)
                 except BrokenPipeError:
                     code = failures.ERROR
+                failures.settle()
         sys.exit(code)
 
 

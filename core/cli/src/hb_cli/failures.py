@@ -106,6 +106,15 @@ def scrubber(state: State, also: Iterable[Secret] = ()) -> Callable[[str], str]:
     return secrets.scrubber(found)
 
 
+def settle() -> None:
+    """Drop what standard output could not take: the interpreter would try again as it ends, and exit with 120."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        _silence()
+
+
 def _silence() -> None:
     """Let nothing more go to a pipe that nobody reads, or the interpreter would complain while it ends."""
     try:

@@ -50,6 +50,7 @@ class BedrockGatewayContract(GatewayContract):
 
     gateway = "bedrock"
     image_urls = False
+    openai_exports = False
     capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"embeddings": False, "images": False})
 
 
@@ -59,6 +60,7 @@ class BedrockEmbeddingGatewayContract(GatewayContract):
     gateway = "bedrock"
     model = "cohere.embed-v4:0"
     image_urls = False
+    openai_exports = False
     capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType(
         dict.fromkeys(("chat", "stream", "tools", "vision", "reasoning", "structured", "images"), False)
     )
@@ -70,6 +72,7 @@ class BedrockImageGatewayContract(GatewayContract):
     gateway = "bedrock"
     model = "amazon.nova-canvas-v1:0"
     image_urls = False
+    openai_exports = False
     capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType(
         dict.fromkeys(("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings"), False)
     )

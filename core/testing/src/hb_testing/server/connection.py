@@ -15,6 +15,8 @@ from hb_testing.server.recorder import Peer, RecordedRequest, Recorder
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _TURNS_BETWEEN_YIELDS = 16
+_LINGER = 5.0
+"""Seconds for a peer to finish sending a request that was refused."""
 
 
 class Site(Protocol):
@@ -57,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self._paused = False
         self._ours = False
+        self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection."""
@@ -82,6 +85,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; answer every request that is complete, one after the other."""
+        if self._refused:
+            return
         self._buffer += data
         if self._task is None:
             try:
@@ -89,7 +94,7 @@ class Connection(asyncio.Protocol):
             except MalformedRequest as error:
                 message = f"malformed request: {error}".encode()
                 self.transport.write(response(400, message, "text/plain; charset=utf-8", connection="close"))
-                self.close()
+                self._refuse()
 
     def pause_writing(self) -> None:
         """The write buffer is full."""
@@ -104,6 +109,15 @@ class Connection(asyncio.Protocol):
         """Flush, then close."""
         self._ours = True
         self.transport.close()
+
+    def _refuse(self) -> None:
+        """Say no more, and read on for a while: closing over unread bytes is a reset, which can outrun the answer."""
+        self._refused = True
+        if not self.transport.can_write_eof():
+            self.close()
+            return
+        self.transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER, self.close)
 
     def reset(self) -> None:
         """Close with a TCP RST; bytes that have not left the process are dropped."""
