@@ -11,21 +11,66 @@ from pathlib import Path
 
 import heavenbase as hb
 from heavenbase import errors, hookspecs
+from heavenbase import options as option_table
 from heavenbase.config import schema as config_schema
 
 FOLDER = Path(__file__).parent
 KERNEL = Path(hb.__file__).parent
 NOTE = "<!-- Generated from the code by docs/generate.py. -->\n\n"
+OPTIONS_INTRO = """\
+`hb.LLM(...)` takes them as defaults of every call, `chat`, `stream`, `embed`, `imagen` and their async forms for one
+call, presets and `default_args` in settings, and `hb ... -o NAME=VALUE`. None keeps a parameter off the wire.
+
+A name that is neither here nor a parameter of the gateway's wire is refused before anything is sent, with the nearest
+known name. What a provider has beyond both goes through `extra_body=`, or with `allow_unknown=True` as it is; the
+report of the call tells of it as `unknown`. A provider's manifest may list such names under `known_parameters`."""
+OPTION_KINDS = {
+    "connection": "Where calls go, and with which credential. They never travel as parameters.",
+    "control": "What hb does around the request. They never travel.",
+    "argument": "Parameters of the request; each gateway brings them onto its wire, and reports what became of each.",
+    "extra": "Parts of the request past all parameters.",
+}
+"""What each kind of option is."""
 
 
 def configuration() -> str:
     """Every configuration key with type, default and meaning."""
     rows = []
     for path, field in sorted(config_schema.known_keys(), key=lambda row: row[0]):
+        if not {"args", "default_args"}.isdisjoint(path[3:]):
+            continue  # as in heavenbase.llm.default_args
         default = "" if field.default is config_schema.UNSET else f"`{field.default!r}`"
         rows.append(f"| `{'.'.join(path)}` | {' or '.join(field.types)} | {default} | {field.description} |")
-    head = "# Configuration keys\n\n| key | type | default | meaning |\n|---|---|---|---|\n"
+    head = (
+        "# Configuration keys\n\nRows take in `args` and `default_args` what `heavenbase.llm.default_args` takes.\n\n"
+    )
+    head += "| key | type | default | meaning |\n|---|---|---|---|\n"
     return NOTE + head + "\n".join(rows) + "\n"
+
+
+def options() -> str:
+    """Every option of a call, by kind."""
+    parts = [f"{NOTE}# Options\n\n{OPTIONS_INTRO}\n"]
+    for kind, meaning in OPTION_KINDS.items():
+        rows = [option for option in option_table.TABLE if option.kind == kind]
+        lines = [f"| `{o.name}` | {_types(o)} | {o.help} | {_notes(o)} |" for o in rows]
+        head = f"## {kind.capitalize()}s\n\n{meaning}\n\n| name | value | meaning | notes |\n|---|---|---|---|\n"
+        parts.append(head + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _types(option: option_table.Option) -> str:
+    words = {"secret": "`hb.Secret`", "callable": "function", "object": "object", "table": "mapping"}
+    return " or ".join(words.get(word, word) for word in option.types.split(" | "))
+
+
+def _notes(option: option_table.Option) -> str:
+    found = [f"in {option.unit}"] if option.unit else []
+    found += [f"at least {option.least:g}"] if option.least is not None else []
+    found += [f"`{option.default!r}` in the packaged settings"] if option.default is not option_table.UNSET else []
+    found += ["to lose it is an error"] if option.guarantee else []
+    found += ["never shown"] if option.secret else []
+    return "; ".join([*found, *(["kept in session files"] if option.saved else [])])
 
 
 def error_tree() -> str:
@@ -212,6 +257,7 @@ def _yes(value: bool) -> str:
 PAGES = {
     "reference/authors.md": authors,
     "reference/configuration.md": configuration,
+    "reference/options.md": options,
     "reference/errors.md": error_tree,
     "reference/heavenbase.md": api,
     "reference/hooks.md": hooks,

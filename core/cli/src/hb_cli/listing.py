@@ -8,7 +8,7 @@ import click
 
 from hb_cli import output
 from hb_cli.state import State, pass_state
-from hb_cli.target import json_option
+from hb_cli.target import json_option, offered_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +40,8 @@ def providers(state: State, as_json: bool) -> None:
 
 
 def say_list(state: State, what: str, as_json: bool) -> None:
-    """Print one of presets, models, providers, gateways, or all of them."""
-    kinds = list(KINDS) if what == "all" else [what]
+    """Print one of presets, models, providers, gateways, options; "all" is all of them but the options."""
+    kinds = [kind for kind in KINDS if kind != "options"] if what == "all" else [what]
     found = {kind: KINDS[kind][0](state) for kind in kinds}
     if as_json:
         output.say_json(found)
@@ -204,9 +204,22 @@ def _gateway_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
     return [[row["gateway"], "installed" if row["installed"] else f"pip install {row['distribution']}"] for row in rows]
 
 
+def option_rows(state: State) -> list[dict[str, Any]]:
+    """The options of calls, as `-o` takes them."""
+    return [
+        {"option": o.name, "kind": o.kind, "types": o.types.split(" | "), "unit": o.unit or None, "help": o.help}
+        for o in offered_options()
+    ]
+
+
+def _option_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    return [[row["option"], " or ".join(w for w in row["types"] if w != "object"), row["help"]] for row in rows]
+
+
 KINDS = {
     "presets": (preset_rows, _preset_cells, ("preset", "model", "provider", "description")),
     "models": (model_rows, _model_cells, ("model", "aliases", "native ids")),
     "providers": (provider_rows, _provider_cells, ("provider", "gateway", "key", "base URL")),
     "gateways": (gateway_rows, _gateway_cells, ("gateway", "state")),
+    "options": (option_rows, _option_cells, ("option", "value", "meaning")),
 }

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import HBError, LossyRequestError
+from heavenbase.options import SECRETS
 from heavenbase.plugin import enforce_report
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from heavenbase.kernel import Kernel
     from heavenbase.spec import LLMSpec
 
-HIDDEN = ("api_key", "auth_token", "gateway_key", "headers", "extra_headers", "default_headers")
 DEFAULTS = "heavenbase.llm.default_args"
 MASK = "***"
 NO_KEY = "(no key is set)"
@@ -43,7 +43,7 @@ def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str
         "warnings": told,
         "arguments": {
             name: {
-                "value": MASK if name in HIDDEN and value else value,
+                "value": MASK if name in SECRETS and value else value,
                 "origin": _origin(kernel, spec, name),
                 "sent": name in call.args,
             }

@@ -10,11 +10,15 @@ import click
 
 from hb_cli.state import State
 from heavenbase.errors import InputError
+from heavenbase.options import CREDENTIALS, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from click.shell_completion import CompletionItem
+
     from heavenbase.kernel import Kernel
+    from heavenbase.options import Option
     from heavenbase.spec import LLMSpec
 
     Command = TypeVar("Command", bound=Callable[..., Any])
@@ -28,7 +32,6 @@ OWN = {
     "images": "--image",
     "stream": "--stream",
 }
-SECRETS = ("api_key", "auth_token", "gateway_key")
 
 
 class Target(NamedTuple):
@@ -90,7 +93,9 @@ def _options(default_preset: str, short_option: bool) -> list[Callable[[Any], An
             *(("-o", "--option") if short_option else ("--option",)),
             multiple=True,
             metavar="KEY=VALUE",
-            help="Argument of the call, as JSON or text: temperature=0.2, seed=null. Repeatable.",
+            shell_complete=_option_names,
+            help="Option of the call, as JSON or text: temperature=0.2, seed=null; `hb llm list options` names them. "
+            "Repeatable.",
         ),
         click.option("--cache/--no-cache", default=None, help="Use the response cache, or not."),
     ]
@@ -109,6 +114,17 @@ def _names(what: str) -> Callable[[click.Context, click.Parameter, str], list[st
     return complete
 
 
+def _option_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(f"{o.name}=", help=o.help) for o in offered_options() if o.name.startswith(incomplete)]
+
+
+def offered_options() -> list[Option]:
+    """The options that can be given as text, and have no option of the command line of their own."""
+    return [o for o in TABLE if o.name not in CREDENTIALS and o.types != "callable"]
+
+
 def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
     """`key=value` texts as arguments: a value is JSON where it can be read as such, else text. InputError otherwise."""
     options: dict[str, Any] = {}
@@ -116,7 +132,7 @@ def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
         name, found, text = pair.partition("=")
         if not found or not name.isidentifier():
             raise InputError(f"-o {name[:40]!r} is no KEY=VALUE, such as -o temperature=0.2")
-        if name in SECRETS:
+        if name in CREDENTIALS:
             raise InputError(
                 f"-o {name} would show the credential to every user of this machine and keep it in the history of the "
                 "shell; set the variable that `hb explain` names"

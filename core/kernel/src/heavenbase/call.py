@@ -6,6 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
+from heavenbase.options import CONTROLS as CONTROLS
+from heavenbase.options import MOCKS as MOCKS
+from heavenbase.options import REASONING as REASONING
+from heavenbase.options import split_options as split_options
 from heavenbase.spec import LLMSpec, Timeouts, empty
 from heavenbase.types import Attempt, Message, ParameterReport, ToolCall
 
@@ -17,25 +21,6 @@ if TYPE_CHECKING:
     from heavenbase.tools.base import Tool
 
 Verb: TypeAlias = Literal["complete", "embed", "imagen"]
-
-CONTROLS = frozenset(
-    {
-        *("api_key", "auth_token", "base_url", "gateway_key", "headers", "provider_url"),
-        *("http_proxy", "https_proxy", "no_proxy"),
-        *("cache", "cache_config", "cache_policy", "dim", "embedding_batch_size", "embedding_max_workers"),
-        *("timeout", "max_retries", "on_lossy", "stream_chat", "structured_stream", "enforce_non_stream_structured"),
-        *("confirm", "max_tool_turns", "on_round", "repair_tool_calls", "tool_call_repair"),
-        *("tool_concurrency", "tool_timeout", "structured_retries"),
-        *("mock", "mock_chat", "mock_chunk_chars", "mock_embed", "mock_imagen", "mock_pause", "mock_seed", "mock_text"),
-    }
-)
-"""Options that steer hb and never reach the wire."""
-
-MOCKS = frozenset(name for name in CONTROLS if name.startswith("mock"))
-"""Controls that answer offline, whatever the gateway."""
-
-REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"})
-"""Options about thinking; each gateway translates them to its wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +163,3 @@ class WireRequest:
     """Not in the repr, as callers put credentials of their own into headers."""
     auth: str | None = None
     """How the credential travels, such as "Authorization: Bearer"; None without one."""
-
-
-def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Merged options as (may reach the wire, controls); a None on the wire side is left out."""
-    args: dict[str, Any] = {}
-    controls: dict[str, Any] = {}
-    for name, value in options.items():
-        if name in CONTROLS:
-            controls[name] = value
-        elif value is not None:
-            args[name] = value
-    return args, controls

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from heavenbase.call import MOCKS, Call, CallContext, Services, split_options
+from heavenbase.call import Call, CallContext, Services
 from heavenbase.clients import ClientPool
 from heavenbase.colour import drive as drive
 from heavenbase.config.config import Config
@@ -15,11 +15,11 @@ from heavenbase.discovery.inventory import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
 from heavenbase.flow.answers import annotate, check_colour, check_value, foreign, guarded, stamp, without_thoughts
 from heavenbase.flow.encoding import encode_images, has_images
-from heavenbase.flow.preparing import PREPARED, prepare
+from heavenbase.flow.preparing import prepare
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, compose, side_of
-from heavenbase.options import check_options
+from heavenbase.options import KNOWN, MOCKS, PREPARED, check_options, split_options
 from heavenbase.registry import Registry
 from heavenbase.resolution.resolver import Resolver
 from heavenbase.types import Attempt, Chunk
@@ -122,6 +122,8 @@ class Kernel:
             started + timeouts.total if timeouts.total is not None else None,
         )
         merged = {**spec.args, **options} if options else spec.args
+        if "extra_body" in merged or not KNOWN.issuperset(merged):
+            self.resolver.check_parameters(spec, options, merged, context.report)
         if any(merged[name] is not None for name in MOCKS.intersection(merged)):
             spec = self.resolver.offline(spec)
         args, controls = split_options(merged)

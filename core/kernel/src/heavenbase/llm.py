@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.messages import to_images, to_messages
+from heavenbase.options import CONNECTION
 from heavenbase.projection import AGGREGATE, CHAT, CLOCK, EMBED, IMAGEN, STREAM, StreamProjection, names_of, project
 
 if TYPE_CHECKING:
@@ -273,8 +274,6 @@ class LLM:
 
     def _target(self, options: dict[str, Any]) -> LLMSpec:
         """The spec, or one of its own for a call that connects elsewhere."""
-        from heavenbase.resolution.endpoint import CONNECTION
-
         if not CONNECTION.isdisjoint(options):
             moved = {name: options.pop(name) for name in CONNECTION & options.keys()}
             return self.kernel.resolver.redirect(self.spec, moved)

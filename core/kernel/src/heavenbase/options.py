@@ -1,28 +1,245 @@
-"""The controls that callers pass, checked before anything is sent."""
+"""The table of options: all that a caller may pass beside names and content, one line each.
+
+Everything that treats options by their names reads this table: which of them travel, the checks, configuration keys,
+session files, the command line, `docs/reference/options.md`, and by a test the TypedDict `heavenbase.typed.Options`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-COUNTS = {
-    "max_retries": 0,
-    "max_tool_turns": 0,
-    "tool_concurrency": 1,
-    "structured_retries": 0,
-    "embedding_batch_size": 1,
-    "embedding_max_workers": 1,
-    "dim": 1,
-}
+UNSET: Final = "(unset)"
+
+
+class Option(NamedTuple):
+    """One option.
+
+    `kind`: a connection says where calls go, a control steers hb and never travels, an argument is a parameter of the
+    request that each gateway brings onto its wire, an extra goes past all parameters. `types` are the words of
+    configuration files, and `secret`, `callable`, `object` for what only code can give; None is allowed everywhere.
+    `least` is the smallest number, `default` what the packaged settings say. A `guarded` one may not be set by an
+    untrusted project; to lose a `guarantee` is an error; session files hold those that are `saved`.
+    """
+
+    name: str
+    kind: str
+    types: str
+    help: str
+    unit: str = ""
+    least: float | None = None
+    default: Any = UNSET
+    secret: bool = False
+    guarded: bool = False
+    guarantee: bool = False
+    saved: bool = False
+
+
+def _connection(name: str, types: str, help: str, **more: Any) -> Option:
+    return Option(name, "connection", types, help, guarded=True, **more)
+
+
+def _control(name: str, types: str, help: str, **more: Any) -> Option:
+    return Option(name, "control", types, help, **more)
+
+
+def _argument(name: str, types: str, help: str, **more: Any) -> Option:
+    return Option(name, "argument", types, help, **{"saved": True, **more})
+
+
+TABLE: tuple[Option, ...] = (
+    _connection("base_url", "str", "address of the endpoint"),
+    _connection("api_key", "str | secret", "credential of the provider", secret=True),
+    _connection("auth_token", "str | secret", "bearer token of the provider", secret=True),
+    _connection("headers", "table", "HTTP headers of every request", secret=True),
+    _connection("gateway_key", "str | secret", "credential of a gateway that routes", secret=True),
+    _connection("provider_url", "str", "the provider's address behind a gateway that routes"),
+    # Steering
+    _control("timeout", "float | table | object", "seconds in all, or a table of clocks", unit="s", least=0.001),
+    _control("max_retries", "int", "how often a failed request is tried again", least=0),
+    _control("on_lossy", "str | table", "what to do about parameters that the wire cannot carry: error, warn, allow"),
+    _control("allow_unknown", "bool", "send parameters that neither hb nor the wire knows", saved=True),
+    _control("http_proxy", "str", "proxy of http:// endpoints; '' for none", default=None, guarded=True),
+    _control("https_proxy", "str", "proxy of https:// endpoints; '' for none", default=None, guarded=True),
+    _control("no_proxy", "str", "hosts reached without a proxy, comma-separated", default=None, guarded=True),
+    _control("cache", "bool | table", "whether the answer may come from the cache, or the cache's settings"),
+    _control("cache_config", "table", "settings of the cache over those of the configuration"),
+    _control("cache_policy", "str | bool", "which answers may be cached: deterministic, force, always, off"),
+    _control("stream_chat", "bool", "ask for whole answers as streams"),
+    _control("structured_stream", "bool", "false asks for answers with a form without a stream"),
+    _control(
+        "enforce_non_stream_structured", "bool", "never stream answers that have a response format", default=False
+    ),
+    _control("structured_retries", "int", "how often an answer that does not fit is asked again", least=0),
+    _control("max_tool_turns", "int", "rounds of tools in one call", least=0, saved=True),
+    _control("tool_timeout", "float", "seconds that one tool may run", unit="s", saved=True),
+    _control("tool_concurrency", "int", "tools that run at once", least=1, saved=True),
+    _control("confirm", "callable", "asked before a tool runs"),
+    _control("on_round", "callable", "told of every round of tools"),
+    _control("repair_tool_calls", "bool | table | object", "repair malformed arguments of tools", saved=True),
+    _control("tool_call_repair", "bool | table | object", "the same, under its name in the configuration"),
+    _control("embedding_batch_size", "int", "inputs in one embedding request", least=1, default=256),
+    _control("embedding_max_workers", "int", "embedding requests in flight at once", least=1, default=8),
+    _control("dim", "int", "length of the vectors, where the configuration must say it", least=1),
+    _control("mock", "any | callable", "answer offline by this script"),
+    _control("mock_text", "str", "answer offline with this text"),
+    _control("mock_chat", "any | callable", "answer chats offline by this script"),
+    _control("mock_embed", "any | callable", "answer embeddings offline by this script"),
+    _control("mock_imagen", "any | callable", "answer image generations offline by this script"),
+    _control("mock_chunk_chars", "int", "characters in a chunk of an offline answer"),
+    _control("mock_pause", "float | list", "seconds before each chunk of an offline answer", unit="s"),
+    _control("mock_seed", "int", "seed of what is random in offline answers"),
+    # Sampling and limits
+    _argument("temperature", "float", "sampling temperature; null sends none", least=0, default=0),
+    _argument("seed", "int", "sampling seed; null sends none", default=42),
+    _argument("top_p", "float", "share of the likeliest tokens that are sampled from", least=0),
+    _argument("top_k", "int", "number of the likeliest tokens that are sampled from", least=0),
+    _argument("min_p", "float", "least probability, relative to the likeliest token", least=0),
+    _argument("frequency_penalty", "float", "penalty that grows with each use of a token"),
+    _argument("presence_penalty", "float", "penalty for tokens that were used"),
+    _argument("repetition_penalty", "float", "factor against repeated tokens"),
+    _argument("logit_bias", "table", "bias by token id"),
+    _argument("max_tokens", "int", "most tokens of the answer", unit="tokens", least=1, guarantee=True),
+    _argument("max_completion_tokens", "int", "the same, thoughts included", unit="tokens", least=1, guarantee=True),
+    _argument("stop", "str | list[str]", "texts that end the answer", guarantee=True),
+    _argument("n", "int", "number of answers or images", least=1),
+    _argument("logprobs", "bool | int", "log probabilities of the answer's tokens"),
+    _argument("top_logprobs", "int", "so many likeliest tokens at each place", least=0),
+    # Thinking
+    _argument("think", "bool", "whether the model thinks first"),
+    _argument("reasoning_effort", "str", "how hard it thinks: none, minimal, low, medium, high, xhigh, max"),
+    _argument("reasoning_max_tokens", "int", "most tokens of thinking", unit="tokens", least=0),
+    _argument("reasoning_exclude", "bool", "leave the thoughts out of the answer"),
+    # Tools and form
+    _argument("tools", "list | object", "tools that the model may call", guarantee=True, saved=False),
+    _argument("tool_choice", "str | table | object", "auto, none, required, or one tool", guarantee=True, saved=False),
+    _argument("parallel_tool_calls", "bool", "whether several tools may be called at once"),
+    _argument("response_format", "str | table | object", "form of the answer: a type or a schema", guarantee=True),
+    _argument("verbosity", "str", "length of the answer: low, medium, high"),
+    _argument("modalities", "list[str]", "what the answer is made of: text, audio, image"),
+    _argument("audio", "table", "voice and format of spoken answers"),
+    _argument("prediction", "table", "what the answer will mostly say"),
+    _argument("web_search_options", "table", "settings of the provider's web search"),
+    _argument("stream_options", "table", "what a stream tells beside the answer"),
+    # Accounts
+    _argument("service_tier", "str", "priority of the request"),
+    _argument("store", "bool", "whether the provider keeps the answer"),
+    _argument("metadata", "table", "labels that the provider keeps with the answer"),
+    _argument("user", "str", "who is served, for the provider's abuse checks"),
+    _argument("safety_identifier", "str", "the same, on newer wires"),
+    _argument("prompt_caching", "bool | str | table", "mark long prompts for the provider's cache"),
+    _argument("prompt_cache_key", "str", "prompts with one key share the provider's cache"),
+    # Embeddings
+    _argument("dimensions", "int", "length of the vectors", least=1),
+    _argument("encoding_format", "str", "how vectors travel: float, base64"),
+    _argument("input_type", "str", "what the texts are for: query, document"),
+    _argument("task_type", "str", "the same, in other words"),
+    _argument("truncate", "str | bool", "which end of a long text is cut off"),
+    # Images
+    _argument("size", "str", "width x height, or auto", unit="pixels"),
+    _argument("aspect_ratio", "str", "width to height, such as 16:9"),
+    _argument("quality", "str", "quality of the image"),
+    _argument("style", "str", "style of the image"),
+    _argument("background", "str", "transparent, opaque, auto"),
+    _argument("moderation", "str", "strictness of the provider's filter"),
+    _argument("output_format", "str", "png, jpeg, webp"),
+    _argument("output_compression", "int", "compression", unit="%", least=0),
+    _argument("input_fidelity", "str", "how closely references are kept"),
+    _argument("negative_prompt", "str", "what the image must not show"),
+    _argument("mask", "str | object", "which part of a reference is made anew"),
+    # Past all parameters
+    Option("extra_body", "extra", "table", "fields laid over the request as they are"),
+    Option("extra_query", "extra", "table", "query of the address"),
+    Option("extra_headers", "extra", "table", "further HTTP headers", secret=True, guarded=True),
+    Option("default_headers", "extra", "table", "the same; extra_headers win", secret=True, guarded=True),
+)
+
+OPTIONS: Mapping[str, Option] = {option.name: option for option in TABLE}
+
+
+def named(chosen: Callable[[Option], object]) -> frozenset[str]:
+    """The names of those options."""
+    return frozenset(option.name for option in TABLE if chosen(option))
+
+
+KNOWN = frozenset(OPTIONS)
+CONNECTION = named(lambda option: option.kind == "connection")
+"""Options that say how to connect; they are never default arguments of a request."""
+CONTROLS = named(lambda option: option.kind in ("connection", "control"))
+"""Options that steer hb and never reach the wire."""
+EXTRAS = named(lambda option: option.kind == "extra")
+"""Arguments that are parts of the request, and no parameters."""
+GUARANTEES = named(lambda option: option.guarantee)
+"""Parameters that a caller relies on: losing one is an error unless `on_lossy` says otherwise."""
+SAVED = named(lambda option: option.saved)
+SECRETS = named(lambda option: option.secret)
+CREDENTIALS = named(lambda option: option.secret and "secret" in option.types)
+MOCKS = named(lambda option: option.name.startswith("mock"))
+"""Controls that answer offline, whatever the gateway."""
+REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"})
+"""Options about thinking; each gateway translates them to its wire."""
+PREPARED = frozenset({"tools", "tool_choice", "response_format"})
+"""Arguments that callers give in many forms."""
+PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+COUNTS = {o.name: int(o.least) for o in TABLE if o.kind == "control" and o.types == "int" and o.least is not None}
 """Controls that are whole numbers, with the least allowed one."""
+TARGET = frozenset({"preset", "model", "provider", "gateway", "kernel"})
+"""Arguments of `LLM` beside the options."""
+CONTENT = frozenset({"system", "images", "include", "reduce", "stream"})
+"""Arguments of its methods beside the options."""
+NO_SLIPS = frozenset({"image", "max_new_tokens", "min_tokens", "mode", "timeout_ms", "top_a", "top_n"})
+"""Parameters of wires that resemble options of hb."""
 LOSSY_ACTIONS = ("error", "warn", "allow")
 LOSSY_SIDES = ("guarantees", "tuning")
 REPAIR = ("repair_tool_calls", "tool_call_repair")
 CHECKED = frozenset({*COUNTS, *REPAIR, "on_lossy", "headers"})
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Merged options as (may reach the wire, controls); a None on the wire side is left out."""
+    args: dict[str, Any] = {}
+    controls: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in CONTROLS:
+            controls[name] = value
+        elif value is not None:
+            args[name] = value
+    return args, controls
+
+
+def unknown_options(
+    given: Collection[str], wire: Collection[str] | None, *, allowed: bool = False, origins: Mapping[str, str] = {}
+) -> frozenset[str]:
+    """Those of the given names that neither hb nor the wire knows, where they are allowed.
+
+    UnknownNameError where they are not, and for a slip: a name that is close to a known one. `wire` are the names of
+    its parameters; None means that nobody has listed them, and then slips of hb's own names alone are found. `origins`
+    tell where "args.NAME" was given.
+    """
+    strange = [name for name in given if name not in KNOWN and (wire is None or name not in wire)]
+    if not strange:
+        return frozenset()
+    from difflib import get_close_matches
+
+    known = sorted({*KNOWN, *TARGET, *CONTENT, *(wire or ())})
+    for name in strange:
+        where = origins.get(f"args.{name}", "argument")
+        hint = "" if where == "argument" else f"it comes from {where}"
+        if name in TARGET | CONTENT:
+            raise UnknownNameError("option", name, hint=f"pass it to {_PLACES[name in TARGET]}")
+        near = [] if name in NO_SLIPS else get_close_matches(name.lower(), known, 3, 0.8)
+        if near or (wire is not None and not allowed):
+            way = "pass it in extra_body" if near else "pass it in extra_body, or with allow_unknown=True"
+            hint = hint or f"to send it all the same, {way}"
+            raise UnknownNameError("option", name, near or get_close_matches(name.lower(), known, 3, 0.6), hint=hint)
+    return frozenset(strange) if wire is not None else frozenset()
+
+
+_PLACES = {True: "hb.LLM(), which makes the target of every call", False: "chat() and the other verbs"}
 
 
 def check_options(options: Mapping[str, Any]) -> None:

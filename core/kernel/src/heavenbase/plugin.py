@@ -19,6 +19,7 @@ from heavenbase.errors import (
     UnsupportedError,
 )
 from heavenbase.hookspecs import CONTRACT_VERSION, hookimpl
+from heavenbase.options import GUARANTEES
 from heavenbase.store import CacheEntry as CacheEntry
 from heavenbase.store import CacheStore as CacheStore
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTRACT_VERSION",
+    "GUARANTEES",
     "Cache",
     "CacheEntry",
     "CacheStore",
@@ -42,9 +44,6 @@ __all__ = [
     "VisionFormat",
     "hookimpl",
 ]
-
-GUARANTEES = frozenset({"tools", "tool_choice", "response_format", "stop", "max_tokens", "max_completion_tokens"})
-"""Parameters that a caller relies on: losing one is an error unless `on_lossy` says otherwise."""
 
 
 class Plugin:
@@ -83,6 +82,11 @@ class Gateway(Plugin):
     """The gateway's own record: default_args, and base_url, base_url_env, api_key_env when it is a place of its own.
 
     `routes = True` says that it keeps a key of its own apart from the provider's: see `LLMSpec.gateway_key`.
+    """
+    parameters: ClassVar[frozenset[str] | None] = None
+    """The parameters of the wire beside hb's own (`heavenbase.options`), for every verb.
+
+    Other names are refused before anything is sent. None: they are not listed here, and then slips alone are refused.
     """
 
     def check(self) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.options import CREDENTIALS, PROXIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from heavenbase.secrets import Secret
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
-CREDENTIALS = ("api_key", "auth_token", "gateway_key")
 
 
 def empty() -> Mapping[str, Any]:
@@ -87,6 +87,8 @@ class LLMSpec:
     origins: Mapping[str, str] = field(default_factory=empty, repr=False)
     gateway_key: Secret | None = None
     provider_url: str | None = None
+    unknown: frozenset[str] = frozenset()
+    """Names among `args` that neither hb nor the wire knows, and that are sent all the same (`allow_unknown`)."""
     _keys: dict[str, Any] = field(default_factory=dict, repr=False)
     """What was worked out from the other fields, kept; a copy with other fields begins with an empty one."""
 
@@ -109,7 +111,7 @@ class LLMSpec:
         known: str | None = self._keys.get("client")
         if known is not None:
             return known
-        proxies = {name: self.args.get(name) for name in ("http_proxy", "https_proxy", "no_proxy")}
+        proxies = {name: self.args.get(name) for name in PROXIES}
         return self._key(
             "client",
             {

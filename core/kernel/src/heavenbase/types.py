@@ -19,7 +19,7 @@ Message: TypeAlias = "dict[str, Any]"
 FinishReason: TypeAlias = Literal[
     "stop", "length", "tool_calls", "content_filter", "refusal", "pause", "context_overflow", "other"
 ]
-Outcome: TypeAlias = Literal["sent", "renamed", "clamped", "emulated", "dropped"]
+Outcome: TypeAlias = Literal["sent", "renamed", "clamped", "emulated", "dropped", "unknown"]
 
 
 class Record:
@@ -220,18 +220,22 @@ class ParameterEntry(Record):
 
 @dataclass(slots=True)
 class ParameterReport(Record):
-    """Every parameter of a call in exactly one of: sent, renamed, clamped, emulated, dropped."""
+    """Every parameter of a call in exactly one of: sent, renamed, clamped, emulated, dropped, unknown.
+
+    `strange` are the names that neither hb nor the wire knows: when they are sent, their outcome is "unknown".
+    """
 
     entries: dict[str, ParameterEntry] = field(default_factory=dict)
+    strange: frozenset[str] = frozenset()
 
     def sent(self, *names: str) -> None:
         """On the wire under their own names."""
         for name in names:
-            self.entries[name] = ParameterEntry(name, "sent", name)
+            self.entries[name] = ParameterEntry(name, "unknown" if name in self.strange else "sent", name)
 
     def renamed(self, name: str, wire: str) -> None:
         """On the wire under another name or in another shape."""
-        self.entries[name] = ParameterEntry(name, "renamed", wire)
+        self.entries[name] = ParameterEntry(name, "unknown" if name in self.strange else "renamed", wire)
 
     def clamped(self, name: str, reason: str) -> None:
         """Sent with another value."""

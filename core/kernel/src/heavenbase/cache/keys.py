@@ -9,6 +9,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import CacheError, InputTypeError
+from heavenbase.options import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +24,6 @@ KEY_BYTES = 32
 REMEMBERED = 512
 COSMETIC = frozenset({"aliases", "description", "title"})
 """Entries of records that no request depends on."""
-CONFIDENTIAL = frozenset({"extra_headers", "default_headers"})
-"""Arguments that may hold a credential: they are kept as fingerprints."""
 LONGEST_KEPT = 1 << 16
 
 
@@ -70,7 +69,7 @@ class Keys:
             "headers": {name: self._fingerprint(value) for name, value in _headers(spec).items()},
             "records": {name: self._fingerprint(canonical(record)) for name, record in _records(spec).items()},
             "args": {
-                name: self._fingerprint(canonical(value)) if name in CONFIDENTIAL else value
+                name: self._fingerprint(canonical(value)) if name in SECRETS else value
                 for name, value in call.args.items()
             },
             "verb": call.verb,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.call import MOCKS
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.options import MOCKS
 from heavenbase.types import Completion, ImageResult
 
 if TYPE_CHECKING:

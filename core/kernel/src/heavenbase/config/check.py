@@ -155,7 +155,8 @@ def unknown(path: Sequence[str]) -> str:
     key = join_key(path)
     nearest = nearest_key(path)
     hint = f"; did you mean {nearest!r}?" if nearest else ""
-    if not nearest and any(name in ("models", "presets", "providers", "gateways") for name in path[:-1]):
+    elsewhere = nearest is None or not nearest.startswith(join_key(path[:3]))
+    if elsewhere and any(name in ("models", "presets", "providers", "gateways") for name in path[:-1]):
         hint += '; a name that holds a dot is quoted, as in models."gpt-5.6"'
     return f"unknown key {key!r}{hint}"
 

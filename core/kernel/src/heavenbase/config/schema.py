@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from heavenbase import options
 from heavenbase.config.field import ANY, UNSET, Field, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from heavenbase.config.field import Node
+    from heavenbase.options import Option
 
 
 class Found(NamedTuple):
@@ -51,36 +53,27 @@ def _options(description: str) -> Table:
     return Table(description=description, rows=ANY, secret=True, guarded=True)
 
 
-def _arguments(**defaults: Any) -> Table:
-    """Request arguments: any name, but those that hb itself reads are checked."""
+def _argument(option: Option, *, packaged: bool) -> Field | Table:
+    if option.secret and option.types == "table":
+        return _headers(option.help)
+    types = [word for word in option.types.split(" | ") if word not in ("secret", "object")]
+    return Field(
+        " | ".join([*types, "null"]),
+        option.default if packaged and option.default is not options.UNSET else UNSET,
+        option.help,
+        minimum=option.least,
+        secret=option.secret,
+        guarded=option.guarded,
+    )
 
-    def field(name: str, types: str, description: str, minimum: float | None = None, guarded: bool = False) -> Field:
-        default = defaults.get(name, UNSET)
-        return Field(types, default, description, minimum=minimum, guarded=guarded)
 
-    known: dict[str, Field | Table] = {
-        "timeout": field("timeout", "float | table | null", "seconds, or a table of clocks as in timeouts", 0.001),
-        "max_retries": field("max_retries", "int", "how often a failed request is tried again", 0),
-        "temperature": field("temperature", "float | null", "sampling temperature; null sends none", 0),
-        "seed": field("seed", "int | null", "sampling seed; null sends none"),
-        "http_proxy": field("http_proxy", "str | null", "proxy of http:// endpoints; '' for none", guarded=True),
-        "https_proxy": field("https_proxy", "str | null", "proxy of https:// endpoints; '' for none", guarded=True),
-        "no_proxy": field("no_proxy", "str | null", "hosts reached without a proxy, comma-separated", guarded=True),
-        "embedding_batch_size": field("embedding_batch_size", "int", "inputs in one embedding request", 1),
-        "embedding_max_workers": field("embedding_max_workers", "int", "embedding requests in flight at once", 1),
-        "enforce_non_stream_structured": field(
-            "enforce_non_stream_structured", "bool", "never stream answers that have a response format"
-        ),
-        "structured_stream": field("structured_stream", "bool", "false asks for answers with a form without a stream"),
-        "structured_retries": field(
-            "structured_retries", "int", "how often an answer that does not fit is asked again", 0
-        ),
-        "base_url": Field("str | null", description="endpoint for this row only", guarded=True),
-        "api_key": Field("str | null", description="credential for this row only", secret=True, guarded=True),
-        "auth_token": Field("str | null", description="bearer token for this row only", secret=True, guarded=True),
-        "headers": _headers(),
-        "extra_headers": _headers(),
-        "default_headers": _headers(),
+def _arguments(*, packaged: bool = False) -> Table:
+    """Request arguments: any name, but the values of those that hb itself reads are checked."""
+    known = {
+        option.name: _argument(option, packaged=packaged)
+        for option in options.TABLE
+        if option.default is not options.UNSET or option.kind not in ("argument", "extra") or option.secret
+        if "callable" not in option.types and not option.name.startswith("mock")
     }
     return Table(known, "arguments sent with every request; later layers and the call win", rows=ANY)
 
@@ -161,6 +154,7 @@ PROVIDER = Table(
         "vision": _by_gateway("image format of its wire"),
         "image_endpoint": Field("str", description="how images are generated", choices=("images", "chat")),
         "parameters": Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
+        "known_parameters": Field("list[str]", description="parameters that only its endpoint takes"),
         "models": Table(description="canonical model name -> native id here", rows=Field("str | null")),
         "prefixes": Field("list[str]", description="prefixes of native ids that mean this provider"),
         "aliases": Field("list[str]", description="other names of the provider"),
@@ -251,16 +245,7 @@ LLM = Table(
         ),
         "strict_plugins": Field("bool", False, "raise instead of falling back when a gateway is missing", guarded=True),
         "middleware": Field("list", [], "middleware around every verb, outermost first", guarded=True),
-        "default_args": _arguments(
-            temperature=0,
-            seed=42,
-            http_proxy=None,
-            https_proxy=None,
-            no_proxy=None,
-            embedding_batch_size=256,
-            embedding_max_workers=8,
-            enforce_non_stream_structured=False,
-        ),
+        "default_args": _arguments(packaged=True),
         "cache": CACHE,
         "tool_call_repair": Table(
             {

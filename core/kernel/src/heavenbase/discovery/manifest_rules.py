@@ -24,7 +24,7 @@ PROVIDER = {
     **dict.fromkeys(("name", "title", "description", "gateway", "wire", "image_endpoint", "host_env"), "str"),
     **dict.fromkeys(("docs_url", "keys_url", "models_url", "placeholder_model", "placeholder_key"), "str"),
     **dict.fromkeys(("base_url", "base_url_env", "backend", "auth_mode", "thinking_control"), "str | by gateway"),
-    **dict.fromkeys(("api_key_env", "prefixes", "aliases", "unset"), "list[str]"),
+    **dict.fromkeys(("api_key_env", "prefixes", "aliases", "unset", "known_parameters"), "list[str]"),
     **dict.fromkeys(("api_key_optional", "allow_http", "allow_unknown_models", "portkey_custom_host"), "bool"),
     **dict.fromkeys(("require_base_url", "require_model_override"), "bool"),
     **dict.fromkeys(("default_args", "capabilities", "options"), "table"),

@@ -9,9 +9,6 @@ if TYPE_CHECKING:
 
     from heavenbase.types import ParameterReport
 
-PREPARED = frozenset({"tools", "tool_choice", "response_format"})
-"""Arguments that callers give in many forms."""
-
 
 def prepare(
     verb: str,

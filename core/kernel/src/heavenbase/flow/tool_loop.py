@@ -114,7 +114,7 @@ class ToolLoop:
         context = self.call.context
         started = context.clock()
         total = context.timeouts.total
-        report = context.report if not self._reports else ParameterReport()
+        report = context.report if not self._reports else ParameterReport(strange=context.report.strange)
         self._reports.append(report)
         fresh = replace(
             context,

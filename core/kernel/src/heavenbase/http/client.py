@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import ConfigError, ExportError, MissingCredential, MissingPackage
+from heavenbase.options import PROXIES
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from heavenbase.http.transport.connections import Connections
     from heavenbase.http.transport.route import Route
     from heavenbase.spec import LLMSpec
-
-PROXIES = ("http_proxy", "https_proxy", "no_proxy")
-"""Arguments that choose the way to an endpoint; they never reach the wire."""
 
 
 def configured_url(spec: LLMSpec) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.options import EXTRAS as EXTRAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import ParameterReport
 
-EXTRAS = frozenset({"extra_body", "extra_headers", "extra_query"})
-"""Arguments that are parts of the request, and no parameters."""
+
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -32,16 +32,15 @@ def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
 
     InputError for a header that says where the body ends: a wrong one would break the connection.
     """
-    headers = mapping(call.args, "extra_headers")
-    query = mapping(call.args, "extra_query")
-    for name, found in (("extra_headers", headers), ("extra_query", query)):
-        if found:
-            call.context.report.sent(name)
+    given = {name: mapping(call.args, name) for name in ("default_headers", "extra_headers", "extra_query")}
+    call.context.report.sent(*(name for name, found in given.items() if found))
+    *lists, query = given.values()
+    headers = {str(name): value for found in lists for name, value in found.items()}
     if headers:
-        framing = [str(name) for name in headers if str(name).lower() in _FRAMING]
+        framing = [name for name in headers if name.lower() in _FRAMING]
         if framing:
             raise InputError(f"extra_headers holds {framing[0]}, which follows from the body; leave it out")
-    return {str(name): str(value) for name, value in headers.items()}, query
+    return {name: str(value) for name, value in headers.items()}, query
 
 
 def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:

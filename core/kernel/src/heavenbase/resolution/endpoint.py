@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     _Credential: TypeAlias = tuple[Secret | None, Origin | None]
 
 ROOT = "heavenbase.llm"
-CONNECTION = frozenset({"api_key", "auth_token", "base_url", "gateway_key", "headers", "provider_url"})
-"""Options that say how to connect; they are never default arguments of a request."""
 _SCHEMES = ("http", "https", "mock", "local")
 
 

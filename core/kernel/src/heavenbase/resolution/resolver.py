@@ -17,16 +17,17 @@ from heavenbase.errors import (
     UnknownModelError,
     UnknownNameError,
 )
-from heavenbase.options import check_options
+from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, check_options, unknown_options
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
-from heavenbase.resolution.endpoint import CONNECTION, ROOT, Endpoint, Sources, check_plain_http, origin_of, owner_of
-from heavenbase.spec import CREDENTIALS, LLMSpec, Timeouts
+from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, check_plain_http, origin_of, owner_of
+from heavenbase.spec import LLMSpec, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from heavenbase.config.config import Config
     from heavenbase.registry import Registry
+    from heavenbase.types import ParameterReport
 
 FALLBACK = "openai"
 OFFLINE = "mock"
@@ -76,7 +77,13 @@ class Resolver:
                 raise InputTypeError(f"{what} must be a str, not {type(name).__name__}")
         check_options(options)
         resolution = _Resolution(self._config, self._registry, self.catalog, options)
-        spec = resolution.run(preset, model, provider, gateway)
+        try:
+            spec = resolution.run(preset, model, provider, gateway)
+        except HBError:
+            unknown_options(options, None)  # a slip may be why
+            raise
+        if not KNOWN.issuperset(spec.args):
+            spec = replace(spec, unknown=self._unknown_args(spec))
         if key is not None and not resolution.fell_back:
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
@@ -99,6 +106,45 @@ class Resolver:
             check_plain_http(moved.base_url, key, owner)
         check_plain_http(moved.provider_url, moved.api_key, ("providers", spec.provider, record))
         return moved
+
+    def check_parameters(
+        self, spec: LLMSpec, options: Mapping[str, Any], merged: Mapping[str, Any], report: ParameterReport
+    ) -> None:
+        """UnknownNameError for an option of a call that nothing knows; the report learns of those that are allowed.
+
+        `merged` are the default arguments of the spec with the options over them.
+        """
+        wire = self._parameters(spec)
+        fresh = [name for name in options if name not in spec.args]
+        report.strange = spec.unknown | unknown_options(fresh, wire, allowed=bool(merged.get("allow_unknown")))
+        extra = merged.get("extra_body")
+        if wire is not None and isinstance(extra, dict):
+            added = extra.keys() - KNOWN - wire - merged.keys()
+            report.strange |= added
+            report.sent(*added)
+
+    def _parameters(self, spec: LLMSpec) -> frozenset[str] | None:
+        """The parameters of a target's wire beside hb's own; None where its gateway lists none."""
+        listed: frozenset[str] | None = self._registry.load("gateways", spec.gateway).parameters
+        if listed is None:
+            return None
+        record = spec.provider_record
+        rules = [rule.get(what, ()) for rule in record.get("parameters", ()) for what in ("rename", "drop", "clamp")]
+        return listed.union(record.get("known_parameters", ()), *rules)
+
+    def _unknown_args(self, spec: LLMSpec) -> frozenset[str]:
+        """The default arguments that nothing knows, where they are allowed; those of plugins' own data are known."""
+        given = [name for name in spec.args if self._is_the_users(spec.origins.get(f"args.{name}", ""), name)]
+        allowed = bool(spec.args.get("allow_unknown"))
+        return unknown_options(given, self._parameters(spec), allowed=allowed, origins=spec.origins)
+
+    def _is_the_users(self, origin: str, name: str) -> bool:
+        if origin in ("argument", f"{ROOT}.default_args"):
+            return True
+        kind, _, row = origin.partition(" ")  # as `_Resolution` names its layers
+        table = self._config.section((*ROOT.split("."), f"{kind}s", row), raw=True)
+        rows = [table, *table.get("providers", {}).values()]
+        return any(name in _defaults(found) for found in rows if isinstance(found, dict))
 
     def offline(self, spec: LLMSpec) -> LLMSpec:
         """The same target answered by the mock gateway, which needs no network and no key."""

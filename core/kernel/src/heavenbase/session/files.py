@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.call import CONTROLS
 from heavenbase.errors import HBError, HBWarning, InputError
 from heavenbase.messages import to_messages
+from heavenbase.options import KNOWN, SAVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,16 +21,13 @@ if TYPE_CHECKING:
 
 FORMAT = "heavenbase.session"
 VERSION = 1
-KEPT_CONTROLS = frozenset({"max_tool_turns", "tool_timeout", "tool_concurrency", "repair_tool_calls"})
-NOT_SAVED = frozenset({"tools", "tool_choice", "extra_headers", "extra_query", "extra_body"})
-"""Arguments that a file must not hold, as they may be code, or carry a credential."""
 
 
 def pack(llm: LLM, messages: Iterable[Message], tools: Iterable[Tool]) -> dict[str, Any]:
     """A session as JSON data. Endpoint and credential stay out: a file must not send a key to a host of its own."""
     spec = llm.spec
-    wanted = {name for name in spec.explicit & spec.args.keys() if name not in CONTROLS or name in KEPT_CONTROLS}
-    options = {name: spec.args[name] for name in sorted(wanted - NOT_SAVED) if _is_plain(spec.args[name])}
+    wanted = [name for name in sorted(spec.explicit & spec.args.keys()) if _is_saved(name)]
+    options = {name: spec.args[name] for name in wanted if _is_plain(spec.args[name])}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -65,8 +62,7 @@ def unpack(data: Mapping[str, Any], llm: LLM | None, tools: list[Tool]) -> tuple
 def _saved_llm(saved: Mapping[str, Any]) -> LLM:
     from heavenbase.llm import LLM
 
-    options = {name: value for name, value in saved["options"].items() if name not in CONTROLS - KEPT_CONTROLS}
-    options = {name: value for name, value in options.items() if name not in NOT_SAVED}
+    options = {name: value for name, value in saved["options"].items() if _is_saved(name)}
     return LLM(saved["preset"], saved["model"], saved["provider"], saved["gateway"], **options)
 
 
@@ -98,6 +94,11 @@ def pack_message(message: Message) -> Message:
         return message
     parts = [part["image"].to_dict() if part.get("type") == "image" else part for part in content]
     return {**message, "content": parts}
+
+
+def _is_saved(name: str) -> bool:
+    # A file must hold neither code nor what may carry a credential.
+    return name in SAVED or name not in KNOWN
 
 
 def _is_plain(value: Any) -> bool:

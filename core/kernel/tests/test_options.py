@@ -1,0 +1,102 @@
+"""The table of options: what is derived from it, and the names that it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from heavenbase import options
+from heavenbase.config import schema
+from heavenbase.errors import UnknownNameError
+from heavenbase.options import OPTIONS, TABLE
+from heavenbase.typed.options import Options
+
+ANNOTATIONS = {
+    **dict.fromkeys(("int", "float", "str", "bool"), None),
+    "table": "Mapping[str, Any]",
+    "list[str]": "Sequence[str]",
+    "list": "Sequence[Any]",
+    "callable": "Callable[..., Any]",
+    "secret": "Secret",
+}
+
+
+def annotation(types: str) -> str:
+    words = types.split(" | ")
+    if {"any", "object"} & set(words):
+        return "Any"
+    return " | ".join([*(ANNOTATIONS[word] or word for word in words), "None"])
+
+
+def test_each_option_stands_in_the_table_once_with_a_line_of_help() -> None:
+    assert len(OPTIONS) == len(TABLE)
+    for option in TABLE:
+        assert option.kind in ("connection", "control", "argument", "extra"), option.name
+        assert option.help, option.name
+        assert "\n" not in option.help, option.name
+
+
+def test_the_typed_dictionary_for_editors_equals_the_table() -> None:
+    found = {name: kind.__forward_arg__ for name, kind in Options.__annotations__.items()}
+    assert found == {option.name: annotation(option.types) for option in TABLE}
+    assert not Options.__total__
+
+
+def test_the_settings_check_what_the_table_says() -> None:
+    arguments = schema.LLM.fields["default_args"]
+    assert isinstance(arguments, schema.Table)
+    for name, node in arguments.fields.items():
+        option = OPTIONS[name]
+        assert (node.secret, node.guarded) == (option.secret, option.guarded), name
+        if isinstance(node, schema.Field):
+            assert node.minimum == option.least, name
+    assert {"temperature", "seed", "timeout", "headers"} <= arguments.fields.keys()
+
+
+def test_the_table_costs_no_heavy_import() -> None:
+    code = "import heavenbase.options, sys; print([n for n in ('pydantic', 'asyncio', 'inspect') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [
+        *(("temprature", "temperature"), ("max_retrys", "max_retries"), ("timout", "timeout"), ("modle", "model")),
+        *(("sytem", "system"), ("temperture", "temperature"), ("respone_format", "response_format")),
+        *(("maxTokens", "max_tokens"), ("tool_choise", "tool_choice"), ("api_keys", "api_key"), ("Seed", "seed")),
+    ],
+)
+@pytest.mark.parametrize("wire", [None, frozenset({"keep_alive"})], ids=["unlisted wire", "listed wire"])
+def test_a1_a_slip_is_refused_with_the_nearest_name(slip: str, meant: str, wire: Any) -> None:
+    for allowed in (False, True):
+        with pytest.raises(UnknownNameError, match=f"did you mean '{meant}'") as raised:
+            options.unknown_options([slip], wire, allowed=allowed)
+        assert raised.value.nearest == meant
+
+
+def test_a1_a_slip_of_a_parameter_of_the_wire_is_found_too() -> None:
+    with pytest.raises(UnknownNameError, match="keep_alive"):
+        options.unknown_options(["keep_alife"], frozenset({"keep_alive"}), allowed=True)
+
+
+def test_a1_what_nothing_knows_passes_only_where_it_is_allowed() -> None:
+    wire = frozenset({"keep_alive"})
+    with pytest.raises(UnknownNameError, match=r"extra_body, or with allow_unknown=True"):
+        options.unknown_options(["frobnicate"], wire)
+    assert options.unknown_options(["frobnicate", "keep_alive"], wire, allowed=True) == {"frobnicate"}
+    assert options.unknown_options(["frobnicate"], None) == frozenset()
+
+
+@pytest.mark.parametrize("name", sorted(options.NO_SLIPS))
+def test_a1_real_parameters_that_resemble_options_are_no_slips(name: str) -> None:
+    assert options.unknown_options([name], None) == frozenset()
+
+
+@pytest.mark.parametrize(("name", "place"), [("model", "hb.LLM"), ("provider", "hb.LLM"), ("system", "chat")])
+def test_a1_names_and_content_in_the_wrong_place_say_where_they_belong(name: str, place: str) -> None:
+    with pytest.raises(UnknownNameError, match=place):
+        options.unknown_options([name], None)
