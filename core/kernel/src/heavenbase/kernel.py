@@ -19,8 +19,9 @@ from heavenbase.flow.preparing import prepare
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, compose, side_of
-from heavenbase.options import KNOWN, MOCKS, PREPARED, check_options, split_options
+from heavenbase.options import KNOWN, MOCKS, PREPARED, split_options
 from heavenbase.registry import Registry
+from heavenbase.resolution.arguments import check_options, check_parameters
 from heavenbase.resolution.resolver import Resolver
 from heavenbase.types import Attempt, Chunk
 
@@ -123,7 +124,7 @@ class Kernel:
         )
         merged = {**spec.args, **options} if options else spec.args
         if "extra_body" in merged or not KNOWN.issuperset(merged):
-            self.resolver.check_parameters(spec, options, merged, context.report)
+            check_parameters(spec, self.registry, options, merged, context.report)
         if any(merged[name] is not None for name in MOCKS.intersection(merged)):
             spec = self.resolver.offline(spec)
         args, controls = split_options(merged)

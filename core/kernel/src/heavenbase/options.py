@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -193,10 +193,6 @@ CONTENT = frozenset({"system", "images", "include", "reduce", "stream"})
 """Arguments of its methods beside the options."""
 NO_SLIPS = frozenset({"image", "max_new_tokens", "min_tokens", "mode", "timeout_ms", "top_a", "top_n"})
 """Parameters of wires that resemble options of hb."""
-LOSSY_ACTIONS = ("error", "warn", "allow")
-LOSSY_SIDES = ("guarantees", "tuning")
-REPAIR = ("repair_tool_calls", "tool_call_repair")
-CHECKED = frozenset({*COUNTS, *REPAIR, "on_lossy", "headers"})
 
 
 def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -240,54 +236,3 @@ def unknown_options(
 
 
 _PLACES = {True: "hb.LLM(), which makes the target of every call", False: "chat() and the other verbs"}
-
-
-def check_options(options: Mapping[str, Any]) -> None:
-    """InputError or InputTypeError for a control with a value it cannot have; None is always allowed."""
-    for name in CHECKED.intersection(options):
-        value = options[name]
-        if value is None:
-            continue
-        if name in COUNTS:
-            _check_count(name, value, COUNTS[name])
-        elif name == "on_lossy":
-            _check_lossy(value)
-        elif name in REPAIR:
-            from heavenbase.tools.repair import LLMToolCallRepair
-
-            LLMToolCallRepair().merged(value)
-        else:
-            _check_headers(value)
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InputTypeError(f"{name} must be a whole number, not {type(value).__name__}")
-    if value < least:
-        raise InputError(f"{name} must be at least {least}, not {value}")
-
-
-def _check_lossy(value: object) -> None:
-    if isinstance(value, str):
-        actions = {"": value}
-    elif isinstance(value, dict):
-        actions = value
-        for side in actions:
-            if side not in LOSSY_SIDES:
-                raise UnknownNameError("side of on_lossy", side, LOSSY_SIDES)
-    else:
-        raise InputTypeError(f"on_lossy must be a word or a mapping, not {type(value).__name__}")
-    for action in actions.values():
-        if action not in LOSSY_ACTIONS:
-            raise UnknownNameError("on_lossy action", action, LOSSY_ACTIONS)
-
-
-def _check_headers(value: object) -> None:
-    # The values may be credentials, so no message repeats one.
-    if not hasattr(value, "items"):
-        raise InputTypeError(f"headers must be a mapping of texts, not {type(value).__name__}")
-    for name, text in value.items():
-        if not isinstance(name, str) or not isinstance(text, str | int | float):
-            raise InputTypeError(f"header {name!r} must be text")
-        if any(character in "\r\n\0" for character in f"{name}{text}"):
-            raise InputError(f"header {name!r} holds a line break or a NUL, which no header may")

@@ -17,7 +17,8 @@ from heavenbase.errors import (
     UnknownModelError,
     UnknownNameError,
 )
-from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, check_options, unknown_options
+from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
+from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
 from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, check_plain_http, origin_of, owner_of
 from heavenbase.spec import LLMSpec, Timeouts
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from heavenbase.config.config import Config
     from heavenbase.registry import Registry
-    from heavenbase.types import ParameterReport
 
 FALLBACK = "openai"
 OFFLINE = "mock"
@@ -83,7 +83,7 @@ class Resolver:
             unknown_options(options, None)  # a slip may be why
             raise
         if not KNOWN.issuperset(spec.args):
-            spec = replace(spec, unknown=self._unknown_args(spec))
+            spec = replace(spec, unknown=unknown_arguments(spec, self._config, self._registry))
         if key is not None and not resolution.fell_back:
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
@@ -106,45 +106,6 @@ class Resolver:
             check_plain_http(moved.base_url, key, owner)
         check_plain_http(moved.provider_url, moved.api_key, ("providers", spec.provider, record))
         return moved
-
-    def check_parameters(
-        self, spec: LLMSpec, options: Mapping[str, Any], merged: Mapping[str, Any], report: ParameterReport
-    ) -> None:
-        """UnknownNameError for an option of a call that nothing knows; the report learns of those that are allowed.
-
-        `merged` are the default arguments of the spec with the options over them.
-        """
-        wire = self._parameters(spec)
-        fresh = [name for name in options if name not in spec.args]
-        report.strange = spec.unknown | unknown_options(fresh, wire, allowed=bool(merged.get("allow_unknown")))
-        extra = merged.get("extra_body")
-        if wire is not None and isinstance(extra, dict):
-            added = extra.keys() - KNOWN - wire - merged.keys()
-            report.strange |= added
-            report.sent(*added)
-
-    def _parameters(self, spec: LLMSpec) -> frozenset[str] | None:
-        """The parameters of a target's wire beside hb's own; None where its gateway lists none."""
-        listed: frozenset[str] | None = self._registry.load("gateways", spec.gateway).parameters
-        if listed is None:
-            return None
-        record = spec.provider_record
-        rules = [rule.get(what, ()) for rule in record.get("parameters", ()) for what in ("rename", "drop", "clamp")]
-        return listed.union(record.get("known_parameters", ()), *rules)
-
-    def _unknown_args(self, spec: LLMSpec) -> frozenset[str]:
-        """The default arguments that nothing knows, where they are allowed; those of plugins' own data are known."""
-        given = [name for name in spec.args if self._is_the_users(spec.origins.get(f"args.{name}", ""), name)]
-        allowed = bool(spec.args.get("allow_unknown"))
-        return unknown_options(given, self._parameters(spec), allowed=allowed, origins=spec.origins)
-
-    def _is_the_users(self, origin: str, name: str) -> bool:
-        if origin in ("argument", f"{ROOT}.default_args"):
-            return True
-        kind, _, row = origin.partition(" ")  # as `_Resolution` names its layers
-        table = self._config.section((*ROOT.split("."), f"{kind}s", row), raw=True)
-        rows = [table, *table.get("providers", {}).values()]
-        return any(name in _defaults(found) for found in rows if isinstance(found, dict))
 
     def offline(self, spec: LLMSpec) -> LLMSpec:
         """The same target answered by the mock gateway, which needs no network and no key."""
@@ -185,10 +146,10 @@ class _Resolution:
         model_record = self._read(model_record, f"models.{canonical}")
         layers = (
             (f"{ROOT}.default_args", self.config.section(f"{ROOT}.default_args")),
-            (f"gateway {chosen}", _defaults(gateway_record)),
-            (f"model {canonical}", {**_defaults(model_record), **_defaults(entry)}),
-            (f"provider {provider}", _defaults(record)),
-            (f"preset {preset}", _defaults(self._read(preset_record, f"presets.{preset}"))),
+            (f"gateway {chosen}", default_arguments(gateway_record)),
+            (f"model {canonical}", {**default_arguments(model_record), **default_arguments(entry)}),
+            (f"provider {provider}", default_arguments(record)),
+            (f"preset {preset}", default_arguments(self._read(preset_record, f"presets.{preset}"))),
             ("argument", {name: value for name, value in self.options.items() if name not in CONNECTION}),
         )
         args = self._args(layers)
@@ -430,7 +391,3 @@ class _Resolution:
 
     def _where(self, key: str) -> str:
         return f"{self.config.origin(key)}: {key}"
-
-
-def _defaults(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {**record.get("default_args", {}), **record.get("args", {}), **dict.fromkeys(record.get("unset", ()))}

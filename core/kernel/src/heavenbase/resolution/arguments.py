@@ -1,0 +1,129 @@
+"""The options of a target and of a call, checked before anything is sent: their values and their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.options import COUNTS, KNOWN, unknown_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heavenbase.config.config import Config
+    from heavenbase.registry import Registry
+    from heavenbase.spec import LLMSpec
+    from heavenbase.types import ParameterReport
+
+ROOT = ("heavenbase", "llm")
+LOSSY_ACTIONS = ("error", "warn", "allow")
+LOSSY_SIDES = ("guarantees", "tuning")
+REPAIR = ("repair_tool_calls", "tool_call_repair")
+CHECKED = frozenset({*COUNTS, *REPAIR, "on_lossy", "headers"})
+
+
+def default_arguments(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The default arguments that a record gives, None for what must not travel."""
+    return {**record.get("default_args", {}), **record.get("args", {}), **dict.fromkeys(record.get("unset", ()))}
+
+
+def unknown_arguments(spec: LLMSpec, config: Config, registry: Registry) -> frozenset[str]:
+    """The default arguments that neither hb nor the wire knows, where they are allowed; else UnknownNameError.
+
+    What plugins put into their own records is known to them.
+    """
+    given = [name for name in spec.args if _is_the_users(name, spec.origins.get(f"args.{name}", ""), config)]
+    allowed = bool(spec.args.get("allow_unknown"))
+    return unknown_options(given, parameters_of(spec, registry), allowed=allowed, origins=spec.origins)
+
+
+def check_parameters(
+    spec: LLMSpec,
+    registry: Registry,
+    options: Mapping[str, Any],
+    merged: Mapping[str, Any],
+    report: ParameterReport,
+) -> None:
+    """UnknownNameError for an option of a call that nothing knows; the report learns of those that are allowed.
+
+    `merged` are the default arguments of the spec with the options over them.
+    """
+    wire = parameters_of(spec, registry)
+    fresh = [name for name in options if name not in spec.args]
+    report.strange = spec.unknown | unknown_options(fresh, wire, allowed=bool(merged.get("allow_unknown")))
+    extra = merged.get("extra_body")
+    if wire is not None and isinstance(extra, dict):
+        added = extra.keys() - KNOWN - wire - merged.keys()
+        report.strange |= added
+        report.sent(*added)
+
+
+def parameters_of(spec: LLMSpec, registry: Registry) -> frozenset[str] | None:
+    """The parameters of a target's wire beside hb's own; None where its gateway lists none."""
+    listed: frozenset[str] | None = registry.load("gateways", spec.gateway).parameters
+    if listed is None:
+        return None
+    record = spec.provider_record
+    rules = [rule.get(what, ()) for rule in record.get("parameters", ()) for what in ("rename", "drop", "clamp")]
+    return listed.union(record.get("known_parameters", ()), *rules)
+
+
+def _is_the_users(name: str, origin: str, config: Config) -> bool:
+    """Whether an argument comes from the caller or the settings; `origin` is the layer as the resolver names it."""
+    kind, _, row = origin.partition(" ")
+    if kind not in ("gateway", "model", "provider", "preset"):
+        return True
+    table = config.section((*ROOT, f"{kind}s", row), raw=True)
+    rows = [table, *table.get("providers", {}).values()]
+    return any(name in default_arguments(found) for found in rows if isinstance(found, dict))
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """InputError or InputTypeError for a control with a value it cannot have; None is always allowed."""
+    for name in CHECKED.intersection(options):
+        value = options[name]
+        if value is None:
+            continue
+        if name in COUNTS:
+            _check_count(name, value, COUNTS[name])
+        elif name == "on_lossy":
+            _check_lossy(value)
+        elif name in REPAIR:
+            from heavenbase.tools.repair import LLMToolCallRepair
+
+            LLMToolCallRepair().merged(value)
+        else:
+            _check_headers(value)
+
+
+def _check_count(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputTypeError(f"{name} must be a whole number, not {type(value).__name__}")
+    if value < least:
+        raise InputError(f"{name} must be at least {least}, not {value}")
+
+
+def _check_lossy(value: object) -> None:
+    if isinstance(value, str):
+        actions = {"": value}
+    elif isinstance(value, dict):
+        actions = value
+        for side in actions:
+            if side not in LOSSY_SIDES:
+                raise UnknownNameError("side of on_lossy", side, LOSSY_SIDES)
+    else:
+        raise InputTypeError(f"on_lossy must be a word or a mapping, not {type(value).__name__}")
+    for action in actions.values():
+        if action not in LOSSY_ACTIONS:
+            raise UnknownNameError("on_lossy action", action, LOSSY_ACTIONS)
+
+
+def _check_headers(value: object) -> None:
+    # The values may be credentials, so no message repeats one.
+    if not hasattr(value, "items"):
+        raise InputTypeError(f"headers must be a mapping of texts, not {type(value).__name__}")
+    for name, text in value.items():
+        if not isinstance(name, str) or not isinstance(text, str | int | float):
+            raise InputTypeError(f"header {name!r} must be text")
+        if any(character in "\r\n\0" for character in f"{name}{text}"):
+            raise InputError(f"header {name!r} holds a line break or a NUL, which no header may")
