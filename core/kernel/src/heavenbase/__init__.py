@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec, Timeouts
     from heavenbase.structured import Partial
     from heavenbase.tools import PAUSE, REFUSE, RUN, LLMToolCallRepair, Tool, ToolPause, tool
+    from heavenbase.typed import Options
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
     from heavenbase.vector import Vector
 
@@ -48,6 +49,7 @@ __all__ = [
     "LLMSpec",
     "LLMToolCallRepair",
     "Middleware",
+    "Options",
     "Partial",
     "Secret",
     "Timeouts",
@@ -80,6 +82,7 @@ __getattr__, _ = front(
         "spec": "LLMSpec Timeouts",
         "structured": "Partial",
         "tools": "LLMToolCallRepair PAUSE REFUSE RUN Tool ToolPause tool",
+        "typed.options": "Options",
         "types": "Chunk Completion Embedding ImageResult ToolCall Usage",
         "vector": "Vector",
     },

@@ -247,7 +247,6 @@ class LLM:
         self, source: Any, results: Mapping[str, Any] | None, options: dict[str, Any], *, is_async: bool
     ) -> Call:
         from heavenbase.flow.resuming import check_resumed, paused_call, resumption
-        from heavenbase.resolution.endpoint import CONNECTION
 
         before = paused_call(source)
         messages, resumed = resumption(source, results)

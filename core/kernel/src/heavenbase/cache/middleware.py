@@ -12,7 +12,6 @@ from heavenbase.cache.vectors import Vectors
 from heavenbase.call import split_options
 from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
 from heavenbase.middleware import Middleware
-from heavenbase.options import split_options
 from heavenbase.plugin import enforce_report
 from heavenbase.types import Chunk
 

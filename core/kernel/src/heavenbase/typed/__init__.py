@@ -1,4 +1,4 @@
-"""Types for users' own signatures: `def ask(**options: Unpack[Options])`."""
+"""Types for signatures of one's own: `def ask(question: str, **options: Unpack[hb.Options]) -> str`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
+# fmt: off
 if TYPE_CHECKING:
-    from heavenbase.typed.options import Options
+    from heavenbase.typed.options import Options as Options
+# fmt: on
 
-__all__ = ["Options"]
-__getattr__, __dir__ = front(__name__, {"Options": "options"})
+__getattr__, __dir__ = front(
+    __name__,
+    {
+        "options": "Options",
+    },
+)
