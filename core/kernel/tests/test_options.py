@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from heavenbase import options
+from heavenbase import options, typed
 from heavenbase.config import schema
 from heavenbase.errors import UnknownNameError
 from heavenbase.options import OPTIONS, TABLE
-from heavenbase.typed.options import Options
+from heavenbase.typed import Options
 
 ANNOTATIONS = {
     **dict.fromkeys(("int", "float", "str", "bool"), None),
@@ -40,8 +42,12 @@ def test_each_option_stands_in_the_table_once_with_a_line_of_help() -> None:
 
 
 def test_the_typed_dictionary_for_editors_equals_the_table() -> None:
-    found = {name: kind.__forward_arg__ for name, kind in Options.__annotations__.items()}
+    stub = Path(typed.__file__ or "").with_suffix(".pyi").read_text(encoding="utf-8")
+    written = next(node for node in ast.parse(stub).body if isinstance(node, ast.ClassDef))
+    rows = [node for node in written.body if isinstance(node, ast.AnnAssign)]
+    found = {ast.unparse(row.target): ast.unparse(row.annotation) for row in rows}
     assert found == {option.name: annotation(option.types) for option in TABLE}
+    assert Options.__annotations__.keys() == found.keys()
     assert not Options.__total__
 
 

@@ -82,7 +82,7 @@ __getattr__, _ = front(
         "spec": "LLMSpec Timeouts",
         "structured": "Partial",
         "tools": "LLMToolCallRepair PAUSE REFUSE RUN Tool ToolPause tool",
-        "typed.options": "Options",
+        "typed": "Options",
         "types": "Chunk Completion Embedding ImageResult ToolCall Usage",
         "vector": "Vector",
     },

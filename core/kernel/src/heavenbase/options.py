@@ -1,7 +1,7 @@
 """The table of options: all that a caller may pass beside names and content, one line each.
 
 Everything that treats options by their names reads this table: which of them travel, the checks, configuration keys,
-session files, the command line, `docs/reference/options.md`, and by a test the TypedDict `heavenbase.typed.Options`.
+session files, the command line, `docs/reference/options.md`, and by a test the TypedDict `heavenbase.Options`.
 """
 
 from __future__ import annotations

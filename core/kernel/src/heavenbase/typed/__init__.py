@@ -1,19 +1,10 @@
-"""Types for signatures of one's own: `def ask(question: str, **options: Unpack[hb.Options]) -> str`."""
+"""Types for signatures of one's own: `def ask(question: str, **options: Unpack[hb.Options]) -> str`.
 
-from __future__ import annotations
+Type checkers read the file beside this one, which a test holds to the table of options.
+"""
 
-from typing import TYPE_CHECKING
+from typing import Any, TypedDict
 
-from heavenbase._lazy import front
+from heavenbase.options import TABLE
 
-# fmt: off
-if TYPE_CHECKING:
-    from heavenbase.typed.options import Options as Options
-# fmt: on
-
-__getattr__, __dir__ = front(
-    __name__,
-    {
-        "options": "Options",
-    },
-)
+Options = TypedDict("Options", {option.name: Any for option in TABLE}, total=False)  # type: ignore[misc]

@@ -10,7 +10,6 @@ from typing import Any, TypedDict
 
 from heavenbase.secrets import Secret
 
-
 class Options(TypedDict, total=False):
     """Every option. What a provider has beyond them goes through `extra_body`."""
 
