@@ -8,8 +8,7 @@ import tomllib
 from pathlib import Path
 
 import hb_gateway_mock
-from heavenbase.discovery.manifest import read_manifest
-from heavenbase.discovery.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import check_manifest, read_manifest
 
 
 def test_the_manifest_is_well_formed() -> None:

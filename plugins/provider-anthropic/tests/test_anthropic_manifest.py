@@ -11,7 +11,7 @@ import pytest
 import hb_provider_anthropic
 import heavenbase as hb
 from hb_testing.server import LoopbackServer
-from heavenbase.discovery.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import check_manifest
 from heavenbase.errors import LossyRequestError, LossyRequestWarning
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import hb_provider_deepseek
-from heavenbase.discovery.manifest import read_manifest
-from heavenbase.discovery.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import check_manifest, read_manifest
 from heavenbase.spec import LLMSpec
 
 RECORD = read_manifest("hb_provider_deepseek").provider

@@ -10,8 +10,7 @@ from types import MappingProxyType
 import pytest
 
 import hb_provider_groq
-from heavenbase.discovery.manifest import read_manifest
-from heavenbase.discovery.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import check_manifest, read_manifest
 from heavenbase.spec import LLMSpec
 
 MANIFEST = read_manifest("hb_provider_groq")

@@ -8,8 +8,7 @@ from pathlib import Path
 import hb_provider_local
 from hb_provider_local import weights
 from hb_provider_local.settings import Settings
-from heavenbase.discovery.manifest import read_manifest
-from heavenbase.discovery.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import check_manifest, read_manifest
 from heavenbase.resolution.catalog import fold
 
 MANIFEST = read_manifest("hb_provider_local")

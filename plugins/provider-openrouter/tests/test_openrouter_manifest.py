@@ -6,8 +6,7 @@ import tomllib
 from pathlib import Path
 
 import hb_provider_openrouter
-from heavenbase.discovery.manifest import read_manifest
-from heavenbase.discovery.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import check_manifest, read_manifest
 
 RECORD = read_manifest("hb_provider_openrouter").provider
 

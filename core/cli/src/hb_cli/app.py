@@ -144,8 +144,7 @@ def _plugin_command(state: State, name: str) -> click.Command | None:
     claims = state.inventory.claims(COMMANDS, name)
     if not claims:
         return None
-    from heavenbase.discovery.importing import import_entry_point
-    from heavenbase.discovery.lock import check_allowed
+    from heavenbase.discovery.importing import check_allowed, import_entry_point
     from heavenbase.errors import PluginConflict, PluginContractError
 
     if len(claims) > 1:

@@ -30,7 +30,7 @@ def check_plugins(state: State) -> Iterator[Check]:
 
 
 def _manifest(info: PluginInfo) -> Iterator[Check]:
-    from heavenbase.discovery.manifest_rules import check_manifest
+    from heavenbase.discovery.manifest import check_manifest
 
     for problem in check_manifest(info.manifest) if info.manifest else ():
         yield Check("manifest", "warn", f"{info.key} of {info.distribution}: {problem}")

@@ -125,7 +125,7 @@ def lock(state: State) -> None:
     import tomlkit
 
     from heavenbase.config.edit import set_value, write_atomic
-    from heavenbase.discovery.lock import lock_data
+    from heavenbase.discovery.importing import lock_data
 
     path = os.path.join(os.path.dirname(os.path.realpath(state.user_file)), LOCK_FILE)
     infos = state.inventory.plugins
@@ -149,7 +149,7 @@ def _row(state: State, found: PluginInfo) -> dict[str, Any]:
 
 def _status(state: State, found: PluginInfo) -> tuple[str, str]:
     """ok, disabled, blocked or conflict, and why."""
-    from heavenbase.discovery.lock import check_allowed
+    from heavenbase.discovery.importing import check_allowed
     from heavenbase.errors import HBError
 
     claims = state.inventory.claims(found.kind, found.name)

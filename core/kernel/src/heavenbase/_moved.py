@@ -26,7 +26,7 @@ ROOMS = {
         "config_layers:layers config_load:load config_schema:schema config_section:section config_trust:trusted "
         "config_values:values"
     ),
-    "discovery": "importing:importing lock:lock manifest:manifest manifest_rules:manifest_rules",
+    "discovery": "importing:importing lock:importing manifest:manifest manifest_rules:manifest",
     "errors": "_error_base:base",
     "fetch": "_address:address",
     "flow": (
@@ -45,7 +45,7 @@ ROOMS = {
         "_json_repair:lenient _tool_docs:docstrings _tool_refs:docstrings _tool_schema:functions "
         "_typed_dicts:docstrings structured_check:check structured_schema:strict"
     ),
-    "session": "session_files:files session_history:history session_turn:turn",
+    "session": "session_files:files session_history:history session_turn:history",
     "structured": "structured_format:format structured_partial:partial structured_plan:plan structured_text:text",
     "tools": "_tool:base _tool_runs:runs _tool_threads:threads tool_options:options tools_mcp:mcp",
 }

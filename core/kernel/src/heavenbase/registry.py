@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from heavenbase import hookspecs
+from heavenbase.discovery.importing import check_allowed
 from heavenbase.discovery.importing import import_entry_point as import_entry_point
 from heavenbase.discovery.inventory import KINDS, Inventory, PluginInfo
-from heavenbase.discovery.lock import check_allowed
 from heavenbase.errors import (
     PluginConflict,
     PluginContractError,

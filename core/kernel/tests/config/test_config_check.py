@@ -221,7 +221,7 @@ def test_any_text_is_either_settings_or_a_config_error(text: str) -> None:
 
 def test_whatever_a_provider_manifest_may_say_can_be_configured_too() -> None:
     from heavenbase.config.schema import GATEWAY, MODEL, PRESET, PROVIDER
-    from heavenbase.discovery import manifest_rules as manifest_rules
+    from heavenbase.discovery import manifest as manifest_rules
 
     # A row's name is its key in the configuration.
     assert manifest_rules.PROVIDER.keys() - PROVIDER.fields.keys() == {"name"}

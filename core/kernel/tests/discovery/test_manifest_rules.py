@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase.discovery.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import check_manifest
 from heavenbase.spec import LLMSpec
 
 GOOD: dict[str, Any] = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import heavenbase
-from heavenbase.discovery.manifest_rules import check_catalog
+from heavenbase.discovery.manifest import check_catalog
 
 DATA = Path(heavenbase.__file__).parent / "data"
 MODELS: dict[str, Any] = tomllib.loads((DATA / "models.toml").read_text(encoding="utf-8"))["models"]

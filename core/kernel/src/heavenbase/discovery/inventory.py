@@ -251,7 +251,7 @@ def _sound(manifest: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
 
     Unknown keys are left: a manifest may be younger than this core.
     """
-    from heavenbase.discovery.manifest_rules import check_manifest
+    from heavenbase.discovery.manifest import check_manifest
 
     wrong = (
         next((line for line in check_manifest(manifest) if ": must be " in line and "one of" not in line), None)

@@ -4,6 +4,10 @@
 [[provider.parameters]]     rules by model pattern: rename, drop, clamp
 [models.<name>]             models that only this provider has
 [presets.<name>]            presets that it brings
+
+`check_manifest` says what a manifest may hold: every key and its type. It is for tests, the conformance kit and
+`hb doctor`; loading a provider never pays for it. Settings that only one plugin reads go under `provider.options`,
+which is not looked into.
 """
 
 from __future__ import annotations
@@ -14,9 +18,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import PluginContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +61,204 @@ def read_manifest(package: str, manifest: str = "provider.toml") -> Manifest:
     if not isinstance(record, dict):
         raise PluginContractError(f"{package}/{manifest} has no table [provider]")
     return Manifest(record, data.get("models", {}), data.get("presets", {}))
+
+
+CAPABILITIES = {
+    **dict.fromkeys(("chat", "stream", "tools", "vision", "embeddings", "images"), "bool"),
+    **dict.fromkeys(("embedding_base64", "stream_usage", "image_detail", "image_urls"), "bool"),
+    "embedding_batch_limit": "int",
+    "reasoning_efforts": "bool | list[str]",
+    "structured": "str",
+}
+"""What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
+
+PROVIDER = {
+    **dict.fromkeys(("name", "title", "description", "gateway", "wire", "image_endpoint", "host_env"), "str"),
+    **dict.fromkeys(("docs_url", "keys_url", "models_url", "placeholder_model", "placeholder_key"), "str"),
+    **dict.fromkeys(("base_url", "base_url_env", "backend", "auth_mode", "thinking_control"), "str | by gateway"),
+    **dict.fromkeys(("api_key_env", "prefixes", "aliases", "unset", "known_parameters"), "list[str]"),
+    **dict.fromkeys(("api_key_optional", "allow_http", "allow_unknown_models", "portkey_custom_host"), "bool"),
+    **dict.fromkeys(("require_base_url", "require_model_override"), "bool"),
+    **dict.fromkeys(("default_args", "capabilities", "options"), "table"),
+    "headers": "table of str",
+    "parameters": "list of tables",
+}
+"""The record: keys of [provider]."""
+
+RULE = {
+    **dict.fromkeys(("models", "gateways"), "list[str]"),
+    "rename": "table of str",
+    "drop": "table of str",
+    "clamp": "table of tables",
+    "when": "table of lists",
+    "unless": "table of lists",
+}
+"""One [[provider.parameters]] rule; all that match apply, in order.
+
+`models` are patterns (fnmatch) of native ids, every model when absent; `gateways` the names of those that the rule is
+for, all when absent. `when` and `unless` pair the name of an argument with the values that switch the rule on or off;
+they are compared with the arguments as they would go on the wire, after thinking has been translated. `rename` is old
+to new name, `drop` name to reason, `clamp` name to limits.
+"""
+
+CLAMP = {"min": "float", "max": "float", "map": "table of str"}
+"""Limits of one argument: numbers, and `map` from a value that the endpoint refuses to the nearest that it takes."""
+
+MODEL = {
+    **dict.fromkeys(("default_provider", "description"), "str"),
+    **dict.fromkeys(("aliases", "unset"), "list[str]"),
+    **dict.fromkeys(("providers", "default_args", "capabilities"), "table"),
+    "dim": "int",
+    "thinking_control": "str | by gateway",
+}
+MODEL_AT_PROVIDER = {"id": "str", "default_args": "table", "unset": "list[str]", "capabilities": "table"}
+PRESET = {
+    **dict.fromkeys(("model", "provider", "gateway", "description"), "str"),
+    "default_args": "table",
+    "unset": "list[str]",
+}
+
+REQUIRED = ("name", "gateway", "wire")
+SECRETS = ("api_key", "auth_token", "token", "password")
+CHOICES = {"image_endpoint": ("images", "chat"), "structured": ("json_schema", "json_object", "none")}
+SCHEMES = ("https://", "http://", "mock://", "local://")
+
+
+def _every(kind: type, values: Iterable[Any]) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+_TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "str": ("a string", lambda v: isinstance(v, str)),
+    "bool": ("true or false", lambda v: isinstance(v, bool)),
+    "int": ("a whole number", lambda v: isinstance(v, int) and not isinstance(v, bool)),
+    "float": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
+    "list[str]": ("a list of strings", lambda v: isinstance(v, list) and _every(str, v) and "" not in v),
+    "table": ("a table", lambda v: isinstance(v, dict)),
+    "by gateway": ("a table of strings by gateway", lambda v: isinstance(v, dict) and _every(str, v.values())),
+    "table of str": ("a table of strings", lambda v: isinstance(v, dict) and _every(str, v.values())),
+    "table of lists": ("a table of lists", lambda v: isinstance(v, dict) and _every(list, v.values())),
+    "table of tables": ("a table of tables", lambda v: isinstance(v, dict) and _every(dict, v.values())),
+    "list of tables": ("a list of tables", lambda v: isinstance(v, list) and _every(dict, v)),
+}
+
+
+def check_manifest(data: Mapping[str, Any]) -> list[str]:
+    """Everything that is wrong with a parsed provider.toml, one line each; empty when nothing is."""
+    found = _table(data, dict.fromkeys(("provider", "models", "presets"), "table"), "")
+    provider = data.get("provider")
+    if provider is None:
+        found.append("provider: missing; a manifest needs a table [provider]")
+    elif isinstance(provider, dict):
+        found += _provider(provider)
+    models, presets = data.get("models"), data.get("presets")
+    return found + check_catalog(
+        models if isinstance(models, dict) else {}, presets if isinstance(presets, dict) else {}
+    )
+
+
+def check_catalog(models: Mapping[str, Any], presets: Mapping[str, Any]) -> list[str]:
+    """The same for tables of models and presets alone, such as the packaged ones."""
+    found: list[str] = []
+    for name, model in models.items():
+        found += _model(model, f"models.{name}")
+    for name, preset in presets.items():
+        found += _table(preset, PRESET, f"presets.{name}")
+        if isinstance(preset, dict) and "model" not in preset:
+            found.append(f"presets.{name}.model: missing")
+    return found
+
+
+def _provider(record: Mapping[str, Any]) -> list[str]:
+    found = _table(record, PROVIDER, "provider")
+    found += [f"provider.{name}: missing" for name in REQUIRED if name not in record]
+    found += _choice(record, "image_endpoint", "provider")
+    found += _capabilities(record, "provider")
+    urls = record.get("base_url", ())
+    for url in urls.values() if isinstance(urls, dict) else [urls] if isinstance(urls, str) else ():
+        if isinstance(url, str) and not url.startswith(SCHEMES):
+            found.append(f"provider.base_url: must begin with {' or '.join(SCHEMES[:2])}")
+        elif isinstance(url, str) and "@" in url.partition("://")[2].partition("/")[0]:
+            found.append("provider.base_url: holds a user name or password; name a variable in api_key_env")
+    rules = record.get("parameters")
+    for place, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if isinstance(rule, dict):
+            found += _rule(rule, f"provider.parameters[{place}]")
+    return found
+
+
+def _rule(rule: Mapping[str, Any], path: str) -> list[str]:
+    found = _table(rule, RULE, path)
+    if not rule.keys() & {"rename", "drop", "clamp"}:
+        found.append(f"{path}: does nothing; add rename, drop or clamp")
+    limits = rule.get("clamp")
+    for name, limit in limits.items() if isinstance(limits, dict) else ():
+        if isinstance(limit, dict):
+            found += _table(limit, CLAMP, f"{path}.clamp.{name}")
+    return found
+
+
+def _model(model: Any, path: str) -> list[str]:
+    if not isinstance(model, dict):
+        return [_wrong(path, "table", model)]
+    found = _table(model, MODEL, path) + _capabilities(model, path)
+    providers = model.get("providers")
+    for name, entry in providers.items() if isinstance(providers, dict) else ():
+        here = f"{path}.providers.{name}"
+        if isinstance(entry, dict):
+            found += _table(entry, MODEL_AT_PROVIDER, here) + _capabilities(entry, here)
+            if "id" not in entry:
+                found.append(f"{here}.id: missing")
+        elif not isinstance(entry, str) or not entry:
+            found.append(f"{here}: must be the native id, or a table with id, not {_name(entry)}")
+    return found
+
+
+def _capabilities(record: Mapping[str, Any], path: str) -> list[str]:
+    table = record.get("capabilities", {})
+    if not isinstance(table, dict):
+        return []
+    here = f"{path}.capabilities"
+    return _table(table, CAPABILITIES, here) + _choice(table, "structured", here)
+
+
+def _choice(table: Mapping[str, Any], name: str, path: str) -> list[str]:
+    value, choices = table.get(name), CHOICES[name]
+    if isinstance(value, str) and value not in choices:
+        return [f"{path}.{name}: must be one of {', '.join(choices)}, not {value!r}{_nearest(value, choices)}"]
+    return []
+
+
+def _table(table: Any, fields: Mapping[str, str], path: str) -> list[str]:
+    """Unknown keys and wrong types of one table."""
+    if not isinstance(table, dict):
+        return [_wrong(path, "table", table)]
+    found = []
+    for name, value in table.items():
+        here = f"{path}.{name}" if path else name
+        if name in fields:
+            if not any(_TYPES[kind][1](value) for kind in fields[name].split(" | ")):
+                found.append(_wrong(here, fields[name], value))
+        elif name in SECRETS:
+            found.append(f"{here}: a manifest must not hold a credential; name its variable in provider.api_key_env")
+        else:
+            found.append(f"{here}: unknown key{_nearest(name, fields)}")
+    return found
+
+
+def _wrong(path: str, kinds: str, value: object) -> str:
+    wanted = " or ".join(_TYPES[kind][0] for kind in kinds.split(" | "))
+    return f"{path}: must be {wanted}, not {_name(value)}"
+
+
+def _name(value: object) -> str:
+    # The value itself is never shown: somebody may have put a credential there.
+    kind = type(value).__name__
+    return {"str": "a string", "dict": "a table", "list": "a list", "bool": "true or false"}.get(kind, kind)
+
+
+def _nearest(name: str, choices: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name.lower(), list(choices), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

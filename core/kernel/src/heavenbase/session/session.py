@@ -9,8 +9,7 @@ from heavenbase.flow.resuming import open_calls
 from heavenbase.messages import to_message, to_messages
 from heavenbase.projection import CHAT, names_of, project
 from heavenbase.session import files as files
-from heavenbase.session.history import History
-from heavenbase.session.turn import Turn, reader
+from heavenbase.session.history import History, Turn, reader
 from heavenbase.tools.convert import Tool, to_tools
 
 if TYPE_CHECKING:

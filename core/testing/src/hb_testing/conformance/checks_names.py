@@ -10,7 +10,7 @@ from hb_testing.conformance.checks_plugin import INSTALLED
 from hb_testing.conformance.needs import only_if
 from hb_testing.conformance.provider import UNHEARD_OF, ProviderBase, recorded
 from hb_testing.conformance.sandbox import no_network
-from heavenbase.discovery.manifest_rules import check_manifest
+from heavenbase.discovery.manifest import check_manifest
 from heavenbase.errors import HBError, InputError, UnknownModelError
 
 if TYPE_CHECKING:
