@@ -12,8 +12,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_gemini.parts import parts_of
-from hb_provider_gemini.replay import UNSIGNED, kept_parts, signatures_of
+from hb_provider_gemini.replay import NOT_SIGNED, kept_parts, signatures_of
 from heavenbase.errors import InputError
+from heavenbase.wires import History, arguments_object, empty_message, meaning
 
 if TYPE_CHECKING:
     from hb_provider_gemini.models import Traits
@@ -28,71 +29,71 @@ _NUMBERED = re.compile(r"call_\d+")
 
 def wire_contents(call: Call, traits: Traits, instruction: str = "") -> tuple[Part | None, list[dict[str, Any]]]:
     """(systemInstruction, contents) of a call, `instruction` added to the former; losses go into its report."""
-    writer = _Writer(call, traits)
-    for place, message in enumerate(call.messages):
-        writer.add(message, place)
+    history = _History(call, traits)
+    history.write()
     if instruction:
-        writer.system.append({"text": instruction})
-    return writer.finish()
+        history.system.append({"text": instruction})
+    return history.finish()
 
 
-class _Writer:
+class _History(History):
     """The contents so far."""
 
+    blocks = "parts"
+    results = ("tool", "function")
+
     def __init__(self, call: Call, traits: Traits) -> None:
-        self._spec = call.spec
-        self._report = call.context.report
+        super().__init__(call)
         self._traits = traits
         self._names: dict[str, str] = {}
-        self._contents: list[dict[str, Any]] = []
-        self.system: list[Part] = []
 
-    def add(self, message: Message, place: int) -> None:
-        """Take one message."""
-        role = message["role"]
-        if role in ("system", "developer"):
-            self._add_system(message, place)
-        elif role == "assistant":
-            self._append("model", self._assistant(message, place))
-        elif role in ("tool", "function"):
-            self._append("user", self._result(message, place))
-        else:
-            parts = parts_of(message["content"], place)
-            if not parts:
-                raise InputError(f"message {place} (role user) is empty; this wire takes no empty messages")
-            self._append("user", parts)
-        if message.get("name") and role not in ("tool", "function"):
-            self._report.dropped("name", "the wire has no names of speakers")
+    def add_user(self, message: Message, place: int) -> None:
+        """Take what the user says."""
+        parts = parts_of(message["content"], place)
+        if not parts:
+            raise empty_message(message, place)
+        self.append("user", parts)
+
+    def add_answer(self, message: Message, place: int) -> None:
+        """Take an answer of the model, if it says anything."""
+        parts = self._assistant(message, place)
+        if parts:
+            self.append("model", parts)
+
+    def add_result(self, message: Message, place: int) -> None:
+        """Take the result of a tool."""
+        self.append("user", self._result(message, place))
 
     def finish(self) -> tuple[Part | None, list[dict[str, Any]]]:
         """The system instruction and the contents."""
-        if not self._contents:
+        if not self.turns:
             raise InputError("there is no message of a user; this wire needs one beside the system instruction")
         if not self.system:
-            return None, self._contents
+            return None, self.turns
         if self._traits.has_system:
-            return {"parts": self.system}, self._contents
-        self._report.emulated("system", "the model has no system instruction; it begins the first message")
-        first = self._contents[0]
+            return {"parts": self.system}, self.turns
+        self.report.emulated("system", "the model has no system instruction; it begins the first message")
+        first = self.turns[0]
         if first["role"] == "user":
-            self._contents[0] = {**first, "parts": [*self.system, *first["parts"]]}
+            self.turns[0] = {**first, "parts": [*self.system, *first["parts"]]}
         else:
-            self._contents.insert(0, {"role": "user", "parts": self.system})
-        return None, self._contents
+            self.turns.insert(0, {"role": "user", "parts": self.system})
+        return None, self.turns
 
-    def _add_system(self, message: Message, place: int) -> None:
+    def add_system(self, message: Message, place: int) -> None:
+        """Take a system message into the system instruction."""
         parts = parts_of(message["content"], place)
         if any(part.keys() != {"text"} for part in parts):
             raise InputError(f"message {place} (role {message['role']}) has a part that is no text")
-        if self._contents:
-            self._report.emulated("system", "late system messages are lifted into the system instruction")
+        if self.turns:
+            self.report.emulated("system", "late system messages are lifted into the system instruction")
         self.system += parts
 
     def _assistant(self, message: Message, place: int) -> list[Part]:
         calls = message.get("tool_calls") or ()
         for call in calls:
             self._names[call["id"]] = call["function"]["name"]
-        kept = kept_parts(message, self._spec, self._report)
+        kept = kept_parts(message, self.spec, self.report)
         if kept and _says(kept) == _meant(message):
             return kept
         parts = [*parts_of(message.get("content"), place), *self._images(message)]
@@ -101,19 +102,12 @@ class _Writer:
             parts.append(self._call(call, signatures[number] if number < len(signatures) else None))
         if calls and self._traits.signs_calls and not any("thoughtSignature" in part for part in parts):
             first = next(part for part in parts if "functionCall" in part)
-            first["thoughtSignature"] = UNSIGNED
+            first["thoughtSignature"] = NOT_SIGNED
         return parts
 
     def _call(self, call: dict[str, Any], signature: str | None) -> Part:
         function = call["function"]
-        written = function["arguments"]
-        try:
-            given = json.loads(written) if written.strip() else {}
-        except (ValueError, RecursionError):
-            given = None
-        if not isinstance(given, dict):
-            given = {"arguments": written}
-            self._report.emulated("tool_calls", "arguments that are no JSON object travel as text")
+        given = arguments_object(function["arguments"], self.report)
         made: Part = {"functionCall": {**_named(call["id"]), "name": function["name"], "args": given}}
         return made if signature is None else {**made, "thoughtSignature": signature}
 
@@ -147,17 +141,8 @@ class _Writer:
             if image.has_bytes:
                 parts.append({"inlineData": {"mimeType": image.media_type, "data": image.to_b64()}})
             else:
-                self._report.dropped("images", "an image of an answer that only a URL names stays behind")
+                self.report.dropped("images", "an image of an answer that only a URL names stays behind")
         return parts
-
-    def _append(self, role: str, parts: list[Part]) -> None:
-        if not parts:
-            return
-        last = self._contents[-1] if self._contents else None
-        if last is not None and last["role"] == role:
-            last["parts"] = [*last["parts"], *parts]
-        else:
-            self._contents.append({"role": role, "parts": parts})
 
 
 def _named(known: str) -> dict[str, str]:
@@ -182,18 +167,5 @@ def _says(parts: list[Part]) -> tuple[str, list[tuple[str, Any]]]:
 
 
 def _meant(message: Message) -> tuple[str, list[tuple[str, Any]]] | None:
-    """What the message says now, to be compared with what the model wrote; None where that cannot be told."""
-    content = message.get("content")
-    if isinstance(content, list):
-        if any(part.get("type") != "text" for part in content):
-            return None
-        content = "".join(part["text"] for part in content)
-    calls = []
-    for call in message.get("tool_calls") or ():
-        function = call["function"]
-        try:
-            given = json.loads(function["arguments"]) if function["arguments"].strip() else {}
-        except (ValueError, RecursionError):
-            return None
-        calls.append((function["name"], given))
-    return content or "", calls
+    found = meaning(message)
+    return None if found is None else (found[0], [(name, given) for _, name, given in found[1]])

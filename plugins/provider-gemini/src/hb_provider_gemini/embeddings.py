@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_gemini.parameters import merge_extra
@@ -10,8 +9,8 @@ from hb_provider_gemini.request import model_path
 from hb_provider_gemini.usage import content_usage
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules
-from heavenbase.http.shapes import kind_of, shape_error
 from heavenbase.types import Embedding
+from heavenbase.wires import read_vector, read_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,13 +62,7 @@ def embedding_body(call: Call) -> dict[str, Any]:
 def embedding(call: Call, decoded: Any) -> Embedding:
     """One vector per input, in order; ResponseShapeError when the answer has others."""
     found = decoded.get("embeddings") if isinstance(decoded, dict) else None
-    if not isinstance(found, list):
-        raise shape_error(call, f"`embeddings` is {kind_of(found)}, not a list")
-    if len(found) != len(call.inputs):
-        raise shape_error(call, f"{len(call.inputs)} inputs got {len(found)} vectors")
-    vectors = [_vector(call, item, place) for place, item in enumerate(found)]
-    if len({len(vector) for vector in vectors}) > 1:
-        raise shape_error(call, "the vectors differ in length")
+    vectors = read_vectors(call, found, "embeddings", lambda item, place: _vector(call, item, place))
     return Embedding(
         vectors,
         usage=content_usage(decoded.get("usageMetadata")),
@@ -81,13 +74,4 @@ def embedding(call: Call, decoded: Any) -> Embedding:
 
 def _vector(call: Call, item: Any, place: int) -> list[float]:
     values = item.get("values") if isinstance(item, dict) else None
-    if not isinstance(values, list) or not values:
-        raise shape_error(call, f"`embeddings[{place}].values` is {kind_of(values)}, not a list of numbers")
-    if not all(type(number) is float for number in values):
-        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in values):
-            raise shape_error(call, f"`embeddings[{place}].values` holds something else than numbers")
-        values = [float(number) for number in values]
-    # The sum is not finite when any number is not, and is had sooner than a look at each.
-    if not isfinite(sum(values)):
-        raise shape_error(call, f"`embeddings[{place}].values` has a number that is not finite")
-    return values
+    return read_vector(call, values, f"`embeddings[{place}].values`")

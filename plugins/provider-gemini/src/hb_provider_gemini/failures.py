@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _KEY_REASONS = ("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "ACCESS_TOKEN_EXPIRED")
-_FIELDS = ("provider", "model", "status", "code", "request_id", "retry_after", "body", "maybe_billed")
 
 
 def google_error(
@@ -37,14 +36,14 @@ def google_error(
         return found
     details = [item for item in error.get("details") or () if isinstance(item, dict)]
     if any(item.get("reason") in _KEY_REASONS for item in details):
-        return _as(AuthError, found)
+        return AuthError.of(found)
     if status == 429:
         delay = _delay(details)
         if found.retry_after is None:
             found.retry_after = delay
         # "You exceeded your current quota" is what every limit says, those of one minute too.
         if isinstance(found, QuotaExhausted) and delay is not None and not _is_daily(details):
-            return _as(RateLimitError, found)
+            return RateLimitError.of(found)
     return found
 
 
@@ -59,10 +58,6 @@ def _error_of(decoded: Any) -> dict[str, Any]:
         decoded = decoded[0]
     error = decoded.get("error") if isinstance(decoded, dict) else None
     return error if isinstance(error, dict) else {}
-
-
-def _as(kind: type[StatusError], error: HBError) -> HBError:
-    return kind(str(error), **{name: getattr(error, name) for name in _FIELDS})
 
 
 def _delay(details: list[dict[str, Any]]) -> float | None:

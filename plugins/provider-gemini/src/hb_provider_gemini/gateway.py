@@ -159,8 +159,8 @@ def _check_purpose(call: Call) -> None:
 
 
 def _counted(attempt: GeminiAttempt, decoded: Any) -> int:
-    from hb_provider_gemini.usage import count
     from heavenbase.http.shapes import shape_error
+    from heavenbase.wires import count
 
     found = count(decoded.get("totalTokens")) if isinstance(decoded, dict) else None
     if found is None:

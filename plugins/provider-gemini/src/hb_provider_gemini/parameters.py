@@ -8,10 +8,10 @@ from hb_provider_gemini.schema import openapi_schema
 from hb_provider_gemini.thinking import thinking_config
 from hb_provider_gemini.tools import tool_fields
 from heavenbase.call import REASONING
-from heavenbase.errors import InputTypeError
 from heavenbase.http.extras import EXTRAS, mapping
 from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.structured import plan_format
+from heavenbase.wires import LIMITS, named_arguments, token_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
 
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
-_LIMITS = ("max_tokens", "max_completion_tokens")
-_ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *_LIMITS, "response_format"}
+_ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *LIMITS, "response_format"}
 CONFIG: Mapping[str, str] = {
     **{name: name for name in ("temperature", "seed")},
     "top_p": "topP",
@@ -82,14 +81,14 @@ class Fields(NamedTuple):
 def content_fields(call: Call, traits: Traits) -> Fields:
     """The fields for a call's arguments, but for `extra_body`, which `merge_extra` lays over the whole request."""
     report = call.context.report
-    named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
-    if named.get("max_completion_tokens") is not None and "max_tokens" not in call.explicit:
-        named.pop("max_tokens", None)
+    named = named_arguments(call)
     apply_rules(call.spec, named, report)
     ruled = {name: entry for name, entry in report.entries.items() if entry.outcome != "sent"}
     config: dict[str, Any] = {}
     top = tool_fields(named, report)
-    _limit(named, config, report)
+    limit = token_limit(named, "generationConfig.maxOutputTokens", report)
+    if limit is not None:
+        config["maxOutputTokens"] = limit
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
@@ -128,20 +127,6 @@ def _lay_over(target: dict[str, Any], extra: Mapping[str, Any]) -> None:
             target[name] = merged
         else:
             target[name] = value
-
-
-def _limit(named: Mapping[str, Any], config: dict[str, Any], report: ParameterReport) -> None:
-    chosen = [name for name in _LIMITS if named.get(name) is not None]
-    for name in chosen:
-        value = named[name]
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
-    for place, name in enumerate(chosen):
-        if place:
-            report.dropped(name, f"{chosen[0]} is given too")
-        else:
-            config["maxOutputTokens"] = named[name]
-            report.renamed(name, "generationConfig.maxOutputTokens")
 
 
 def _format(call: Call, traits: Traits, has_tools: bool, config: dict[str, Any]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.wires import content_parts, unencoded_image
 
 OWN_PARTS = frozenset(
     {
@@ -18,13 +19,7 @@ _AUDIO = {"mp3": "audio/mp3", "wav": "audio/wav", "flac": "audio/flac", "ogg": "
 
 def parts_of(content: Any, place: int) -> list[dict[str, Any]]:
     """The parts of a message's content, which is text, nothing or parts; empty text is left out."""
-    if content is None or content == "":
-        return []
-    if isinstance(content, str):
-        return [{"text": content}]
-    if not isinstance(content, list):
-        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
-    found = [part_of(part, place) for part in content]
+    found = [part_of(part, place) for part in content_parts(content, place)]
     return [part for part in found if part.get("text") != ""]
 
 
@@ -34,7 +29,7 @@ def part_of(part: dict[str, Any], place: int) -> dict[str, Any]:
     if kind == "text":
         return {"text": part["text"]}
     if kind == "image":
-        raise InputTypeError(f"message {place} has an image that no image format has encoded")
+        raise unencoded_image(place)
     if kind == "input_audio":
         return _audio(part, place)
     if kind == "file":

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.wires import UNSIGNED, note_lost, note_unnamed, own_parts, reasoning_part
+
 if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Message, ParameterReport
 
 FIELD = "parts"
-UNSIGNED = "skip_thought_signature_validator"
+NOT_SIGNED = "skip_thought_signature_validator"
 """Google's word for a tool call of another model, which has no signature."""
 _PLAIN = ({"text"}, {"functionCall"}, {"inlineData"})
 
@@ -37,28 +39,15 @@ def reasoning_parts(call: Call, parts: list[dict[str, Any]]) -> list[dict[str, A
     """The parts to keep of an answer: none where text, calls and images without signatures are all there is."""
     if all(part.keys() in _PLAIN for part in parts):
         return []
-    return [{"provider": call.spec.provider, "model": call.spec.model_id, "field": FIELD, "value": joined(parts)}]
+    return [reasoning_part(call.spec, FIELD, joined(parts))]
 
 
 def kept_parts(message: Message, spec: LLMSpec, report: ParameterReport) -> list[dict[str, Any]]:
     """The parts of an answer that this provider wrote; what stays behind is reported."""
-    parts = message.get("reasoning_parts")
-    if parts is None:
-        for name in ("reasoning_content", "reasoning"):
-            if message.get(name):
-                report.dropped(name, "thoughts without the provider's signature stay behind")
-        return []
-    found: list[dict[str, Any]] = []
-    lost: dict[str, None] = {}
-    for part in parts:
-        value = part.get("value")
-        if part.get("provider") != spec.provider or part.get("field") != FIELD or not isinstance(value, list):
-            lost[str(part.get("provider", "unknown"))] = None
-        else:
-            found += [kept for kept in value if isinstance(kept, dict)]
-    if lost:
-        report.dropped("reasoning_parts", f"thoughts of another provider stay behind ({', '.join(lost)})")
-    return found
+    note_unnamed(message, report, UNSIGNED)
+    parts, lost = own_parts(message, spec, {FIELD: list})
+    note_lost(lost, report)
+    return [kept for part in parts for kept in part["value"] if isinstance(kept, dict)]
 
 
 def signatures_of(parts: list[dict[str, Any]]) -> list[str | None]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_provider_gemini.replay import reasoning_parts
 from hb_provider_gemini.usage import content_usage
 from heavenbase.errors import ContentFiltered, InputError
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http.shapes import as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
+from heavenbase.wires import arguments_text
+from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -66,16 +67,12 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
 
 def candidate_of(call: Call, decoded: Any) -> dict[str, Any] | None:
     """The first candidate of an answer, None when it has none; ContentFiltered when that is for the prompt's sake."""
-    if not isinstance(decoded, dict):
-        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
-    candidates = decoded.get("candidates")
+    candidates = as_object(call, decoded, "the answer").get("candidates")
     if candidates is not None and not isinstance(candidates, list):
         raise shape_error(call, f"`candidates` is {kind_of(candidates)}, not a list")
     for candidate in candidates or ():
-        if not isinstance(candidate, dict):
-            raise shape_error(call, f"a candidate is {kind_of(candidate)}, not an object")
-        if candidate.get("index", 0) == 0 or len(candidates or ()) == 1:
-            return candidate
+        if as_object(call, candidate, "a candidate").get("index", 0) == 0 or len(candidates or ()) == 1:
+            return candidate  # type: ignore[no-any-return]
     feedback = decoded.get("promptFeedback")
     blocked = feedback.get("blockReason") if isinstance(feedback, dict) else None
     if blocked:
@@ -95,9 +92,7 @@ def read_parts(call: Call, candidate: dict[str, Any], first_call: int = 0) -> Re
     content = candidate.get("content")
     if content is None and candidate.get("finishReason"):
         content = {}
-    if not isinstance(content, dict):
-        raise shape_error(call, f"`content` of the candidate is {kind_of(content)}, not an object")
-    parts = content.get("parts")
+    parts = as_object(call, content, "`content` of the candidate").get("parts")
     if parts is not None and not isinstance(parts, list):
         raise shape_error(call, f"`parts` of the candidate is {kind_of(parts)}, not a list")
     text: list[str] = []
@@ -105,10 +100,9 @@ def read_parts(call: Call, candidate: dict[str, Any], first_call: int = 0) -> Re
     calls: list[ToolCall] = []
     images: list[LLMImage] = []
     for part in parts or ():
-        if not isinstance(part, dict):
-            raise shape_error(call, f"a part of the candidate is {kind_of(part)}, not an object")
+        as_object(call, part, "a part of the candidate")
         if "text" in part:
-            (thoughts if part.get("thought") else text).append(_text(call, part["text"]))
+            (thoughts if part.get("thought") else text).append(as_text(call, part["text"], "`text` of a part"))
         elif "functionCall" in part:
             calls.append(_tool_call(call, part["functionCall"], first_call + len(calls)))
         elif "inlineData" in part and not part.get("thought"):
@@ -120,16 +114,7 @@ def read_parts(call: Call, candidate: dict[str, Any], first_call: int = 0) -> Re
 
 def finish_reason(raw: Any, has_calls: bool) -> FinishReason:
     """hb's word for the provider's; "other" for one that hb does not know, and for none."""
-    found = FINISH.get(raw, "other") if isinstance(raw, str) else "other"
-    return "tool_calls" if found == "stop" and has_calls else found
-
-
-def _text(call: Call, value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise shape_error(call, f"`text` of a part is {kind_of(value)}, not text")
-    return value
+    return in_words(FINISH, raw, has_calls)
 
 
 def _tool_call(call: Call, made: Any, place: int) -> ToolCall:
@@ -139,8 +124,7 @@ def _tool_call(call: Call, made: Any, place: int) -> ToolCall:
     given = made.get("args")
     if given is not None and not isinstance(given, dict):
         raise shape_error(call, f"`args` of a `functionCall` is {kind_of(given)}, not an object")
-    arguments = json.dumps(given, ensure_ascii=False, separators=(",", ":")) if given else "{}"
-    return ToolCall(text_or_none(made.get("id")) or f"call_{place}", name, arguments)
+    return ToolCall(text_or_none(made.get("id")) or f"call_{place}", name, arguments_text(given) or "{}")
 
 
 def _image(call: Call, data: Any) -> LLMImage | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.types import Usage
-
-_LARGEST = 2**53
+from heavenbase.wires import count, known_usage, rest
 
 
 def content_usage(raw: Any) -> Usage | None:
@@ -22,21 +21,12 @@ def content_usage(raw: Any) -> Usage | None:
     tools = count(raw.get("toolUsePromptTokenCount"))
     usage = Usage(cache_read=read, reasoning=thoughts)
     if prompt is not None:
-        usage.input = max(prompt - (read or 0), 0) + (tools or 0)
-    total, rest = count(raw.get("totalTokenCount")), (prompt or 0) + (tools or 0)
+        usage.input = (rest(prompt, read) or 0) + (tools or 0)
+    total, before = count(raw.get("totalTokenCount")), (prompt or 0) + (tools or 0)
     if answer is not None:
-        if thoughts and total == rest + answer:
+        if thoughts and total == before + answer:
             answer = max(answer - thoughts, 0)  # some servers count thoughts into the answer
         usage.output = answer
-    elif prompt is not None and total == rest + (thoughts or 0):
+    elif prompt is not None and total == before + (thoughts or 0):
         usage.output = 0  # a count of nothing is left out
-    return usage if usage != Usage() else None
-
-
-def count(value: Any) -> int | None:
-    """A count of tokens, None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < _LARGEST else None
+    return known_usage(usage)
