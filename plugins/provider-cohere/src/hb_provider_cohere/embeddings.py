@@ -11,9 +11,10 @@ from hb_provider_cohere.vectors import vector
 from heavenbase.http.extras import merge_extra
 from heavenbase.http.shapes import kind_of, shape_error
 from heavenbase.types import Embedding
+from heavenbase.wires import read_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from heavenbase.call import Call
 
@@ -75,11 +76,7 @@ def embedding(call: Call, decoded: Any) -> Embedding:
         found = found.get(kind)
     if not isinstance(found, list):
         raise shape_error(call, f"`embeddings` is {kind_of(found)}, not a list of vectors")
-    if len(found) != len(call.inputs):
-        raise shape_error(call, f"{len(call.inputs)} inputs got {len(found)} vectors")
-    vectors: list[Sequence[float]] = [vector(call, item, kind, place) for place, item in enumerate(found)]
-    if len({len(item) for item in vectors}) > 1:
-        raise shape_error(call, "the vectors differ in length")
+    vectors = read_vectors(call, found, "embeddings", lambda item, place: vector(call, item, kind, place))
     return Embedding(
         vectors,
         usage=meta_usage(decoded.get("meta")),

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from heavenbase.http.transport.exchange import Headers
 
 _MONTHLY = re.compile(r"(?:/|per|a|this) month|monthly", re.IGNORECASE)
-_FIELDS = ("provider", "model", "status", "code", "request_id", "retry_after", "body", "maybe_billed")
 _FAILED = {"ERROR": 500, "TIMEOUT": 504}
 """Finish reasons that tell of a generation that failed, and the status that each stands for."""
 
@@ -26,7 +25,7 @@ def cohere_error(
     """The error for an answer with this status; a limit of the month is no matter of waiting."""
     found = status_error(call, status, headers, body, wall=wall, decoded=decoded)
     if isinstance(found, RateLimitError) and not isinstance(found, QuotaExhausted) and _MONTHLY.search(str(found)):
-        return QuotaExhausted(str(found), **{name: getattr(found, name) for name in _FIELDS})
+        return QuotaExhausted.of(found)
     return found
 
 

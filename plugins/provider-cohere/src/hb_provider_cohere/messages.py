@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.replay import CONTENT, PLAN, kept
-from heavenbase.errors import InputError, InputTypeError, UnsupportedError
-from heavenbase.messages import with_error_mark
+from heavenbase.errors import InputError, UnsupportedError
 from heavenbase.structured import with_instruction
+from heavenbase.wires import content_parts, unencoded_image, with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -78,13 +78,9 @@ def _call(made: dict[str, Any]) -> dict[str, Any]:
 
 def _content(content: Any, place: int, role: str) -> str | list[dict[str, Any]]:
     """Text, or parts; empty text among parts is left out."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
-    parts = [_part(part, place, role) for part in content]
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = [_part(part, place, role) for part in content_parts(content, place)]
     return [part for part in parts if part.get("text") != ""]
 
 
@@ -93,7 +89,7 @@ def _part(part: dict[str, Any], place: int, role: str) -> dict[str, Any]:
     if kind == "text":
         return {"type": "text", "text": part["text"]}
     if kind == "image":
-        raise InputTypeError(f"message {place} has an image that no image format has encoded")
+        raise unencoded_image(place)
     if kind == "refusal":
         return {"type": "text", "text": str(part.get("refusal") or "")}
     if kind not in OWN_PARTS or (kind == "image_url" and role != "user"):

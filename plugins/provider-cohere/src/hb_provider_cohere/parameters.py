@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hb_provider_cohere.thinking import thinking_field
 from hb_provider_cohere.tools import tool_fields
 from heavenbase.call import REASONING
-from heavenbase.errors import InputTypeError
 from heavenbase.http.extras import EXTRAS, mapping
 from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.structured import fit_schema, plan_format
+from heavenbase.wires import LIMITS, named_arguments, token_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 STOPS = 5
 """Stop sequences that a request may have."""
-_LIMITS = ("max_tokens", "max_completion_tokens")
-_ELSEWHERE = REASONING | EXTRAS | {"tools", "tool_choice", "parallel_tool_calls", *_LIMITS, "response_format"}
+_ELSEWHERE = REASONING | EXTRAS | {"tools", "tool_choice", "parallel_tool_calls", *LIMITS, "response_format"}
 NAMES: Mapping[str, str] = {"top_p": "p", "top_k": "k"}
 """Arguments that are called otherwise on the wire; names that hb does not know go there as they are."""
 _RANGES: Mapping[str, tuple[float, float]] = {
@@ -73,7 +72,9 @@ def chat_fields(call: Call, traits: Traits) -> Fields:
     named = arguments(call)
     ruled = {name: entry for name, entry in report.entries.items() if entry.outcome != "sent"}
     wire = tool_fields(named, traits, report)
-    _limit(named, wire, report)
+    limit = token_limit(named, "max_tokens", report)
+    if limit is not None:
+        wire["max_tokens"] = limit
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
@@ -95,9 +96,7 @@ def chat_fields(call: Call, traits: Traits) -> Fields:
 
 def arguments(call: Call) -> dict[str, Any]:
     """The arguments of a call after the provider's rules, without those that go past them."""
-    named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
-    if named.get("max_completion_tokens") is not None and "max_tokens" not in call.explicit:
-        named.pop("max_tokens", None)
+    named = named_arguments(call)
     apply_rules(call.spec, named, call.context.report)
     return named
 
@@ -115,23 +114,6 @@ def _send(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) 
             report.clamped(name, f"the wire takes {least} to {greatest}; {fitted} is sent")
             value = fitted
     wire[field] = value
-
-
-def _limit(named: Mapping[str, Any], wire: dict[str, Any], report: ParameterReport) -> None:
-    chosen = [name for name in _LIMITS if named.get(name) is not None]
-    for name in chosen:
-        value = named[name]
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
-    for place, name in enumerate(chosen):
-        if place:
-            report.dropped(name, f"{chosen[0]} is given too")
-            continue
-        wire["max_tokens"] = named[name]
-        if name == "max_tokens":
-            report.sent(name)
-        else:
-            report.renamed(name, "max_tokens")
 
 
 def _count(value: Any, report: ParameterReport) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.replay import reasoning_parts
 from hb_provider_cohere.usage import chat_usage
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http.shapes import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
+from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -25,16 +26,13 @@ FINISH: dict[str, FinishReason] = {
 
 def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     """The answer; ResponseShapeError when it is none."""
-    if not isinstance(decoded, dict):
-        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
-    message = decoded.get("message")
-    if not isinstance(message, dict):
-        raise shape_error(call, f"`message` is {kind_of(message)}, not an object")
+    as_object(call, decoded, "the answer")
+    message = as_object(call, decoded.get("message"), "`message`")
     reason = decoded.get("finish_reason")
     if not isinstance(reason, str):
         raise shape_error(call, f"`finish_reason` is {kind_of(reason)}, not text")
     text, thoughts = _content(call, message.get("content"))
-    plan = text_of(call, message.get("tool_plan"), "tool_plan")
+    plan = as_text(call, message.get("tool_plan"), "`tool_plan`")
     calls = _tool_calls(call, message.get("tool_calls"))
     return Completion(
         text,
@@ -54,8 +52,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
 
 def finish_reason(raw: str, has_calls: bool) -> FinishReason:
     """hb's word for the provider's; "other" for one that hb does not know."""
-    found = FINISH.get(raw.upper(), "other")
-    return "tool_calls" if found == "stop" and has_calls else found
+    return in_words(FINISH, raw.upper(), has_calls)
 
 
 def called(call: Call, made: Any, place: int) -> ToolCall:
@@ -64,41 +61,27 @@ def called(call: Call, made: Any, place: int) -> ToolCall:
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(made, dict) or not isinstance(function, dict) or not isinstance(name, str) or not name:
         raise shape_error(call, "a call among `tool_calls` names no function")
-    written = text_of(call, function.get("arguments"), "arguments")
+    written = as_text(call, function.get("arguments"), "`arguments`")
     return ToolCall(text_or_none(made.get("id")) or f"call_{place}", name, written)
-
-
-def text_of(call: Call, value: Any, name: str) -> str:
-    """Text, or what stands for none; ResponseShapeError for anything else."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise shape_error(call, f"`{name}` is {kind_of(value)}, not text")
-    return value
 
 
 def _content(call: Call, content: Any) -> tuple[str, list[str]]:
     """(the text, the blocks of thoughts) of an answer's content."""
     if content is None or isinstance(content, str):
         return content or "", []
-    if not isinstance(content, list):
-        raise shape_error(call, f"`message.content` is {kind_of(content)}, not a list")
     text: list[str] = []
     thoughts: list[str] = []
-    for part in content:
-        if not isinstance(part, dict):
-            raise shape_error(call, f"a part of `message.content` is {kind_of(part)}, not an object")
+    for part in as_list(call, content, "`message.content`"):
+        as_object(call, part, "a part of `message.content`")
         if part.get("type") == "thinking":
-            thoughts.append(text_of(call, part.get("thinking"), "thinking"))
+            thoughts.append(as_text(call, part.get("thinking"), "`thinking`"))
         elif "text" in part:
-            text.append(text_of(call, part["text"], "text"))
+            text.append(as_text(call, part["text"], "`text`"))
     return "".join(text), thoughts
 
 
 def _tool_calls(call: Call, made: Any) -> list[ToolCall]:
     if made is None:
         return []
-    if not isinstance(made, list):
-        raise shape_error(call, f"`message.tool_calls` is {kind_of(made)}, not a list")
-    found = [called(call, item, place) for place, item in enumerate(made)]
+    found = [called(call, item, place) for place, item in enumerate(as_list(call, made, "`message.tool_calls`"))]
     return [ToolCall(item.id, item.name, item.arguments if item.arguments.strip() else "{}") for item in found]

@@ -9,114 +9,57 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.replay import reasoning_parts
-from hb_provider_cohere.responses import called, finish_reason, text_of
+from hb_provider_cohere.responses import called, finish_reason
 from hb_provider_cohere.usage import chat_usage
-from heavenbase.errors import HBError, StreamTruncated
-from heavenbase.http.payload import decode_json
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http.shapes import as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
+from heavenbase.wires import StreamedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
+    from heavenbase.errors import HBError
 
 
-class ChatStream:
-    """What has come of one streamed answer. `held` makes the error of hb for an event that tells of one."""
+class ChatStream(StreamedAnswer):
+    """What has come of one streamed answer."""
 
-    __slots__ = (
-        "_call",
-        "_calls",
-        "_has_event",
-        "_held",
-        "_is_hidden",
-        "_numbers",
-        "_plan",
-        "_thoughts",
-        "is_done",
-        "is_finished",
-        "is_fresh",
-        "showed",
-    )
+    __slots__ = ("_numbers", "_plan", "_thoughts")
 
     def __init__(self, call: Call, is_hidden: bool, held: Callable[[Any], HBError | None]) -> None:
-        self._call = call
-        self._is_hidden = is_hidden
-        self._held = held
-        self._has_event = False
+        super().__init__(call, is_hidden, held)
         self._numbers: dict[Any, int] = {}
-        self._calls = 0
         self._plan: list[str] = []
         self._thoughts: dict[Any, list[str]] = {}
-        self.is_done = False
-        self.is_finished = False
-        self.is_fresh = False
-        """Whether the last event brought something that the model produced, if only a hidden thought."""
-        self.showed = False
-        """Whether any event did."""
 
-    def feed(self, data: bytes) -> Chunk | None:
-        """The chunk for the data of one event."""
-        self.is_fresh = False
-        if data == b"[DONE]":
-            self.is_done = self.is_finished
-            return None
-        return self._take(decode_json(data))
-
-    def end(self) -> Chunk | None:
-        """After the last byte; StreamTruncated when the end was not proved."""
-        if self.is_finished:
-            return None
-        call = self._call
-        if not self._has_event:
-            raise shape_error(call, "the stream has no answer in it")
-        raise StreamTruncated(
-            f"{call.target}: the stream ended without a finish reason",
-            retryable=not self.showed,
-            provider=call.spec.provider,
-            model=call.spec.model_id,
-            maybe_billed=True,
-        )
-
-    def _take(self, event: Any) -> Chunk | None:
-        failure = self._held(event)
-        if failure is not None:
-            raise failure
-        if not isinstance(event, dict):
-            raise shape_error(self._call, f"an event of the stream is {kind_of(event)}, not an object")
+    def read(self, event: dict[str, Any]) -> Chunk | None:
+        """The chunk for one event; None for an event that says nothing to a caller."""
         kind = event.get("type")
         if not isinstance(kind, str):
             raise shape_error(self._call, f"`type` of an event is {kind_of(kind)}, not text")
-        self._has_event = True
         handler = _HANDLERS.get(kind)
         if handler is None:  # citations, ends of blocks, and what is to come
             return None
-        delta = event.get("delta")
-        if not isinstance(delta, dict):
-            raise shape_error(self._call, f"`delta` of {kind} is {kind_of(delta)}, not an object")
-        chunk = Chunk(raw=event)
-        handler(self, chunk, event, delta)
+        chunk = Chunk()
+        handler(self, chunk, event, as_object(self._call, event.get("delta"), f"`delta` of {kind}"))
         if chunk.text or chunk.tool_calls:
             self.is_fresh = True
-        self.showed = self.showed or self.is_fresh
         return chunk
 
     def _begin(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
         chunk.id = text_or_none(event.get("id"))
 
     def _content(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
-        content = self._message(delta, event).get("content")
-        if not isinstance(content, dict):
-            raise shape_error(self._call, f"`content` of an event is {kind_of(content)}, not an object")
-        chunk.text = text_of(self._call, content.get("text"), "text")
-        thought = text_of(self._call, content.get("thinking"), "thinking")
+        content = as_object(self._call, self._message(delta, event).get("content"), "`content` of an event")
+        chunk.text = as_text(self._call, content.get("text"), "`text`")
+        thought = as_text(self._call, content.get("thinking"), "`thinking`")
         if thought:
             self._thoughts.setdefault(event.get("index"), []).append(thought)
             self._think(chunk, thought)
 
     def _plan_on(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
-        piece = text_of(self._call, self._message(delta, event).get("tool_plan"), "tool_plan")
+        piece = as_text(self._call, self._message(delta, event).get("tool_plan"), "`tool_plan`")
         if piece:
             self._plan.append(piece)
             self._think(chunk, piece)
@@ -133,7 +76,7 @@ class ChatStream:
         number = self._numbers.get(event.get("index"))
         if not isinstance(function, dict) or number is None:
             raise shape_error(self._call, "a piece of a tool call belongs to none that began")
-        piece = text_of(self._call, function.get("arguments"), "arguments")
+        piece = as_text(self._call, function.get("arguments"), "`arguments`")
         if piece:
             chunk.tool_calls = [ToolCallDelta(number, arguments=piece)]
 
@@ -154,10 +97,7 @@ class ChatStream:
             chunk.reasoning = piece
 
     def _message(self, delta: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
-        message = delta.get("message")
-        if not isinstance(message, dict):
-            raise shape_error(self._call, f"`message` of {event['type']} is {kind_of(message)}, not an object")
-        return message
+        return as_object(self._call, delta.get("message"), f"`message` of {event['type']}")
 
     def _called(self, delta: dict[str, Any], event: dict[str, Any]) -> Any:
         made = self._message(delta, event).get("tool_calls")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputTypeError
+from heavenbase.wires import asked_thoughts, note_thoughtless, thoughts_hidden, whole_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,32 +22,22 @@ if TYPE_CHECKING:
 BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192}
 """Tokens to think in by step; the steps above have no bound."""
 _UNBOUND = ("high", "xhigh", "max")
-_NAMES = ("think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude")
 
 
 def is_hidden(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
     """Whether thoughts are left out of the answer."""
-    return _is_off(args, explicit) or bool(args.get("reasoning_exclude"))
+    return thoughts_hidden(args, explicit)
 
 
 def thinking_field(
     traits: Traits, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
 ) -> dict[str, Any]:
     """The field `thinking`; empty when nothing is to be said."""
-    given = {name: args[name] for name in _NAMES if args.get(name) is not None}
+    given, off = asked_thoughts(args, explicit, report)
     if not given:
         return {}
-    off = _is_off(args, explicit)
-    if off:
-        for name in _NAMES[1:]:
-            if given.pop(name, None) is not None:
-                report.dropped(name, "think=False switches thinking off")
     if not traits.thinks:
-        for name in given:
-            if name == "think":
-                report.emulated(name, "the model does not think")
-            else:
-                report.dropped(name, "the model does not think")
+        note_thoughtless(given, report)
         return {}
     if off:
         report.renamed("think", "thinking.type")
@@ -58,27 +48,13 @@ def thinking_field(
     if "reasoning_exclude" in given:
         report.emulated("reasoning_exclude", "thoughts are removed from the answer")
     if "reasoning_max_tokens" in given:
-        field["token_budget"] = _budget(given["reasoning_max_tokens"])
+        field["token_budget"] = max(whole_tokens("reasoning_max_tokens", given["reasoning_max_tokens"]), 1)
         report.renamed("reasoning_max_tokens", "thinking.token_budget")
         if "reasoning_effort" in given:
             report.dropped("reasoning_effort", "reasoning_max_tokens takes its place")
     elif "reasoning_effort" in given:
         field.update(_effort(given["reasoning_effort"], report))
     return field
-
-
-def _is_off(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether this call is not to think: a step that the caller gives beats a `think=False` that he inherited."""
-    if args.get("think") is not False:
-        return False
-    steps = ("reasoning_effort", "reasoning_max_tokens")
-    return "think" in explicit or not any(args.get(name) is not None and name in explicit for name in steps)
-
-
-def _budget(tokens: Any) -> int:
-    if isinstance(tokens, bool) or not isinstance(tokens, int):
-        raise InputTypeError(f"reasoning_max_tokens must be a whole number of tokens, not {type(tokens).__name__}")
-    return max(tokens, 1)
 
 
 def _effort(step: Any, report: ParameterReport) -> dict[str, Any]:

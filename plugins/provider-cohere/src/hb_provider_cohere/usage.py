@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.types import Usage
-
-_LARGEST = 2**53
+from heavenbase.wires import count, known_usage, rest
 
 
 def chat_usage(raw: Any) -> Usage | None:
@@ -20,9 +19,9 @@ def chat_usage(raw: Any) -> Usage | None:
     read, given = count(raw.get("cached_tokens")), count(counted.get("input_tokens"))
     written = count(counted.get("output_tokens"))
     usage = Usage(cache_read=read)
-    usage.input = count(billed.get("input_tokens")) if given is None else max(given - (read or 0), 0)
+    usage.input = count(billed.get("input_tokens")) if given is None else rest(given, read)
     usage.output = count(billed.get("output_tokens")) if written is None else written
-    return usage if usage != Usage() else None
+    return known_usage(usage)
 
 
 def meta_usage(raw: Any) -> Usage | None:
@@ -34,16 +33,7 @@ def meta_usage(raw: Any) -> Usage | None:
     images = count(billed.get("image_tokens"))
     if images:
         usage.image = images
-    return usage if usage != Usage() else None
-
-
-def count(value: Any) -> int | None:
-    """A count of tokens, None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < _LARGEST else None
+    return known_usage(usage)
 
 
 def _object(value: Any) -> dict[str, Any]:
