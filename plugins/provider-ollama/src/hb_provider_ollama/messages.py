@@ -6,11 +6,18 @@ tool. Thoughts go back to Ollama alone.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, InputTypeError, UnsupportedError
-from heavenbase.messages import with_error_mark
+from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.wires import (
+    arguments_object,
+    content_parts,
+    note_lost,
+    own_parts,
+    unencoded_image,
+    with_error_mark,
+)
+from heavenbase.wires import reasoning_part as part_of
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -31,7 +38,7 @@ def reasoning_part(spec: LLMSpec, thoughts: str) -> list[dict[str, Any]]:
     """Thoughts with their provenance, as `wire_messages` looks for them."""
     if not thoughts:
         return []
-    return [{"provider": spec.provider, "model": spec.model_id, "field": FIELD, "value": thoughts}]
+    return [part_of(spec, FIELD, thoughts)]
 
 
 def _message(message: Message, place: int, names: dict[str, str], call: Call) -> Message:
@@ -67,28 +74,18 @@ def _add_answer(made: Message, message: Message, names: dict[str, str], call: Ca
 
 
 def _thoughts(message: Message, spec: LLMSpec, report: ParameterReport) -> str:
-    parts = message.get("reasoning_parts")
-    if parts is None:
+    if message.get("reasoning_parts") is None:
         # Without provenance the caller wrote these himself.
         return str(message.get("reasoning_content") or message.get("reasoning") or "")
-    own = [part for part in parts if part.get("provider") == spec.provider and part.get("field") == FIELD]
-    lost = {str(part.get("provider", "unknown")): None for part in parts if part not in own}
-    if lost:
-        report.dropped("reasoning_parts", f"thoughts of another provider stay behind ({', '.join(lost)})")
-    return "".join(part["value"] for part in own if isinstance(part.get("value"), str))
+    own, lost = own_parts(message, spec, {FIELD: str})
+    note_lost(lost, report)
+    return "".join(part["value"] for part in own)
 
 
 def _call(item: dict[str, Any], names: dict[str, str], report: ParameterReport) -> dict[str, Any]:
     function = item["function"]
     names[item["id"]] = function["name"]
-    written = function["arguments"]
-    try:
-        given = json.loads(written) if written.strip() else {}
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        given = {"arguments": written}
-        report.emulated("tool_calls", "arguments that are no JSON object travel as text")
+    given = arguments_object(function["arguments"], report)
     return {**({"id": item["id"]} if item["id"] else {}), "function": {"name": function["name"], "arguments": given}}
 
 
@@ -96,11 +93,9 @@ def _content(content: Any, place: int) -> tuple[str, list[str]]:
     """(text, images as base64) of a content, which is text, nothing or parts; texts are joined by a space."""
     if content is None or isinstance(content, str):
         return content or "", []
-    if not isinstance(content, list):
-        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
     texts: list[str] = []
     images: list[str] = []
-    for part in content:
+    for part in content_parts(content, place):
         kind = part.get("type")
         if kind == "text":
             texts.append(part["text"])
@@ -109,7 +104,7 @@ def _content(content: Any, place: int) -> tuple[str, list[str]]:
         elif kind == "image" and isinstance(part.get("data"), str):
             images.append(part["data"])
         elif kind == "image":
-            raise InputTypeError(f"message {place} has an image that no image format has encoded")
+            raise unencoded_image(place)
         elif kind is None:
             raise InputError(f"message {place} has a part without a type")
         else:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_ollama.thinking import think_field
 from hb_provider_ollama.tools import tool_list
 from heavenbase.call import REASONING
-from heavenbase.errors import InputTypeError
 from heavenbase.http.extras import EXTRAS, mapping
 from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.structured import plan_format
+from heavenbase.wires import LIMITS, named_arguments, token_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
 
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
-_LIMITS = ("max_tokens", "max_completion_tokens")
-_ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *_LIMITS, "response_format"}
+_ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *LIMITS, "response_format"}
 OPTIONS: Mapping[str, str] = {"repetition_penalty": "repeat_penalty"}
 """Arguments that are called otherwise among the options; names that hb does not know go there too, as they are."""
 TOP = frozenset({"keep_alive", "logprobs", "top_logprobs", "truncate", "shift"})
@@ -67,7 +66,9 @@ def chat_fields(call: Call) -> tuple[dict[str, Any], str]:
         else:
             options[OPTIONS.get(name, name)] = value
             report.renamed(name, f"options.{OPTIONS.get(name, name)}")
-    _limit(named, options, report)
+    limit = token_limit(named, "options.num_predict", report)
+    if limit is not None:
+        options["num_predict"] = limit
     think = think_field(call.spec, named, call.explicit, report)
     if think is not None:
         wire["think"] = think
@@ -80,24 +81,9 @@ def chat_fields(call: Call) -> tuple[dict[str, Any], str]:
 
 def arguments(call: Call, report: ParameterReport) -> dict[str, Any]:
     """The arguments of a call after the provider's rules, without those that go past them."""
-    named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
-    if named.get("max_completion_tokens") is not None and "max_tokens" not in call.explicit:
-        named.pop("max_tokens", None)
+    named = named_arguments(call)
     apply_rules(call.spec, named, report)
     return named
-
-
-def _limit(named: Mapping[str, Any], options: dict[str, Any], report: ParameterReport) -> None:
-    chosen = [name for name in _LIMITS if named.get(name) is not None]
-    for place, name in enumerate(chosen):
-        value = named[name]
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
-        if place:
-            report.dropped(name, f"{chosen[0]} is given too")
-        else:
-            options["num_predict"] = value
-            report.renamed(name, "options.num_predict")
 
 
 def _count(value: Any, report: ParameterReport) -> None:

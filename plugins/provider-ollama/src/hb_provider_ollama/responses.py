@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_ollama.messages import reasoning_part
 from heavenbase.errors import InputError
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http.shapes import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, Embedding, ImageResult, ToolCall, Usage
+from heavenbase.wires import arguments_text, count, known_usage, read_vector, read_vectors
+from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import FinishReason
 
 FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
-_LARGEST = 2**53
 
 
 def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
@@ -43,22 +42,12 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
 
 def message_of(call: Call, decoded: Any) -> dict[str, Any]:
     """The message in an answer or in one line of a stream."""
-    if not isinstance(decoded, dict):
-        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
-    message = decoded.get("message")
-    if not isinstance(message, dict):
-        raise shape_error(call, f"`message` is {kind_of(message)}, not an object")
-    return message
+    return as_object(call, as_object(call, decoded, "the answer").get("message"), "`message`")
 
 
 def text_of(call: Call, message: dict[str, Any], name: str) -> str:
     """A text of a message."""
-    found = message.get(name)
-    if found is None:
-        return ""
-    if not isinstance(found, str):
-        raise shape_error(call, f"`{name}` of the message is {kind_of(found)}, not text")
-    return found
+    return as_text(call, message.get(name), f"`{name}` of the message")
 
 
 def tool_calls(call: Call, message: dict[str, Any], first: int = 0) -> list[ToolCall]:
@@ -66,33 +55,25 @@ def tool_calls(call: Call, message: dict[str, Any], first: int = 0) -> list[Tool
     found = message.get("tool_calls")
     if found is None:
         return []
-    if not isinstance(found, list):
-        raise shape_error(call, f"`tool_calls` is {kind_of(found)}, not a list")
-    return [_tool_call(call, item, first + place) for place, item in enumerate(found)]
+    return [_tool_call(call, item, place) for place, item in enumerate(as_list(call, found, "`tool_calls`"), first)]
 
 
 def finish_reason(raw: Any, has_calls: bool) -> FinishReason:
     """hb's word for the server's; "other" for one that hb does not know, and for none."""
-    found = FINISH.get(raw, "other") if isinstance(raw, str) else "other"
-    return "tool_calls" if found == "stop" and has_calls else found
+    return in_words(FINISH, raw, has_calls)
 
 
 def usage_of(decoded: dict[str, Any]) -> Usage | None:
     """The counts of an answer; None when it has none."""
-    usage = Usage(_count(decoded.get("prompt_eval_count")), _count(decoded.get("eval_count")))
-    return usage if usage != Usage() else None
+    return known_usage(Usage(count(decoded.get("prompt_eval_count")), count(decoded.get("eval_count"))))
 
 
 def embedding(call: Call, decoded: Any) -> Embedding:
     """One vector per input, in order; ResponseShapeError when the answer has others."""
     found = decoded.get("embeddings") if isinstance(decoded, dict) else None
-    if not isinstance(found, list):
-        raise shape_error(call, f"`embeddings` is {kind_of(found)}, not a list")
-    if len(found) != len(call.inputs):
-        raise shape_error(call, f"{len(call.inputs)} inputs got {len(found)} vectors")
-    vectors = [_vector(call, item, place) for place, item in enumerate(found)]
-    if len({len(vector) for vector in vectors}) > 1:
-        raise shape_error(call, "the vectors differ in length")
+    vectors = read_vectors(
+        call, found, "embeddings", lambda item, place: read_vector(call, item, f"`embeddings[{place}]`")
+    )
     return Embedding(
         vectors,
         usage=usage_of(decoded),
@@ -131,31 +112,6 @@ def _tool_call(call: Call, item: Any, place: int) -> ToolCall:
     if not isinstance(function, dict) or not isinstance(name, str) or not name:
         raise shape_error(call, f"`tool_calls[{place}]` names no function")
     given = function.get("arguments")
-    if isinstance(given, str):
-        arguments = given or "{}"
-    elif given is None or isinstance(given, dict):
-        arguments = json.dumps(given, ensure_ascii=False, separators=(",", ":")) if given else "{}"
-    else:
+    if given is not None and not isinstance(given, str | dict):
         raise shape_error(call, f"`arguments` of `tool_calls[{place}]` is {kind_of(given)}, not an object")
-    return ToolCall(text_or_none(item.get("id")) or f"call_{place}", name, arguments)
-
-
-def _vector(call: Call, values: Any, place: int) -> list[float]:
-    if not isinstance(values, list) or not values:
-        raise shape_error(call, f"`embeddings[{place}]` is {kind_of(values)}, not a list of numbers")
-    if not all(type(number) is float for number in values):
-        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in values):
-            raise shape_error(call, f"`embeddings[{place}]` holds something else than numbers")
-        values = [float(number) for number in values]
-    # The sum is not finite when any number is not, and is had sooner than a look at each.
-    if not isfinite(sum(values)):
-        raise shape_error(call, f"`embeddings[{place}]` has a number that is not finite")
-    return list(values)
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < _LARGEST else None
+    return ToolCall(text_or_none(item.get("id")) or f"call_{place}", name, arguments_text(given) or "{}")

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.wires import OPTIONS, REMOVED, nearest_step, thinking_off, thoughts_hidden
+from heavenbase.wires import STEPS as KNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heavenbase.spec import LLMSpec
     from heavenbase.types import ParameterReport
 
-REMOVED = "removed from the answer"
 STEPS = ("low", "medium", "high", "max")
-_NEAREST = {"minimal": "low", "xhigh": "high"}
-_ORDER = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""What the wire takes where nothing is known of the model."""
+_AMOUNTS = ("reasoning_effort",)
 
 
 def is_hidden(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
     """Whether thoughts are left out of the answer."""
-    return _is_off(args, explicit) or bool(args.get("reasoning_exclude"))
+    return thoughts_hidden(args, explicit, _AMOUNTS)
 
 
 def think_field(
     spec: LLMSpec, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
 ) -> bool | str | None:
     """The value of `think`; None when nothing is to be said."""
-    given = {name: args[name] for name in _NAMES if args.get(name) is not None}
+    given = {name: args[name] for name in OPTIONS if args.get(name) is not None}
     if given.pop("reasoning_max_tokens", None) is not None:
         report.dropped("reasoning_max_tokens", "the wire has no limit for thinking alone; use reasoning_effort")
     if given.pop("reasoning_exclude", None) is not None:
         report.emulated("reasoning_exclude", REMOVED)
-    if _is_off(args, explicit):
+    if thinking_off(args, explicit, _AMOUNTS):
         if "reasoning_effort" in given:
             report.dropped("reasoning_effort", "think=False switches thinking off")
         report.renamed("think", "think")
@@ -50,16 +52,6 @@ def think_field(
     return None
 
 
-_NAMES = ("think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude")
-
-
-def _is_off(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether this call is not to think: a step that the caller gives beats a `think=False` that he inherited."""
-    if args.get("think") is not False:
-        return False
-    return "think" in explicit or not (args.get("reasoning_effort") is not None and "reasoning_effort" in explicit)
-
-
 def _step(spec: LLMSpec, step: Any, report: ParameterReport) -> bool | str:
     report.renamed("reasoning_effort", "think")
     if step == "none":
@@ -68,12 +60,7 @@ def _step(spec: LLMSpec, step: Any, report: ParameterReport) -> bool | str:
     steps = tuple(allowed) if isinstance(allowed, list) and allowed else STEPS
     if step in steps:
         return str(step)
-    known = [name for name in steps if name in _ORDER]
-    if not isinstance(allowed, list):
-        nearest = _NEAREST.get(step, "high")
-    elif step in _ORDER and known:
-        nearest = min(known, key=lambda name: abs(_ORDER.index(name) - _ORDER.index(step)))
-    else:
-        nearest = steps[-1]
+    # "max" is for those who ask for it: a word that hb does not know is no such wish.
+    nearest = "high" if steps is STEPS and step not in KNOWN else nearest_step(step, steps)
     report.clamped("reasoning_effort", f"the model has {', '.join(steps)}; {nearest} is sent")
     return nearest
