@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_mistral.parts import content_of
 from hb_provider_mistral.replay import kept
-from heavenbase.messages import with_error_mark
 from heavenbase.structured import with_instruction
+from heavenbase.wires import with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call

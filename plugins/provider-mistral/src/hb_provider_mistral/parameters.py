@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_mistral.thinking import effort_of
 from hb_provider_mistral.tools import tool_fields
 from heavenbase.call import REASONING
-from heavenbase.errors import InputTypeError
 from heavenbase.http.extras import EXTRAS, merge_extra
 from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.structured import plan_format
+from heavenbase.wires import LIMITS, named_arguments, token_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import ParameterReport
 
-_LIMITS = ("max_tokens", "max_completion_tokens")
-_ELSEWHERE = REASONING | {"tools", "tool_choice", "parallel_tool_calls", *_LIMITS, "response_format"}
+_ELSEWHERE = REASONING | {"tools", "tool_choice", "parallel_tool_calls", *LIMITS, "response_format"}
 NAMES: Mapping[str, str] = {"seed": "random_seed"}
 """Arguments that are called otherwise on the wire; names that hb does not know go there as they are."""
 _NO_COUNTERPART = "the wire has no such parameter"
@@ -51,13 +50,13 @@ _EMBEDDING: Mapping[str, str] = {
 def chat_fields(call: Call, traits: Traits) -> tuple[dict[str, Any], str]:
     """(the fields beside model and messages, what the model must be told); `extra_body` is laid over them."""
     report = call.context.report
-    named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
-    if named.get("max_completion_tokens") is not None and "max_tokens" not in call.explicit:
-        named.pop("max_tokens", None)
+    named = named_arguments(call)
     apply_rules(call.spec, named, report)
     ruled = dict(report.entries)
     wire = tool_fields(named, report)
-    _limit(named, wire, report)
+    limit = token_limit(named, "max_tokens", report)
+    if limit is not None:
+        wire["max_tokens"] = limit
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
@@ -104,22 +103,6 @@ def _send(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) 
         report.sent(name)
     else:
         report.renamed(name, field)
-
-
-def _limit(named: Mapping[str, Any], wire: dict[str, Any], report: ParameterReport) -> None:
-    chosen = [name for name in _LIMITS if named.get(name) is not None]
-    for place, name in enumerate(chosen):
-        value = named[name]
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
-        if place:
-            report.dropped(name, f"{chosen[0]} is given too")
-            continue
-        wire["max_tokens"] = value
-        if name == "max_tokens":
-            report.sent(name)
-        else:
-            report.renamed(name, "max_tokens")
 
 
 def _format(call: Call, is_allowed: bool, wire: dict[str, Any]) -> str:

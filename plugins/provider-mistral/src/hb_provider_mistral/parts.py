@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.wires import content_parts, unencoded_image
 
 OWN_PARTS = frozenset({"image_url", "document_url", "reference", "thinking", "tool_reference"})
 """Types of chunks that pass as they are."""
@@ -12,13 +13,9 @@ OWN_PARTS = frozenset({"image_url", "document_url", "reference", "thinking", "to
 
 def content_of(content: Any, place: int) -> str | list[dict[str, Any]]:
     """Text, or chunks; empty text among chunks is left out."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
-    parts = [_part(part, place) for part in content]
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = [_part(part, place) for part in content_parts(content, place)]
     return [part for part in parts if part.get("text") != ""]
 
 
@@ -27,7 +24,7 @@ def _part(part: dict[str, Any], place: int) -> dict[str, Any]:
     if kind == "text":
         return {"type": "text", "text": part["text"]}
     if kind == "image":
-        raise InputTypeError(f"message {place} has an image that no image format has encoded")
+        raise unencoded_image(place)
     if kind == "refusal":
         return {"type": "text", "text": str(part.get("refusal") or "")}
     if kind == "input_audio":

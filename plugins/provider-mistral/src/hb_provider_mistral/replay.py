@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.wires import UNNAMED, note_lost, note_unnamed, own_parts, reasoning_part
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -44,30 +46,15 @@ def joined(chunks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def reasoning_parts(call: Call, chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The parts to keep of an answer with these thoughts."""
-    if not chunks:
-        return []
-    return [{"provider": call.spec.provider, "model": call.spec.model_id, "field": FIELD, "value": joined(chunks)}]
+    return [reasoning_part(call.spec, FIELD, joined(chunks))] if chunks else []
 
 
 def kept(message: Message, spec: LLMSpec, report: ParameterReport) -> list[dict[str, Any]]:
     """The thoughts of an answer that this provider wrote; what stays behind is reported."""
-    parts = message.get("reasoning_parts")
-    if parts is None:
-        for name in ("reasoning_content", "reasoning"):
-            if message.get(name):
-                report.dropped(name, "thoughts that do not say whose they are stay behind")
-        return []
-    found: list[dict[str, Any]] = []
-    lost: dict[str, None] = {}
-    for part in parts:
-        value = part.get("value")
-        if part.get("provider") == spec.provider and part.get("field") == FIELD and isinstance(value, list):
-            found += value
-        else:
-            lost[str(part.get("provider", "unknown"))] = None
-    if lost:
-        report.dropped("reasoning_parts", f"thoughts of another provider stay behind ({', '.join(lost)})")
-    return found
+    note_unnamed(message, report, UNNAMED)
+    parts, lost = own_parts(message, spec, {FIELD: list})
+    note_lost(lost, report)
+    return [chunk for part in parts for chunk in part["value"]]
 
 
 def _pieces(chunk: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.wires import asked_thoughts, thinking_off
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,20 +20,15 @@ if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
 
 REMOVED = "thoughts are removed from the answer"
-_NAMES = ("think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude")
+_AMOUNTS = ("reasoning_effort",)
 _STEPLESS = {"never": "the model does not think", "always": "the model has no steps of thinking"}
 
 
 def effort_of(traits: Traits, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport) -> str | None:
     """The field `reasoning_effort`; None when nothing is to be said."""
-    given = {name: args[name] for name in _NAMES if args.get(name) is not None}
+    given, off = asked_thoughts(args, explicit, report, _AMOUNTS)
     if not given:
         return None
-    off = is_off(args, explicit)
-    if off:
-        for name in _NAMES[1:]:
-            if given.pop(name, None) is not None:
-                report.dropped(name, "think=False switches thinking off")
     if given.pop("reasoning_max_tokens", None) is not None:
         report.dropped("reasoning_max_tokens", "the wire has no limit for thinking alone; use reasoning_effort")
     if given.pop("reasoning_exclude", None) is not None:
@@ -54,10 +51,8 @@ def effort_of(traits: Traits, args: Mapping[str, Any], explicit: frozenset[str],
 
 
 def is_off(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether this call is not to think: a step that the caller gives beats a `think=False` that he inherited."""
-    if args.get("think") is not False:
-        return False
-    return "think" in explicit or not (args.get("reasoning_effort") is not None and "reasoning_effort" in explicit)
+    """Whether this call is not to think; a step is all that the wire has beside the switch."""
+    return thinking_off(args, explicit, _AMOUNTS)
 
 
 def _report(traits: Traits, given: Mapping[str, Any], off: bool, report: ParameterReport) -> None:

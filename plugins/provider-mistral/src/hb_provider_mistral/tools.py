@@ -11,35 +11,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.wires import (
+    as_tool,
+    function_of,
+    given_tools,
+    note_other_choice,
+    object_schema,
+    read_choice,
+    tool_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heavenbase.types import ParameterReport
 
-_WORDS = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
 _OWN = frozenset({"web_search", "web_search_premium", "code_interpreter", "image_generation", "document_library"})
 """Tools that Mistral runs; they pass as they are."""
 
 
 def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, Any]:
     """The fields `tools`, `tool_choice` and `parallel_tool_calls`."""
-    given = args.get("tools")
+    given = given_tools(args, report)
     if not given:
-        if given is not None:
-            report.dropped("tools", "the list is empty")
-        for name in ("tool_choice", "parallel_tool_calls"):
-            if args.get(name) is not None:
-                report.dropped(name, "there are no tools")
         return {}
-    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
-        raise InputTypeError(f"tools must be a list of tools, not {type(given).__name__}")
-    tools = [_tool(item, place) for place, item in enumerate(given)]
+    tools = [_tool(as_tool(item, place), place) for place, item in enumerate(given)]
     report.sent("tools")
     fields: dict[str, Any] = {}
-    choice, names = _choice(args.get("tool_choice"), [_name_in(tool) for tool in tools], report)
-    fields["tools"] = [tool for tool in tools if _name_in(tool) in names] if names else tools
+    choice, names = _choice(args.get("tool_choice"), [tool_name(tool) for tool in tools], report)
+    fields["tools"] = [tool for tool in tools if tool_name(tool) in names] if names else tools
     if choice is not None:
         fields["tool_choice"] = choice
     if args.get("parallel_tool_calls") is not None:
@@ -48,20 +48,15 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
     return fields
 
 
-def _tool(item: Any, place: int) -> dict[str, Any]:
-    if not hasattr(item, "keys"):
-        raise InputTypeError(f"tool {place} is {type(item).__name__}, not a mapping with a name and parameters")
+def _tool(item: Mapping[str, Any], place: int) -> dict[str, Any]:
     if item.get("type") in _OWN:
         return dict(item)
-    function = item.get("function", item)
-    if not hasattr(function, "keys") or not function.get("name"):
-        raise InputError(f"tool {place} has no name")
+    function = function_of(item, place)
     made: dict[str, Any] = {"name": function["name"]}
     for name in ("description", "strict"):
         if function.get(name) is not None:
             made[name] = function[name]
-    schema = function.get("parameters", function.get("input_schema", function.get("schema"))) or {}
-    made["parameters"] = {"type": "object", "properties": {}, **schema}
+    made["parameters"] = object_schema(function)
     return {"type": "function", "function": made}
 
 
@@ -69,43 +64,18 @@ def _choice(given: Any, names: list[Any], report: ParameterReport) -> tuple[Any,
     """(the field, the tools that are left; none: all)."""
     if given is None:
         return None, []
-    if isinstance(given, str) and given in _WORDS:
-        return _said(given, report), []
-    if not isinstance(given, str) and not hasattr(given, "keys"):
-        raise InputTypeError(f"tool_choice must be a word, a name or a mapping, not {type(given).__name__}")
-    kind = "function" if isinstance(given, str) else given.get("type")
-    if kind in _WORDS:
-        return _said(kind, report), []
-    if kind == "allowed_tools":
-        allowed = given.get("allowed_tools", given)
-        chosen = [_known(_name_in(tool), names) for tool in allowed.get("tools", ())]
+    choice = read_choice(given, names)
+    if choice.kind == "other":
+        note_other_choice(choice, report)
+        return None, []
+    if choice.kind == "allowed":
         report.emulated("tool_choice", "the wire has no list of allowed tools; the others are left out")
-        return ("any" if allowed.get("mode") == "required" else "auto"), chosen
-    if kind in ("function", "tool", "custom"):
-        name = _known(_name_in(given), names)
+        return ("any" if choice.is_forced else "auto"), list(choice.names)
+    if choice.kind == "tool":
         report.sent("tool_choice")
-        return {"type": "function", "function": {"name": name}}, []
-    report.dropped("tool_choice", f"the wire has no choice of the type {kind!r}")
-    return None, []
-
-
-def _said(word: str, report: ParameterReport) -> str:
-    if _WORDS[word] == word:
+        return {"type": "function", "function": {"name": choice.names[0]}}, []
+    if choice.kind in (given, given.get("type") if hasattr(given, "get") else None):
         report.sent("tool_choice")
     else:
         report.renamed("tool_choice", "tool_choice")
-    return _WORDS[word]
-
-
-def _name_in(tool: Any) -> Any:
-    if not hasattr(tool, "keys"):
-        return tool
-    inner = tool.get("function", tool.get("custom", tool))
-    return inner.get("name") if hasattr(inner, "keys") else inner
-
-
-def _known(name: Any, names: list[Any]) -> str:
-    if name not in names:
-        known = [str(found) for found in names if found]
-        raise UnknownNameError("tool", name, known, hint="tool_choice is auto, none, required or the name of a tool")
-    return str(name)
+    return choice.kind, []
