@@ -102,16 +102,7 @@ def interrupted(error: HBError) -> HBError:
     """What a failure is after content has come."""
     if isinstance(error, StreamError | CallTimeout | InputError):
         return error
-    broken = StreamInterrupted(
-        f"the stream broke after content had come: {error}",
-        provider=error.provider,
-        model=error.model,
-        status=error.status,
-        code=error.code,
-        request_id=error.request_id,
-        retry_after=error.retry_after,
-        maybe_billed=True,
-    )
+    broken = StreamInterrupted.of(error, f"the stream broke after content had come: {error}", maybe_billed=True)
     broken.__cause__ = error
     return broken
 

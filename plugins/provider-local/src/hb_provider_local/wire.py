@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_local.schema import fit_response_format, fit_schema
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta, Usage
+from heavenbase.wires import count, finish_reason, rest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +76,7 @@ def to_chunk(event: Mapping[str, Any]) -> Chunk:
             chunk.tool_calls = [_tool_delta(fragment) for fragment in delta["tool_calls"]]
         chunk.raw_finish_reason = choice.get("finish_reason")
         if chunk.raw_finish_reason:
-            chunk.finish_reason = FINISH.get(chunk.raw_finish_reason, "other")
+            chunk.finish_reason = finish_reason(FINISH, chunk.raw_finish_reason)
     return chunk
 
 
@@ -90,7 +91,7 @@ def to_completion(answer: Mapping[str, Any]) -> Completion:
             ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"] or "{}")
             for call in message.get("tool_calls", ())
         ],
-        finish_reason=FINISH.get(choice["finish_reason"], "other"),
+        finish_reason=finish_reason(FINISH, choice["finish_reason"]),
         raw_finish_reason=choice["finish_reason"],
         usage=to_usage(answer.get("usage")),
         id=answer.get("id"),
@@ -103,10 +104,9 @@ def to_usage(usage: Mapping[str, Any] | None) -> Usage | None:
     """Token counts in disjoint buckets; tokens that were still in the engine's memory count as read from a cache."""
     if not usage:
         return None
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    prompt = usage.get("prompt_tokens")
-    fresh = prompt - cached if prompt is not None and cached is not None else prompt
-    return Usage(fresh, usage.get("completion_tokens"), cache_read=cached)
+    cached = count((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
+    fresh = rest(count(usage.get("prompt_tokens")), cached)
+    return Usage(fresh, count(usage.get("completion_tokens")), cache_read=cached)
 
 
 def _message(message: Message) -> Message:
