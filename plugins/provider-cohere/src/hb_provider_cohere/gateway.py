@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 
 from hb_provider_cohere import client as clients
 from hb_provider_cohere.request import chat_body
-from hb_provider_cohere.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
 from heavenbase.http.extras import extras
 from heavenbase.http.gateway import HTTPGateway
 from heavenbase.http.status import is_secret_header
+from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
         """A fresh attempt of a call."""
         from hb_provider_cohere.wire import CohereAttempt
 
-        return CohereAttempt(call, self.services.wall, is_hidden(call.args, call.explicit), extra_bytes)
+        return CohereAttempt(call, self.services.wall, thoughts_hidden(call.args, call.explicit), extra_bytes)
 
     def embedding(self, attempt: CohereAttempt, decoded: Any) -> Embedding:
         """The vectors in a decoded answer."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.wires import asked_thoughts, note_thoughtless, thoughts_hidden, whole_tokens
+from heavenbase.wires import asked_thoughts, note_thoughtless, whole_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192}
 """Tokens to think in by step; the steps above have no bound."""
 _UNBOUND = ("high", "xhigh", "max")
-
-
-def is_hidden(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether thoughts are left out of the answer."""
-    return thoughts_hidden(args, explicit)
 
 
 def thinking_field(

@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode
 from hb_provider_gemini import client as clients
 from hb_provider_gemini.models import purpose_of
 from hb_provider_gemini.request import content_body, model_path
-from hb_provider_gemini.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import (
     EmbeddingsNotSupported,
@@ -24,6 +23,7 @@ from heavenbase.errors import (
 from heavenbase.http.extras import extras
 from heavenbase.http.gateway import HTTPGateway
 from heavenbase.http.status import is_secret_header
+from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
         """A fresh attempt of a call."""
         from hb_provider_gemini.wire import GeminiAttempt
 
-        return GeminiAttempt(call, self.services.wall, is_hidden(call.args, call.explicit), extra_bytes)
+        return GeminiAttempt(call, self.services.wall, thoughts_hidden(call.args, call.explicit), extra_bytes)
 
     def embedding(self, attempt: GeminiAttempt, decoded: Any) -> Embedding:
         """The vectors in a decoded answer."""

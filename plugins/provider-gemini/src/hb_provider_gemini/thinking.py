@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.wires import REMOVED, asked_thoughts, nearest_step, note_thoughtless, thoughts_hidden, whole_tokens
+from heavenbase.wires import REMOVED, asked_thoughts, nearest_step, note_thoughtless, whole_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
 
 BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192, "high": 24_576, "xhigh": 32_768, "max": 32_768}
-
-
-def is_hidden(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether thoughts are left out of the answer."""
-    return thoughts_hidden(args, explicit)
 
 
 def thinking_config(
