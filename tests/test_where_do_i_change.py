@@ -103,6 +103,20 @@ def test_the_provider_is_there_and_answers(changed: Path, server: LoopbackServer
     assert "acme" in run(changed, server, "-m", "heavenbase", "providers")
 
 
+def test_the_option_is_known_wherever_options_are_named(changed: Path, server: LoopbackServer) -> None:
+    run(changed, server, "docs/generate.py")
+    assert "`surprise`" in (changed / "docs/reference/options.md").read_text(encoding="utf-8")
+    code = (
+        "import heavenbase as hb, heavenbase.typed as typed\n"
+        "assert 'surprise' in typed.Options.__annotations__\n"
+        "try:\n    hb.LLM(model='acme-large').chat('Hello', suprise=0.5)\n"
+        "except hb.errors.UnknownNameError as error:\n    print(error)\n"
+    )
+    before = len(server.requests)
+    assert "surprise" in run(changed, server, "-c", code)
+    assert len(server.requests) == before
+
+
 def test_the_flag_gives_the_option_and_the_option_reaches_the_wire(changed: Path, server: LoopbackServer) -> None:
     assert "--surprise" in run(changed, server, "-m", "heavenbase", "chat", "--help")
     server.reply(text="Quite.")
