@@ -1,10 +1,11 @@
 """The wires of OpenAI, without an SDK: pure mappings of hb's calls and answers, for every gateway that speaks them.
 
+    gateway, attempt                  the bases of gateways
     messages, parameters, dialects    a chat that goes out
     answers, streams, usage           its answer, whole or streamed
+    events                            what the streams of both wires share
     embeddings, images                the other verbs
-    responses                         the same for the Responses wire
-    gateway, attempt                  the bases of gateways that speak them
+    responses                         chats on the Responses wire
 
 Each name is loaded on first use.
 """
@@ -31,22 +32,21 @@ if TYPE_CHECKING:
     from hb_wire_openai.streams import ChatStream as ChatStream
     from hb_wire_openai.usage import chat_usage as chat_usage
 
-_HOMES = {
-    "ChatStream": "streams",
-    "ResponseStream": "responses.stream",
-    "Thinking": "answers",
-    "WireAttempt": "attempt",
-    "WireGateway": "gateway",
-    "chat_fields": "parameters",
-    "chat_usage": "usage",
-    "completion": "answers",
-    "completion_of_response": "responses.answers",
-    "embedding": "embeddings",
-    "images": "",
-    "response_body": "responses.fields",
-    "thinking_of": "answers",
+_TABLE = {
+    "": "images",
+    "answers": "Thinking completion thinking_of",
+    "attempt": "WireAttempt",
+    "embeddings": "embedding",
+    "gateway": "WireGateway",
+    "parameters": "chat_fields",
+    "responses.answers": "completion_of_response",
+    "responses.fields": "response_body",
+    "responses.stream": "ResponseStream",
+    "streams": "ChatStream",
+    "usage": "chat_usage",
 }
-"""Each public name and its module; "" for a module itself."""
+"""The public names of each module; under "" the module that is public as such."""
+_HOMES = {name: module for module, names in _TABLE.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hb_wire_openai.dialects import replay_fields, thinking_off
+from hb_wire_openai.dialects import replay_fields
 from hb_wire_openai.usage import chat_usage
 from heavenbase.http.shapes import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
+from heavenbase.wires import arguments_text, finish_reason, reasoning_part, thoughts_hidden
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -44,8 +44,7 @@ class Thinking(NamedTuple):
 
 def thinking_of(call: Call) -> Thinking:
     """What this call wants to see, and its provider wants back."""
-    hidden = thinking_off(call.args, call.explicit) or bool(call.args.get("reasoning_exclude"))
-    return Thinking(hidden, replay_fields(call.spec))
+    return Thinking(thoughts_hidden(call.args, call.explicit), replay_fields(call.spec))
 
 
 def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
@@ -66,7 +65,7 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
         text,
         reasoning="" if thinking.is_hidden else thoughts,
         tool_calls=tool_calls(call, message),
-        finish_reason=finish_reason(reason),
+        finish_reason=finish_reason(FINISH, reason),
         raw_finish_reason=reason if isinstance(reason, str) else None,
         usage=chat_usage(decoded.get("usage")),
         id=text_or_none(decoded.get("id")),
@@ -85,19 +84,9 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
         answer.images = [*images, *read_images(call, found)]
     for name in thinking.fields:
         if message.get(name):
-            answer.reasoning_parts.append(reasoning_part(call, name, message[name]))
+            answer.reasoning_parts.append(reasoning_part(call.spec, name, message[name]))
             break
     return answer
-
-
-def reasoning_part(call: Call, field: str, value: Any) -> dict[str, Any]:
-    """Thoughts with their provenance, as `messages` looks for them."""
-    return {"provider": call.spec.provider, "model": call.spec.model_id, "field": field, "value": value}
-
-
-def finish_reason(raw: Any) -> FinishReason:
-    """hb's word for the provider's; "other" for one that hb does not know, and for none."""
-    return FINISH.get(raw, "other") if isinstance(raw, str) else "other"
 
 
 def tool_calls(call: Call, message: dict[str, Any]) -> list[ToolCall]:
@@ -116,13 +105,6 @@ def tool_calls(call: Call, message: dict[str, Any]) -> list[ToolCall]:
         arguments = arguments_text(function.get("arguments", function.get("input")))
         result.append(ToolCall(text_or_none(item.get("id")) or f"call_{place}", function["name"], arguments or "{}"))
     return result
-
-
-def arguments_text(value: Any) -> str:
-    """Arguments as JSON text, from the text or the object that a provider sends."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def read_content(call: Call, content: Any) -> tuple[str, str, list[LLMImage]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_wire_openai.events import error_reader
 from heavenbase.http.attempt import HTTPAttempt
 from heavenbase.http.events import ServerEvents
 from heavenbase.http.sse import IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT
@@ -48,9 +49,7 @@ class WireAttempt(HTTPAttempt):
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer that came with the status of a success."""
-        if isinstance(decoded, dict) and (decoded.get("error") or decoded.get("object") == "error"):
-            return self.embedded(decoded.get("error") or decoded)
-        return None
+        return error_reader(self.embedded)(decoded)
 
     def embedded(self, error: Any) -> HBError:
         """The error of hb for an error object."""

@@ -13,7 +13,10 @@ A provider's table `options` may say otherwise with `reasoning_replay`: a field 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heavenbase.wires import REMOVED, asked_thoughts
+from heavenbase.wires import thinking_off as thinking_off  # where the first release had it
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec
     from heavenbase.types import ParameterReport
 
-REMOVED = "removed from the answer"
 BY_DEFAULT = "the model thinks as its provider has set it"
 _REPLAY = {
     "extra_body_reasoning": ("reasoning_details", "reasoning"),
@@ -46,42 +48,63 @@ def replay_fields(spec: LLMSpec) -> tuple[str, ...]:
     return _REPLAY.get(control_of(spec) or "", ())
 
 
-def thinking_off(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether this call is not to think: a step that the caller gives beats a `think=False` that he inherited."""
-    if args.get("think") is not False:
-        return False
-    steps = ("reasoning_effort", "reasoning_max_tokens")
-    return "think" in explicit or not any(args.get(name) is not None and name in explicit for name in steps)
-
-
 def translate(
     spec: LLMSpec, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
 ) -> dict[str, Any]:
     """The wire's fields for `think`, `reasoning_effort`, `reasoning_max_tokens` and `reasoning_exclude`."""
-    given = {name: args[name] for name in _NAMES if args.get(name) is not None}
+    given, off = asked_thoughts(args, explicit, report)
     if not given:
         return {}
-    off = thinking_off(args, explicit)
-    if off:
-        for name in ("reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"):
-            if given.pop(name, None) is not None:
-                report.dropped(name, "think=False switches thinking off")
-    return _TRANSLATIONS.get(control_of(spec) or "", _by_request)(given, off, explicit, report)
+    control = control_of(spec)
+    if control in _SWITCHES:
+        return _by_switch(_SWITCHES[control], given, off, report)
+    if control == "reasoning_effort":
+        return _by_effort(given, off, report)
+    if control == "extra_body_reasoning":
+        return _by_reasoning(given, off, report)
+    return _by_request(given, off, explicit, report)
 
 
-_NAMES = ("think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude")
+class _Switch(NamedTuple):
+    """A field that says whether to think, its values, and the field for the limit of thoughts where there is one."""
+
+    field: str
+    on: Any
+    off: Any
+    budget: str = ""
 
 
-def _by_effort(given: dict[str, Any], off: bool, explicit: frozenset[str], report: ParameterReport) -> dict[str, Any]:
+_SWITCHES: Mapping[str | None, _Switch] = {
+    "extra_body_thinking_type": _Switch("thinking.type", "enabled", "disabled", "thinking.budget_tokens"),
+    "extra_body_enable_thinking": _Switch("enable_thinking", True, False, "thinking_budget"),
+    # The name that the templates of most open models know; the others take no notice of it.
+    "extra_body_chat_template": _Switch("chat_template_kwargs.enable_thinking", True, False),
+}
+
+
+def _by_switch(switch: _Switch, given: dict[str, Any], off: bool, report: ParameterReport) -> dict[str, Any]:
+    wire: dict[str, Any] = {}
+    _put(wire, switch.field, switch.off if off else switch.on)
+    if "think" in given:
+        report.renamed("think", switch.field)
+    _send_effort(given, wire, report)
+    if not switch.budget:
+        _drop_budget(given, report)
+    elif "reasoning_max_tokens" in given:
+        report.renamed("reasoning_max_tokens", switch.budget)
+        _put(wire, switch.budget, given["reasoning_max_tokens"])
+    _hide(given, report)
+    return wire
+
+
+def _by_effort(given: dict[str, Any], off: bool, report: ParameterReport) -> dict[str, Any]:
     wire: dict[str, Any] = {}
     if off:
         report.renamed("think", "reasoning_effort")
         wire["reasoning_effort"] = "none"
     elif "think" in given:
         report.emulated("think", BY_DEFAULT)
-    if "reasoning_effort" in given:
-        report.sent("reasoning_effort")
-        wire["reasoning_effort"] = given["reasoning_effort"]
+    _send_effort(given, wire, report)
     _drop_budget(given, report)
     _hide(given, report)
     return wire
@@ -94,8 +117,7 @@ def _by_request(given: dict[str, Any], off: bool, explicit: frozenset[str], repo
         report.emulated("think", REMOVED if off else BY_DEFAULT)
     if "reasoning_effort" in given:
         if "reasoning_effort" in explicit:
-            report.sent("reasoning_effort")
-            wire["reasoning_effort"] = given["reasoning_effort"]
+            _send_effort(given, wire, report)
         else:
             report.dropped("reasoning_effort", "the provider does not say that it has steps of thinking")
     _drop_budget(given, report)
@@ -103,9 +125,7 @@ def _by_request(given: dict[str, Any], off: bool, explicit: frozenset[str], repo
     return wire
 
 
-def _by_reasoning(
-    given: dict[str, Any], off: bool, explicit: frozenset[str], report: ParameterReport
-) -> dict[str, Any]:
+def _by_reasoning(given: dict[str, Any], off: bool, report: ParameterReport) -> dict[str, Any]:
     reasoning: dict[str, Any] = {"enabled": not off}
     if "think" in given:
         report.renamed("think", "reasoning.enabled")
@@ -123,52 +143,16 @@ def _by_reasoning(
     return {"reasoning": reasoning}
 
 
-def _by_thinking_type(
-    given: dict[str, Any], off: bool, explicit: frozenset[str], report: ParameterReport
-) -> dict[str, Any]:
-    thinking: dict[str, Any] = {"type": "disabled" if off else "enabled"}
-    wire: dict[str, Any] = {"thinking": thinking}
-    if "think" in given:
-        report.renamed("think", "thinking.type")
+def _put(wire: dict[str, Any], field: str, value: Any) -> None:
+    """Set a field, or one in an object of the body: `thinking.type`."""
+    head, _, name = field.rpartition(".")
+    (wire.setdefault(head, {}) if head else wire)[name] = value
+
+
+def _send_effort(given: dict[str, Any], wire: dict[str, Any], report: ParameterReport) -> None:
     if "reasoning_effort" in given:
         report.sent("reasoning_effort")
         wire["reasoning_effort"] = given["reasoning_effort"]
-    if "reasoning_max_tokens" in given:
-        report.renamed("reasoning_max_tokens", "thinking.budget_tokens")
-        thinking["budget_tokens"] = given["reasoning_max_tokens"]
-    _hide(given, report)
-    return wire
-
-
-def _by_enable_thinking(
-    given: dict[str, Any], off: bool, explicit: frozenset[str], report: ParameterReport
-) -> dict[str, Any]:
-    wire: dict[str, Any] = {"enable_thinking": not off}
-    if "think" in given:
-        report.renamed("think", "enable_thinking")
-    if "reasoning_effort" in given:
-        report.sent("reasoning_effort")
-        wire["reasoning_effort"] = given["reasoning_effort"]
-    if "reasoning_max_tokens" in given:
-        report.renamed("reasoning_max_tokens", "thinking_budget")
-        wire["thinking_budget"] = given["reasoning_max_tokens"]
-    _hide(given, report)
-    return wire
-
-
-def _by_chat_template(
-    given: dict[str, Any], off: bool, explicit: frozenset[str], report: ParameterReport
-) -> dict[str, Any]:
-    # The name that the templates of most open models know; the others take no notice of it.
-    wire: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": not off}}
-    if "think" in given:
-        report.renamed("think", "chat_template_kwargs.enable_thinking")
-    if "reasoning_effort" in given:
-        report.sent("reasoning_effort")
-        wire["reasoning_effort"] = given["reasoning_effort"]
-    _drop_budget(given, report)
-    _hide(given, report)
-    return wire
 
 
 def _drop_budget(given: dict[str, Any], report: ParameterReport) -> None:
@@ -179,12 +163,3 @@ def _drop_budget(given: dict[str, Any], report: ParameterReport) -> None:
 def _hide(given: dict[str, Any], report: ParameterReport) -> None:
     if "reasoning_exclude" in given:
         report.emulated("reasoning_exclude", REMOVED)
-
-
-_TRANSLATIONS = {
-    "reasoning_effort": _by_effort,
-    "extra_body_reasoning": _by_reasoning,
-    "extra_body_thinking_type": _by_thinking_type,
-    "extra_body_enable_thinking": _by_enable_thinking,
-    "extra_body_chat_template": _by_chat_template,
-}

@@ -14,9 +14,10 @@ from hb_wire_openai.usage import chat_usage
 from heavenbase.call import REASONING
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules
-from heavenbase.http.shapes import shape_error, text_or_none
+from heavenbase.http.shapes import as_list, as_object, shape_error, text_or_none
 from heavenbase.types import Embedding
 from heavenbase.vector import Vector
+from heavenbase.wires import read_vector, read_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,25 +55,11 @@ def embedding_fields(call: Call) -> dict[str, Any]:
 
 def embedding(call: Call, decoded: Any) -> Embedding:
     """One vector per input, in order; ResponseShapeError when the answer has others."""
-    data = decoded.get("data") if isinstance(decoded, dict) else None
-    if not isinstance(data, list):
-        raise shape_error(call, "the answer has no list `data`")
-    wanted = len(call.inputs)
-    vectors: list[Sequence[float] | None] = [None] * wanted
-    for place, item in enumerate(data):
-        if not isinstance(item, dict):
-            raise shape_error(call, f"`data[{place}]` is no object")
-        index = item.get("index", place)
-        if not isinstance(index, int) or not 0 <= index < wanted or vectors[index] is not None:
-            raise shape_error(call, f"`data[{place}]` has the index {str(index)[:40]!r} among {wanted} inputs")
-        vectors[index] = _vector(call, item.get("embedding"), place)
-    found = [vector for vector in vectors if vector is not None]
-    if len(found) != wanted:
-        raise shape_error(call, f"{wanted} inputs got {len(found)} vectors")
-    if len({len(vector) for vector in found}) > 1:
-        raise shape_error(call, "the vectors differ in length")
+    data = as_list(call, decoded.get("data") if isinstance(decoded, dict) else None, "`data`")
+    rows = _ordered(call, data)
+    vectors = read_vectors(call, rows, "data", lambda row, place: _vector(call, row.get("embedding"), place))
     return Embedding(
-        found,
+        vectors,
         usage=chat_usage(decoded.get("usage")),
         model=text_or_none(decoded.get("model")),
         provider=call.spec.provider,
@@ -81,38 +68,30 @@ def embedding(call: Call, decoded: Any) -> Embedding:
     )
 
 
+def _ordered(call: Call, data: list[Any]) -> list[dict[str, Any]]:
+    """The rows in the order of the inputs, which their indexes tell."""
+    rows: list[dict[str, Any] | None] = [None] * len(call.inputs)
+    for place, row in enumerate(data):
+        index = as_object(call, row, f"`data[{place}]`").get("index", place)
+        if not isinstance(index, int) or not 0 <= index < len(rows) or rows[index] is not None:
+            raise shape_error(call, f"`data[{place}]` has the index {str(index)[:40]!r} among {len(rows)} inputs")
+        rows[index] = row
+    return [row for row in rows if row is not None]
+
+
 def _vector(call: Call, value: Any, place: int) -> Sequence[float]:
-    if isinstance(value, str):
-        return _unpacked(call, value, place)
-    if not isinstance(value, list):
-        raise shape_error(call, f"`data[{place}].embedding` is {type(value).__name__}")
-    vector = value if all(type(number) is float for number in value) else _floats(call, value, place)
-    return _checked(call, vector, place)
+    where = f"`data[{place}].embedding`"
+    return _unpacked(call, value, where) if isinstance(value, str) else read_vector(call, value, where)
 
 
-def _unpacked(call: Call, text: str, place: int) -> Vector:
+def _unpacked(call: Call, text: str, where: str) -> Vector:
     try:
         data = a2b_base64(text)
         vector = Vector.from_float32(data)
     except (Base64Error, ValueError):
-        raise shape_error(call, f"`data[{place}].embedding` is not base64 of 32-bit floats") from None
+        raise shape_error(call, f"{where} is not base64 of 32-bit floats") from None
     # The last of four bytes is 127 or 255 in every infinity and NaN, and in no number that an embedding has.
     tops = data[3::4]
-    if not vector or b"\x7f" in tops or b"\xff" in tops:
-        _checked(call, vector, place)
+    if not vector or ((b"\x7f" in tops or b"\xff" in tops) and not isfinite(sum(vector))):
+        raise shape_error(call, f"{where} is empty, or has a number that is not finite")
     return vector
-
-
-def _checked(call: Call, vector: Sequence[float], place: int) -> Sequence[float]:
-    if not vector:
-        raise shape_error(call, f"`data[{place}].embedding` is empty")
-    # The sum is not finite when any number is not, and is had sooner than a look at each.
-    if not isfinite(sum(vector)):
-        raise shape_error(call, f"`data[{place}].embedding` has a number that is not finite")
-    return vector
-
-
-def _floats(call: Call, value: list[Any], place: int) -> list[float]:
-    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in value):
-        raise shape_error(call, f"`data[{place}].embedding` holds something else than numbers")
-    return [float(number) for number in value]

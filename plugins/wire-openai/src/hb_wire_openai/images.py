@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_wire_openai.answers import finish_reason, read_content, read_images
+from hb_wire_openai.answers import FINISH, read_content, read_images
 from hb_wire_openai.parameters import chat_fields
 from hb_wire_openai.usage import chat_usage, image_usage
 from heavenbase.call import REASONING
@@ -14,6 +14,7 @@ from heavenbase.http.rules import apply_rules
 from heavenbase.http.shapes import shape_error, text_or_none
 from heavenbase.image.image import LLMImage
 from heavenbase.types import ImageResult
+from heavenbase.wires import finish_reason
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -120,7 +121,7 @@ def images_of_chat(call: Call, decoded: Any) -> ImageResult:
     if not isinstance(message, dict):
         raise shape_error(call, "the answer has no message")
     found = [*read_images(call, message.get("images")), *read_content(call, message.get("content"))[2]]
-    if not found and finish_reason(choice.get("finish_reason")) in ("content_filter", "refusal"):
+    if not found and finish_reason(FINISH, choice.get("finish_reason")) in ("content_filter", "refusal"):
         raise ContentFiltered(f"{call.target}: the provider's filter refused the image", provider=call.spec.provider)
     return ImageResult(
         found,

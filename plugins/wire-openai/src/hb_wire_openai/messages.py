@@ -9,15 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.dialects import replay_fields
-from heavenbase.errors import InputTypeError
-from heavenbase.messages import with_error_mark
+from heavenbase.wires import content_parts, note_lost, own_parts, unencoded_image, with_error_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from heavenbase.call import Call
-    from heavenbase.spec import LLMSpec
     from heavenbase.types import Message
 
 _ADDED = frozenset({"reasoning_parts", "reasoning_content", "reasoning", "reasoning_details", "images", "parsed"})
+_KINDS: Mapping[str, type] = {"reasoning_details": list}
+"""The fields for thoughts that are no text."""
 
 
 def wire_messages(call: Call) -> list[Message]:
@@ -55,11 +57,12 @@ def _changes(message: Message) -> bool:
 def _assistant(message: Message, call: Call, fields: tuple[str, ...]) -> Message:
     spec, report = call.spec, call.context.report
     wire = {name: value for name, value in message.items() if name not in _ADDED}
-    parts = message.get("reasoning_parts")
-    if parts is not None:
-        lost = _replay(wire, parts, spec, fields)
-        if lost:
-            report.dropped("reasoning_parts", f"thoughts of another provider stay behind ({lost})")
+    if message.get("reasoning_parts") is not None:
+        own, lost = own_parts(message, spec, {name: _KINDS.get(name, str) for name in fields})
+        for part in own:
+            name, value = part["field"], part["value"]
+            wire[name] = wire[name] + value if name in wire else value
+        note_lost(lost, report)
     else:
         # Without provenance the caller wrote these himself; they travel where the provider takes them.
         for name in ("reasoning_content", "reasoning", "reasoning_details"):
@@ -77,23 +80,7 @@ def _assistant(message: Message, call: Call, fields: tuple[str, ...]) -> Message
     return wire
 
 
-def _replay(wire: Message, parts: list[dict[str, Any]], spec: LLMSpec, fields: tuple[str, ...]) -> str:
-    """Put the provider's own thoughts into the message; returns whose were left out."""
-    lost: dict[str, None] = {}
-    for part in parts:
-        name, value = part.get("field"), part.get("value")
-        if part.get("provider") != spec.provider or name not in fields:
-            lost[str(part.get("provider", "unknown"))] = None
-        elif isinstance(value, list):
-            wire[name] = [*wire.get(name, ()), *value]
-        elif isinstance(value, str):
-            wire[name] = wire.get(name, "") + value
-    return ", ".join(lost)
-
-
 def _check_parts(content: Any, place: int) -> None:
-    if not isinstance(content, list):
-        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
-    for part in content:
+    for part in content_parts(content, place):
         if isinstance(part, dict) and part.get("type") == "image":
-            raise InputTypeError(f"message {place} has an image that no image format has encoded")
+            raise unencoded_image(place)

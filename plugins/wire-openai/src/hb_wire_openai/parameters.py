@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_wire_openai.dialects import BY_DEFAULT, REMOVED, translate
+from hb_wire_openai.dialects import BY_DEFAULT, translate
 from heavenbase.call import REASONING
 from heavenbase.http.extras import EXTRAS, merge_extra
 from heavenbase.http.rules import apply_rules
+from heavenbase.wires import REMOVED, given_tools, nearest_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec
     from heavenbase.types import ParameterReport
 
-STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""Steps of thinking, weakest first."""
+
+_TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 
 
 def chat_fields(
@@ -31,13 +32,9 @@ def chat_fields(
         report.sent(name)
     if wire.pop("prompt_caching", None) is not None:
         report.dropped("prompt_caching", "the wire has no switch for it; providers cache long prompts anyway")
-    if not wire.get("tools") and "tools" in wire:
-        del wire["tools"]
-        report.dropped("tools", "the list is empty")
-    if "tools" not in wire:
-        for name in ("tool_choice", "parallel_tool_calls"):
-            if wire.pop(name, None) is not None:
-                report.dropped(name, "there are no tools")
+    if not _TOOLS.isdisjoint(wire) and not given_tools(wire, report):
+        for name in _TOOLS:
+            wire.pop(name, None)
     if args.keys() & REASONING:
         wire.update(translate(spec, args, explicit, report))
         _fit_step(spec, wire, report)
@@ -72,17 +69,10 @@ def _fit_step(spec: LLMSpec, wire: dict[str, Any], report: ParameterReport) -> N
         if "reasoning_effort" in report.entries:
             report.dropped("reasoning_effort", "the model has no steps of thinking")
     elif isinstance(steps, list) and steps and step not in steps:
-        nearest = _nearest(step, steps)
+        nearest = nearest_step(step, steps)
         holder[name] = nearest
         if "reasoning_effort" in report.entries:
             report.clamped("reasoning_effort", f"the model has {', '.join(steps)}; {nearest} is sent")
-
-
-def _nearest(step: str, steps: list[str]) -> str:
-    known = [name for name in steps if name in STEPS]
-    if step not in STEPS or not known:
-        return steps[-1]
-    return min(known, key=lambda name: abs(STEPS.index(name) - STEPS.index(step)))
 
 
 def _check_switch(wire: dict[str, Any], report: ParameterReport, *, off: bool) -> None:

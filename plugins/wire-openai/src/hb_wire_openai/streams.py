@@ -6,95 +6,59 @@ leave with the finish reason, in one piece.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from hb_wire_openai.answers import (
-    FINISH,
-    Thinking,
-    arguments_text,
-    delta_thoughts,
-    read_content,
-    read_images,
-    reasoning_part,
-)
+from hb_wire_openai.answers import FINISH, delta_thoughts, read_content, read_images
+from hb_wire_openai.events import WireStream
 from hb_wire_openai.usage import chat_usage
-from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
-from heavenbase.http.payload import decode_json
 from heavenbase.http.shapes import shape_error
 from heavenbase.types import Chunk, ToolCallDelta
+from heavenbase.wires import arguments_text, finish_reason, reasoning_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hb_wire_openai.answers import Thinking
     from heavenbase.call import Call
+    from heavenbase.errors import HBError
 
 _MERGED = ("text", "summary", "data", "signature")
 
 
-class ChatStream:
-    """What has come of one streamed answer. `embedded` makes the error of hb for an error object in the stream."""
+class ChatStream(WireStream):
+    """What has come of one streamed chat."""
 
-    __slots__ = (
-        "_call",
-        "_details",
-        "_embedded",
-        "_has_choice",
-        "_has_event",
-        "_pieces",
-        "_thinking",
-        "is_done",
-        "is_finished",
-        "is_fresh",
-        "is_named",
-        "showed",
-    )
+    __slots__ = ("_details", "_has_choice", "_is_named", "_pieces")
+
+    ending: ClassVar[str] = "a finish reason or [DONE]"
 
     def __init__(self, call: Call, thinking: Thinking, embedded: Callable[[Any], HBError]) -> None:
-        self._call = call
-        self._thinking = thinking
-        self._embedded = embedded
-        self._has_event = False
+        super().__init__(call, thinking, embedded)
         self._has_choice = False
+        self._is_named = False
         self._pieces: list[str] = []
         self._details: list[dict[str, Any]] = []
-        self.is_named = False
-        self.is_done = False
-        self.is_finished = False
-        self.is_fresh = False
-        """Whether the last event brought something of the answer, if only a hidden thought."""
-        self.showed = False
-        """Whether any event did."""
 
-    def feed(self, data: bytes) -> Chunk | None:
-        """The chunk for the data of one event; None for the terminal marker."""
-        self._has_event = True
-        if data == b"[DONE]" or data.startswith(b"[DONE]"):
-            self.is_done = True
-            return None
-        decoded = decode_json(data)
-        if not isinstance(decoded, dict):
-            raise shape_error(self._call, "an event of the stream is no object")
-        if decoded.get("error"):
-            raise self._embedded(decoded["error"])
-        choices = decoded.get("choices")
-        chunk = Chunk(raw=decoded)
-        self.is_fresh = False
-        if not self.is_named:
-            self.is_named = True
-            name, model = decoded.get("id"), decoded.get("model")
+    def read(self, event: dict[str, Any]) -> Chunk:
+        """The chunk for one event."""
+        choices = event.get("choices")
+        chunk = Chunk()
+        if not self._is_named:
+            self._is_named = True
+            name, model = event.get("id"), event.get("model")
             chunk.id = name if isinstance(name, str) else None
             chunk.model = model if isinstance(model, str) else None
         if choices:
+            if not isinstance(choices, list):
+                raise shape_error(self._call, "the `choices` of an event are no list")
             for choice in choices:
                 if not isinstance(choice, dict):
                     raise shape_error(self._call, "a choice of the stream is no object")
                 if choice.get("index", 0) == 0 or len(choices) == 1:
                     self._choose(chunk, choice)
-        elif decoded.get("object") == "error":
-            raise self._embedded(decoded)
-        usage = decoded.get("usage")
-        if usage is None and "x_groq" in decoded:
-            usage = (decoded["x_groq"] or {}).get("usage")
+        usage = event.get("usage")
+        if usage is None and "x_groq" in event:
+            usage = (event["x_groq"] or {}).get("usage")
         if usage:
             chunk.usage = chat_usage(usage)
         elif choices is None:
@@ -103,24 +67,16 @@ class ChatStream:
 
     def end(self) -> Chunk | None:
         """After the last byte: the closing chunk where one is due; StreamTruncated when the end was not proved."""
-        if self.is_finished:
-            return None
-        if self.is_done and self._has_choice:
+        if self.is_done and self._has_choice and not self.is_finished:
             # The provider says that this is all, and not why: the reason is not known, so it is "other".
             return self._close(Chunk(finish_reason="other"))
-        call = self._call
-        facts: dict[str, Any] = {
-            "provider": call.spec.provider,
-            "model": call.spec.model_id,
-            "maybe_billed": True,
-        }
-        if not self._has_event:
-            raise ResponseDecodeError(f"{call.target}: the stream is empty", **facts)
-        if not self._has_choice:
-            raise shape_error(call, "the stream has no answer in it")
-        raise StreamTruncated(
-            f"{call.target}: the stream ended without a finish reason or [DONE]", retryable=not self.showed, **facts
-        )
+        return super().end()
+
+    def unfinished(self) -> HBError:
+        """The error for a stream whose end was not proved."""
+        if self._has_event and not self._has_choice:
+            return shape_error(self._call, "the stream has no answer in it")
+        return super().unfinished()
 
     def _choose(self, chunk: Chunk, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
@@ -133,7 +89,7 @@ class ChatStream:
                 else:
                     chunk.text, chunk.reasoning, images = read_content(self._call, content)
                     chunk.images = images or None
-                self.is_fresh = self.showed = True
+                self.is_fresh = True
             if len(delta) > 1 or not content:
                 self._extend(chunk, delta)
         reason = choice.get("finish_reason")
@@ -141,7 +97,7 @@ class ChatStream:
             if choice.get("error"):
                 raise self._embedded(choice["error"])
             self._has_choice = self.is_finished = True
-            chunk.finish_reason = FINISH.get(reason, "other") if isinstance(reason, str) else "other"
+            chunk.finish_reason = finish_reason(FINISH, reason)
             chunk.raw_finish_reason = reason if isinstance(reason, str) else None
             self._close(chunk)
 
@@ -158,22 +114,22 @@ class ChatStream:
             if thoughts:
                 self._pieces.append(thoughts)
         if chunk.reasoning:
-            self.is_fresh = self.showed = True
-            if self._thinking.is_hidden:
+            self.is_fresh = True
+            if self._is_hidden:
                 chunk.reasoning = ""
         calls = delta.get("tool_calls")
         if calls is None and isinstance(delta.get("function_call"), dict):
             calls = [{"index": 0, "function": delta["function_call"]}]
         if calls:
             chunk.tool_calls = [self._tool_call(item) for item in calls]
-            self.is_fresh = self.showed = True
+            self.is_fresh = True
         if delta.get("images"):
             chunk.images = [*(chunk.images or ()), *read_images(self._call, delta["images"])]
-            self.is_fresh = self.showed = True
+            self.is_fresh = True
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             chunk.text += refusal
-            self.is_fresh = self.showed = True
+            self.is_fresh = True
 
     def _tool_call(self, item: Any) -> ToolCallDelta:
         if not isinstance(item, dict):
@@ -205,9 +161,9 @@ class ChatStream:
     def _close(self, chunk: Chunk) -> Chunk:
         text_field = next((name for name in reversed(self._thinking.fields) if name != "reasoning_details"), None)
         if self._details:
-            chunk.reasoning_parts = [reasoning_part(self._call, "reasoning_details", self._details)]
+            chunk.reasoning_parts = [reasoning_part(self._call.spec, "reasoning_details", self._details)]
             self._details = []
         elif self._pieces and text_field is not None:
-            chunk.reasoning_parts = [reasoning_part(self._call, text_field, "".join(self._pieces))]
+            chunk.reasoning_parts = [reasoning_part(self._call.spec, text_field, "".join(self._pieces))]
         self._pieces = []
         return chunk

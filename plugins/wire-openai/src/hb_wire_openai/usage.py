@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.types import Usage
+from heavenbase.wires import count, rest
 
-_LARGEST = 2**53
+_LARGEST_COST = 2**53
 
 
 def chat_usage(raw: Any) -> Usage | None:
@@ -23,7 +24,7 @@ def chat_usage(raw: Any) -> Usage | None:
             read = count(raw.get("prompt_cache_hit_tokens"))
         written = count(details.get("cache_write_tokens", details.get("cache_creation_tokens")))
         usage.cache_read, usage.cache_write = read, written
-        usage.input = max(prompt - (read or 0) - (written or 0), 0)
+        usage.input = rest(prompt, read, written)
     if completion is not None:
         details = raw.get("completion_tokens_details")
         thought = count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
@@ -32,7 +33,7 @@ def chat_usage(raw: Any) -> Usage | None:
         else:
             if thought is not None:
                 thought = min(thought, completion)
-            usage.output = completion - (thought or 0)
+            usage.output = rest(completion, thought)
         usage.reasoning = thought
     usage.cost = _cost(raw.get("cost"))
     if usage.cost is not None:
@@ -49,15 +50,6 @@ def image_usage(raw: Any) -> Usage | None:
     return Usage(count(raw.get("input_tokens")), count(raw.get("output_tokens")))
 
 
-def count(value: Any) -> int | None:
-    """A count of tokens, None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < _LARGEST else None
-
-
 def _cost(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -67,4 +59,4 @@ def _cost(value: Any) -> str | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return format(amount, "f") if amount.is_finite() and 0 <= amount < _LARGEST else None
+    return format(amount, "f") if amount.is_finite() and 0 <= amount < _LARGEST_COST else None

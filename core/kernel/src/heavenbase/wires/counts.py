@@ -20,7 +20,12 @@ def count(value: Any) -> int | None:
 
 def rest(total: int | None, *within: int | None) -> int | None:
     """What is left of a sum without the buckets that it counts too; None where the sum is not known."""
-    return None if total is None else max(total - sum(part or 0 for part in within), 0)
+    if total is None:
+        return None
+    for part in within:
+        if part:
+            total -= part
+    return max(total, 0)
 
 
 def known_usage(usage: Usage) -> Usage | None:

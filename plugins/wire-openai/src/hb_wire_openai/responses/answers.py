@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_wire_openai.answers import arguments_text, reasoning_part
 from hb_wire_openai.responses.items import FIELD, output_text
 from hb_wire_openai.usage import chat_usage
 from heavenbase.http.shapes import shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
+from heavenbase.wires import arguments_text, reasoning_part
 
 if TYPE_CHECKING:
     from hb_wire_openai.answers import Thinking
@@ -117,7 +117,7 @@ def parts(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The items as they must go back, when there are thoughts among them."""
     if not any(item.get("type") == "reasoning" for item in items):
         return []
-    return [reasoning_part(call, FIELD, items)]
+    return [reasoning_part(call.spec, FIELD, items)]
 
 
 def usage(raw: Any) -> Usage | None:

@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputTypeError
-from heavenbase.messages import with_error_mark
+from heavenbase.wires import (
+    arguments_text,
+    content_parts,
+    meaning,
+    note_lost,
+    own_parts,
+    parsed_arguments,
+    unencoded_image,
+    with_error_mark,
+)
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -41,15 +50,12 @@ def input_items(call: Call) -> list[dict[str, Any]]:
 
 def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]:
     thoughts: list[dict[str, Any]] = []
-    for part in message.get("reasoning_parts") or ():
-        value = part.get("value")
-        if part.get("provider") != call.spec.provider or part.get("field") != FIELD or not isinstance(value, list):
-            whose = part.get("provider", "unknown")
-            call.context.report.dropped("reasoning_parts", f"thoughts of another provider stay behind ({whose})")
-        elif _says_the_same(message, value):
-            return [dict(item) for item in value]
-        else:
-            thoughts.extend(item for item in value if item.get("type") == "reasoning")
+    own, lost = own_parts(message, call.spec, {FIELD: list})
+    note_lost(lost, call.context.report)
+    for part in own:
+        if _says_the_same(message, part["value"]):
+            return [dict(item) for item in part["value"]]
+        thoughts.extend(item for item in part["value"] if item.get("type") == "reasoning")
     text = _content(message.get("content"), "assistant", place)
     # A thought must be followed by what it led to: alone it is refused.
     said: list[dict[str, Any]] = [{"role": "assistant", "content": text}] if text else []
@@ -68,19 +74,12 @@ def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]
 
 def _says_the_same(message: Message, items: list[dict[str, Any]]) -> bool:
     """Whether an answer's items still are what its message says: callers edit histories."""
-    content = message.get("content")
-    if content is not None and not isinstance(content, str):
-        return False
     calls = [
-        (call.get("id"), (call.get("function") or {}).get("name"), (call.get("function") or {}).get("arguments"))
-        for call in message.get("tool_calls") or ()
-    ]
-    sent = [
-        (item.get("call_id"), item.get("name"), item.get("arguments"))
+        (item.get("call_id"), item.get("name"), parsed_arguments(arguments_text(item.get("arguments"))))
         for item in items
         if item.get("type") == "function_call"
     ]
-    return calls == sent and (content or "") == output_text(items)
+    return meaning(message) == (output_text(items), calls)
 
 
 def output_text(items: list[dict[str, Any]]) -> str:
@@ -95,15 +94,12 @@ def output_text(items: list[dict[str, Any]]) -> str:
 
 
 def _content(content: Any, role: str, place: int) -> Any:
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = content_parts(content, place)
     if role == "assistant":
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return [_part(part, place) for part in content]
+        return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+    return [_part(part, place) for part in parts]
 
 
 def _part(part: Any, place: int) -> dict[str, Any]:
@@ -119,5 +115,5 @@ def _part(part: Any, place: int) -> dict[str, Any]:
     if kind == "file":
         return {"type": "input_file", **(part.get("file") or {})}
     if kind == "image":
-        raise InputTypeError(f"message {place} has an image that no image format has encoded")
+        raise unencoded_image(place)
     return part

@@ -5,14 +5,13 @@ A stream has ended well when `response.completed` or `response.incomplete` came;
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from hb_wire_openai.events import WireStream
 from hb_wire_openai.responses import answers
 from hb_wire_openai.responses.items import output_text
 from hb_wire_openai.responses.places import Places
-from heavenbase.errors import HBError, ResponseDecodeError, StreamTruncated
-from heavenbase.http.payload import decode_json
-from heavenbase.http.shapes import shape_error, text_or_none
+from heavenbase.http.shapes import as_object, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:
@@ -20,63 +19,35 @@ if TYPE_CHECKING:
 
     from hb_wire_openai.answers import Thinking
     from heavenbase.call import Call
+    from heavenbase.errors import HBError
 
 _THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
 _ENDS = ("response.completed", "response.incomplete")
 
 
-class ResponseStream:
+class ResponseStream(WireStream):
     """What has come of one streamed answer; the twin of `ChatStream` for this wire."""
 
-    __slots__ = (
-        "_call",
-        "_embedded",
-        "_has_event",
-        "_items",
-        "_places",
-        "_seen",
-        "_thinking",
-        "is_done",
-        "is_finished",
-        "is_fresh",
-        "showed",
-    )
+    __slots__ = ("_items", "_places", "_seen")
+
+    ending: ClassVar[str] = "response.completed"
 
     def __init__(self, call: Call, thinking: Thinking, embedded: Callable[[Any], HBError]) -> None:
-        self._call = call
-        self._thinking = thinking
-        self._embedded = embedded
-        self._has_event = False
+        super().__init__(call, thinking, embedded)
         self._items: list[dict[str, Any]] = []
         """The items that are whole."""
         self._places = Places()
         self._seen: dict[int, int] = {}
         """Characters of arguments that came for the call at each place."""
-        self.is_done = False
-        self.is_finished = False
-        self.is_fresh = False
-        """Whether the last event brought something of the answer, if only a hidden thought."""
-        self.showed = False
-        """Whether any event did."""
 
-    def feed(self, data: bytes) -> Chunk | None:
-        """The chunk for the data of one event; None for a terminal marker, which some servers add."""
-        self._has_event = True
-        if data.startswith(b"[DONE]"):
-            self.is_done = True
-            return None
-        event = decode_json(data)
-        if not isinstance(event, dict):
-            raise shape_error(self._call, "an event of the stream is no object")
+    def read(self, event: dict[str, Any]) -> Chunk:
+        """The chunk for one event."""
         kind = event.get("type")
         if kind == "error":
-            raise self._embedded(event.get("error") or event)
+            raise self._embedded(event)
         if not isinstance(kind, str):
-            if event.get("error"):
-                raise self._embedded(event["error"])
             raise shape_error(self._call, "an event of the stream has no `type`")
-        chunk = Chunk(raw=event)
-        self.is_fresh = False
+        chunk = Chunk()
         if kind == "response.output_text.delta" or kind == "response.refusal.delta":
             chunk.text = self._delta(event)
         elif kind in _THOUGHTS:
@@ -99,22 +70,9 @@ class ResponseStream:
             raise self._embedded((response.get("error") if isinstance(response, dict) else None) or event)
         elif kind in _ENDS:
             self._end(chunk, event)
-        self.showed = self.showed or self.is_fresh
-        if chunk.reasoning and self._thinking.is_hidden:
+        if chunk.reasoning and self._is_hidden:
             chunk.reasoning = ""
         return chunk
-
-    def end(self) -> Chunk | None:
-        """After the last byte: nothing, or StreamTruncated when the end was not proved."""
-        if self.is_finished:
-            return None
-        call = self._call
-        facts: dict[str, Any] = {"provider": call.spec.provider, "model": call.spec.model_id, "maybe_billed": True}
-        if not self._has_event:
-            raise ResponseDecodeError(f"{call.target}: the stream is empty", **facts)
-        raise StreamTruncated(
-            f"{call.target}: the stream ended without response.completed", retryable=not self.showed, **facts
-        )
 
     def _delta(self, event: dict[str, Any]) -> str:
         piece = event.get("delta")
@@ -124,9 +82,7 @@ class ResponseStream:
         return piece
 
     def _item(self, chunk: Chunk, event: dict[str, Any], *, is_whole: bool) -> None:
-        item = event.get("item")
-        if not isinstance(item, dict):
-            raise shape_error(self._call, "an item of the stream is no object")
+        item = as_object(self._call, event.get("item"), "an item of the stream")
         item_id = item.get("id")
         place = self._places.closed(event, item_id) if is_whole else self._places.opened(event, item_id)
         if is_whole:
@@ -149,9 +105,7 @@ class ResponseStream:
                 self.is_fresh = True
 
     def _end(self, chunk: Chunk, event: dict[str, Any]) -> None:
-        response = event.get("response")
-        if not isinstance(response, dict):
-            raise shape_error(self._call, "the last event of the stream holds no answer")
+        response = as_object(self._call, event.get("response"), "the answer in the last event of the stream")
         if self._items and not response.get("output"):
             # Some servers do not repeat what they have said.
             response = {**response, "output": self._items}
@@ -159,13 +113,9 @@ class ResponseStream:
         calls = [answers.tool_call(self._call, item) for item in items if item.get("type") == "function_call"]
         if not self.showed:
             # Others say nothing before.
-            chunk.text = output_text(items)
-            chunk.reasoning = "".join(map(answers.thoughts, items))
+            self.say(chunk, text=output_text(items), thoughts="".join(map(answers.thoughts, items)), calls=calls)
             chunk.images = [image for item in items for image in answers.images(self._call, item)] or None
-            chunk.tool_calls = [
-                ToolCallDelta(place, found.id, found.name, found.arguments) for place, found in enumerate(calls)
-            ] or None
-            self.is_fresh = bool(chunk.text or chunk.reasoning or chunk.images or chunk.tool_calls)
+            self.is_fresh = self.is_fresh or chunk.images is not None
         chunk.finish_reason, chunk.raw_finish_reason = answers.finish_reason(response, items)
         chunk.usage = answers.usage(response.get("usage"))
         chunk.reasoning_parts = answers.parts(self._call, items) or None

@@ -1,0 +1,46 @@
+"""What the streams of both wires share: the terminal marker, and errors among the events. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.http.payload import decode_json
+from heavenbase.wires import StreamedAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hb_wire_openai.answers import Thinking
+    from heavenbase.call import Call
+    from heavenbase.errors import HBError
+    from heavenbase.types import Chunk
+
+
+def error_reader(embedded: Callable[[Any], HBError]) -> Callable[[Any], HBError | None]:
+    """What finds the error inside a decoded answer or event; `embedded` makes the error of hb for an error object."""
+
+    def held(decoded: Any) -> HBError | None:
+        if isinstance(decoded, dict) and (decoded.get("error") or decoded.get("object") == "error"):
+            return embedded(decoded.get("error") or decoded)
+        return None
+
+    return held
+
+
+class WireStream(StreamedAnswer):
+    """What has come of one streamed answer. `embedded` makes the error of hb for an error object in the stream."""
+
+    __slots__ = ("_embedded", "_thinking")
+
+    def __init__(self, call: Call, thinking: Thinking, embedded: Callable[[Any], HBError]) -> None:
+        super().__init__(call, thinking.is_hidden, error_reader(embedded))
+        self._thinking = thinking
+        self._embedded = embedded
+
+    def feed(self, data: bytes) -> Chunk | None:
+        """The chunk for the data of one event; None for the terminal marker, behind which nothing more comes."""
+        if data.startswith(b"[DONE]"):
+            self._has_event = self.is_done = True
+            self.is_fresh = False
+            return None
+        return self.take(decode_json(data))
