@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
@@ -24,6 +25,8 @@ CANARY = "sk-canary-0123456789abcdef"
 LARGEST_FILE = 8 * 2**20
 PATIENCE = 60.0
 """Seconds until a node program must listen; it takes less than one on an idle machine."""
+MAKING = 300.0
+"""Seconds until what all workers share must be made."""
 _NUMBERS = map(str, count())
 
 # No clocks, which a busy machine fails; and the same examples in every run, so that a failure is the change's own.
@@ -70,6 +73,34 @@ def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     """Keep the user's configuration, cache and data out of the test, and the test out of them."""
     # Named and not made: most tests need no folder.
     monkeypatch.setenv("HEAVENBASE_HOME", str(tmp_path_factory.getbasetemp() / "homes" / next(_NUMBERS)))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Make a folder by name, once for all workers of a run: the first that asks makes it, the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, done, failed = (shared / f"{name}{ending}" for ending in ("", ".done", ".failed"))
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            end = time.monotonic() + MAKING
+            while not done.exists():
+                assert not failed.exists(), failed.read_text(encoding="utf-8")
+                assert time.monotonic() < end, f"{folder} is not made after {MAKING:g} s"
+                time.sleep(0.05)
+            return folder
+        try:
+            make(folder)
+        except BaseException as error:
+            failed.write_text(str(error), encoding="utf-8")
+            raise
+        done.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")

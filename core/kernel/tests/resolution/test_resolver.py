@@ -398,6 +398,14 @@ def test_hb31_no_fallback_where_the_wire_or_the_address_differs(site: Path, reco
     assert "pip install" in str(caught.value)
 
 
+@pytest.mark.parametrize(("gateway", "words"), [("openai", "'openai' is not installed"), ("litellm", "no fallback")])
+def test_where_the_openai_gateway_is_missing_too_the_error_says_what_to_install(gateway: str, words: str) -> None:
+    kernel = make_kernel(config={f"heavenbase.llm.gateways.{gateway}.api_key": "key"})
+    with pytest.raises(PluginLoadError, match=words) as caught:
+        kernel.resolve(gateway=gateway)
+    assert "pip install hb-core (or hb-gateway-openai)" in str(caught.value)
+
+
 @pytest.mark.parametrize("how", ["configuration", "environment"])
 def test_hb31_strict_mode_always_raises(site: Path, how: str) -> None:
     config = {"heavenbase.llm.strict_plugins": True} if how == "configuration" else {}

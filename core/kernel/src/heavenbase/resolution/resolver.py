@@ -330,8 +330,7 @@ class _Resolution:
                 if wanted not in known and not configured:
                     choices = sorted({*self.registry.names("gateways"), *known})
                     raise UnknownNameError("gateway", wanted, choices, package=f"hb-gateway-{wanted}")
-                distribution = self.registry.inventory.gateway_distribution(wanted)
-                raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install {distribution}")
+                raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install {self._distribution(wanted)}")
             plugin = self.registry.load("gateways", wanted)
             plugin.check()
         except ImportError as error:  # PluginLoadError is one; a conflict or a blocked plugin is for the user to settle
@@ -347,7 +346,7 @@ class _Resolution:
     ) -> tuple[str, dict[str, Any]]:
         reason = f"gateway {wanted!r} cannot be used: {error}"
         if "pip install" not in reason:
-            reason += f" (pip install {self.registry.inventory.gateway_distribution(wanted)})"
+            reason += f" (pip install {self._distribution(wanted)})"
         asked = str(self.config.environ.get("HB_STRICT_PLUGINS") or "").lower() not in ("", "0", "false", "no")
         if wanted == FALLBACK or asked or self.config.get(f"{ROOT}.strict_plugins"):
             raise PluginLoadError(reason) from error
@@ -360,6 +359,11 @@ class _Resolution:
             raise PluginLoadError(
                 f"{reason}; no fallback: provider {provider!r} does not serve the {FALLBACK} wire at the same address"
             ) from error
+        if not self.registry.has("gateways", FALLBACK):
+            raise PluginLoadError(
+                f"{reason}; no fallback: the {FALLBACK} gateway is not installed; "
+                f"pip install {self._distribution(FALLBACK)}"
+            ) from error
         plugin = self.registry.load("gateways", FALLBACK)
         self.fell_back = True
         self.origins["gateway"] = f"fallback from {wanted}"
@@ -369,6 +373,10 @@ class _Resolution:
             stacklevel=6,
         )
         return FALLBACK, merge(plugin.defaults, self.config.section(f"{ROOT}.gateways.{FALLBACK}", raw=True))
+
+    def _distribution(self, gateway: str) -> str:
+        found = self.registry.inventory.gateway_distribution(gateway)
+        return f"hb-core (or {found})" if gateway == FALLBACK else found
 
     # Values
 
