@@ -360,10 +360,8 @@ class _Resolution:
                 f"{reason}; no fallback: provider {provider!r} does not serve the {FALLBACK} wire at the same address"
             ) from error
         if not self.registry.has("gateways", FALLBACK):
-            raise PluginLoadError(
-                f"{reason}; no fallback: the {FALLBACK} gateway is not installed; "
-                f"pip install {self._distribution(FALLBACK)}"
-            ) from error
+            missing = f"the {FALLBACK} gateway is not installed; pip install {self._distribution(FALLBACK)}"
+            raise PluginLoadError(f"{reason}; no fallback: {missing}") from error
         plugin = self.registry.load("gateways", FALLBACK)
         self.fell_back = True
         self.origins["gateway"] = f"fallback from {wanted}"
