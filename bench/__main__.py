@@ -10,7 +10,7 @@ from bench.against import compare
 from bench.cache import cache_hits
 from bench.calls import async_calls, embeddings, streams, sync_calls
 from bench.kernel import kernel_share
-from bench.measure import Result
+from bench.measure import Result, Turns
 from bench.memory import memory
 from bench.native import native
 from bench.own import own_share
@@ -38,17 +38,20 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="less work in each round")
     parser.add_argument("--check", action="store_true", help="fail on gross regressions")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", action="store_true", help="name and value of each figure, one JSON list a line")
+    parser.add_argument("--turns", action="store_true", help="wait for a line before each round, and print JSON")
     parser.add_argument("--against", metavar="PYTHON", help="by turns with the environment of another interpreter")
     options = parser.parse_args()
     if options.against:
-        return compare(options.against, options.figures or [*FIGURES], options.rounds, quick=options.quick)
+        passed = ["--rounds", str(options.rounds), *(["--quick"] if options.quick else [])]
+        return compare(options.against, options.figures or [*FIGURES], passed)
+    Turns.announced = options.turns
     results: list[Result] = []
     with Stub() as stub:
         for name in options.figures or FIGURES:
-            rounds = min(7, options.rounds) if options.quick else options.rounds
+            rounds = min(7, options.rounds) if options.quick and not options.turns else options.rounds
             for result in FIGURES[name](stub.url, rounds, 0.25 if options.quick else 1):
-                print(json.dumps([result.name, result.value]) if options.json else result.line(), flush=True)
+                told = json.dumps([result.name, *(result.each or (result.value,))]) if options.turns else result.line()
+                print(told, flush=True)
                 results.append(result)
     gross = [result.name for result in results if result.verdict == "gross"]
     if options.check and gross:

@@ -1,4 +1,4 @@
-"""Two environments in one run: the same figures by turns, and how one stands to the other."""
+"""Two environments in one run: the rounds of a figure by turns, and how one environment stands to the other."""
 
 from __future__ import annotations
 
@@ -12,30 +12,54 @@ TOLERANCE = 1.03
 """How much worse a figure may be than in the other environment."""
 
 
-def compare(other: str, figures: Sequence[str], rounds: int, *, quick: bool) -> int:
+def compare(other: str, figures: Sequence[str], options: Sequence[str]) -> int:
     """Print each figure here and in the environment of the interpreter `other`, and the quotient; 1 when one is worse.
 
-    Each round is a fresh process of either, one right after the other; the quotient is the median over the rounds.
+    Of each figure a round is run here, then one there, and so on; the quotient is the median over these pairs.
     """
-    worse = 0
+    worse = False
     for figure in figures:
-        rows: dict[str, list[tuple[float, float]]] = {}
-        for turn in range(rounds):
-            order = (sys.executable, other) if turn % 2 else (other, sys.executable)
-            found = {python: _figures(python, figure, quick=quick) for python in order}
-            for name, value in found[sys.executable].items():
-                if name in found[other]:
-                    rows.setdefault(name, []).append((value, found[other][name]))
-        for name, pairs in rows.items():
-            here, there = (statistics.median(column) for column in zip(*pairs, strict=True))
-            quotient = statistics.median(a / b for a, b in pairs)
-            worse += quotient > TOLERANCE
+        with _Worker(sys.executable, figure, options) as here, _Worker(other, figure, options) as there:
+            while here.goes_on() | there.goes_on():
+                pass
+        for name, values in here.found.items():
+            if name not in there.found:
+                continue
+            mine, theirs = statistics.median(values), statistics.median(there.found[name])
+            quotient = statistics.median(a / b if b else 1.0 for a, b in zip(values, there.found[name], strict=False))
             mark = "worse" if quotient > TOLERANCE else "ok"
-            print(f"{name:<44} {here:>10.3f} against {there:>10.3f}  quotient {quotient:.3f}  {mark}", flush=True)
-    return int(worse > 0)
+            worse = worse or quotient > TOLERANCE
+            print(f"{name:<44} {mine:>10.3f} against {theirs:>10.3f}  quotient {quotient:.3f}  {mark}", flush=True)
+    return int(worse)
 
 
-def _figures(python: str, figure: str, *, quick: bool) -> dict[str, float]:
-    command = [python, "-m", "bench", figure, "--json", "--rounds", "5", *(["--quick"] if quick else [])]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return dict(map(json.loads, done.stdout.splitlines()))
+class _Worker:
+    """One figure in the environment of an interpreter; it does a round each time it is asked to go on."""
+
+    def __init__(self, python: str, figure: str, options: Sequence[str]) -> None:
+        self.found: dict[str, list[float]] = {}
+        self._waits = False
+        command = [python, "-m", "bench", figure, "--turns", *options]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> _Worker:
+        return self
+
+    def goes_on(self) -> bool:
+        """Let it do one round, and wait until it is done; False when there are no more."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        if self._waits:
+            stdin.write("\n")
+            stdin.flush()
+        for line in stdout:
+            if line == "turn\n":
+                self._waits = True
+                return True
+            name, *values = json.loads(line)
+            self.found[name] = values
+        return False
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import tempfile
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import heavenbase as hb
 from bench.kernel import Instant, Place
-from bench.measure import Result
+from bench.measure import Result, median_cpu
 
 ENTRIES = 100_000
 CHATS = 2_000
@@ -49,17 +48,7 @@ def _hits(llm: hb.LLM, backend: str, goal: float, rounds: int, entries: int) -> 
         store.set("text", sha256(b"%d" % number).digest(), b"x" * 500)
     random.Random(7).shuffle(questions)
     name = f"cache hit, {backend}, {store.stats()['text']['entries']:,}"
-    yield _median(name, lambda: [llm.chat(question) for question in questions], CHATS, rounds, goal)
-    yield _median(f"{name}, 20 messages", lambda: [llm.chat(messages) for messages in long], len(long), rounds, None)
-    yield _median(f"{name}, complete()", lambda: [llm.complete(q) for q in questions], CHATS, rounds, None)
+    yield median_cpu(name, lambda: [llm.chat(question) for question in questions], CHATS, goal, rounds)
+    yield median_cpu(f"{name}, 20 messages", lambda: [llm.chat(messages) for messages in long], len(long), None, rounds)
+    yield median_cpu(f"{name}, complete()", lambda: [llm.complete(q) for q in questions], CHATS, None, rounds)
     assert all(llm.complete(question).cached for question in questions[:50])
-
-
-def _median(name: str, work: Any, count: int, rounds: int, goal: float | None) -> Result:
-    work()
-    times = []
-    for _ in range(max(7, rounds)):
-        began = time.process_time()
-        work()
-        times.append((time.process_time() - began) / count * 1e6)
-    return Result(name, sorted(times)[len(times) // 2], goal, "us", f"median of {len(times)}, best {min(times):.2f}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import heavenbase as hb
-from bench.measure import Result
+from bench.measure import Result, median_cpu
 from heavenbase.call import Call, WireRequest
 from heavenbase.plugin import Gateway, Provider
 from heavenbase.types import Chunk, Completion, Usage
@@ -57,17 +56,9 @@ def kernel_share(url: str, rounds: int, scale: float) -> Iterator[Result]:
     )
     llm = hb.LLM(model="m", provider="place", gateway="instant", kernel=kernel)
     calls = max(500, int(5000 * scale))
-    yield _best("kernel per call, 5 middlewares", lambda: [llm.chat("hi") for _ in range(calls)], calls, 60, rounds)
-    yield _best("kernel per chunk", lambda: sum(1 for _ in llm.stream("hi")), CHUNKS, 2, rounds)
+    yield median_cpu(
+        "kernel per call, 5 middlewares", lambda: [llm.chat("hi") for _ in range(calls)], calls, 60, rounds
+    )
+    yield median_cpu("kernel per chunk", lambda: sum(1 for _ in llm.stream("hi")), CHUNKS, 2, rounds)
     options = {"model": "m", "provider": "place", "gateway": "instant", "kernel": kernel}
-    yield _best("LLM(...) again, warm", lambda: [hb.LLM(**options) for _ in range(calls)], calls, 50, rounds)
-
-
-def _best(name: str, work: Any, count: int, goal: float, rounds: int) -> Result:
-    work()
-    times = []
-    for _ in range(max(7, rounds)):
-        began = time.process_time()
-        work()
-        times.append((time.process_time() - began) / count * 1e6)
-    return Result(name, sorted(times)[len(times) // 2], goal, "us", f"median of {len(times)}, best {min(times):.2f}")
+    yield median_cpu("LLM(...) again, warm", lambda: [hb.LLM(**options) for _ in range(calls)], calls, 50, rounds)

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -20,6 +20,8 @@ class Result:
     goal: float | None
     unit: str
     text: str = ""
+    each: tuple[float, ...] = ()
+    """The value of each round."""
 
     @property
     def verdict(self) -> str:
@@ -34,6 +36,21 @@ class Result:
         return f"{self.name:<34} {self.value:>10.3f} {self.unit:<4} goal {goal:>6}  {self.verdict:<6} {self.text}"
 
 
+class Turns:
+    """The rounds of a figure. `announced`: each waits for a line on standard input, so that two processes alternate."""
+
+    announced = False
+
+    @classmethod
+    def of(cls, rounds: int) -> Iterator[int]:
+        """The numbers of the rounds, each when its turn has come."""
+        for number in range(rounds):
+            if cls.announced:
+                print("turn", flush=True)
+                sys.stdin.readline()
+            yield number
+
+
 def ratio(
     name: str, subject: Callable[[], object], reference: Callable[[], object], goal: float, *, rounds: int, per: int = 1
 ) -> Result:
@@ -41,7 +58,7 @@ def ratio(
     subject(), reference()
     cpu: list[tuple[float, float]] = []
     wall: list[tuple[float, float]] = []
-    for turn in range(rounds):
+    for turn in Turns.of(rounds):
         order = (subject, reference) if turn % 2 else (reference, subject)
         took = {}
         for work in order:
@@ -51,11 +68,11 @@ def ratio(
             took[work] = (time.process_time() - began_cpu, time.perf_counter() - began)
         cpu.append((took[subject][0], took[reference][0]))
         wall.append((took[subject][1], took[reference][1]))
-    value = statistics.median(a / b for a, b in cpu)
+    each = tuple(a / b for a, b in cpu)
     mine, theirs = (statistics.median(column) / per * 1e6 for column in zip(*cpu, strict=True))
     walls = statistics.median(a / b for a, b in wall)
     text = f"cpu {mine:.0f} against {theirs:.0f} us each, wall {walls:.2f} x, {rounds} rounds"
-    return Result(name, value, goal, "x", text)
+    return Result(name, statistics.median(each), goal, "x", text, each)
 
 
 def overhead(
@@ -64,7 +81,7 @@ def overhead(
     """Median over the rounds of what the subject's CPU time is above the reference's, in microseconds each."""
     subject(), reference()
     differences, levels = [], []
-    for turn in range(rounds):
+    for turn in Turns.of(rounds):
         took = {}
         for work in (subject, reference) if turn % 2 else (reference, subject):
             began = time.process_time()
@@ -73,7 +90,20 @@ def overhead(
         differences.append(took[subject] - took[reference])
         levels.append((took[subject], took[reference]))
     mine, theirs = (statistics.median(column) for column in zip(*levels, strict=True))
-    return Result(name, statistics.median(differences), goal, "us", f"{mine:.0f} against {theirs:.0f} us of CPU")
+    text = f"{mine:.0f} against {theirs:.0f} us of CPU"
+    return Result(name, statistics.median(differences), goal, "us", text, tuple(differences))
+
+
+def median_cpu(name: str, work: Callable[[], object], count: int, goal: float | None, rounds: int) -> Result:
+    """Median over the rounds of the CPU time of work that does something `count` times, in microseconds each."""
+    work()
+    times = []
+    for _ in Turns.of(max(7, rounds)):
+        began = time.process_time()
+        work()
+        times.append((time.process_time() - began) / count * 1e6)
+    text = f"median of {len(times)}, best {min(times):.2f}"
+    return Result(name, statistics.median(times), goal, "us", text, tuple(times))
 
 
 def process_times(commands: dict[str, list[str]], rounds: int, env: dict[str, str]) -> dict[str, list[float]]:

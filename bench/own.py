@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import heavenbase as hb
-from bench.measure import Result
+from bench.measure import Result, Turns
 from heavenbase.types import Completion, Usage
 
 
@@ -34,12 +34,17 @@ def own_share(url: str, rounds: int, scale: float) -> Iterator[Result]:
         return Completion("hello", finish_reason="stop", usage=Usage(1, 1))
 
     gateway.prepare, gateway.chat = prepared, chat
-    took: list[tuple[int, int, int]] = []
-    for _ in range(max(1000, int(1000 * rounds * scale))):
-        began = time.thread_time_ns()
-        llm.chat("hi")
-        took.append((asked - began, made - began, time.thread_time_ns() - began))
+    llm.chat("hi")
+    count = max(200, int(1000 * scale))
+    each: list[tuple[float, ...]] = []
+    for _ in Turns.of(max(7, rounds)):
+        took = []
+        for _ in range(count):
+            began = time.thread_time_ns()
+            llm.chat("hi")
+            took.append((asked - began, made - began, time.thread_time_ns() - began))
+        each.append(tuple(statistics.median(column) / 1e3 for column in zip(*took, strict=True)))
     names = ("gateway's first line", "gateway's request", "answer's end")
-    for name, goal, column in zip(names, (None, 12.0, None), zip(*took, strict=True), strict=True):
-        text = f"median of {len(column)}, best {min(column) / 1e3:.2f}"
-        yield Result(f"own share, to the {name}", statistics.median(column) / 1e3, goal, "us", text)
+    for name, goal, column in zip(names, (None, 12.0, None), zip(*each, strict=True), strict=True):
+        text = f"median of {len(column)}, best {min(column):.2f}"
+        yield Result(f"own share, to the {name}", statistics.median(column), goal, "us", text, column)

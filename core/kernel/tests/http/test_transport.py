@@ -495,7 +495,7 @@ def test_a_forked_process_takes_connections_of_its_own(monkeypatch: pytest.Monke
     shared = Connections()
     parents = shared.lease(Route())
     monkeypatch.setattr("heavenbase.http.transport.connections.os.getpid", lambda: -1)
-    assert shared.lease(Route())._shared is not parents._shared
+    assert shared.lease(Route()).sender._shared is not parents.sender._shared
 
 
 @pytest.mark.parametrize("colour", ["asyncio", "aiohttp"])

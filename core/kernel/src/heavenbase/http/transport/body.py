@@ -1,17 +1,17 @@
 """The body of an answer: unpacked, counted, read under the clocks of its exchange; in both colours.
 
-Bodies raise errors of hb. `close` is idempotent and frees the connection, whatever had been read.
+Bodies raise errors of hb. Closing one twice does no harm; it frees the connection, whatever had been read.
 """
 
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import HBError, ResponseDecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from heavenbase.http.transport.exchange import Exchange
 
@@ -74,24 +74,35 @@ class Unpacker:
             ) from None
 
 
-class Body:
-    """Iterate for the pieces; `read` for all of them. `source` are the pieces on the wire, `close` frees it."""
+class _Answer:
+    """What bodies of both colours hold: `source` are the pieces on the wire, `close` frees it."""
 
     __slots__ = ("_close", "_exchange", "_source", "_translate", "_unpacked", "_unpacker")
 
     def __init__(
         self,
         exchange: Exchange,
-        source: Iterator[bytes],
-        close: Callable[[], None],
+        source: Any,
+        close: Callable[[], Any],
         translate: Callable[[Exchange, Exception], HBError],
     ) -> None:
         self._exchange = exchange
         self._source = source
-        self._close: Callable[[], None] | None = close
+        self._close: Callable[[], Any] | None = close
         self._translate = translate
         self._unpacked: Iterator[bytes] = iter(())
         self._unpacker = Unpacker(exchange)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body travelled as it is."""
+        return self._unpacker.is_plain
+
+
+class Body(_Answer):
+    """Iterate for the pieces; `read` for all of them. Apart from `AsyncBody`, as streams have many pieces."""
+
+    __slots__ = ()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -101,7 +112,7 @@ class Body:
         failure: HBError
         try:
             if unpacker.is_plain:
-                data = next(self._source)
+                data: bytes = next(self._source)
                 self._exchange.has_body = True
                 return unpacker.count(data)
             while True:
@@ -120,11 +131,6 @@ class Body:
             raise
         # Raised out here, so that the library's error is not attached: it may hold the request.
         raise failure
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the body travelled as it is."""
-        return self._unpacker.is_plain
 
     def read(self) -> bytes:
         """The whole body; any byte that is no white space counts as content."""
@@ -155,24 +161,10 @@ class Body:
             close()
 
 
-class AsyncBody:
+class AsyncBody(_Answer):
     """Async form of `Body`."""
 
-    __slots__ = ("_close", "_exchange", "_source", "_translate", "_unpacked", "_unpacker")
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        source: AsyncIterator[bytes],
-        close: Callable[[], Awaitable[None]],
-        translate: Callable[[Exchange, Exception], HBError],
-    ) -> None:
-        self._exchange = exchange
-        self._source = source
-        self._close: Callable[[], Awaitable[None]] | None = close
-        self._translate = translate
-        self._unpacked: Iterator[bytes] = iter(())
-        self._unpacker = Unpacker(exchange)
+    __slots__ = ()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -182,7 +174,7 @@ class AsyncBody:
         failure: HBError
         try:
             if unpacker.is_plain:
-                data = await anext(self._source)
+                data: bytes = await anext(self._source)
                 self._exchange.has_body = True
                 return unpacker.count(data)
             while True:
@@ -200,11 +192,6 @@ class AsyncBody:
             await self.aclose()
             raise
         raise failure
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the body travelled as it is."""
-        return self._unpacker.is_plain
 
     async def read(self) -> bytes:
         """The whole body; any byte that is no white space counts as content."""

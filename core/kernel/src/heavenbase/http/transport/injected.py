@@ -1,32 +1,40 @@
-"""Senders over the transport that a kernel was given, in both colours."""
+"""A sender over the transport that a kernel was given."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.colour import drive
 from heavenbase.errors import HBError, PluginContractError
 from heavenbase.http.transport.body import AsyncBody, Body
 from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, Iterator
 
     from heavenbase.http.transport.exchange import Exchange
     from heavenbase.http.transport.protocol import HTTPTransport
 
 
 class InjectedSender:
-    """Sends through `services.transport`."""
+    """Sends through `services.transport`, in one colour."""
 
-    def __init__(self, transport: HTTPTransport) -> None:
+    def __init__(self, transport: HTTPTransport, *, is_async: bool) -> None:
         self._transport = transport
+        self._is_async = is_async
 
-    def send(self, exchange: Exchange, request: Any) -> Body:
+    async def send(self, exchange: Exchange, request: Any) -> AsyncBody | Body:
         """Send a request of httpx or httpx2."""
-        exchange.read_limit()
+        limit = exchange.read_limit()
         failure: HBError
         try:
-            answer = self._transport.send(_plain(request, request.read()))
+            if self._is_async:
+                import asyncio
+
+                async with asyncio.timeout(limit):
+                    answer = await self._transport.asend(_plain(request, await request.aread()))
+            else:
+                answer = self._transport.send(_plain(request, request.read()))
         except HBError:
             raise
         except Exception as error:
@@ -34,47 +42,19 @@ class InjectedSender:
         else:
             _head(exchange, answer)
             body = answer.body
-            if isinstance(body, bytes):
-                body = [body] if body else []
-            if not hasattr(body, "__iter__"):
+            if not self._is_async and not hasattr(body, "__iter__"):
                 raise PluginContractError("the kernel's transport answered a sync request with an async body")
-            exchange.body = Body(exchange, _paced(exchange, body), lambda: _close(body), explain)
-            return exchange.body
-        raise failure
-
-    def close(self) -> None:
-        """Nothing: the transport is its owner's."""
-
-
-class AsyncInjectedSender:
-    """Async form of `InjectedSender`."""
-
-    def __init__(self, transport: HTTPTransport) -> None:
-        self._transport = transport
-
-    async def send(self, exchange: Exchange, request: Any) -> AsyncBody:
-        """Send a request of httpx or httpx2."""
-        import asyncio
-
-        plain = _plain(request, await request.aread())
-        failure: HBError
-        try:
-            async with asyncio.timeout(exchange.read_limit()):
-                answer = await self._transport.asend(plain)
-        except HBError:
-            raise
-        except Exception as error:
-            failure = explain(exchange, error)
-        else:
-            _head(exchange, answer)
-            source = _apaced(exchange, answer.body)
+            source = _paced(exchange, body)
 
             async def close() -> None:
-                await source.aclose()  # type: ignore[attr-defined]
-                await _aclose(answer.body)
+                await source.aclose()
+                await _close(body)
 
-            exchange.abody = AsyncBody(exchange, source, close, explain)
-            return exchange.abody
+            if self._is_async:
+                exchange.abody = AsyncBody(exchange, source, close, explain)
+                return exchange.abody
+            exchange.body = Body(exchange, drive.iterate(source), lambda: drive.run(close()), explain)
+            return exchange.body
         raise failure
 
     async def aclose(self) -> None:
@@ -97,44 +77,32 @@ def _head(exchange: Exchange, answer: HTTPResponse) -> None:
     exchange.head(answer.status, headers)
 
 
-def _paced(exchange: Exchange, body: Any) -> Iterator[bytes]:
-    pieces = iter(body)
-    while True:
-        exchange.read_limit()
-        piece = next(pieces, None)
-        if piece is None:
-            return
-        exchange.arrived()
-        yield piece
-
-
-async def _apaced(exchange: Exchange, body: Any) -> AsyncIterator[bytes]:
+async def _paced(exchange: Exchange, body: Any) -> AsyncGenerator[bytes, None]:
+    if not hasattr(body, "__aiter__"):
+        pieces: Iterator[bytes] = iter([body] if isinstance(body, bytes) and body else body)
+        while True:
+            exchange.read_limit()
+            found = next(pieces, None)
+            if found is None:
+                return
+            exchange.arrived()
+            yield found
     import asyncio
 
-    if not hasattr(body, "__aiter__"):
-        for piece in _paced(exchange, [body] if isinstance(body, bytes) else body):
-            yield piece
-        return
-    pieces = body.__aiter__()
+    apieces = body.__aiter__()
     while True:
         async with asyncio.timeout(exchange.read_limit()):
             try:
-                piece = await anext(pieces)
+                piece = await anext(apieces)
             except StopAsyncIteration:
                 return
         exchange.arrived()
         yield piece
 
 
-def _close(body: Any) -> None:
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
-
-
-async def _aclose(body: Any) -> None:
+async def _close(body: Any) -> None:
     aclose = getattr(body, "aclose", None)
     if aclose is not None:
         await aclose()
-    else:
-        _close(body)
+    elif hasattr(body, "close"):
+        body.close()

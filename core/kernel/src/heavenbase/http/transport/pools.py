@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore2
 
+from heavenbase.colour import drive
 from heavenbase.errors import HBError, InputError, ResponseDecodeError
 from heavenbase.http.transport.anetwork import AsyncBackend
 from heavenbase.http.transport.body import AsyncBody, Body
@@ -39,118 +40,54 @@ class _Shard:
 
 
 class Pools:
-    """Sync connections of one route."""
+    """Connections of one route: of sync callers, or of those on one event loop."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, *, is_async: bool) -> None:
         self._route = route
-        self._slots = Slots(route.max_connections)
+        self._is_async = is_async
+        self._slots: Any = AsyncSlots(route.max_connections) if is_async else Slots(route.max_connections)
         self._lock = threading.Lock()
         self._shards: dict[tuple[bytes, bytes, int | None], list[_Shard]] = {}
         self._is_closing = False
+        if is_async:
+            self._at_end = close_with_loop(self.aclose)
 
-    def send(self, exchange: Exchange, request: Any) -> Body:
+    async def send(self, exchange: Exchange, request: Any) -> AsyncBody | Body:
         """Send a request of httpx or httpx2; returns when the head of the answer came. Raises errors of hb."""
+        is_async = self._is_async
         outgoing = core_request(request)
-        self._slots.acquire(exchange)
+        if is_async:
+            await self._slots.acquire(exchange)
+        else:
+            self._slots.acquire(exchange)
         shard = self._take(outgoing.url)
+        pool = shard.pool
         failure: HBError
         try:
-            response = shard.pool.handle_request(outgoing)
+            response = await pool.handle_async_request(outgoing) if is_async else pool.handle_request(outgoing)
             exchange.head(response.status, response.headers)
             stream = response.stream
-
-            def close() -> None:
-                try:
-                    stream.close()
-                finally:
-                    self._release(shard, exchange)
-
-            try:
-                exchange.body = Body(exchange, iter(stream), close, explain)
-            except HBError:
-                stream.close()
-                raise
-            return exchange.body
-        except HBError:
-            self._release(shard, exchange)
-            raise
-        except Exception as error:
-            self._release(shard, exchange)
-            failure = explain(exchange, error)
-        except BaseException:
-            self._release(shard, exchange)
-            raise
-        raise failure
-
-    def open(self) -> None:
-        """Keep connections from now on."""
-        self._is_closing = False
-
-    def close(self) -> None:
-        """Close the connections that nothing uses; the others as soon as their answer is read."""
-        with self._lock:
-            self._is_closing = True
-            idle = [shard for shards in self._shards.values() for shard in shards if not shard.active]
-        for shard in idle:
-            shard.pool.close()
-
-    def _take(self, url: httpcore2.URL) -> _Shard:
-        origin = (url.scheme, url.host, url.port)
-        with self._lock:
-            shards = self._shards.setdefault(origin, [])
-            for shard in shards:
-                if shard.active < SHARD:
-                    break
-            else:
-                shard = _Shard(make_pool(self._route, url.scheme == b"https", is_async=False))
-                shards.append(shard)
-            shard.active += 1
-            return shard
-
-    def _release(self, shard: _Shard, exchange: Exchange) -> None:
-        self._slots.release(exchange)
-        with self._lock:
-            shard.active -= 1
-            is_last = self._is_closing and not shard.active
-        if is_last:
-            shard.pool.close()
-
-
-class AsyncPools:
-    """Connections of one route on one event loop."""
-
-    def __init__(self, route: Route) -> None:
-        self._route = route
-        self._slots = AsyncSlots(route.max_connections)
-        self._shards: dict[tuple[bytes, bytes, int | None], list[_Shard]] = {}
-        self._is_closing = False
-        self._at_end = close_with_loop(self.aclose)
-
-    async def send(self, exchange: Exchange, request: Any) -> AsyncBody:
-        """Async form of `Pools.send`."""
-        outgoing = core_request(request)
-        await self._slots.acquire(exchange)
-        shard = self._take(outgoing.url)
-        failure: HBError
-        try:
-            response = await shard.pool.handle_async_request(outgoing)
-            exchange.head(response.status, response.headers)
-            stream = response.stream
-            source = stream.__aiter__()
+            source: Any = stream.__aiter__() if is_async else iter(stream)
 
             async def close() -> None:
                 try:
-                    await source.aclose()
-                    await stream.aclose()
+                    if is_async:
+                        await source.aclose()
+                        await stream.aclose()
+                    else:
+                        stream.close()
                 finally:
                     await self._release(shard, exchange)
 
             try:
-                exchange.abody = AsyncBody(exchange, source, close, explain)
+                if is_async:
+                    exchange.abody = AsyncBody(exchange, source, close, explain)
+                    return exchange.abody
+                exchange.body = Body(exchange, source, lambda: drive.run(close()), explain)
+                return exchange.body
             except HBError:
-                await stream.aclose()
+                await stream.aclose() if is_async else stream.close()
                 raise
-            return exchange.abody
         except HBError:
             await self._release(shard, exchange)
             raise
@@ -168,29 +105,35 @@ class AsyncPools:
 
     async def aclose(self) -> None:
         """Close the connections that nothing uses; the others as soon as their answer is read."""
-        self._is_closing = True
-        for shards in self._shards.values():
-            for shard in shards:
-                if not shard.active:
-                    await shard.pool.aclose()
+        with self._lock:
+            self._is_closing = True
+            idle = [shard for shards in self._shards.values() for shard in shards if not shard.active]
+        for shard in idle:
+            await self._close(shard)
 
     def _take(self, url: httpcore2.URL) -> _Shard:
         origin = (url.scheme, url.host, url.port)
-        shards = self._shards.setdefault(origin, [])
-        for shard in shards:
-            if shard.active < SHARD:
-                break
-        else:
-            shard = _Shard(make_pool(self._route, url.scheme == b"https", is_async=True))
-            shards.append(shard)
-        shard.active += 1
-        return shard
+        with self._lock:
+            shards = self._shards.setdefault(origin, [])
+            for shard in shards:
+                if shard.active < SHARD:
+                    break
+            else:
+                shard = _Shard(make_pool(self._route, url.scheme == b"https", is_async=self._is_async))
+                shards.append(shard)
+            shard.active += 1
+            return shard
 
     async def _release(self, shard: _Shard, exchange: Exchange) -> None:
         self._slots.release(exchange)
-        shard.active -= 1
-        if self._is_closing and not shard.active:
-            await shard.pool.aclose()
+        with self._lock:
+            shard.active -= 1
+            is_last = self._is_closing and not shard.active
+        if is_last:
+            await self._close(shard)
+
+    async def _close(self, shard: _Shard) -> None:
+        await shard.pool.aclose() if self._is_async else shard.pool.close()
 
 
 def core_request(request: Any) -> httpcore2.Request:
