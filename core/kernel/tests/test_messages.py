@@ -9,8 +9,8 @@ import pytest
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.image.image import LLMImage
-from heavenbase.messages import to_messages, with_error_mark
-from heavenbase.types import Message, ToolCall
+from heavenbase.messages import to_messages
+from heavenbase.types import ToolCall
 
 from .support import scripted
 
@@ -141,13 +141,3 @@ def test_an_empty_list_of_images_is_no_image() -> None:
     assert to_messages("hi", images=[]) == [{"role": "user", "content": "hi"}]
     with pytest.raises(InputError, match="empty"):
         to_messages([], images=[])
-
-
-def test_a_failed_result_of_a_tool_says_so_in_its_text_where_the_wire_has_no_field_for_it() -> None:
-    failed: Message = {"role": "tool", "tool_call_id": "a", "content": "boom", "is_error": True}
-    assert with_error_mark(failed) == {"role": "tool", "tool_call_id": "a", "content": "[ERROR] boom"}
-    parts = [{"type": "text", "text": "boom"}]
-    assert with_error_mark({**failed, "content": parts})["content"] == [{"type": "text", "text": "[ERROR]"}, *parts]
-    assert with_error_mark({**failed, "is_error": False}) == {"role": "tool", "tool_call_id": "a", "content": "boom"}
-    plain: Message = {"role": "tool", "tool_call_id": "a", "content": "boom"}
-    assert with_error_mark(plain) is plain

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from hb_gateway_anthropic.thinking import is_hidden
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.types import Message
 
@@ -181,11 +180,3 @@ def test_a_forced_call_and_a_budget_exclude_each_other(choice: str) -> None:
     body, outcomes = fields_of(model=ADAPTIVE, think=True, tools=[dict(WEATHER)], tool_choice=choice)
     assert body["tool_choice"]["type"] in ("any", "tool")
     assert outcomes["tool_choice"] == "renamed"
-
-
-def test_thoughts_are_hidden_where_the_caller_wants_none() -> None:
-    assert is_hidden({"reasoning_exclude": True}, frozenset())
-    assert is_hidden({"think": False}, frozenset())
-    assert is_hidden({"reasoning_effort": "none"}, frozenset())
-    assert not is_hidden({"think": False, "reasoning_effort": "low"}, frozenset({"reasoning_effort"}))
-    assert not is_hidden({"think": True}, frozenset())

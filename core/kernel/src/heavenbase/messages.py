@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from heavenbase._lazy import front
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 
 if TYPE_CHECKING:
     from heavenbase.image.image import LLMImage
     from heavenbase.types import Message
+
+# Where the first release had it.
+__getattr__, _ = front(__name__, {"heavenbase.wires.history": "with_error_mark"})
 
 PLAIN = frozenset({"system", "developer", "user", "assistant"})
 """Roles of messages that may be nothing but text."""
@@ -22,7 +26,6 @@ ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function
 IMAGE_KEYS = ("image_url", "image", "input_image", "image_bytes", "b64_json", "data", "url")
 IMAGE_TYPES = frozenset({"image_url", "image", "input_image", "image_bytes", "b64_json"})
 TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
-ERROR_MARK = "[ERROR] "
 
 
 def to_messages(source: Any, *, system: str | None = None, images: Any = None) -> list[Message]:
@@ -87,21 +90,6 @@ def to_message(source: Any, place: int = 0) -> Message:
     if role == "tool" and not message.get("tool_call_id"):
         raise InputError(f"message {place} (role tool) has no tool_call_id")
     return message
-
-
-def with_error_mark(message: Message) -> Message:
-    """A tool's result for wires that have no field for a failed one: `is_error` becomes a mark before its text."""
-    if "is_error" not in message:
-        return message
-    marked = {name: value for name, value in message.items() if name != "is_error"}
-    content = message.get("content")
-    if not message["is_error"]:
-        pass
-    elif isinstance(content, list):
-        marked["content"] = [{"type": "text", "text": ERROR_MARK.strip()}, *content]
-    else:
-        marked["content"] = f"{ERROR_MARK}{content or ''}"
-    return marked
 
 
 def to_images(source: Any) -> list[LLMImage]:

@@ -92,6 +92,10 @@ def test_there_is_one_vector_of_floats_per_input(make_call: Callable[..., Call])
     assert vectors(make_call, [[1, 2.5], [0.5, 1.0]]) == [[1.0, 2.5], [0.5, 1.0]]
 
 
+def test_a_request_may_carry_fewer_inputs_than_the_call(make_call: Callable[..., Call]) -> None:
+    assert read_vectors(make_call(inputs=["a", "b"]), [[1.0]], "rows", lambda row, place: row, wanted=1) == [[1.0]]
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [

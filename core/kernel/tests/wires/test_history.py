@@ -10,7 +10,7 @@ import pytest
 from heavenbase.call import Call
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.types import Message
-from heavenbase.wires import History, content_parts, is_failed, meaning
+from heavenbase.wires import History, content_parts, is_failed, meaning, with_error_mark
 
 
 class Turns(History):
@@ -100,3 +100,13 @@ def test_a_failed_result_says_so_or_is_one_that_hb_wrote() -> None:
     assert is_failed({"content": [], "is_error": True})
     assert not is_failed({"content": [{"type": "text", "text": '{"ok":false'}]})
     assert not is_failed({"content": "fine", "is_error": False})
+
+
+def test_a_failed_result_of_a_tool_says_so_in_its_text_where_the_wire_has_no_field_for_it() -> None:
+    failed: Message = {"role": "tool", "tool_call_id": "a", "content": "boom", "is_error": True}
+    assert with_error_mark(failed) == {"role": "tool", "tool_call_id": "a", "content": "[ERROR] boom"}
+    parts = [{"type": "text", "text": "boom"}]
+    assert with_error_mark({**failed, "content": parts})["content"] == [{"type": "text", "text": "[ERROR]"}, *parts]
+    assert with_error_mark({**failed, "is_error": False}) == {"role": "tool", "tool_call_id": "a", "content": "boom"}
+    plain: Message = {"role": "tool", "tool_call_id": "a", "content": "boom"}
+    assert with_error_mark(plain) is plain

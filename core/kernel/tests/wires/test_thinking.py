@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heavenbase.types import ParameterReport
-from heavenbase.wires import asked_thoughts, nearest_step, note_thoughtless, thinking_off, thoughts_hidden
+from heavenbase.wires import asked_thoughts, nearest_step, thinking_off, thoughts_hidden
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,12 @@ def test_an_amount_that_the_wire_does_not_have_beats_nothing() -> None:
     assert thinking_off(args, frozenset(args.keys() - {"think"}), ("reasoning_effort",))
 
 
+def test_the_step_none_is_a_switch_where_the_wire_has_it_so() -> None:
+    assert not thinking_off({"reasoning_effort": "none"}, frozenset())
+    assert thinking_off({"reasoning_effort": "none"}, frozenset(), by_step=True)
+    assert thoughts_hidden({"reasoning_effort": "none"}, frozenset(), by_step=True)
+
+
 def test_excluded_thoughts_are_hidden_though_the_model_thinks() -> None:
     assert thoughts_hidden({"reasoning_exclude": True}, frozenset())
 
@@ -51,7 +57,8 @@ def test_a_switch_makes_the_other_options_void_and_the_report_says_so() -> None:
 
 def test_a_model_that_does_not_think_obeys_the_switch_and_loses_the_rest() -> None:
     report = ParameterReport()
-    note_thoughtless({"think": True, "reasoning_effort": "low"}, report)
+    args = {"think": True, "reasoning_effort": "low"}
+    assert asked_thoughts(args, frozenset(), report, thinks=False) == ({}, False)
     assert {name: entry.outcome for name, entry in report.entries.items()} == {
         "think": "emulated",
         "reasoning_effort": "dropped",

@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 from hb_gateway_anthropic import client as clients
 from hb_gateway_anthropic.parameters import MAX_TOKENS, headers_and_query
 from hb_gateway_anthropic.request import count_body, message_body
-from hb_gateway_anthropic.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import EmbeddingsNotSupported, ImageGenerationNotSupported, MissingPackage
 from heavenbase.http.gateway import HTTPGateway
 from heavenbase.http.status import is_secret_header
+from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,8 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
         """A fresh attempt of a call."""
         from hb_gateway_anthropic.attempt import MessageAttempt
 
-        return MessageAttempt(call, self.services.wall, is_hidden(call.args, call.explicit), extra_bytes)
+        is_hidden = thoughts_hidden(call.args, call.explicit, by_step=True)
+        return MessageAttempt(call, self.services.wall, is_hidden, extra_bytes)
 
     # Counting
 

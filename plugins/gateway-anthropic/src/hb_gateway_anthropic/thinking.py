@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.errors import InputError, InputTypeError
-from heavenbase.wires import BUDGETS, OPTIONS, REMOVED, STEPS, nearest_step
-from heavenbase.wires import thinking_off as switched_off
+from heavenbase.wires import BUDGETS, OPTIONS, REMOVED, STEPS, nearest_step, thinking_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,16 +47,6 @@ class Thoughts(NamedTuple):
         return (self.thinking or {}).get("type") in ("enabled", "adaptive")
 
 
-def thinking_off(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether this call is not to think; on this wire a step may say so too."""
-    return args.get("reasoning_effort") == "none" or switched_off(args, explicit)
-
-
-def is_hidden(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether the caller wants to see no thoughts."""
-    return bool(args.get("reasoning_exclude")) or thinking_off(args, explicit)
-
-
 def translate(
     traits: Traits, args: Mapping[str, Any], explicit: frozenset[str], may_begin: bool, report: ParameterReport
 ) -> Thoughts:
@@ -73,7 +62,7 @@ def translate(
     if given.get("reasoning_exclude") is not None:
         hides = "thoughts are shown" if not given["reasoning_exclude"] else REMOVED
         report.emulated("reasoning_exclude", hides)
-    if thinking_off(args, explicit):
+    if thinking_off(args, explicit, by_step=True):
         return _off(traits, given, report)
     if given.get("think") or "reasoning_effort" in given or "reasoning_max_tokens" in given:
         if traits.thinking == "none":

@@ -8,7 +8,6 @@ amazon.nova-2-multimodal     singleEmbeddingParams
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import PLACES
@@ -18,8 +17,9 @@ from heavenbase.call import REASONING
 from heavenbase.errors import EmbeddingsNotSupported
 from heavenbase.http.extras import EXTRAS, merge_extra
 from heavenbase.http.rules import apply_rules
-from heavenbase.http.shapes import kind_of, shape_error
+from heavenbase.http.shapes import as_object, shape_error
 from heavenbase.types import Embedding, Usage
+from heavenbase.wires import read_vector, read_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,17 +156,12 @@ def _embedding(call: Call, found: Any, usage: Usage | None) -> Embedding:
 
 def vectors(call: Call, decoded: Any, wanted: int) -> list[list[float]]:
     """One vector per input, in order; ResponseShapeError when the answer has others."""
-    if not isinstance(decoded, dict):
-        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
-    found = _rows(decoded)
+    found = _rows(as_object(call, decoded, "the answer"))
     if not isinstance(found, list):
         raise shape_error(call, "the answer has no embeddings")
-    if len(found) != wanted:
-        raise shape_error(call, f"{wanted} inputs got {len(found)} vectors")
-    checked = [_vector(call, row, place) for place, row in enumerate(found)]
-    if len({len(vector) for vector in checked}) > 1:
-        raise shape_error(call, "the vectors differ in length")
-    return checked
+    return read_vectors(
+        call, found, "embeddings", lambda row, place: read_vector(call, row, f"embedding {place}"), wanted
+    )
 
 
 def _rows(decoded: dict[str, Any]) -> Any:
@@ -181,15 +176,3 @@ def _rows(decoded: dict[str, Any]) -> Any:
     if isinstance(rows, list) and rows and isinstance(rows[0], dict):  # Nova
         return [row.get("embedding") for row in rows if isinstance(row, dict)]
     return rows
-
-
-def _vector(call: Call, row: Any, place: int) -> list[float]:
-    if not isinstance(row, list) or not row:
-        raise shape_error(call, f"embedding {place} is {kind_of(row)}, not a list of numbers")
-    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in row):
-        raise shape_error(call, f"embedding {place} holds something else than numbers")
-    vector = [float(number) for number in row]
-    # The sum is not finite when any number is not, and is had sooner than a look at each.
-    if not isfinite(sum(vector)):
-        raise shape_error(call, f"embedding {place} has a number that is not finite")
-    return vector

@@ -10,11 +10,11 @@ from hb_provider_bedrock import client as clients
 from hb_provider_bedrock.embeddings import body_of_input, embedding, embedding_body, joined, takes_many
 from hb_provider_bedrock.images import image_body, image_result
 from hb_provider_bedrock.request import chat_body
-from hb_provider_bedrock.thinking import is_hidden
 from heavenbase.call import WireRequest
 from heavenbase.errors import MissingPackage
 from heavenbase.http.extras import extras
 from heavenbase.http.gateway import HTTPGateway
+from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,8 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
         """A fresh attempt of a call."""
         from hb_provider_bedrock.wire import BedrockAttempt
 
-        return BedrockAttempt(call, self.services.wall, _path(call), is_hidden(call.args, call.explicit))
+        is_hidden = thoughts_hidden(call.args, call.explicit, by_step=True)
+        return BedrockAttempt(call, self.services.wall, _path(call), is_hidden)
 
     # Verbs
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.parts import blocks_of, blocks_of_part, cache_point, text_block, without_blanks
 from hb_provider_bedrock.replay import kept_blocks, thoughts_of
-from hb_provider_bedrock.toolids import ToolIds
 from heavenbase.errors import InputError, VisionNotSupported
+from heavenbase.wires import History, ToolIds, arguments_object, empty_message, is_failed, meaning
 
 if TYPE_CHECKING:
     from hb_provider_bedrock.models import Traits
@@ -22,16 +22,12 @@ if TYPE_CHECKING:
 
 Block = dict[str, Any]
 
-_FAILED = ('{"ok": false', '{"ok":false')
-"""How the result of a tool begins that hb ran and that failed."""
-
 
 def wire_messages(call: Call, traits: Traits, instruction: str = "") -> tuple[list[Block], list[Message]]:
     """(system blocks, messages) of a call; what cannot travel is noted in the call's report."""
-    writer = _Writer(call, traits)
-    for place, message in enumerate(call.messages):
-        writer.add(message, place)
-    return writer.finish(instruction)
+    history = _History(call, traits)
+    history.write()
+    return history.finish(instruction)
 
 
 def has_tool_blocks(messages: list[Message]) -> bool:
@@ -44,73 +40,63 @@ def in_words(messages: list[Message]) -> list[Message]:
     return [{**message, "content": [_told(block) for block in message["content"]]} for message in messages]
 
 
-class _Writer:
+class _History(History):
     """The messages so far."""
 
     def __init__(self, call: Call, traits: Traits) -> None:
-        self._call = call
-        self._spec = call.spec
-        self._report = call.context.report
+        super().__init__(call)
         self._traits = traits
-        self._ids = ToolIds()
-        self._system: list[Block] = []
-        self._messages: list[Message] = []
-
-    def add(self, message: Message, place: int) -> None:
-        """Take one message."""
-        role = message["role"]
-        if role in ("system", "developer"):
-            self._add_system(message, place)
-        elif role == "assistant":
-            blocks = self._assistant(message, place)
-            if blocks:
-                self._append("assistant", blocks)
-        elif role == "tool":
-            self._add_result(message, place)
-        elif role == "user":
-            said = blocks_of(message["content"], place)
-            if not said:
-                raise InputError(f"message {place} (role user) is empty; this wire takes no empty messages")
-            self._check_images(said)
-            self._append("user", said)
-        else:
-            raise InputError(f"message {place} has the role {role!r}, whose results name no call; use the role tool")
-        if message.get("name") and role != "tool":
-            self._report.dropped("name", "the wire has no names of speakers")
+        self._ids = ToolIds("a-zA-Z0-9_.:-", longest=64)
 
     def finish(self, instruction: str) -> tuple[list[Block], list[Message]]:
         """The system prompt, with the instruction at its end, and the messages."""
         if instruction:
-            self._system.append(text_block(instruction))
-        if not self._messages:
+            self.system.append(text_block(instruction))
+        if not self.turns:
             raise InputError("there is no message of a user; this wire needs one beside the system prompt")
-        if self._system and not self._traits.system:
-            self._report.emulated("system", "the model has no system prompt; it leads the first message")
-            self._lead([block for block in self._system if "text" in block])
-            self._system = []
-        last = self._messages[-1]
+        if self.system and not self._traits.system:
+            self.report.emulated("system", "the model has no system prompt; it leads the first message")
+            self._lead([block for block in self.system if "text" in block])
+            self.system = []
+        last = self.turns[-1]
         if last["role"] == "assistant":
             self._trim(last)
-        return self._system, self._messages
+        return self.system, self.turns
 
     def _lead(self, blocks: list[Block]) -> None:
-        first = self._messages[0]
+        first = self.turns[0]
         if first["role"] == "user":
             first["content"] = [*blocks, *first["content"]]
         else:
-            self._messages.insert(0, {"role": "user", "content": blocks})
+            self.turns.insert(0, {"role": "user", "content": blocks})
 
     # Roles
 
-    def _add_system(self, message: Message, place: int) -> None:
+    def add_user(self, message: Message, place: int) -> None:
+        """Take what the user says."""
+        said = blocks_of(message["content"], place)
+        if not said:
+            raise empty_message(message, place)
+        self._check_images(said)
+        self._append("user", said)
+
+    def add_answer(self, message: Message, place: int) -> None:
+        """Take an answer of the model, if it says anything."""
+        blocks = self._assistant(message, place)
+        if blocks:
+            self._append("assistant", blocks)
+
+    def add_system(self, message: Message, place: int) -> None:
+        """Take a system message into the system prompt."""
         blocks = blocks_of(message["content"], place)
         if any(not block.keys() & {"text", "cachePoint", "guardContent"} for block in blocks):
             raise InputError(f"message {place} (role {message['role']}) has a part that is no text")
-        if self._messages:
-            self._report.emulated("system", "late system messages are lifted into the system prompt")
-        self._system += blocks
+        if self.turns:
+            self.report.emulated("system", "late system messages are lifted into the system prompt")
+        self.system += blocks
 
-    def _add_result(self, message: Message, place: int) -> None:
+    def add_result(self, message: Message, place: int) -> None:
+        """Take the result of a tool."""
         content = message["content"]
         if isinstance(content, str):
             found = [text_block(content)] if content else []
@@ -118,7 +104,7 @@ class _Writer:
             found = without_blanks(block for part in content for block in blocks_of_part(part, place))
         self._check_images(found)
         result: Block = {"toolUseId": self._ids.of_result(message["tool_call_id"]), "content": found}
-        if message.get("is_error") or (isinstance(content, str) and content.startswith(_FAILED)):
+        if is_failed(message):
             result["status"] = "error"
         blocks: list[Block] = [{"toolResult": result}]
         control = message.get("cache_control")
@@ -127,12 +113,12 @@ class _Writer:
         self._append("user", blocks)
 
     def _assistant(self, message: Message, place: int) -> list[Block]:
-        kept = kept_blocks(message, self._spec, self._report)
-        if kept and _says(kept) == _meant(message):
-            self._ids.note(kept)
+        kept = kept_blocks(message, self.spec, self.report)
+        if kept and _says(kept) == meaning(message):
+            self._ids.begin(block["toolUse"]["toolUseId"] for block in kept if block.get("toolUse") is not None)
             return without_blanks(kept)
         if message.get("images"):
-            self._report.dropped("images", "the wire has no images in answers that go back")
+            self.report.dropped("images", "the wire has no images in answers that go back")
         blocks = [block for block in blocks_of(message.get("content"), place) if self._may_return(block)]
         calls = message.get("tool_calls") or ()
         self._ids.begin()
@@ -140,41 +126,30 @@ class _Writer:
 
     def _may_return(self, block: Block) -> bool:
         if "image" in block:
-            self._report.dropped("images", "the wire has no images in answers that go back")
+            self.report.dropped("images", "the wire has no images in answers that go back")
             return False
         return "text" not in block or bool(block["text"].strip())
 
     def _tool_use(self, call: dict[str, Any]) -> Block:
         function = call["function"]
-        written = function["arguments"]
-        given = _parsed(written)
-        if not isinstance(given, dict):
-            given = {"arguments": written}
-            self._report.emulated("tool_calls", "arguments that are no JSON object travel as text")
+        given = arguments_object(function["arguments"], self.report)
         return {"toolUse": {"toolUseId": self._ids.of_call(call["id"]), "name": function["name"], "input": given}}
 
     def _check_images(self, blocks: list[Block]) -> None:
         if not self._traits.vision and any("image" in block for block in blocks):
             raise VisionNotSupported(
-                f"{self._call.target}: the model accepts no images; choose one that does, such as Nova Lite or Claude",
-                provider=self._spec.provider,
-                model=self._spec.model_id,
+                f"{self.call.target}: the model accepts no images; choose one that does, such as Nova Lite or Claude",
+                provider=self.spec.provider,
+                model=self.spec.model_id,
             )
 
     # Merging
 
-    def _append(self, role: str, content: list[Block]) -> None:
-        last = self._messages[-1] if self._messages else None
-        if last is None or last["role"] != role:
-            self._messages.append({"role": role, "content": list(content)})
-            return
-        blocks = last["content"]
-        if "toolResult" in content[0]:
-            results = sum(1 for block in blocks if "toolResult" in block)
-            blocks[results:results] = content
-        else:
-            blocks += content
-        last["content"] = without_blanks(blocks)
+    def _append(self, role: str, blocks: list[Block]) -> None:
+        is_joined = bool(self.turns) and self.turns[-1]["role"] == role
+        self.append(role, blocks, lambda block: "toolResult" in block)
+        if is_joined:
+            self.turns[-1]["content"] = without_blanks(self.turns[-1]["content"])
 
     def _trim(self, last: Message) -> None:
         """An answer that the model is to go on with may not end in white space."""
@@ -205,27 +180,3 @@ def _text(block: Block) -> str:
     if isinstance(cited, dict):
         return "".join(str(part.get("text", "")) for part in cited.get("content") or ())
     return str(block.get("text") or "")
-
-
-def _meant(message: Message) -> tuple[str, list[tuple[str, str, Any]]] | None:
-    """What the message says now, to be compared with what the model wrote; None where that cannot be told."""
-    content = message.get("content")
-    if isinstance(content, list):
-        if any(part.get("type") != "text" for part in content):
-            return None
-        content = "".join(part["text"] for part in content)
-    calls = []
-    for call in message.get("tool_calls") or ():
-        function = call["function"]
-        given = _parsed(function["arguments"])
-        if given is None:
-            return None
-        calls.append((call["id"], function["name"], given))
-    return content or "", calls
-
-
-def _parsed(written: str) -> Any:
-    try:
-        return json.loads(written) if written.strip() else {}
-    except (ValueError, RecursionError):
-        return None

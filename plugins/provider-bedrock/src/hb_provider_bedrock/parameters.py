@@ -20,6 +20,7 @@ from heavenbase.errors import InputTypeError
 from heavenbase.http.extras import EXTRAS
 from heavenbase.http.rules import apply_rules, keep_ruled
 from heavenbase.types import ParameterReport
+from heavenbase.wires import LIMITS, named_arguments, token_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
 
 FIELDS = "additionalModelRequestFields"
-_LIMITS = ("max_tokens", "max_completion_tokens")
-_ELSEWHERE = REASONING | EXTRAS | {*_LIMITS, *PLACES, "tools", "tool_choice", "parallel_tool_calls"}
+_ELSEWHERE = REASONING | EXTRAS | {*LIMITS, *PLACES, "tools", "tool_choice", "parallel_tool_calls"}
 _ELSEWHERE |= {"response_format", "prompt_caching"}
 _OWN = (
     *("guardrailConfig", "performanceConfig", "requestMetadata", "promptVariables", "inferenceConfig", "outputConfig"),
@@ -66,11 +66,9 @@ class Fields(NamedTuple):
 
 def chat_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fields:
     """The fields for a call's arguments, but for `response_format`; `may_think` as in `thinking.translate`."""
-    args, explicit, report = call.args, call.explicit, call.context.report
+    explicit, report = call.explicit, call.context.report
     ruled = ParameterReport()
-    named = {name: value for name, value in args.items() if name not in EXTRAS and value is not None}
-    if named.get("max_completion_tokens") is not None and "max_tokens" not in explicit:
-        named.pop("max_tokens", None)
+    named = named_arguments(call)
     apply_rules(call.spec, named, ruled)
     thoughts = translate(traits, named, explicit, may_think, report)
     wire: dict[str, Any] = {}
@@ -101,22 +99,15 @@ def chat_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fields
 
 def _limit(named: Mapping[str, Any], thoughts: Thoughts, wire: dict[str, Any], report: ParameterReport) -> Thoughts:
     """maxTokens, which is for thoughts and answer together: a budget of thoughts must be below it."""
-    given = {name: named[name] for name in _LIMITS if named.get(name) is not None}
-    if not given:
+    limit = token_limit(named, "inferenceConfig.maxTokens", report)
+    if limit is None:
         return thoughts
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InputTypeError(f"{name} must be a whole number of tokens, not {type(value).__name__}")
-    chosen, *others = given
-    limit = given[chosen]
     wire.setdefault("inferenceConfig", {})["maxTokens"] = limit
-    report.renamed(chosen, "inferenceConfig.maxTokens")
-    for name in others:
-        report.dropped(name, f"{chosen} is given too")
     if thoughts.budget is None or thoughts.budget < limit:
         return thoughts
     steering = [name for name in ("think", "reasoning_effort", "reasoning_max_tokens") if named.get(name) is not None]
     if limit <= LEAST_BUDGET:
+        chosen = next(name for name in LIMITS if named.get(name) is not None)
         for name in steering:
             report.dropped(name, f"{chosen} must be above {LEAST_BUDGET} to leave room for thoughts")
         return Thoughts({})

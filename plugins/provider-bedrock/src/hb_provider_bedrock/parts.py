@@ -11,6 +11,7 @@ from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.wires import content_parts, unencoded_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,13 +49,9 @@ def text_block(text: str) -> Block:
 
 def blocks_of(content: Any, place: int) -> list[Block]:
     """The blocks of a message's content, which is text, nothing or parts; empty text is left out."""
-    if content is None or content == "":
-        return []
     if isinstance(content, str):
-        return [text_block(content)]
-    if not isinstance(content, list):
-        raise InputTypeError(f"the content of message {place} must be text or a list of parts")
-    return without_blanks(block for part in content for block in blocks_of_part(part, place))
+        return [text_block(content)] if content else []
+    return without_blanks(block for part in content_parts(content, place) for block in blocks_of_part(part, place))
 
 
 def without_blanks(blocks: Iterable[Block]) -> list[Block]:
@@ -85,11 +82,9 @@ def _block(part: dict[str, Any], place: int) -> Block:
     if kind in OWN:
         own = part.get(kind)
         if not isinstance(own, dict):
-            raise InputTypeError(
-                f"message {place} has an image that no image format has encoded"
-                if kind == "image"
-                else f"message {place} has a part of the type {kind} without a mapping {kind!r}"
-            )
+            if kind == "image":
+                raise unencoded_image(place)
+            raise InputTypeError(f"message {place} has a part of the type {kind} without a mapping {kind!r}")
         return {kind: encoded(own)}
     if kind == "file":
         return _file(part, place)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.wires import UNSIGNED, note_lost, note_unnamed, own_parts, reasoning_part
+
 if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.spec import LLMSpec
@@ -22,33 +24,19 @@ def reasoning_parts(call: Call, blocks: list[dict[str, Any]]) -> list[dict[str, 
         return []
     # Pictures are in the answer already, and the wire takes none back.
     value = [dict(block) for block in blocks if "image" not in block]
-    return [{"provider": call.spec.provider, "model": call.spec.model_id, "field": FIELD, "value": value}]
+    return [reasoning_part(call.spec, FIELD, value)]
 
 
 def kept_blocks(message: Message, spec: LLMSpec, report: ParameterReport) -> list[dict[str, Any]]:
     """The blocks of an answer that this provider wrote; what stays behind is reported."""
-    parts = message.get("reasoning_parts")
-    if parts is None:
-        for name in ("reasoning_content", "reasoning"):
-            if message.get(name):
-                report.dropped(name, "thoughts without the provider's signature stay behind")
-        return []
-    found: list[dict[str, Any]] = []
-    lost: dict[str, None] = {}
-    for part in parts:
-        value = part.get("value")
-        if part.get("provider") != spec.provider or part.get("field") != FIELD or not isinstance(value, list):
-            lost[str(part.get("provider", "unknown"))] = None
-        elif part.get("model") != spec.model_id:
-            # Models of many vendors share this wire; one cannot read another's thoughts.
-            lost[str(part.get("model"))] = None
-        else:
-            found += [block for block in value if _is_sound(block)]
-            if any(isinstance(block, dict) and _is_unsigned(block) for block in value):
-                lost["without a signature"] = None
-    if lost:
-        report.dropped("reasoning_parts", f"thoughts that cannot go back stay behind ({', '.join(lost)})")
-    return found
+    note_unnamed(message, report, UNSIGNED)
+    # Models of many vendors share this wire; one cannot read another's thoughts.
+    parts, lost = own_parts(message, spec, {FIELD: list}, by_model=True)
+    blocks = [block for part in parts for block in part["value"]]
+    if any(isinstance(block, dict) and _is_unsigned(block) for block in blocks):
+        lost["without a signature"] = None
+    note_lost(lost, report, "thoughts that cannot go back stay behind")
+    return [block for block in blocks if _is_sound(block)]
 
 
 def thoughts_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.usage import token_usage
 from heavenbase.errors import HBError
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http.shapes import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
+from heavenbase.wires import arguments_text
+from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -33,15 +34,11 @@ FINISH: dict[str, FinishReason] = {
 
 def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     """The answer; ResponseShapeError when it is none."""
-    if not isinstance(decoded, dict):
-        raise shape_error(call, f"the answer is {kind_of(decoded)}, not an object")
-    output = decoded.get("output")
+    output = as_object(call, decoded, "the answer").get("output")
     message = output.get("message") if isinstance(output, dict) else None
     if not isinstance(message, dict):
         raise shape_error(call, "the answer has no `output.message`")
-    blocks = message.get("content")
-    if not isinstance(blocks, list):
-        raise shape_error(call, f"`content` is {kind_of(blocks)}, not a list of blocks")
+    blocks = as_list(call, message.get("content"), "`content`", "a list of blocks")
     reason = decoded.get("stopReason")
     if not isinstance(reason, str):
         raise shape_error(call, f"`stopReason` is {kind_of(reason)}, not text")
@@ -50,9 +47,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     calls: list[ToolCall] = []
     images: list[LLMImage] = []
     for place, block in enumerate(blocks):
-        if not isinstance(block, dict):
-            raise shape_error(call, f"block {place} of `content` is {kind_of(block)}, not an object")
-        text.append(_text(call, block))
+        text.append(_text(call, as_object(call, block, f"block {place} of `content`")))
         if "reasoningContent" in block:
             thoughts.append(thought_of(call, block["reasoningContent"]))
         elif "toolUse" in block and not is_of_server(block["toolUse"]):
@@ -77,8 +72,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
 
 def finish_reason(raw: Any, has_calls: bool) -> FinishReason:
     """hb's word for the provider's; "other" for one that hb does not know. Some models end a turn with calls in it."""
-    found = FINISH.get(raw, "other") if isinstance(raw, str) else "other"
-    return "tool_calls" if found == "stop" and raw == "end_turn" and has_calls else found
+    return in_words(FINISH, raw, has_calls and raw == "end_turn")
 
 
 def is_of_server(use: Any) -> bool:
@@ -88,9 +82,7 @@ def is_of_server(use: Any) -> bool:
 
 def thought_of(call: Call, content: Any) -> str:
     """The text in a block of reasoning; "" where it is hidden."""
-    if not isinstance(content, dict):
-        raise shape_error(call, f"`reasoningContent` is {kind_of(content)}, not an object")
-    text = content.get("reasoningText")
+    text = as_object(call, content, "`reasoningContent`").get("reasoningText")
     return text_of(call, text, "text") if isinstance(text, dict) else ""
 
 
@@ -111,12 +103,7 @@ def image_of(call: Call, block: Any) -> LLMImage:
 
 def text_of(call: Call, block: dict[str, Any], name: str) -> str:
     """The text in a block or delta."""
-    found = block.get(name)
-    if found is None:
-        return ""
-    if not isinstance(found, str):
-        raise shape_error(call, f"`{name}` of a block is {kind_of(found)}, not text")
-    return found
+    return as_text(call, block.get(name), f"`{name}` of a block")
 
 
 def tool_name(call: Call, use: Any) -> str:
@@ -125,13 +112,6 @@ def tool_name(call: Call, use: Any) -> str:
     if not isinstance(name, str) or not name:
         raise shape_error(call, "a `toolUse` names no tool")
     return name
-
-
-def input_text(value: Any) -> str:
-    """The input of a tool use as JSON text; "" for none."""
-    if value is None or value == {} or value == "":
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _text(call: Call, block: dict[str, Any]) -> str:
@@ -145,5 +125,5 @@ def _text(call: Call, block: dict[str, Any]) -> str:
 
 
 def _tool_call(call: Call, use: Any, place: int) -> ToolCall:
-    name = tool_name(call, use)
-    return ToolCall(text_or_none(use.get("toolUseId")) or f"call_{place}", name, input_text(use.get("input")) or "{}")
+    name, arguments = tool_name(call, use), arguments_text(use.get("input")) or "{}"
+    return ToolCall(text_or_none(use.get("toolUseId")) or f"call_{place}", name, arguments)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import client_key, client_of
-from heavenbase.http.client import PROXIES, sender_to
+from heavenbase.http.client import sender_to
+from heavenbase.options import PROXIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

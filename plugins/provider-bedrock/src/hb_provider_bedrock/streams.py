@@ -6,22 +6,21 @@ behind. Thoughts and other blocks that the provider wants back leave with the fi
 
 from __future__ import annotations
 
-import json
 from binascii import Error as Base64Error
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_provider_bedrock.replay import reasoning_parts
-from hb_provider_bedrock.responses import finish_reason, image_of, input_text, is_of_server, text_of, tool_name
+from hb_provider_bedrock.responses import finish_reason, image_of, is_of_server, text_of, tool_name
 from hb_provider_bedrock.usage import token_usage
-from heavenbase.errors import ResponseDecodeError, StreamTruncated
-from heavenbase.http.payload import decode_json
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http.shapes import as_object, kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
+from heavenbase.wires import StreamedAnswer, arguments_text, parsed_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
+    from heavenbase.errors import HBError
 
 
 class _Block:
@@ -44,7 +43,7 @@ class _Block:
     def whole(self) -> dict[str, Any] | None:
         """The block as the provider would send it unstreamed; None for one that never became anything."""
         if "toolUse" in self.start:
-            return {"toolUse": {**self.start["toolUse"], "input": _parsed(self.joined("input"))}}
+            return {"toolUse": {**self.start["toolUse"], "input": parsed_arguments(self.joined("input")) or {}}}
         if "redacted" in self.pieces:
             return {"reasoningContent": {"redactedContent": _base64(self.pieces["redacted"])}}
         if "thought" in self.pieces or "signature" in self.pieces:
@@ -57,30 +56,17 @@ class _Block:
         return dict(self.start) or None
 
 
-class ConverseStream:
-    """What has come of one streamed answer."""
+class ConverseStream(StreamedAnswer):
+    """What has come of one streamed answer; an event is an object with its name and its content."""
 
-    __slots__ = (
-        "_blocks",
-        "_call",
-        "_calls",
-        "_handlers",
-        "_has_event",
-        "_is_hidden",
-        "_open",
-        "is_done",
-        "is_finished",
-        "is_fresh",
-        "showed",
-    )
+    __slots__ = ("_blocks", "_handlers", "_open")
 
-    def __init__(self, call: Call, is_hidden: bool) -> None:
-        self._call = call
-        self._is_hidden = is_hidden
-        self._has_event = False
+    ending: ClassVar[str] = "messageStop"
+
+    def __init__(self, call: Call, is_hidden: bool, held: Callable[[Any], HBError | None]) -> None:
+        super().__init__(call, is_hidden, held)
         self._blocks: list[_Block] = []
         self._open: dict[int, _Block] = {}
-        self._calls = 0
         self._handlers: dict[str, Callable[[dict[str, Any]], Chunk | None]] = {
             "messageStart": lambda event: None,
             "contentBlockStart": self._begin,
@@ -89,46 +75,15 @@ class ConverseStream:
             "messageStop": self._stop,
             "metadata": self._metadata,
         }
-        self.is_finished = False
-        """Whether the end was proved."""
-        self.is_done = False
-        """Whether nothing more is to come."""
-        self.is_fresh = False
-        """Whether the last event brought something that the model produced."""
-        self.showed = False
-        """Whether the model has produced something, if only a hidden thought."""
 
-    def feed(self, data: bytes) -> Chunk | None:
-        """The chunk for the data of one event, an object with the event's name and content; None for one without."""
-        self._has_event = True
-        self.is_fresh = False
-        decoded = decode_json(data)
-        for name, event in decoded.items():
-            if not isinstance(event, dict):
-                raise shape_error(self._call, f"an event of the stream is {kind_of(event)}, not an object")
-            chunk = self._handlers[name](event)
-            self.showed |= self.is_fresh
-            if chunk is not None:
-                chunk.raw = decoded
-            return chunk
+    def read(self, event: dict[str, Any]) -> Chunk | None:
+        """The chunk for one event; None for one without content, and for one that says nothing to a caller."""
+        for name, content in event.items():
+            return self._handlers[name](as_object(self._call, content, "an event of the stream"))
         return None
 
-    def end(self) -> Chunk | None:
-        """After the last byte: StreamTruncated when the end was not proved."""
-        if self.is_finished:
-            return None
-        call = self._call
-        facts: dict[str, Any] = {"provider": call.spec.provider, "model": call.spec.model_id, "maybe_billed": True}
-        if not self._has_event:
-            raise ResponseDecodeError(f"{call.target}: the stream is empty", **facts)
-        raise StreamTruncated(
-            f"{call.target}: the stream ended without messageStop", retryable=not self.showed, **facts
-        )
-
     def _begin(self, event: dict[str, Any]) -> Chunk | None:
-        start = event.get("start")
-        if not isinstance(start, dict):
-            raise shape_error(self._call, f"`start` of a block is {kind_of(start)}, not an object")
+        start = as_object(self._call, event.get("start"), "`start` of a block")
         use = start.get("toolUse")
         if use is None or is_of_server(use):
             self._new(event, _Block(start))
@@ -146,9 +101,7 @@ class ConverseStream:
         return block
 
     def _delta(self, event: dict[str, Any]) -> Chunk | None:
-        delta = event.get("delta")
-        if not isinstance(delta, dict):
-            raise shape_error(self._call, f"`delta` of a block is {kind_of(delta)}, not an object")
+        delta = as_object(self._call, event.get("delta"), "`delta` of a block")
         # Blocks of text and of thoughts begin without a word.
         block = self._open.get(_index(event)) or self._new(event, _Block({}))
         if "text" in delta:
@@ -170,8 +123,7 @@ class ConverseStream:
         return Chunk(piece)
 
     def _thought(self, block: _Block, content: Any) -> Chunk | None:
-        if not isinstance(content, dict):
-            raise shape_error(self._call, f"`reasoningContent` is {kind_of(content)}, not an object")
+        as_object(self._call, content, "`reasoningContent`")
         self.is_fresh = True
         for name, kept in (("redactedContent", "redacted"), ("signature", "signature"), ("text", "thought")):
             if name in content:
@@ -182,12 +134,10 @@ class ConverseStream:
         return None
 
     def _arguments(self, block: _Block, use: Any) -> Chunk | None:
-        if not isinstance(use, dict):
-            raise shape_error(self._call, f"`toolUse` of a delta is {kind_of(use)}, not an object")
+        as_object(self._call, use, "`toolUse` of a delta")
         if "toolUse" not in block.start:
             raise shape_error(self._call, "a piece of a tool use came before its name")
-        given = use.get("input")
-        piece = given if isinstance(given, str) else input_text(given)
+        piece = arguments_text(use.get("input"))
         block.add("input", piece)
         self.is_fresh = True
         if not piece or block.number < 0:
@@ -218,13 +168,6 @@ class ConverseStream:
 def _index(event: dict[str, Any]) -> int:
     found = event.get("contentBlockIndex")
     return found if isinstance(found, int) else 0
-
-
-def _parsed(written: str) -> Any:
-    try:
-        return json.loads(written) if written.strip() else {}
-    except (ValueError, RecursionError):
-        return {}
 
 
 def _base64(pieces: list[str]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.wires import BUDGETS, OPTIONS, REMOVED, STEPS, nearest_step, thinking_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,19 +21,7 @@ if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
 
 LEAST_BUDGET = 1024
-STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-BUDGETS: Mapping[str, int] = {
-    "minimal": LEAST_BUDGET,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 24576,
-}
-"""Tokens for thoughts by step."""
 BY_DEFAULT = "medium"
-REMOVED = "removed from the answer"
-NAMES = ("think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude")
 _FIELDS = "additionalModelRequestFields"
 _LOW_TO_HIGH = ("low", "medium", "high")
 
@@ -46,19 +35,6 @@ class Thoughts(NamedTuple):
     is_fixed: bool = False
 
 
-def thinking_off(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether this call is not to think: a step that the caller gives beats a `think=False` that he inherited."""
-    if args.get("reasoning_effort") == "none":
-        return True
-    asked = any(args.get(name) is not None and name in explicit for name in NAMES[1:3])
-    return args.get("think") is False and ("think" in explicit or not asked)
-
-
-def is_hidden(args: Mapping[str, Any], explicit: frozenset[str]) -> bool:
-    """Whether the caller wants to see no thoughts."""
-    return bool(args.get("reasoning_exclude")) or thinking_off(args, explicit)
-
-
 def translate(
     traits: Traits, args: Mapping[str, Any], explicit: frozenset[str], may_begin: bool, report: ParameterReport
 ) -> Thoughts:
@@ -66,7 +42,7 @@ def translate(
 
     `may_begin` is False in the middle of a round of tools that began without thoughts, where Claude cannot begin to.
     """
-    given = {name: args[name] for name in NAMES if args.get(name) is not None}
+    given = {name: args[name] for name in OPTIONS if args.get(name) is not None}
     if given.get("reasoning_exclude") is not None:
         report.emulated("reasoning_exclude", REMOVED if given["reasoning_exclude"] else "thoughts are shown")
     asked = {name: value for name, value in given.items() if name != "reasoning_exclude"}
@@ -75,7 +51,7 @@ def translate(
     budget = asked.get("reasoning_max_tokens")
     if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int)):
         raise InputTypeError(f"reasoning_max_tokens must be a number of tokens, not {type(budget).__name__}")
-    if thinking_off(args, explicit):
+    if thinking_off(args, explicit, by_step=True):
         return _off(traits, asked, report)
     if not asked or asked == {"think": False}:
         return _off(traits, asked, report) if asked else Thoughts({})
@@ -128,7 +104,7 @@ def _off(traits: Traits, asked: dict[str, Any], report: ParameterReport) -> Thou
 
 def _by_step(asked: Mapping[str, Any], path: str, report: ParameterReport) -> Thoughts:
     step = asked.get("reasoning_effort", BY_DEFAULT)
-    fitted = _fit(step, _LOW_TO_HIGH)
+    fitted = nearest_step(step, _LOW_TO_HIGH)
     if "think" in asked:
         report.renamed("think", f"{_FIELDS}.{path}")
     if "reasoning_effort" in asked:
@@ -152,7 +128,7 @@ def _claude(claude: Claude, asked: Mapping[str, Any], may_begin: bool, report: P
     step, budget = asked.get("reasoning_effort"), asked.get("reasoning_max_tokens")
     fields: dict[str, Any] = {}
     if step is not None and claude.efforts:
-        fitted = _fit(step, claude.efforts)
+        fitted = nearest_step(step, claude.efforts)
         fields["output_config"] = {"effort": fitted}
         _report_step(step, fitted, claude.efforts, f"{_FIELDS}.output_config.effort", report)
     if not by_budget:
@@ -176,11 +152,6 @@ def _claude(claude: Claude, asked: Mapping[str, Any], may_begin: bool, report: P
 def _check_step(step: Any) -> None:
     if step not in STEPS:
         raise InputError(f"unknown reasoning_effort {step!r}; steps: {', '.join(STEPS)}")
-
-
-def _fit(step: str, efforts: Sequence[str]) -> str:
-    """The step itself where the model has it, else the nearest; of two the weaker."""
-    return step if step in efforts else min(efforts, key=lambda name: abs(STEPS.index(name) - STEPS.index(step)))
 
 
 def _report_step(step: str, fitted: str, efforts: Sequence[str], wire: str, report: ParameterReport) -> None:

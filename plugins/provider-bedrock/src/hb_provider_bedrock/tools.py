@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError, UnsupportedError
+from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.wires import as_tool, function_of, given_tools, known_tool, object_schema, read_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,24 +21,16 @@ if TYPE_CHECKING:
     from hb_provider_bedrock.models import Traits
     from heavenbase.call import Call
 
-_WORDS = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
 _OWN = ("toolSpec", "systemTool", "cachePoint")
 
 
 def tool_config(call: Call, args: Mapping[str, Any], traits: Traits, by_budget: bool) -> dict[str, Any] | None:
     """The field toolConfig; None for a request without tools."""
     report = call.context.report
-    given = args.get("tools")
+    given = given_tools(args, report)
     if not given:
-        if given is not None:
-            report.dropped("tools", "the list is empty")
-        for name in ("tool_choice", "parallel_tool_calls"):
-            if args.get(name) is not None:
-                report.dropped(name, "there are no tools")
         return None
-    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
-        raise InputTypeError(f"tools must be a list of tools, not {type(given).__name__}")
-    tools = [_tool(item, place, traits, call) for place, item in enumerate(given)]
+    tools = [_tool(as_tool(item, place), place, traits, call) for place, item in enumerate(given)]
     if args.get("parallel_tool_calls") is not None:
         _parallel(args["parallel_tool_calls"], call)
     kind, name = _choice(
@@ -84,19 +77,14 @@ def _choose(config: dict[str, Any], kind: str, name: str, traits: Traits, by_bud
         report.dropped("tool_choice", "the model cannot be forced to call a tool on Bedrock; it decides for itself")
 
 
-def _tool(item: Any, place: int, traits: Traits, call: Call) -> dict[str, Any]:
-    if not hasattr(item, "keys"):
-        raise InputTypeError(f"tool {place} is {type(item).__name__}, not a mapping with a name and parameters")
+def _tool(item: Mapping[str, Any], place: int, traits: Traits, call: Call) -> dict[str, Any]:
     if any(name in item for name in _OWN):
         return dict(item)  # already in the wire's shape
-    function = item.get("function", item)
-    if not hasattr(function, "keys") or not function.get("name"):
-        raise InputError(f"tool {place} has no name")
-    schema = function.get("parameters", function.get("input_schema", function.get("schema"))) or {}
+    function = function_of(item, place)
     spec: dict[str, Any] = {"name": function["name"]}
     if function.get("description"):
         spec["description"] = function["description"]
-    spec["inputSchema"] = {"json": {"type": "object", "properties": {}, **schema}}
+    spec["inputSchema"] = {"json": object_schema(function)}
     if function.get("strict"):
         if traits.structured:
             spec["strict"] = True
@@ -109,26 +97,18 @@ def _choice(given: Any, names: list[str]) -> tuple[str, str]:
     """(auto, none, any, tool or "" for nothing asked; the tool's name)."""
     if given is None:
         return "", ""
-    if isinstance(given, str):
-        return (_WORDS[given], "") if given in _WORDS else ("tool", _named(given, names))
-    if not hasattr(given, "keys"):
-        raise InputTypeError(f"tool_choice must be a word, a name or a mapping, not {type(given).__name__}")
-    kind = given.get("type")
-    if kind in _WORDS:
-        return _WORDS[kind], ""
-    for word in ("auto", "any"):
-        if kind is None and word in given:
-            return word, ""
-    inner = given.get("function", given.get("tool", given.get("custom", given)))
-    if hasattr(inner, "keys"):
-        return "tool", _named(inner.get("name"), names)
-    raise InputError(f"tool_choice has no tool's name in it: {given!r}")
-
-
-def _named(name: Any, names: list[str]) -> str:
-    if name not in names:
-        raise UnknownNameError("tool", name, names, hint="tool_choice is auto, none, required or the name of a tool")
-    return str(name)
+    if hasattr(given, "keys") and given.get("type") is None:  # the wire's own shapes
+        for word in ("auto", "any"):
+            if word in given:
+                return word, ""
+        own = given.get("tool", given.get("function", given))
+        if not hasattr(own, "keys"):
+            raise InputError(f"tool_choice has no tool's name in it: {given!r}")
+        return "tool", known_tool(own.get("name"), names)
+    choice = read_choice(given, names)
+    if choice.kind in ("allowed", "other"):
+        raise InputError(f"tool_choice has no tool's name in it: {given!r}")
+    return choice.kind, choice.names[0] if choice.names else ""
 
 
 def _parallel(given: Any, call: Call) -> None:

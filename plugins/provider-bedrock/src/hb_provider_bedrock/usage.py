@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.types import Usage
-
-_LARGEST = 2**53
+from heavenbase.wires import count
 
 
 def token_usage(raw: Any) -> Usage | None:
@@ -27,15 +26,6 @@ def header_usage(headers: Any) -> Usage | None:
     found = [named.get(f"x-amzn-bedrock-{side}-token-count".encode()) for side in ("input", "output")]
     read, written = (int(value[:16]) if value is not None and value.isdigit() else None for value in found)
     return None if read is None and written is None else Usage(read, written)
-
-
-def count(value: Any) -> int | None:
-    """A count of tokens, None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < _LARGEST else None
 
 
 def _either(raw: dict[str, Any], *names: str) -> Any:

@@ -71,7 +71,7 @@ class BedrockAttempt(HTTPAttempt):
 
     def state(self) -> StreamState:
         """A fresh state for one stream."""
-        return ConverseStream(self.call, self._is_hidden)
+        return ConverseStream(self.call, self._is_hidden, self.held)
 
     def is_whole(self, content_type: bytes) -> bool:
         """Whether an answer is one object or page in place of a stream."""

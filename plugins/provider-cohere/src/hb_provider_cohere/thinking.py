@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.wires import asked_thoughts, note_thoughtless, whole_tokens
+from heavenbase.wires import asked_thoughts, whole_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +28,8 @@ def thinking_field(
     traits: Traits, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
 ) -> dict[str, Any]:
     """The field `thinking`; empty when nothing is to be said."""
-    given, off = asked_thoughts(args, explicit, report)
+    given, off = asked_thoughts(args, explicit, report, thinks=traits.thinks)
     if not given:
-        return {}
-    if not traits.thinks:
-        note_thoughtless(given, report)
         return {}
     if off:
         report.renamed("think", "thinking.type")

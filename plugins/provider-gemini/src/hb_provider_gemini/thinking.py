@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.wires import REMOVED, asked_thoughts, nearest_step, note_thoughtless, whole_tokens
+from heavenbase.wires import REMOVED, asked_thoughts, nearest_step, whole_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +27,8 @@ def thinking_config(
     traits: Traits, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
 ) -> dict[str, Any]:
     """The fields of thinkingConfig; empty when nothing is to be said."""
-    given, off = asked_thoughts(args, explicit, report)
+    given, off = asked_thoughts(args, explicit, report, thinks=traits.thinks)
     if not given:
-        return {}
-    if not traits.thinks:
-        note_thoughtless(given, report)
         return {}
     if off:
         return _off(traits, report)

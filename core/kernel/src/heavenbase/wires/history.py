@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import Message
 
+_MARK = "[ERROR] "
 _FAILED = ('{"ok": false', '{"ok":false')
 """How the result of a tool begins that hb ran and that failed."""
 
@@ -133,3 +134,18 @@ def is_failed(message: Message) -> bool:
     """Whether the result of a tool says that the tool failed."""
     content = message["content"]
     return bool(message.get("is_error")) or (isinstance(content, str) and content.startswith(_FAILED))
+
+
+def with_error_mark(message: Message) -> Message:
+    """A tool's result for wires that have no field for a failed one: `is_error` becomes a mark before its text."""
+    if "is_error" not in message:
+        return message
+    marked = {name: value for name, value in message.items() if name != "is_error"}
+    content = message.get("content")
+    if not message["is_error"]:
+        pass
+    elif isinstance(content, list):
+        marked["content"] = [{"type": "text", "text": _MARK.strip()}, *content]
+    else:
+        marked["content"] = f"{_MARK}{content or ''}"
+    return marked

@@ -26,38 +26,53 @@ BUDGETS: Mapping[str, int] = {
 REMOVED = "removed from the answer"
 
 
-def thinking_off(args: Mapping[str, Any], explicit: frozenset[str], amounts: Sequence[str] = AMOUNTS) -> bool:
-    """Whether this call is not to think: an amount that the caller gives beats a `think=False` that he inherited."""
+def thinking_off(
+    args: Mapping[str, Any], explicit: frozenset[str], amounts: Sequence[str] = AMOUNTS, *, by_step: bool = False
+) -> bool:
+    """Whether this call is not to think: an amount that the caller gives beats a `think=False` that he inherited.
+
+    `amounts` are those that the wire has; with `by_step` the step "none" switches thinking off too.
+    """
+    if by_step and args.get("reasoning_effort") == "none":
+        return True
     if args.get("think") is not False:
         return False
     return "think" in explicit or not any(args.get(name) is not None and name in explicit for name in amounts)
 
 
-def thoughts_hidden(args: Mapping[str, Any], explicit: frozenset[str], amounts: Sequence[str] = AMOUNTS) -> bool:
-    """Whether thoughts are left out of the answer."""
-    return bool(args.get("reasoning_exclude")) or thinking_off(args, explicit, amounts)
+def thoughts_hidden(
+    args: Mapping[str, Any], explicit: frozenset[str], amounts: Sequence[str] = AMOUNTS, *, by_step: bool = False
+) -> bool:
+    """Whether thoughts are left out of the answer; the arguments are those of `thinking_off`."""
+    return bool(args.get("reasoning_exclude")) or thinking_off(args, explicit, amounts, by_step=by_step)
 
 
 def asked_thoughts(
-    args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport, amounts: Sequence[str] = AMOUNTS
+    args: Mapping[str, Any],
+    explicit: frozenset[str],
+    report: ParameterReport,
+    amounts: Sequence[str] = AMOUNTS,
+    *,
+    thinks: bool = True,
 ) -> tuple[dict[str, Any], bool]:
-    """(the options that count, whether thinking is switched off); those that the switch makes void are reported."""
+    """(the options that count, whether thinking is switched off); those that the switch makes void are reported.
+
+    For a model that does not think (`thinks` is False) none counts, and all are reported.
+    """
     given = {name: args[name] for name in OPTIONS if args.get(name) is not None}
     off = thinking_off(args, explicit, amounts)
     if off:
         for name in OPTIONS[1:]:
             if given.pop(name, None) is not None:
                 report.dropped(name, "think=False switches thinking off")
-    return given, off
-
-
-def note_thoughtless(given: Mapping[str, Any], report: ParameterReport) -> None:
-    """Report the options for a model that does not think."""
+    if thinks:
+        return given, off
     for name in given:
         if name == "think":
             report.emulated(name, "the model does not think")
         else:
             report.dropped(name, "the model does not think")
+    return {}, off
 
 
 def nearest_step(step: Any, steps: Sequence[str]) -> str:

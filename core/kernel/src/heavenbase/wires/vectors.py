@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound="Sequence[float]")
 
 
-def read_vectors(call: Call, rows: Any, where: str, read: Callable[[Any, int], V]) -> list[V]:
+def read_vectors(
+    call: Call, rows: Any, where: str, read: Callable[[Any, int], V], wanted: int | None = None
+) -> list[V]:
     """The vector in each row, in order; ResponseShapeError when there is not one per input, all of one length.
 
     Args:
@@ -23,11 +25,14 @@ def read_vectors(call: Call, rows: Any, where: str, read: Callable[[Any, int], V
         rows: The list in the answer.
         where: What the answer calls it.
         read: The vector of a row, from the row and its place.
+        wanted: How many there must be, where that are not all inputs.
     """
     if not isinstance(rows, list):
         raise shape_error(call, f"`{where}` is {kind_of(rows)}, not a list")
-    if len(rows) != len(call.inputs):
-        raise shape_error(call, f"{len(call.inputs)} inputs got {len(rows)} vectors")
+    if wanted is None:
+        wanted = len(call.inputs)
+    if len(rows) != wanted:
+        raise shape_error(call, f"{wanted} inputs got {len(rows)} vectors")
     vectors = [read(row, place) for place, row in enumerate(rows)]
     if len({len(vector) for vector in vectors}) > 1:
         raise shape_error(call, "the vectors differ in length")
