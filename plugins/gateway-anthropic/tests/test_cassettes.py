@@ -20,7 +20,7 @@ from heavenbase.types import Completion, Message, Usage
 from .support import Caller, body_of, make_call, make_spec, prepared
 
 FOLDER = os.environ.get("HB_CASSETTES")
-pytestmark = pytest.mark.skipif(not FOLDER, reason="HB_CASSETTES names no folder of recordings")
+pytestmark = pytest.mark.skipif(not FOLDER, reason="needs recordings: HB_CASSETTES=FOLDER pytest -k cassettes")
 NAMES = sorted(path.stem for path in Path(FOLDER).glob("anthropic--*.yaml")) if FOLDER else []
 MODES = ["chat", "achat"]
 STREAM_MODES = ["stream", "astream"]

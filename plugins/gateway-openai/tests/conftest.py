@@ -32,7 +32,7 @@ def _mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     if without:
         monkeypatch.setattr("heavenbase.http.transport.connections.has_aiohttp", lambda: False)
     elif mode.startswith("a") and importlib.util.find_spec("aiohttp") is None:
-        pytest.skip("aiohttp is not installed")
+        pytest.skip("needs aiohttp: pip install aiohttp")
     return mode
 
 

@@ -18,7 +18,7 @@ from heavenbase.types import Chunk, Completion
 from .support import COLOURS, TOOL, Replay, ask, body, llm_of
 
 FOLDER = os.environ.get("HB_CASSETTES")
-pytestmark = pytest.mark.skipif(not FOLDER, reason="HB_CASSETTES names no folder of recordings")
+pytestmark = pytest.mark.skipif(not FOLDER, reason="needs recordings: HB_CASSETTES=FOLDER pytest -k cassettes")
 NAMES = sorted(path.stem for path in Path(FOLDER or "/nowhere").glob("bedrock--*.yaml")) if FOLDER else []
 _HOPS = ("content-encoding", "content-length", "transfer-encoding", "connection")
 

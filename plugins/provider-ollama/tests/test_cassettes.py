@@ -17,7 +17,7 @@ from heavenbase.types import Completion
 from .support import Replay, ask, kernel
 
 FOLDER = os.environ.get("HB_CASSETTES")
-pytestmark = pytest.mark.skipif(not FOLDER, reason="HB_CASSETTES names no folder of recordings")
+pytestmark = pytest.mark.skipif(not FOLDER, reason="needs recordings: HB_CASSETTES=FOLDER pytest -k cassettes")
 
 
 def names() -> list[str]:

@@ -239,7 +239,7 @@ def test_a_list_of_trusted_folders_that_others_may_write_to_is_refused(home: Pat
         is_trusted(project, environ=environ)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root: sudo pytest -k trust")
 def test_g2_a_project_file_that_another_user_planted_is_refused(home: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     work = shared / "work"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hb_testing.conformance.colours import Colour
     from hb_testing.conformance.rig import Rig
 
+PATIENT = 5.0
+"""Seconds that a loaded machine may take to close connections."""
 OTHER_KEY = "sk-hb-other-0a1b2c3d4e5f6071"
 
 
@@ -95,7 +97,7 @@ class LifeChecks(GatewayBase):
         wired.call("chat")
         wired.colour.close_kernel(wired.kernel)
         try:
-            wired.colour.wait(wired.server, lambda server: server.connections == 0, 1.0)
+            wired.colour.wait(wired.server, lambda server: server.connections == 0, PATIENT)
         except AssertionError:
             pytest.fail(f"{wired.server.connections} connections are open after the kernel was closed")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heavenbase.errors import HBError
 
 LIMIT = 0.1
-SLACK = 1.5
+SLACK = 5.0
 """Seconds that a loaded machine may take beyond a limit."""
 CLOCKS: tuple[tuple[str, str, str, type[HBError]], ...] = (
     ("chat", "E9.a", "first_token", errors.ResponseTimeout),
@@ -86,7 +86,7 @@ class TimeChecks(GatewayBase):
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-                await rig.server.await_for(lambda server: server.requests[0].closed_at is not None, 1.0)
+                await rig.server.await_for(lambda server: server.requests[0].closed_at is not None, SLACK)
 
             rig.colour.run(lambda: None, main)
 
@@ -107,7 +107,7 @@ class TimeChecks(GatewayBase):
                 ended = await asyncio.gather(*tasks, return_exceptions=True)
                 assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
                 hang = False
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     return await asyncio.gather(*(llm.acomplete("hi") for _ in range(CALLERS)))
 
             answers = rig.colour.run(list, main)
