@@ -45,30 +45,31 @@ FITS: list[tuple[Any, Any]] = [
 ]
 
 FAILS: list[tuple[Any, Any, str]] = [
-    (True, {"type": "integer"}, "the answer must be integer, not boolean"),
-    (1, {"const": True}, "must be True, not 1"),
-    ("c", {"enum": ["a", "b"]}, "must be one of 'a', 'b', not 'c'"),
-    ({"a": {"b": "x"}}, {"properties": {"a": {"properties": {"b": {"type": "null"}}}}}, "a.b must be null, not string"),
-    ({}, {"required": ["a"]}, "has no field 'a'"),
-    ({"b": 1}, {"additionalProperties": False}, "must not have the field 'b'"),
-    ({"b": 1}, {"properties": {"b": False}}, "b is not allowed"),
-    ({"b": 1}, {"propertyNames": {"pattern": "^a"}}, "b must match ^a"),
-    ([{"a": 1}, {}], {"items": {"required": ["a"]}}, "1 has no field 'a'"),
-    ([1, 1], {"uniqueItems": True}, "must not repeat 1"),
-    ([1], {"contains": {"const": 2}}, "has 0 items"),
-    ([1], {"minItems": 2}, "must have at least 2 items, not 1"),
-    ("ab", {"minLength": 3}, "must have at least 3 characters, not 2"),
-    ({}, {"minProperties": 1}, "must have at least 1 fields, not 0"),
-    (11, {"maximum": 10}, "must be at most 10, not 11"),
-    (10, {"exclusiveMaximum": 10}, "must be less than 10"),
-    (7, {"multipleOf": 2}, "must be a multiple of 2"),
-    (1, {"anyOf": [{"type": "string"}, {"minimum": 2}]}, "must be"),
+    (True, {"type": "integer"}, "the answer: true is not of type \"integer\""),
+    (1, {"const": True}, "true was expected"),
+    ("c", {"enum": ["a", "b"]}, '"c" is not one of "a" or "b"'),
+    ({"a": {"b": "x"}}, {"properties": {"a": {"properties": {"b": {"type": "null"}}}}},
+     'a.b: "x" is not of type "null"'),
+    ({}, {"required": ["a"]}, '"a" is a required property'),
+    ({"b": 1}, {"properties": {"a": True}, "additionalProperties": False}, "('b' was unexpected)"),
+    ({"b": 1}, {"properties": {"b": False}}, "b: False schema does not allow 1"),
+    ({"b": 1}, {"propertyNames": {"pattern": "^a"}}, '"b" does not match "^a"'),
+    ([{"a": 1}, {}], {"items": {"required": ["a"]}}, '1: "a" is a required property'),
+    ([1, 1], {"uniqueItems": True}, "[1,1] has non-unique elements"),
+    ([1], {"contains": {"const": 2}}, "None of [1] are valid under the given schema"),
+    ([1], {"minItems": 2}, "[1] has less than 2 items"),
+    ("ab", {"minLength": 3}, '"ab" is shorter than 3 characters'),
+    ({}, {"minProperties": 1}, "{} has less than 1 property"),
+    (11, {"maximum": 10}, "11 is greater than the maximum of 10"),
+    (10, {"exclusiveMaximum": 10}, "10 is greater than or equal to the maximum of 10"),
+    (7, {"multipleOf": 2}, "7 is not a multiple of 2"),
+    (1, {"anyOf": [{"type": "string"}, {"minimum": 2}]}, "1 is less than the minimum of 2"),
     (1, {"oneOf": [{"minimum": 0}, {"type": "integer"}]}, "more than one"),
-    (1, {"not": {"type": "integer"}}, "what it must not be"),
-    ({"kind": "b"}, {"if": {"required": ["x"]}, "else": {"required": ["y"]}}, "has no field 'y'"),
-    ({"a": 1}, {"dependentRequired": {"a": ["b"]}}, "has 'a' but not 'b'"),
+    (1, {"not": {"type": "integer"}}, "is not allowed for 1"),
+    ({"kind": "b"}, {"if": {"required": ["x"]}, "else": {"required": ["y"]}}, '"y" is a required property'),
+    ({"a": 1}, {"dependentRequired": {"a": ["b"]}}, '"b" is a required property'),
     ({"p": {"q": 1}}, {"properties": {"p": {"$ref": "#/$defs/a~1b"}}, "$defs": {"a/b": {"maxProperties": 0}}},
-     "p must have at most 0 fields"),
+     'p: {"q":1} has more than 0 properties'),
 ]  # fmt: skip
 
 
@@ -87,15 +88,18 @@ def test_problems_say_where_and_what(value: Any, schema: Any, said: str) -> None
 def test_the_likeliest_alternative_is_told() -> None:
     person = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
     schema = {"anyOf": [{"type": "null"}, {**person, "required": ["name", "age"]}]}
-    assert problems({"name": 1}, schema) == ["the answer has no field 'age'", "name must be string, not integer"]
+    assert problems({"name": 1}, schema) == [
+        'the answer: "age" is a required property',
+        'name: 1 is not of type "string"',
+    ]
     deeper = {"properties": {"who": schema}}
-    assert problems({"who": {"name": "Al", "age": "x"}}, deeper) == ["who.age must be integer, not string"]
+    assert problems({"who": {"name": "Al", "age": "x"}}, deeper) == ['who.age: "x" is not of type "integer"']
 
 
 def test_schemas_of_earlier_drafts_are_read_as_such() -> None:
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "string"}, {"type": "integer"}]}
     assert problems(["a", 1, None], schema) == []
-    assert problems([1], schema) == ["0 must be string, not integer"]
+    assert problems([1], schema) == ['0: 1 is not of type "string"']
 
 
 @pytest.mark.parametrize(
@@ -114,7 +118,7 @@ def test_values_nested_too_deeply_are_told() -> None:
     value: Any = []
     for _ in range(100_000):
         value = [value]
-    assert problems(value, {"items": {"$ref": "#"}}) == [f"the answer is nested deeper than {DEPTH}"]
+    assert problems(value, {"items": {"$ref": "#"}}) == [f"the answer: is nested deeper than {DEPTH}"]
     assert without_nulls(value, {"items": {"$ref": "#"}}) is value
 
 
@@ -144,7 +148,7 @@ def test_alternatives_in_alternatives_take_time_in_proportion() -> None:
     assert json.dumps(cleaned).count("note") == 0
     assert problems(cleaned, nested(40, fitting)[1]) == []
     problem, *_ = problems(without_nulls(*nested(40, {"kind": "k4", "note": 1})), nested(1, 1)[1])
-    assert problem == ".".join(["child"] * 40) + ".note must be string, not integer"
+    assert problem == ".".join(["child"] * 40) + '.note: 1 is not of type "string"'
     times = []
     for depth in (10, 20, 40):
         value, schema = nested(depth, {"kind": "k9"})
@@ -158,7 +162,7 @@ def test_alternatives_in_alternatives_take_time_in_proportion() -> None:
 def test_many_wrong_items_are_told_one_by_one() -> None:
     found = problems([{"kind": 1}] * 2000, {"items": {"anyOf": [{"type": "null"}, {"required": ["a"]}]}})
     assert len(found) == 2000
-    assert found[-1] == "1999 has no field 'a'"
+    assert found[-1] == '1999: "a" is a required property'
 
 
 SUITE = os.environ.get("HB_JSON_SCHEMA_SUITE", "")

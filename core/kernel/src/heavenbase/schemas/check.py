@@ -1,6 +1,6 @@
 """Values checked against JSON schemas, and the nulls taken out that only stand for a field left out.
 
-jsonschema-rs decides what fits; the words for what does not are made here. Nothing is ever fetched.
+jsonschema-rs decides what fits, and says what does not. Nothing is ever fetched.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from heavenbase.errors import InputError
 from heavenbase.schemas.strict import allows_null
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from jsonschema_rs import ValidationError, Validator
 
@@ -24,6 +24,8 @@ DEPTH = 500
 """Values nested deeper are refused: the checker's stack would not hold them."""
 ALTERNATIVES = 60
 """Alternatives within alternatives of which the likeliest is looked for."""
+LONGEST = 200
+"""Characters that are told of a problem: the library shows values whole."""
 KEPT = 128
 """Compiled schemas that are kept."""
 _ROOT = "heavenbase:schema"
@@ -119,18 +121,11 @@ class Checker:
 
     def _tell(self, value: Any, at: Path, place: Path, depth: int) -> Iterator[str]:
         for error in self._part(at, stops=True).iter_errors(value):
-            here, keyword = (*place, *error.instance_path), error.kind.name
-            given: Any = error.instance
-            if keyword in _UNIONS:
-                yield from self._tell_alternatives(given, (*error.schema_path,), here, depth)
-            elif keyword == "contains":
-                inner = (*error.schema_path[:-1], "contains")
-                count = sum(self.fits(item, inner) for item in given)
-                parent = self.at(inner[:-1])
-                least, most = parent.get("minContains", 1), parent.get("maxContains", len(given))
-                yield _say(here, f"has {count} items of the kind of which it must have {least} to {most}")
+            here = (*place, *error.instance_path)
+            if error.kind.name in _UNIONS:
+                yield from self._tell_alternatives(error.instance, (*error.schema_path,), here, depth)
             else:
-                yield from _describe(error, value, here, self.at((*error.schema_path,)))
+                yield _say(here, error.message)
 
     def _tell_alternatives(self, value: Any, at: Path, place: Path, depth: int) -> Iterator[str]:
         branches = [(*at, number) for number in range(len(self.at(at)))]
@@ -274,82 +269,5 @@ def _is_of_other_type(error: ValidationError) -> bool:
 
 
 def _say(place: Path, text: str) -> str:
-    return f"{'.'.join(map(str, place)) or 'the answer'} {text}"
-
-
-def _describe(error: ValidationError, value: Any, place: Path, wanted: Any) -> Iterator[str]:
-    """What an error of the library says of a value; `wanted` is what the schema says there."""
-    kind: Any = error.kind
-    given: Any = error.instance
-    keyword = error.schema_path[-1] if error.schema_path else ""
-    if keyword == "additionalProperties":
-        for step in error.instance_path:
-            value = value[step]
-        for name in kind.value or value:
-            yield _say(place, f"must not have the field {name!r}")
-    elif keyword == "dependentRequired":
-        for name in (name for name, others in wanted.items() if name in given and kind.value in others):
-            yield _say(place, f"has {name!r} but not {kind.value!r}")
-    elif kind.name == "propertyNames":
-        inner: ValidationError = kind.value
-        yield from _describe(inner, inner.instance, (*place, str(inner.instance)), None)
-    elif kind.name in _WORDS:
-        yield _say(place, _WORDS[kind.name](given, kind.value))
-    else:
-        yield _say(place, f"does not fit: {error.message}")
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return "integer"
-    return _KINDS.get(type(value), "number")
-
-
-def _repeated(items: list[Any]) -> str:
-    seen = set()
-    for item in items:
-        text = json.dumps(item, sort_keys=True)
-        if text in seen:
-            return f"must not repeat {_short(item)}"
-        seen.add(text)
-    return "must not repeat an item"
-
-
-def _counted(bound: str, unit: str) -> Callable[[Any, Any], str]:
-    return lambda given, limit: f"must have at {bound} {limit} {unit}, not {len(given)}"
-
-
-def _limited(words: str) -> Callable[[Any, Any], str]:
-    return lambda given, limit: f"must be {words} {limit}, not {given}"
-
-
-_KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null", int: "integer"}
-_WORDS: dict[str, Callable[[Any, Any], str]] = {
-    "type": lambda given, kinds: f"must be {' or '.join(kinds)}, not {_kind(given)}",
-    "enum": lambda given, choices: f"must be one of {', '.join(map(repr, choices))}, not {_short(given)}",
-    "const": lambda given, wanted: f"must be {wanted!r}, not {_short(given)}",
-    "falseSchema": lambda given, _: "is not allowed",
-    "required": lambda given, name: f"has no field {name!r}",
-    "unevaluatedProperties": lambda given, names: f"must not have the field {', '.join(map(repr, names))}",
-    "unevaluatedItems": lambda given, items: f"must not have the item {', '.join(map(str, items))}",
-    "uniqueItems": lambda given, _: _repeated(given),
-    "not": lambda given, _: f"is what it must not be: {_short(given)}",
-    "pattern": lambda given, pattern: f"must match {pattern}, not be {_short(given)}",
-    "minimum": _limited("at least"),
-    "maximum": _limited("at most"),
-    "exclusiveMinimum": _limited("more than"),
-    "exclusiveMaximum": _limited("less than"),
-    "multipleOf": _limited("a multiple of"),
-    "minLength": _counted("least", "characters"),
-    "maxLength": _counted("most", "characters"),
-    "minItems": _counted("least", "items"),
-    "maxItems": _counted("most", "items"),
-    "minProperties": _counted("least", "fields"),
-    "maxProperties": _counted("most", "fields"),
-}
-"""What is said of a value, by the name of the error: (the value, what the schema wants)."""
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return f"{'.'.join(map(str, place)) or 'the answer'}: {shown}"
