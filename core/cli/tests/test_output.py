@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import sys
 from itertools import pairwise
 
 import pytest
@@ -79,3 +81,43 @@ def test_streams_that_do_not_exist_or_are_closed_are_no_terminals() -> None:
     closed.close()
     assert not output.is_terminal(None)
     assert not output.is_terminal(closed)
+
+
+def test_a_table_wider_than_the_terminal_is_fitted_and_nothing_of_it_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    output.say_table([("a", "w" * 50), ("[red]c", "d\x1b")], ("x", "y"))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert "".join(lines).count("w") == 50
+    assert "[red]c" in terminal.getvalue()
+    assert "d\\x1b" in terminal.getvalue()
+
+
+def test_a_table_that_fits_looks_as_it_does_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setenv("COLUMNS", "40")
+        output.say_table([("a", "b" * 30)])
+        assert stream.getvalue() == f"a  {'b' * 30}\n"
+
+
+def test_progress_is_a_line_a_name_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    with output.progress() as show:
+        for name, done in (("one", 1), ("one", 2), ("two\x1b", 0), ("one", 3)):
+            show(name, done, 10)
+    assert capsys.readouterr() == ("", "one\ntwo\\x1b\none\n")
+
+
+def test_progress_is_bars_on_a_terminal_and_they_are_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with output.progress() as show:
+        show("[b]fetching\x1b", 500_000, 1_000_000)
+        show("unknown", 5, 0)
+    assert "[b]fetching\\x1b" in terminal.getvalue()
+    assert "0.5/1.0 MB" in terminal.getvalue()

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hb_cli import answers, inputs, output
+from hb_cli.markdown import answer_stream, say_answer
 from hb_cli.state import State, pass_state
 from hb_cli.target import Target, json_option, make_ready, target_options, verbose_option, yes_option
 from hb_cli.tools import agreement, read_tools, show_results, tool_options
+from hb_cli.waiting import begun
 from heavenbase.errors import StreamTruncated
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def _whole(kernel: Kernel, call: Call, *, think: bool, as_json: bool) -> Complet
     if think and answer.reasoning:
         output.note(answer.reasoning.rstrip("\n"), output.DIM)
     if answer.text:
-        output.say(answer.text.removesuffix("\n"))
+        say_answer(answer.text)
     return answer
 
 
@@ -129,10 +131,10 @@ def _print_json(chunks: Any) -> Completion | None:
 
 def _print_chunks(chunks: Any, *, think: bool) -> Completion | None:
     answer: Completion | None = None
-    text = output.TextStream(sys.stdout)
+    text = answer_stream()
     reasoning = output.TextStream(sys.stderr, output.DIM)
     try:
-        for chunk in chunks:
+        for chunk in begun(chunks, "waiting for the answer"):
             if chunk.kind == "end":
                 answer = chunk.completion
             if chunk.kind == "restart":
@@ -141,7 +143,10 @@ def _print_chunks(chunks: Any, *, think: bool) -> Completion | None:
             if chunk.kind == "round":
                 text.finish()
                 show_results(chunk)
+            if chunk.finish_reason is not None:
+                text.settle()  # a question whether a tool may run could follow
             if think and chunk.reasoning:
+                text.settle()
                 reasoning.write(chunk.reasoning)
             if chunk.text:
                 reasoning.finish()

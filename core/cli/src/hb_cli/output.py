@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TextIO, TypeAlias
 
     Scrub: TypeAlias = Callable[[str], str]
@@ -56,27 +58,27 @@ def styled(text: str, style: str, stream: TextIO | None) -> str:
 
 def write(text: str) -> None:
     """Put text, escaped, on standard output at once."""
-    _put(sys.stdout, escape(text))
+    put(sys.stdout, escape(text))
 
 
 def say(text: str = "") -> None:
     """A line, or several, of the answer."""
-    _put(sys.stdout, escape(text) + "\n")
+    put(sys.stdout, escape(text) + "\n")
 
 
 def say_marked(mark: str, text: str) -> None:
     """A line behind a mark that is styled already."""
-    _put(sys.stdout, f"{mark} {escape(text)}\n")
+    put(sys.stdout, f"{mark} {escape(text)}\n")
 
 
 def note(text: str, style: str = "") -> None:
     """A line on standard error: what is not the answer."""
-    _put(sys.stderr, styled(escape(text), style, sys.stderr) + "\n")
+    put(sys.stderr, styled(escape(text), style, sys.stderr) + "\n")
 
 
 def label(word: str, style: str, text: str) -> None:
     """A line on standard error behind a coloured word, as in `error: …`."""
-    _put(sys.stderr, f"{styled(f'{word}:', style, sys.stderr)} {escape(text)}\n")
+    put(sys.stderr, f"{styled(f'{word}:', style, sys.stderr)} {escape(text)}\n")
 
 
 def warn(text: str) -> None:
@@ -84,8 +86,19 @@ def warn(text: str) -> None:
     label("warning", YELLOW, text)
 
 
-def _put(stream: TextIO | None, text: str) -> None:
+_writes = 0
+
+
+def writes() -> int:
+    """How often anything was written: whoever draws over what it wrote looks whether something came between."""
+    return _writes
+
+
+def put(stream: TextIO | None, text: str) -> None:
+    """Put text on a stream as it is, at once: only for what `escape` or this package made."""
+    global _writes
     if stream is not None:  # None where the program was started without it
+        _writes += 1
         stream.write(text)
         stream.flush()
 
@@ -98,7 +111,7 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
 def say_json(value: Any) -> None:
     """The answer as one JSON object: indented for people, one line for programs."""
-    _put(sys.stdout, to_json(value, indent=2 if is_terminal(sys.stdout) else None) + "\n")
+    put(sys.stdout, to_json(value, indent=2 if is_terminal(sys.stdout) else None) + "\n")
 
 
 def plain(value: Any) -> Any:
@@ -121,10 +134,58 @@ def say_table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None
     """Rows in aligned columns; cells are escaped and stay on one line, trailing empty ones leave no blanks."""
     cells = [[one_line(cell) for cell in row] for row in (*([header] if header else []), *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if is_terminal(sys.stdout) and sum(widths) + 2 * len(widths) - 2 > shutil.get_terminal_size().columns:
+        _fit_table(cells, has_header=bool(header))
+        return
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
     if header:
         lines[0] = styled(lines[0], BOLD, sys.stdout)
-    _put(sys.stdout, "".join(f"{line}\n" for line in lines))
+    put(sys.stdout, "".join(f"{line}\n" for line in lines))
+
+
+def _fit_table(cells: list[list[str]], *, has_header: bool) -> None:
+    """The table with columns narrow enough for the terminal, and cells on as many lines as they need."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=has_header, header_style="bold")
+    for name in cells[0]:
+        table.add_column(Text(name if has_header else ""), overflow="fold")
+    for row in cells[has_header:]:
+        table.add_row(*map(Text, row))
+    Console(file=sys.stdout, width=shutil.get_terminal_size().columns, highlight=False).print(table)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars of bytes on standard error, one for each name: call with name, bytes done, and all bytes or 0.
+
+    Where standard error is no terminal, each new name is a line, and nothing else is said.
+    """
+    named: dict[str, Any] = {}
+    if not is_terminal(sys.stderr):
+
+        def tell(name: str, done: int, total: int) -> None:
+            if name not in named:
+                named.clear()
+                named[name] = True
+                note(name)
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in named:
+                named[name] = bars.add_task(one_line(name), total=total or None)
+            bars.update(named[name], completed=done, total=total or None)
+
+        yield show
 
 
 class TextStream:
@@ -142,15 +203,18 @@ class TextStream:
         self._held = "\r" if text.endswith("\r") else ""
         self._show(text[: len(text) - len(self._held)])
 
+    def settle(self) -> None:
+        """Something else is about to be written; for streams that draw over what they have written."""
+
     def finish(self) -> None:
         """Put what waits, and a newline unless the text ended with one."""
         held, self._held = self._held, ""
         self._show(held)
         if self._open:
-            _put(self._stream, "\n")
+            put(self._stream, "\n")
             self._open = False
 
     def _show(self, text: str) -> None:
         if text:
             self._open = not text.endswith("\n")
-            _put(self._stream, styled(escape(text), self._style, self._stream) if self._style else escape(text))
+            put(self._stream, styled(escape(text), self._style, self._stream) if self._style else escape(text))

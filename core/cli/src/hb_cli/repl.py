@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hb_cli import answers, failures, output
 from hb_cli.commands import run_command
+from hb_cli.markdown import answer_stream
 from hb_cli.tools import agreement, show_results
+from hb_cli.waiting import begun
 from heavenbase.errors import HBError
 
 if TYPE_CHECKING:
@@ -87,11 +89,11 @@ class Repl:
         if self.session.tools and not self._allow_tools:
             options["confirm"] = agreement(self.lines.line if self.lines.is_interactive else None, "hb session")
         chunks: Any = self.session.stream(prompt, "chunk", **options)
-        text = output.TextStream(sys.stdout)
+        text = answer_stream()
         reasoning = output.TextStream(sys.stderr, output.DIM)
         with closing(chunks):
             try:
-                for chunk in chunks:
+                for chunk in begun(chunks, "waiting for the answer"):
                     self._show(chunk, text, reasoning)
             finally:
                 reasoning.finish()
@@ -118,7 +120,10 @@ class Repl:
         if chunk.kind == "round":
             text.finish()
             show_results(chunk)
+        if chunk.finish_reason is not None:
+            text.settle()  # a question whether a tool may run could follow
         if self._think and chunk.reasoning:
+            text.settle()
             reasoning.write(chunk.reasoning)
         if chunk.text:
             reasoning.finish()

@@ -7,7 +7,8 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from hb_cli.output import escape, is_terminal
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
+T = TypeVar("T")
 AFTER = 0.4
 """Seconds of silence, for what is quick needs no line."""
 EVERY = 0.1
@@ -37,6 +39,14 @@ def waiting(what: str, *, after: float = AFTER, every: float = EVERY) -> Iterato
     finally:
         done.set()
         thread.join()
+
+
+def begun(items: Iterator[T], what: str) -> Iterator[T]:
+    """The same items; until the first one is there, what is waited for is said."""
+    with waiting(what):
+        first = list(islice(items, 1))
+    yield from first
+    yield from items
 
 
 def _tell(stream: TextIO, what: str, done: threading.Event, after: float, every: float) -> None:

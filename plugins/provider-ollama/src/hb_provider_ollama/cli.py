@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from hb_cli import output
 from hb_cli.state import State, pass_state
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from hb_provider_ollama.library import Progress
 
 host_option = click.option("--host", metavar="URL", help="The server (default: OLLAMA_HOST, or this machine's).")
 
@@ -55,9 +48,9 @@ def pull(state: State, model: str, host: str | None) -> None:
     """Fetch a model and show how far it is."""
     from hb_provider_ollama.library import pull as steps
 
-    with _display() as show:
+    with output.progress() as show:
         for step in steps(_client(state, host), model):
-            show(step)
+            show(step.status, step.done, step.total)
     output.say(f"{model} is there; try: hb chat -m ollama/{model} hello")
 
 
@@ -66,37 +59,6 @@ def _client(state: State, host: str | None) -> Any:
     options = {"base_url": host if "://" in host else f"http://{host}"} if host else {}
     spec = kernel.resolve(model="any", provider="ollama", gateway="ollama", **options)
     return kernel.gateway(spec).to_client(spec)
-
-
-@contextmanager
-def _display() -> Iterator[Callable[[Progress], None]]:
-    """A progress bar a layer on standard error, or one line a change there when it is no terminal."""
-    if not output.is_terminal(sys.stderr):
-        last = ""
-
-        def note(step: Progress) -> None:
-            nonlocal last
-            if step.status != last:
-                last = step.status
-                output.note(step.status)
-
-        yield note
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(step: Progress) -> None:
-            name = step.digest or step.status
-            if name not in tasks:
-                tasks[name] = bars.add_task(step.status, total=step.total or None)
-            bars.update(tasks[name], completed=step.done, total=step.total or None)
-
-        yield show
 
 
 def _size(size: int) -> str:
