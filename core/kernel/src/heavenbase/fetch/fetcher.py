@@ -14,15 +14,25 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from heavenbase.errors import FetchBlocked, FetchTooLarge, ImageError, InputError, InputTypeError
+from heavenbase.colour import drive
+from heavenbase.errors import (
+    FetchBlocked,
+    FetchTimeout,
+    FetchTooLarge,
+    HBError,
+    ImageError,
+    InputError,
+    InputTypeError,
+)
+from heavenbase.http.transport.exchange import Exchange
+from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
 
     from heavenbase.fetch.address import Target
-    from heavenbase.fetch.dial import Deadline
-    from heavenbase.fetch.wire import Answer, Visit
+    from heavenbase.http.transport.body import AsyncBody, Body
 
     Resolver: TypeAlias = Callable[[str, int], Iterable[str] | Awaitable[Iterable[str]]]
 
@@ -30,7 +40,13 @@ MAX_BYTES = 20 * 1024 * 1024
 MAX_HOPS = 3
 TIMEOUT = 10.0
 
-_MODULES = ("httpx2", "heavenbase.fetch.address", "heavenbase.fetch.wire", "anyio._backends._asyncio")
+_MODULES = ("httpx2", "heavenbase.fetch.address", "heavenbase.http.transport.pools", "anyio._backends._asyncio")
+_HEADERS = (
+    ("User-Agent", "hb"),
+    ("Accept", "image/png, image/jpeg, image/gif, image/webp"),
+    ("Accept-Encoding", "identity"),
+    ("Connection", "close"),
+)
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -40,6 +56,50 @@ class Fetched(NamedTuple):
     data: bytes
     media_type: str
     url: str
+
+
+class Visit(Exchange):
+    """One GET of a fetch. `name` is what messages call it: the host that the user wrote, also after a redirect."""
+
+    __slots__ = ()
+    may_stream = False
+
+    def __init__(
+        self, name: str, seconds: float, deadline: float, limit: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        limits = Timeouts(None, None, None, None, seconds, None)
+        super().__init__(name, limits, clock=clock, deadline=deadline, body_limit=limit)
+
+    def timed_out(self) -> HBError:
+        """The one time limit has passed."""
+        return FetchTimeout(
+            f"the URL at {self.target!r} was not fetched within {self.timeouts.total:g} s; "
+            "raise the image URL timeout or pass the bytes"
+        )
+
+    def connect_failed(self, reason: str) -> HBError:
+        """No address took the connection; the reason would show them."""
+        if reason.startswith("TLS"):
+            return self.tls_failed(reason)
+        return ImageError(f"no connection to {self.target!r}", retryable=True)
+
+    def tls_failed(self, reason: str) -> HBError:
+        """The certificate is not that of the name, or of nobody who is trusted."""
+        return ImageError(f"the TLS certificate or handshake of {self.target!r} was not accepted")
+
+    def closed(self, reason: str) -> HBError:
+        """The answer ended before it was complete."""
+        return ImageError(f"the answer from {self.target!r} was cut off", retryable=True)
+
+    def unreadable(self, what: str) -> HBError:
+        """The answer is no HTTP, or packed in a way that nobody asked for."""
+        return ImageError(f"the answer from {self.target!r} {what}")
+
+    def too_large(self) -> HBError:
+        """The answer passed its limit."""
+        return FetchTooLarge(
+            f"the URL at {self.target!r} has more than {self.body_limit:,} bytes; scale the image down"
+        )
 
 
 class Fetcher:
@@ -93,52 +153,65 @@ class Fetcher:
         Raises FetchBlocked, FetchTooLarge, FetchTimeout, or ImageError for other failures, with `status` when the
         server answered with an error and `retryable` when it may pass.
         """
-        from heavenbase.fetch import wire as _wire
-        from heavenbase.fetch.dial import Deadline
-
-        target, hops = self._first(url), 0
-        name = target.host
-        deadline = Deadline(self._clock, self._timeout, name)
-        while True:
-            visit = self._admit(target, self._resolve(target, name), name, hops)
-            deadline.left()
-            answer = _wire.get(visit, deadline, self._max_bytes, self._tls(target))
-            following = self._following(visit, answer, hops)
-            if following is None:
-                return Fetched(answer.body, answer.media_type, target.url)
-            target, hops = following, hops + 1
+        return drive.run(self._fetch(url, is_async=False))
 
     async def afetch(self, url: str) -> Fetched:
         """Async form of `fetch`; needs a running asyncio loop and never holds it for long."""
-        import asyncio
-
         if any(module not in sys.modules for module in _MODULES):
+            import asyncio
+
             # The HTTP library takes a few hundred milliseconds to import, which would hold the loop.
             await asyncio.to_thread(_load)
-        from heavenbase.fetch.dial import Deadline
+        return await self._fetch(url, is_async=True)
 
-        target = self._first(url)
-        deadline = Deadline(self._clock, self._timeout, target.host)
-        try:
-            async with asyncio.timeout(self._timeout) as limit:
-                return await self._afetch(target, deadline)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-        raise deadline.passed()
-
-    async def _afetch(self, target: Target, deadline: Deadline) -> Fetched:
-        from heavenbase.fetch import wire as _wire
-
-        name, hops = target.host, 0
+    async def _fetch(self, url: str, *, is_async: bool) -> Fetched:
+        target, hops = self._first(url), 0
+        name, deadline = target.host, self._clock() + self._timeout
         while True:
-            visit = self._admit(target, await self._aresolve(target, name), name, hops)
-            deadline.left()
-            answer = await _wire.aget(visit, deadline, self._max_bytes, await self._atls(target))
-            following = self._following(visit, answer, hops)
+            visit = Visit(name, self._timeout, deadline, self._max_bytes, self._clock)
+            addresses = await self._aresolve(target, visit) if is_async else self._resolve(target, name)
+            self._check(target, addresses, name, hops)
+            visit.connect_limit()
+            data = await self._get(visit, target, tuple(dict.fromkeys(addresses)), is_async=is_async)
+            headers = {key.lower(): value.decode("latin-1") for key, value in visit.headers}
+            following = self._following(visit, target, headers.get(b"location"), hops)
             if following is None:
-                return Fetched(answer.body, answer.media_type, target.url)
+                return Fetched(data, headers.get(b"content-type", "").split(";")[0].strip().lower(), target.url)
             target, hops = following, hops + 1
+
+    async def _get(self, visit: Visit, target: Target, addresses: tuple[str, ...], *, is_async: bool) -> bytes:
+        """The body of a success, b"" for any other status; the head is the visit's. Only checked addresses get here."""
+        import httpcore2
+
+        from heavenbase.http.transport.body import AsyncBody, Body
+        from heavenbase.http.transport.pools import explain, make_connection
+
+        url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
+        tls = await self._atls(target) if is_async else self._tls(target)
+        connection = make_connection(url, addresses, tls, is_async=is_async)
+        request = httpcore2.Request("GET", url, headers=[("Host", target.authority), *_HEADERS])
+        failure: HBError
+        try:
+            with visit.active():
+                if is_async:
+                    response = await connection.handle_async_request(request)
+                else:
+                    response = connection.handle_request(request)
+                visit.head(response.status, response.headers)
+                if response.status // 100 != 2:
+                    return b""
+                if is_async:
+                    source = response.stream.__aiter__()
+                    return await _aread(AsyncBody(visit, source, source.aclose, explain), visit)
+                return _read(Body(visit, iter(response.stream), _nothing, explain), visit)
+        except HBError:
+            raise
+        except Exception as error:
+            failure = explain(visit, error)
+        finally:
+            await connection.aclose() if is_async else connection.close()
+        # Raised out here so that the library's error, which may name the address, is not attached as context.
+        raise failure
 
     def _first(self, url: str) -> Target:
         from heavenbase.fetch.address import read_target
@@ -166,27 +239,30 @@ class Fetcher:
             failure = _unresolved(name)
         raise failure
 
-    async def _aresolve(self, target: Target, name: str) -> tuple[str, ...]:
-        """Async form of `_resolve`."""
+    async def _aresolve(self, target: Target, visit: Visit) -> tuple[str, ...]:
+        """Async form of `_resolve`, within the time limit."""
         import asyncio
         import socket
 
         if target.is_address:
             return (target.host,)
         try:
-            if self._resolver is not None:
-                found = self._resolver(target.host, target.port)
-                return tuple(await found if isinstance(found, Awaitable) else found)
-            loop = asyncio.get_running_loop()
-            return _addresses(await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError):
-            failure = _unresolved(name)
+            async with asyncio.timeout(visit.connect_limit()):
+                try:
+                    if self._resolver is not None:
+                        found = self._resolver(target.host, target.port)
+                        return tuple(await found if isinstance(found, Awaitable) else found)
+                    loop = asyncio.get_running_loop()
+                    return _addresses(await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
+                except (OSError, UnicodeError):
+                    failure: HBError = _unresolved(visit.target)
+        except TimeoutError:
+            failure = visit.timed_out()
         raise failure
 
-    def _admit(self, target: Target, addresses: tuple[str, ...], name: str, hops: int) -> Visit:
-        """The visit to make, if every address of the target may be dialled; nothing else makes visits."""
+    def _check(self, target: Target, addresses: tuple[str, ...], name: str, hops: int) -> None:
+        """FetchBlocked unless every address of the target may be dialled."""
         from heavenbase.fetch.address import is_allowed, is_public
-        from heavenbase.fetch.wire import Visit
 
         if not addresses:
             raise _unresolved(name)
@@ -195,25 +271,24 @@ class Fetcher:
             raise FetchBlocked(
                 f"{what} an address that is not public; pass the bytes, or list the host in allow_hosts if you trust it"
             )
-        return Visit(target, tuple(dict.fromkeys(addresses)), name)
 
-    def _following(self, visit: Visit, answer: Answer, hops: int) -> Target | None:
+    def _following(self, visit: Visit, target: Target, location: str | None, hops: int) -> Target | None:
         """Where a redirect leads, None when the answer is the content; an error for everything else."""
         from heavenbase.fetch.address import read_target
 
-        name, status = visit.name, answer.status
+        name, status = visit.target, visit.status or 0
         if status // 100 == 2:
             return None
-        if status not in (301, 302, 303, 307, 308) or answer.location is None:
+        if status not in (301, 302, 303, 307, 308) or location is None:
             raise ImageError(f"{name!r} answered {status}", status=status, retryable=status in _RETRYABLE)
         if not self._follow_redirects:
             raise FetchBlocked(f"the URL at {name!r} redirects ({status}); pass the final URL", status=status)
         if hops >= self._max_hops:
             raise FetchTooLarge(f"the URL at {name!r} redirects more than {self._max_hops} times")
-        target = read_target(answer.location, visit.target.url)
-        if visit.target.scheme == "https" and target.scheme != "https":
+        following = read_target(location, target.url)
+        if target.scheme == "https" and following.scheme != "https":
             raise FetchBlocked(f"the URL at {name!r} redirects from https to http")
-        return target
+        return following
 
     def _tls(self, target: Target) -> ssl.SSLContext | None:
         """The TLS settings of an https target, made once."""
@@ -232,6 +307,30 @@ class Fetcher:
         if target.scheme != "https" or self._ssl_context is not None:
             return self._tls(target)
         return await asyncio.to_thread(self._tls, target)
+
+
+def _read(body: Body, visit: Visit) -> bytes:
+    pieces = list(body)
+    if not body.is_complete:
+        raise visit.closed("cut off")
+    return b"".join(pieces)
+
+
+async def _aread(body: AsyncBody, visit: Visit) -> bytes:
+    import asyncio
+
+    pieces = []
+    async for piece in body:
+        pieces.append(piece)
+        if not body.is_plain:
+            await asyncio.sleep(0)  # unpacking takes its time
+    if not body.is_complete:
+        raise visit.closed("cut off")
+    return b"".join(pieces)
+
+
+def _nothing() -> None:
+    """What closes a body whose connection is closed by its fetch."""
 
 
 def _load() -> None:

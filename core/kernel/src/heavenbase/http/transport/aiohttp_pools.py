@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from yarl import URL
 
-from heavenbase.errors import HBError, InputError, ResponseDecodeError
+from heavenbase.errors import HBError, InputError
 from heavenbase.http.transport.body import AsyncBody
 from heavenbase.http.transport.network import current, is_readable
 from heavenbase.http.transport.pools import KEEPALIVE, close_with_loop
@@ -205,5 +205,5 @@ def explain(exchange: Exchange, error: Exception) -> HBError:
         # The library's text repeats the offending header, which may be a credential.
         return InputError(f"{exchange.target}: the request has a header or URL that HTTP cannot carry")
     if isinstance(error, aiohttp.ClientResponseError):
-        return ResponseDecodeError(f"{exchange.target}: the answer is not HTTP", **exchange.facts())
+        return exchange.unreadable("is not HTTP")
     return exchange.closed(f"broke the connection ({type(error).__name__})")

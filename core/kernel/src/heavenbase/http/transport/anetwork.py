@@ -15,8 +15,9 @@ import httpcore2
 from heavenbase.http.transport.network import COALESCE, current, is_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from heavenbase.errors import HBError
     from heavenbase.http.transport.exchange import Exchange
 
 _HIGH_WATER = 256 * 1024
@@ -250,10 +251,11 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
 
 
 class AsyncBackend(httpcore2.AsyncNetworkBackend):
-    """Dials TCP on the running loop. `tunnel` when it dials a proxy that TLS goes through."""
+    """Dials TCP on the running loop. `tunnel` and `addresses` as in `network.Backend`."""
 
-    def __init__(self, *, tunnel: bool = False) -> None:
+    def __init__(self, *, tunnel: bool = False, addresses: Sequence[str] = ()) -> None:
         self._tunnel = tunnel
+        self._given = addresses
 
     async def connect_tcp(
         self,
@@ -267,16 +269,24 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
         exchange = current()
         exchange.host = f"{host}:{port}"
         loop = asyncio.get_running_loop()
-        # A second address is tried before the first has failed, but racing costs tasks that a number does not need.
-        delay = None if host.replace(".", "").isdigit() or ":" in host else 0.25
-        try:
-            async with asyncio.timeout(exchange.connect_limit()):
-                _, wire = await loop.create_connection(Wire, host, port, happy_eyeballs_delay=delay)
-        except TimeoutError:
-            raise exchange.timed_out() from None
-        except OSError as error:
-            raise exchange.connect_failed(_reason(error)) from None
-        return AsyncStream(wire, exchange, tunnel=self._tunnel)
+        addresses = self._given or (host,)
+        failure: HBError | None = None
+        for place, address in enumerate(addresses, 1):
+            limit = exchange.connect_limit()
+            if limit is not None and place < len(addresses):
+                limit /= 2
+            # A name's next address is tried before the first has failed; racing costs tasks that a number needs not.
+            delay = None if address.replace(".", "").isdigit() or ":" in address else 0.25
+            try:
+                async with asyncio.timeout(limit):
+                    _, wire = await loop.create_connection(Wire, address, port, happy_eyeballs_delay=delay)
+                return AsyncStream(wire, exchange, tunnel=self._tunnel)
+            except TimeoutError:
+                failure = exchange.timed_out()
+            except OSError as error:
+                failure = exchange.connect_failed(_reason(error))
+        assert failure is not None
+        raise failure
 
 
 def _reason(error: OSError) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import HBError, ResponseDecodeError
+from heavenbase.errors import HBError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,7 +24,7 @@ _PIECE = 1024 * 1024
 class Unpacker:
     """Counts the bytes of a body and unpacks gzip in pieces of at most 1 MiB."""
 
-    __slots__ = ("_exchange", "_left", "_stream", "_unbounded")
+    __slots__ = ("_exchange", "_left", "_packed", "_stream", "_unbounded")
 
     def __init__(self, exchange: Exchange) -> None:
         named = {name.lower(): value.strip().lower() for name, value in exchange.headers}
@@ -32,14 +32,14 @@ class Unpacker:
         self._exchange = exchange
         self._left = exchange.body_limit
         # Events of a stream are bounded one by one by their parser; the stream itself may be endless.
-        self._unbounded = exchange.status == 200 and named.get(b"content-type", b"").startswith(b"text/event-stream")
+        is_stream = named.get(b"content-type", b"").startswith(b"text/event-stream")
+        self._unbounded = is_stream and exchange.status == 200 and exchange.may_stream
+        self._packed = exchange.body_limit
         self._stream = None
         if coding in (b"gzip", b"x-gzip"):
             self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
         elif coding not in (b"", b"identity"):
-            raise ResponseDecodeError(
-                f"{exchange.target}: the answer has an encoding that was not asked for", **exchange.facts()
-            )
+            raise exchange.unreadable("has a content encoding that was not asked for")
         length = named.get(b"content-length", b"")
         if not self._unbounded and self._stream is None and length.isdigit() and int(length[:20]) > self._left:
             raise exchange.too_large()
@@ -48,6 +48,11 @@ class Unpacker:
     def is_plain(self) -> bool:
         """Whether the body travels as it is."""
         return self._stream is None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a packed body has come to its end."""
+        return self._stream is None or self._stream.eof
 
     def count(self, data: bytes) -> bytes:
         """A piece of a plain body, counted; ResponseTooLarge when the limit is passed."""
@@ -61,6 +66,10 @@ class Unpacker:
         """The unpacked pieces of packed bytes, counted."""
         stream = self._stream
         assert stream is not None
+        # Packed data can be endless and unpack to nothing.
+        self._packed -= len(data)
+        if self._packed < 0 and not self._unbounded:
+            raise self._exchange.too_large()
         try:
             while data:
                 piece = stream.decompress(data, _PIECE)
@@ -68,10 +77,7 @@ class Unpacker:
                     yield self.count(piece)
                 data = stream.unconsumed_tail
         except zlib.error:
-            raise ResponseDecodeError(
-                f"{self._exchange.target}: the answer is not the compressed data that it claims to be",
-                **self._exchange.facts(),
-            ) from None
+            raise self._exchange.unreadable("is not the gzip data that it claims to be") from None
 
 
 class _Answer:
@@ -97,6 +103,11 @@ class _Answer:
     def is_plain(self) -> bool:
         """Whether the body travelled as it is."""
         return self._unpacker.is_plain
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a packed body has come to its end."""
+        return self._unpacker.is_complete
 
 
 class Body(_Answer):

@@ -12,15 +12,16 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from heavenbase.errors import (
-    CallTimeout,
     ConnectError,
     ConnectTimeout,
     DeadlineExceeded,
     FirstTokenTimeout,
+    HBError,
     IdleTimeout,
+    ResponseDecodeError,
     ResponseTimeout,
     ResponseTooLarge,
     StallTimeout,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TypeAlias
 
-    from heavenbase.call import Call
     from heavenbase.http.transport.body import AsyncBody, Body
 
     Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -47,6 +47,9 @@ _LINGER = Timeouts(idle=0.05, stall=0.2)
 
 class Exchange:
     """Limits, clocks and progress of one request; not shared between requests."""
+
+    may_stream: ClassVar[bool] = True
+    """Whether an answer of events may be endless."""
 
     __slots__ = (
         "_clock",
@@ -112,7 +115,7 @@ class Exchange:
         self._waiting_since = self.started
 
     @classmethod
-    def of(cls, call: Call, *, body_limit: int = BODY_LIMIT) -> Exchange:
+    def of(cls, call: Any, *, body_limit: int = BODY_LIMIT) -> Exchange:
         """The exchange of one attempt of a call: its limits, its clock, its deadline."""
         context = call.context
         return cls(
@@ -221,7 +224,7 @@ class Exchange:
         """Whether the last limit was that of the whole call."""
         return self._waiting_for == "total"
 
-    def timed_out(self) -> CallTimeout:
+    def timed_out(self) -> HBError:
         """The error of the limit that the last `*_limit` returned."""
         clock, limits, fields = self._waiting_for, self.timeouts, self.facts()
         if clock == "total":
@@ -250,11 +253,11 @@ class Exchange:
             **{**fields, "retryable": not self.has_content},
         )
 
-    def connect_failed(self, reason: str) -> ConnectError:
+    def connect_failed(self, reason: str) -> HBError:
         """No connection: a name that does not resolve, a refused port, an unreachable network."""
         return ConnectError(f"{self.target}: no connection to {self.host}: {reason}", **self.fields)
 
-    def tls_failed(self, reason: str) -> TLSVerifyError:
+    def tls_failed(self, reason: str) -> HBError:
         """The peer's certificate was not accepted."""
         return TLSVerifyError(
             f"{self.target}: the certificate of {self.host} was not accepted: {reason}; if the host is yours, "
@@ -262,11 +265,15 @@ class Exchange:
             **self.fields,
         )
 
-    def closed(self, reason: str) -> TransportClosed:
+    def closed(self, reason: str) -> HBError:
         """The connection ended before the answer did."""
         return TransportClosed(f"{self.target}: {self.host} {reason}", **self.facts())
 
-    def too_large(self) -> ResponseTooLarge:
+    def unreadable(self, what: str) -> HBError:
+        """The answer is no HTTP, or packed in a way that nobody asked for."""
+        return ResponseDecodeError(f"{self.target}: the answer {what}", **self.facts())
+
+    def too_large(self) -> HBError:
         """The answer passed its limit."""
         return ResponseTooLarge(f"{self.target}: the answer has more than {self.body_limit:,} bytes", **self.facts())
 

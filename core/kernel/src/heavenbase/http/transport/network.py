@@ -16,7 +16,7 @@ import httpcore2
 from heavenbase.http.transport.exchange import CURRENT, Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     Resolve = Callable[[str, int], list[Any]]
 
@@ -142,11 +142,12 @@ class Stream(httpcore2.NetworkStream):
 
 
 class Backend(httpcore2.NetworkBackend):
-    """Dials TCP. `tunnel` when it dials a proxy that TLS goes through."""
+    """Dials TCP. `tunnel` when it dials a proxy that TLS goes through; `addresses` are dialled whatever the host."""
 
-    def __init__(self, *, tunnel: bool = False, resolve: Resolve = resolve) -> None:
+    def __init__(self, *, tunnel: bool = False, resolve: Resolve = resolve, addresses: Sequence[str] = ()) -> None:
         self._tunnel = tunnel
         self._resolve = resolve
+        self._given = addresses
 
     def connect_tcp(
         self,
@@ -177,8 +178,10 @@ class Backend(httpcore2.NetworkBackend):
         raise exchange.connect_failed("; ".join(failures) or "the name has no address")
 
     def _addresses(self, host: str, port: int, exchange: Exchange) -> list[Any]:
+        if self._given:
+            return [found for address in self._given for found in _numeric(address, port)]
         try:
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            return _numeric(host, port)
         except socket.gaierror:
             pass
         # The system's resolver takes no time limit, so it is asked in a thread that can be left behind.
@@ -212,6 +215,10 @@ def is_readable(connection: socket.socket) -> bool:
         poll.register(connection, select.POLLIN)
         return bool(poll.poll(0))
     return bool(select.select([connection], [], [], 0)[0])
+
+
+def _numeric(address: str, port: int) -> list[Any]:
+    return socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
 
 
 def _dial(family: int, kind: int, protocol: int, address: Any, limit: float | None) -> socket.socket:

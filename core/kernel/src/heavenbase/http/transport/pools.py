@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore2
 
 from heavenbase.colour import drive
-from heavenbase.errors import HBError, InputError, ResponseDecodeError
+from heavenbase.errors import HBError, InputError
 from heavenbase.http.transport.anetwork import AsyncBackend
 from heavenbase.http.transport.body import AsyncBody, Body
 from heavenbase.http.transport.network import Backend
@@ -20,7 +20,8 @@ from heavenbase.http.transport.route import Route, proxy_credentials, tls_contex
 from heavenbase.http.transport.slots import AsyncSlots, Slots
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import ssl
+    from collections.abc import AsyncIterator, Sequence
 
     from heavenbase.http.transport.exchange import Exchange
 
@@ -168,12 +169,19 @@ def make_pool(route: Route, secure: bool, *, is_async: bool) -> Any:
     )
 
 
+def make_connection(url: httpcore2.URL, addresses: Sequence[str], tls: ssl.SSLContext | None, *, is_async: bool) -> Any:
+    """One connection outside of all pools, to the first of these addresses that takes it; none is looked up."""
+    backend: Any = AsyncBackend(addresses=addresses) if is_async else Backend(addresses=addresses)
+    connection = httpcore2.AsyncHTTPConnection if is_async else httpcore2.HTTPConnection
+    return connection(origin=url.origin, ssl_context=tls, network_backend=backend)
+
+
 def explain(exchange: Exchange, error: Exception) -> HBError:
     """The error of hb for one of httpcore2's."""
     if isinstance(error, httpcore2.RemoteProtocolError):
         if exchange.eof:
             return exchange.closed("closed the connection before the answer was complete")
-        return ResponseDecodeError(f"{exchange.target}: the answer is not HTTP", **exchange.facts())
+        return exchange.unreadable("is not HTTP")
     if isinstance(error, httpcore2.ProxyError):
         return exchange.connect_failed(f"the proxy answered {str(error)[:100]!r}")
     if isinstance(error, httpcore2.LocalProtocolError | httpcore2.UnsupportedProtocol):

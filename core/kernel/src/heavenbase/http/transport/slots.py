@@ -6,7 +6,7 @@ import threading
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from heavenbase.errors import CallTimeout, PoolTimeout
+from heavenbase.errors import HBError, PoolTimeout
 
 if TYPE_CHECKING:
     import asyncio
@@ -118,7 +118,7 @@ def _wait_limit(limit: float | None) -> float:
     return -1.0 if limit is None else min(limit, threading.TIMEOUT_MAX)
 
 
-def pool_timeout(exchange: Exchange, limit: int, holders: list[Exchange]) -> CallTimeout:
+def pool_timeout(exchange: Exchange, limit: int, holders: list[Exchange]) -> HBError:
     """The error that names the limit and who holds the slots; DeadlineExceeded when that came first."""
     if exchange.is_out_of_time:
         return exchange.timed_out()
