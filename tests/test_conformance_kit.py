@@ -27,8 +27,12 @@ def checks(report: Path, plugin: str) -> dict[str, dict[str, Any]]:
     return {check["name"]: check for check in found[plugin]["checks"]}
 
 
-def test_an_installed_plugin_is_checked_by_name_in_an_empty_folder(pytester: pytest.Pytester) -> None:
-    done = pytester.runpytest_subprocess(*RUN, "--hb-plugin", "vision:openai", "--hb-report", "out/report.json")
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "with a worker"])
+def test_an_installed_plugin_is_checked_by_name_in_an_empty_folder(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    asked = ("--hb-plugin", "vision:openai", "--hb-report", "out/report.json")
+    done = pytester.runpytest_subprocess(*RUN, *workers, *asked)
     assert done.ret == pytest.ExitCode.OK
     done.stdout.fnmatch_lines(["*hb conformance*", "vision:openai (hb-vision-openai *): * passed, 4 not applicable"])
     report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
