@@ -32,7 +32,10 @@ SDKS = {
     *("openai", "anthropic", "litellm", "boto3", "botocore", "ollama", "cohere", "mistralai", "portkey_ai"),
     *("xllamacpp", "llama_cpp", "redis", "transformers", "torch", "opentelemetry", "starlette", "uvicorn"),
 }
-HEAVY = {"pydantic", "asyncio", "pluggy", "httpx2", "httpcore2", "click", "rich", "openai", "tomlkit", "json_repair"}
+HEAVY = {
+    *("pydantic", "pydantic_core", "asyncio", "pluggy", "httpx2", "httpcore2", "click", "rich", "openai", "tomlkit"),
+    *("json_repair", "jsonschema_rs", "dotenv", "filelock"),
+}
 
 NAMES = {
     ("config.schema", "openai"): "the documented default gateway",

@@ -18,7 +18,10 @@ except SystemExit as done:
     assert not done.code, done.code
 print("LOADED", *sorted(sys.modules))
 """
-HEAVY = {"openai", "anthropic", "httpx", "httpx2", "pydantic", "rich", "tomlkit", "asyncio", "ssl", "sqlite3", "PIL"}
+HEAVY = {
+    *("openai", "anthropic", "httpx", "httpx2", "pydantic", "rich", "tomlkit", "asyncio", "ssl", "sqlite3", "PIL"),
+    *("jsonschema_rs", "filelock", "dotenv"),
+}
 KERNEL = {"heavenbase.kernel", "heavenbase.registry", "heavenbase.resolution.resolver", "heavenbase.llm", "pluggy"}
 CONFIG = {"heavenbase.config.config", "heavenbase.config.load"}
 
