@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import hb_wire_openai
+
+PLUGINS = Path(__file__).parents[2]
 
 
 def test_every_name_is_there() -> None:
@@ -22,3 +25,8 @@ def test_importing_it_loads_nothing_else() -> None:
     code = "import sys; import hb_wire_openai; print(*(n for n in sys.modules if n.startswith(('hb_', 'heavenbase'))))"
     run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["hb_wire_openai"]
+
+
+def test_other_plugins_import_the_front_alone() -> None:
+    sources = [path for path in PLUGINS.glob("*/src/**/*.py") if "hb_wire_openai" not in path.parts]
+    assert {path.name for path in sources if "hb_wire_openai." in path.read_text(encoding="utf-8")} <= {"_moved.py"}

@@ -80,15 +80,15 @@ def client_of(spec: LLMSpec, services: Services, connections: Connections, *, is
 
 
 def _build(spec: LLMSpec, services: Services, connections: Connections, is_async: bool) -> HeldClient:
-    from heavenbase.http.transport import transport
+    from heavenbase.http.transport import async_client, sync_client
 
     key, (address, version) = credential(spec), place(spec)
     package = sdk()
     missing = NoConnections(is_async=is_async)
     lent = sender_to(base_url(spec), spec, services, connections, is_async=is_async)
     sender, asender = (missing, lent) if is_async else (lent, missing)
-    http = transport.sync_client(package.http, sender, spec.timeouts)
-    ahttp = transport.async_client(package.http, asender, spec.timeouts)
+    http = sync_client(package.http, sender, spec.timeouts)
+    ahttp = async_client(package.http, asender, spec.timeouts)
     options = {
         "base_url": address,
         "api_version": version,

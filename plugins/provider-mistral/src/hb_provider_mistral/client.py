@@ -77,16 +77,16 @@ def _build(
     headers: Mapping[str, str],
     is_async: bool,
 ) -> HeldClient:
-    from heavenbase.http.transport import transport
+    from heavenbase.http.transport import async_client, sync_client
 
     package, missing = sdk(), NoConnections(is_async=is_async)
     http = http_client(package.http, configured_url(spec), spec, services, connections, is_async=is_async)
     http.headers.update(headers)
     # The SDK wants a client of each colour, and makes one of its own where it gets none.
     if is_async:
-        clients = {"client": transport.sync_client(package.http, missing, spec.timeouts), "async_client": http}
+        clients = {"client": sync_client(package.http, missing, spec.timeouts), "async_client": http}
     else:
-        clients = {"client": http, "async_client": transport.async_client(package.http, missing, spec.timeouts)}
+        clients = {"client": http, "async_client": async_client(package.http, missing, spec.timeouts)}
     # Of no effect on hb's own calls, which go past them: the retries of an exported client.
     wanted = bool(spec.args.get("max_retries"))
     retries = package.retries("backoff", package.backoff(500, 60_000, 1.5, 300_000), True) if wanted else None
