@@ -235,6 +235,8 @@ class HTTPAttempt:
         with self.exchange.active():
             try:
                 await self.asend(client, request) if is_async else self.send(client, request)
+                if self.exchange.status is not None and not 200 <= self.exchange.status < 300:
+                    failure = await self._refused(self.exchange.status, is_async=is_async)
             except Exception as error:
                 failure = self._failure(error)
         body: Any = self.exchange.abody if is_async else self.exchange.body
@@ -245,6 +247,15 @@ class HTTPAttempt:
             await body.aclose() if is_async else body.close()
         # Raised out here, so that the SDK's error is not attached: it holds the request, and that the credential.
         raise failure
+
+    async def _refused(self, status: int, *, is_async: bool) -> HBError:
+        """The error for an error status that `send` left as it is."""
+        body: Any = self.exchange.abody if is_async else self.exchange.body
+        try:
+            said = await body.read() if is_async else body.read()
+        except HBError:
+            said = b""  # the status tells enough
+        return self.with_facts(self.refusal(status, said))
 
     def _failure(self, error: Exception) -> HBError:
         found = hb_error(error)
