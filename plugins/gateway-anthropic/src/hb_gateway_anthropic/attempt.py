@@ -16,9 +16,7 @@ from heavenbase.http.payload import encode_json
 from heavenbase.http.status import embedded_error, status_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from heavenbase.call import Call, WireRequest
+    from heavenbase.call import WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
     from heavenbase.types import Completion
 
@@ -27,10 +25,6 @@ class MessageAttempt(HTTPAttempt):
     """One attempt of a call; `is_hidden` leaves thoughts out of the answer."""
 
     package: ClassVar[str] = "anthropic"
-
-    def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool, extra_bytes: int = 0) -> None:
-        super().__init__(call, wall, extra_bytes)
-        self._is_hidden = is_hidden
 
     # Sending
 
@@ -46,7 +40,7 @@ class MessageAttempt(HTTPAttempt):
 
     def completion(self, decoded: Any) -> Completion:
         """The completion in a decoded answer."""
-        return completion(self.call, decoded, self._is_hidden)
+        return completion(self.call, decoded, self.is_hidden)
 
     def events(self) -> EventSource:
         """Server-sent events; what they are stands in their data, so their names do not matter."""
@@ -54,7 +48,7 @@ class MessageAttempt(HTTPAttempt):
 
     def state(self) -> StreamState:
         """A fresh state for one stream."""
-        return MessageStream(self.call, self._is_hidden, self.held)
+        return MessageStream(self.call, self.is_hidden, self.held)
 
     # Failures
 

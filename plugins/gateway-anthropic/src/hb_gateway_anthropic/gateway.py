@@ -60,7 +60,7 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
         from hb_gateway_anthropic.attempt import MessageAttempt
 
         is_hidden = thoughts_hidden(call.args, call.explicit, by_step=True)
-        return MessageAttempt(call, self.services.wall, is_hidden, extra_bytes)
+        return MessageAttempt(call, self.services.wall, extra_bytes, is_hidden=is_hidden)
 
     # Counting
 

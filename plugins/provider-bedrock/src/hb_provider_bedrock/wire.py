@@ -29,9 +29,8 @@ class BedrockAttempt(HTTPAttempt):
     """One attempt of a call. `path` is the request's below the endpoint; `is_hidden` leaves thoughts out."""
 
     def __init__(self, call: Call, wall: Callable[[], float], path: str, is_hidden: bool) -> None:
-        super().__init__(call, wall)
+        super().__init__(call, wall, is_hidden=is_hidden)
         self._path = path
-        self._is_hidden = is_hidden
 
     def send(self, client: Sender, request: WireRequest) -> None:
         """Sign and send; the address is boto3's to say."""
@@ -71,7 +70,7 @@ class BedrockAttempt(HTTPAttempt):
 
     def state(self) -> StreamState:
         """A fresh state for one stream."""
-        return ConverseStream(self.call, self._is_hidden, self.held)
+        return ConverseStream(self.call, self.is_hidden, self.held)
 
     def is_whole(self, content_type: bytes) -> bool:
         """Whether an answer is one object or page in place of a stream."""
@@ -79,4 +78,4 @@ class BedrockAttempt(HTTPAttempt):
 
     def completion(self, decoded: Any) -> Completion:
         """The completion in a decoded answer."""
-        return completion(self.call, decoded, self._is_hidden)
+        return completion(self.call, decoded, self.is_hidden)

@@ -70,7 +70,8 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
         """A fresh attempt of a call."""
         from hb_provider_cohere.wire import CohereAttempt
 
-        return CohereAttempt(call, self.services.wall, thoughts_hidden(call.args, call.explicit), extra_bytes)
+        is_hidden = thoughts_hidden(call.args, call.explicit)
+        return CohereAttempt(call, self.services.wall, extra_bytes, is_hidden=is_hidden)
 
     def embedding(self, attempt: CohereAttempt, decoded: Any) -> Embedding:
         """The vectors in a decoded answer."""

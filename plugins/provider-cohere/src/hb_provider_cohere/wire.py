@@ -14,9 +14,7 @@ from heavenbase.http.payload import encode_json
 from heavenbase.http.sse import TEXT_EVENT_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from heavenbase.call import Call, WireRequest
+    from heavenbase.call import WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
     from heavenbase.types import Completion
 
@@ -25,10 +23,6 @@ class CohereAttempt(HTTPAttempt):
     """One attempt of a call. `is_hidden` leaves thoughts out of the answer."""
 
     package: ClassVar[str] = "cohere"
-
-    def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool = False, extra_bytes: int = 0) -> None:
-        super().__init__(call, wall, extra_bytes)
-        self.is_hidden = is_hidden
 
     def send(self, client: Any, request: WireRequest) -> None:
         """Send with the SDK's headers and HTTP client, past its retries."""

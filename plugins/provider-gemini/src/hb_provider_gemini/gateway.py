@@ -78,7 +78,8 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
         """A fresh attempt of a call."""
         from hb_provider_gemini.wire import GeminiAttempt
 
-        return GeminiAttempt(call, self.services.wall, thoughts_hidden(call.args, call.explicit), extra_bytes)
+        is_hidden = thoughts_hidden(call.args, call.explicit)
+        return GeminiAttempt(call, self.services.wall, extra_bytes, is_hidden=is_hidden)
 
     def embedding(self, attempt: GeminiAttempt, decoded: Any) -> Embedding:
         """The vectors in a decoded answer."""

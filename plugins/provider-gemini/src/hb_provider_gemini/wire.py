@@ -16,9 +16,9 @@ from heavenbase.http.payload import encode_json
 from heavenbase.http.sse import IMAGE_EVENT_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from heavenbase.call import Call, WireRequest
+    from heavenbase.call import WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
     from heavenbase.types import Chunk, Completion
 
@@ -27,10 +27,6 @@ class GeminiAttempt(HTTPAttempt):
     """One attempt of a call. `is_hidden` leaves thoughts out of the answer."""
 
     package: ClassVar[str] = "google-genai"
-
-    def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool = False, extra_bytes: int = 0) -> None:
-        super().__init__(call, wall, extra_bytes)
-        self.is_hidden = is_hidden
 
     def send(self, client: Any, request: WireRequest) -> None:
         """Send through the SDK's own door, past its retries."""

@@ -60,7 +60,8 @@ class OllamaGateway(HTTPGateway["OllamaAttempt"]):
         """A fresh attempt of a call."""
         from hb_provider_ollama.wire import OllamaAttempt
 
-        return OllamaAttempt(call, self.services.wall, is_hidden(call.args, call.explicit), extra_bytes)
+        hidden = is_hidden(call.args, call.explicit)
+        return OllamaAttempt(call, self.services.wall, extra_bytes, is_hidden=hidden)
 
     def embedding(self, attempt: OllamaAttempt, decoded: Any) -> Embedding:
         """The vectors in a decoded answer."""

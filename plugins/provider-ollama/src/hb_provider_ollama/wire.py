@@ -13,9 +13,7 @@ from heavenbase.http.payload import encode_json
 from heavenbase.http.status import embedded_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from heavenbase.call import Call, WireRequest
+    from heavenbase.call import WireRequest
     from heavenbase.http.attempt import EventSource, StreamState
     from heavenbase.types import Completion
 
@@ -26,10 +24,6 @@ class OllamaAttempt(HTTPAttempt):
     """One attempt of a call. `is_hidden` leaves thoughts out of the answer."""
 
     package: ClassVar[str] = "ollama"
-
-    def __init__(self, call: Call, wall: Callable[[], float], is_hidden: bool = False, extra_bytes: int = 0) -> None:
-        super().__init__(call, wall, extra_bytes)
-        self.is_hidden = is_hidden
 
     def send(self, client: Any, request: WireRequest) -> None:
         """Send with the SDK's HTTP client."""

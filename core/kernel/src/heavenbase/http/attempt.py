@@ -66,13 +66,17 @@ class EventSource(Protocol):
 
 
 class HTTPAttempt:
-    """One attempt. `wall` gives epoch seconds, `extra_bytes` is added to the bound on the answer."""
+    """One attempt. `wall` gives epoch seconds, `extra_bytes` is added to the bound on the answer.
+
+    `is_hidden` is for the gateway's own readers: whether thoughts are left out of the answer.
+    """
 
     package: ClassVar[str]
     """The SDK's package, for messages."""
 
-    def __init__(self, call: Call, wall: Callable[[], float], extra_bytes: int = 0) -> None:
+    def __init__(self, call: Call, wall: Callable[[], float], extra_bytes: int = 0, *, is_hidden: bool = False) -> None:
         self.call = call
+        self.is_hidden = is_hidden
         self.wall = wall
         self.exchange = Exchange.of(call, body_limit=BODY_LIMIT + extra_bytes)
         self._body = b""
