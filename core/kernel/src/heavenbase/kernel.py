@@ -122,16 +122,19 @@ class Kernel:
             self.wall(),
             started + timeouts.total if timeouts.total is not None else None,
         )
-        merged = {**spec.args, **options} if options else spec.args
-        if "extra_body" in merged or not KNOWN.issuperset(merged):
-            check_parameters(spec, self.registry, options, merged, context.report)
-        if any(merged[name] is not None for name in MOCKS.intersection(merged)):
-            spec = self.resolver.offline(spec)
-        args, controls = split_options(merged)
-        if options.get("reasoning_effort") is not None and "think" not in options:
-            args["think"] = True
-        if not PREPARED.isdisjoint(args):
-            content |= prepare(verb, args, controls, options, context.report, is_async=is_async)
+        if not options and (plain := _plain_options(spec)):
+            args, controls = plain[0].copy(), plain[1].copy()
+        else:
+            merged = {**spec.args, **options}
+            if "extra_body" in merged or not KNOWN.issuperset(merged):
+                check_parameters(spec, self.registry, options, merged, context.report)
+            if any(merged[name] is not None for name in MOCKS.intersection(merged)):
+                spec = self.resolver.offline(spec)
+            args, controls = split_options(merged)
+            if options.get("reasoning_effort") is not None and "think" not in options:
+                args["think"] = True
+            if not PREPARED.isdisjoint(args):
+                content |= prepare(verb, args, controls, options, context.report, is_async=is_async)
         explicit = spec.explicit.union(options) if options else spec.explicit
         return Call(verb, spec, context, is_async, stream, args=args, controls=controls, explicit=explicit, **content)
 
@@ -320,3 +323,14 @@ class Kernel:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _plain_options(spec: LLMSpec) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Arguments and controls of a call that says nothing of its own; None where they are more than data to copy."""
+    found: Any = spec._keys.get("options")
+    if found is None:
+        args = spec.args
+        special = MOCKS | PREPARED | {"extra_body"}
+        plain = KNOWN.issuperset(args) and all(args[name] is None for name in special.intersection(args))
+        found = spec._keys["options"] = split_options(args) if plain else ()
+    return found or None

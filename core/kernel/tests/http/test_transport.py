@@ -165,18 +165,21 @@ def test_each_clock_has_its_error(
 
 def test_the_callers_own_time_is_on_no_clock_but_the_total(sender: Sender) -> None:
     with LoopbackServer() as server:
-        exchange = sender.exchange(limits(idle=0.03, stall=0.03, first_token=0.03))
+        later = [0.0]
+        exchange = sender.exchange(
+            limits(idle=10.0, stall=10.0, first_token=10.0), clock=lambda: time.monotonic() + later[0]
+        )
 
         async def work() -> None:
             with exchange.active():
                 if sender.is_async:
                     async with sender.client().stream("POST", server.url() + "/chat/completions", content=STREAM):
-                        time.sleep(0.05)  # noqa: ASYNC251
+                        later[0] += 60.0
                         assert exchange.abody is not None
                         assert b"[DONE]" in await exchange.abody.read()
                 else:
                     with sender.client().stream("POST", server.url() + "/chat/completions", content=STREAM):
-                        time.sleep(0.05)  # noqa: ASYNC251
+                        later[0] += 60.0
                         assert exchange.body is not None
                         assert b"[DONE]" in exchange.body.read()
 

@@ -51,11 +51,15 @@ class CacheMiddleware(Middleware):
         self._on_lossy: Any = config.get("heavenbase.llm.on_lossy")
         self._starts: dict[int, tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]] = {}
 
-    async def __call__(self, call: Call, next: Next) -> Any:
+    def __call__(self, call: Call, next: Next) -> Any:
         """The kept answer, or the next one, which is kept when it is complete."""
+        # Not async itself: a call that is not cached gets through without a coroutine of its own.
         if call.verb == "embed":
-            return await next(call)  # its inputs were looked up one by one: see `vectors`
+            return next(call)  # its inputs were looked up one by one: see `vectors`
         settings = self.settings.read(call.controls)
+        return self._answer(call, next, settings) if _allows(settings, call) else next(call)
+
+    async def _answer(self, call: Call, next: Next, settings: CacheSettings) -> Any:
         place = await self._place(call, settings)
         if place is None:
             return await next(call)
@@ -149,7 +153,7 @@ class CacheMiddleware(Middleware):
     async def vectors(self, call: Call, texts: Sequence[str]) -> Vectors | None:
         """What is kept for the inputs of an embedding; None when it is not cached."""
         settings = self.settings.read(call.controls)
-        guard = await self._guard(call, settings)
+        guard = await self._guard(call, settings) if _allows(settings, call) else None
         if guard is None:
             return None
         try:
@@ -171,8 +175,6 @@ class CacheMiddleware(Middleware):
     # Reading and writing
 
     async def _guard(self, call: Call, settings: CacheSettings) -> Guard | None:
-        if not settings.allows(call.verb, call.args, call.controls, has_tools=bool(call.tools)):
-            return None
         guard = self.stores.known(settings)
         if guard is None and not self.stores.refused(settings):
             if call.is_async:
@@ -256,6 +258,10 @@ class CacheMiddleware(Middleware):
         self._starts.clear()
         self.keys.forget()
         self.stores.close()
+
+
+def _allows(settings: CacheSettings, call: Call) -> bool:
+    return settings.allows(call.verb, call.args, call.controls, has_tools=bool(call.tools))
 
 
 async def _replay(chunks: Sequence[Chunk]) -> AsyncIterator[Chunk]:

@@ -58,11 +58,11 @@ class Budget:
 
     def earn(self) -> None:
         """Note a call; unspent tokens do not pile up beyond ten times the floor."""
-        limit = max(1, self._policy.budget_floor) * 10
         with self._lock:
             if self._advance > 0:
                 self._advance -= self._policy.budget_ratio
             else:
+                limit = max(1, self._policy.budget_floor) * 10
                 self._tokens = min(self._tokens + self._policy.budget_ratio, limit)
 
     def spend(self) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from heavenbase.call import Call
     from heavenbase.middleware import Next
+    from heavenbase.structured.format import OutputFormat
     from heavenbase.types import Completion, Usage
 
 RETRIES = 1
@@ -40,17 +41,19 @@ class StructuredOutput(Middleware):
     answer was found to fit.
     """
 
-    async def __call__(self, call: Call, next: Next) -> Any:
+    def __call__(self, call: Call, next: Next) -> Any:
         """The answer with its value in `structured`, the usage of all that were asked for together."""
+        # Not async itself: a call that wants no form, as most do, gets through without a coroutine of its own.
         wanted = call.format
-        if wanted is None:
-            return await next(call)
+        return next(call) if wanted is None or not (wanted.is_json or call.stream) else self._form(call, next, wanted)
+
+    async def _form(self, call: Call, next: Next, wanted: OutputFormat) -> Any:
         if call.stream:
             controls = call.controls
             if controls.get("structured_stream") is False or controls.get("enforce_non_stream_structured"):
                 return self._whole(call, next)
             return self._stream(call, next) if wanted.is_json else await next(call)
-        return await self._answer(call, next) if wanted.is_json else await next(call)
+        return await self._answer(call, next)
 
     async def _answer(self, call: Call, next: Next) -> Completion:
         request, spent, left = call, None, _retries(call)
