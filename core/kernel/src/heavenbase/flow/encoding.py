@@ -19,12 +19,13 @@ FETCHES = 8
 
 def has_images(call: Call) -> bool:
     """Whether any message holds an image part, or an image generation has references."""
-    return bool(call.images) or any(
-        part.get("type") == "image"
-        for message in call.messages
-        if isinstance(message.get("content"), list)
-        for part in message["content"]
-    )
+    if call.images:
+        return True
+    for message in call.messages:
+        content = message.get("content")
+        if isinstance(content, list) and any(part.get("type") == "image" for part in content):
+            return True
+    return False
 
 
 async def encode_images(call: Call, registry: Registry, setting: Callable[..., Any]) -> Call:

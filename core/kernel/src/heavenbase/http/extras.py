@@ -45,7 +45,7 @@ def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
 
 def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
     """Lay `extra_body` over a body, and report it. One key can be added to a field that is an object."""
-    extra = mapping(args, "extra_body")
+    extra = mapping(args, "extra_body") if "extra_body" in args else None
     if not extra:
         return
     report.sent("extra_body")

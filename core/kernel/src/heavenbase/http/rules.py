@@ -25,19 +25,22 @@ def apply_rules(
     if not spec.provider_record.get("parameters"):
         return
     for rule in spec.parameter_rules(fields):
-        for field, reason in rule.get("drop", {}).items():
-            if field in fields:
-                del fields[field]
-                for name in names(field):
-                    report.dropped(name, reason)
-        for field, other in rule.get("rename", {}).items():
-            if field in fields:
-                _rename(fields, field, other, tuple(names(field)), report)
-        for field, limits in rule.get("clamp", {}).items():
-            if field in fields and (new := _clamped(fields[field], limits)) != fields[field]:
-                for name in names(field):
-                    report.clamped(name, f"{fields[field]!r} is not taken there; {new!r} is sent")
-                fields[field] = new
+        if "drop" in rule:
+            for field, reason in rule["drop"].items():
+                if field in fields:
+                    del fields[field]
+                    for name in names(field):
+                        report.dropped(name, reason)
+        if "rename" in rule:
+            for field, other in rule["rename"].items():
+                if field in fields:
+                    _rename(fields, field, other, tuple(names(field)), report)
+        if "clamp" in rule:
+            for field, limits in rule["clamp"].items():
+                if field in fields and (new := _clamped(fields[field], limits)) != fields[field]:
+                    for name in names(field):
+                        report.clamped(name, f"{fields[field]!r} is not taken there; {new!r} is sent")
+                    fields[field] = new
 
 
 def keep_ruled(ruled: Mapping[str, ParameterEntry], report: ParameterReport) -> None:
