@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import ParameterReport
 
-
+_ADDED = ("default_headers", "extra_headers", "extra_query")
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -32,7 +32,9 @@ def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
 
     InputError for a header that says where the body ends: a wrong one would break the connection.
     """
-    given = {name: mapping(call.args, name) for name in ("default_headers", "extra_headers", "extra_query")}
+    if call.args.keys().isdisjoint(_ADDED):
+        return {}, {}
+    given = {name: mapping(call.args, name) for name in _ADDED}
     call.context.report.sent(*(name for name, found in given.items() if found))
     *lists, query = given.values()
     headers = {str(name): value for found in lists for name, value in found.items()}
