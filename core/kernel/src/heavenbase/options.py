@@ -191,7 +191,12 @@ TARGET = frozenset({"preset", "model", "provider", "gateway", "kernel"})
 """Arguments of `LLM` beside the options."""
 CONTENT = frozenset({"system", "images", "include", "reduce", "stream"})
 """Arguments of its methods beside the options."""
-NO_SLIPS = frozenset({"image", "max_new_tokens", "min_tokens", "mode", "timeout_ms", "top_a", "top_n"})
+NO_SLIPS = frozenset(
+    {
+        *("image", "max_new_tokens", "min_tokens", "mode", "reasoning_format", "repeat_penalty", "search_options"),
+        *("speed", "timeout_ms", "top_a", "top_n"),
+    }
+)
 """Parameters of wires that resemble options of hb."""
 
 

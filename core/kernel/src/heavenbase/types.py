@@ -8,12 +8,20 @@ that keep a provider's opaque bytes with their provenance.
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from typing_extensions import TypeVar
+
     from heavenbase.image.image import LLMImage
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")  # one with a default is not in the oldest Python that hb runs on
 
 Message: TypeAlias = "dict[str, Any]"
 FinishReason: TypeAlias = Literal[
@@ -263,8 +271,8 @@ class ParameterReport(Record):
 
 
 @dataclass(slots=True)
-class Completion(Record):
-    """The normalised answer of one chat call.
+class Completion(Record, Generic[T]):
+    """The normalised answer of one chat call; `Completion[Answer]` is one whose `structured` is an Answer.
 
     `finish_reason` is one vocabulary (see `FinishReason`), `raw_finish_reason` the provider's own word. `elapsed` is
     seconds, `created_at` epoch seconds. `attempts` is the ledger of requests, `report` what became of each parameter,
@@ -291,7 +299,7 @@ class Completion(Record):
     request_id: str | None = None
     report: ParameterReport | None = None
     raw: Any = None
-    structured: Any = None
+    structured: T | None = None
     cached: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)

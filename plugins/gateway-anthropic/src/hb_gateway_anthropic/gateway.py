@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_gateway_anthropic import client as clients
+from hb_gateway_anthropic.names import PARAMETERS
 from hb_gateway_anthropic.parameters import MAX_TOKENS, headers_and_query
 from hb_gateway_anthropic.request import count_body, message_body
 from heavenbase.call import WireRequest
@@ -38,6 +39,7 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
     name = "anthropic"
     wire: ClassVar[str] = "anthropic"
     vision: ClassVar[str] = "anthropic"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"default_args": {"max_tokens": MAX_TOKENS}})
 
     def check(self) -> None:

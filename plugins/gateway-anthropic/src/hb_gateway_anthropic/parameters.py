@@ -28,7 +28,7 @@ _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _ELSEWHERE = REASONING | {*_TOOLS, *LIMITS, "thinking", "response_format", "prompt_caching"}
 _NO_COUNTERPART = "the wire has no such parameter"
 # Of other wires; this one refuses what it does not know.
-_FOREIGN: Mapping[str, str] = {
+FOREIGN: Mapping[str, str] = {
     "seed": "the wire has no seed",
     "n": "the wire gives one answer",
     **dict.fromkeys(("logprobs", "top_logprobs"), "the wire has no log probabilities"),
@@ -72,11 +72,11 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
-        if name in _FOREIGN:
+        if name in FOREIGN:
             if name in _NEUTRAL and value == _NEUTRAL[name]:
                 report.emulated(name, "the wire does so anyhow")
             else:
-                report.dropped(name, _FOREIGN[name])
+                report.dropped(name, FOREIGN[name])
         elif name in _HANDLERS:
             _HANDLERS[name](name, value, wire, report)
         else:

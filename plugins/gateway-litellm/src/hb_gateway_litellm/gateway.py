@@ -5,7 +5,7 @@ LiteLLM's async side is bound to one event loop and leaves tasks in it, so async
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from hb_gateway_litellm import sdk as library
@@ -23,12 +23,22 @@ if TYPE_CHECKING:
 
 _ALWAYS = frozenset({"model", "messages", "stream", "stream_options", "extra_headers"})
 _IMAGE_NAME = "image"
+_PARAMETERS = frozenset(
+    {
+        *("betas", "stop_sequences", "cached_content", "labels", "guardrailConfig", "performanceConfig"),
+        *("custom_llm_provider", "vertex_project", "vertex_location", "vertex_credentials", "aws_region_name"),
+        *("aws_profile_name", "mock_response", "allowed_openai_params", "litellm_metadata", "guardrails"),
+        *("context_window_fallback_dict", "merge_reasoning_content_in_choices"),
+    }
+)
+"""Of LiteLLM itself, and of the wires that it turns requests into."""
 
 
 class LiteLLMGateway(WireGateway):
     """Provider routing by LiteLLM's Python SDK, in this process."""
 
     name = "litellm"
+    parameters: ClassVar[frozenset[str] | None] = (WireGateway.parameters or frozenset()) | _PARAMETERS
 
     def check(self) -> None:
         """MissingPackage when litellm is not installed; finds it and imports nothing."""

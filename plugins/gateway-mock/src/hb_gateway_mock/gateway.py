@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_mock import answers
 from hb_gateway_mock.failures import failure
+from hb_gateway_mock.names import PARAMETERS
 from hb_gateway_mock.options import KINDS, Script, ask, combine, layer, layers
 from heavenbase.call import WireRequest
 from heavenbase.errors import InputError, InputTypeError
@@ -32,6 +33,7 @@ class MockGateway(Gateway):
 
     wire: ClassVar[str] = "mock"
     vision: ClassVar[str] = ""
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from hb_provider_bedrock import client as clients
 from hb_provider_bedrock.embeddings import body_of_input, embedding, embedding_body, joined, takes_many
 from hb_provider_bedrock.images import image_body, image_result
+from hb_provider_bedrock.names import PARAMETERS
 from hb_provider_bedrock.request import chat_body
 from heavenbase.call import WireRequest
 from heavenbase.errors import MissingPackage
@@ -32,6 +33,7 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
     name = "bedrock"
     wire: ClassVar[str] = "bedrock"
     vision: ClassVar[str] = "bedrock"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 
     def __init__(self) -> None:
         self._known: set[int] = set()

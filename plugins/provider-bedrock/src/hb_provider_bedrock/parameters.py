@@ -35,11 +35,11 @@ _OWN = (
     *("guardrailConfig", "performanceConfig", "requestMetadata", "promptVariables", "inferenceConfig", "outputConfig"),
     *("additionalModelResponseFieldPaths", FIELDS, "serviceTier"),
 )
-_OWN_NAMES = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): name for name in _OWN} | {name: name for name in _OWN}
-_OWN_NAMES["guardrail"] = "guardrailConfig"
+OWN_NAMES = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): name for name in _OWN} | {name: name for name in _OWN}
+OWN_NAMES["guardrail"] = "guardrailConfig"
 _NO_COUNTERPART = "Converse has no such parameter"
 # Of other wires; models here refuse what they do not know.
-_FOREIGN: Mapping[str, str] = {
+FOREIGN: Mapping[str, str] = {
     "seed": "Converse has no seed",
     "n": "Converse gives one answer",
     **dict.fromkeys(("logprobs", "top_logprobs"), "Converse has no log probabilities"),
@@ -78,10 +78,10 @@ def chat_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fields
             report.emulated(name, "chooses where the request goes, and as whom")
         elif name in _ELSEWHERE:
             continue
-        elif name in _OWN_NAMES and not (name in _HANDLERS and isinstance(value, str)):
+        elif name in OWN_NAMES and not (name in _HANDLERS and isinstance(value, str)):
             _own(name, value, wire, report)
-        elif name in _FOREIGN:
-            report.dropped(name, _FOREIGN[name])
+        elif name in FOREIGN:
+            report.dropped(name, FOREIGN[name])
         elif name in _HANDLERS:
             _HANDLERS[name](name, value, traits, wire, report)
         else:
@@ -120,7 +120,7 @@ def _limit(named: Mapping[str, Any], thoughts: Thoughts, wire: dict[str, Any], r
 
 def _own(name: str, value: Any, wire: dict[str, Any], report: ParameterReport) -> None:
     """A field of the wire, under its own name or that in snake case."""
-    target = _OWN_NAMES[name]
+    target = OWN_NAMES[name]
     if target != "additionalModelResponseFieldPaths" and not hasattr(value, "items"):
         raise InputTypeError(f"{name} must be a mapping, as Converse has it, not {type(value).__name__}")
     before = wire.get(target)

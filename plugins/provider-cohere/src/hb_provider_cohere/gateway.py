@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_provider_cohere import client as clients
+from hb_provider_cohere.names import PARAMETERS
 from hb_provider_cohere.request import chat_body
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
@@ -35,6 +36,7 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
 
     name = "cohere"
     wire: ClassVar[str] = "cohere"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
     bytes_per_input: ClassVar[int] = 128 * 1024  # 4,096 numbers written out
 
     def check(self) -> None:

@@ -41,7 +41,7 @@ _UNKNOWN_KEYWORDS = frozenset(
 )
 _NO_COUNTERPART = "the wire has no such parameter"
 # Of other wires; this one answers what it does not know with status 400 or 422.
-_FOREIGN: Mapping[str, str] = {
+FOREIGN: Mapping[str, str] = {
     "verbosity": "the wire has no such parameter; say it in the prompt",
     "top_logprobs": "logprobs gives those of the chosen tokens",
     **dict.fromkeys(("user", "safety_identifier", "metadata"), "the wire does not tell users apart"),
@@ -78,8 +78,8 @@ def chat_fields(call: Call, traits: Traits) -> Fields:
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
-        if name in _FOREIGN:
-            report.dropped(name, _FOREIGN[name])
+        if name in FOREIGN:
+            report.dropped(name, FOREIGN[name])
         elif name == "n":
             _count(value, report)
         elif name == "stop":

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from hb_provider_gemini import client as clients
 from hb_provider_gemini.models import purpose_of
+from hb_provider_gemini.names import PARAMETERS
 from hb_provider_gemini.request import content_body, model_path
 from heavenbase.call import WireRequest
 from heavenbase.errors import (
@@ -42,6 +43,7 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
     name = "gemini"
     wire: ClassVar[str] = "gemini"
     vision: ClassVar[str] = "gemini"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
     bytes_per_input: ClassVar[int] = 128 * 1024
 
     def check(self) -> None:

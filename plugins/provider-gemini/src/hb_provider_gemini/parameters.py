@@ -54,7 +54,7 @@ TOP: Mapping[str, str] = {
 _TIERS = {"auto": "standard", "default": "standard"}
 _NO_COUNTERPART = "the wire has no such parameter"
 # Of other wires; this one answers what it does not know with status 400.
-_FOREIGN: Mapping[str, str] = {
+FOREIGN: Mapping[str, str] = {
     "metadata": "the wire has no metadata; pass labels=",
     "prompt_cache_key": "the provider caches prompts by itself; pass cached_content= for a cache of your own",
     "verbosity": "the wire has no such parameter; say it in the prompt",
@@ -92,8 +92,8 @@ def content_fields(call: Call, traits: Traits) -> Fields:
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
-        if name in _FOREIGN:
-            report.dropped(name, _FOREIGN[name])
+        if name in FOREIGN:
+            report.dropped(name, FOREIGN[name])
         elif name in _HANDLERS:
             _HANDLERS[name](name, value, top, config, report)
         elif name in TOP:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_provider_local import wire
+from hb_provider_local.names import PARAMETERS
 from hb_provider_local.weights import locate
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, PluginLoadError
@@ -31,6 +32,7 @@ class LocalGateway(Gateway):
 
     wire = "local"
     vision = ""
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 
     def __init__(self) -> None:
         self._engines: dict[tuple[str, Settings], Engine] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_provider_mistral import client as clients
 from hb_provider_mistral.messages import wire_messages
 from hb_provider_mistral.models import traits_of
+from hb_provider_mistral.names import PARAMETERS
 from hb_provider_mistral.parameters import chat_fields, embedding_fields
 from hb_wire_openai import WireGateway
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
@@ -32,6 +33,7 @@ class MistralGateway(WireGateway):
     name = "mistral"
     wire: ClassVar[str] = "mistral"
     vision: ClassVar[str] = "mistral"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 
     def check(self) -> None:
         """Raise MissingPackage when the SDK is not installed."""

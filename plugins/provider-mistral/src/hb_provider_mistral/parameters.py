@@ -24,7 +24,7 @@ NAMES: Mapping[str, str] = {"seed": "random_seed"}
 """Arguments that are called otherwise on the wire; names that hb does not know go there as they are."""
 _NO_COUNTERPART = "the wire has no such parameter"
 # Of other wires; this one answers what it does not know with status 422.
-_FOREIGN: Mapping[str, str] = {
+FOREIGN: Mapping[str, str] = {
     "verbosity": "the wire has no such parameter; say it in the prompt",
     "user": "the wire does not tell users apart; pass metadata=",
     "safety_identifier": "the wire does not tell users apart; pass metadata=",
@@ -38,7 +38,7 @@ _FOREIGN: Mapping[str, str] = {
         _NO_COUNTERPART,
     ),
 }
-_EMBEDDING: Mapping[str, str] = {
+EMBEDDING: Mapping[str, str] = {
     "dimensions": "output_dimension",
     "output_dimension": "output_dimension",
     "output_dtype": "output_dtype",
@@ -60,8 +60,8 @@ def chat_fields(call: Call, traits: Traits) -> tuple[dict[str, Any], str]:
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
-        if name in _FOREIGN:
-            report.dropped(name, _FOREIGN[name])
+        if name in FOREIGN:
+            report.dropped(name, FOREIGN[name])
         elif name == "n" and value != 1:
             report.dropped(name, "a completion of hb holds one answer")
         elif name == "stop" and not value:
@@ -83,14 +83,14 @@ def embedding_fields(call: Call) -> dict[str, Any]:
     named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
     wire: dict[str, Any] = {}
     for name, value in named.items():
-        if name not in _EMBEDDING:
+        if name not in EMBEDDING:
             report.dropped(name, "embeddings have no such parameter")
             continue
-        wire[_EMBEDDING[name]] = value
-        if _EMBEDDING[name] == name:
+        wire[EMBEDDING[name]] = value
+        if EMBEDDING[name] == name:
             report.sent(name)
         else:
-            report.renamed(name, _EMBEDDING[name])
+            report.renamed(name, EMBEDDING[name])
     apply_rules(call.spec, wire, report)
     merge_extra(wire, call.args, report)
     return wire

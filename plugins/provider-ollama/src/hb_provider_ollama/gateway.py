@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_provider_ollama import client as clients
+from hb_provider_ollama.names import PARAMETERS
 from hb_provider_ollama.parameters import chat_fields
 from hb_provider_ollama.request import chat_body, embedding_body, image_body
 from hb_provider_ollama.thinking import is_hidden
@@ -33,6 +34,7 @@ class OllamaGateway(HTTPGateway["OllamaAttempt"]):
     name = "ollama"
     wire: ClassVar[str] = "ollama"
     vision: ClassVar[str] = "ollama"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
     bytes_per_input: ClassVar[int] = 128 * 1024  # 4,096 numbers written out
 
     def check(self) -> None:

@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, str] = {"repetition_penalty": "repeat_penalty"}
 """Arguments that are called otherwise among the options; names that hb does not know go there too, as they are."""
 TOP = frozenset({"keep_alive", "logprobs", "top_logprobs", "truncate", "shift"})
 """Arguments and fields beside the options."""
-_FOREIGN: Mapping[str, str] = {
+FOREIGN: Mapping[str, str] = {
     **dict.fromkeys(("user", "safety_identifier", "metadata"), "the wire does not tell users apart"),
     **dict.fromkeys(
         (
@@ -50,8 +50,8 @@ def chat_fields(call: Call) -> tuple[dict[str, Any], str]:
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
-        if name in _FOREIGN:
-            report.dropped(name, _FOREIGN[name])
+        if name in FOREIGN:
+            report.dropped(name, FOREIGN[name])
         elif name == "n":
             _count(value, report)
         elif name in TOP:

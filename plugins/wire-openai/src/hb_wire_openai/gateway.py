@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_wire_openai.messages import wire_messages
+from hb_wire_openai.names import PARAMETERS
 from hb_wire_openai.parameters import chat_fields, stream_fields
 from heavenbase.call import WireRequest
 from heavenbase.http.client import configured_url, needed_key
@@ -30,6 +31,7 @@ class WireGateway(HTTPGateway["WireAttempt"]):
 
     wire: ClassVar[str] = "openai"
     vision: ClassVar[str] = "openai"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS
     auth: ClassVar[str] = "Authorization: Bearer"
     """Where the credential goes, for people to read."""
     bytes_per_input: ClassVar[int] = 128 * 1024  # 4,096 numbers written out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from heavenbase.errors import InputError
 from heavenbase.flow.resuming import open_calls
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from heavenbase.tools.mcp import MCPTools
     from heavenbase.types import Completion, Message
 
-ITEMS = ("chunk", "completion")
+ITEMS: Final = ("chunk", "completion")
 NOT_RUN = '{"ok": false, "error": {"type": "NotRun", "message": "the call was not run"}}'
 
 

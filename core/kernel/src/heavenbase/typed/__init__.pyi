@@ -10,8 +10,8 @@ from typing import Any, TypedDict
 
 from heavenbase.secrets import Secret
 
-class Options(TypedDict, total=False):
-    """Every option. What a provider has beyond them goes through `extra_body`."""
+class Asked(TypedDict, total=False):
+    """The options that leave the type of an answer as it is."""
 
     base_url: str | None
     api_key: str | Secret | None
@@ -73,7 +73,6 @@ class Options(TypedDict, total=False):
     tools: Any
     tool_choice: Any
     parallel_tool_calls: bool | None
-    response_format: Any
     verbosity: str | None
     modalities: Sequence[str] | None
     audio: Mapping[str, Any] | None
@@ -107,3 +106,8 @@ class Options(TypedDict, total=False):
     extra_query: Mapping[str, Any] | None
     extra_headers: Mapping[str, Any] | None
     default_headers: Mapping[str, Any] | None
+
+class Options(Asked, total=False):
+    """Every option. What a provider has beyond them goes through `extra_body`."""
+
+    response_format: Any

@@ -19,6 +19,7 @@ from heavenbase.errors import (
     InputError,
     LossyRequestError,
     LossyRequestWarning,
+    UnknownNameError,
     UnsupportedError,
 )
 from heavenbase.plugin import GUARANTEES
@@ -114,6 +115,26 @@ class RequestChecks(GatewayBase):
         without, _ = plan.prepare("complete")
         request, _ = plan.prepare("complete", temperature=None, stop=None, tools=None, response_format=None)
         assert _wire(request) == _wire(without)
+
+    @needs("chat")
+    def test_a1_a_misspelt_option_is_refused_before_sending(self, rig: Rig) -> None:
+        for slip in ("temprature", "max_token", "tool_choise", "sytem", "max_retrys"):
+            error = rig.error("chat", **{slip: 1})
+            assert isinstance(error, UnknownNameError), f"{slip} raised {type(error).__name__}"
+            assert error.nearest, f"{slip} was refused without the name that is meant"
+        with pytest.raises(UnknownNameError, match="temperature"):
+            rig.llm(temprature=1)
+        assert not rig.is_wired or rig.server.request_count == 0
+
+    @needs("chat")
+    def test_a1_a_parameter_that_nothing_knows_is_sent_only_where_that_is_allowed(self, rig: Rig) -> None:
+        if rig.gateway.parameters is None:
+            return  # it lists none, so that nobody can tell
+        assert isinstance(rig.error("chat", frobnicate=1), UnknownNameError)
+        _, report = rig.prepare("complete", frobnicate=1, allow_unknown=True)
+        assert report.entries["frobnicate"].outcome in ("unknown", "dropped")
+        _, report = rig.prepare("complete", extra_body={"frobnicate": 1})
+        assert report.entries["frobnicate"].outcome == "unknown"
 
     @needs("chat")
     def test_a_lost_guarantee_is_refused_before_sending(self, wired: Rig, colour: Colour) -> None:
