@@ -87,13 +87,18 @@ def test_own_thoughts_go_back_and_those_of_others_stay_behind() -> None:
         ("presence_penalty", 0.5, "presence_penalty", 0.5),
         ("num_ctx", 8192, "num_ctx", 8192),
         ("options", {"num_gpu": 1}, "num_gpu", 1),
-        ("an_option_of_tomorrow", 1, "an_option_of_tomorrow", 1),
     ],
 )
 def test_an_argument_is_an_option(name: str, value: Any, field: str, wire: Any) -> None:
     found = sent(**{name: value})
     assert found.body["options"] == {field: wire}
     assert found.report == {name: "renamed"}
+
+
+def test_an_option_of_tomorrow_passes_where_it_is_allowed() -> None:
+    found = sent(an_option_of_tomorrow=1, allow_unknown=True)
+    assert found.body["options"] == {"an_option_of_tomorrow": 1}
+    assert found.report == {"an_option_of_tomorrow": "unknown"}
 
 
 @pytest.mark.parametrize(("name", "value"), [("keep_alive", "5m"), ("logprobs", True), ("truncate", False)])

@@ -239,11 +239,17 @@ class ParameterReport(Record):
     def sent(self, *names: str) -> None:
         """On the wire under their own names."""
         for name in names:
-            self.entries[name] = ParameterEntry(name, "unknown" if name in self.strange else "sent", name)
+            self._send(name, "sent", name)
 
     def renamed(self, name: str, wire: str) -> None:
         """On the wire under another name or in another shape."""
-        self.entries[name] = ParameterEntry(name, "unknown" if name in self.strange else "renamed", wire)
+        self._send(name, "renamed", wire)
+
+    def _send(self, name: str, outcome: Outcome, wire: str) -> None:
+        if name in self.strange:
+            self.entries[name] = ParameterEntry(name, "unknown", wire, "neither hb nor the wire knows it")
+        else:
+            self.entries[name] = ParameterEntry(name, outcome, wire)
 
     def clamped(self, name: str, reason: str) -> None:
         """Sent with another value."""

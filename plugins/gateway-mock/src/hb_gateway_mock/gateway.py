@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_mock import answers
 from hb_gateway_mock.failures import failure
-from hb_gateway_mock.names import PARAMETERS
-from hb_gateway_mock.options import KINDS, Script, ask, combine, layer, layers
+from hb_gateway_mock.options import KINDS, PARAMETERS, Script, ask, combine, layer, layers
 from heavenbase.call import WireRequest
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.plugin import Gateway

@@ -84,14 +84,14 @@ CHAT = (
     Sample("extra_body", {"x_conformance": 1}),
     Sample("extra_headers", {"x-conformance": "1"}),
     Sample("extra_query", {"conformance": "1"}),
-    Sample("never_heard_of_it", 1),
+    Sample("never_heard_of_it", 1, {"allow_unknown": True}),
 )
 EMBED = (
     Sample("dimensions", 8),
     Sample("encoding_format", "float"),
     Sample("user", "somebody"),
     Sample("extra_body", {"x_conformance": 1}),
-    Sample("never_heard_of_it", 1),
+    Sample("never_heard_of_it", 1, {"allow_unknown": True}),
 )
 IMAGEN = (
     Sample("n", 2),
@@ -102,7 +102,7 @@ IMAGEN = (
     Sample("output_format", "webp"),
     Sample("user", "somebody"),
     Sample("extra_body", {"x_conformance": 1}),
-    Sample("never_heard_of_it", 1),
+    Sample("never_heard_of_it", 1, {"allow_unknown": True}),
 )
 EVERY = tuple(
     [("complete", sample) for sample in CHAT]
