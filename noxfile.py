@@ -55,9 +55,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """mypy --strict over every package."""
-    install_workspace(session, *group("lint"), *group("test"))
+    """mypy --strict over every package, and what users' checkers see of hb."""
+    install_workspace(session, *group("lint"), *group("types"), *group("test"))
     session.run("mypy", *[argument for package in PACKAGES for argument in ("-p", package)])
+    session.run("mypy", "core/kernel/src/heavenbase/llm.py")  # for which users read a stub
+    session.run("pytest", "-q", "tests/test_typing.py")
 
 
 @nox.session
