@@ -364,13 +364,13 @@ def test_closing_in_a_storm_of_connections_leaves_nothing_behind() -> None:
     gc.collect()
 
 
-def test_the_server_needs_nothing_but_the_standard_library_and_the_error_tree() -> None:
+def test_the_server_needs_nothing_but_the_standard_library_the_schema_checker_and_the_error_tree() -> None:
     folder = Path(hb_testing.server.__file__).parent
     modules = [node for file in folder.glob("*.py") for node in ast.walk(ast.parse(file.read_text()))]
     names = {node.module or "" for node in modules if isinstance(node, ast.ImportFrom)}
     names |= {alias.name for node in modules if isinstance(node, ast.Import) for alias in node.names}
     foreign = {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
-    allowed = ("hb_testing.server", "heavenbase.errors", "trustme")
+    allowed = ("hb_testing.server", "heavenbase.errors", "jsonschema_rs", "trustme")
     assert [name for name in sorted(foreign) if not name.startswith(allowed)] == []
 
 
