@@ -1,23 +1,16 @@
-"""Checks of single values, refusing as OpenAI does: message, `param` and `code`."""
+"""Refusals as OpenAI words them: message, `param` and `code`."""
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
+from hb_testing.server.schema import Problem, RequestSchema, given, listed
 from hb_testing.server.wire import Rejected
 
-NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "string": str,
-    "boolean": bool,
-    "object": dict,
-    "array": list,
-    "integer": int,
-    "number": (int, float),
-}
+_DECIMALS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias")
+_TOOL_FIELDS = ("type", "function", "custom")
 
 
 def refuse(message: str, param: str | None = None, code: str | None = "invalid_value") -> NoReturn:
@@ -30,91 +23,78 @@ def missing(param: str) -> NoReturn:
     refuse(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
 
 
-def only(value: Mapping[str, Any], known: Collection[str], where: str) -> None:
-    """Refuse fields that the object at `where` does not have."""
-    for name in value:
-        if name not in known:
-            refuse(f"Unknown parameter: '{where}.{name}'.", f"{where}.{name}", "unknown_parameter")
+def check(schema: RequestSchema, operation: str, payload: Mapping[str, Any], extensions: Collection[str]) -> None:
+    """Refuse a request that does not fit its schema; `extensions` are extra fields to accept at its top."""
+    problem = schema.problem(operation, given(payload, extensions, schema.fields(operation)))
+    if problem is not None:
+        _refuse_problem(problem)
 
 
-def kind(value: Any, param: str, *names: str) -> None:
-    """Refuse a value that is of none of the JSON types `names`."""
-    for name in names:
-        # bool is an int in Python, not in JSON.
-        if isinstance(value, _TYPES[name]) and not (isinstance(value, bool) and name != "boolean"):
-            return
-    found = "null" if value is None else type(value).__name__
-    expected = " or ".join(names)
-    refuse(f"Invalid type for '{param}': expected {expected}, but got {found} instead.", param, "invalid_type")
+def says_json(value: Any) -> bool:
+    """Whether the word stands in a prompt, without which OpenAI writes no JSON."""
+    return "json" in json.dumps(value).lower()
 
 
-def text(value: Any, param: str) -> None:
-    """Refuse anything but a non-empty string."""
-    kind(value, param, "string")
-    if not value:
-        refuse(f"Invalid '{param}': empty string.", param, "empty_string")
-
-
-def items(value: Any, param: str, *, most: int | None = None) -> None:
-    """Refuse anything but a non-empty array of at most `most` elements."""
-    kind(value, param, "array")
-    if not value:
+def _refuse_problem(problem: Problem) -> NoReturn:
+    param, keyword, wanted, value = problem.path, problem.keyword, problem.wanted, problem.value
+    is_top = len(problem.place) == 1
+    if is_top and keyword == "additionalProperties":
+        refuse(f"Unrecognized request argument supplied: {wanted}", None, None)
+    if param == "model" and keyword != "type":
+        refuse("you must provide a model parameter", None, None)
+    if keyword == "additionalProperties":
+        refuse(f"Unknown parameter: '{param}'.", param, "unknown_parameter")
+    if keyword == "required" and problem.place[0] in ("tools", "tool_choice") and wanted in _TOOL_FIELDS:
+        # What makes a tool one is looked at as if null stood there.
+        if wanted == "type":
+            refuse(f"Invalid value: None. Supported values are: 'function'. - '{param}'", param)
+        keyword, wanted = "type", ["object"]
+    if keyword == "required":
+        missing(param)
+    if keyword == "type" and value is None and problem.place[-1] == "content":
+        refuse(f"Invalid value for 'content': expected a string, got null. - '{param}'", param)
+    if keyword == "type":
+        expected = " or ".join(dict.fromkeys(name for name in wanted if name != "null"))
+        found = "null" if value is None else type(value).__name__
+        refuse(f"Invalid type for '{param}': expected {expected}, but got {found} instead.", param, "invalid_type")
+    if keyword in ("enum", "const"):
+        words = wanted if isinstance(wanted, list) else [wanted]
+        known = listed(word for word in words if word is not None)
+        refuse(f"Invalid value: {value!r}. Supported values are: {known}.", param)
+    if keyword in ("minimum", "maximum"):
+        word = "decimal" if problem.place[0] in _DECIMALS else "integer"
+        side, sign = ("below", ">=") if keyword == "minimum" else ("above", "<=")
         refuse(
-            f"Invalid '{param}': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+            f"Invalid '{param}': {word} {side} {keyword} value. Expected a value {sign} {wanted}, but got {value} "
+            "instead.",
+            param,
+            f"{word}_{side}_{keyword[:3]}_value",
+        )
+    _refuse_size(problem, param)
+
+
+def _refuse_size(problem: Problem, param: str) -> NoReturn:
+    keyword, wanted = problem.keyword, problem.wanted
+    if keyword == "minLength":
+        refuse(f"Invalid '{param}': empty string.", param, "empty_string")
+    if keyword == "minItems":
+        refuse(
+            f"Invalid '{param}': empty array. Expected an array with minimum length {wanted}, but got an empty array "
+            "instead.",
             param,
             "empty_array",
         )
-    if most is not None and len(value) > most:
+    if keyword == "maxItems":
         refuse(
-            f"Invalid '{param}': array too long. Expected an array with maximum length {most}, "
-            f"but got an array with length {len(value)} instead.",
+            f"Invalid '{param}': array too long. Expected an array with maximum length {wanted}, but got an array "
+            f"with length {len(problem.value)} instead.",
             param,
             "array_above_max_length",
         )
-
-
-def choice(value: Any, param: str, allowed: Collection[str]) -> None:
-    """Refuse a value that is not one of `allowed`."""
-    if not isinstance(value, str) or value not in allowed:
-        listed = ", ".join(repr(name) for name in allowed)
-        refuse(f"Invalid value: {value!r}. Supported values are: {listed}.", param)
-
-
-def number(value: Any, param: str, low: float, high: float | None = None, *, integer: bool = False) -> None:
-    """Refuse anything but a number (or integer) from `low` to `high`."""
-    kind(value, param, "integer" if integer else "number")
-    word = "integer" if integer else "decimal"
-    if value < low:
+    if problem.place[-1] in ("url", "image_url"):
         refuse(
-            f"Invalid '{param}': {word} below minimum value. Expected a value >= {low}, but got {value} instead.",
+            "Invalid image URL. Expected an http(s) URL, or a base64-encoded data URL with an image MIME type.",
             param,
-            f"{word}_below_min_value",
+            "invalid_image_url" if problem.place[-1] == "url" else "invalid_value",
         )
-    if high is not None and value > high:
-        refuse(
-            f"Invalid '{param}': {word} above maximum value. Expected a value <= {high}, but got {value} instead.",
-            param,
-            f"{word}_above_max_value",
-        )
-
-
-def name(value: Any, param: str) -> None:
-    """Refuse anything but a function or schema name."""
-    kind(value, param, "string")
-    if not NAME.fullmatch(value):
-        refuse(
-            f"Invalid '{param}': string does not match pattern. Expected a string that matches the pattern "
-            f"'^[a-zA-Z0-9_-]+$'.",
-            param,
-        )
-
-
-def top_level(payload: Mapping[str, Any], known: Collection[str], extensions: Collection[str]) -> None:
-    """Refuse top-level fields that the endpoint does not have, and a missing or empty model."""
-    for field in payload:
-        if field not in known and field not in extensions:
-            refuse(f"Unrecognized request argument supplied: {field}", None, None)
-    if "model" in known and not payload.get("model"):
-        refuse("you must provide a model parameter", None, None)
-    if "model" in payload:
-        kind(payload["model"], "model", "string")
+    refuse(f"Invalid '{param}': string does not match pattern. It {problem.text}.", param)

@@ -11,8 +11,8 @@ from hb_testing.server import openai_chat as chat
 from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.multipart import parse_form
 from hb_testing.server.openai_requests import (
-    EDIT_FIELDS,
-    GENERATION_FIELDS,
+    EDIT,
+    GENERATION,
     check_chat,
     check_embeddings,
     check_image,
@@ -117,7 +117,7 @@ class OpenAIWire(Wire):
         """Answer small PNGs whose colour depends on the prompt."""
         payload = exchange.json()
         if exchange.server.strict:
-            check_image(payload, GENERATION_FIELDS, self.extensions)
+            check_image(payload, GENERATION, self.extensions)
         return self._images(exchange, payload, 0)
 
     @route("POST", "/images/edits")
@@ -132,7 +132,7 @@ class OpenAIWire(Wire):
         if fields.get("n", "").isdigit():
             fields["n"] = int(fields["n"])
         if exchange.server.strict:
-            check_image(fields, EDIT_FIELDS, self.extensions)
+            check_image(fields, EDIT, self.extensions)
             if not any(file.name in ("image", "image[]") for file in files):
                 raise Rejected("Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
         return self._images(exchange, fields, len(files))
