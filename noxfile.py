@@ -39,6 +39,17 @@ def install_workspace(session: nox.Session, *extra: str) -> None:
     session.install(*editable, *extra)
 
 
+def run_suite(session: nox.Session, *arguments: str) -> None:
+    """pytest over the whole suite, in parallel."""
+    env: dict[str, str | None] = {}
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        # Kept away from the sources instead: hundreds of processes would each compile every SDK that they import.
+        folder = Path(session.create_tmp(), "bytecode").resolve()
+        env = {"PYTHONDONTWRITEBYTECODE": None, "PYTHONPYCACHEPREFIX": str(folder)}
+    workers = os.environ.get("HB_TEST_WORKERS", "2")
+    session.run("pytest", "-n", workers, "--dist", "loadgroup", *arguments, env=env)
+
+
 def group(name: str) -> list[str]:
     """The requirements of a dependency group of the root pyproject."""
     return list(nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), name))
@@ -66,14 +77,14 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The whole suite, in parallel; pass other pytest arguments after --."""
     install_workspace(session, *group("test"))
-    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *session.posargs)
+    run_suite(session, *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def matrix(session: nox.Session) -> None:
     """The whole suite on each Python that hb supports: `nox -s matrix-3.14`, or `nox -s matrix` for all."""
     install_workspace(session, *group("test"))
-    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *session.posargs)
+    run_suite(session, *session.posargs)
 
 
 @nox.session
@@ -81,10 +92,8 @@ def coverage(session: nox.Session) -> None:
     """The suite once more, counting lines and branches; the report is in htmlcov/."""
     install_workspace(session, *group("test"), *group("coverage"))
     packages = [f"--cov={package}" for package in PACKAGES]
-    arguments = ["-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", "-m", "not slow"]
-    session.run(
-        "pytest", *packages, "--cov-report=html", "--cov-report=term:skip-covered", *arguments, *session.posargs
-    )
+    reports = ["--cov-report=html", "--cov-report=term:skip-covered"]
+    run_suite(session, *packages, *reports, "-m", "not slow", *session.posargs)
 
 
 @nox.session
