@@ -20,7 +20,7 @@ def check_chat(payload: Mapping[str, Any]) -> None:
         if message["role"] == "assistant" and not message.get("content") and not message.get("tool_calls"):
             _refuse(f"message at index {place} must have content")
     tools = payload.get("tools")
-    if payload.get("tool_choice") is not None and not tools:
+    if "tool_choice" in payload and not tools:
         _refuse("tools must be specified when tool_choice is")
     if tools and (payload.get("response_format") or {}).get("type") == "json_object":
         _refuse("cannot specify both response_format json_object and tools")
