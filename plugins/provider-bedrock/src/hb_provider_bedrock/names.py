@@ -14,8 +14,10 @@ _MODELS = (
     *("frequencyPenalty", "cache_control", "container", "mcp_servers", "speed"),
 )
 """Of single models, among the additional fields of a chat."""
-_EMBEDDINGS = ("normalize", "embedding_types", "embeddingTypes", "output_dimension", "embeddingConfig", "inputImage")
-_EMBEDDINGS += ("embeddingPurpose", "truncationMode", "embeddingDimension", "max_tokens")
+_EMBEDDINGS = (
+    *("normalize", "embedding_types", "embeddingTypes", "output_dimension", "embeddingConfig", "inputImage"),
+    *("embeddingPurpose", "truncationMode", "embeddingDimension", "max_tokens"),
+)
 _IMAGES = (
     *("cfg_scale", "cfgScale", "width", "height", "strength", "mode", "style_preset", "steps", "sampler", "samples"),
     *("clip_guidance_preset", "init_image", "init_image_mode", "image_strength", "text_prompts", "taskType"),

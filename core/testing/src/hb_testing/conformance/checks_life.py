@@ -75,7 +75,8 @@ class LifeChecks(GatewayBase):
             llm = rig.llm()
 
             async def main() -> list[Any]:
-                return await asyncio.gather(*(llm.acomplete(PROMPT) for _ in range(12)))
+                found: list[Any] = await asyncio.gather(*(llm.acomplete(PROMPT) for _ in range(12)))
+                return found
 
             assert all(answer.text for answer in colour.await_(main()))
             assert not rig.is_wired or rig.server.request_count == 12

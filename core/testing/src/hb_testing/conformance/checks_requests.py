@@ -119,7 +119,8 @@ class RequestChecks(GatewayBase):
     @needs("chat")
     def test_a1_a_misspelt_option_is_refused_before_sending(self, rig: Rig) -> None:
         for slip in ("temprature", "max_token", "tool_choise", "sytem", "max_retrys"):
-            error = rig.error("chat", **{slip: 1})
+            options: dict[str, Any] = {slip: 1}
+            error = rig.error("chat", **options)
             assert isinstance(error, UnknownNameError), f"{slip} raised {type(error).__name__}"
             assert error.nearest, f"{slip} was refused without the name that is meant"
         with pytest.raises(UnknownNameError, match="temperature"):

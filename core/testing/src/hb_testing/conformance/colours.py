@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EMBEDDING = ("embeddings", "usage", "dim")
-IMAGES = ("images", "usage")
+EMBEDDING: Any = ("embeddings", "usage", "dim")
+IMAGES: Any = ("images", "usage")
 
 
 class Colour:
