@@ -194,9 +194,11 @@ def dropping_port() -> Iterator[int]:
 
         thread = threading.Thread(target=drop)
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:  # or a test that fails would keep the run from ever ending
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 @pytest.mark.parametrize("broken", [silent_port, refusing_port, dropping_port])
