@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,6 +140,34 @@ def test_the_kernel_imports_no_plugin() -> None:
     """But for the command line, which `python -m heavenbase` looks for."""
     found = {(found.source, found.target) for found in ALL if found.target.startswith("hb_") or found.target == "hb"}
     assert found == {("__main__", "hb_cli")}
+
+
+OUTSIDE = sorted(p for folder in ("plugins", "contrib") for p in (ROOT / folder).glob("*/src/**/*.py"))
+ROOMS = {name for name in MODULES if name and (CORE / name.replace(".", "/")).is_dir()}
+TOP = {name for name in MODULES if name and name not in ROOMS and "." not in name and not name.startswith("_")}
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_plugins_import_only_what_a_front_names(path: Path) -> None:
+    """A module at the public top, or a name that the front of a room has."""
+    wrong = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            wrong += [a.name for a in node.names if a.name.startswith("heavenbase.")]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "heavenbase":
+            room = (node.module or "").removeprefix("heavenbase").lstrip(".")
+            if room in TOP:
+                continue
+            public = dir(import_module(node.module or "")) if room in ROOMS or not room else ()
+            wrong += [f"{node.module}.{a.name}" for a in node.names if a.name not in public and a.name not in TOP]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", sorted(room for room in ROOMS if "front(" in ast.unparse(MODULES[room])))
+def test_no_public_name_of_a_front_is_that_of_a_module_beside_it(room: str) -> None:
+    """What `from room import name` gives must not depend on what was imported before."""
+    beside = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == room}
+    assert beside.isdisjoint(import_module(f"heavenbase.{room}").__dir__())
 
 
 def provider_names() -> set[str]:

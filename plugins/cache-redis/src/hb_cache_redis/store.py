@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from hb_cache_redis import scripts
 from hb_cache_redis.connections import client, place
 from hb_cache_redis.settings import Limits
-from heavenbase.colour.threads import call_in_thread
+from heavenbase.colour import call_in_thread
 from heavenbase.errors import CacheError, InputError, InputTypeError
 from heavenbase.plugin import CacheEntry, CacheStore
 

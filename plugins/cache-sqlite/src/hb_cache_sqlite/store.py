@@ -68,7 +68,7 @@ class SQLiteStore(CacheStore):
         try:
             return self._get(space, key, False)
         except Busy:
-            from heavenbase.colour.threads import call_in_thread
+            from heavenbase.colour import call_in_thread
 
             return await call_in_thread(self._get, space, key, True)
 
@@ -81,7 +81,7 @@ class SQLiteStore(CacheStore):
 
     async def aset(self, namespace: str, key: bytes, value: bytes, *, ttl: float | None = None) -> None:
         """Async form of `set`: writes at once, and goes through a thread to open, wait, repair and clean up."""
-        from heavenbase.colour.threads import call_in_thread
+        from heavenbase.colour import call_in_thread
 
         space = self._checked(namespace, key, value)
         try:

@@ -9,15 +9,11 @@ from hb_gateway_anthropic.failures import with_reset
 from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
 from heavenbase.errors import HBError
-from heavenbase.http.attempt import HTTPAttempt
-from heavenbase.http.client import content_of
-from heavenbase.http.events import ServerEvents
-from heavenbase.http.payload import encode_json
-from heavenbase.http.status import embedded_error, status_error
+from heavenbase.http import HTTPAttempt, ServerEvents, content_of, embedded_error, encode_json, status_error
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
-    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.http import EventSource, StreamState
     from heavenbase.types import Completion
 
 

@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http.client import configured_url, http_client, http_library, needed_key
+from heavenbase.http import configured_url, http_client, http_library, needed_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from heavenbase.call import Services
-    from heavenbase.http.transport.connections import Connections
+    from heavenbase.http import Connections
     from heavenbase.spec import LLMSpec
 
 VERSION = "2023-06-01"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heavenbase.errors import RateLimitError
-from heavenbase.http.status import LONGEST_WAIT
+from heavenbase.http import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.errors import HBError
-    from heavenbase.http.transport.exchange import Headers
+    from heavenbase.http import Headers
 
 _LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
 

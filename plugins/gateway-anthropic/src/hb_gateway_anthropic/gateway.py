@@ -17,8 +17,7 @@ from hb_gateway_anthropic.parameters import MAX_TOKENS, headers_and_query
 from hb_gateway_anthropic.request import count_body, message_body
 from heavenbase.call import WireRequest
 from heavenbase.errors import EmbeddingsNotSupported, ImageGenerationNotSupported, MissingPackage
-from heavenbase.http.gateway import HTTPGateway
-from heavenbase.http.status import is_secret_header
+from heavenbase.http import HTTPGateway, is_secret_header
 from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
 
 
 def _counted(attempt: MessageAttempt, decoded: Any) -> int:
-    from heavenbase.http.shapes import shape_error
+    from heavenbase.http import shape_error
     from heavenbase.wires import count
 
     found = count(decoded.get("input_tokens")) if isinstance(decoded, dict) else None

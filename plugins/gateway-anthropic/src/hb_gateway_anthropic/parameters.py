@@ -10,8 +10,7 @@ from hb_gateway_anthropic.thinking import LEAST_BUDGET, Thoughts, translate
 from hb_gateway_anthropic.tools import tool_fields
 from heavenbase.call import REASONING
 from heavenbase.errors import InputError, InputTypeError
-from heavenbase.http.extras import extras, merge_extra
-from heavenbase.http.rules import apply_rules, keep_ruled
+from heavenbase.http import added_parts, apply_rules, keep_ruled, merge_extra
 from heavenbase.types import ParameterEntry, ParameterReport
 from heavenbase.wires import LIMITS, REMOVED, named_arguments, token_limit
 
@@ -96,7 +95,7 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
 
 def headers_and_query(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
     """(headers, query) that the caller adds to this request, `betas` among them."""
-    headers, query = extras(call)
+    headers, query = added_parts(call)
     betas = call.args.get("betas")
     if betas:
         listed = [betas] if isinstance(betas, str) else [str(beta) for beta in betas]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_gateway_anthropic.replay import reasoning_parts
 from hb_gateway_anthropic.responses import FINISH, block_kind, text_of, tool_name
 from hb_gateway_anthropic.usage import merged, message_usage
-from heavenbase.http.shapes import as_list, as_object, shape_error, text_or_none
+from heavenbase.http import as_list, as_object, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import StreamedAnswer, arguments_text, finish_reason, parsed_arguments
 

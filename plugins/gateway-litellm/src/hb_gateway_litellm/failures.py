@@ -52,8 +52,7 @@ def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
     if isinstance(error, HBError):
         return error
     # Loaded here, as nobody who only resolves a name needs it.
-    from heavenbase.http.payload import encode_json
-    from heavenbase.http.status import call_secrets, embedded_error, status_error
+    from heavenbase.http import call_secrets, embedded_error, encode_json, status_error
     from heavenbase.secrets import scrubber
 
     chain = list(_chain(error))

@@ -80,8 +80,7 @@ class LiteLLMGateway(WireGateway):
     def stream(self, call: Call, request: WireRequest) -> Iterator[Chunk]:
         """The chunks of one streamed answer."""
         from hb_wire_openai import ChatStream, thinking_of
-        from heavenbase.http.payload import encode_json
-        from heavenbase.http.status import embedded_error
+        from heavenbase.http import embedded_error, encode_json
 
         wall = self.services.wall
         state = ChatStream(call, thinking_of(call), lambda error: embedded_error(call, error, [], wall=wall))

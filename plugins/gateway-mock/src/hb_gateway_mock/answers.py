@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hb_gateway_mock.options import Script
     from heavenbase.call import Call
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
     from heavenbase.types import Message
 
 TEXT = "mock response"
@@ -236,8 +236,7 @@ def _vector(row: Any) -> list[float]:
 
 def images(script: Script, call: Call) -> list[LLMImage]:
     """The images of the script, or `n` small pictures that follow from prompt, seed and place."""
-    from heavenbase.image.image import LLMImage
-    from heavenbase.image.png import make_picture
+    from heavenbase.image import LLMImage, make_picture
 
     text = script.image_text if script.image_text is not None else call.prompt
     if script.b64_json is not None:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_gateway_openai.client import sdk
 from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
-from heavenbase.http.client import content_of
-from heavenbase.http.payload import encode_json
-from heavenbase.http.status import status_error
+from heavenbase.http import content_of, encode_json, status_error
 
 if TYPE_CHECKING:
     from hb_wire_openai import Files

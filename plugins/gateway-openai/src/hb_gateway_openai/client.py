@@ -11,13 +11,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http.client import configured_url, http_client, http_library
+from heavenbase.http import configured_url, http_client, http_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from heavenbase.call import Services
-    from heavenbase.http.transport.connections import Connections
+    from heavenbase.http import Connections
     from heavenbase.spec import LLMSpec
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hb_gateway_openai.client import sdk
 from hb_wire_openai import chat_fields
 from heavenbase.call import split_options
-from heavenbase.http.extras import EXTRAS
+from heavenbase.http import EXTRAS
 from heavenbase.types import ParameterReport
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hb_wire_openai import WireAttempt
     from heavenbase.call import Call, WireRequest
-    from heavenbase.http.attempt import StreamState
+    from heavenbase.http import StreamState
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Completion
 

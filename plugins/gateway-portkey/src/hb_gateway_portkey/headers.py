@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heavenbase.resolution.endpoint import is_loopback, origin_of
+from heavenbase.resolution import is_loopback, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

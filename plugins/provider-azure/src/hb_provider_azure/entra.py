@@ -77,7 +77,7 @@ def _plain(provider: TokenProvider) -> Callable[[], str]:
 
 def _awaitable(provider: TokenProvider) -> Callable[[], Awaitable[str]]:
     async def token() -> str:
-        from heavenbase.colour.threads import call_in_thread
+        from heavenbase.colour import call_in_thread
 
         try:
             # A provider of the sync kind may ask the network.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_bedrock.models import region_of
 from hb_provider_bedrock.outgoing import Outgoing
 from heavenbase.errors import MissingPackage
-from heavenbase.http.client import given_key
+from heavenbase.http import given_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,9 +15,7 @@ from hb_provider_bedrock.models import traits_of
 from hb_provider_bedrock.usage import header_usage
 from heavenbase.call import REASONING
 from heavenbase.errors import EmbeddingsNotSupported
-from heavenbase.http.extras import EXTRAS, merge_extra
-from heavenbase.http.rules import apply_rules
-from heavenbase.http.shapes import as_object, shape_error
+from heavenbase.http import EXTRAS, apply_rules, as_object, merge_extra, shape_error
 from heavenbase.types import Embedding, Usage
 from heavenbase.wires import read_vector, read_vectors
 

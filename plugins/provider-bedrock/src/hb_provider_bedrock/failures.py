@@ -20,7 +20,7 @@ from heavenbase.errors import (
     ServerError,
     StatusError,
 )
-from heavenbase.http.status import status_error
+from heavenbase.http import status_error
 from heavenbase.secrets import redact
 
 if TYPE_CHECKING:

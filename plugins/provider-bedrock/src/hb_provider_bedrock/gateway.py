@@ -13,8 +13,7 @@ from hb_provider_bedrock.names import PARAMETERS
 from hb_provider_bedrock.request import chat_body
 from heavenbase.call import WireRequest
 from heavenbase.errors import MissingPackage
-from heavenbase.http.extras import extras
-from heavenbase.http.gateway import HTTPGateway
+from heavenbase.http import HTTPGateway, added_parts
 from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
     def prepare(self, call: Call) -> WireRequest:
         """The request of this call, as it will be sent; an error for what the model does not do."""
         make = {"embed": embedding_body, "imagen": image_body}.get(call.verb, chat_body)
-        headers = {"content-type": "application/json", **call.spec.headers, **extras(call)[0]}
+        headers = {"content-type": "application/json", **call.spec.headers, **added_parts(call)[0]}
         auth = "Bearer" if call.spec.api_key else "AWS4-HMAC-SHA256"
         return WireRequest("POST", f"{_endpoint(call)}{_path(call)}", make(call), headers, f"Authorization: {auth}")
 
@@ -107,7 +106,7 @@ def _endpoint(call: Call) -> str:
 def _path(call: Call) -> str:
     """The path below the endpoint, with the query that the caller adds."""
     operation = "invoke" if call.verb != "complete" else "converse-stream" if call.stream else "converse"
-    query = extras(call)[1]
+    query = added_parts(call)[1]
     path = f"/model/{quote(call.spec.model_id, safe='-._~')}/{operation}"
     return f"{path}?{urlencode(query)}" if query else path
 

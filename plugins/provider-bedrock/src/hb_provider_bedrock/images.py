@@ -12,16 +12,14 @@ from hb_provider_bedrock.client import PLACES
 from hb_provider_bedrock.models import traits_of
 from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, HBError, ImageGenerationNotSupported, InputError
-from heavenbase.http.extras import EXTRAS, merge_extra
-from heavenbase.http.rules import apply_rules
-from heavenbase.http.shapes import kind_of, shape_error
+from heavenbase.http import EXTRAS, apply_rules, kind_of, merge_extra, shape_error
 from heavenbase.types import ImageResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from heavenbase.call import Call
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
 
 _CHAT_ONLY = frozenset(
     {"temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
@@ -223,7 +221,7 @@ def _filtered(call: Call, reason: Any) -> ContentFiltered:
 
 
 def _image(call: Call, item: Any) -> LLMImage:
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
 
     if not isinstance(item, str):
         raise shape_error(call, f"an image is {kind_of(item)}, not base64")

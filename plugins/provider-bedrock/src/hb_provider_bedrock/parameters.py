@@ -17,8 +17,7 @@ from hb_provider_bedrock.thinking import LEAST_BUDGET, Thoughts, translate
 from hb_provider_bedrock.tools import tool_config
 from heavenbase.call import REASONING
 from heavenbase.errors import InputTypeError
-from heavenbase.http.extras import EXTRAS
-from heavenbase.http.rules import apply_rules, keep_ruled
+from heavenbase.http import EXTRAS, apply_rules, keep_ruled
 from heavenbase.types import ParameterReport
 from heavenbase.wires import LIMITS, named_arguments, token_limit
 

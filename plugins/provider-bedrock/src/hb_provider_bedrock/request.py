@@ -10,7 +10,7 @@ from hb_provider_bedrock.messages import has_tool_blocks, in_words, wire_message
 from hb_provider_bedrock.models import traits_of
 from hb_provider_bedrock.parameters import chat_fields
 from heavenbase.errors import UnsupportedError
-from heavenbase.http.extras import merge_extra
+from heavenbase.http import merge_extra
 
 if TYPE_CHECKING:
     from hb_provider_bedrock.models import Traits

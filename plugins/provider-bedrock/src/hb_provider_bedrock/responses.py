@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.usage import token_usage
 from heavenbase.errors import HBError
-from heavenbase.http.shapes import as_list, as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text
 from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
     from heavenbase.types import FinishReason
 
 FINISH: dict[str, FinishReason] = {
@@ -88,7 +88,7 @@ def thought_of(call: Call, content: Any) -> str:
 
 def image_of(call: Call, block: Any) -> LLMImage:
     """The image in a block."""
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
 
     source = block.get("source") if isinstance(block, dict) else None
     data = source.get("bytes") if isinstance(source, dict) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import client_key, client_of
-from heavenbase.http.client import sender_to
+from heavenbase.http import sender_to
 from heavenbase.options import PROXIES
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hb_provider_bedrock.client import Client
     from hb_provider_bedrock.outgoing import Address
     from heavenbase.call import Services
-    from heavenbase.http.transport.connections import Connections
+    from heavenbase.http import Connections
     from heavenbase.spec import LLMSpec
 
 _KNOWN_LIMIT = 256

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.responses import finish_reason, image_of, is_of_server, text_of, tool_name
 from hb_provider_bedrock.usage import token_usage
-from heavenbase.http.shapes import as_object, kind_of, shape_error, text_or_none
+from heavenbase.http import as_object, kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import StreamedAnswer, arguments_text, parsed_arguments
 

@@ -8,7 +8,7 @@ from heavenbase.errors import UnsupportedError
 from heavenbase.plugin import VisionFormat
 
 if TYPE_CHECKING:
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
     from heavenbase.spec import LLMSpec
 
 __all__ = ["BedrockVision", "encode"]

@@ -9,8 +9,7 @@ from hb_provider_bedrock.failures import answer_error, event_error, sdk_error
 from hb_provider_bedrock.frames import Events
 from hb_provider_bedrock.responses import completion
 from hb_provider_bedrock.streams import ConverseStream
-from heavenbase.http.attempt import HTTPAttempt
-from heavenbase.http.payload import encode_json
+from heavenbase.http import HTTPAttempt, encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from hb_provider_bedrock.senders import Sender
     from heavenbase.call import Call, WireRequest
     from heavenbase.errors import HBError
-    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.http import EventSource, StreamState
     from heavenbase.types import Completion
 
 ACCEPT_ENCODING = ("Accept-Encoding", "identity")
@@ -40,7 +39,7 @@ class BedrockAttempt(HTTPAttempt):
     async def asend(self, client: Sender, request: WireRequest) -> None:
         """Async form of `send`. boto3 has none, so what may wait in it waits in a thread."""
         if client.may_wait:
-            from heavenbase.colour.threads import call_in_thread
+            from heavenbase.colour import call_in_thread
 
             signed = await call_in_thread(self._signed, client, request)
         else:

@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http.client import HeldClient, configured_url, http_client, needed_key
+from heavenbase.http import HeldClient, configured_url, http_client, needed_key
 
 if TYPE_CHECKING:
     from heavenbase.call import Services
-    from heavenbase.http.transport.connections import Connections
+    from heavenbase.http import Connections
     from heavenbase.spec import LLMSpec
 
 VERSION = "v2"

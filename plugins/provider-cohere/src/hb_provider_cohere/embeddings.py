@@ -8,8 +8,7 @@ from hb_provider_cohere.models import traits_of
 from hb_provider_cohere.parameters import arguments
 from hb_provider_cohere.usage import meta_usage
 from hb_provider_cohere.vectors import vector
-from heavenbase.http.extras import merge_extra
-from heavenbase.http.shapes import kind_of, shape_error
+from heavenbase.http import kind_of, merge_extra, shape_error
 from heavenbase.types import Embedding
 from heavenbase.wires import read_vectors
 

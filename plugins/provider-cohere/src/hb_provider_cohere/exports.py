@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_cohere.models import traits_of
 from hb_provider_cohere.parameters import chat_fields
 from heavenbase.call import Call, CallContext, split_options
-from heavenbase.http.extras import mapping
+from heavenbase.http import mapping
 from heavenbase.spec import Timeouts
 from heavenbase.types import ParameterReport
 

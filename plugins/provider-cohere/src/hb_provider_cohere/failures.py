@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import HBError, QuotaExhausted, RateLimitError
-from heavenbase.http.status import embedded_error, status_error
+from heavenbase.http import embedded_error, status_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
-    from heavenbase.http.transport.exchange import Headers
+    from heavenbase.http import Headers
 
 _MONTHLY = re.compile(r"(?:/|per|a|this) month|monthly", re.IGNORECASE)
 _FAILED = {"ERROR": 500, "TIMEOUT": 504}

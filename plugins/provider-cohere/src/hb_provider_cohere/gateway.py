@@ -15,9 +15,7 @@ from hb_provider_cohere.names import PARAMETERS
 from hb_provider_cohere.request import chat_body
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
-from heavenbase.http.extras import extras
-from heavenbase.http.gateway import HTTPGateway
-from heavenbase.http.status import is_secret_header
+from heavenbase.http import HTTPGateway, added_parts, is_secret_header
 from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
     def request(self, call: Call, operation: str, body: dict[str, Any]) -> WireRequest:
         """A request of this call for an operation of the API."""
         spec = call.spec
-        headers, query = extras(call)
+        headers, query = added_parts(call)
         url = f"{clients.base_url(spec)}/{operation}"
         if query:
             url += f"?{urlencode(query, doseq=True)}"

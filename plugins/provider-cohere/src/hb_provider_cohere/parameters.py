@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hb_provider_cohere.thinking import thinking_field
 from hb_provider_cohere.tools import tool_fields
 from heavenbase.call import REASONING
-from heavenbase.http.extras import EXTRAS, mapping
-from heavenbase.http.rules import apply_rules, keep_ruled
+from heavenbase.http import EXTRAS, apply_rules, keep_ruled, mapping
 from heavenbase.structured import fit_schema, plan_format
 from heavenbase.wires import LIMITS, named_arguments, token_limit
 

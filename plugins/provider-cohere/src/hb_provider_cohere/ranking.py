@@ -14,7 +14,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, UnsupportedError
-from heavenbase.http.shapes import kind_of, shape_error
+from heavenbase.http import kind_of, shape_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_cohere.messages import wire_messages
 from hb_provider_cohere.models import traits_of
 from hb_provider_cohere.parameters import chat_fields
-from heavenbase.http.extras import merge_extra
+from heavenbase.http import merge_extra
 
 if TYPE_CHECKING:
     from heavenbase.call import Call

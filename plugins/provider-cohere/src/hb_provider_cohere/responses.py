@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.replay import reasoning_parts
 from hb_provider_cohere.usage import chat_usage
-from heavenbase.http.shapes import as_list, as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import finish_reason as in_words
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_cohere.replay import reasoning_parts
 from hb_provider_cohere.responses import called, finish_reason
 from hb_provider_cohere.usage import chat_usage
-from heavenbase.http.shapes import as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import StreamedAnswer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.http.shapes import shape_error
+from heavenbase.http import shape_error
 from heavenbase.wires import read_vector
 
 if TYPE_CHECKING:

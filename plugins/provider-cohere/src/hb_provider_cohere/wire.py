@@ -8,14 +8,11 @@ from hb_provider_cohere.failures import cohere_error, held_error
 from hb_provider_cohere.responses import completion
 from hb_provider_cohere.streams import ChatStream
 from heavenbase.errors import HBError
-from heavenbase.http.attempt import HTTPAttempt
-from heavenbase.http.events import ServerEvents
-from heavenbase.http.payload import encode_json
-from heavenbase.http.sse import TEXT_EVENT_LIMIT
+from heavenbase.http import TEXT_EVENT_LIMIT, HTTPAttempt, ServerEvents, encode_json
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
-    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.http import EventSource, StreamState
     from heavenbase.types import Completion
 
 

@@ -13,13 +13,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http.client import HeldClient, NoConnections, configured_url, needed_key, sender_to
+from heavenbase.http import HeldClient, NoConnections, configured_url, needed_key, sender_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from heavenbase.call import Services
-    from heavenbase.http.transport.connections import Connections
+    from heavenbase.http import Connections
     from heavenbase.spec import LLMSpec
 
 VERSION = "v1beta"

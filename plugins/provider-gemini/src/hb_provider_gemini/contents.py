@@ -133,7 +133,7 @@ class _History(History):
         found = message.get("images")
         if not found:
             return []
-        from heavenbase.image.image import LLMImage
+        from heavenbase.image import LLMImage
 
         parts = []
         for item in found:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_gemini.parameters import merge_extra
 from hb_provider_gemini.request import model_path
 from hb_provider_gemini.usage import content_usage
-from heavenbase.http.extras import EXTRAS
-from heavenbase.http.rules import apply_rules
+from heavenbase.http import EXTRAS, apply_rules
 from heavenbase.types import Embedding
 from heavenbase.wires import read_vector, read_vectors
 

@@ -11,13 +11,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import AuthError, HBError, QuotaExhausted, RateLimitError, StatusError
-from heavenbase.http.status import LONGEST_WAIT, status_error
+from heavenbase.http import LONGEST_WAIT, status_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heavenbase.call import Call
-    from heavenbase.http.transport.exchange import Headers
+    from heavenbase.http import Headers
 
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _KEY_REASONS = ("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "ACCESS_TOKEN_EXPIRED")

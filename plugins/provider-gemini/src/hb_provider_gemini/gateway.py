@@ -21,9 +21,7 @@ from heavenbase.errors import (
     MissingPackage,
     UnsupportedError,
 )
-from heavenbase.http.extras import extras
-from heavenbase.http.gateway import HTTPGateway
-from heavenbase.http.status import is_secret_header
+from heavenbase.http import HTTPGateway, added_parts, is_secret_header
 from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
@@ -128,7 +126,7 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
         self, call: Call, method: str, body: dict[str, Any], query: Mapping[str, Any] | None = None
     ) -> WireRequest:
         spec = call.spec
-        headers, added = extras(call)
+        headers, added = added_parts(call)
         url = f"{clients.base_url(spec)}/{quote(model_path(spec.model_id), safe='/')}:{method}"
         asked = {**(query or {}), **added}
         if asked:
@@ -162,7 +160,7 @@ def _check_purpose(call: Call) -> None:
 
 
 def _counted(attempt: GeminiAttempt, decoded: Any) -> int:
-    from heavenbase.http.shapes import shape_error
+    from heavenbase.http import shape_error
     from heavenbase.wires import count
 
     found = count(decoded.get("totalTokens")) if isinstance(decoded, dict) else None

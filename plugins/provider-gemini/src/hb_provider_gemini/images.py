@@ -19,9 +19,7 @@ from hb_provider_gemini.responses import candidate_of, finish_reason, read_parts
 from hb_provider_gemini.usage import content_usage
 from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, InputError, UnsupportedError
-from heavenbase.http.extras import EXTRAS
-from heavenbase.http.rules import apply_rules
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http import EXTRAS, apply_rules, kind_of, shape_error, text_or_none
 from heavenbase.types import ImageResult
 
 if TYPE_CHECKING:
@@ -137,7 +135,7 @@ def images_of_prediction(call: Call, decoded: Any) -> ImageResult:
         predictions = []  # how a filter that lets nothing through answers
     if not isinstance(predictions, list):
         raise shape_error(call, f"`predictions` is {kind_of(predictions)}, not a list")
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
 
     found = []
     reasons = []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hb_provider_gemini.parameters import CONFIG, FOREIGN, TOP
 
-_CONFIG = ("routing_config", "model_selection_config", "audio_timestamp", "enable_affective_dialog")
-_CONFIG += ("enable_enhanced_civic_answers", "response_logprobs")
+_CONFIG = (
+    *("routing_config", "model_selection_config", "audio_timestamp", "enable_affective_dialog"),
+    *("enable_enhanced_civic_answers", "response_logprobs"),
+)
 _EMBEDDINGS = ("title", "output_dimensionality", "auto_truncate", "mime_type")
 _IMAGES = (
     *("image_size", "person_generation", "enhance_prompt", "add_watermark", "language", "guidance_scale"),

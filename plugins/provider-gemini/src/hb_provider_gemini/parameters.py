@@ -8,8 +8,7 @@ from hb_provider_gemini.schema import openapi_schema
 from hb_provider_gemini.thinking import thinking_config
 from hb_provider_gemini.tools import tool_fields
 from heavenbase.call import REASONING
-from heavenbase.http.extras import EXTRAS, mapping
-from heavenbase.http.rules import apply_rules, keep_ruled
+from heavenbase.http import EXTRAS, apply_rules, keep_ruled, mapping
 from heavenbase.structured import plan_format
 from heavenbase.wires import LIMITS, named_arguments, token_limit
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hb_provider_gemini.replay import reasoning_parts
 from hb_provider_gemini.usage import content_usage
 from heavenbase.errors import ContentFiltered, InputError
-from heavenbase.http.shapes import as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text
 from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
     from heavenbase.types import FinishReason
 
 _FILTERS = (
@@ -133,7 +133,7 @@ def _image(call: Call, data: Any) -> LLMImage | None:
         raise shape_error(call, "`inlineData` of a part has no data")
     if not str(data.get("mimeType", "image/png")).startswith("image/"):
         return None
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
 
     try:
         return LLMImage.from_b64(data["data"])

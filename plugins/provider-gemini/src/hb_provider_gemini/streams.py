@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_gemini.replay import reasoning_parts
 from hb_provider_gemini.responses import candidate_of, finish_reason, read_parts
 from hb_provider_gemini.usage import content_usage
-from heavenbase.http.shapes import shape_error, text_or_none
+from heavenbase.http import shape_error, text_or_none
 from heavenbase.types import Chunk
 from heavenbase.wires import StreamedAnswer, truncated
 

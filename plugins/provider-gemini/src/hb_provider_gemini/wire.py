@@ -9,17 +9,13 @@ from hb_provider_gemini.failures import error_status, google_error
 from hb_provider_gemini.responses import completion
 from hb_provider_gemini.streams import ContentStream
 from heavenbase.errors import HBError
-from heavenbase.http.attempt import HTTPAttempt
-from heavenbase.http.client import content_of
-from heavenbase.http.events import ServerEvents
-from heavenbase.http.payload import encode_json
-from heavenbase.http.sse import IMAGE_EVENT_LIMIT
+from heavenbase.http import IMAGE_EVENT_LIMIT, HTTPAttempt, ServerEvents, content_of, encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from heavenbase.call import WireRequest
-    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.http import EventSource, StreamState
     from heavenbase.types import Chunk, Completion
 
 

@@ -176,7 +176,7 @@ class Engine:
 
     async def aembed(self, inputs: Sequence[str], *, check: Callable[[], object] | None = None) -> dict[str, Any]:
         """Async form of `embed`; cancelling the task stops it after the group that is being computed."""
-        from heavenbase.colour.threads import call_in_thread
+        from heavenbase.colour import call_in_thread
 
         stopped = threading.Event()
 
@@ -232,7 +232,7 @@ class Engine:
 
     async def _aload(self, kind: str) -> None:
         if kind not in self._servers:
-            from heavenbase.colour.threads import call_in_thread
+            from heavenbase.colour import call_in_thread
 
             await call_in_thread(self._load, kind)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_local.gguf import read_header
-from heavenbase.config.files import user_folder
+from heavenbase.config import user_folder
 from heavenbase.errors import InputError
-from heavenbase.resolution.catalog import fold
+from heavenbase.resolution import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable

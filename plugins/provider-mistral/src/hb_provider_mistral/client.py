@@ -10,13 +10,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http.client import HeldClient, NoConnections, configured_url, http_client
+from heavenbase.http import HeldClient, NoConnections, configured_url, http_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heavenbase.call import Services
-    from heavenbase.http.transport.connections import Connections
+    from heavenbase.http import Connections
     from heavenbase.spec import LLMSpec
 
 NEEDED = "the mistral gateway needs the package mistralai: pip install 'mistralai>=3'"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_mistral.thinking import effort_of
 from hb_provider_mistral.tools import tool_fields
 from heavenbase.call import REASONING
-from heavenbase.http.extras import EXTRAS, merge_extra
-from heavenbase.http.rules import apply_rules, keep_ruled
+from heavenbase.http import EXTRAS, apply_rules, keep_ruled, merge_extra
 from heavenbase.structured import plan_format
 from heavenbase.wires import LIMITS, named_arguments, token_limit
 

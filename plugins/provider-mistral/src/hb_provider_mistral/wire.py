@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_provider_mistral.responses import FAILED, MistralStream, completion, failed
 from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
-from heavenbase.http.payload import encode_json
+from heavenbase.http import encode_json
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
-    from heavenbase.http.attempt import StreamState
+    from heavenbase.http import StreamState
     from heavenbase.types import Completion
 
 REQUEST_ID = b"mistral-correlation-id"

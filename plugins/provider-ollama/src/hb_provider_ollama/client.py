@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http.client import HeldClient, configured_url, given_key, http_client
+from heavenbase.http import HeldClient, configured_url, given_key, http_client
 
 if TYPE_CHECKING:
     from heavenbase.call import Services
-    from heavenbase.http.transport.connections import Connections
+    from heavenbase.http import Connections
     from heavenbase.spec import LLMSpec
 
 NEEDED = "the ollama gateway needs the package ollama: pip install 'ollama>=0.6'"

@@ -13,9 +13,7 @@ from hb_provider_ollama.request import chat_body, embedding_body, image_body
 from hb_provider_ollama.thinking import is_hidden
 from heavenbase.call import Call, CallContext, WireRequest, split_options
 from heavenbase.errors import MissingPackage
-from heavenbase.http.extras import extras, merge_extra
-from heavenbase.http.gateway import HTTPGateway
-from heavenbase.http.status import is_secret_header
+from heavenbase.http import HTTPGateway, added_parts, is_secret_header, merge_extra
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
@@ -101,7 +99,7 @@ class OllamaGateway(HTTPGateway["OllamaAttempt"]):
 
     def _request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
         spec = call.spec
-        headers, query = extras(call)
+        headers, query = added_parts(call)
         url = f"{clients.base_url(spec)}/{path}"
         if query:
             url += f"?{urlencode(query, doseq=True)}"

@@ -17,7 +17,7 @@ from heavenbase.errors import (
     RequestRejected,
     ServerError,
 )
-from heavenbase.http.transport.transport import hb_error
+from heavenbase.http import hb_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

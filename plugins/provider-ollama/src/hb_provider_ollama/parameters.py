@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_ollama.thinking import think_field
 from hb_provider_ollama.tools import tool_list
 from heavenbase.call import REASONING
-from heavenbase.http.extras import EXTRAS, mapping
-from heavenbase.http.rules import apply_rules, keep_ruled
+from heavenbase.http import EXTRAS, apply_rules, keep_ruled, mapping
 from heavenbase.structured import plan_format
 from heavenbase.wires import LIMITS, named_arguments, token_limit
 

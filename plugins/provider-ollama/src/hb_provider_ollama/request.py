@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_ollama.messages import wire_messages
 from hb_provider_ollama.parameters import arguments, chat_fields
 from heavenbase.call import REASONING
-from heavenbase.http.extras import merge_extra
+from heavenbase.http import merge_extra
 from heavenbase.structured import with_instruction
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_ollama.messages import reasoning_part
 from heavenbase.errors import InputError
-from heavenbase.http.shapes import as_list, as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, Embedding, ImageResult, ToolCall, Usage
 from heavenbase.wires import arguments_text, count, known_usage, read_vector, read_vectors
 from heavenbase.wires import finish_reason as in_words
@@ -89,7 +89,7 @@ def images(call: Call, decoded: Any) -> ImageResult:
     data = decoded.get("image") if isinstance(decoded, dict) else None
     if not isinstance(data, str) or not data:
         raise shape_error(call, f"`image` is {kind_of(data)}; the model makes no images")
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
 
     try:
         image = LLMImage.from_b64(data)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_ollama.messages import reasoning_part
 from hb_provider_ollama.responses import finish_reason, message_of, text_of, tool_calls, usage_of
-from heavenbase.http.shapes import text_or_none
+from heavenbase.http import text_or_none
 from heavenbase.types import Chunk
 from heavenbase.wires import StreamedAnswer, truncated
 

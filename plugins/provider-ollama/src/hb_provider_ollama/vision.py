@@ -8,7 +8,7 @@ from heavenbase.errors import VisionNotSupported
 from heavenbase.plugin import VisionFormat
 
 if TYPE_CHECKING:
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
     from heavenbase.spec import LLMSpec
 
 __all__ = ["FORMATS", "OllamaVision", "encode"]

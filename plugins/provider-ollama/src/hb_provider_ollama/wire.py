@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_provider_ollama.responses import completion
 from hb_provider_ollama.streams import ChatStream
 from heavenbase.errors import ConnectError, HBError
-from heavenbase.http.attempt import HTTPAttempt
-from heavenbase.http.events import Lines
-from heavenbase.http.payload import encode_json
-from heavenbase.http.status import embedded_error
+from heavenbase.http import HTTPAttempt, Lines, embedded_error, encode_json
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
-    from heavenbase.http.attempt import EventSource, StreamState
+    from heavenbase.http import EventSource, StreamState
     from heavenbase.types import Completion
 
 NOT_RUNNING = "is Ollama running? Start it with: ollama serve; or set OLLAMA_HOST to where it runs"

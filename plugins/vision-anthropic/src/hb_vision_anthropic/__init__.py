@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.plugin import VisionFormat
 
 if TYPE_CHECKING:
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
     from heavenbase.spec import LLMSpec
 
 __all__ = ["AnthropicVision", "encode"]

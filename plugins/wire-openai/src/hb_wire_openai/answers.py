@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_wire_openai.dialects import replay_fields
 from hb_wire_openai.usage import chat_usage
-from heavenbase.http.shapes import kind_of, shape_error, text_or_none
+from heavenbase.http import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text, finish_reason, reasoning_part, thoughts_hidden
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
     from heavenbase.types import FinishReason
 
 FINISH: dict[str, FinishReason] = {
@@ -140,7 +140,7 @@ def read_images(call: Call, items: Any) -> list[LLMImage]:
     from urllib.parse import urlsplit
 
     from heavenbase.errors import InputError
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
 
     # A server of the user's own answers with URLs of its own, which are as trusted as it is.
     own = urlsplit(call.spec.base_url or "").netloc.rpartition("@")[2]

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.events import error_reader
-from heavenbase.http.attempt import HTTPAttempt
-from heavenbase.http.events import ServerEvents
-from heavenbase.http.sse import IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT
-from heavenbase.http.status import embedded_error
+from heavenbase.http import IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT, HTTPAttempt, ServerEvents, embedded_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,8 +13,8 @@ if TYPE_CHECKING:
     from hb_wire_openai.answers import Thinking
     from heavenbase.call import Call
     from heavenbase.errors import HBError
-    from heavenbase.http.attempt import EventSource, StreamState
-    from heavenbase.image.image import LLMImage
+    from heavenbase.http import EventSource, StreamState
+    from heavenbase.image import LLMImage
     from heavenbase.types import Completion
 
     Files = Sequence[tuple[str, LLMImage, bytes]]

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.usage import chat_usage
 from heavenbase.call import REASONING
-from heavenbase.http.extras import EXTRAS
-from heavenbase.http.rules import apply_rules
-from heavenbase.http.shapes import as_list, as_object, shape_error, text_or_none
+from heavenbase.http import EXTRAS, apply_rules, as_list, as_object, shape_error, text_or_none
 from heavenbase.types import Embedding
 from heavenbase.vector import Vector
 from heavenbase.wires import read_vector, read_vectors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.http.payload import decode_json
+from heavenbase.http import decode_json
 from heavenbase.wires import StreamedAnswer
 
 if TYPE_CHECKING:

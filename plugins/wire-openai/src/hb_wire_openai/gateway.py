@@ -9,10 +9,7 @@ from hb_wire_openai.messages import wire_messages
 from hb_wire_openai.names import PARAMETERS
 from hb_wire_openai.parameters import chat_fields, stream_fields
 from heavenbase.call import WireRequest
-from heavenbase.http.client import configured_url, needed_key
-from heavenbase.http.extras import extras
-from heavenbase.http.gateway import HTTPGateway
-from heavenbase.http.status import is_secret_header
+from heavenbase.http import HTTPGateway, added_parts, configured_url, is_secret_header, needed_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,7 +137,7 @@ class WireGateway(HTTPGateway["WireAttempt"]):
     def request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
         """A request of this call to a path of its endpoint."""
         spec = call.spec
-        headers, query = extras(call)
+        headers, query = added_parts(call)
         url = self.url(spec, path)
         if query:
             url += f"{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"

@@ -9,10 +9,8 @@ from hb_wire_openai.parameters import chat_fields
 from hb_wire_openai.usage import chat_usage, image_usage
 from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, InputError
-from heavenbase.http.extras import EXTRAS
-from heavenbase.http.rules import apply_rules
-from heavenbase.http.shapes import shape_error, text_or_none
-from heavenbase.image.image import LLMImage
+from heavenbase.http import EXTRAS, apply_rules, shape_error, text_or_none
+from heavenbase.image import LLMImage
 from heavenbase.types import ImageResult
 from heavenbase.wires import finish_reason
 

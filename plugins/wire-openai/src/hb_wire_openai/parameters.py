@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.dialects import BY_DEFAULT, translate
 from heavenbase.call import REASONING
-from heavenbase.http.extras import EXTRAS, merge_extra
-from heavenbase.http.rules import apply_rules
+from heavenbase.http import EXTRAS, apply_rules, merge_extra
 from heavenbase.wires import REMOVED, given_tools, nearest_step
 
 if TYPE_CHECKING:

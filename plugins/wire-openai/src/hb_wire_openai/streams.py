@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_wire_openai.answers import FINISH, delta_thoughts, read_content, read_images
 from hb_wire_openai.events import WireStream
 from hb_wire_openai.usage import chat_usage
-from heavenbase.http.shapes import shape_error
+from heavenbase.http import shape_error
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import arguments_text, finish_reason, reasoning_part
 

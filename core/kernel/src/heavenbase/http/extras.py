@@ -27,7 +27,7 @@ def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
-def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
+def added_parts(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
     """(headers, query) that the caller adds to this request, reported; InputTypeError when they are no mappings.
 
     InputError for a header that says where the body ends: a wrong one would break the connection.
@@ -43,6 +43,10 @@ def extras(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
         if framing:
             raise InputError(f"extra_headers holds {framing[0]}, which follows from the body; leave it out")
     return {name: str(value) for name, value in headers.items()}, query
+
+
+extras = added_parts
+"""Its name in the first release."""
 
 
 def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:

@@ -56,7 +56,7 @@ __getattr__, __dir__ = front(
         "limits": "LIMITS named_arguments token_limit whole_tokens",
         "replay": "FOREIGN UNNAMED UNSIGNED note_lost note_unnamed own_parts reasoning_part",
         "stream": "StreamedAnswer truncated",
-        "thinking": ("BUDGETS OPTIONS REMOVED STEPS asked_thoughts nearest_step thinking_off thoughts_hidden"),
+        "thinking": "BUDGETS OPTIONS REMOVED STEPS asked_thoughts nearest_step thinking_off thoughts_hidden",
         "toolids": "ToolIds",
         "tools": (
             "Choice as_tool function_of given_tools known_tool note_other_choice note_parallel object_schema "

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.responses.items import FIELD, output_text
 from hb_wire_openai.usage import chat_usage
-from heavenbase.http.shapes import shape_error, text_or_none
+from heavenbase.http import shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text, reasoning_part
 
 if TYPE_CHECKING:
     from hb_wire_openai.answers import Thinking
     from heavenbase.call import Call
-    from heavenbase.image.image import LLMImage
+    from heavenbase.image import LLMImage
     from heavenbase.types import FinishReason, Usage
 
 _INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.parameters import chat_fields
 from hb_wire_openai.responses.items import input_items
-from heavenbase.http.extras import merge_extra
+from heavenbase.http import merge_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

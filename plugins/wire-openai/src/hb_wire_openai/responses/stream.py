@@ -11,7 +11,7 @@ from hb_wire_openai.events import WireStream
 from hb_wire_openai.responses import answers
 from hb_wire_openai.responses.items import output_text
 from hb_wire_openai.responses.places import Places
-from heavenbase.http.shapes import as_object, shape_error, text_or_none
+from heavenbase.http import as_object, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 
 if TYPE_CHECKING:
