@@ -42,7 +42,6 @@ def sent(model: str = MODEL, **options: Any) -> Prepared:
         ("safe_prompt", True, "safe_prompt", "sent"),
         ("prompt_mode", "reasoning", "prompt_mode", "sent"),
         ("guardrails", [], "guardrails", "sent"),
-        ("a_field_of_tomorrow", 1, "a_field_of_tomorrow", "sent"),
     ],
 )
 def test_g11_an_argument_is_a_field_of_mistral(name: str, value: Any, field: str, outcome: str) -> None:
@@ -50,6 +49,12 @@ def test_g11_an_argument_is_a_field_of_mistral(name: str, value: Any, field: str
     assert found.body.keys() == PLAIN | {field}
     assert found.body[field] == value
     assert found.report == {name: outcome}
+
+
+def test_a1_a_field_of_tomorrow_passes_where_it_is_allowed() -> None:
+    found = sent(a_field_of_tomorrow=1, allow_unknown=True)
+    assert found.body["a_field_of_tomorrow"] == 1
+    assert found.report == {"a_field_of_tomorrow": "unknown"}
 
 
 @pytest.mark.parametrize(
