@@ -321,7 +321,7 @@ def _accounted(verb: str, sample: Sample, **given: Any) -> None:
         return  # refused by name, before anything is sent
     entry = report.entries[sample.name]
     changed = (request.url, request.body, request.headers) != (without.url, without.body, without.headers)
-    if entry.outcome in ("sent", "renamed"):
+    if entry.outcome in ("sent", "renamed", "unknown"):
         assert changed, entry
     else:
         assert entry.reason
