@@ -63,7 +63,7 @@ def test_listing_imports_no_plugin_and_no_kernel(process: Run, poisoned: Any, co
 
 def test_reading_a_setting_imports_no_editor_of_settings(process: Run) -> None:
     modules = loaded(process, "cfg", "get", "heavenbase.llm.cache.enabled")
-    assert not modules & (HEAVY | KERNEL | {"heavenbase.config.edit"})
+    assert not modules & (HEAVY | KERNEL | {"hb_cli.settings_edit"})
 
 
 def test_hb44_a_mock_chat_imports_the_mock_gateway_and_nothing_heavy(process: Run, poisoned: Any) -> None:

@@ -101,8 +101,8 @@ def set_key(state: State, key: str, value: str, strict_json: bool) -> None:
     Give credentials with -, so that they do not stay in the history of the shell.
     """
     from hb_cli.settings import warn_if_overridden
+    from hb_cli.settings_edit import parse_cli_value, set_value
     from heavenbase.config.check import problems
-    from heavenbase.config.edit import parse_cli_value, set_value
     from heavenbase.config.schema import is_secret, look_up
     from heavenbase.config.values import has_reference
     from heavenbase.errors import ConfigError
@@ -128,7 +128,7 @@ def set_key(state: State, key: str, value: str, strict_json: bool) -> None:
 @pass_state
 def unset_key(state: State, key: str) -> None:
     """Take a key out of the user's settings file, so that its default counts again."""
-    from heavenbase.config.edit import unset
+    from hb_cli.settings_edit import unset
     from heavenbase.config.files import read_settings
     from heavenbase.config.layers import ABSENT, find
     from heavenbase.config.values import split_key

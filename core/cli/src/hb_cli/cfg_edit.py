@@ -22,8 +22,7 @@ def edit(state: State, editor: str | None) -> None:
 
     A draft is edited. When it cannot be loaded it is kept, and the settings stay as they were.
     """
-    from heavenbase.config.edit import write_atomic
-    from heavenbase.config.files import read_text
+    from heavenbase.config.files import read_text, write_atomic
 
     named = editor or os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not (named or output.is_terminal(sys.stdin)):

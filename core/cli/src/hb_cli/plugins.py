@@ -124,7 +124,8 @@ def lock(state: State) -> None:
     """
     import tomlkit
 
-    from heavenbase.config.edit import set_value, write_atomic
+    from hb_cli.settings_edit import set_value
+    from heavenbase.config.files import write_atomic
     from heavenbase.discovery.importing import lock_data
 
     path = os.path.join(os.path.dirname(os.path.realpath(state.user_file)), LOCK_FILE)
@@ -211,7 +212,7 @@ def _disabled(state: State) -> list[str]:
 
 def _write_disabled(state: State, keys: list[str]) -> None:
     from hb_cli.settings import warn_if_overridden
-    from heavenbase.config.edit import set_value, unset
+    from hb_cli.settings_edit import set_value, unset
 
     if keys:
         set_value(state.user_file, DISABLED, keys)

@@ -22,7 +22,7 @@ ROOMS = {
     ),
     "colour": "drive:drive parallel:parallel threads:threads",
     "config": (
-        "config_check:check config_dotenv:dotenv config_edit:edit config_field:field config_files:files "
+        "config_check:check config_dotenv:dotenv config_field:field config_files:files "
         "config_layers:layers config_load:load config_schema:schema config_section:section config_trust:trusted "
         "config_values:values"
     ),
@@ -55,8 +55,12 @@ MOVED = {
     old: f"{room}.{now}" for room, names in ROOMS.items() for old, now in (name.split(":") for name in names.split())
 }
 
-PACKAGES = {"heavenbase.cli": "hb_cli", "heavenbase.testing": "hb_testing"}
-"""Packages that became distributions of their own, by what `pip install` calls them with a hyphen."""
+PACKAGES = {
+    "heavenbase.config_edit": "hb_cli.settings_edit",
+    "heavenbase.cli": "hb_cli",
+    "heavenbase.testing": "hb_testing",
+}
+"""What left the kernel for distributions of their own."""
 
 
 class _Alias:

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.config.schema import look_up
@@ -216,3 +217,57 @@ def line_of(path: tuple[str, ...], index: Mapping[tuple[str, ...], int]) -> int 
         if path[:length] in index:
             return index[path[:length]]
     return None
+
+
+def write_atomic(path: str, text: str) -> None:
+    """Replace a file at once by one with this text, mode 0600, synced to disk. ConfigError when that fails."""
+    import tempfile  # brings hashlib, which only writers need
+
+    folder = os.path.dirname(path)
+    temporary = None
+    try:
+        # mkstemp makes the file 0600 whatever the umask is.
+        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        temporary = None
+        _sync_folder(folder)
+    except (OSError, UnicodeEncodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its text cannot be written as UTF-8"
+        problem = ConfigError(f"{path}: cannot be written: {reason}")
+    else:
+        return
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                os.unlink(temporary)
+    raise problem
+
+
+def _sync_folder(folder: str) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: str) -> None:
+    """Make a folder and those above it, each with mode 0700. ConfigError when that fails."""
+    missing: list[str] = []
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    try:
+        for name in reversed(missing):
+            # One by one, since os.makedirs gives its mode to the last folder only.
+            os.mkdir(name, 0o700)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and os.path.isdir(missing[-1]):
+            return make_folder(missing[0])  # somebody else made it at the same moment
+        raise ConfigError(f"{missing[0]}: the folder cannot be made: {error.strerror}") from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from heavenbase.config.files import parse_settings, read_text, user_folder
+from heavenbase.config.files import make_folder, parse_settings, read_text, user_folder, write_atomic
 from heavenbase.config.layers import ABSENT, find, leaves, plain_name
 from heavenbase.config.schema import look_up
 from heavenbase.config.values import has_reference, join_key
@@ -75,9 +75,12 @@ def untrust(folder: str | os.PathLike[str], *, environ: Mapping[str, str] | None
 
 
 def _write(folders: Sequence[str], environ: Mapping[str, str] | None) -> None:
-    from heavenbase.config.edit import write_value  # brings tomlkit, which only edits need
+    import json
 
-    write_value(trust_file(environ), ("folders",), sorted(folders))
+    path = trust_file(environ)
+    make_folder(os.path.dirname(path))
+    lines = "".join(f"    {json.dumps(folder, ensure_ascii=False)},\n" for folder in sorted(folders))
+    write_atomic(os.path.realpath(path), f"folders = [\n{lines}]\n")
 
 
 def check_project(layer: Layer, layers: Sequence[Layer]) -> None:

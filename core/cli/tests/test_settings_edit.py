@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hb_cli.settings_edit import parse_cli_value, set_value, unset
 from heavenbase.config.config import Config
-from heavenbase.config.edit import parse_cli_value, set_value, unset, write_atomic
+from heavenbase.config.files import write_atomic
 from heavenbase.errors import ConfigError
 
 SEED_KEYS = {
@@ -23,6 +24,11 @@ SEED_KEYS = {
     "heavenbase.llm.tool_call_repair.strict": "false",
 }
 CANARY = "canary-9911-secret"
+
+
+@pytest.fixture(autouse=True)
+def home() -> None:
+    """No home among the files, as these tests look at all that an edit leaves in its folder."""
 
 
 def load(file: Path) -> Config:
@@ -219,7 +225,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 def test_edits_of_several_processes_at_once_all_stay(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom heavenbase.config.edit import set_value\n"
+        "import sys\nfrom hb_cli.settings_edit import set_value\n"
         "for n in range(5):\n    set_value(sys.argv[1], f'heavenbase.llm.default_args.{sys.argv[2]}{n}', n)\n"
     )
     file = tmp_path / "config.toml"

@@ -7,16 +7,15 @@ What would be written is parsed and compared first, so a file is never left in a
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.config.check import coerce, problems, unknown
-from heavenbase.config.files import SettingsFile, parse_settings, read_settings
+from heavenbase.config.files import SettingsFile, make_folder, parse_settings, read_settings, write_atomic
 from heavenbase.config.layers import ABSENT, file_layer, find
 from heavenbase.config.schema import look_up
 from heavenbase.config.values import from_toml, parse_value, split_key, to_toml
-from heavenbase.errors import ConfigError, MissingPackage
+from heavenbase.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,7 +91,7 @@ def write_value(path: str | Path, names: Sequence[str], value: Any, *, check: bo
     With `check` the whole file must fit the schema afterwards.
     """
     real = os.path.realpath(path)
-    _make_folder(os.path.dirname(real))
+    make_folder(os.path.dirname(real))
     with _locked(real):
         file = read_settings(real) if os.path.exists(real) else SettingsFile(real, {}, "")
         expected = parse_settings(file.text, real)
@@ -106,10 +105,8 @@ def write_value(path: str | Path, names: Sequence[str], value: Any, *, check: bo
 
 
 def _document(text: str) -> TOMLDocument:
-    try:
-        import tomlkit  # 80 ms, which only edits pay
-    except ImportError as error:
-        raise MissingPackage("to edit settings needs the package tomlkit: pip install hb-cli") from error
+    import tomlkit  # 80 ms, which only edits pay
+
     return tomlkit.parse(text)
 
 
@@ -163,57 +160,6 @@ def _without_empty(values: Any) -> Any:
         return values
     cleaned = {name: _without_empty(item) for name, item in values.items()}
     return {name: item for name, item in cleaned.items() if item != {}}
-
-
-def write_atomic(path: str, text: str) -> None:
-    """Replace a file at once by one with this text, mode 0600, synced to disk. ConfigError when that fails."""
-    folder = os.path.dirname(path)
-    temporary = None
-    try:
-        # mkstemp makes the file 0600 whatever the umask is.
-        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        temporary = None
-        _sync_folder(folder)
-    except (OSError, UnicodeEncodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "its text cannot be written as UTF-8"
-        problem = ConfigError(f"{path}: cannot be written: {reason}")
-    else:
-        return
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
-    raise problem
-
-
-def _sync_folder(folder: str) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _make_folder(folder: str) -> None:
-    missing: list[str] = []
-    while not os.path.isdir(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
-    try:
-        for name in reversed(missing):
-            # One by one, since os.makedirs gives its mode to the last folder only.
-            os.mkdir(name, 0o700)
-    except OSError as error:
-        if isinstance(error, FileExistsError) and os.path.isdir(missing[-1]):
-            return _make_folder(missing[0])  # somebody else made it at the same moment
-        raise ConfigError(f"{missing[0]}: the folder cannot be made: {error.strerror}") from error
 
 
 @contextmanager
