@@ -27,13 +27,12 @@ from heavenbase.http.transport.exchange import request_id
 from heavenbase.secrets import scrubber
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from heavenbase.call import Call
+    from heavenbase.http.transport.exchange import Headers
     from heavenbase.secrets import Secret
     from heavenbase.spec import LLMSpec
-
-    Headers = Sequence[tuple[bytes, bytes]]
 
 LONGEST_WAIT = 7 * 86400.0
 """Seconds; what a provider asks beyond that is cut to it."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from heavenbase.errors import (
     ConnectError,
@@ -32,11 +32,11 @@ from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import TypeAlias
 
     from heavenbase.http.transport.body import AsyncBody, Body
 
-    Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Headers: TypeAlias = "Sequence[tuple[bytes, bytes]]"
+"""Names and values as they came."""
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of one answer after decompression; event streams are bounded by event instead."""
