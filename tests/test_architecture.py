@@ -219,7 +219,7 @@ def test_the_hook_specs_fit_on_one_screen() -> None:
 
 
 def test_the_kernel_proper_stays_under_eight_hundred_lines() -> None:
-    assert sum(map(lines, KERNEL_PROPER)) < 840
+    assert sum(map(lines, KERNEL_PROPER)) < 800
 
 
 def order(name: str) -> tuple[int, str]:

@@ -105,7 +105,7 @@ def test_c4_many_callers_at_once_do_not_all_knock_at_a_server_that_hangs(server:
                 thread.join()
         slow = [seconds for seconds in times if seconds > 0.09]
         assert len(times) == 20
-        guard = house.kernel._cache.stores.known(house.kernel._cache.settings.configured)  # type: ignore[union-attr]
+        guard = house.kernel.cache.stores.known(house.kernel.cache.settings.configured)
         assert guard is not None
         assert guard.failures == 4, f"one probe, not one for each caller ({len(slow)} slow calls)"
         server.resume()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from heavenbase.cache.middleware import CacheMiddleware
 from heavenbase.call import Call, CallContext, Services
 from heavenbase.clients import ClientPool
 from heavenbase.colour import drive as drive
@@ -28,7 +28,6 @@ from heavenbase.types import Attempt, Chunk
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 
-    from heavenbase.cache.middleware import CacheMiddleware
     from heavenbase.middleware import Next
     from heavenbase.plugin import Gateway, Plugin
     from heavenbase.spec import LLMSpec
@@ -82,8 +81,7 @@ class Kernel:
         self._middleware = [*self._configured_middleware(), *middleware]
         self._sees_calls = "call" in {side_of(given) for given in self._middleware}
         self._chain: Next | None = None
-        self._cache: CacheMiddleware | None = None
-        self._lock = threading.Lock()
+        self.cache = CacheMiddleware(config, self.registry, clock, wall)
         self._closed = False
 
     # Building a call
@@ -234,17 +232,6 @@ class Kernel:
             await drive.aclose(source)
 
     @property
-    def cache(self) -> CacheMiddleware:
-        """The response cache, made on first use; its stores are opened by the first call that asks one."""
-        if self._cache is None:
-            from heavenbase.cache.middleware import CacheMiddleware
-
-            with self._lock:  # two first calls at once must not open two stores
-                if self._cache is None:
-                    self._cache = CacheMiddleware(self.config, self.registry, self.clock, self.wall)
-        return self._cache
-
-    @property
     def chain(self) -> Next:
         """The middlewares around the dispatch, composed once."""
         if self._chain is None:
@@ -308,8 +295,7 @@ class Kernel:
             self._close_plugins()
 
     def _close_plugins(self) -> None:
-        if self._cache is not None:
-            self._cache.close()
+        self.cache.close()
         self.registry.close()
 
     def __enter__(self) -> Self:

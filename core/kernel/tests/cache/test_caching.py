@@ -539,7 +539,7 @@ def test_warnings_come_once_a_minute_and_failures_are_counted(make: Any) -> None
             many(house, 4)
         assert len(told) == 1
         house.time.now += 61
-    assert house.kernel._cache.stores.failures == 4
+    assert house.kernel.cache.stores.failures == 4
 
 
 def test_a_backend_that_is_missing_or_refuses_costs_a_warning_and_no_call(make: Any) -> None:

@@ -108,7 +108,7 @@ class UnknownNameError(InputError):
         parts = [f"unknown {what} {self.name!r}"]
         if self.nearest is not None:
             parts.append(f"did you mean {self.nearest!r}?")
-        if self.choices:
+        if self.choices and self.choices != (self.nearest,):
             shown = sorted(self.choices)
             listed = ", ".join(shown[:40]) + (f", … ({len(shown)} in all)" if len(shown) > 40 else "")
             parts.append(f"choices: {listed}")
