@@ -79,7 +79,8 @@ def test_the_own_contract_of_a_plugin_is_the_one_that_is_run(pytester: pytest.Py
     done = pytester.runpytest_inprocess(
         *RUN, "--hb-plugin", "gateways:mock", "--hb-report", "report.json", "-k", "tool_calls_arrive_whole"
     )
-    done.assert_outcomes(passed=4, deselected=349)
+    outcomes = done.parseoutcomes()
+    assert (outcomes["passed"], outcomes.keys() - {"passed", "deselected"}) == (4, set())
     report = json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))
     assert report["plugins"][0]["contract"] == "MockContract"
 

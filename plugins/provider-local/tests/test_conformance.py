@@ -21,7 +21,8 @@ class TestLocalProvider(ProviderContract):
 
 class TestLocalGateway(GatewayContract):
     gateway: ClassVar[str] = "local"
-    path: ClassVar[Path]
+    path: ClassVar[Path] = Path("model.gguf")
+    """The model, once a check runs; which checks apply is asked before."""
 
     @pytest.fixture(autouse=True, scope="class")
     @classmethod

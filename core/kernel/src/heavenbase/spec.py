@@ -89,8 +89,8 @@ class LLMSpec:
     provider_url: str | None = None
     unknown: frozenset[str] = frozenset()
     """Names among `args` that neither hb nor the wire knows, and that are sent all the same (`allow_unknown`)."""
-    _keys: dict[str, Any] = field(default_factory=dict, repr=False)
-    """What was worked out from the other fields, kept; a copy with other fields begins with an empty one."""
+    _keys: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    """What was worked out from the other fields, kept; `dataclasses.replace` begins with an empty one."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LLMSpec) and self.hash_key() == other.hash_key()
@@ -182,7 +182,7 @@ class LLMSpec:
         """The same target with other default arguments over these."""
         merged = MappingProxyType({**self.args, **args})
         timeouts = self.timeouts.merged(args["timeout"]) if "timeout" in args else self.timeouts
-        return replace(self, args=merged, explicit=self.explicit | args.keys(), timeouts=timeouts, _keys={})
+        return replace(self, args=merged, explicit=self.explicit | args.keys(), timeouts=timeouts)
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain data; credentials and headers that may hold one are redacted."""

@@ -144,7 +144,7 @@ def test_a_message_left_out_or_doubled_changes_the_key(keys: Keys, place: int) -
     ids=lambda change: "+".join(change),
 )
 def test_another_target_or_credential_changes_the_key(keys: Keys, change: dict[str, Any]) -> None:
-    assert keys.of(call(spec=replace(SPEC, **change, _keys={})), None) != keys.of(call(), None)
+    assert keys.of(call(spec=replace(SPEC, **change)), None) != keys.of(call(), None)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_another_target_or_credential_changes_the_key(keys: Keys, change: dict[s
     ids=lambda change: "+".join(change),
 )
 def test_what_no_answer_depends_on_leaves_the_key_alone(keys: Keys, change: dict[str, Any]) -> None:
-    assert keys.of(call(spec=replace(SPEC, **change, _keys={})), None) == keys.of(call(), None)
+    assert keys.of(call(spec=replace(SPEC, **change)), None) == keys.of(call(), None)
 
 
 def test_the_version_of_the_gateway_is_in_the_key(keys: Keys) -> None:
@@ -193,7 +193,7 @@ def test_order_counts_where_a_model_sees_it_and_nowhere_else(keys: Keys) -> None
 
 
 def test_a_shared_namespace_joins_credentials_and_two_names_do_not_meet(keys: Keys, tmp_path: Path) -> None:
-    mine, theirs = call(), call(spec=replace(SPEC, api_key=Secret("sk-other"), _keys={}))
+    mine, theirs = call(), call(spec=replace(SPEC, api_key=Secret("sk-other")))
     assert keys.of(mine, "team") == keys.of(theirs, "team")
     assert len({keys.of(mine, "team"), keys.of(mine, "other"), keys.of(mine, None)}) == 3
     elsewhere = Keys(KERNEL.registry, tmp_path / "another-machine")
@@ -259,7 +259,7 @@ def test_what_has_no_canonical_form_has_no_key(keys: Keys, value: Any) -> None:
 
 
 def test_the_description_holds_every_field_and_no_credential(keys: Keys) -> None:
-    about = keys.description(call(spec=replace(SPEC, base_url="https://u:pw@acme.test/v1?key=1", _keys={})), None)
+    about = keys.description(call(spec=replace(SPEC, base_url="https://u:pw@acme.test/v1?key=1")), None)
     assert about["args"]["temperature"] == 0
     assert about["messages"][4]["content"] == "go on"
     assert about["base_url"] == "https://acme.test/v1"

@@ -45,6 +45,5 @@ class RoutingGateway(OpenAIGateway):
             headers=MappingProxyType(dict(self.headers(spec))),
             # A gateway reads the credential where the OpenAI wire has it.
             provider_record=MappingProxyType({**spec.provider_record, "auth_mode": "bearer"}),
-            _keys={},
         )
         return client_of(there, self.services, self.connections(), is_async=is_async)

@@ -10,6 +10,7 @@ from hb_gateway_openai.client import build
 from hb_gateway_openai.gateway import OpenAIGateway
 from hb_gateway_openai.responses_api import ResponsesGateway
 from hb_provider_azure import entra, place
+from hb_wire_openai import PARAMETERS
 from heavenbase.errors import ExportError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class AzureGateway(OpenAIGateway):
 
     name = "azure"
     auth: ClassVar[str] = "api-key"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS | frozenset(OWN)
 
     def __init__(self, token_provider: TokenProvider | None = None) -> None:
         super().__init__()

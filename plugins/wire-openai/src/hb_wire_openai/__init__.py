@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hb_wire_openai.attempt import WireAttempt as WireAttempt
     from hb_wire_openai.embeddings import embedding as embedding
     from hb_wire_openai.gateway import WireGateway as WireGateway
+    from hb_wire_openai.names import PARAMETERS as PARAMETERS
     from hb_wire_openai.parameters import chat_fields as chat_fields
     from hb_wire_openai.responses.answers import completion_of_response as completion_of_response
     from hb_wire_openai.responses.fields import response_body as response_body
@@ -38,6 +39,7 @@ _TABLE = {
     "attempt": "WireAttempt",
     "embeddings": "embedding",
     "gateway": "WireGateway",
+    "names": "PARAMETERS",
     "parameters": "chat_fields",
     "responses.answers": "completion_of_response",
     "responses.fields": "response_body",

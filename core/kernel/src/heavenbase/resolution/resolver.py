@@ -100,7 +100,7 @@ class Resolver:
         changed = {name: getattr(found, name) for name in found._fields if name in given}
         headers = {**spec.headers, **(connection.get("headers") or {})}
         origins = MappingProxyType({**spec.origins, **given})
-        moved = replace(spec, headers=MappingProxyType(headers), origins=origins, _keys={}, **changed)
+        moved = replace(spec, headers=MappingProxyType(headers), origins=origins, **changed)
         owner = owner_of(spec.provider, record, spec.gateway, spec.gateway_record)
         for key in (moved.api_key, moved.gateway_key):
             check_plain_http(moved.base_url, key, owner)
@@ -117,7 +117,7 @@ class Resolver:
             name: MappingProxyType({key: value for key, value in record.items() if key != "capabilities"})
             for name, record in (("provider_record", spec.provider_record), ("model_record", spec.model_record))
         }
-        return replace(spec, gateway=OFFLINE, _keys={}, **records)
+        return replace(spec, gateway=OFFLINE, **records)
 
 
 class _Resolution:
