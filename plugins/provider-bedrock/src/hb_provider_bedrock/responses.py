@@ -27,8 +27,6 @@ FINISH: dict[str, FinishReason] = {
     "model_context_window_exceeded": "context_overflow",
     "refusal": "refusal",
     "pause_turn": "pause",
-    "malformed_model_output": "other",
-    "malformed_tool_use": "other",
 }
 
 
