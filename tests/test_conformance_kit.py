@@ -300,7 +300,7 @@ def test_broken_gateways_are_caught_each_by_its_check(pytester: pytest.Pytester)
     pytester.makepyfile(test_broken=BROKEN)
     chosen = [f"(Test{name} and {check.partition('[')[0]})" for name, check in CAUGHT.items()]
     selected = f"not async and ({' or '.join(chosen)} or (TestDialect and finished))"
-    quiet = ("--tb=no", "--show-capture=no")
+    quiet = ("--tb=no", "--show-capture=no", "-rN")  # what a broken one shows may be the key
     pytester.runpytest_inprocess(*RUN, *quiet, "-k", selected, "--hb-report", "report.json")
     report = pytester.path / "report.json"
     for name, check in CAUGHT.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,9 +11,12 @@ import pytest
 
 from hb_cache_redis import RedisCache
 from hb_testing import CacheContract
+from heavenbase.errors import CacheError
 from heavenbase.plugin import CacheStore
 
 from .redis_server import RedisServer
+
+TRIES = 20
 
 pytestmark = pytest.mark.xdist_group("redis")
 
@@ -27,6 +31,11 @@ class TestRedis(CacheContract):
         type(self).url = shared_server.url
 
     def make_store(self, tmp_path: Path, clock: Callable[[], float], **limits: int) -> CacheStore:
-        return RedisCache().open(
+        store = RedisCache().open(
             {"namespace": str(tmp_path), "clock": clock, "namespaces": {"text": limits}, "options": {"url": self.url}}
         )
+        for _ in range(TRIES):  # a busy machine may take longer to connect than a cache may keep a call waiting
+            with suppress(CacheError):
+                store.stats()
+                break
+        return store
