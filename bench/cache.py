@@ -42,7 +42,8 @@ def _hits(llm: hb.LLM, backend: str, goal: float, rounds: int, entries: int) -> 
     long = [[*HISTORY, {"role": "user", "content": question}] for question in questions[:200]]
     for messages in long:
         llm.chat(messages)
-    cache: Any = llm.kernel._cache
+    kernel: Any = llm.kernel
+    cache = getattr(kernel, "cache", None) or kernel._cache  # as the first release called it
     store = cache.stores.open(cache.settings.configured).store
     for number in range(CHATS + len(long), entries):
         store.set("text", sha256(b"%d" % number).digest(), b"x" * 500)

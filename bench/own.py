@@ -15,7 +15,9 @@ from heavenbase.types import Completion, Usage
 def own_share(url: str, rounds: int, scale: float) -> Iterator[Result]:
     """Median CPU microseconds of a call until the gateway is asked, until its request is made, and until the answer.
 
-    The gateway's verb answers at once, so that neither SDK nor sockets are in between.
+    The gateway's verb answers at once, so that neither SDK nor sockets are in between. To its first line it is to be
+    12 on a machine where the SDK's own call of one message (the row of sync calls) takes 640; no figure of its own
+    says how fast this machine is, so none has a goal that could fail a run.
     """
     kernel = hb.Kernel({"heavenbase.llm.cache.enabled": False})
     llm = hb.LLM(model="gpt-4o-mini", provider="openai", api_key="sk-key", kernel=kernel)
@@ -45,6 +47,6 @@ def own_share(url: str, rounds: int, scale: float) -> Iterator[Result]:
             took.append((asked - began, made - began, time.thread_time_ns() - began))
         each.append(tuple(statistics.median(column) / 1e3 for column in zip(*took, strict=True)))
     names = ("gateway's first line", "gateway's request", "answer's end")
-    for name, goal, column in zip(names, (None, 12.0, None), zip(*each, strict=True), strict=True):
+    for name, column in zip(names, zip(*each, strict=True), strict=True):
         text = f"median of {len(column)}, best {min(column):.2f}"
-        yield Result(f"own share, to the {name}", statistics.median(column), goal, "us", text, column)
+        yield Result(f"own share, to the {name}", statistics.median(column), None, "us", text, column)
