@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta
@@ -116,47 +117,76 @@ def whole_chunk(answer: Completion) -> Chunk:
 
 
 class Gathering:
-    """What a stream has brought so far: `chunks`, and whether the provider's terminal marker was among them.
+    """What a stream has brought so far: `feed` takes one chunk. What came before a restart is void."""
 
-    `parts` are reasoning parts that callers do not see, and the next turn needs.
-    """
-
-    __slots__ = ("chunks", "finished", "parts")
+    __slots__ = ("chunks", "feed")
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []
-        self.parts: list[dict[str, Any]] = []
-        self.finished = False
+        # Nothing more: this is on the way of every chunk.
+        self.feed = self.chunks.append
 
-    def feed(self, chunk: Chunk) -> None:
-        """Take one chunk; a restart forgets what came before."""
-        if chunk.kind == "restart":
-            self.chunks, self.parts, self.finished = [], [], False
-        self.chunks.append(chunk)
-        if chunk.finish_reason is not None:
-            self.finished = True
+    @property
+    def finished(self) -> bool:
+        """Whether the provider's terminal marker came."""
+        return _last(self._valid(), "finish_reason") is not None
+
+    def _valid(self) -> list[Chunk]:
+        restarts = [place for place, chunk in enumerate(self.chunks) if chunk.kind == "restart"]
+        return self.chunks[restarts[-1] :] if restarts else self.chunks
 
     def completion(self, call: Call) -> Completion:
         """The answer as far as it came; without a finish reason of the provider it says "other"."""
-        answer = Completion("", finish_reason="other", model=None, raw=[], reasoning_parts=list(self.parts))
-        text, reasoning, tools = [], [], ToolCallAssembler()
-        for chunk in self.chunks:
-            text.append(chunk.text)
-            reasoning.append(chunk.reasoning)
-            for delta in chunk.tool_calls or ():
+        chunks = self._valid()
+        tools = ToolCallAssembler()
+        for deltas in [chunk.tool_calls for chunk in chunks if chunk.tool_calls]:
+            for delta in deltas:
                 tools.feed(delta)
-            answer.images += chunk.images or ()
-            answer.reasoning_parts += chunk.reasoning_parts or ()
-            if chunk.finish_reason is not None:
-                answer.finish_reason, answer.raw_finish_reason = chunk.finish_reason, chunk.raw_finish_reason
-            if chunk.usage is not None:
-                answer.usage = chunk.usage
-            if chunk.raw is not None:
-                answer.raw.append(chunk.raw)
-            answer.id = chunk.id or answer.id
-            answer.model = chunk.model or answer.model
-        answer.text, answer.reasoning, answer.tool_calls = "".join(text), "".join(reasoning), tools.calls()
-        if answer.tool_calls:
-            name_calls(answer.tool_calls, call.messages, only_missing=bool(answer.reasoning_parts))
-        answer.model = answer.model or call.spec.model_id
-        return answer
+        calls = tools.calls()
+        parts = [part for chunk in chunks if chunk.reasoning_parts for part in chunk.reasoning_parts]
+        if calls:
+            name_calls(calls, call.messages, only_missing=bool(parts))
+        end = next((chunk for chunk in reversed(chunks) if chunk.finish_reason is not None), None)
+        return Completion(
+            "".join([chunk.text for chunk in chunks]),
+            reasoning="".join([chunk.reasoning for chunk in chunks]),
+            tool_calls=calls,
+            finish_reason=(end and end.finish_reason) or "other",
+            raw_finish_reason=end.raw_finish_reason if end is not None else None,
+            usage=_last(chunks, "usage"),
+            id=_last(chunks, "id"),
+            model=_last(chunks, "model") or call.spec.model_id,
+            images=[image for chunk in chunks if chunk.images for image in chunk.images],
+            reasoning_parts=parts,
+            raw=[chunk.raw for chunk in chunks if chunk.raw is not None],
+        )
+
+
+_COMPLETION: Any = Chunk.__dict__["completion"]
+
+
+class Ending(Chunk):
+    """The last chunk of a stream; its whole answer is put together when somebody asks for it."""
+
+    __slots__ = ("_call", "_gathering")
+
+    def __init__(self, gathering: Gathering, call: Call) -> None:
+        self._gathering, self._call = gathering, call
+        super().__init__(kind="end")
+
+    @property
+    def completion(self) -> Completion | None:
+        """The whole answer."""
+        if _COMPLETION.__get__(self) is None:
+            _COMPLETION.__set__(self, self._gathering.completion(self._call))
+        return _COMPLETION.__get__(self)  # type: ignore[no-any-return]
+
+    @completion.setter
+    def completion(self, answer: Completion | None) -> None:
+        _COMPLETION.__set__(self, answer)
+
+
+def _last(chunks: list[Chunk], name: str) -> Any:
+    """The last value of a field that some chunk has."""
+    get = attrgetter(name)
+    return next((value for value in map(get, reversed(chunks)) if value is not None), None)

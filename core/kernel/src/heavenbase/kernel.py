@@ -205,10 +205,11 @@ class Kernel:
             source = await self.chain(call)
             async for chunk in source:
                 if chunk.kind == "end":
-                    structured = chunk.completion.structured
+                    structured = chunk.completion.structured if call.format is not None else None
                     continue
                 if hides_thoughts and (chunk.reasoning or chunk.reasoning_parts):
-                    gathering.parts += chunk.reasoning_parts or ()
+                    if chunk.reasoning_parts:
+                        feed(Chunk(reasoning_parts=chunk.reasoning_parts))  # the next turn needs them
                     chunk = without_thoughts(chunk)
                     if chunk is None:
                         continue

@@ -82,14 +82,15 @@ class CacheMiddleware(Middleware):
         moved = False
         try:
             async for chunk in source:
-                if chunk.kind == "end":
-                    end = chunk
-                    continue
                 if chunk.kind == "delta":
                     chunks.append(chunk)
+                elif chunk.kind == "end":
+                    end = chunk
+                    continue
                 elif chunk.kind == "restart":
                     chunks.clear()
-                moved = moved or chunk.kind == "continue"
+                elif chunk.kind == "continue":
+                    moved = True
                 yield chunk
         finally:
             await source.aclose()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.call import Kept
 from heavenbase.colour import drive as drive
 from heavenbase.errors import HBError, PluginContractError, ProviderError
-from heavenbase.gather import Gathering, name_calls
+from heavenbase.gather import Ending, Gathering, name_calls
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
@@ -107,12 +107,13 @@ async def guarded(call: Call, source: AsyncIterator[Chunk]) -> AsyncIterator[Chu
     What the gateway raises that is no error of hb becomes one. Middleware raises what it likes.
     """
     gathering = Gathering()
+    feed = gathering.feed
     try:
         async for chunk in source:
-            gathering.feed(chunk)
+            feed(chunk)
             yield chunk
         if gathering.finished:
-            yield Chunk(kind="end", completion=gathering.completion(call))
+            yield Ending(gathering, call)
     except HBError:
         raise
     except Exception as error:
