@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_cli import output
+from hb_cli.tools import show_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,3 +102,21 @@ def attempt_lines(attempts: Iterable[Attempt]) -> list[str]:
         status = f", status {attempt.status}" if attempt.status is not None else ""
         lines.append(f"attempt {number}: {attempt.provider}/{attempt.model} {ending}{seconds}{status}{identity}")
     return lines
+
+
+def show_chunk(chunk: Chunk, text: output.TextStream, reasoning: output.TextStream, *, think: bool) -> None:
+    """Print a piece of a streamed answer: its text, its thoughts if they are wanted, and what its tools answered."""
+    if chunk.kind == "restart":
+        text.finish()
+        output.warn("the answer begins again; what came before is void")
+    if chunk.kind == "round":
+        text.finish()
+        show_results(chunk)
+    if chunk.finish_reason is not None:
+        text.settle()  # a question whether a tool may run could follow
+    if think and chunk.reasoning:
+        text.settle()
+        reasoning.write(chunk.reasoning)
+    if chunk.text:
+        reasoning.finish()
+        text.write(chunk.text)

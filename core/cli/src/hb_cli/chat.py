@@ -12,7 +12,7 @@ from hb_cli import answers, inputs, output
 from hb_cli.markdown import answer_stream, say_answer
 from hb_cli.state import State, pass_state
 from hb_cli.target import Target, json_option, make_ready, target_options, verbose_option, yes_option
-from hb_cli.tools import agreement, read_tools, show_results, tool_options
+from hb_cli.tools import agreement, read_tools, tool_options
 from hb_cli.waiting import begun
 from heavenbase.errors import StreamTruncated
 
@@ -137,20 +137,7 @@ def _print_chunks(chunks: Any, *, think: bool) -> Completion | None:
         for chunk in begun(chunks, "waiting for the answer"):
             if chunk.kind == "end":
                 answer = chunk.completion
-            if chunk.kind == "restart":
-                text.finish()
-                output.warn("the answer begins again; what came before is void")
-            if chunk.kind == "round":
-                text.finish()
-                show_results(chunk)
-            if chunk.finish_reason is not None:
-                text.settle()  # a question whether a tool may run could follow
-            if think and chunk.reasoning:
-                text.settle()
-                reasoning.write(chunk.reasoning)
-            if chunk.text:
-                reasoning.finish()
-                text.write(chunk.text)
+            answers.show_chunk(chunk, text, reasoning, think=think)
     finally:
         reasoning.finish()
         text.finish()

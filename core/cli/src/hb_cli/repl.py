@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hb_cli import answers, failures, output
 from hb_cli.commands import run_command
 from hb_cli.markdown import answer_stream
-from hb_cli.tools import agreement, show_results
+from hb_cli.tools import agreement
 from hb_cli.waiting import begun
 from heavenbase.errors import HBError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from heavenbase.image.image import LLMImage
     from heavenbase.llm import LLM
     from heavenbase.session.session import LLMSession
-    from heavenbase.types import Chunk
 
 
 class Repl:
@@ -94,7 +93,7 @@ class Repl:
         with closing(chunks):
             try:
                 for chunk in begun(chunks, "waiting for the answer"):
-                    self._show(chunk, text, reasoning)
+                    answers.show_chunk(chunk, text, reasoning, think=self._think)
             finally:
                 reasoning.finish()
                 text.finish()
@@ -112,19 +111,3 @@ class Repl:
             if len(self.session.messages) < len(before):
                 self.session.messages = before
             raise
-
-    def _show(self, chunk: Chunk, text: output.TextStream, reasoning: output.TextStream) -> None:
-        if chunk.kind == "restart":
-            text.finish()
-            output.warn("the answer begins again; what came before is void")
-        if chunk.kind == "round":
-            text.finish()
-            show_results(chunk)
-        if chunk.finish_reason is not None:
-            text.settle()  # a question whether a tool may run could follow
-        if self._think and chunk.reasoning:
-            text.settle()
-            reasoning.write(chunk.reasoning)
-        if chunk.text:
-            reasoning.finish()
-            text.write(chunk.text)

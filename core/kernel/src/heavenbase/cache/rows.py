@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from json.decoder import scanstring as _scan  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.gather import whole_chunk
 from heavenbase.types import Chunk, Completion, ImageResult, ParameterEntry, ToolCall, ToolCallDelta, Usage
 
 if TYPE_CHECKING:
@@ -118,22 +119,7 @@ def chunks_of(value: bytes) -> list[Chunk]:
     _, _, _, pieces, _ = _expect(value, PLAIN, TEXT).split(b"\n", 4)
     if pieces != b"null":
         return [_chunk(row) for row in _load(pieces)]
-    answer = completion_of(value)
-    return [
-        Chunk(
-            answer.text,
-            reasoning=answer.reasoning,
-            tool_calls=[ToolCallDelta(i, c.id, c.name, c.arguments) for i, c in enumerate(answer.tool_calls)] or None,
-            finish_reason=answer.finish_reason,
-            raw_finish_reason=answer.raw_finish_reason,
-            usage=answer.usage,
-            id=answer.id,
-            model=answer.model,
-            images=answer.images or None,
-            reasoning_parts=answer.reasoning_parts or None,
-            raw=answer.raw,
-        )
-    ]
+    return [whole_chunk(completion_of(value))]
 
 
 # Images and vectors
