@@ -44,7 +44,8 @@ def run_suite(session: nox.Session, *arguments: str) -> None:
     env: dict[str, str | None] = {}
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         # Kept away from the sources instead: hundreds of processes would each compile every SDK that they import.
-        folder = Path(session.create_tmp(), "bytecode").resolve()
+        # Not in session.create_tmp(), which moves all temporary folders, and with them pytest's, below the repository.
+        folder = Path(session.virtualenv.location, "bytecode").resolve()
         env = {"PYTHONDONTWRITEBYTECODE": None, "PYTHONPYCACHEPREFIX": str(folder)}
     workers = os.environ.get("HB_TEST_WORKERS", "2")
     session.run("pytest", "-n", workers, "--dist", "loadgroup", *arguments, env=env)
@@ -127,7 +128,8 @@ def contract(session: nox.Session) -> None:
 def downstream(session: nox.Session) -> None:
     """Render the template for authors of plugins, and run its tox as they would, on wheels of this workspace."""
     session.install("uv", "tox>=4.30")
-    folder = Path(session.create_tmp())
+    folder = Path(session.virtualenv.location)
+    shutil.rmtree(folder / "wheels", ignore_errors=True)
     names = [
         "wire-openai",
         "gateway-openai",

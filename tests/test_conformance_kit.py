@@ -21,6 +21,13 @@ ROOT = Path(__file__).parents[1]
 RUN = ("-p", "hb_testing", "-p", "no:cacheprovider")
 
 
+@pytest.fixture(autouse=True)
+def own_settings(request: pytest.FixtureRequest) -> None:
+    """Settings of its own for each run, or those of whatever repository holds the temporary folder count."""
+    if "pytester" in request.fixturenames:
+        request.getfixturevalue("pytester").makeini("[pytest]")
+
+
 def checks(report: Path, plugin: str) -> dict[str, dict[str, Any]]:
     """What a report tells about each check of a plugin."""
     found = {entry["plugin"]: entry for entry in json.loads(report.read_text(encoding="utf-8"))["plugins"]}
@@ -45,7 +52,7 @@ def test_an_installed_plugin_is_checked_by_name_in_an_empty_folder(
     assert (plugin["failed"], plugin["skipped"], plugin["not_applicable"]) == (0, 0, 4)
     reasons = {check.get("reason") for check in plugin["checks"]}
     assert "the wire takes gif" in reasons
-    of_pytester = ("runpytest", "stdin", "stdout", "stderr")
+    of_pytester = ("runpytest", "stdin", "stdout", "stderr", "tox.ini")
     left = [path.name for path in pytester.path.iterdir() if not path.name.startswith(of_pytester)]
     assert left == ["out"], "a check leaves files behind"
 

@@ -83,6 +83,7 @@ def test_the_names_that_people_type_are_all_looked_at() -> None:
 
 
 def test_the_conformance_kit_runs_under_its_first_name_and_says_the_new_one(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]")  # or the settings of whatever repository holds the temporary folder count
     command = ("-p", "heavenbase.testing", "-p", "no:cacheprovider", "--hb-plugin", "gateways:mock")
     done = pytester.runpytest_subprocess(*command, "-k", "tool_calls_arrive_whole")
     assert done.ret == pytest.ExitCode.OK

@@ -26,6 +26,8 @@ def test_a_rendered_plugin_installs_and_passes_the_kit(tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     env = {**os.environ, "PATH": path, "PYTHONPATH": str(site), "HOME": str(tmp_path)}
     subprocess.run(uv, check=True, env=env)
+    # Or the settings of whatever repository holds the temporary folder count.
+    (plugin / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     kit = [sys.executable, "-m", "pytest", "-q", "-p", "hb_testing", "--hb-plugin", "providers:nimbus", "tests"]
     done = subprocess.run(kit, cwd=plugin, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout

@@ -19,6 +19,7 @@ PROGRAM = Path(__file__).parent / "typing" / "user_program.py"
 LINES = PROGRAM.read_text(encoding="utf-8").splitlines()
 REFUSED = {number for number, line in enumerate(LINES, 1) if line.endswith("# refused")}
 CACHE = Path(__file__).parents[1] / ".mypy_cache" / "user_program"
+ELSEWHERE = "the type checkers are installed where types are checked: this test is run by `nox -s typing`"
 
 
 def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -30,7 +31,7 @@ def test_the_program_is_of_use() -> None:
 
 
 def test_mypy_infers_and_refuses(tmp_path: Path) -> None:
-    pytest.importorskip("mypy")
+    pytest.importorskip("mypy", reason=ELSEWHERE)
     # Only what the program shows: hb itself is checked where it is made.
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--no-error-summary"]
     done = run(*command, f"--cache-dir={CACHE}", "--config-file=", str(PROGRAM), folder=tmp_path)
@@ -41,7 +42,7 @@ def test_mypy_infers_and_refuses(tmp_path: Path) -> None:
 def test_pyright_infers_and_refuses(tmp_path: Path) -> None:
     checker = shutil.which("basedpyright", path=str(Path(sys.executable).parent))
     if checker is None:
-        pytest.skip("basedpyright is not installed")
+        pytest.skip(ELSEWHERE)
     settings = {"typeCheckingMode": "strict", "include": [str(PROGRAM)], "pythonVersion": "3.11"}
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
     done = run(checker, "--outputjson", f"--pythonpath={sys.executable}", f"--project={tmp_path}", folder=tmp_path)
