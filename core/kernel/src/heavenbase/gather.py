@@ -129,21 +129,27 @@ class Gathering:
     @property
     def finished(self) -> bool:
         """Whether the provider's terminal marker came."""
-        return _last(self._valid(), "finish_reason") is not None
-
-    def _valid(self) -> list[Chunk]:
-        restarts = [place for place, chunk in enumerate(self.chunks) if chunk.kind == "restart"]
-        return self.chunks[restarts[-1] :] if restarts else self.chunks
+        for chunk in reversed(self.chunks):
+            if chunk.finish_reason is not None or chunk.kind == "restart":
+                return chunk.finish_reason is not None
+        return False
 
     def completion(self, call: Call) -> Completion:
         """The answer as far as it came; without a finish reason of the provider it says "other"."""
-        chunks = self._valid()
+        chunks = self.chunks
+        restarts = [place for place, chunk in enumerate(chunks) if chunk.kind == "restart"]
+        if restarts:
+            chunks = chunks[restarts[-1] :]
+        parts: list[dict[str, Any]] = []
+        images: list[Any] = []
         tools = ToolCallAssembler()
-        for deltas in [chunk.tool_calls for chunk in chunks if chunk.tool_calls]:
-            for delta in deltas:
+        # Most chunks bring text alone.
+        for chunk in [chunk for chunk in chunks if chunk.tool_calls or chunk.reasoning_parts or chunk.images]:
+            parts += chunk.reasoning_parts or ()
+            images += chunk.images or ()
+            for delta in chunk.tool_calls or ():
                 tools.feed(delta)
         calls = tools.calls()
-        parts = [part for chunk in chunks if chunk.reasoning_parts for part in chunk.reasoning_parts]
         if calls:
             name_calls(calls, call.messages, only_missing=bool(parts))
         end = next((chunk for chunk in reversed(chunks) if chunk.finish_reason is not None), None)
@@ -156,7 +162,7 @@ class Gathering:
             usage=_last(chunks, "usage"),
             id=_last(chunks, "id"),
             model=_last(chunks, "model") or call.spec.model_id,
-            images=[image for chunk in chunks if chunk.images for image in chunk.images],
+            images=images,
             reasoning_parts=parts,
             raw=[chunk.raw for chunk in chunks if chunk.raw is not None],
         )

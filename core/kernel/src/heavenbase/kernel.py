@@ -258,7 +258,7 @@ class Kernel:
             check_colour(call, answer)
             if call.stream:
                 context.attempts.append(attempt)
-                return guarded(call, answer if call.is_async else drive.lift(answer))
+                return guarded(call, answer)
             if call.is_async:
                 answer = await answer
                 check_value(call, answer)

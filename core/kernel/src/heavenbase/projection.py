@@ -120,6 +120,7 @@ class StreamProjection:
     ) -> None:
         self._names = names
         self._reduce = reduce and len(names) == 1
+        self._only_text = self._reduce and names == ["text"]
         self._elapsed = elapsed
         self._created_at = created_at
         self._partial = partial
@@ -130,6 +131,8 @@ class StreamProjection:
         """What this chunk yields: nothing when a lone name has nothing to say."""
         if chunk.kind == "end":
             return self._closing(chunk.completion)
+        if self._only_text:
+            return (chunk.text,) if chunk.text else ()
         if self._reduce:
             value = self._value(self._names[0], chunk)
             return (value,) if value not in ("", None, [], {}) else ()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from heavenbase.errors import PluginContractError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator, Iterator
+    from collections.abc import AsyncGenerator, Coroutine, Generator
 
 T = TypeVar("T")
 
@@ -50,22 +50,12 @@ def iterate(stream: AsyncGenerator[T, None]) -> Generator[T, None, None]:
         run(aclose(stream))
 
 
-async def lift(items: Iterator[T]) -> AsyncIterator[T]:
-    """A sync iterator as the async iterator that flows read; closed with it."""
-    try:
-        for item in items:
-            yield item
-    finally:
-        close = getattr(items, "close", None)
-        if close is not None:
-            close()
-
-
 async def aclose(stream: Any) -> None:
-    """Close an async iterator, where it is one that can be closed."""
-    close = getattr(stream, "aclose", None)
-    if close is not None:
+    """Close an iterator of either colour, where it is one that can be closed."""
+    if (close := getattr(stream, "aclose", None)) is not None:
         await close()
+    elif (close := getattr(stream, "close", None)) is not None:
+        close()
 
 
 def _waiting(flow: Any) -> str:

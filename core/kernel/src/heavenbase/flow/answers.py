@@ -101,17 +101,22 @@ def without_thoughts(chunk: Chunk) -> Chunk | None:
     return left if left != Chunk(raw=chunk.raw) else None
 
 
-async def guarded(call: Call, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """The chunks of a gateway, and behind the terminal marker one that holds the whole answer.
+async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
+    """The chunks of a gateway, in the colour of the call, and behind the terminal marker one with the whole answer.
 
     What the gateway raises that is no error of hb becomes one. Middleware raises what it likes.
     """
     gathering = Gathering()
     feed = gathering.feed
     try:
-        async for chunk in source:
-            feed(chunk)
-            yield chunk
+        if call.is_async:
+            async for chunk in source:
+                feed(chunk)
+                yield chunk
+        else:
+            for chunk in source:
+                feed(chunk)
+                yield chunk
         if gathering.finished:
             yield Ending(gathering, call)
     except HBError:
