@@ -23,7 +23,7 @@ HEAVY = {
     *("jsonschema_rs", "filelock", "dotenv"),
 }
 KERNEL = {"heavenbase.kernel", "heavenbase.registry", "heavenbase.resolution.resolver", "heavenbase.llm", "pluggy"}
-CONFIG = {"heavenbase.config.config", "heavenbase.config.load"}
+CONFIG = {"heavenbase.config.config"}
 
 
 def loaded(process: Run, *args: str) -> set[str]:

@@ -22,8 +22,8 @@ ROOMS = {
     ),
     "colour": "drive:drive parallel:parallel threads:threads",
     "config": (
-        "config_check:check config_dotenv:dotenv config_field:field config_files:files "
-        "config_layers:layers config_load:load config_schema:schema config_section:section config_trust:trusted "
+        "config_check:check config_dotenv:files config_field:schema config_files:files "
+        "config_layers:layers config_load:config config_schema:schema config_section:section config_trust:trusted "
         "config_values:values"
     ),
     "discovery": "importing:importing lock:importing manifest:manifest manifest_rules:manifest",

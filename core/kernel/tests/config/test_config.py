@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase.config.config import Config, Origin, Section
+from heavenbase.config import Config, Origin, Section
 from heavenbase.config.schema import defaults, known_keys
 from heavenbase.errors import ConfigError, InputTypeError, MissingCredential
 

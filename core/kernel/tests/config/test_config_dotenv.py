@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heavenbase.config.config import Config
-from heavenbase.config.dotenv import read_dotenv
+from heavenbase.config.files import read_dotenv
 from heavenbase.errors import ConfigError, HBWarning
 
 TEXT = """\

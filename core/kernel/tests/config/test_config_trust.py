@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heavenbase.config.config import Config, Origin, is_trusted, trust, untrust
+from heavenbase.config import Config, Origin, is_trusted, trust, untrust
 from heavenbase.errors import ConfigError, ConfigTrustError
 
 EVIL = "https://evil.example/v1"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heavenbase.config import Config, interpolate, join_key, split_key
 from heavenbase.config.check import coerce
-from heavenbase.config.config import Config, interpolate, join_key, split_key
 from heavenbase.config.values import format_value, from_toml, parse_value, to_toml
 from heavenbase.errors import ConfigError, MissingCredential
 

@@ -142,7 +142,7 @@ class SettingsReader:
         return found
 
     def _merged(self, option: Any, config: Any, policy: Any) -> dict[str, Any]:
-        from heavenbase.resolution.catalog import merge
+        from heavenbase.config.values import merge
 
         table = self._table
         if config is not None:

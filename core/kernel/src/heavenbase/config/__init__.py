@@ -8,17 +8,22 @@ from heavenbase._lazy import front
 
 # fmt: off
 if TYPE_CHECKING:
-    from heavenbase.config.config import Config as Config, Explanation as Explanation, Origin as Origin
-    from heavenbase.config.config import Paths as Paths, Section as Section, interpolate as interpolate
-    from heavenbase.config.config import is_trusted as is_trusted, join_key as join_key, split_key as split_key
-    from heavenbase.config.config import trust as trust, untrust as untrust
+    from heavenbase.config.config import Config as Config, Paths as Paths
     from heavenbase.config.files import user_folder as user_folder
+    from heavenbase.config.layers import Origin as Origin
+    from heavenbase.config.section import Explanation as Explanation, Section as Section
+    from heavenbase.config.trusted import is_trusted as is_trusted, trust as trust, untrust as untrust
+    from heavenbase.config.values import interpolate as interpolate, join_key as join_key, split_key as split_key
 # fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
     {
-        "config": "Config Explanation Origin Paths Section interpolate is_trusted join_key split_key trust untrust",
+        "config": "Config Paths",
         "files": "user_folder",
+        "layers": "Origin",
+        "section": "Explanation Section",
+        "trusted": "is_trusted trust untrust",
+        "values": "interpolate join_key split_key",
     },
 )

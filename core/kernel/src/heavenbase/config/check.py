@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heavenbase.config.field import Field, Table
-from heavenbase.config.schema import SCHEMA, known_keys, look_up
-from heavenbase.config.values import format_value, has_reference, join_key, parse_value, references
+from heavenbase.config.schema import SCHEMA, Field, Table, known_keys, look_up
+from heavenbase.config.values import format_value, has_reference, join_key, parse_value, references, texts
 from heavenbase.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from heavenbase.config.field import Node
+    from heavenbase.config.schema import Node
 
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -82,7 +81,8 @@ def _field_problems(value: Any, field: Field, path: tuple[str, ...], also: str =
     key = join_key(path)
     if has_reference(value):
         try:
-            _check_references(value, key)
+            for text in texts(value):
+                list(references(text, key))
         except ConfigError as error:
             yield Problem(path, error.message)
             return
@@ -92,18 +92,9 @@ def _field_problems(value: Any, field: Field, path: tuple[str, ...], also: str =
         wanted = " or ".join(_TYPES[name][1] for name in field.types) + also
         yield Problem(path, f"{key} must be {wanted}, not {_name(value)}")
     elif field.choices and value not in field.choices:
-        yield Problem(path, f"{key} must be {_choices(field.choices)}{_suggest(str(value), field.choices)}")
+        yield Problem(path, f"{key} must be {_choices(field.choices)}{meant(str(value), field.choices, 0.5)}")
     elif field.minimum is not None and isinstance(value, int | float) and value < field.minimum:
         yield Problem(path, f"{key} must be at least {field.minimum:g}")
-
-
-def _check_references(value: Any, key: str) -> None:
-    if isinstance(value, str):
-        for _ in references(value, key):
-            pass
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            _check_references(item, key)
 
 
 def accepts(field: Field, value: Any) -> bool:
@@ -189,21 +180,18 @@ def _choices(choices: Sequence[str]) -> str:
     return "one of " + ", ".join(map(format_value, choices))
 
 
-def _suggest(value: str, choices: Sequence[str]) -> str:
+def meant(name: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
+    """A hint at the choice that is most like a name; empty when none is."""
     from difflib import get_close_matches
 
-    close = get_close_matches(value.lower(), choices, n=1, cutoff=0.5)
+    close = get_close_matches(name.lower(), list(choices), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _name(value: Any) -> str:
-    for name in ("null", "bool", "int", "str"):
-        if _TYPES[name][0](value):
-            return {"null": "null", "bool": "true or false", "int": "an integer", "str": "a string"}[name]
-    if isinstance(value, dict):
-        return "a table" if _is_plain(value) else "a table that holds something else"
-    if isinstance(value, list):
-        return "a list" if _is_plain(value) else "a list that holds something else"
-    if isinstance(value, float):
-        return "a number" if math.isfinite(value) else "nan or infinity"
-    return f"a {type(value).__name__}"
+    for kind in ("null", "bool", "int", "float", "str", "table", "list"):
+        if _TYPES[kind][0](value):
+            return _TYPES[kind][1]
+    if isinstance(value, dict | list):
+        return f"a {'table' if isinstance(value, dict) else 'list'} that holds something else"
+    return "nan or infinity" if isinstance(value, float) else f"a {type(value).__name__}"

@@ -11,35 +11,30 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import unknown
-from heavenbase.config.field import UNSET, Table
-from heavenbase.config.files import USER_FILE, user_folder
-from heavenbase.config.layers import ABSENT, Layer, Origin, find, leaves, mapping_layer, stacked
-from heavenbase.config.load import Sources, read_layers, variables_of
-from heavenbase.config.schema import defaults, look_up
+from heavenbase.config.files import (
+    DOTENV_FILE,
+    PROJECT_FILE,
+    USER_FILE,
+    check_owner,
+    find_upward,
+    read_dotenv,
+    read_settings,
+    user_folder,
+)
+from heavenbase.config.layers import ABSENT, Layer, Origin, file_layer, find, leaves, mapping_layer, variables_layer
+from heavenbase.config.schema import UNSET, Table, defaults, look_up
 from heavenbase.config.section import Environ, Explanation, Section, read, shown
-from heavenbase.config.trusted import check_endpoint, check_project, is_trusted, trust, untrust
-from heavenbase.config.values import interpolate, join_key, references, split_key
+from heavenbase.config.trusted import check_endpoint, check_project, check_variables, is_trusted
+from heavenbase.config.values import join_key, mapped, merge, references, split_key
 from heavenbase.errors import ConfigError, InputTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    Key = str | Sequence[str]
+    from heavenbase.config.files import Variable
 
-__all__ = [
-    "Config",
-    "Explanation",
-    "Origin",
-    "Paths",
-    "Section",
-    "interpolate",
-    "is_trusted",
-    "join_key",
-    "split_key",
-    "trust",
-    "untrust",
-]
+    Key = str | Sequence[str]
 
 _REQUIRED: Any = object()
 _HOME_VARIABLES = ("HEAVENBASE_HOME", "HOME", "XDG_")
@@ -53,6 +48,24 @@ class Paths(NamedTuple):
     dotenv_file: Path | None
     cache_dir: Path
     data_dir: Path
+
+
+class Sources(NamedTuple):
+    """What was read besides the layers: the variables, and the paths of the files."""
+
+    environ: Mapping[str, str]
+    user_file: str | None = None
+    project_file: str | None = None
+    dotenv_file: str | None = None
+    variables: Mapping[str, Variable] = {}
+    dotenv_trusted: bool = True
+
+    def __repr__(self) -> str:
+        return f"<sources {self.user_file!r} {self.project_file!r} {self.dotenv_file!r}>"
+
+    def place(self, name: str) -> Origin:
+        """Where a variable of the `.env` file stands."""
+        return Origin("dotenv", self.dotenv_file, self.variables[name].line, name)
 
 
 class Config:
@@ -69,7 +82,7 @@ class Config:
         self._fingerprint = ""
         for layer in self._layers:
             check_project(layer, self._layers)
-        self._values = stacked(self._layers)
+        self._values = _stacked(self._layers)
         self.environ = Environ(
             sources.environ,
             {
@@ -98,15 +111,36 @@ class Config:
         `overrides` are the last layer; `dotenv` asks for the `.env` file; `trusted` overrides the list of trusted
         folders. Raises ConfigError with file, line and nearest key, or ConfigTrustError.
         """
-        layers, sources = read_layers(
-            user_file=None if user_file is None else os.fspath(user_file),
-            project_dir=None if project_dir is None else os.fspath(project_dir),
-            environ=environ,
-            overrides=overrides,
-            dotenv=dotenv,
-            trusted=trusted,
-        )
-        return cls(layers, sources)
+        base = _variables(environ)
+        layers = [Layer("default", defaults())]
+        user_path = os.fspath(user_file or os.path.join(user_folder("config", base), USER_FILE))
+        if user_file is not None or os.path.exists(user_path):
+            layers.append(file_layer("user", read_settings(user_path)))
+
+        start = os.fspath(project_dir or _working_folder())
+        project_path = find_upward(PROJECT_FILE, start, base) if start else None
+        if project_path is not None:
+            vouched = _vouched(project_path, start, base, trusted)
+            layers.append(file_layer("project", read_settings(project_path), trusted=vouched))
+
+        final = [variables_layer("environment", base, _in_environment, _stacked(layers))]
+        final += [mapping_layer("overrides", overrides)] if overrides else []
+        sources = Sources(base, user_path, project_path)
+        if start and (dotenv or _dotenv_wanted(base, [*layers, *final])):
+            # The project file is checked before: an untrusted one may not ask for the .env file.
+            for layer in layers:
+                check_project(layer, [*layers, *final])
+            path = find_upward(DOTENV_FILE, start, base)
+            if path is not None:
+                vouched = _vouched(path, start, base, trusted)
+                variables = read_dotenv(path)
+                if not vouched:
+                    check_variables({name: found for name, found in variables.items() if name not in base}, path)
+                sources = sources._replace(dotenv_file=path, variables=variables, dotenv_trusted=vouched)
+                texts = {name: found.value for name, found in variables.items()}
+                known = _stacked([*layers, final[0]])
+                layers.append(variables_layer("dotenv", texts, sources.place, known, trusted=vouched))
+        return cls([*layers, *final], sources)
 
     @classmethod
     def from_dict(
@@ -115,7 +149,7 @@ class Config:
         """The packaged defaults and these values, nested or with dotted keys; no file and no `HEAVENBASE_` variable."""
         if not hasattr(mapping, "items"):
             raise InputTypeError(f"a configuration is a Config or a mapping, not {type(mapping).__name__}")
-        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Sources(variables_of(environ)))
+        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Sources(_variables(environ)))
 
     def with_layer(self, name: str, mapping: Mapping[str, Any]) -> Config:
         """The same configuration with one more layer on top."""
@@ -152,7 +186,7 @@ class Config:
             value = {} if isinstance(found.node, Table) or "table" in found.node.types else None
         if not isinstance(value, dict):
             raise ConfigError(f"{join_key(path)} is one value, not a table; read it with get()")
-        return _copied(value) if raw else Section(value, path, self.environ)
+        return mapped(value) if raw else Section(value, path, self.environ)
 
     def origin(self, key: Key) -> Origin | None:
         """Where a key was set; for a table, the last layer that sets anything in it. None when nothing does."""
@@ -184,8 +218,8 @@ class Config:
     def variable_origin(self, name: str) -> Origin:
         """Where an environment variable comes from: the environment, or a line of the `.env` file."""
         if isinstance(self.environ, Environ) and self.environ.filled(name):
-            return Origin("dotenv", self._sources.dotenv_file, self._sources.variables[name].line, name)
-        return Origin("environment", variable=name)
+            return self._sources.place(name)
+        return _in_environment(name)
 
     def endpoint_trust(self, endpoint: Key | Origin, *credentials: Key | Origin | None) -> None:
         """Refuse to send credentials to an endpoint that a less trusted source chose: ConfigTrustError.
@@ -238,13 +272,14 @@ class Config:
         between two reads, so what depends on it must not be memoised by this alone.
         """
         if not self._fingerprint:
-            from hashlib import sha256  # only memoising callers need it
+            import json  # only memoising callers need these
+            from hashlib import sha256
 
             live = self._sources.environ is os.environ
             injected = {} if live else dict(self._sources.environ)
             filled = {name: variable.value for name, variable in self._sources.variables.items()}
-            text = repr(_canonical([self._values, injected, filled]))
-            self._fingerprint = sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+            text = json.dumps([self._values, injected, filled], sort_keys=True)
+            self._fingerprint = sha256(text.encode()).hexdigest()
         return self._fingerprint
 
     def paths(self) -> Paths:
@@ -278,13 +313,33 @@ class Config:
         return self
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _copied(item) for name, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
+def _stacked(layers: Sequence[Layer]) -> dict[str, Any]:
+    return merge(*(layer.values for layer in layers))
 
 
-def _canonical(value: Any) -> Any:
-    if isinstance(value, dict):
-        return ("table", *sorted((name, _canonical(item)) for name, item in value.items()))
-    return [_canonical(item) for item in value] if isinstance(value, list) else value
+def _variables(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environ is None or environ is os.environ else dict(environ)
+
+
+def _in_environment(name: str) -> Origin:
+    return Origin("environment", variable=name)
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted: there is no project then
+        return ""
+
+
+def _vouched(path: str, start: str, environ: Mapping[str, str], trusted: bool | None) -> bool:
+    vouched = is_trusted(os.path.dirname(path), environ=environ) if trusted is None else trusted
+    if not vouched:
+        check_owner(path, start)
+    return vouched
+
+
+def _dotenv_wanted(environ: Mapping[str, str], layers: Sequence[Layer]) -> bool:
+    if environ.get("HB_DOTENV", "").strip().lower() in ("1", "true", "yes", "on"):
+        return True
+    return find(_stacked(layers), ("heavenbase", "dotenv")) is True

@@ -1,4 +1,7 @@
-"""Files of the configuration: where they lie, how they are read, and on which line a key stands."""
+"""Files of the configuration: where they lie, how they are read, and on which line a key stands.
+
+In a `.env` file the last of several equal names wins, and `$` has no meaning. A name without a value is passed over.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ import os
 import re
 import stat
 import sys
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.config.schema import look_up
 from heavenbase.config.values import from_toml, literal_part
-from heavenbase.errors import ConfigError, ConfigTrustError
+from heavenbase.errors import ConfigError, ConfigTrustError, HBWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +45,16 @@ class SettingsFile(NamedTuple):
         return f"SettingsFile({self.path!r})"
 
 
+class Variable(NamedTuple):
+    """A variable of a `.env` file: its value, and the line (from 1) where it stands."""
+
+    value: str
+    line: int
+
+    def __repr__(self) -> str:
+        return f"Variable(line={self.line})"
+
+
 def user_folder(kind: str, environ: Mapping[str, str]) -> str:
     """The user's folder for `config`, `cache` or `data`: under HEAVENBASE_HOME when set, else where the system wants.
 
@@ -56,8 +70,7 @@ def user_folder(kind: str, environ: Mapping[str, str]) -> str:
         return os.path.join(named if os.path.isabs(named) else os.path.join(environ["HOME"], fallback), APP)
     import platformdirs  # see above
 
-    folders = platformdirs.PlatformDirs(APP, appauthor=False)
-    return {"config": folders.user_config_dir, "cache": folders.user_cache_dir, "data": folders.user_data_dir}[kind]
+    return str(getattr(platformdirs.PlatformDirs(APP, appauthor=False), f"user_{kind}_dir"))
 
 
 def find_upward(name: str, start: str, environ: Mapping[str, str]) -> str | None:
@@ -131,6 +144,32 @@ def read_settings(path: str) -> SettingsFile:
     return file
 
 
+def read_dotenv(path: str) -> dict[str, Variable]:
+    """Read a `.env` file.
+
+    HBWarning with file and line, never with the text, for a line that binds nothing; ConfigError for a file that cannot
+    be read, or that holds values and that other users may write to.
+    """
+    from io import StringIO
+
+    from dotenv.parser import parse_stream
+
+    text, exposed = read_text(path)
+    found, wrong = {}, []
+    for binding in parse_stream(StringIO(text)):
+        shown = binding.original.string
+        line = binding.original.line + shown[: len(shown) - len(shown.lstrip())].count("\n")
+        if binding.error:
+            wrong.append(line)
+        elif binding.key is not None and binding.value is not None:
+            found[binding.key] = Variable(binding.value, line)
+    if exposed and found:
+        raise ConfigError(f"{path}: may hold credentials and other users may write to it; run: chmod go-w {path}")
+    for line in wrong:
+        warnings.warn(f"{path}:{line}: expected NAME=VALUE; this line is passed over", HBWarning, stacklevel=2)
+    return found
+
+
 def parse_settings(text: str, path: str) -> dict[str, Any]:
     """Parse TOML text; ConfigError with file and line when it is malformed."""
     values, problem = _parse(text, path)
@@ -187,14 +226,10 @@ def line_index(text: str) -> dict[tuple[str, ...], int]:
                 end += 1
         if values is None:
             return index
-        if lines[start].lstrip().startswith("["):
-            header = ()
-            for path in _paths(values):
-                index.setdefault(path, start + 1)
-                header = path
-        else:
-            for path in _paths(values):
-                index.setdefault((*header, *path), start + 1)
+        table = lines[start].lstrip().startswith("[")
+        for path in _paths(values, () if table else header):
+            index.setdefault(path, start + 1)
+            header = path if table else header
         start = end
     return index
 

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.config.check import accepts, coerce, field_at, problems, unknown
 from heavenbase.config.files import line_index, line_of
-from heavenbase.config.schema import known_keys, look_up
-from heavenbase.config.values import from_toml, split_key
+from heavenbase.config.schema import SETTINGS, look_up
+from heavenbase.config.values import fold, from_toml, merge, split_key
 from heavenbase.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from heavenbase.config.dotenv import Variable
     from heavenbase.config.files import SettingsFile
 
 PREFIX = "HEAVENBASE_"
 ABSENT: Any = object()
-_SECTIONS = frozenset(path[1] for path, _ in known_keys())
 _REPORTED = 10
 
 
@@ -107,48 +105,40 @@ def mapping_layer(name: str, mapping: Mapping[str, Any]) -> Layer:
     """The layer of values given in code, nested or with dotted keys at the top, checked."""
     values: dict[str, Any] = {}
     for key, value in mapping.items():
-        path = split_key(key)
-        put(values, path, from_toml(value))
+        put(values, split_key(key), from_toml(value))
     return Layer(name, values).check()
 
 
-def environment_layer(environ: Mapping[str, str], known: Mapping[str, Any]) -> Layer:
+def variables_layer(
+    name: str,
+    variables: Mapping[str, str],
+    origin: Callable[[str], Origin],
+    known: Mapping[str, Any],
+    *,
+    trusted: bool = True,
+) -> Layer:
     """The layer of `HEAVENBASE_...` variables, checked; two underscores are the dot, names are lower case.
 
     A row is spelled as in `known`, the values of the layers below, as a variable's name cannot hold `-` or `.`.
-    An empty variable is ignored where the key takes no string.
+    An empty variable is ignored where the key takes no string. `origin` says where a variable stands.
     """
-    texts = {name: environ[name] for name in environ if name.startswith(PREFIX)}
-    return _variables_layer("environment", texts, {name: Origin("environment", variable=name) for name in texts}, known)
-
-
-def dotenv_layer(variables: Mapping[str, Variable], file: str, known: Mapping[str, Any], *, trusted: bool) -> Layer:
-    """The layer of `HEAVENBASE_...` variables in a `.env` file, checked; see `environment_layer`."""
-    ours = {name: variable for name, variable in variables.items() if name.startswith(PREFIX)}
-    origins = {name: Origin("dotenv", file, variable.line, name) for name, variable in ours.items()}
-    texts = {name: variable.value for name, variable in ours.items()}
-    return _variables_layer("dotenv", texts, origins, known, trusted=trusted)
-
-
-def _variables_layer(
-    name: str, texts: Mapping[str, str], origins: Mapping[str, Origin], known: Mapping[str, Any], trusted: bool = True
-) -> Layer:
     values: dict[str, Any] = {}
     places: dict[tuple[str, ...], Origin] = {}
-    for variable in sorted(texts):
+    for variable in sorted(name for name in variables if name.startswith(PREFIX)):
         words = variable[len(PREFIX) :].lower().split("__")
-        if words[0].split("_")[0] not in _SECTIONS:
+        if words[0].split("_")[0] not in SETTINGS:
             continue  # HEAVENBASE_HOME, and variables of other programs
         path = _spelled(("heavenbase", *words), known)
         if look_up(path) is None or "" in words:
-            place = _place(origins[variable])
-            del texts  # tracebacks may show locals
+            place = _place(origin(variable))
+            del variables  # tracebacks may show locals
             raise ConfigError(f"{place}: {unknown(path)}")
         field = field_at(path)
-        if texts[variable] == "" and (field is None or not accepts(field, "")):
+        text = variables[variable]
+        if text == "" and (field is None or not accepts(field, "")):
             continue
-        put(values, path, from_toml(coerce(texts[variable], path)))
-        places[path] = origins[variable]
+        put(values, path, from_toml(coerce(text, path)))
+        places[path] = origin(variable)
     return Layer(name, values, places=places, trusted=trusted).check()
 
 
@@ -157,18 +147,10 @@ def _spelled(path: tuple[str, ...], known: Mapping[str, Any]) -> tuple[str, ...]
     place: Any = known
     for name in path:
         if isinstance(place, dict) and name not in place:
-            name = next((row for row in place if plain_name(row) == plain_name(name)), name)
+            name = next((row for row in place if fold(row) == fold(name)), name)
         found.append(name)
         place = place.get(name) if isinstance(place, dict) else None
     return tuple(found)
-
-
-def plain_name(name: str) -> str:
-    """A name as it is compared: lower case, without `-`, `_`, `.`, `:` and spaces."""
-    return name.lower().translate(_IGNORED)
-
-
-_IGNORED = str.maketrans("", "", "-_.: ")
 
 
 def put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -181,24 +163,7 @@ def put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
             inner = values[name] = {}
         values = inner
     old = values.get(path[-1])
-    values[path[-1]] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-
-
-def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay `high` over `low`: tables are merged, anything else, None included, is replaced. Neither is changed."""
-    result = dict(low)
-    for name, value in high.items():
-        old = result.get(name)
-        result[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return result
-
-
-def stacked(layers: Iterable[Layer]) -> dict[str, Any]:
-    """The values of all layers, the last one on top."""
-    values: dict[str, Any] = {}
-    for layer in layers:
-        values = merged(values, layer.values)
-    return values
+    values[path[-1]] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
 
 
 def find(values: Any, path: tuple[str, ...]) -> Any:

@@ -9,14 +9,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heavenbase import options
-from heavenbase.config.field import ANY, UNSET, Field, Table
+from heavenbase.options import TABLE
+from heavenbase.options import UNSET as UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from heavenbase.config.field import Node
     from heavenbase.options import Option
+
+POLICIES = ("deterministic", "force", "always", "off", "none", "false")
+"""When answers may be cached."""
+LOSSY_ACTIONS = ("error", "warn", "allow")
+
+
+class Field(NamedTuple):
+    """One value. `secret`: never shown. `guarded`: a project file may set it only in a trusted directory.
+
+    `words` are its types, as in `float | null`; `table` is a table of any content, `any` whatever TOML can hold.
+    """
+
+    words: str
+    default: Any = UNSET
+    description: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    secret: bool = False
+    guarded: bool = False
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types that it may have."""
+        return tuple(self.words.split(" | "))
+
+
+class Table(NamedTuple):
+    """A table: `fields` are its known keys, `rows` what any other key holds, `short` a value that may stand for it."""
+
+    fields: Mapping[str, Field | Table] = {}
+    description: str = ""
+    rows: Field | Table | None = None
+    short: Field | None = None
+    secret: bool = False
+    guarded: bool = False
+
+
+Node = Field | Table
+ANY = Field("any")
 
 
 class Found(NamedTuple):
@@ -27,8 +65,20 @@ class Found(NamedTuple):
     guarded: bool
 
 
-def _text(description: str) -> Field:
-    return Field("str", description=description)
+def _text(description: str, **more: Any) -> Field:
+    return Field("str", description=description, **more)
+
+
+def _optional(description: str, **more: Any) -> Field:
+    return Field("str | null", description=description, **more)
+
+
+def _texts(description: str, **more: Any) -> Field:
+    return Field("list[str]", description=description, **more)
+
+
+def _flag(description: str, **more: Any) -> Field:
+    return Field("bool", description=description, **more)
 
 
 def _open(description: str) -> Table:
@@ -36,12 +86,8 @@ def _open(description: str) -> Table:
 
 
 def _by_gateway(description: str, *, guarded: bool = False) -> Table:
-    return Table(
-        description=description + "; a table gives one per gateway, with a `default`",
-        rows=Field("str", description="the value for this gateway"),
-        short=Field("str | null"),
-        guarded=guarded,
-    )
+    description += "; a table gives one per gateway, with a `default`"
+    return Table({}, description, _text("the value for this gateway"), Field("str | null"), guarded=guarded)
 
 
 def _headers(description: str = "extra HTTP headers") -> Table:
@@ -56,29 +102,30 @@ def _options(description: str) -> Table:
 def _argument(option: Option, *, packaged: bool) -> Field | Table:
     if option.secret and option.types == "table":
         return _headers(option.help)
-    types = [word for word in option.types.split(" | ") if word not in ("secret", "object")]
-    return Field(
-        " | ".join([*types, "null"]),
-        option.default if packaged and option.default is not options.UNSET else UNSET,
-        option.help,
-        minimum=option.least,
-        secret=option.secret,
-        guarded=option.guarded,
-    )
+    words = " | ".join([*(word for word in option.types.split(" | ") if word not in ("secret", "object")), "null"])
+    default = option.default if packaged else UNSET
+    return Field(words, default, option.help, (), option.least, option.secret, option.guarded)
 
 
 def _arguments(*, packaged: bool = False) -> Table:
     """Request arguments: any name, but the values of those that hb itself reads are checked."""
     known = {
         option.name: _argument(option, packaged=packaged)
-        for option in options.TABLE
-        if option.default is not options.UNSET or option.kind not in ("argument", "extra") or option.secret
+        for option in TABLE
+        if option.default is not UNSET or option.kind not in ("argument", "extra") or option.secret
         if "callable" not in option.types and not option.name.startswith("mock")
     }
     return Table(known, "arguments sent with every request; later layers and the call win", rows=ANY)
 
 
-_DROPPED = Field("list[str]", description="default arguments that must not go on the wire")
+_DEFAULTS: Mapping[str, Node] = {
+    "default_args": _arguments(),
+    "unset": _texts("default arguments that must not go on the wire"),
+}
+
+
+KEPT = {"text": "chat completions", "embedding": "embedding vectors", "image": "generated images"}
+"""The namespaces of the cache."""
 
 
 def _namespace(what: str) -> Table:
@@ -93,14 +140,17 @@ def _namespace(what: str) -> Table:
     )
 
 
+def _clock(default: float, description: str) -> Field:
+    return Field("float | null", default, description, minimum=0.001)
+
+
 PRESET = Table(
     {
         "model": _text("canonical model name, alias or native id"),
-        "provider": Field("str | null", description="provider to use; null lets the model decide"),
-        "gateway": Field("str | null", description="gateway to use; null lets the provider decide"),
+        "provider": _optional("provider to use; null lets the model decide"),
+        "gateway": _optional("gateway to use; null lets the provider decide"),
         "args": _arguments(),
-        "default_args": _arguments(),
-        "unset": _DROPPED,
+        **_DEFAULTS,
         "description": _text("one line for people"),
     },
     "a name for model, provider, gateway and default arguments",
@@ -108,15 +158,14 @@ PRESET = Table(
 
 MODEL = Table(
     {
-        "aliases": Field("list[str]", description="other names of the model"),
-        "default_provider": Field("str | null", description="provider when none is asked for"),
+        "aliases": _texts("other names of the model"),
+        "default_provider": _optional("provider when none is asked for"),
         "providers": Table(
             description="provider name -> the model's native id there, or a table",
             rows=Table(
                 {
                     "id": _text("the model's native id at this provider"),
-                    "default_args": _arguments(),
-                    "unset": _DROPPED,
+                    **_DEFAULTS,
                     "capabilities": _open("what the model can do at this provider"),
                     "options": _options("settings that only this provider's plugin reads"),
                 },
@@ -124,8 +173,7 @@ MODEL = Table(
                 short=Field("str | null"),
             ),
         ),
-        "default_args": _arguments(),
-        "unset": _DROPPED,
+        **_DEFAULTS,
         "capabilities": _open("what the model can do"),
         "dim": Field("int | null", description="length of its embedding vectors", minimum=1),
         "thinking_control": _by_gateway("how thinking is asked for on the wire"),
@@ -137,34 +185,33 @@ MODEL = Table(
 PROVIDER = Table(
     {
         "title": _text("its name for people"),
-        "gateway": Field("str | null", description="gateway that speaks to it"),
+        "gateway": _optional("gateway that speaks to it"),
         "base_url": _by_gateway("address of the endpoint", guarded=True),
-        "api_key": Field("str | null", description="credential, best as ${env:NAME}", secret=True),
-        "auth_token": Field("str | null", description="bearer token, best as ${env:NAME}", secret=True),
+        "api_key": _optional("credential, best as ${env:NAME}", secret=True),
+        "auth_token": _optional("bearer token, best as ${env:NAME}", secret=True),
         "auth_mode": _by_gateway("how the credential is sent"),
         "headers": _headers(),
         "backend": _by_gateway("the provider's name at routing gateways"),
         "base_url_env": _by_gateway("variable that overrides base_url", guarded=True),
-        "host_env": Field("str", description="variable that moves base_url to another host", guarded=True),
-        "api_key_env": Field("list[str]", description="variables that may hold the credential", guarded=True),
-        "api_key_optional": Field("bool", description="whether it also answers without a credential"),
-        "placeholder_key": Field("str | null", description="what is sent where a credential is not needed"),
-        "allow_http": Field("bool", description="send the credential over http:// to other machines", guarded=True),
+        "host_env": _text("variable that moves base_url to another host", guarded=True),
+        "api_key_env": _texts("variables that may hold the credential", guarded=True),
+        "api_key_optional": _flag("whether it also answers without a credential"),
+        "placeholder_key": _optional("what is sent where a credential is not needed"),
+        "allow_http": _flag("send the credential over http:// to other machines", guarded=True),
         "wire": _text("wire format that the endpoint speaks"),
         "vision": _by_gateway("image format of its wire"),
-        "image_endpoint": Field("str", description="how images are generated", choices=("images", "chat")),
+        "image_endpoint": _text("how images are generated", choices=("images", "chat")),
         "parameters": Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
-        "known_parameters": Field("list[str]", description="parameters that only its endpoint takes"),
+        "known_parameters": _texts("parameters that only its endpoint takes"),
         "models": Table(description="canonical model name -> native id here", rows=Field("str | null")),
-        "prefixes": Field("list[str]", description="prefixes of native ids that mean this provider"),
-        "aliases": Field("list[str]", description="other names of the provider"),
-        "allow_unknown_models": Field("bool", description="send model names that no catalogue lists"),
-        "require_base_url": Field("bool", description="refuse to run without a base_url of the user's"),
-        "require_model_override": Field("bool", description="refuse the placeholder model"),
-        "placeholder_model": Field("str | null", description="the model name that stands for none"),
-        "default_args": _arguments(),
-        "unset": _DROPPED,
-        "portkey_custom_host": Field("bool", description="whether Portkey is told its address"),
+        "prefixes": _texts("prefixes of native ids that mean this provider"),
+        "aliases": _texts("other names of the provider"),
+        "allow_unknown_models": _flag("send model names that no catalogue lists"),
+        "require_base_url": _flag("refuse to run without a base_url of the user's"),
+        "require_model_override": _flag("refuse the placeholder model"),
+        "placeholder_model": _optional("the model name that stands for none"),
+        **_DEFAULTS,
+        "portkey_custom_host": _flag("whether Portkey is told its address"),
         "capabilities": _open("what the endpoint can do"),
         "thinking_control": _by_gateway("how thinking is asked for on the wire"),
         "description": _text("one line for people"),
@@ -178,20 +225,17 @@ PROVIDER = Table(
 
 GATEWAY = Table(
     {
-        "base_url": Field("str | null", description="address of the gateway's own endpoint", guarded=True),
-        "base_url_env": Field("str | null", description="variable that overrides base_url", guarded=True),
-        "api_key_env": Field("list[str]", description="variables that may hold the credential", guarded=True),
-        "api_key": Field("str | null", description="credential of the gateway itself", secret=True),
-        "auth_token": Field("str | null", description="bearer token of the gateway itself", secret=True),
-        "allow_http": Field(
-            "bool", description="allow its key and the providers' to travel in clear text", guarded=True
-        ),
+        "base_url": _optional("address of the gateway's own endpoint", guarded=True),
+        "base_url_env": _optional("variable that overrides base_url", guarded=True),
+        "api_key_env": _texts("variables that may hold the credential", guarded=True),
+        "api_key": _optional("credential of the gateway itself", secret=True),
+        "auth_token": _optional("bearer token of the gateway itself", secret=True),
+        "allow_http": _flag("allow its key and the providers' to travel in clear text", guarded=True),
         "headers": _headers(),
-        "default_args": _arguments(),
-        "unset": _DROPPED,
-        "thinking_control": Field("str | null", description="how thinking is asked for on the wire"),
+        **_DEFAULTS,
+        "thinking_control": _optional("how thinking is asked for on the wire"),
         "max_connections": Field("int | null", description="connections open at once to one place", minimum=1),
-        "ca_file": Field("str | null", description="authorities to trust instead of the system's", guarded=True),
+        "ca_file": _optional("authorities to trust instead of the system's", guarded=True),
         "options": _options("settings that only this gateway's plugin reads"),
     },
     "an adapter that owns an SDK and a wire",
@@ -201,12 +245,7 @@ CACHE = Table(
     {
         "enabled": Field("bool", True, "whether answers are cached"),
         "backend": Field("str", "sqlite", "cache plugin that stores them", guarded=True),
-        "policy": Field(
-            "str",
-            "deterministic",
-            "which answers may be cached",
-            choices=("deterministic", "force", "always", "off", "none", "false"),
-        ),
+        "policy": Field("str", "deterministic", "which answers may be cached", POLICIES),
         "namespace": Field(
             "str | null", None, "name shared by those who may share entries; null separates credentials", guarded=True
         ),
@@ -214,19 +253,10 @@ CACHE = Table(
             "str | null", None, "where the backend keeps its file; null for the cache directory", guarded=True
         ),
         "options": _options("settings that only the cache plugin reads"),
-        "namespaces": Table(
-            {
-                "text": _namespace("chat completions"),
-                "embedding": _namespace("embedding vectors"),
-                "image": _namespace("generated images"),
-            },
-            "limits of each kind of entry",
-        ),
+        "namespaces": Table({name: _namespace(what) for name, what in KEPT.items()}, "limits of each kind of entry"),
     },
     "the response cache",
 )
-
-_LOSSY = ("error", "warn", "allow")
 
 LLM = Table(
     {
@@ -234,10 +264,7 @@ LLM = Table(
         "default_provider": Field("str", "openrouter", "provider when nothing names one"),
         "default_preset": Field("str", "system", "preset when neither preset nor model is given"),
         "model_mismatch": Field(
-            "str",
-            "raise",
-            "what to do with a model that the provider does not list",
-            choices=("raise", "warn", "ignore"),
+            "str", "raise", "what to do with a model that the provider does not list", ("raise", "warn", "ignore")
         ),
         "image_url_timeout": Field("float", 120, "seconds that fetching an image URL may take", minimum=0.001),
         "image_allow_hosts": Field(
@@ -256,12 +283,12 @@ LLM = Table(
         ),
         "timeouts": Table(
             {
-                "connect": Field("float | null", 5, "seconds to make a connection", minimum=0.001),
-                "first_token": Field("float | null", 120, "seconds until the first content", minimum=0.001),
-                "idle": Field("float | null", 60, "seconds without a byte", minimum=0.001),
-                "stall": Field("float | null", 120, "seconds with bytes but no content", minimum=0.001),
-                "total": Field("float | null", 600, "seconds over all attempts", minimum=0.001),
-                "pool": Field("float | null", 30, "seconds to wait for a free connection", minimum=0.001),
+                "connect": _clock(5, "seconds to make a connection"),
+                "first_token": _clock(120, "seconds until the first content"),
+                "idle": _clock(60, "seconds without a byte"),
+                "stall": _clock(120, "seconds with bytes but no content"),
+                "total": _clock(600, "seconds over all attempts"),
+                "pool": _clock(30, "seconds to wait for a free connection"),
             },
             "the clocks of a call; null stops one",
         ),
@@ -280,11 +307,11 @@ LLM = Table(
         ),
         "on_lossy": Table(
             {
-                "guarantees": Field("str", "error", "tools, schema, stop, max_tokens that are lost", choices=_LOSSY),
-                "tuning": Field("str", "warn", "sampling settings that are lost", choices=_LOSSY),
+                "guarantees": Field("str", "error", "tools, schema, stop, max_tokens that are lost", LOSSY_ACTIONS),
+                "tuning": Field("str", "warn", "sampling settings that are lost", LOSSY_ACTIONS),
             },
             "what to do when the wire cannot carry a parameter; one word stands for both",
-            short=Field("str", choices=_LOSSY),
+            short=Field("str", choices=LOSSY_ACTIONS),
         ),
         "presets": Table(description="presets by name", rows=PRESET),
         "models": Table(description="models by canonical name", rows=MODEL),
@@ -294,31 +321,24 @@ LLM = Table(
     "calling language models",
 )
 
-SCHEMA = Table(
+PLUGINS = Table(
     {
-        "heavenbase": Table(
-            {
-                "llm": LLM,
-                "plugins": Table(
-                    {
-                        "allow": Field("list[str] | null", None, "the only plugins that may load; null for all"),
-                        "disabled": Field("list[str]", [], "plugins that never load"),
-                        "lock": Field("str | null", None, "file with the plugin versions that may load"),
-                        "import_timeout": Field("float", 30, "seconds that importing a plugin may take", minimum=0.001),
-                    },
-                    "which plugins may load",
-                    guarded=True,
-                ),
-                "local": Table(
-                    {"model": Field("str | null", None, "model file or name that the local provider runs")},
-                    "the model that runs in this process",
-                ),
-                "dotenv": Field("bool", False, "read variables that are not set from a .env file", guarded=True),
-            },
-            "every setting of hb",
-        )
-    }
+        "allow": Field("list[str] | null", None, "the only plugins that may load; null for all"),
+        "disabled": Field("list[str]", [], "plugins that never load"),
+        "lock": Field("str | null", None, "file with the plugin versions that may load"),
+        "import_timeout": Field("float", 30, "seconds that importing a plugin may take", minimum=0.001),
+    },
+    "which plugins may load",
+    guarded=True,
 )
+_LOCAL_MODEL = Field("str | null", None, "model file or name that the local provider runs")
+SETTINGS: Mapping[str, Node] = {
+    "llm": LLM,
+    "plugins": PLUGINS,
+    "local": Table({"model": _LOCAL_MODEL}, "the model that runs in this process"),
+    "dotenv": Field("bool", False, "read variables that are not set from a .env file", guarded=True),
+}
+SCHEMA = Table({"heavenbase": Table(SETTINGS, "every setting of hb")})
 
 
 def look_up(path: Sequence[str]) -> Found | None:
@@ -326,19 +346,15 @@ def look_up(path: Sequence[str]) -> Found | None:
     node: Node = SCHEMA
     secret = guarded = False
     for name in path:
-        child = _child(node, name)
+        if isinstance(node, Table):
+            child = node.fields.get(name, node.rows)
+        else:
+            child = ANY if "any" in node.types or "table" in node.types else None
         if child is None:
             return None
         node = child
-        secret = secret or node.secret
-        guarded = guarded or node.guarded
+        secret, guarded = secret or node.secret, guarded or node.guarded
     return Found(node, secret, guarded)
-
-
-def _child(node: Node, name: str) -> Node | None:
-    if isinstance(node, Table):
-        return node.fields.get(name, node.rows)
-    return ANY if "any" in node.types or "table" in node.types else None
 
 
 def is_secret(path: Sequence[str]) -> bool:
@@ -357,7 +373,7 @@ def known_keys(node: Table = SCHEMA, path: tuple[str, ...] = ()) -> Iterator[tup
             yield (*path, name), child
         else:
             if child.short is not None:
-                yield (*path, name), Field(" | ".join(child.short.types), UNSET, child.description)
+                yield (*path, name), child.short._replace(description=child.description)
             yield from known_keys(child, (*path, name))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import read_reference
 from heavenbase.config.schema import look_up
-from heavenbase.config.values import interpolate, join_key, masked
+from heavenbase.config.values import interpolate, join_key, mapped, masked
 from heavenbase.errors import InputTypeError
 
 if TYPE_CHECKING:
@@ -25,18 +25,9 @@ def read(value: Any, path: tuple[str, ...], environ: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return Section(value, path, environ)
     if isinstance(value, list):
-        return [_plain(item, path, environ) for item in value]
-    return value
-
-
-def _plain(value: Any, path: tuple[str, ...], environ: Mapping[str, str]) -> Any:
-    # Inside lists there is nothing to be lazy for: a list is read as one value.
-    if isinstance(value, str):
-        return interpolate(value, join_key(path), environ)
-    if isinstance(value, dict):
-        return {name: _plain(item, path, environ) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item, path, environ) for item in value]
+        # Inside lists there is nothing to be lazy for: a list is read as one value.
+        key = join_key(path)
+        return mapped(value, lambda leaf: interpolate(leaf, key, environ) if isinstance(leaf, str) else leaf)
     return value
 
 

@@ -12,15 +12,15 @@ import os
 from typing import TYPE_CHECKING
 
 from heavenbase.config.files import make_folder, parse_settings, read_text, user_folder, write_atomic
-from heavenbase.config.layers import ABSENT, find, leaves, plain_name
+from heavenbase.config.layers import ABSENT, find, leaves
 from heavenbase.config.schema import look_up
-from heavenbase.config.values import has_reference, join_key
+from heavenbase.config.values import fold, has_reference, join_key
 from heavenbase.errors import ConfigError, ConfigTrustError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from heavenbase.config.dotenv import Variable
+    from heavenbase.config.files import Variable
     from heavenbase.config.layers import Layer, Origin
 
 TRUST_FILE = "trusted.toml"
@@ -114,10 +114,10 @@ def _own_endpoint(path: tuple[str, ...], layer: Layer, layers: Sequence[Layer]) 
     row = find(layer.values, path[:4])
     if not any(isinstance(row.get(name), str) and row[name] for name in _CREDENTIALS):
         return False
-    name = plain_name(path[3])
+    name = fold(path[3])
     for other in layers:
         rows = find(other.values, _PROVIDERS)
-        if other.trusted and rows is not ABSENT and any(plain_name(row) == name for row in rows):
+        if other.trusted and rows is not ABSENT and any(fold(row) == name for row in rows):
             return False
     return True
 

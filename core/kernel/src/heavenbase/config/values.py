@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import ConfigError, MissingCredential
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Path = tuple[str, ...]
 
@@ -30,6 +30,7 @@ _REFERENCE = re.compile(r"(\$\$\{)|\$\{([^{}]*)\}|\$\{")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,308})(?:\.[0-9]{1,999})?(?:[eE][+-]?[0-9]{1,4})?")
+_FOLD = str.maketrans("", "", "-_.: ")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
@@ -154,29 +155,50 @@ def references(value: str, key: str = "value") -> Iterator[tuple[str, str | None
 
 def has_reference(value: Any) -> bool:
     """Say whether `value`, or any value in it, holds a `${`."""
+    return any("${" in text for text in texts(value))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield every string in plain data."""
     if isinstance(value, str):
-        return "${" in value
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts(item)
+
+
+def mapped(value: Any, leaf: Callable[[Any], Any] = lambda value: value) -> Any:
+    """Deep-copy plain data, tuples as lists, with what `leaf` makes of every value that is no table or list."""
     if isinstance(value, dict):
-        return any(has_reference(item) for item in value.values())
-    return isinstance(value, list) and any(has_reference(item) for item in value)
+        return {key: mapped(item, leaf) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mapped(item, leaf) for item in value]
+    return leaf(value)
+
+
+def merge(*tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables over each other, later wins; tables in both are merged, anything else, None included, is replaced."""
+    merged: dict[str, Any] = {}
+    for table in tables:
+        for name, value in table.items():
+            old = merged.get(name)
+            merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def fold(name: str) -> str:
+    """A name as names are compared: lower case, without - _ . : and spaces."""
+    return name.lower().translate(_FOLD)
 
 
 def from_toml(value: Any) -> Any:
     """Deep-copy plain data, turning `${null}` into None and tuples into lists."""
-    if isinstance(value, dict):
-        return {key: from_toml(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [from_toml(item) for item in value]
-    return None if value == NULL and isinstance(value, str) else value
+    return mapped(value, lambda leaf: None if leaf == NULL and isinstance(leaf, str) else leaf)
 
 
 def to_toml(value: Any) -> Any:
     """Deep-copy plain data, turning None into `${null}`."""
-    if isinstance(value, dict):
-        return {key: to_toml(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_toml(item) for item in value]
-    return NULL if value is None else value
+    return mapped(value, lambda leaf: NULL if leaf is None else leaf)
 
 
 def literal_part(value: str) -> str:
@@ -193,12 +215,10 @@ def literal_part(value: str) -> str:
 
 def masked(value: Any, secret: bool) -> Any:
     """Copy a value for display: literal secrets and the user part of URLs become `***`, references stay readable."""
-    if isinstance(value, dict):
-        return {key: masked(item, secret) for key, item in value.items()}
-    if isinstance(value, list):
-        return [masked(item, secret) for item in value]
-    if isinstance(value, str):
-        if secret:
-            return MASK if literal_part(value) else value
-        return _USERINFO.sub(MASK, value)
-    return MASK if secret and value is not None else value
+
+    def shown(leaf: Any) -> Any:
+        if isinstance(leaf, str):
+            return _USERINFO.sub(MASK, leaf) if not secret else MASK if literal_part(leaf) else leaf
+        return MASK if secret and leaf is not None else leaf
+
+    return mapped(value, shown)

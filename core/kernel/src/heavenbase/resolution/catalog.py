@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.config.values import fold as fold
+from heavenbase.config.values import merge as merge
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from heavenbase.discovery.inventory import Inventory
-
-_FOLD = str.maketrans("", "", "-_.: ")
-
-
-def fold(name: str) -> str:
-    """A name as names are compared: lower case, without - _ . : and spaces."""
-    return name.lower().translate(_FOLD)
-
-
-def merge(*tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables over each other, later wins; nested tables are merged too."""
-    merged: dict[str, Any] = {}
-    for table in tables:
-        for name, value in table.items():
-            old = merged.get(name)
-            merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 
 
 class Catalog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heavenbase.config.config import Origin
+from heavenbase.config.layers import Origin
 from heavenbase.config.values import interpolate, references
 from heavenbase.errors import ConfigError, InputError, InputTypeError
 from heavenbase.secrets import Secret
