@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
-from hb_cli.cache_entries import differences, sentence
+from hb_cli.cache_entries import described, differences, sentence
+from heavenbase.cache import rows
+from heavenbase.image import LLMImage
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from heavenbase.types import Completion, Embedding
+from heavenbase.types import Completion, Embedding, ImageResult, ParameterReport, Usage
 
 from .conftest import PRESET, Outcome, ScriptedGateway, ScriptedProvider
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 Run = Callable[..., Outcome]
 
 
@@ -182,3 +185,16 @@ def test_help_imports_no_backend(run: Run) -> None:
     shown = run("cache", "--help").out
     for name in ("stats", "list", "show", "why", "clear", "purge", "export"):
         assert name in shown
+
+
+def test_a_description_tells_request_and_answer() -> None:
+    answer = Completion("hi", reasoning="hm", finish_reason="stop", usage=Usage(1, 2))
+    found = described(rows.encode_completion(answer, None, ParameterReport(), {"args": {"seed": 1}}))
+    assert (found["kind"], found["request"]) == ("text", {"args": {"seed": 1}})
+    assert (found["answer"]["text"], found["answer"]["finish_reason"]) == ("hi", "stop")
+    json.dumps(found)
+
+
+def test_the_description_of_images_tells_what_they_are() -> None:
+    value = rows.encode_images(ImageResult([LLMImage(PIXEL)]), ParameterReport(), {"prompt": "cat"})
+    assert described(value)["answer"]["images"][0]["media_type"] == "image/png"

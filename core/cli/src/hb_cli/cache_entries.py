@@ -77,7 +77,7 @@ class Shelf:
         if value is None:
             return None
         try:
-            found = {**facts(entry), **cache_rows.described(value)}
+            found = {**facts(entry), **described(value)}
             if raw and found["kind"] == "text":
                 found["raw"] = cache_rows.raw_of(value)
         except (ValueError, KeyError, IndexError, TypeError):
@@ -112,6 +112,26 @@ def about(request: dict[str, Any]) -> str:
         text = content
     line = " ".join(str(text or "").split())
     return line if len(line) <= PREVIEW else f"{line[: PREVIEW - 1]}…"
+
+
+def described(value: bytes) -> dict[str, Any]:
+    """An entry as plain data: kind, request, answer. Images are told by size, vectors by length."""
+    import json
+
+    from heavenbase.cache import rows as cache_rows
+
+    found: dict[str, Any] = {"kind": cache_rows.KINDS.get(value[0]), "request": cache_rows.request_of(value)}
+    if value[0] == cache_rows.VECTOR:
+        vector, model = cache_rows.vector_of(value)
+        return {**found, "answer": {"model": model, "length": len(vector), "vector": vector.tolist()}}
+    if value[0] == cache_rows.IMAGES:
+        result = cache_rows.images_of(value)
+        images = [{"media_type": i.media_type, "bytes": len(i.to_bytes()), "sha256": i.digest()} for i in result.images]
+        return {**found, "answer": {"model": result.model, "images": images}}
+    text, head, _ = value[1:].split(b"\n", 2)
+    answer = {"text": json.loads(text), **json.loads(head)}
+    answer["finish_reason"] = answer.pop("finish")[0]
+    return {**found, "answer": answer}
 
 
 def when(seconds: float | None) -> str:

@@ -17,7 +17,7 @@ KEPT = {"heavenbase.repair": "heavenbase.tools.repair"}
 
 ROOMS = {
     "cache": (
-        "cache_keys:keys cache_rows:rows cache_settings:settings cache_stores:stores cache_vectors:vectors "
+        "cache_keys:keys cache_rows:rows cache_settings:settings cache_stores:stores cache_vectors:middleware "
         "caching:middleware"
     ),
     "colour": "drive:drive parallel:parallel threads:threads",

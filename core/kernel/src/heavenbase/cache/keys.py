@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.config.values import mapped
 from heavenbase.errors import CacheError, InputTypeError
 from heavenbase.options import SECRETS
+from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,9 +137,7 @@ class Keys:
         return "+".join(key.fingerprint(self._own()) for key in keys) or "none"
 
     def _fingerprint(self, text: str) -> str:
-        import hmac  # loads OpenSSL
-
-        return hmac.new(self._own(), text.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:16]
+        return Secret(text).fingerprint(self._own())[:16]
 
     def _own(self) -> bytes:
         if self._installation is None:
@@ -174,11 +175,11 @@ def canonical(value: Any, *, ordered: bool = False) -> str:
 
 def clipped(value: Any) -> Any:
     """Plain data with every very long text in it replaced by its length and SHA-256."""
-    if isinstance(value, str) and len(value) > LONGEST_KEPT:
-        return f"<{len(value)} characters, sha256 {sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}>"
-    if isinstance(value, dict):
-        return {name: clipped(item) for name, item in value.items()}
-    return [clipped(item) for item in value] if isinstance(value, list) else value
+    return mapped(value, lambda leaf: _clipped(leaf) if isinstance(leaf, str) and len(leaf) > LONGEST_KEPT else leaf)
+
+
+def _clipped(text: str) -> str:
+    return f"<{len(text)} characters, sha256 {sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}>"
 
 
 def _plain(value: Any) -> Any:
@@ -227,36 +228,30 @@ def installation_key(folder: Path) -> bytes:
     """32 random bytes that belong to this installation, made on first use, readable by its user only."""
     path = folder / "cache.key"
     try:
-        for _ in range(2):
-            try:
-                found = path.read_bytes()
-            except FileNotFoundError:
-                _make_key(path, broken=False)
-                continue
-            if len(found) == KEY_BYTES:
+        while True:
+            found = path.read_bytes() if path.exists() else None
+            if found is not None and len(found) == KEY_BYTES:
                 return found
-            _make_key(path, broken=True)
-        return path.read_bytes()
+            _make_key(path, broken=found is not None)
     except OSError as error:
         raise CacheError(f"cannot keep the key of the cache in {folder}: {error}") from error
 
 
 def _make_key(path: Path, *, broken: bool) -> None:
+    from tempfile import mkstemp  # once in the life of an installation
+
     # Written whole under another name first: other processes must never read half of it.
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f"cache.key.{os.getpid()}.{os.urandom(4).hex()}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    handle, fresh = mkstemp(prefix="cache.key.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(os.urandom(KEY_BYTES))
-        if broken:
+        try:
+            (os.replace if broken else os.link)(fresh, path)
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError:  # a file system without links
             os.replace(fresh, path)
-        else:
-            try:
-                os.link(fresh, path)
-            except FileExistsError:
-                pass  # another process was faster
-            except OSError:  # a file system without links
-                os.replace(fresh, path)
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(fresh)

@@ -6,27 +6,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.cache import rows as rows
 from heavenbase.cache.keys import Keys, messages_of
-from heavenbase.cache.settings import NAMESPACES, ROOT, CacheSettings, SettingsReader, is_complete
+from heavenbase.cache.settings import NAMESPACES, ROOT, CacheSettings, SettingsReader, is_complete, is_of
 from heavenbase.cache.stores import Guard, Stores
-from heavenbase.cache.vectors import Vectors
 from heavenbase.call import split_options
 from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
 from heavenbase.middleware import Middleware
 from heavenbase.plugin import enforce_report
 from heavenbase.types import Chunk
+from heavenbase.vector import Vector
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from heavenbase.call import Call
     from heavenbase.config.config import Config
     from heavenbase.middleware import Next
     from heavenbase.registry import Registry
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Message
+    from heavenbase.types import Embedding, Message
 
 
 REMEMBERED = 512
+AT_ONCE = 8
+"""More keys than this are looked up in a thread by async calls."""
 NOTHING: tuple[None, None] = (None, None)
 
 
@@ -162,14 +164,7 @@ class CacheMiddleware(Middleware):
         except HBError as error:
             self._no_key(error)
             return None
-        shelf = Vectors(
-            self.stores,
-            call,
-            guard,
-            dict(zip(texts, keys, strict=True)),
-            describe=lambda: self.keys.description(call, settings.shared),
-            ttl=settings.ttl("embedding"),
-        )
+        shelf = Vectors(self, call, guard, settings, dict(zip(texts, keys, strict=True)))
         await shelf.look()
         return shelf
 
@@ -268,3 +263,68 @@ def _allows(settings: CacheSettings, call: Call) -> bool:
 async def _replay(chunks: Sequence[Chunk]) -> AsyncIterator[Chunk]:
     for chunk in chunks:
         yield chunk
+
+
+class Vectors:
+    """The kept vectors of one embedding call: `found` by input, and a place for those that are made now."""
+
+    def __init__(
+        self, cache: CacheMiddleware, call: Call, guard: Guard, settings: CacheSettings, keys: Mapping[str, bytes]
+    ) -> None:
+        self.found: dict[str, Vector] = {}
+        self.model: str | None = None
+        self._cache = cache
+        self._call = call
+        self._guard = guard
+        self._settings = settings
+        self._keys = keys
+        self._answers = False
+
+    async def look(self) -> None:
+        """Find what is kept."""
+        stores, store = self._cache.stores, self._guard.store
+        keys = list(self._keys.values())
+        try:
+            values = await self._run(len(keys), store.get_many, store.aget_many, "embedding", keys)
+        except Exception as error:
+            stores.failed(self._guard, "cannot be read", error)
+            return
+        self._guard.succeeded()
+        self._answers = True
+        for text, key in self._keys.items():
+            value = values.get(key)
+            if value is not None:
+                try:
+                    self.found[text], self.model = rows.vector_of(value)
+                except Exception as error:
+                    stores.tell("holds a damaged entry", error)
+
+    async def keep(self, texts: Sequence[str], answer: Embedding) -> None:
+        """Keep the vectors of one answered batch."""
+        if not self._answers or not is_of(self._call, answer):
+            return
+        store = self._guard.store
+        try:
+            about = self._cache.keys.description(self._call, self._settings.shared)
+            values = {
+                self._keys[text]: rows.encode_vector(_vector(vector), answer.model, {**about, "input": text})
+                for text, vector in zip(texts, answer.vectors, strict=True)
+                if len(vector)
+            }
+            ttl = self._settings.ttl("embedding")
+            await self._run(len(values), store.set_many, store.aset_many, "embedding", values, ttl=ttl)
+        except Exception as error:
+            self._cache.stores.failed(self._guard, "cannot be written", error)
+
+    async def _run(self, count: int, sync: Any, twin: Any, *args: Any, **options: Any) -> Any:
+        if not self._call.is_async:
+            return sync(*args, **options)
+        if count <= AT_ONCE:
+            return await twin(*args, **options)
+        from heavenbase.colour.threads import call_in_thread
+
+        return await call_in_thread(sync, *args, **options)  # so that the loop is not held up by many small reads
+
+
+def _vector(values: Any) -> Vector:
+    return values if isinstance(values, Vector) else Vector(values)

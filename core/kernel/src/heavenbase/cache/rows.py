@@ -174,7 +174,7 @@ def vector_of(value: bytes) -> tuple[Vector, str | None]:
     return vector, head["model"]
 
 
-# For people, and what all kinds share
+# What all kinds share
 
 
 def request_of(value: bytes) -> dict[str, Any]:
@@ -183,22 +183,6 @@ def request_of(value: bytes) -> dict[str, Any]:
     line = value.split(b"\n", 2)[1] if value[0] == VECTOR else value.rpartition(b"\n")[2]
     found: dict[str, Any] = _load(line)
     return found
-
-
-def described(value: bytes) -> dict[str, Any]:
-    """An entry as plain data: kind, request, answer. Images are told by size, vectors by length."""
-    found: dict[str, Any] = {"kind": KINDS.get(value[0]), "request": request_of(value)}
-    if value[0] == VECTOR:
-        vector, model = vector_of(value)
-        return {**found, "answer": {"model": model, "length": len(vector), "vector": vector.tolist()}}
-    if value[0] == IMAGES:
-        result = images_of(value)
-        images = [{"media_type": i.media_type, "bytes": len(i.to_bytes()), "sha256": i.digest()} for i in result.images]
-        return {**found, "answer": {"model": result.model, "images": images}}
-    text, head, _ = value[1:].split(b"\n", 2)
-    answer = {"text": json.loads(text), **json.loads(head)}
-    answer["finish_reason"] = answer.pop("finish")[0]
-    return {**found, "answer": answer}
 
 
 def report_of(value: bytes) -> list[ParameterEntry]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.config.check import problems
+from heavenbase.config.schema import CACHE, POLICIES
+from heavenbase.config.values import merge
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import MOCKS
 from heavenbase.types import Completion, ImageResult
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
 
 ROOT = "heavenbase.llm.cache"
 NAMESPACES = {"complete": "text", "embed": "embedding", "imagen": "image"}
-POLICIES = ("deterministic", "force", "always", "off", "none", "false")
 UNFINISHED = frozenset({"length", "content_filter", "refusal", "pause", "context_overflow", "other"})
 """Ends of an answer that is not whole."""
 SAMPLING = ("temperature", "seed", "top_p", "top_k")
@@ -142,8 +144,6 @@ class SettingsReader:
         return found
 
     def _merged(self, option: Any, config: Any, policy: Any) -> dict[str, Any]:
-        from heavenbase.config.values import merge
-
         table = self._table
         if config is not None:
             table = merge(table, _checked("cache_config", config))
@@ -158,22 +158,17 @@ class SettingsReader:
         return table
 
 
-def _checked(name: str, table: Any) -> Mapping[str, Any]:
+def _checked(name: str, table: Any) -> dict[str, Any]:
     if not isinstance(table, dict):
         wanted = "True, False or a mapping of settings" if name == "cache" else "a mapping of settings"
         raise InputTypeError(f"{name} must be {wanted}, not {type(table).__name__}")
-    from heavenbase.config.check import problems
-    from heavenbase.config.schema import CACHE
-
     for key in table:
         if key not in CACHE.fields:
             raise UnknownNameError("cache setting", key, list(CACHE.fields))
-    if table.get("policy") is False:
-        table = {**table, "policy": "off"}
-    if table.get("policy") is not None and table["policy"] not in POLICIES:
-        raise UnknownNameError("cache policy", table["policy"], POLICIES)
-    wrong = next(problems(table, CACHE, tuple(ROOT.split("."))), None)
+    settings: dict[str, Any] = {**table, "policy": "off"} if table.get("policy") is False else table
+    if settings.get("policy") is not None and settings["policy"] not in POLICIES:
+        raise UnknownNameError("cache policy", settings["policy"], POLICIES)
+    wrong = next(problems(settings, CACHE, tuple(ROOT.split("."))), None)
     if wrong is not None:
         raise InputError(f"{name}: {wrong.message}")
-    found: Mapping[str, Any] = table
-    return found
+    return settings
