@@ -10,7 +10,7 @@ import pytest
 
 import heavenbase as hb
 from hb_testing.server import LoopbackServer
-from heavenbase.image.png import make_png
+from heavenbase.image.pixels import make_png
 from heavenbase.types import Completion
 
 from .support import ADAPTIVE, BUDGET, WEATHER

@@ -10,7 +10,7 @@ import pytest
 from hb_vision_anthropic import encode
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
 from heavenbase.image.image import LLMImage
-from heavenbase.image.png import make_png
+from heavenbase.image.pixels import make_png
 from heavenbase.types import Message
 
 from .support import ADAPTIVE, BUDGET, USER, body_of, make_spec, prepared

@@ -9,7 +9,7 @@ import pytest
 
 from hb_vision_anthropic import AnthropicVision, encode
 from heavenbase.image.image import LLMImage
-from heavenbase.image.png import make_png
+from heavenbase.image.pixels import make_png
 
 if TYPE_CHECKING:
     from heavenbase.fetch.fetcher import Fetched, Fetcher

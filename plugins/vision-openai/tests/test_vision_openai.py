@@ -9,7 +9,7 @@ import pytest
 
 from hb_vision_openai import OpenAIVision, encode
 from heavenbase.image.image import LLMImage
-from heavenbase.image.png import make_png
+from heavenbase.image.pixels import make_png
 from heavenbase.spec import LLMSpec
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ ROOMS = {
         "cache_keys:keys cache_rows:rows cache_settings:settings cache_stores:stores cache_vectors:middleware "
         "caching:middleware"
     ),
-    "colour": "drive:drive parallel:parallel threads:threads",
+    "colour": "drive:drive parallel:drive threads:threads",
     "config": (
         "config_check:check config_dotenv:files config_field:schema config_files:files "
         "config_layers:layers config_load:config config_schema:schema config_section:section config_trust:trusted "
@@ -39,14 +39,14 @@ ROOMS = {
         "http.exchange:exchange http.injected:injected http.network:network http.pools:pools "
         "http.protocol:protocol http.route:route http.slots:slots http.transport:transport"
     ),
-    "image": "_image_items:items _image_pixels:pixels _image_probe:probe _image_sources:sources _png:png",
+    "image": "_image_items:items _image_pixels:pixels _image_probe:probe _image_sources:sources _png:pixels",
     "resolution": "catalog:catalog endpoint:endpoint resolver:resolver",
     "schemas": (
         "_json_repair:lenient _tool_docs:docstrings _tool_refs:docstrings _tool_schema:functions "
         "_typed_dicts:docstrings structured_check:check structured_schema:strict"
     ),
     "session": "session_files:files session_history:history session_turn:history",
-    "structured": "structured_format:format structured_partial:partial structured_plan:plan structured_text:text",
+    "structured": "structured_format:format structured_partial:text structured_plan:plan structured_text:text",
     "tools": "_tool:base _tool_runs:runs _tool_threads:threads tool_options:options tools_mcp:mcp",
 }
 """By room: what its modules were called, and are called now."""

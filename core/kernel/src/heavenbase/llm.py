@@ -281,7 +281,7 @@ class LLM:
     def _projection(self, call: Call, names: list[str], reduce: bool) -> StreamProjection:
         context, partial = call.context, None
         if "partial" in names:
-            from heavenbase.structured.partial import PartialReader
+            from heavenbase.structured.text import PartialReader
 
             partial = PartialReader(call.format).feed
         return StreamProjection(

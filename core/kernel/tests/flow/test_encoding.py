@@ -19,7 +19,7 @@ from heavenbase.errors import FetchBlocked, FetchTimeout, FetchTooLarge, HBError
 from heavenbase.fetch.address import is_local
 from heavenbase.fetch.fetcher import Fetched, Fetcher
 from heavenbase.image.image import LLMImage
-from heavenbase.image.png import make_png
+from heavenbase.image.pixels import make_png
 from heavenbase.plugin import VisionFormat
 from heavenbase.spec import LLMSpec
 

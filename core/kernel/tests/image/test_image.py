@@ -38,7 +38,7 @@ from heavenbase.errors import (
 )
 from heavenbase.fetch.fetcher import Fetched, Fetcher
 from heavenbase.image.image import MAX_PIXELS, LLMImage
-from heavenbase.image.png import make_picture, make_png
+from heavenbase.image.pixels import make_picture, make_png
 from heavenbase.image.probe import MAX_TEXT_BYTES, probe
 
 if TYPE_CHECKING:

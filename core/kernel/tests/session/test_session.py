@@ -15,7 +15,7 @@ import heavenbase as hb
 from heavenbase import LLM, LLMImage, LLMSession
 from heavenbase.errors import HBWarning, InputError, ServerError, UnknownNameError
 from heavenbase.functions import set_default_kernel
-from heavenbase.image.png import make_picture
+from heavenbase.image.pixels import make_picture
 from heavenbase.types import Chunk, Completion
 
 from ..support import calling, make_kernel, scripted

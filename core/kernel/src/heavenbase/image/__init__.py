@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from heavenbase.image.image import IMAGE_URL_TIMEOUT as IMAGE_URL_TIMEOUT, MAX_PIXELS as MAX_PIXELS
     from heavenbase.image.image import FetchOptions as FetchOptions, ImageOptions as ImageOptions
     from heavenbase.image.image import LLMImage as LLMImage, UrlOptions as UrlOptions
-    from heavenbase.image.png import make_picture as make_picture
+    from heavenbase.image.pixels import make_picture as make_picture
 # fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
     {
         "image": "IMAGE_URL_TIMEOUT MAX_PIXELS FetchOptions ImageOptions LLMImage UrlOptions",
-        "png": "make_picture",
+        "pixels": "make_picture",
     },
 )

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from heavenbase.schemas.strict import fit_schema as fit_schema, is_open as is_open, map_schema as map_schema
     from heavenbase.schemas.strict import strict_schema as strict_schema
     from heavenbase.structured.format import OutputFormat as OutputFormat, to_format as to_format
-    from heavenbase.structured.partial import Partial as Partial
     from heavenbase.structured.plan import FormatPlan as FormatPlan, plan_format as plan_format
     from heavenbase.structured.plan import with_instruction as with_instruction
-    from heavenbase.structured.text import find_json as find_json
+    from heavenbase.structured.text import Partial as Partial, find_json as find_json
 # fmt: on
 
 __getattr__, __dir__ = front(
@@ -24,8 +23,7 @@ __getattr__, __dir__ = front(
         "format": "OutputFormat to_format",
         "heavenbase.schemas.check": "problems without_nulls",
         "heavenbase.schemas.strict": "fit_schema is_open map_schema strict_schema",
-        "partial": "Partial",
         "plan": "FormatPlan plan_format with_instruction",
-        "text": "find_json",
+        "text": "Partial find_json",
     },
 )

@@ -1,4 +1,4 @@
-"""Vectors in decoded answers: one per input, all of one length, of finite numbers. Pure."""
+"""What every wire reads out of an answer: finish reasons, counts of tokens, vectors. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,49 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from heavenbase.http.shapes import kind_of, shape_error
+from heavenbase.types import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from heavenbase.call import Call
+    from heavenbase.types import FinishReason
 
 V = TypeVar("V", bound="Sequence[float]")
+_LARGEST = 2**53
+
+
+def finish_reason(words: Mapping[str, FinishReason], raw: Any, has_calls: bool = False) -> FinishReason:
+    """hb's word for the provider's; "other" for one that is not in `words`, and for none.
+
+    `has_calls` is for wires that end a turn as usual when there are tool calls in it: "stop" is "tool_calls" then.
+    """
+    found = words.get(raw, "other") if isinstance(raw, str) else "other"
+    return "tool_calls" if has_calls and found == "stop" else found
+
+
+def count(value: Any) -> int | None:
+    """A count of tokens, None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and 0 <= value < _LARGEST else None
+
+
+def rest(total: int | None, *within: int | None) -> int | None:
+    """What is left of a sum without the buckets that it counts too; None where the sum is not known."""
+    if total is None:
+        return None
+    for part in within:
+        if part:
+            total -= part
+    return max(total, 0)
+
+
+def known_usage(usage: Usage) -> Usage | None:
+    """The usage; None where the provider sent no count at all."""
+    return usage if usage != Usage() else None
 
 
 def read_vectors(
