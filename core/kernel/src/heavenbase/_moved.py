@@ -20,7 +20,7 @@ ROOMS = {
         "cache_keys:keys cache_rows:rows cache_settings:settings cache_stores:stores cache_vectors:middleware "
         "caching:middleware"
     ),
-    "colour": "drive:drive parallel:drive threads:threads",
+    "colour": "drive:drive parallel:parallel threads:threads",
     "config": (
         "config_check:check config_dotenv:files config_field:schema config_files:files "
         "config_layers:layers config_load:config config_schema:schema config_section:section config_trust:trusted "

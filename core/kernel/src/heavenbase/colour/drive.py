@@ -2,8 +2,6 @@
 
 A sync call's flow never suspends, because every leaf that could wait takes its sync form; so `send(None)` runs it to
 its end. What suspends all the same is a plugin that answered a sync call in async colour: that is reported, by name.
-
-`run_many` is one flow over several items, some at a time, in the colour of the call.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from heavenbase.errors import PluginContractError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+    from collections.abc import AsyncGenerator, Coroutine, Generator
 
 T = TypeVar("T")
 
@@ -83,58 +81,3 @@ def _suspended(where: str) -> PluginContractError:
         f"{where} waited asynchronously inside a sync call; answer sync calls in sync colour "
         "(a value or an iterator), or use the async methods (achat, astream, aembed, aimagen)"
     )
-
-
-async def run_many(
-    one: Callable[[Any], Coroutine[Any, Any, T]], items: Sequence[Any], *, workers: int, is_async: bool
-) -> list[T]:
-    """The results of a flow over several items, in order, `workers` at a time: threads in sync colour, else tasks.
-
-    The first failure is raised; items not yet begun are left out.
-    """
-    workers = min(workers, len(items))
-    if workers <= 1:
-        return [await one(item) for item in items]
-    return await _in_tasks(one, items, workers) if is_async else _in_threads(one, items, workers)
-
-
-def _in_threads(one: Callable[[Any], Coroutine[Any, Any, T]], items: Sequence[Any], workers: int) -> list[T]:
-    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-    from contextvars import copy_context
-
-    # The flow is made in its thread: one that is cancelled before it began must not exist unawaited.
-    def work(item: Any) -> T:
-        return run(one(item))
-
-    with ThreadPoolExecutor(workers, thread_name_prefix="hb-batch") as pool:
-        futures = [pool.submit(copy_context().run, work, item) for item in items]
-        try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                if future in done:
-                    future.result()
-            return [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
-
-
-async def _in_tasks(one: Callable[[Any], Coroutine[Any, Any, T]], items: Sequence[Any], workers: int) -> list[T]:
-    import asyncio
-
-    results: list[Any] = [None] * len(items)
-    queue = iter(enumerate(items))
-
-    async def work() -> None:
-        for place, item in queue:
-            results[place] = await one(item)
-
-    # Looping workers instead of a task per item: a tenth of the cost, and never more than `workers` in flight.
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(work())
-    except BaseExceptionGroup as failures:
-        # Callers catch the error of one request, not a group of them.
-        raise failures.exceptions[0] from failures.exceptions[0].__cause__
-    return results

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING
 
-from heavenbase.colour.drive import run_many
+from heavenbase.colour.parallel import run_many
 from heavenbase.errors import ResponseShapeError
 from heavenbase.types import Embedding, Usage
 from heavenbase.vector import Vector

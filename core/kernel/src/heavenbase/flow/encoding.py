@@ -88,7 +88,7 @@ async def _here(
         image for key, image in linked.items() if not image.has_bytes and (key in bare or needs_bytes(image))
     ]  # fmt: skip
     if waiting:
-        from heavenbase.colour.drive import run_many
+        from heavenbase.colour.parallel import run_many
 
         hosts = setting("heavenbase.llm.image_allow_hosts") or ()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heavenbase.colour.drive import run_many
+from heavenbase.colour.parallel import run_many
 from heavenbase.errors import InputTypeError, ToolArgsError
 from heavenbase.tools.base import Decision, ToolPause
 from heavenbase.tools.threads import TimeUp, arun_limited, run_limited
