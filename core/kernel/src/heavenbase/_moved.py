@@ -42,12 +42,12 @@ ROOMS = {
     "image": "_image_items:items _image_pixels:pixels _image_probe:probe _image_sources:sources _png:pixels",
     "resolution": "catalog:catalog endpoint:endpoint resolver:resolver",
     "schemas": (
-        "_json_repair:lenient _tool_docs:docstrings _tool_refs:docstrings _tool_schema:functions "
-        "_typed_dicts:docstrings structured_check:check structured_schema:strict"
+        "_json_repair:lenient _tool_docs:functions _tool_refs:strict _tool_schema:functions "
+        "_typed_dicts:functions structured_check:check structured_schema:strict"
     ),
     "session": "session_files:files session_history:history session_turn:history",
     "structured": "structured_format:format structured_partial:text structured_plan:plan structured_text:text",
-    "tools": "_tool:base _tool_runs:runs _tool_threads:threads tool_options:options tools_mcp:mcp",
+    "tools": "_tool:base _tool_runs:runs _tool_threads:runs tool_options:options tools_mcp:mcp",
 }
 """By room: what its modules were called, and are called now."""
 

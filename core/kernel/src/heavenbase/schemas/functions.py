@@ -6,12 +6,28 @@ pydantic does the work: it is imported on use, because it takes longer to load t
 from __future__ import annotations
 
 import inspect
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+import re
+import sys
+from functools import cache, partial, reduce
+from operator import or_
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 from weakref import WeakKeyDictionary
 
 from heavenbase.errors import InputError, ToolArgsError
-from heavenbase.schemas.docstrings import portable, read_docstring, tidy_schema
+from heavenbase.schemas.strict import tidy_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +35,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 SHOWN_ERRORS = 20
+_SECTION = re.compile(
+    r"^[ \t]*(?:(?:Args|Arguments|Parameters|Params|Keyword Args|Keyword Arguments|Other Parameters|Returns|Raises)"
+    r"[ \t]*:?[ \t]*$|[:@](?:param|parameter|arg|argument|key|returns?)\b)",
+    re.MULTILINE,
+)
 
 
 class Signature:
@@ -101,8 +122,6 @@ def _read(function: Callable[..., Any]) -> Signature:
 
 def _hints(function: Any) -> dict[str, Any]:
     """The resolved type hints; one that cannot be resolved is left out."""
-    from typing import get_type_hints
-
     try:
         return get_type_hints(function, include_extras=True)
     except Exception:
@@ -125,8 +144,6 @@ def _default(parameter: inspect.Parameter) -> Any:
 
 def _annotation(parameter: inspect.Parameter, hint: Any, described: str | None) -> Any:
     """The hint with the parameter's name as alias, for field names may not be all that parameters may, and its text."""
-    from typing import Annotated, get_origin
-
     from pydantic import Field
 
     said = described
@@ -171,8 +188,6 @@ def _make(fields: Mapping[str, Any]) -> type[BaseModel]:
 
 
 def _known_or_any(name: str, field: tuple[Any, Any]) -> tuple[Any, Any]:
-    from typing import Annotated
-
     try:
         _make({name: field})
     except Exception:
@@ -204,3 +219,63 @@ def _explain(error: Any) -> str:
     lines = [f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}" for item in found[:SHOWN_ERRORS]]
     more = len(found) - len(lines)
     return "; ".join([*lines, f"and {more} more"] if more else lines)
+
+
+def read_docstring(text: str | None) -> tuple[str, dict[str, str]]:
+    """(what the function does, description by parameter); the whole text where it has no section of parameters."""
+    body = inspect.cleandoc(text) if text else ""
+    if not _SECTION.search(body):
+        return body, {}
+    # Imported on use: most docstrings need no parser.
+    from docstring_parser import ParseError, parse
+
+    try:
+        found = parse(body)
+    except ParseError:
+        return body, {}
+    parameters = {
+        item.arg_name.lstrip("*"): " ".join(item.description.split()) for item in found.params if item.description
+    }
+    about = (found.description or "").strip()
+    if found.returns is not None and found.returns.description:
+        about = f"{about}\n\nReturns: {' '.join(found.returns.description.split())}".strip()
+    return about, parameters
+
+
+def portable(hint: Any) -> Any:
+    """The type with every `typing.TypedDict` in it as the twin of typing_extensions; itself on newer Pythons."""
+    return hint if sys.version_info >= (3, 12) else _portable(hint, ())
+
+
+def _portable(hint: Any, inside: tuple[Any, ...]) -> Any:
+    if is_typeddict(hint):
+        if type(hint).__module__ != "typing" or hint in inside:
+            return hint if hint not in inside else Any
+        return _twin(hint, (*inside, hint))
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is None or origin is Literal or not args:
+        return hint
+    if origin is Annotated:
+        changed = _portable(args[0], inside)
+        return hint if changed is args[0] else Annotated[(changed, *hint.__metadata__)]
+    new = tuple(_portable(arg, inside) for arg in args)
+    if all(before is after for before, after in zip(args, new, strict=True)):
+        return hint
+    if origin in (Union, UnionType):
+        return reduce(or_, new)
+    return hint.copy_with(new) if hasattr(hint, "copy_with") else origin[new]
+
+
+def _twin(hint: Any, inside: tuple[Any, ...]) -> Any:
+    from typing_extensions import TypedDict
+
+    fields = {}
+    for name, given in get_type_hints(hint, include_extras=True).items():
+        mark: Any = get_origin(given)
+        bare = get_args(given)[0] if mark in (Required, NotRequired) else given
+        if bare is given:  # the marks themselves come first: the keys are wrong where annotations are strings
+            mark = Required if name in hint.__required_keys__ else NotRequired
+        fields[name] = mark[_portable(bare, inside)]
+    twin = TypedDict(hint.__name__, fields)  # type: ignore[misc]
+    twin.__doc__ = hint.__doc__
+    return twin

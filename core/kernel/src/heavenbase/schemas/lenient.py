@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -55,17 +56,21 @@ def read_object(text: str) -> tuple[dict[str, Any], list[str]] | None:
     return None
 
 
-def strict_object(text: str) -> dict[str, Any] | None:
-    """The object of a valid JSON text; None for all else, also for NaN and infinite numbers."""
+def strict_object(text: str, strict: bool = True) -> dict[str, Any] | None:
+    """The object of a valid JSON text; None for all else, also for NaN and infinite numbers.
+
+    Without `strict` its strings may hold line breaks.
+    """
     try:
-        found = json.loads(text, parse_constant=_refuse)
+        found = json.loads(text, strict=strict, parse_constant=refuse)
         json.dumps(found, allow_nan=False)  # a number such as 1e400 is infinite once it is read
     except _FAILURES:
         return None
     return found if isinstance(found, dict) else None
 
 
-def _refuse(name: str) -> NoReturn:
+def refuse(name: str) -> NoReturn:
+    """For the constants that Python's JSON has and JSON has not: ValueError."""
     raise ValueError(f"{name} is not JSON")
 
 
@@ -122,16 +127,6 @@ _STEPS: tuple[tuple[Callable[[str], str | None], str], ...] = (
 # Reading: the object itself
 
 
-def _raw_breaks(text: str) -> dict[str, Any] | None:
-    """JSON with line breaks inside of strings."""
-    try:
-        found = json.loads(text, strict=False, parse_constant=_refuse)
-        json.dumps(found, allow_nan=False)
-    except _FAILURES:
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _without_commas(text: str) -> dict[str, Any] | None:
     """JSON with a comma behind the last item."""
     return strict_object(_LAST_COMMA.sub(lambda match: match[1] or "", text))
@@ -168,13 +163,11 @@ def _lenient(text: str) -> dict[str, Any] | None:
 
 
 def _same_letters(text: str, value: Any) -> bool:
-    written = _letters(_ESCAPE.sub(_unescaped, text))
-    read = _letters(" ".join(_words(value)))
-    return written == read
+    return _letters(text) == _letters(json.dumps(value, ensure_ascii=False))
 
 
 def _letters(text: str) -> str:
-    words = re.findall(r"[^\W_]+", text)
+    words = re.findall(r"[^\W_]+", _ESCAPE.sub(_unescaped, text))
     return "".join(_LITERALS.get(word.lower(), word) for word in words)
 
 
@@ -185,19 +178,9 @@ def _unescaped(match: re.Match[str]) -> str:
     return " " if match[3] in "nrtbfav" else match[3]
 
 
-def _words(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [word for key, item in value.items() for word in (key, *_words(item))]
-    if isinstance(value, list | tuple):
-        return [word for item in value for word in _words(item)]
-    if isinstance(value, bool) or value is None:
-        return [{True: "true", False: "false", None: "null"}[value]]
-    return [str(value)]
-
-
 _READERS: tuple[tuple[Callable[[str], dict[str, Any] | None], str], ...] = (
     (strict_object, ""),
-    (_raw_breaks, "escaped line breaks inside of strings"),
+    (partial(strict_object, strict=False), "escaped line breaks inside of strings"),
     (_without_commas, "removed commas behind the last item"),
     (_python, "rewrote a Python literal as JSON"),
     (_lenient, "mended quotes, commas or brackets"),

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.schemas.docstrings import tidy_schema
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
@@ -35,6 +33,8 @@ STRICT_UNKNOWN = frozenset(
 STRICT_FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 _OPENING = ("patternProperties", "propertyNames", "contains", "not", "if", "dependentRequired", "dependentSchemas",
             "prefixItems", "unevaluatedProperties", "unevaluatedItems")  # fmt: skip
+_LEFT_OUT = ("title", "discriminator")
+_PREFIX = "#/$defs/"
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
 
 
@@ -64,6 +64,47 @@ def fit_schema(schema: dict[str, Any], unknown: Collection[str], *, closed: bool
 
     found: dict[str, Any] = map_schema(schema, change)
     return found
+
+
+def tidy_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A copy without titles, with each `$ref` replaced by its definition, but for those that contain themselves."""
+    definitions = schema.get("$defs", {})
+    recursive = {name for name in definitions if name in _reach(definitions, definitions[name])}
+
+    def change(node: dict[str, Any]) -> dict[str, Any]:
+        found = {key: value for key, value in node.items() if key not in _LEFT_OUT}
+        name = _target(found)
+        if name in recursive or name not in definitions:
+            return found
+        del found["$ref"]
+        return {**map_schema(definitions[name], change), **found}
+
+    body: dict[str, Any] = map_schema({key: value for key, value in schema.items() if key != "$defs"}, change)
+    names = sorted(_reach(definitions, body) & recursive)
+    return {**body, "$defs": {name: map_schema(definitions[name], change) for name in names}} if names else body
+
+
+def _reach(definitions: dict[str, Any], start: Any) -> set[str]:
+    """The definitions that a schema refers to, also through others."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            waiting.extend(node.values())
+            name = _target(node)
+            if name in definitions and name not in found:
+                found.add(name)
+                waiting.append(definitions[name])
+    return found
+
+
+def _target(node: dict[str, Any]) -> Any:
+    """The name of the definition that a schema refers to by itself; None for none."""
+    reference = node.get("$ref")
+    return reference[len(_PREFIX) :] if isinstance(reference, str) and reference.startswith(_PREFIX) else None
 
 
 def is_open(schema: Any) -> bool:

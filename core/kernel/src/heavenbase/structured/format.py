@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import InputError, InputTypeError, MissingPackage, StructuredOutputError, UnknownNameError
 from heavenbase.schemas.check import checker_of, problems, without_nulls
-from heavenbase.schemas.strict import strict_schema
+from heavenbase.schemas.strict import strict_schema, tidy_schema
 from heavenbase.structured.text import find_json
 
 if TYPE_CHECKING:
@@ -174,8 +174,7 @@ def _of_type(source: Any) -> OutputFormat:
         from pydantic.errors import PydanticUserError
     except ImportError as error:
         raise MissingPackage("response_format as a type needs pydantic: pip install pydantic") from error
-    from heavenbase.schemas.docstrings import portable, tidy_schema
-    from heavenbase.schemas.functions import quiet_generator
+    from heavenbase.schemas.functions import portable, quiet_generator
 
     name = _name(getattr(source, "__name__", None))
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError
-from heavenbase.schemas.lenient import read_object
+from heavenbase.schemas.lenient import read_object, refuse
 from heavenbase.types import Record
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def find_json(text: str) -> Iterator[Any]:
 
 def _in_prose(text: str) -> Iterator[Any]:
     """The objects and arrays that stand in a text, in their order; what is inside of one is not told apart."""
-    decoder = json.JSONDecoder(parse_constant=_refuse)
+    decoder = json.JSONDecoder(parse_constant=refuse)
     start, tries = 0, 0
     while tries < TRIES and (bracket := _OPENING.search(text, start)) is not None:
         tries += 1
@@ -64,13 +64,9 @@ def _in_prose(text: str) -> Iterator[Any]:
 
 def _load(text: str) -> tuple[Any] | None:
     try:
-        return (json.loads(text, parse_constant=_refuse),)
+        return (json.loads(text, parse_constant=refuse),)
     except (ValueError, RecursionError):
         return None
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 @dataclass(slots=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import inspect
 import json
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.colour.parallel import run_many
 from heavenbase.errors import InputTypeError, ToolArgsError
 from heavenbase.tools.base import Decision, ToolPause
-from heavenbase.tools.threads import TimeUp, arun_limited, run_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from heavenbase.tools.base import Tool
     from heavenbase.types import ToolCall
@@ -27,6 +30,10 @@ UNDECIDED: Any = object()
 
 class WrongColour(InputTypeError):
     """Something async turned up in a sync call: the mistake of a program, which no model can mend."""
+
+
+class _TimeUp(Exception):
+    """The tool had no result within its limit."""
 
 
 class _Plan(NamedTuple):
@@ -111,7 +118,7 @@ class ToolRuns:
         limit = tool.timeout if tool.timeout is not None else self._timeout
         try:
             return await (self._async_work(tool, work, limit) if self._is_async else self._sync_work(work, limit))
-        except TimeUp:
+        except _TimeUp:
             return failure("ToolTimeout", f"no result within {limit:g} s")
         except (ToolPause, WrongColour):
             raise
@@ -119,7 +126,7 @@ class ToolRuns:
             return failure(type(error).__name__, str(error))
 
     async def _sync_work(self, work: partial[Any], limit: float | None) -> Any:
-        value = work() if limit is None else run_limited(work, limit)
+        value = work() if limit is None else _run_limited(work, limit)
         return await self._awaited(value, _name(work)) if inspect.isawaitable(value) else value
 
     async def _async_work(self, tool: Tool, work: partial[Any], limit: float | None) -> Any:
@@ -127,7 +134,7 @@ class ToolRuns:
 
         if tool.is_async:
             return await _within(work(), limit)
-        value = await arun_limited(work, limit)
+        value = await _arun_limited(work, limit)
         if inspect.isawaitable(value):
             return await _within(asyncio.ensure_future(value), limit)
         return value
@@ -141,6 +148,56 @@ class ToolRuns:
         raise WrongColour(f"{what} is async; use achat, astream or acomplete")
 
 
+def _in_thread(function: Callable[[], Any]) -> Future[Any]:
+    """A function under way in a daemon thread of its own, in the caller's context.
+
+    No pool: a tool that hangs for ever must neither hold a worker of a pool nor the end of the program, and one that
+    asks a model itself must not wait for the thread that it stands on.
+    """
+    from concurrent.futures import Future
+
+    future: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(work,), name="hb-tool", daemon=True).start()
+    return future
+
+
+def _run_limited(function: Callable[[], Any], seconds: float) -> Any:
+    """The result of a function; _TimeUp after `seconds`, while the function goes on unheard."""
+    from concurrent.futures import wait
+
+    future = _in_thread(function)
+    if not wait([future], seconds).done:
+        raise _TimeUp
+    return future.result()
+
+
+async def _arun_limited(function: Callable[[], Any], seconds: float | None) -> Any:
+    """Async form of `_run_limited`, also without a limit."""
+    import asyncio
+
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def notify(_: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(done.set)
+
+    future = _in_thread(function)
+    future.add_done_callback(notify)
+    try:
+        async with asyncio.timeout(seconds):
+            await done.wait()
+    except TimeoutError:
+        raise _TimeUp from None
+    return future.result()
+
+
 async def _within(work: Any, limit: float | None) -> Any:
     import asyncio
 
@@ -149,7 +206,7 @@ async def _within(work: Any, limit: float | None) -> Any:
             return await work
     except TimeoutError:
         if clock.expired():
-            raise TimeUp from None
+            raise _TimeUp from None
         raise
     except asyncio.CancelledError:
         task = asyncio.current_task()
