@@ -32,39 +32,14 @@ if TYPE_CHECKING:
     from heavenbase.vector import Vector
 
 __version__ = "0.2.0"
+# fmt: off
 __all__ = [
-    "LLM",
-    "PAUSE",
-    "REFUSE",
-    "RUN",
-    "Chunk",
-    "Completion",
-    "Config",
-    "Embedding",
-    "HBError",
-    "ImageResult",
-    "Kernel",
-    "LLMImage",
-    "LLMSession",
-    "LLMSpec",
-    "LLMToolCallRepair",
-    "Middleware",
-    "Options",
-    "Partial",
-    "Secret",
-    "Timeouts",
-    "Tool",
-    "ToolCall",
-    "ToolPause",
-    "Usage",
-    "Vector",
-    "__version__",
-    "default_kernel",
-    "errors",
-    "set_default_kernel",
-    "tool",
+    "LLM", "PAUSE", "REFUSE", "RUN", "Chunk", "Completion", "Config", "Embedding", "HBError", "ImageResult", "Kernel",
+    "LLMImage", "LLMSession", "LLMSpec", "LLMToolCallRepair", "Middleware", "Options", "Partial", "Secret", "Timeouts",
+    "Tool", "ToolCall", "ToolPause", "Usage", "Vector", "__version__", "default_kernel", "errors",
+    "set_default_kernel", "tool",
 ]
-
+# fmt: on
 
 __getattr__, _ = front(
     __name__,

@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -19,20 +19,14 @@ _SYNC, _NO_LOOP = 0, -1
 """In the place of the address of a loop."""
 
 
-class _Entry:
-    __slots__ = ("client", "is_async", "loop")
-
-    def __init__(self, client: Any, is_async: bool, loop: weakref.ref[AbstractEventLoop] | None) -> None:
-        self.client = client
-        self.is_async = is_async
-        self.loop = loop
+class _Entry(NamedTuple):
+    client: Any
+    is_async: bool
+    loop: weakref.ref[AbstractEventLoop] | None
 
     def is_dead(self) -> bool:
         """Whether the client belongs to a loop that is gone."""
-        if self.loop is None:
-            return False
-        loop = self.loop()
-        return loop is None or loop.is_closed()
+        return self.loop is not None and ((loop := self.loop()) is None or loop.is_closed())
 
 
 class ClientPool:
@@ -82,11 +76,7 @@ class ClientPool:
                 _close(entry)
 
     def _evict(self) -> list[_Entry]:
-        dead = [
-            p
-            for p, e in self._entries.items()
-            if e.loop is not None and ((loop := e.loop()) is None or loop.is_closed())
-        ]
+        dead = [place for place, entry in self._entries.items() if entry.is_dead()]
         evicted = [self._entries.pop(place) for place in dead]
         while len(self._entries) > self._limit:
             # Only forgotten: a call or a caller may still be using it, and its last user frees it.
@@ -126,14 +116,11 @@ def _close(entry: _Entry) -> None:
             close()
         return
     if entry.loop is None:
-        # What it opened belongs to the loops that it worked on, and is closed with them.
-        return
+        return  # what it opened belongs to the loops that it worked on, and is closed with them
     loop = entry.loop()
     if loop is not None and loop.is_running():
         loop.call_soon_threadsafe(lambda: loop.create_task(_aclose(client)))
-        return
-    abort = getattr(client, "hb_abort", None)
-    if abort is not None:
+    elif (abort := getattr(client, "hb_abort", None)) is not None:
         abort()
 
 

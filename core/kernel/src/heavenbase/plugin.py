@@ -174,10 +174,17 @@ class Gateway(Plugin):
     def _no_export(self, sdk: str) -> ExportError:
         return ExportError(f"gateway {self.name!r} has no {sdk} client to export; use a gateway that is built on it")
 
-    def _enforce(self, call: Call) -> None:
+    def _prepared(self, call: Call) -> WireRequest:
+        if call.verb in _LACKING:
+            ability, error, lacks = _LACKING[call.verb]
+            if call.spec.capability(ability) is False:
+                hint = f'use another provider, such as that of hb.LLM(preset="{call.verb}")'
+                raise error(f"{call.target} {lacks}; {hint}", provider=call.spec.provider)
+        request = self.prepare(call)
         if call.context.report.lossy():
             services = getattr(self, "services", None)
             enforce_report(call, services.setting("heavenbase.llm.on_lossy") if services is not None else None)
+        return request
 
     # The hooks. A gateway rarely overrides these.
 
@@ -186,8 +193,7 @@ class Gateway(Plugin):
         """Answer a chat in its colour."""
         if call.spec.gateway != self.name:
             return None
-        request = self.prepare(call)
-        self._enforce(call)
+        request = self._prepared(call)
         if call.stream:
             return self.astream(call, request) if call.is_async else self.stream(call, request)
         return self.achat(call, request) if call.is_async else self.chat(call, request)
@@ -197,13 +203,7 @@ class Gateway(Plugin):
         """Answer one batch of embeddings in its colour."""
         if call.spec.gateway != self.name:
             return None
-        if call.spec.capability("embeddings") is False:
-            raise EmbeddingsNotSupported(
-                f'{call.target} has no embeddings; use another provider, such as that of hb.LLM(preset="embed")',
-                provider=call.spec.provider,
-            )
-        request = self.prepare(call)
-        self._enforce(call)
+        request = self._prepared(call)
         return self.aembed_batch(call, request) if call.is_async else self.embed_batch(call, request)
 
     @hookimpl
@@ -211,14 +211,15 @@ class Gateway(Plugin):
         """Answer an image generation in its colour."""
         if call.spec.gateway != self.name:
             return None
-        if call.spec.capability("images") is False:
-            raise ImageGenerationNotSupported(
-                f'{call.target} generates no images; use another provider, such as that of hb.LLM(preset="imagen")',
-                provider=call.spec.provider,
-            )
-        request = self.prepare(call)
-        self._enforce(call)
+        request = self._prepared(call)
         return self.agenerate_images(call, request) if call.is_async else self.generate_images(call, request)
+
+
+_LACKING: dict[str, tuple[str, type[UnsupportedError], str]] = {
+    "embed": ("embeddings", EmbeddingsNotSupported, "has no embeddings"),
+    "imagen": ("images", ImageGenerationNotSupported, "generates no images"),
+}
+"""By verb: the ability that an endpoint or model may say it has not, and what is said then."""
 
 
 def enforce_report(call: Call, configured: Any = None) -> None:

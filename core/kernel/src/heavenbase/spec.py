@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -109,34 +109,28 @@ class LLMSpec:
         Gateway, API keys, base URLs, headers, proxies, timeouts and retries.
         """
         known: str | None = self._keys.get("client")
-        if known is not None:
-            return known
-        proxies = {name: self.args.get(name) for name in PROXIES}
-        return self._key(
+        return known or self._key(
             "client",
             {
                 "gateway": self.gateway,
-                "api_key": self.api_key.reveal() if self.api_key is not None else None,
-                "gateway_key": self.gateway_key.reveal() if self.gateway_key is not None else None,
-                "base_url": self.base_url,
-                "provider_url": self.provider_url,
                 # A gateway that routes is told the provider with every request.
                 "provider": self.provider if self.gateway_record.get("routes") else None,
+                "places": self._places(),
                 "headers": self.headers,
-                "timeouts": [getattr(self.timeouts, name) for name in self.timeouts.__dataclass_fields__],
-                "max_retries": self.args.get("max_retries"),
-                **proxies,
+                "timeouts": astuple(self.timeouts),
+                **{name: self.args.get(name) for name in ("max_retries", *PROXIES)},
             },
         )
 
     def target_key(self) -> str:
         """SHA-256 (64 hex digits) over address and credential: what shares rate limits and a retry budget."""
         known: str | None = self._keys.get("target")
-        if known is not None:
-            return known
+        return known or self._key("target", {"provider": self.provider, "places": self._places()})
+
+    def _places(self) -> list[str | None]:
+        """The addresses and the credentials that go there."""
         keys = [key.reveal() if key is not None else None for key in (self.api_key, self.gateway_key)]
-        places = [self.base_url, self.provider_url]
-        return self._key("target", {"provider": self.provider, "places": places, "keys": keys})
+        return [self.base_url, self.provider_url, *keys]
 
     @property
     def dim(self) -> int | None:
@@ -195,7 +189,7 @@ class LLMSpec:
             "provider_url": self.provider_url,
             "headers": dict.fromkeys(self.headers, "<redacted>"),
             "args": {name: _shown(name, value) for name, value in self.args.items() if name not in CREDENTIALS},
-            "timeouts": {name: getattr(self.timeouts, name) for name in self.timeouts.__dataclass_fields__},
+            "timeouts": asdict(self.timeouts),
             "origins": dict(self.origins),
         }
 

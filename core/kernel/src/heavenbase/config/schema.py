@@ -156,22 +156,24 @@ PRESET = Table(
     "a name for model, provider, gateway and default arguments",
 )
 
+MODEL_AT_PROVIDER = Table(
+    {
+        "id": _text("the model's native id at this provider"),
+        **_DEFAULTS,
+        "capabilities": _open("what the model can do at this provider"),
+        "options": _options("settings that only this provider's plugin reads"),
+    },
+    "how one provider serves the model",
+    short=Field("str | null"),
+)
+
 MODEL = Table(
     {
         "aliases": _texts("other names of the model"),
         "default_provider": _optional("provider when none is asked for"),
         "providers": Table(
             description="provider name -> the model's native id there, or a table",
-            rows=Table(
-                {
-                    "id": _text("the model's native id at this provider"),
-                    **_DEFAULTS,
-                    "capabilities": _open("what the model can do at this provider"),
-                    "options": _options("settings that only this provider's plugin reads"),
-                },
-                "how one provider serves the model",
-                short=Field("str | null"),
-            ),
+            rows=MODEL_AT_PROVIDER,
         ),
         **_DEFAULTS,
         "capabilities": _open("what the model can do"),

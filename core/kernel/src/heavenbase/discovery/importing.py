@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import ConfigError, PluginBlocked, PluginLoadError, PluginTimeout
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
     """What the entry point names; PluginLoadError when its import raises, PluginTimeout after `timeout` seconds."""
     box: list[Any] = []
+    module, _, path = info.value.partition(":")
 
     def attempt() -> None:
         try:
-            box.append(_resolve_entry_point(info))
+            box.append(resolve_name(f"{module.strip()}:{path.strip() or 'plugin'}"))
         except BaseException as error:
             box.append(error)
 
@@ -49,16 +51,6 @@ def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
         error.body = details
         raise error from loaded
     return loaded
-
-
-def _resolve_entry_point(info: PluginInfo) -> Any:
-    from importlib import import_module
-
-    module, _, path = info.value.partition(":")
-    found: Any = import_module(module.strip())
-    for name in (path.strip() or "plugin").split("."):
-        found = getattr(found, name)
-    return found
 
 
 def check_allowed(settings: Mapping[str, Any], info: PluginInfo) -> None:
@@ -90,12 +82,11 @@ def record_hash(info: PluginInfo) -> str:
 
 def lock_data(infos: Iterable[PluginInfo]) -> dict[str, Any]:
     """The content of a lock file for these plugins."""
-    return {
-        "plugins": {
-            info.key: {"distribution": info.distribution, "version": info.version, "record": record_hash(info)}
-            for info in infos
-        }
-    }
+    return {"plugins": {info.key: _row(info) for info in infos}}
+
+
+def _row(info: PluginInfo) -> dict[str, str]:
+    return {"distribution": info.distribution, "version": info.version, "record": record_hash(info)}
 
 
 def check_lock(path: str, info: PluginInfo) -> None:
@@ -110,10 +101,9 @@ def check_lock(path: str, info: PluginInfo) -> None:
         raise ConfigError(f"plugin lock {path}: {error}; write it with: hb plugins lock") from error
     if locked is None:
         raise PluginBlocked(f"{info.key} of {info.distribution} is not in the plugin lock {path}; hb plugins lock")
-    found = {"distribution": info.distribution, "version": info.version, "record": record_hash(info)}
     changed = [
         f"{name}: locked {locked.get(name)}, installed {value}"
-        for name, value in found.items()
+        for name, value in _row(info).items()
         if locked.get(name) != value
     ]
     if changed:

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ KINDS = ("gateways", "providers", "caches", "vision", "contrib")
 COMMANDS = "cli"
 """The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
 PREFIX = "heavenbase."
-FORMAT = 5
+FORMAT = 6
+LISTS = ("shadows", "known_gateways", "places", "with_provider", "unreadable")
 INDEX_LIMIT = 32
 
 _scanned: dict[str, bytes] = {}
@@ -103,16 +104,9 @@ def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inve
 
 
 def _inventory(data: dict[str, Any]) -> Inventory:
-    return Inventory(
-        tuple(PluginInfo(**row) for row in data["plugins"]),
-        dict(data["models"]),
-        dict(data["presets"]),
-        tuple(data["shadows"]),
-        tuple(data["known"]),
-        tuple(data["places"]),
-        tuple(data["with_provider"]),
-        tuple(data["unreadable"]),
-    )
+    plugins = tuple(PluginInfo(**row) for row in data["plugins"])
+    lists = {name: tuple(data[name]) for name in LISTS}
+    return Inventory(plugins, dict(data["models"]), dict(data["presets"]), **lists)
 
 
 def _stamp(path: str) -> int | None:
@@ -186,6 +180,11 @@ def _scan(paths: list[str]) -> dict[str, Any]:
     files: list[list[Any]] = []
     shadows: set[str] = set()
     unreadable: list[str] = []
+
+    def read(path: Path) -> dict[str, Any]:
+        files.append([str(path), _stamp(str(path))])
+        return _read_toml(path)
+
     for distribution in distributions(path=paths):
         try:
             name, version = str(distribution.metadata["Name"] or ""), str(distribution.version)
@@ -199,45 +198,30 @@ def _scan(paths: list[str]) -> dict[str, Any]:
             kind = str(_kind(entry.group))
             if (kind, entry.name, name) in rows:
                 continue  # the same distribution found again further down the path
+            place = str(distribution.locate_file(""))
+            info = PluginInfo(kind, entry.name, entry.value, name, version, place)
             manifest = None
             if kind == "providers":
-                package = entry.value.partition(":")[0].strip()
-                for candidate in (f"{entry.name}.toml", "provider.toml"):
-                    path = manifest_path(package, candidate)
-                    if path is not None:
-                        files.append([str(path), _stamp(str(path))])
-                        manifest, problem = _sound(_read_toml(path))
-                        if problem is not None:
-                            unreadable.append(f"{path} of {name}: {problem}")
-                        break
-            rows[kind, entry.name, name] = {
-                "kind": kind,
-                "name": entry.name,
-                "value": entry.value,
-                "distribution": name,
-                "version": version,
-                "location": str(distribution.locate_file("")),
-                "manifest": manifest,
-            }
-    catalogue: dict[str, Any] = {}
-    for part in ("models", "presets"):
-        path = Path(__file__).parents[1] / "data" / f"{part}.toml"
-        files.append([str(path), _stamp(str(path))])
-        catalogue[part] = _read_toml(path).get(part, {})
-    path = Path(__file__).parents[1] / "data" / "known.toml"
-    files.append([str(path), _stamp(str(path))])
-    known = _read_toml(path)
-    plugins = [rows[key] for key in sorted(rows)]
+                found = (manifest_path(info.package, file) for file in (f"{entry.name}.toml", "provider.toml"))
+                path = next(filter(None, found), None)
+                if path is not None:
+                    manifest, problem = _sound(read(path))
+                    if problem is not None:
+                        unreadable.append(f"{path} of {name}: {problem}")
+            rows[kind, entry.name, name] = {**asdict(info), "manifest": manifest}
+    data = Path(__file__).parents[1] / "data"
+    known = read(data / "known.toml")
     return {
         "format": FORMAT,
         "files": files,
-        "plugins": plugins,
-        "shadows": sorted(shadows),
-        "known": known.get("gateways", []),
+        "plugins": [rows[key] for key in sorted(rows)],
+        "models": read(data / "models.toml").get("models", {}),
+        "presets": read(data / "presets.toml").get("presets", {}),
+        "known_gateways": known.get("gateways", []),
         "places": known.get("places", []),
         "with_provider": known.get("with_provider", []),
+        "shadows": sorted(shadows),
         "unreadable": unreadable,
-        **catalogue,
     }
 
 
@@ -253,12 +237,10 @@ def _sound(manifest: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
     """
     from heavenbase.discovery.manifest import check_manifest
 
-    wrong = (
-        next((line for line in check_manifest(manifest) if ": must be " in line and "one of" not in line), None)
-        if manifest
-        else None
-    )
-    return (manifest, None) if wrong is None else ({}, wrong)
+    # An empty one is that of a file that cannot be read.
+    wrong = (line for line in (check_manifest(manifest) if manifest else ()) if ": must be " in line)
+    problem = next((line for line in wrong if "one of" not in line), None)
+    return (manifest, None) if problem is None else ({}, problem)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.config import schema
+from heavenbase.config.check import meant
 from heavenbase.errors import PluginContractError
 
 if TYPE_CHECKING:
@@ -72,17 +74,21 @@ CAPABILITIES = {
 }
 """What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
 
-PROVIDER = {
-    **dict.fromkeys(("name", "title", "description", "gateway", "wire", "image_endpoint", "host_env"), "str"),
-    **dict.fromkeys(("docs_url", "keys_url", "models_url", "placeholder_model", "placeholder_key"), "str"),
-    **dict.fromkeys(("base_url", "base_url_env", "backend", "auth_mode", "thinking_control"), "str | by gateway"),
-    **dict.fromkeys(("api_key_env", "prefixes", "aliases", "unset", "known_parameters"), "list[str]"),
-    **dict.fromkeys(("api_key_optional", "allow_http", "allow_unknown_models", "portkey_custom_host"), "bool"),
-    **dict.fromkeys(("require_base_url", "require_model_override"), "bool"),
-    **dict.fromkeys(("default_args", "capabilities", "options"), "table"),
-    "headers": "table of str",
-    "parameters": "list of tables",
-}
+
+def _kinds(table: schema.Table, *but: str) -> dict[str, str]:
+    """What a manifest may say of that which the configuration may, and the kinds of its values."""
+    return {name: _kind(node) for name, node in table.fields.items() if name not in but}
+
+
+def _kind(node: schema.Node) -> str:
+    if isinstance(node, schema.Field):
+        return node.words.removesuffix(" | null")
+    if node.short is not None:
+        return "str | by gateway"
+    return "table of str" if isinstance(node.rows, schema.Field) and node.rows is not schema.ANY else "table"
+
+
+PROVIDER = {"name": "str", **_kinds(schema.PROVIDER, "api_key", "auth_token", "models", "vision")}
 """The record: keys of [provider]."""
 
 RULE = {
@@ -104,19 +110,9 @@ to new name, `drop` name to reason, `clamp` name to limits.
 CLAMP = {"min": "float", "max": "float", "map": "table of str"}
 """Limits of one argument: numbers, and `map` from a value that the endpoint refuses to the nearest that it takes."""
 
-MODEL = {
-    **dict.fromkeys(("default_provider", "description"), "str"),
-    **dict.fromkeys(("aliases", "unset"), "list[str]"),
-    **dict.fromkeys(("providers", "default_args", "capabilities"), "table"),
-    "dim": "int",
-    "thinking_control": "str | by gateway",
-}
-MODEL_AT_PROVIDER = {"id": "str", "default_args": "table", "unset": "list[str]", "capabilities": "table"}
-PRESET = {
-    **dict.fromkeys(("model", "provider", "gateway", "description"), "str"),
-    "default_args": "table",
-    "unset": "list[str]",
-}
+MODEL = _kinds(schema.MODEL)
+MODEL_AT_PROVIDER = _kinds(schema.MODEL_AT_PROVIDER, "options")
+PRESET = _kinds(schema.PRESET, "args")
 
 REQUIRED = ("name", "gateway", "wire")
 SECRETS = ("api_key", "auth_token", "token", "password")
@@ -139,7 +135,7 @@ _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "table of str": ("a table of strings", lambda v: isinstance(v, dict) and _every(str, v.values())),
     "table of lists": ("a table of lists", lambda v: isinstance(v, dict) and _every(list, v.values())),
     "table of tables": ("a table of tables", lambda v: isinstance(v, dict) and _every(dict, v.values())),
-    "list of tables": ("a list of tables", lambda v: isinstance(v, list) and _every(dict, v)),
+    "list[table]": ("a list of tables", lambda v: isinstance(v, list) and _every(dict, v)),
 }
 
 
@@ -163,19 +159,14 @@ def check_catalog(models: Mapping[str, Any], presets: Mapping[str, Any]) -> list
     for name, model in models.items():
         found += _model(model, f"models.{name}")
     for name, preset in presets.items():
-        found += _table(preset, PRESET, f"presets.{name}")
-        if isinstance(preset, dict) and "model" not in preset:
-            found.append(f"presets.{name}.model: missing")
+        found += _table(preset, PRESET, f"presets.{name}", ("model",))
     return found
 
 
 def _provider(record: Mapping[str, Any]) -> list[str]:
-    found = _table(record, PROVIDER, "provider")
-    found += [f"provider.{name}: missing" for name in REQUIRED if name not in record]
-    found += _choice(record, "image_endpoint", "provider")
-    found += _capabilities(record, "provider")
-    urls = record.get("base_url", ())
-    for url in urls.values() if isinstance(urls, dict) else [urls] if isinstance(urls, str) else ():
+    found = _table(record, PROVIDER, "provider", REQUIRED)
+    urls = record.get("base_url")
+    for url in urls.values() if isinstance(urls, dict) else (urls,):
         if isinstance(url, str) and not url.startswith(SCHEMES):
             found.append(f"provider.base_url: must begin with {' or '.join(SCHEMES[:2])}")
         elif isinstance(url, str) and "@" in url.partition("://")[2].partition("/")[0]:
@@ -199,50 +190,33 @@ def _rule(rule: Mapping[str, Any], path: str) -> list[str]:
 
 
 def _model(model: Any, path: str) -> list[str]:
-    if not isinstance(model, dict):
-        return [_wrong(path, "table", model)]
-    found = _table(model, MODEL, path) + _capabilities(model, path)
-    providers = model.get("providers")
+    found = _table(model, MODEL, path)
+    providers = model.get("providers") if isinstance(model, dict) else None
     for name, entry in providers.items() if isinstance(providers, dict) else ():
         here = f"{path}.providers.{name}"
         if isinstance(entry, dict):
-            found += _table(entry, MODEL_AT_PROVIDER, here) + _capabilities(entry, here)
-            if "id" not in entry:
-                found.append(f"{here}.id: missing")
+            found += _table(entry, MODEL_AT_PROVIDER, here, ("id",))
         elif not isinstance(entry, str) or not entry:
             found.append(f"{here}: must be the native id, or a table with id, not {_name(entry)}")
     return found
 
 
-def _capabilities(record: Mapping[str, Any], path: str) -> list[str]:
-    table = record.get("capabilities", {})
-    if not isinstance(table, dict):
-        return []
-    here = f"{path}.capabilities"
-    return _table(table, CAPABILITIES, here) + _choice(table, "structured", here)
-
-
-def _choice(table: Mapping[str, Any], name: str, path: str) -> list[str]:
-    value, choices = table.get(name), CHOICES[name]
-    if isinstance(value, str) and value not in choices:
-        return [f"{path}.{name}: must be one of {', '.join(choices)}, not {value!r}{_nearest(value, choices)}"]
-    return []
-
-
-def _table(table: Any, fields: Mapping[str, str], path: str) -> list[str]:
-    """Unknown keys and wrong types of one table."""
+def _table(table: Any, fields: Mapping[str, str], path: str, required: Iterable[str] = ()) -> list[str]:
+    """Unknown and missing keys, wrong types and wrong words of one table."""
     if not isinstance(table, dict):
         return [_wrong(path, "table", table)]
-    found = []
+    found = [f"{path}.{name}: missing" for name in required if name not in table]
     for name, value in table.items():
         here = f"{path}.{name}" if path else name
-        if name in fields:
-            if not any(_TYPES[kind][1](value) for kind in fields[name].split(" | ")):
-                found.append(_wrong(here, fields[name], value))
-        elif name in SECRETS:
-            found.append(f"{here}: a manifest must not hold a credential; name its variable in provider.api_key_env")
-        else:
-            found.append(f"{here}: unknown key{_nearest(name, fields)}")
+        if name not in fields:
+            secret = "a manifest must not hold a credential; name its variable in provider.api_key_env"
+            found.append(f"{here}: {secret if name in SECRETS else 'unknown key' + meant(name, fields)}")
+        elif not any(_TYPES[kind][1](value) for kind in fields[name].split(" | ")):
+            found.append(_wrong(here, fields[name], value))
+        elif name == "capabilities":
+            found += _table(value, CAPABILITIES, here)
+        elif value not in (choices := CHOICES.get(name, (value,))):
+            found.append(f"{here}: must be one of {', '.join(choices)}, not {value!r}{meant(value, choices)}")
     return found
 
 
@@ -255,10 +229,3 @@ def _name(value: object) -> str:
     # The value itself is never shown: somebody may have put a credential there.
     kind = type(value).__name__
     return {"str": "a string", "dict": "a table", "list": "a list", "bool": "true or false"}.get(kind, kind)
-
-
-def _nearest(name: str, choices: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name.lower(), list(choices), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
