@@ -75,10 +75,22 @@ def _notes(option: option_table.Option) -> str:
 
 def error_tree() -> str:
     """The tree, and each class with its kind and meaning."""
-    tree = (errors.__doc__ or "").strip()
+    tree = "\n".join(_drawn(errors.HBError))
     lines = [f"| `{cls.__name__}` | {cls.kind} | {_yes(cls.retryable)} | {_first(cls)} |" for cls in _classes()]
     table = "| class | kind | retryable | meaning |\n|---|---|---|---|\n" + "\n".join(lines)
     return f"{NOTE}# Errors\n\n```text\n{tree}\n```\n\n{table}\n"
+
+
+def _drawn(cls: type, lead: str = "") -> Iterator[str]:
+    """A class, with the bases of Python's own that it has, and those below it."""
+    own = [base.__name__ for base in cls.__bases__ if base.__module__ == "builtins" and base is not Exception]
+    yield f"{cls.__name__} ({', '.join(own)})" if own else cls.__name__
+    below = [found for found in _classes() if found.__bases__[0] is cls]
+    for found in below:
+        branch, space = ("└── ", "    ") if found is below[-1] else ("├── ", "│   ")
+        first, *rest = _drawn(found)
+        yield branch + first
+        yield from (space + line for line in rest)
 
 
 def hooks() -> str:

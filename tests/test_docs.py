@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hb_testing.server import LoopbackServer
+from heavenbase import errors
 from tests import documents
 
 ROOT = Path(__file__).parents[1]
@@ -64,3 +65,15 @@ def test_a_decision_has_a_number_of_its_own_a_context_and_a_consequence(record: 
     assert len(list(record.parent.glob(f"{record.name[:3]}-*.md"))) == 1
     headings = re.findall(r"^(#+ .+)$", record.read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[1:] == ["## Context", "## Decision", "## Consequence"]
+
+
+def test_the_drawing_of_the_tree_of_errors_is_true() -> None:
+    parents: dict[str, str] = {}
+    above: list[str] = []
+    page = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
+    for line in page.split("```")[1].splitlines()[1:]:
+        lead, name = re.match(r"([ │├└─]*)(\w+)", line).groups()  # type: ignore[union-attr]
+        above = [*above[: len(lead) // 4], name]
+        parents[name] = above[-2] if len(above) > 1 else "Exception"
+    tree = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.HBError)]
+    assert parents == {cls.__name__: cls.__bases__[0].__name__ for cls in tree}

@@ -71,27 +71,6 @@ def test_kinds_are_stable_words_and_unique() -> None:
         assert getattr(errors, name).kind == kind
 
 
-def test_the_drawing_of_the_tree_is_true() -> None:
-    parents: dict[str, str] = {}
-    stack: list[tuple[int, str]] = []
-    drawing = (errors.__doc__ or "").split("SDK never")[0]
-    for line in drawing.splitlines():
-        depth = re.match(r"[ │├└─]*", line).end()  # type: ignore[union-attr]
-        if not re.match(r"[A-Z]\w+(Error|[a-z])", line[depth:]) or depth < 4:
-            continue
-        listed = re.split(r" {2,}|\(", line[depth:])[0]
-        names = re.findall(r"[A-Z]\w+", listed)
-        while stack and stack[-1][0] >= depth:
-            stack.pop()
-        for name in names:
-            parents[name] = stack[-1][1] if stack else ""
-        stack.append((depth, names[-1]))
-    assert set(parents) == {cls.__name__ for cls in TREE}
-    for name, parent in parents.items():
-        if parent:
-            assert getattr(errors, parent) in getattr(errors, name).__mro__, f"{name} below {parent}"
-
-
 def test_errors_are_also_what_callers_of_the_older_packages_catch() -> None:
     assert issubclass(errors.InputError, ValueError)
     assert issubclass(errors.InputTypeError, TypeError)

@@ -39,7 +39,7 @@ ROOMS = {
         "http.exchange:exchange http.injected:injected http.network:network http.pools:pools "
         "http.protocol:protocol http.route:route http.slots:slots http.transport:transport"
     ),
-    "image": "_image_items:items _image_pixels:pixels _image_probe:probe _image_sources:sources _png:pixels",
+    "image": "_image_items:sources _image_pixels:pixels _image_probe:probe _image_sources:sources _png:pixels",
     "resolution": "catalog:catalog endpoint:endpoint resolver:resolver",
     "schemas": (
         "_json_repair:lenient _tool_docs:functions _tool_refs:strict _tool_schema:functions "

@@ -8,21 +8,21 @@ from hb_gateway_anthropic.replay import reasoning_parts
 from hb_gateway_anthropic.usage import message_usage
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
-from heavenbase.wires import arguments_text, finish_reason
+from heavenbase.wires import arguments_text, finish_reason, finish_words
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.types import FinishReason
 
-FINISH: dict[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "tool_use": "tool_calls",
-    "pause_turn": "pause",
-    "refusal": "refusal",
-    "model_context_window_exceeded": "context_overflow",
-}
+FINISH = finish_words(
+    {
+        "stop": "end_turn stop_sequence",
+        "length": "max_tokens",
+        "tool_calls": "tool_use",
+        "refusal": "refusal",
+        "pause": "pause_turn",
+        "context_overflow": "model_context_window_exceeded",
+    }
+)
 
 
 def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:

@@ -9,7 +9,7 @@ from hb_provider_bedrock.usage import token_usage
 from heavenbase.errors import HBError
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
-from heavenbase.wires import arguments_text
+from heavenbase.wires import arguments_text, finish_words
 from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from heavenbase.image import LLMImage
     from heavenbase.types import FinishReason
 
-FINISH: dict[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "tool_use": "tool_calls",
-    "guardrail_intervened": "content_filter",
-    "content_filtered": "content_filter",
-    "model_context_window_exceeded": "context_overflow",
-    "refusal": "refusal",
-    "pause_turn": "pause",
-}
+FINISH = finish_words(
+    {
+        "stop": "end_turn stop_sequence",
+        "length": "max_tokens",
+        "tool_calls": "tool_use",
+        "content_filter": "guardrail_intervened content_filtered",
+        "refusal": "refusal",
+        "pause": "pause_turn",
+        "context_overflow": "model_context_window_exceeded",
+    }
+)
 
 
 def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:

@@ -8,31 +8,23 @@ from hb_wire_openai.dialects import replay_fields
 from hb_wire_openai.usage import chat_usage
 from heavenbase.http import kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
-from heavenbase.wires import arguments_text, finish_reason, reasoning_part, thoughts_hidden
+from heavenbase.wires import arguments_text, finish_reason, finish_words, reasoning_part, thoughts_hidden
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.image import LLMImage
-    from heavenbase.types import FinishReason
 
-FINISH: dict[str, FinishReason] = {
-    "stop": "stop",
-    "eos": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "model_length": "length",
-    "tool_calls": "tool_calls",
-    "tool_use": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    "refusal": "refusal",
-    "pause": "pause",
-    "pause_turn": "pause",
-    "context_overflow": "context_overflow",
-    "model_context_window_exceeded": "context_overflow",
-}
+FINISH = finish_words(
+    {
+        "stop": "stop eos end_turn stop_sequence",
+        "length": "length max_tokens model_length",
+        "tool_calls": "tool_calls tool_use function_call",
+        "content_filter": "content_filter",
+        "refusal": "refusal",
+        "pause": "pause pause_turn",
+        "context_overflow": "context_overflow model_context_window_exceeded",
+    }
+)
 
 
 class Thinking(NamedTuple):

@@ -1,64 +1,4 @@
-"""The one error tree of hb.
-
-    HBError
-    ├── InputError (ValueError)              what the caller passed is wrong; nothing was sent
-    │   ├── InputTypeError (TypeError)       the wrong type
-    │   ├── UnknownNameError                 no such preset, model, provider, gateway, include name, plugin
-    │   │   └── UnknownModelError
-    │   ├── LossyRequestError                a guarantee the wire cannot carry (on_lossy="error")
-    │   ├── ExportError                      this gateway has no such SDK client
-    │   ├── ToolArgsError                    tool-call arguments that cannot be parsed
-    │   └── ImageError                       not an image, or not one that may be read
-    │       ├── ImageFileNotFound (FileNotFoundError)   no such file
-    │       ├── FetchBlocked                 a URL that must not be fetched
-    │       ├── FetchTooLarge                more bytes or pixels than allowed
-    │       └── FetchTimeout (TimeoutError)  a URL that was not fetched in time
-    ├── UnsupportedError (NotImplementedError)   the target cannot do this; nothing was sent
-    │   ├── MissingPackage (ImportError)     an optional package is not installed; the message has the pip line
-    │   ├── EmbeddingsNotSupported
-    │   ├── ImageGenerationNotSupported
-    │   └── VisionNotSupported
-    ├── ConfigError (ValueError)
-    │   ├── ConfigTrustError                 a less trusted layer would redirect a more trusted credential
-    │   ├── MissingCredential
-    │   └── CredentialFormatError
-    ├── PluginError
-    │   ├── PluginLoadError (ImportError)
-    │   │   └── PluginTimeout
-    │   ├── PluginBlocked                    refused by the allow-list, the lock or `hb plugins disable`
-    │   ├── PluginConflict                   two distributions claim one name
-    │   ├── PluginVersionError               built for another contract version
-    │   └── PluginContractError              does not keep the contract (hook signature, answer shape, colour)
-    ├── CacheError                           the response cache cannot be read or changed as asked
-    ├── KernelClosed
-    └── ProviderError                        the endpoint, or the way to it, failed
-        ├── TransportError
-        │   ├── ConnectError
-        │   ├── TransportClosed
-        │   ├── TLSVerifyError
-        │   └── RedirectRefused
-        ├── CallTimeout (TimeoutError)
-        │   ├── ConnectTimeout, PoolTimeout, ResponseTimeout, FirstTokenTimeout
-        │   ├── IdleTimeout                  no bytes
-        │   ├── StallTimeout                 bytes, but no content
-        │   └── DeadlineExceeded             the total limit
-        ├── StatusError
-        │   ├── RequestRejected
-        │   │   └── ContextOverflow
-        │   ├── ModelNotFound
-        │   ├── AuthError
-        │   ├── RateLimitError
-        │   ├── QuotaExhausted
-        │   ├── ContentFiltered
-        │   └── ServerError
-        │       └── Overloaded
-        ├── ResponseError
-        │   ├── ResponseDecodeError, ResponseShapeError, ResponseTooLarge, EventTooLarge
-        │   └── StructuredOutputError        the text does not fit response_format, also after asking again
-        ├── StreamError
-        │   ├── StreamTruncated              the end came without the provider's terminal marker
-        │   └── StreamInterrupted            it broke, or reported an error, after content was delivered
-        └── FallbackExhausted                every target failed
+"""The one error tree of hb, below HBError; docs/reference/errors.md draws it.
 
 Exceptions of an SDK never leave hb: they are mapped to this tree, and kept as `__cause__` only where they hold no
 request.
@@ -68,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors.base import BODY_EXCERPT as BODY_EXCERPT
-from heavenbase.errors.base import MESSAGE_LIMIT as MESSAGE_LIMIT
-from heavenbase.errors.base import CacheWarning as CacheWarning
-from heavenbase.errors.base import HBError as HBError
-from heavenbase.errors.base import HBWarning as HBWarning
+# fmt: off
+from heavenbase.errors.base import BODY_EXCERPT as BODY_EXCERPT, MESSAGE_LIMIT as MESSAGE_LIMIT
+from heavenbase.errors.base import CacheWarning as CacheWarning, HBError as HBError, HBWarning as HBWarning
 from heavenbase.errors.base import LossyRequestWarning as LossyRequestWarning
-from heavenbase.errors.base import PluginFallbackWarning as PluginFallbackWarning
-from heavenbase.errors.base import SecurityWarning as SecurityWarning
+from heavenbase.errors.base import PluginFallbackWarning as PluginFallbackWarning, SecurityWarning as SecurityWarning
+# fmt: on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -221,7 +159,7 @@ class PluginVersionError(PluginError):
 
 
 class PluginContractError(PluginError):
-    """A plugin does not keep the contract."""
+    """A plugin does not keep the contract: the signature of a hook, the shape of an answer, its colour."""
 
 
 class CacheError(HBError):

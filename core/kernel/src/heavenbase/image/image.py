@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from heavenbase.fetch.fetcher import Fetcher
-    from heavenbase.image.items import Found
+    from heavenbase.image.sources import Found
 
 __all__ = ["IMAGE_URL_TIMEOUT", "MAX_PIXELS", "FetchOptions", "ImageOptions", "LLMImage", "UrlOptions"]
 
@@ -60,10 +60,7 @@ class LLMImage:
     complete image, FetchTooLarge above `max_pixels`.
     """
 
-    __slots__ = (
-        *("_allow_hosts", "_declared", "_detail", "_digest", "_fetcher", "_gate", "_lock", "_max_pixels", "_probe"),
-        *("_raw", "_remote", "_revised_prompt", "_timeout", "_url"),
-    )
+    __slots__ = ("_declared", "_digest", "_gate", "_lock", "_options", "_probe", "_raw", "_remote", "_url")
 
     def __init__(
         self,
@@ -91,13 +88,15 @@ class LLMImage:
         if data is None and url is None:
             raise ImageError("an image needs data or a url")
         self._url = url
-        self._revised_prompt = revised_prompt
-        self._detail = detail
+        self._options: ImageOptions = {
+            "detail": detail,
+            "revised_prompt": revised_prompt,
+            "timeout": timeout,
+            "allow_hosts": (allow_hosts,) if isinstance(allow_hosts, str) else tuple(allow_hosts),
+            "fetcher": fetcher,
+            "max_pixels": max_pixels,
+        }
         self._declared = sources.declared_format(media_type or format, url)
-        self._timeout = timeout
-        self._allow_hosts = (allow_hosts,) if isinstance(allow_hosts, str) else tuple(allow_hosts)
-        self._fetcher = fetcher
-        self._max_pixels = max_pixels
         self._remote = data is None
         self._raw: bytes | None = None
         self._probe: Probe | None = None
@@ -220,17 +219,17 @@ class LLMImage:
     @property
     def revised_prompt(self) -> str | None:
         """The prompt that a generator really used, if it said so."""
-        return self._revised_prompt
+        return self._options["revised_prompt"]
 
     @property
     def detail(self) -> str | None:
         """The fidelity hint for models: auto, low, high, or None."""
-        return self._detail
+        return self._options["detail"]
 
     @property
     def timeout(self) -> float | None:
         """Seconds that fetching the URL may take; None for what the configuration says."""
-        return self._timeout
+        return self._options["timeout"]
 
     @property
     def width(self) -> int | None:
@@ -284,14 +283,14 @@ class LLMImage:
     def to_dict(self) -> dict[str, Any]:
         """The image_url content part of OpenAI's chat wire: the URL if there is one, else a data URL. No network."""
         part = {"url": self._url if self._url is not None else self.to_data_url()}
-        if self._detail is not None:
-            part["detail"] = self._detail
+        if self._options["detail"] is not None:
+            part["detail"] = self._options["detail"]
         return {"type": "image_url", "image_url": part}
 
     def to_pil(self, **options: Unpack[FetchOptions]) -> PIL.Image.Image:
         """The decoded picture. Raises MissingPackage without Pillow, FetchTooLarge also above Pillow's own limit."""
         raw = self.to_bytes(**options)
-        return pixels.decode_pil(raw, str(self.format), self._max_pixels)
+        return pixels.decode_pil(raw, str(self.format), self._options["max_pixels"])
 
     def to_array(self, **options: Unpack[FetchOptions]) -> Any:
         """A numpy array of shape (height, width[, channels]); palettes and CMYK become RGB or RGBA."""
@@ -312,7 +311,7 @@ class LLMImage:
 
     def without_url(self) -> LLMImage:
         """The same image by its bytes alone; fetches a URL on first use."""
-        return LLMImage(self.to_bytes(), **self._options())
+        return LLMImage(self.to_bytes(), **self._options)
 
     def digest(self) -> str:
         """SHA-256 in hexadecimal of the bytes, or of the URL's text when a URL names the image. Never fetches."""
@@ -344,39 +343,30 @@ class LLMImage:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The fetcher stays behind: it belongs to a process.
-        fields = (None if self._remote else self._raw, self._url, {**self._options(), "fetcher": None})
+        fields = (None if self._remote else self._raw, self._url, {**self._options, "fetcher": None})
         return (_rebuild, fields)
 
     def _content(self) -> tuple[str | bytes | None, str | None]:
         # What a URL-backed image is does not change when it is fetched, so that hashes hold.
-        return (self._url if self._remote else self._raw, self._detail)
-
-    def _options(self) -> ImageOptions:
-        return {
-            "detail": self._detail,
-            "revised_prompt": self._revised_prompt,
-            "timeout": self._timeout,
-            "allow_hosts": self._allow_hosts,
-            "fetcher": self._fetcher,
-            "max_pixels": self._max_pixels,
-        }
+        return (self._url if self._remote else self._raw, self._options["detail"])
 
     def _with(self, options: ImageOptions) -> LLMImage:
-        return _rebuild(None if self._remote else self._raw, self._url, self._options() | options) if options else self
+        return _rebuild(None if self._remote else self._raw, self._url, self._options | options) if options else self
 
     def _keep(self, raw: bytes) -> None:
-        self._probe = probe(raw, self._max_pixels)  # first, for who sees bytes relies on it
+        self._probe = probe(raw, self._options["max_pixels"])  # first, for who sees bytes relies on it
         self._raw = raw
 
     def _fetcher_for(self, options: FetchOptions) -> Fetcher:
         from heavenbase.fetch.fetcher import Fetcher
 
-        fetcher = options.get("fetcher") or self._fetcher
+        own = self._options
+        fetcher = options.get("fetcher") or own["fetcher"]
         if fetcher is not None:
             return fetcher
-        timeout = options.get("timeout") or self._timeout or configured("image_url_timeout", IMAGE_URL_TIMEOUT)
+        timeout = options.get("timeout") or own["timeout"] or configured("image_url_timeout", IMAGE_URL_TIMEOUT)
         hosts = options["allow_hosts"] if "allow_hosts" in options else configured("image_allow_hosts", ())
-        return Fetcher(timeout, allow_hosts=(*self._allow_hosts, *((hosts,) if isinstance(hosts, str) else hosts)))
+        return Fetcher(timeout, allow_hosts=(*own["allow_hosts"], *((hosts,) if isinstance(hosts, str) else hosts)))
 
 
 def configured(name: str, default: Any) -> Any:

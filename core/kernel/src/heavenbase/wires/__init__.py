@@ -16,8 +16,9 @@ from heavenbase._lazy import front
 
 # fmt: off
 if TYPE_CHECKING:
-    from heavenbase.wires.answers import count as count, finish_reason as finish_reason, known_usage as known_usage
-    from heavenbase.wires.answers import read_vector as read_vector, read_vectors as read_vectors, rest as rest
+    from heavenbase.wires.answers import count as count, finish_reason as finish_reason, finish_words as finish_words
+    from heavenbase.wires.answers import known_usage as known_usage, read_vector as read_vector
+    from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest
     from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
     from heavenbase.wires.history import arguments_text as arguments_text, content_parts as content_parts
     from heavenbase.wires.history import empty_message as empty_message, is_failed as is_failed, meaning as meaning
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = front(
     __name__,
     {
-        "answers": "count finish_reason known_usage read_vector read_vectors rest",
+        "answers": "count finish_reason finish_words known_usage read_vector read_vectors rest",
         "history": (
             "History ToolIds arguments_object arguments_text content_parts empty_message is_failed meaning "
             "parsed_arguments unencoded_image with_error_mark"

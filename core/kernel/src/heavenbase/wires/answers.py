@@ -18,6 +18,11 @@ V = TypeVar("V", bound="Sequence[float]")
 _LARGEST = 2**53
 
 
+def finish_words(table: Mapping[FinishReason, str]) -> dict[str, FinishReason]:
+    """What `finish_reason` looks into, from the words of a wire for each word of hb, in one text."""
+    return {raw: word for word, given in table.items() for raw in given.split()}
+
+
 def finish_reason(words: Mapping[str, FinishReason], raw: Any, has_calls: bool = False) -> FinishReason:
     """hb's word for the provider's; "other" for one that is not in `words`, and for none.
 
