@@ -15,7 +15,7 @@ import sys
 import tempfile
 from typing import Any
 
-from bench.measure import Result, overhead, process_times, python
+from bench.measure import Result, process_times, python, ratio
 
 MODEL = "amazon.nova-lite-v1:0"
 KEYS = {
@@ -26,6 +26,8 @@ KEYS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 WORDS = 300
+GOAL = 1.1
+"""How many times as much as boto3 hb may cost."""
 
 _FIRST_HB = """
 import heavenbase as hb
@@ -50,7 +52,7 @@ def first_calls(url: str, rounds: int) -> Result:
         times = process_times(commands, rounds, env)
     value = statistics.median(a / b for a, b in zip(times["hb"], times["boto3"], strict=True))
     text = f"{min(times['hb']):.0f} against {min(times['boto3']):.0f} ms"
-    return Result("first Bedrock call", value, 1.1, "x", text)
+    return Result("first Bedrock call", value, GOAL, "x", text)
 
 
 def calls(url: str, rounds: int, count: int) -> list[Result]:
@@ -91,20 +93,13 @@ def calls(url: str, rounds: int, count: int) -> list[Result]:
             for event in client.converse_stream(**long_request)["stream"]:
                 event.get("contentBlockDelta")
 
-    found = [overhead("a chat above boto3", chats, raw_chats, rounds, count, 100)]
+    found = [ratio("a chat, against boto3", chats, raw_chats, GOAL, rounds=rounds, per=count)]
     with asyncio.Runner() as runner:
-        found.append(
-            overhead(
-                "an async chat above boto3 in a thread",
-                lambda: runner.run(achats()),
-                lambda: runner.run(raw_achats()),
-                rounds,
-                count,
-                100,
-            )
-        )
+        works = (lambda: runner.run(achats()), lambda: runner.run(raw_achats()))
+        found.append(ratio("an async chat, against boto3 in a thread", *works, GOAL, rounds=rounds, per=count))
         runner.run(llm.kernel.clients.aclose())
-    found.append(overhead(f"a stream of {WORDS} pieces above boto3", streams, raw_streams, rounds, count // 10, 100))
+    name = f"a stream of {WORDS} pieces, against boto3"
+    found.append(ratio(name, streams, raw_streams, GOAL, rounds=rounds, per=count // 10))
     return found
 
 

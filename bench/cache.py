@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import heavenbase as hb
 from bench.kernel import Instant, Place
 from bench.measure import Result, median_cpu
+from bench.pace import slowness
 
 ENTRIES = 100_000
 CHATS = 2_000
@@ -27,7 +28,7 @@ def cache_hits(url: str, rounds: int, scale: float) -> Iterator[Result]:
         for backend, goal in GOALS.items():
             with _kernel(backend, Path(folder)) as kernel:
                 llm = hb.LLM(model="m", provider="place", gateway="instant", kernel=kernel)
-                yield from _hits(llm, backend, goal, rounds, int(ENTRIES * scale))
+                yield from _hits(llm, backend, goal, slowness(url), rounds, int(ENTRIES * scale))
 
 
 def _kernel(backend: str, folder: Path) -> hb.Kernel:
@@ -35,7 +36,9 @@ def _kernel(backend: str, folder: Path) -> hb.Kernel:
     return hb.Kernel(settings, plugins=[Instant(), Place("bench.kernel", "place")])
 
 
-def _hits(llm: hb.LLM, backend: str, goal: float, rounds: int, entries: int) -> Iterator[Result]:
+def _hits(
+    llm: hb.LLM, backend: str, goal: float, slow: Callable[[], float], rounds: int, entries: int
+) -> Iterator[Result]:
     questions = [f"question {number}: what is the answer?" for number in range(CHATS)]
     for question in questions:
         llm.chat(question)
@@ -49,7 +52,16 @@ def _hits(llm: hb.LLM, backend: str, goal: float, rounds: int, entries: int) -> 
         store.set("text", sha256(b"%d" % number).digest(), b"x" * 500)
     random.Random(7).shuffle(questions)
     name = f"cache hit, {backend}, {store.stats()['text']['entries']:,}"
-    yield median_cpu(name, lambda: [llm.chat(question) for question in questions], CHATS, goal, rounds)
-    yield median_cpu(f"{name}, 20 messages", lambda: [llm.chat(messages) for messages in long], len(long), None, rounds)
-    yield median_cpu(f"{name}, complete()", lambda: [llm.complete(q) for q in questions], CHATS, None, rounds)
+    works: tuple[tuple[str, Callable[[str], object], list[Any], float | None], ...] = (
+        ("", llm.chat, questions, goal),
+        (", 20 messages", llm.chat, long, None),
+        (", complete()", llm.complete, questions, None),
+    )
+    for what, ask, asked, limit in works:
+
+        def work(ask: Callable[[Any], object] = ask, asked: list[Any] = asked) -> None:
+            for question in asked:
+                ask(question)
+
+        yield median_cpu(f"{name}{what}", work, slow, rounds=rounds, per=len(asked), goal=limit)
     assert all(llm.complete(question).cached for question in questions[:50])

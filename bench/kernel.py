@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import heavenbase as hb
 from bench.measure import Result, median_cpu
+from bench.pace import slowness
 from heavenbase.call import Call, WireRequest
 from heavenbase.plugin import Gateway, Provider
 from heavenbase.types import Chunk, Completion, Usage
@@ -55,10 +56,12 @@ def kernel_share(url: str, rounds: int, scale: float) -> Iterator[Result]:
         middleware=[Nothing() for _ in range(5)],
     )
     llm = hb.LLM(model="m", provider="place", gateway="instant", kernel=kernel)
-    calls = max(500, int(5000 * scale))
-    yield median_cpu(
-        "kernel per call, 5 middlewares", lambda: [llm.chat("hi") for _ in range(calls)], calls, 60, rounds
-    )
-    yield median_cpu("kernel per chunk", lambda: sum(1 for _ in llm.stream("hi")), CHUNKS, 2, rounds)
+    calls, slow = max(500, int(5000 * scale)), slowness(url)
     options = {"model": "m", "provider": "place", "gateway": "instant", "kernel": kernel}
-    yield median_cpu("LLM(...) again, warm", lambda: [hb.LLM(**options) for _ in range(calls)], calls, 50, rounds)
+    works: tuple[tuple[str, Callable[[], object], int, float], ...] = (
+        ("kernel per call, 5 middlewares", lambda: [llm.chat("hi") for _ in range(calls)], calls, 60),
+        ("kernel per chunk", lambda: sum(1 for _ in llm.stream("hi")), CHUNKS, 2),
+        ("LLM(...) again, warm", lambda: [hb.LLM(**options) for _ in range(calls)], calls, 50),
+    )
+    for name, work, count, goal in works:
+        yield median_cpu(name, work, slow, rounds=rounds, per=count, goal=goal)

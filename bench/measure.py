@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -76,34 +76,60 @@ def ratio(
 
 
 def overhead(
-    name: str, subject: Callable[[], object], reference: Callable[[], object], rounds: int, per: int, goal: float
+    name: str,
+    subject: Callable[[], object],
+    reference: Callable[[], object],
+    slowness: Callable[[], float],
+    *,
+    rounds: int,
+    per: int,
+    goal: float,
 ) -> Result:
-    """Median over the rounds of what the subject's CPU time is above the reference's, in microseconds each."""
+    """Median over the rounds of what the subject's CPU time is above the reference's, in microseconds each.
+
+    What a round takes is divided by the slowness of the machine in that round: see `bench.pace`.
+    """
     subject(), reference()
     differences, levels = [], []
     for turn in Turns.of(rounds):
-        took = {}
-        for work in (subject, reference) if turn % 2 else (reference, subject):
-            began = time.process_time()
-            work()
-            took[work] = (time.process_time() - began) / per * 1e6
-        differences.append(took[subject] - took[reference])
-        levels.append((took[subject], took[reference]))
-    mine, theirs = (statistics.median(column) for column in zip(*levels, strict=True))
-    text = f"{mine:.0f} against {theirs:.0f} us of CPU"
+        works = (subject, reference) if turn % 2 else (reference, subject)
+        took = {work: _cpu(work, per) for work in works}
+        levels.append((took[subject], took[reference], slowness()))
+        differences.append((took[subject] - took[reference]) / levels[-1][-1])
+    mine, theirs, slow = (statistics.median(column) for column in zip(*levels, strict=True))
+    text = f"{mine:.0f} against {theirs:.0f} us here; {_machine(slow)}"
     return Result(name, statistics.median(differences), goal, "us", text, tuple(differences))
 
 
-def median_cpu(name: str, work: Callable[[], object], count: int, goal: float | None, rounds: int) -> Result:
-    """Median over the rounds of the CPU time of work that does something `count` times, in microseconds each."""
+def median_cpu(
+    name: str, work: Callable[[], object], slowness: Callable[[], float], *, rounds: int, per: int, goal: float | None
+) -> Result:
+    """Median over the rounds of the CPU time of work that does something `per` times, in microseconds each.
+
+    What a round takes is divided by the slowness of the machine in that round: see `bench.pace`.
+    """
     work()
-    times = []
-    for _ in Turns.of(max(7, rounds)):
-        began = time.process_time()
-        work()
-        times.append((time.process_time() - began) / count * 1e6)
-    text = f"median of {len(times)}, best {min(times):.2f}"
-    return Result(name, statistics.median(times), goal, "us", text, tuple(times))
+    return median_time(name, (_cpu(work, per) for _ in Turns.of(max(7, rounds))), slowness, goal)
+
+
+def median_time(name: str, times: Iterable[float], slowness: Callable[[], float], goal: float | None) -> Result:
+    """Median of times in microseconds, each divided by the slowness of the machine right after it."""
+    each = [(time, slowness()) for time in times]
+    values = [time / slow for time, slow in each]
+    here, slow = (statistics.median(column) for column in zip(*each, strict=True))
+    text = f"{here:.1f} us here; {_machine(slow)}"
+    return Result(name, statistics.median(values), goal, "us", text, tuple(values))
+
+
+def _cpu(work: Callable[[], object], per: int) -> float:
+    """Microseconds of CPU of work that does something `per` times, each."""
+    began = time.process_time()
+    work()
+    return (time.process_time() - began) / per * 1e6
+
+
+def _machine(slow: float) -> str:
+    return f"this machine takes {slow:.1f} x the time of the goals' machine"
 
 
 def process_times(commands: dict[str, list[str]], rounds: int, env: dict[str, str]) -> dict[str, list[float]]:

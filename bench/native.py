@@ -9,9 +9,10 @@ from typing import Any
 
 import heavenbase as hb
 from bench.measure import Result, overhead
+from bench.pace import slowness
 
 GOAL = 100
-"""Microseconds of CPU that hb may cost above the SDK."""
+"""Microseconds of CPU that hb may cost above the SDK, on a machine as fast as the goals' (`bench.pace`)."""
 COUNT = 100
 
 
@@ -24,20 +25,22 @@ def native(url: str, rounds: int, scale: float) -> Iterator[Result]:
         with hb.Kernel({"heavenbase.llm.cache.enabled": False}) as kernel:
             for name, make in RAW.items():
                 options, ask = make(place)
-                yield _figure(name, hb.LLM(kernel=kernel, api_key="key", **options), ask, rounds, count)
+                llm = hb.LLM(kernel=kernel, api_key="key", **options)
+                works = (_times(count, lambda llm=llm: llm.chat("hi")), _times(count, ask))
+                yield overhead(
+                    f"a chat above the {name} SDK", *works, slowness(url), rounds=rounds, per=count, goal=GOAL
+                )
         process.communicate()
 
 
-def _figure(name: str, llm: hb.LLM, ask: Callable[[], object], rounds: int, count: int) -> Result:
-    def ours() -> None:
-        for _ in range(count):
-            llm.chat("hi")
+def _times(count: int, ask: Callable[[], object]) -> Callable[[], None]:
+    """One piece of work that asks so many times."""
 
-    def theirs() -> None:
+    def work() -> None:
         for _ in range(count):
             ask()
 
-    return overhead(f"a chat above the {name} SDK", ours, theirs, rounds, count, GOAL)
+    return work
 
 
 def _openai(place: str) -> tuple[dict[str, Any], Callable[[], object]]:

@@ -9,15 +9,14 @@ from typing import Any
 
 import heavenbase as hb
 from bench.measure import Result, Turns
+from bench.pace import slowness
 from heavenbase.types import Completion, Usage
 
 
 def own_share(url: str, rounds: int, scale: float) -> Iterator[Result]:
     """Median CPU microseconds of a call until the gateway is asked, until its request is made, and until the answer.
 
-    The gateway's verb answers at once, so that neither SDK nor sockets are in between. To its first line it is to be
-    12 on a machine where the SDK's own call of one message (the row of sync calls) takes 640; no figure of its own
-    says how fast this machine is, so none has a goal that could fail a run.
+    The gateway's verb answers at once, so that neither SDK nor sockets are in between.
     """
     kernel = hb.Kernel({"heavenbase.llm.cache.enabled": False})
     llm = hb.LLM(model="gpt-4o-mini", provider="openai", api_key="sk-key", kernel=kernel)
@@ -37,16 +36,17 @@ def own_share(url: str, rounds: int, scale: float) -> Iterator[Result]:
 
     gateway.prepare, gateway.chat = prepared, chat
     llm.chat("hi")
-    count = max(200, int(1000 * scale))
-    each: list[tuple[float, ...]] = []
+    count, slow = max(200, int(1000 * scale)), slowness(url)
+    rows: list[tuple[float, ...]] = []
     for _ in Turns.of(max(7, rounds)):
         took = []
         for _ in range(count):
             began = time.thread_time_ns()
             llm.chat("hi")
             took.append((asked - began, made - began, time.thread_time_ns() - began))
-        each.append(tuple(statistics.median(column) / 1e3 for column in zip(*took, strict=True)))
-    names = ("gateway's first line", "gateway's request", "answer's end")
-    for name, column in zip(names, zip(*each, strict=True), strict=True):
-        text = f"median of {len(column)}, best {min(column):.2f}"
-        yield Result(f"own share, to the {name}", statistics.median(column), None, "us", text, column)
+        now = slow()
+        rows.append(tuple(statistics.median(column) / 1e3 / now for column in zip(*took, strict=True)))
+    goals = (("gateway's first line", 12), ("gateway's request", None), ("answer's end", None))
+    for (name, goal), column in zip(goals, zip(*rows, strict=True), strict=True):
+        text = f"best {min(column):.2f}"
+        yield Result(f"own share, to the {name}", statistics.median(column), goal, "us", text, column)
