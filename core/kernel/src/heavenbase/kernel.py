@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from heavenbase.cache.middleware import CacheMiddleware
-from heavenbase.call import Call, CallContext, Services
+from heavenbase.call import Call, CallContext, Services, new_call
 from heavenbase.clients import ClientPool
 from heavenbase.colour import drive as drive
 from heavenbase.config.config import Config
@@ -110,7 +110,8 @@ class Kernel:
         """A frozen call of this kernel: the spec's defaults with `options` over them, its clocks started."""
         if self._closed:
             raise KernelClosed("this kernel is closed; make a new one")
-        check_options(options)
+        if options:
+            check_options(options)
         timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts
         started = self.clock()
         context = CallContext(
@@ -134,7 +135,9 @@ class Kernel:
             if not PREPARED.isdisjoint(args):
                 content |= prepare(verb, args, controls, options, context.report, is_async=is_async)
         explicit = spec.explicit.union(options) if options else spec.explicit
-        return Call(verb, spec, context, is_async, stream, args=args, controls=controls, explicit=explicit, **content)
+        return new_call(
+            verb, spec, context, is_async, stream, args=args, controls=controls, explicit=explicit, **content
+        )
 
     def gateway(self, spec: LLMSpec) -> Gateway:
         """The loaded gateway plugin of a spec."""

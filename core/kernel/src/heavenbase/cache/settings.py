@@ -130,6 +130,8 @@ class SettingsReader:
 
     def read(self, controls: Mapping[str, Any]) -> CacheSettings:
         """What counts for a call with these controls: cache, cache_config, cache_policy. Errors name what is wrong."""
+        if controls.keys().isdisjoint(OPTIONS):  # as nearly every call
+            return self.configured
         given = [controls.get(name) for name in OPTIONS]
         if given == [None, None, None]:
             return self.configured

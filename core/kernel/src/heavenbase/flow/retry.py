@@ -47,23 +47,25 @@ class RetryPolicy:
 class Budget:
     """Retries that one target may cost: a share of the calls made, of which the floor is advanced."""
 
-    __slots__ = ("_advance", "_lock", "_policy", "_tokens", "paused_until")
+    __slots__ = ("_advance", "_limit", "_lock", "_policy", "_tokens", "paused_until")
 
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
         self._tokens = float(policy.budget_floor)
         self._advance = float(policy.budget_floor)
+        self._limit = float(max(1, policy.budget_floor) * 10)
         self._lock = threading.Lock()
         self.paused_until = 0.0
 
     def earn(self) -> None:
         """Note a call; unspent tokens do not pile up beyond ten times the floor."""
+        if self._tokens >= self._limit:
+            return
         with self._lock:
             if self._advance > 0:
                 self._advance -= self._policy.budget_ratio
             else:
-                limit = max(1, self._policy.budget_floor) * 10
-                self._tokens = min(self._tokens + self._policy.budget_ratio, limit)
+                self._tokens = min(self._tokens + self._policy.budget_ratio, self._limit)
 
     def spend(self) -> bool:
         """Take one retry; False when none is left."""
