@@ -15,7 +15,7 @@ from heavenbase.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from heavenbase.config.schema import Node
+    from heavenbase.config.schema import Found, Node
 
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -141,6 +141,14 @@ def read_reference(text: str, path: Sequence[str]) -> Any:
     return value
 
 
+def known(path: Sequence[str]) -> Found:
+    """What the schema says of a key; ConfigError when there is no such key."""
+    found = look_up(path)
+    if found is None:
+        raise ConfigError(unknown(path))
+    return found
+
+
 def unknown(path: Sequence[str]) -> str:
     """Say that a key does not exist and which one is likely meant."""
     key = join_key(path)
@@ -167,13 +175,11 @@ def nearest_key(path: Sequence[str]) -> str | None:
             break
     paths = [found for found, _ in known_keys() if "<name>" not in found]
     tables = {found[:length] for found in paths for length in range(1, len(found))}
-    known = sorted(map(join_key, [*sorted(tables), *paths]), key=lambda key: key.count("."))
-    tail = "." + join_key(path)
-    for length in range(len(path)):
-        ending = "." + join_key(path[length:]).lower()
-        if same := [key for key in known if key.endswith(ending)]:
-            return same[0]
-    return next(iter(get_close_matches("heavenbase.llm" + tail.lower(), known, n=1, cutoff=0.75)), None)
+    keys = sorted(map(join_key, [*sorted(tables), *paths]), key=lambda key: key.count("."))
+    endings = ("." + join_key(path[length:]).lower() for length in range(len(path)))
+    same = (key for ending in endings for key in keys if key.endswith(ending))
+    close = get_close_matches(f"heavenbase.llm.{join_key(path).lower()}", keys, n=1, cutoff=0.75)
+    return next(same, next(iter(close), None))
 
 
 def _choices(choices: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from heavenbase.config.check import unknown
+from heavenbase.config.check import known
 from heavenbase.config.files import (
     DOTENV_FILE,
     PROJECT_FILE,
@@ -22,11 +22,11 @@ from heavenbase.config.files import (
     user_folder,
 )
 from heavenbase.config.layers import ABSENT, Layer, Origin, file_layer, find, leaves, mapping_layer, variables_layer
-from heavenbase.config.schema import UNSET, Table, defaults, look_up
+from heavenbase.config.schema import UNSET, Table, defaults
 from heavenbase.config.section import Environ, Explanation, Section, read, shown
-from heavenbase.config.trusted import check_endpoint, check_project, check_variables, is_trusted
+from heavenbase.config.trusted import check_project, check_variables, is_trusted, remedy
 from heavenbase.config.values import join_key, mapped, merge, references, split_key
-from heavenbase.errors import ConfigError, InputTypeError
+from heavenbase.errors import ConfigError, ConfigTrustError, InputTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,8 +138,8 @@ class Config:
                     check_variables({name: found for name, found in variables.items() if name not in base}, path)
                 sources = sources._replace(dotenv_file=path, variables=variables, dotenv_trusted=vouched)
                 texts = {name: found.value for name, found in variables.items()}
-                known = _stacked([*layers, final[0]])
-                layers.append(variables_layer("dotenv", texts, sources.place, known, trusted=vouched))
+                below = _stacked([*layers, final[0]])
+                layers.append(variables_layer("dotenv", texts, sources.place, below, trusted=vouched))
         return cls([*layers, *final], sources)
 
     @classmethod
@@ -164,8 +164,7 @@ class Config:
         path = split_key(key)
         value = find(self._values, path)
         if value is ABSENT:
-            if look_up(path) is None:
-                raise ConfigError(unknown(path))
+            known(path)
             if default is _REQUIRED:
                 raise ConfigError(f"{join_key(path)} is not set; set it with `hb cfg set {join_key(path)} VALUE`")
             return default
@@ -180,10 +179,8 @@ class Config:
         path = split_key(key)
         value = find(self._values, path)
         if value is ABSENT:
-            found = look_up(path)
-            if found is None:
-                raise ConfigError(unknown(path))
-            value = {} if isinstance(found.node, Table) or "table" in found.node.types else None
+            node = known(path).node
+            value = {} if isinstance(node, Table) or "table" in node.types else None
         if not isinstance(value, dict):
             raise ConfigError(f"{join_key(path)} is one value, not a table; read it with get()")
         return mapped(value) if raw else Section(value, path, self.environ)
@@ -191,11 +188,10 @@ class Config:
     def origin(self, key: Key) -> Origin | None:
         """Where a key was set; for a table, the last layer that sets anything in it. None when nothing does."""
         path = split_key(key)
-        for layer in reversed(self._layers):
+        for layer in self._layers[::-1]:
             if find(layer.values, path) is not ABSENT:
                 return layer.origin(path)
-        if look_up(path) is None:
-            raise ConfigError(unknown(path))
+        known(path)
         return None
 
     def source(self, key: Key) -> Origin | None:
@@ -231,17 +227,17 @@ class Config:
         what = "the endpoint" if isinstance(endpoint, Origin) else join_key(split_key(endpoint))
         if where is None or where.layer not in self._untrusted():
             return
-        keys = [key if key is None or isinstance(key, Origin) else self.source(key) for key in credentials]
-        check_endpoint(where, [key for key in keys if key is not None], self._untrusted(), what)
+        for key in credentials:
+            origin = key if key is None or isinstance(key, Origin) else self.source(key)
+            if origin is not None and origin.layer not in self._untrusted():
+                fix = remedy(os.path.dirname(where.file or ""))
+                raise ConfigTrustError(f"{what} comes from the {where}, but the credential from the {origin}; {fix}")
 
     def explain(self, key: Key) -> Explanation:
         """The story of a key: value, origin, what it overrides and what the schema says; safe to show."""
         path = split_key(key)
-        found = look_up(path)
-        if found is None:
-            raise ConfigError(unknown(path))
-        setting = [layer for layer in reversed(self._layers) if find(layer.values, path) is not ABSENT]
-        node = found.node
+        node = known(path).node
+        setting = [layer for layer in self._layers[::-1] if find(layer.values, path) is not ABSENT]
         value = find(self._values, path)
         return Explanation(
             join_key(path),
@@ -257,13 +253,11 @@ class Config:
         """Every key that is set under `prefix` with its value, safe to show (not interpolated, credentials masked)."""
         path = split_key(prefix)
         value = find(self._values, path)
-        if value is ABSENT and look_up(path) is None:
-            raise ConfigError(unknown(path))
-        if isinstance(value, dict):
-            for here, leaf in leaves(value, path):
-                yield join_key(here), shown(leaf, here)
-        elif value is not ABSENT:
-            yield join_key(path), shown(value, path)
+        if value is ABSENT:
+            known(path)
+            return
+        for here, leaf in leaves(value, path) if isinstance(value, dict) else [(path, value)]:
+            yield join_key(here), shown(leaf, here)
 
     def fingerprint(self) -> str:
         """SHA-256 (64 hex digits) of all values, for memoising what was made from them; the same in every process.

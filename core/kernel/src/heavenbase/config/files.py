@@ -11,7 +11,8 @@ import stat
 import sys
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from heavenbase.config.schema import look_up
 from heavenbase.config.values import from_toml, literal_part
@@ -19,6 +20,8 @@ from heavenbase.errors import ConfigError, ConfigTrustError, HBWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+Place = TypeVar("Place")
 
 APP = "heavenbase"
 USER_FILE = "config.toml"
@@ -205,7 +208,8 @@ def holds_secret(values: Any, path: tuple[str, ...] = ()) -> bool:
     return found is not None and found.secret
 
 
-def line_index(text: str) -> dict[tuple[str, ...], int]:
+@lru_cache(maxsize=16)
+def line_index(text: str) -> Mapping[tuple[str, ...], int]:
     """Map every key of a valid TOML text to the line (from 1) where its statement begins.
 
     Statements are found by handing growing runs of lines to the TOML parser, so its grammar is not repeated here.
@@ -246,12 +250,9 @@ def _paths(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
                     yield from _paths(element, here)
 
 
-def line_of(path: tuple[str, ...], index: Mapping[tuple[str, ...], int]) -> int | None:
-    """The line of a key, or of the nearest table or value around it."""
-    for length in range(len(path), 0, -1):
-        if path[:length] in index:
-            return index[path[:length]]
-    return None
+def nearest(path: tuple[str, ...], places: Mapping[tuple[str, ...], Place]) -> Place | None:
+    """The place of a key, or of the nearest table or value around it."""
+    return next((places[path[:length]] for length in range(len(path), 0, -1) if path[:length] in places), None)
 
 
 def write_atomic(path: str, text: str) -> None:
@@ -269,7 +270,12 @@ def write_atomic(path: str, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         temporary = None
-        _sync_folder(folder)
+        if os.name == "posix":
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
     except (OSError, UnicodeEncodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its text cannot be written as UTF-8"
         problem = ConfigError(f"{path}: cannot be written: {reason}")
@@ -280,16 +286,6 @@ def write_atomic(path: str, text: str) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
     raise problem
-
-
-def _sync_folder(folder: str) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def make_folder(folder: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.config.check import accepts, coerce, field_at, problems, unknown
-from heavenbase.config.files import line_index, line_of
+from heavenbase.config.files import line_index, nearest
 from heavenbase.config.schema import SETTINGS, look_up
 from heavenbase.config.values import fold, from_toml, merge, split_key
 from heavenbase.errors import ConfigError
@@ -40,26 +40,14 @@ class Origin(NamedTuple):
         return "packaged default" if self.layer == "default" else self.layer
 
 
-class Layer:
+class Layer(NamedTuple):
     """What one source sets. `trusted` is False for files that came with a project nobody has vouched for."""
 
-    __slots__ = ("_index", "file", "name", "places", "trusted", "values")
-
-    def __init__(
-        self,
-        name: str,
-        values: dict[str, Any],
-        *,
-        file: SettingsFile | None = None,
-        places: Mapping[tuple[str, ...], Origin] | None = None,
-        trusted: bool = True,
-    ) -> None:
-        self.name = name
-        self.values = values
-        self.file = file
-        self.places = places or {}
-        self.trusted = trusted
-        self._index: dict[tuple[str, ...], int] | None = None
+    name: str
+    values: dict[str, Any]
+    file: SettingsFile | None = None
+    places: Mapping[tuple[str, ...], Origin] = {}
+    trusted: bool = True
 
     def __repr__(self) -> str:
         return f"Layer({self.name!r})"
@@ -67,13 +55,8 @@ class Layer:
     def origin(self, path: tuple[str, ...]) -> Origin:
         """Where this layer sets a key; the line is searched for only now."""
         if self.file is not None:
-            if self._index is None:
-                self._index = line_index(self.file.text)
-            return Origin(self.name, self.file.path, line_of(path, self._index))
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.places:
-                return self.places[path[:length]]
-        return Origin(self.name)
+            return Origin(self.name, self.file.path, nearest(path, line_index(self.file.text)))
+        return nearest(path, self.places) or Origin(self.name)
 
     def check(self) -> Layer:
         """Raise ConfigError, with the place of every problem, unless the schema accepts all values."""

@@ -99,26 +99,19 @@ class Section(dict[str, Any]):
         return other | self.copy()
 
     def __repr__(self) -> str:
-        return repr(_shown(self, self._path))
+        return repr(shown(self, self._path))
 
     def __rich_repr__(self) -> Iterator[Any]:
-        yield _shown(self, self._path)
+        yield shown(self, self._path)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise InputTypeError("a configuration section may hold credentials and is never pickled; load it again there")
 
 
-def _shown(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    stored = {name: dict.__getitem__(values, name) for name in values}
-    return {name: shown(value, (*path, name)) for name, value in stored.items()}
-
-
 def shown(value: Any, path: tuple[str, ...]) -> Any:
     """Copy a stored value for display: uninterpolated, credentials masked."""
-    if isinstance(value, Section):
-        return _shown(value, path)
-    if isinstance(value, dict):
-        return {name: shown(item, (*path, name)) for name, item in value.items()}
+    if isinstance(value, dict):  # of a section too what is stored, not what is read
+        return {name: shown(dict.__getitem__(value, name), (*path, name)) for name in value}
     found = look_up(path)
     return masked(value, found is None or found.secret)
 

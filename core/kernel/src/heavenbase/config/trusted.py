@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from heavenbase.config.files import Variable
-    from heavenbase.config.layers import Layer, Origin
+    from heavenbase.config.layers import Layer
 
 TRUST_FILE = "trusted.toml"
 _PROVIDERS = ("heavenbase", "llm", "providers")
@@ -87,15 +87,14 @@ def check_project(layer: Layer, layers: Sequence[Layer]) -> None:
     """Raise ConfigTrustError when an untrusted layer sets what needs trust; `layers` are all of the configuration."""
     if layer.trusted:
         return
-    found = list(_offences(layer, layers))
+    found = [(layer.origin(path), f"{join_key(path)} {why}") for path, why in _offences(layer, layers)]
     if found:
-        origins = [(layer.origin(path), path, why) for path, why in found]
-        lines = [f"{origin.file}:{origin.line}: {join_key(path)} {why}" for origin, path, why in origins]
-        folder = os.path.dirname(origins[0][0].file or "")
-        raise ConfigTrustError("\n".join([*lines, _remedy(folder)]))
+        lines = [f"{origin.file}:{origin.line}: {what}" for origin, what in found]
+        raise ConfigTrustError("\n".join([*lines, remedy(os.path.dirname(found[0][0].file or ""))]))
 
 
-def _remedy(folder: str) -> str:
+def remedy(folder: str) -> str:
+    """What to do about settings that need trust."""
     return f"this could send your credentials elsewhere; read the file, then run `hb trust {folder}` if you want it"
 
 
@@ -114,28 +113,12 @@ def _own_endpoint(path: tuple[str, ...], layer: Layer, layers: Sequence[Layer]) 
     row = find(layer.values, path[:4])
     if not any(isinstance(row.get(name), str) and row[name] for name in _CREDENTIALS):
         return False
-    name = fold(path[3])
-    for other in layers:
-        rows = find(other.values, _PROVIDERS)
-        if other.trusted and rows is not ABSENT and any(fold(row) == name for row in rows):
-            return False
-    return True
+    tables = [find(other.values, _PROVIDERS) for other in layers if other.trusted]
+    return all(fold(row) != fold(path[3]) for rows in tables if rows is not ABSENT for row in rows)
 
 
 def check_variables(variables: Mapping[str, Variable], file: str) -> None:
     """Refuse a proxy or certificate authority from the `.env` of an untrusted folder: ConfigTrustError."""
     for name, variable in variables.items():
         if name.upper().endswith("_PROXY") or name.upper() in _TLS_VARIABLES:
-            raise ConfigTrustError(f"{file}:{variable.line}: {name} {_remedy(os.path.dirname(file))}")
-
-
-def check_endpoint(endpoint: Origin, credentials: Sequence[Origin], untrusted: Sequence[str], what: str) -> None:
-    """Raise ConfigTrustError when an endpoint of an untrusted layer would get a credential of a trusted one."""
-    if endpoint.layer not in untrusted:
-        return
-    for credential in credentials:
-        if credential.layer not in untrusted:
-            folder = os.path.dirname(endpoint.file or "")
-            raise ConfigTrustError(
-                f"{what} comes from the {endpoint}, but the credential from the {credential}; {_remedy(folder)}"
-            )
+            raise ConfigTrustError(f"{file}:{variable.line}: {name} {remedy(os.path.dirname(file))}")

@@ -103,28 +103,21 @@ def interpolate(value: str, key: str, environ: Mapping[str, str]) -> str:
     """
     if "${" not in value:
         return value
-    pieces = []
-    position = 0
-    for match in _REFERENCE.finditer(value):
-        pieces.append(value[position : match.start()])
-        position = match.end()
+
+    def fill(match: re.Match[str]) -> str:
         if match.group(1):
-            pieces.append("${")
-            continue
+            return "${"
         name, default = _reference(match, key)
         found = environ.get(name)
-        if found:
-            pieces.append(found)
-        elif default is not None:
-            pieces.append(default)
-        else:
-            state = "is not set" if found is None else "is empty"
-            raise MissingCredential(
-                f"environment variable {name} {state} and {key} needs it; "
-                f"set {name}, or give {key} a value with `hb cfg set` or in the constructor"
-            )
-    pieces.append(value[position:])
-    return "".join(pieces)
+        if found or default is not None:
+            return found or default or ""
+        state = "is not set" if found is None else "is empty"
+        raise MissingCredential(
+            f"environment variable {name} {state} and {key} needs it; "
+            f"set {name}, or give {key} a value with `hb cfg set` or in the constructor"
+        )
+
+    return _REFERENCE.sub(fill, value)
 
 
 def _reference(match: re.Match[str], key: str) -> tuple[str, str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.config.schema import LOSSY_ACTIONS
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import COUNTS, KNOWN, unknown_options
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
 
 ROOT = ("heavenbase", "llm")
-LOSSY_ACTIONS = ("error", "warn", "allow")
 LOSSY_SIDES = ("guarantees", "tuning")
 REPAIR = ("repair_tool_calls", "tool_call_repair")
 CHECKED = frozenset({*COUNTS, *REPAIR, "on_lossy", "headers"})
@@ -104,16 +104,13 @@ def _check_count(name: str, value: object, least: int) -> None:
 
 
 def _check_lossy(value: object) -> None:
-    if isinstance(value, str):
-        actions = {"": value}
-    elif isinstance(value, dict):
-        actions = value
-        for side in actions:
+    if isinstance(value, dict):
+        for side in value:
             if side not in LOSSY_SIDES:
                 raise UnknownNameError("side of on_lossy", side, LOSSY_SIDES)
-    else:
+    elif not isinstance(value, str):
         raise InputTypeError(f"on_lossy must be a word or a mapping, not {type(value).__name__}")
-    for action in actions.values():
+    for action in value.values() if isinstance(value, dict) else [value]:
         if action not in LOSSY_ACTIONS:
             raise UnknownNameError("on_lossy action", action, LOSSY_ACTIONS)
 

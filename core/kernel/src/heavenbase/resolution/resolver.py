@@ -198,17 +198,14 @@ class _Resolution:
         if not token:
             raise InputError(f"preset {preset!r} names no model; pass model=")
         self.origins["model"] = "argument" if model is not None else f"preset {preset}"
-        named = self._provider_name(provider) if provider is not None else None
-        if named is not None:
-            self.origins["provider"] = "argument"
-        elif preset_record.get("provider"):
-            named = self._provider_name(preset_record["provider"])
-            self.origins["provider"] = f"preset {preset}"
-        if named is not None:
-            head, rest = self.catalog.split(token)
-            if head == named and self.catalog.model(token, named) is None:
-                token = rest
-            return named, token, self.catalog.model(token, named) or token
+        for given, origin in ((provider, "argument"), (preset_record.get("provider") or None, f"preset {preset}")):
+            if given is not None:
+                named = self._provider_name(given)
+                self.origins["provider"] = origin
+                head, rest = self.catalog.split(token)
+                if head == named and self.catalog.model(token, named) is None:
+                    token = rest
+                return named, token, self.catalog.model(token, named) or token
         return self._infer_provider(token, explicit=model is not None)
 
     def _infer_provider(self, token: str, *, explicit: bool) -> tuple[str, str, str]:
@@ -333,11 +330,9 @@ class _Resolution:
                 raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install {self._distribution(wanted)}")
             plugin = self.registry.load("gateways", wanted)
             plugin.check()
-        except ImportError as error:  # PluginLoadError is one; a conflict or a blocked plugin is for the user to settle
-            return self._fall_back(wanted, provider, record, error)
-        except HBError:
-            raise
         except Exception as error:
+            if isinstance(error, HBError) and not isinstance(error, ImportError):
+                raise  # a conflict or a blocked plugin is for the user to settle
             return self._fall_back(wanted, provider, record, error)
         return wanted, merge(plugin.defaults, configured)
 
