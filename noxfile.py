@@ -39,16 +39,22 @@ def install_workspace(session: nox.Session, *extra: str) -> None:
     session.install(*editable, *extra)
 
 
-def run_suite(session: nox.Session, *arguments: str) -> None:
-    """pytest over the whole suite, in parallel."""
+def run(session: nox.Session, *command: str) -> None:
+    """A command that keeps compiled modules, as users' Python does, also where the environment forbids it.
+
+    Kept away from the sources then. Without them each of hundreds of processes would compile every SDK that it imports.
+    """
     env: dict[str, str | None] = {}
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        # Kept away from the sources instead: hundreds of processes would each compile every SDK that they import.
         # Not in session.create_tmp(), which moves all temporary folders, and with them pytest's, below the repository.
         folder = Path(session.virtualenv.location, "bytecode").resolve()
         env = {"PYTHONDONTWRITEBYTECODE": None, "PYTHONPYCACHEPREFIX": str(folder)}
-    workers = os.environ.get("HB_TEST_WORKERS", "2")
-    session.run("pytest", "-n", workers, "--dist", "loadgroup", *arguments, env=env)
+    session.run(*command, env=env)
+
+
+def run_suite(session: nox.Session, *arguments: str) -> None:
+    """pytest over the whole suite, in parallel."""
+    run(session, "pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *arguments)
 
 
 def group(name: str) -> list[str]:
@@ -71,7 +77,7 @@ def typing(session: nox.Session) -> None:
     install_workspace(session, *group("lint"), *group("types"), *group("test"))
     session.run("mypy", *[argument for package in PACKAGES for argument in ("-p", package)])
     session.run("mypy", "core/kernel/src/heavenbase/llm.py")  # for which users read a stub
-    session.run("pytest", "-q", "tests/test_typing.py")
+    run(session, "pytest", "-q", "tests/test_typing.py")
 
 
 @nox.session
@@ -113,7 +119,7 @@ def litellm(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Quick form of the benchmarks: fails only where a goal is missed by more than twice."""
     install_workspace(session, "openai[aiohttp]", *group("test"))
-    session.run("python", "-m", "bench", *(session.posargs or ["--quick", "--check"]))
+    run(session, "python", "-m", "bench", *(session.posargs or ["--quick", "--check"]))
 
 
 @nox.session

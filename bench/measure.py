@@ -97,7 +97,7 @@ def overhead(
         levels.append((took[subject], took[reference], slowness()))
         differences.append((took[subject] - took[reference]) / levels[-1][-1])
     mine, theirs, slow = (statistics.median(column) for column in zip(*levels, strict=True))
-    text = f"{mine:.0f} against {theirs:.0f} us here; {_machine(slow)}"
+    text = f"{mine:.0f} against {theirs:.0f} us here; {told(slow)}"
     return Result(name, statistics.median(differences), goal, "us", text, tuple(differences))
 
 
@@ -117,7 +117,7 @@ def median_time(name: str, times: Iterable[float], slowness: Callable[[], float]
     each = [(time, slowness()) for time in times]
     values = [time / slow for time, slow in each]
     here, slow = (statistics.median(column) for column in zip(*each, strict=True))
-    text = f"{here:.1f} us here; {_machine(slow)}"
+    text = f"{here:.1f} us here; {told(slow)}"
     return Result(name, statistics.median(values), goal, "us", text, tuple(values))
 
 
@@ -128,7 +128,8 @@ def _cpu(work: Callable[[], object], per: int) -> float:
     return (time.process_time() - began) / per * 1e6
 
 
-def _machine(slow: float) -> str:
+def told(slow: float) -> str:
+    """How slow the machine was, for the text of a figure."""
     return f"this machine takes {slow:.1f} x the time of the goals' machine"
 
 
