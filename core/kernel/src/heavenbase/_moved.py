@@ -45,7 +45,7 @@ ROOMS = {
         "_json_repair:lenient _tool_docs:functions _tool_refs:strict _tool_schema:functions "
         "_typed_dicts:functions structured_check:check structured_schema:strict"
     ),
-    "session": "session_files:files session_history:history session_turn:history",
+    "session": "session_files:files session_history:session session_turn:session",
     "structured": "structured_format:format structured_partial:text structured_plan:plan structured_text:text",
     "tools": "_tool:base _tool_runs:runs _tool_threads:runs tool_options:options tools_mcp:mcp",
 }

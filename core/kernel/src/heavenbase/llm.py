@@ -221,7 +221,7 @@ class LLM:
         """`model` and the request arguments for the exported client's create()."""
         tools = overrides.get("tools", self.spec.args.get("tools"))
         if tools is not None:
-            from heavenbase.tools.convert import to_tools
+            from heavenbase.tools.base import to_tools
 
             overrides["tools"] = [made.to_openai_tool() for made in to_tools(tools)]
         return self.kernel.gateway(self.spec).to_args(self.spec, overrides)

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
+_ANY_VERB: dict[str, Callable[[Any], Any]] = {
+    "usage": lambda answer: answer.usage.to_dict() if answer.usage is not None else {},
+    "raw": lambda answer: answer.raw,
+    "elapsed": lambda answer: answer.elapsed,
+    "created_at": lambda answer: answer.created_at,
+}
+
 CHAT: dict[str, Callable[[Completion], Any]] = {
     "text": lambda c: c.text,
     "think": lambda c: c.reasoning,
@@ -21,10 +28,7 @@ CHAT: dict[str, Callable[[Completion], Any]] = {
     "delta": lambda c: c.delta,
     "messages": lambda c: c.messages,
     "tool_calls": lambda c: [call.to_dict() for call in c.tool_calls],
-    "usage": lambda c: c.usage.to_dict() if c.usage is not None else {},
-    "raw": lambda c: c.raw,
-    "elapsed": lambda c: c.elapsed,
-    "created_at": lambda c: c.created_at,
+    **_ANY_VERB,
     "structured": lambda c: c.structured if c.structured is not None else parse_json(c.text),
     "tool_turns": lambda c: c.tool_turns,
     "max_tool_turns": lambda c: c.max_tool_turns,
@@ -56,20 +60,11 @@ CLOCK = ("content", "elapsed", "created_at", "partial")
 
 EMBED: dict[str, Callable[[Embedding], Any]] = {
     "embeddings": lambda e: e.vectors,
-    "usage": lambda e: e.usage.to_dict() if e.usage is not None else {},
-    "raw": lambda e: e.raw,
-    "elapsed": lambda e: e.elapsed,
-    "created_at": lambda e: e.created_at,
+    **_ANY_VERB,
     "dim": lambda e: e.dim,
 }
 
-IMAGEN: dict[str, Callable[[ImageResult], Any]] = {
-    "images": lambda i: i.images,
-    "usage": lambda i: i.usage.to_dict() if i.usage is not None else {},
-    "raw": lambda i: i.raw,
-    "elapsed": lambda i: i.elapsed,
-    "created_at": lambda i: i.created_at,
-}
+IMAGEN: dict[str, Callable[[ImageResult], Any]] = {"images": lambda i: i.images, **_ANY_VERB}
 
 
 def names_of(include: Any, known: Iterable[str], default: str) -> list[str]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from heavenbase import Tool, tool
 from heavenbase.errors import InputError, InputTypeError, ToolArgsError, UnknownNameError
-from heavenbase.tools.convert import to_tools
+from heavenbase.tools.base import to_tools
 from heavenbase.tools.options import wire_choice
 
 from ..support import scripted

@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.colour.threads import call_in_thread as call_in_thread
-# fmt: on
 
-__getattr__, __dir__ = front(
-    __name__,
-    {
-        "threads": "call_in_thread",
-    },
-)
+__getattr__, __dir__ = front(__name__, {"threads": "call_in_thread"})

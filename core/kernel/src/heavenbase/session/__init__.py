@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.session.session import LLMSession as LLMSession
-# fmt: on
 
-__getattr__, __dir__ = front(
-    __name__,
-    {
-        "session": "LLMSession",
-    },
-)
+__getattr__, __dir__ = front(__name__, {"session": "LLMSession"})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from heavenbase.llm import LLM
-    from heavenbase.tools.convert import Tool
+    from heavenbase.tools.base import Tool
     from heavenbase.types import Message
 
 FORMAT = "heavenbase.session"
@@ -67,7 +67,7 @@ def _saved_llm(saved: Mapping[str, Any]) -> LLM:
 
 
 def _saved_tools(saved: Iterable[Mapping[str, Any]], given: list[Tool]) -> list[Tool]:
-    from heavenbase.tools.convert import to_tools
+    from heavenbase.tools.base import to_tools
 
     names = {tool.name for tool in given}
     found = []

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 from heavenbase.errors import InputError
 from heavenbase.flow.resuming import open_calls
 from heavenbase.messages import to_message, to_messages
-from heavenbase.projection import CHAT, names_of, project
+from heavenbase.projection import CHAT, STREAM, names_of, project
 from heavenbase.session import files as files
-from heavenbase.session.history import History, Turn, reader
-from heavenbase.tools.convert import Tool, to_tools
+from heavenbase.tools.base import Tool, to_tools
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from typing import Self
 
     from heavenbase.llm import LLM
     from heavenbase.tools.mcp import MCPTools
-    from heavenbase.types import Completion, Message
+    from heavenbase.types import Chunk, Completion, Message
 
 ITEMS: Final = ("chunk", "completion")
 NOT_RUN = '{"ok": false, "error": {"type": "NotRun", "message": "the call was not run"}}'
@@ -50,12 +49,13 @@ class LLMSession:
         self.tools: list[Tool] = to_tools(tools)
         self.last: Completion | None = None
         self._kits: list[MCPTools] = []
-        self._history = History(to_messages(messages) if messages else [])
+        self._messages: list[Message] = to_messages(messages) if messages else []
+        self._log: files.Log | None = None
         if system is not None:
             self.system = system
         if log is not None:
-            self._history.log = files.Log(log)
-            self._history.log.begin(self.to_dict())
+            self._log = files.Log(log)
+            self._log.begin(self.to_dict())
 
     def __repr__(self) -> str:
         return f"LLMSession({self.llm!r}, {len(self.messages)} messages, {len(self.tools)} tools)"
@@ -65,7 +65,7 @@ class LLMSession:
     @property
     def messages(self) -> list[Message]:
         """The whole conversation."""
-        return self._history.messages
+        return self._messages
 
     @messages.setter
     def messages(self, messages: Any) -> None:
@@ -74,11 +74,12 @@ class LLMSession:
     @property
     def system(self) -> str | None:
         """The text of the system message; None without one."""
-        return self._history.system
+        first = self._messages[0] if self._messages else None
+        return first["content"] if first is not None and first["role"] == "system" else None
 
     @system.setter
     def system(self, text: str | None) -> None:
-        self._replace(self._history.with_system(text))
+        self._replace(self._with_system(text))
 
     @property
     def pending(self) -> list[Any]:
@@ -143,31 +144,33 @@ class LLMSession:
 
         Leaving the loop ends the answer there: what had come is remembered.
         """
-        read = reader(include)
+        read = _reader(include)
         turn = self._turn(prompt, options)
         return self._stream(turn, self.llm.stream(turn.messages, ITEMS, **options), read)
 
     def astream(self, prompt: Any, include: Any = None, **options: Any) -> AsyncIterator[Any]:
         """Async form of `stream`."""
-        read = reader(include)
+        read = _reader(include)
         turn = self._turn(prompt, options)
         return self._astream(turn, self.llm.astream(turn.messages, ITEMS, **options), read)
 
     def resume(self, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
         """Go on with the `pending` tool calls, answered as in `LLM.resume`."""
         source = self._paused(options)
-        return self._learn(Turn(self.messages, []), self.llm.resume(source, results, **options))
+        return self._learn(_Turn(self.messages, []), self.llm.resume(source, results, **options))
 
     async def aresume(self, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
         """Async form of `resume`."""
         source = self._paused(options)
-        return self._learn(Turn(self.messages, []), await self.llm.aresume(source, results, **options))
+        return self._learn(_Turn(self.messages, []), await self.llm.aresume(source, results, **options))
 
     # Changes
 
     def back(self, turns: int = 1) -> list[Message]:
         """Forget the last turns: what the user said and all after it; returns what was forgotten, oldest first."""
-        start = self._history.turn_start(turns)
+        start = len(self.messages)
+        for _ in range(turns):
+            start = max((place for place in range(start) if self.messages[place]["role"] == "user"), default=start)
         forgotten = self.messages[start:]
         self._replace(self.messages[:start])
         return forgotten
@@ -197,7 +200,7 @@ class LLMSession:
     def append_assistant(self, content: Any) -> None:
         """Add an answer that was not asked for here: a text, or a message."""
         message = {"role": "assistant", "content": content} if isinstance(content, str) else content
-        self._history.extend([to_message(message)])
+        self._extend([to_message(message)])
 
     # Files
 
@@ -221,21 +224,21 @@ class LLMSession:
         data, is_log = files.read(path)
         session = cls.from_dict(data, llm, tools)
         if is_log:
-            session._history.log = files.Log(path)
+            session._log = files.Log(path)
         return session
 
     # Within
 
-    def _turn(self, prompt: Any, options: dict[str, Any]) -> Turn:
+    def _turn(self, prompt: Any, options: dict[str, Any]) -> _Turn:
         asked = to_messages(prompt, images=options.pop("images", None))
-        before = self._history.with_system(options.pop("system", None) or self.system)
+        before = self._with_system(options.pop("system", None) or self.system)
         if self.tools:
             options.setdefault("tools", self.tools)
         # A model wants a result for each of its calls before anything else is said.
         closing = [
             {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": NOT_RUN} for call in self.pending
         ]
-        return Turn(before, [*closing, *asked])
+        return _Turn(before, [*closing, *asked])
 
     def _paused(self, options: dict[str, Any]) -> Any:
         if self.last is not None and self.last.pending:
@@ -244,17 +247,17 @@ class LLMSession:
             options.setdefault("tools", self.tools)
         return self.messages
 
-    def _learn(self, turn: Turn, answer: Completion) -> Completion:
+    def _learn(self, turn: _Turn, answer: Completion) -> Completion:
         self._remember(turn, answer.delta)
         self.last = answer
         return answer
 
-    def _remember(self, turn: Turn, said: list[Message]) -> None:
+    def _remember(self, turn: _Turn, said: list[Message]) -> None:
         if turn.before is not self.messages:
             self._replace(turn.before)
-        self._history.extend([*turn.asked, *said])
+        self._extend([*turn.asked, *said])
 
-    def _stream(self, turn: Turn, items: Any, read: Any) -> Iterator[Any]:
+    def _stream(self, turn: _Turn, items: Any, read: Any) -> Iterator[Any]:
         try:
             for item in items:
                 turn.feed(item)
@@ -267,7 +270,7 @@ class LLMSession:
         if turn.answer is not None:
             self._learn(turn, turn.answer)
 
-    async def _astream(self, turn: Turn, items: Any, read: Any) -> AsyncIterator[Any]:
+    async def _astream(self, turn: _Turn, items: Any, read: Any) -> AsyncIterator[Any]:
         try:
             async for item in items:
                 turn.feed(item)
@@ -281,12 +284,78 @@ class LLMSession:
         if turn.answer is not None:
             self._learn(turn, turn.answer)
 
-    def _stop(self, turn: Turn) -> None:
+    def _stop(self, turn: _Turn) -> None:
         said = turn.said()
         if said:
             self._remember(turn, said)
             self.last = None
 
+    def _with_system(self, text: str | None) -> list[Message]:
+        """The messages with this system message, or with none; the list itself where that is no change."""
+        if text == self.system:
+            return self.messages
+        rest = self.messages[1:] if self.system is not None else self.messages
+        return [*([{"role": "system", "content": text}] if text else []), *rest]
+
+    def _extend(self, messages: list[Message]) -> None:
+        self._messages.extend(messages)
+        if self._log is not None:
+            self._log.add(messages)
+
     def _replace(self, messages: list[Message]) -> None:
-        self._history.replace(messages)
+        before: list[Any] = self._messages
+        pairs = enumerate(zip(before, messages, strict=False))
+        kept = next((place for place, (old, new) in pairs if old != new), min(len(before), len(messages)))
+        self._messages = list(messages)
+        if self._log is not None:
+            self._log.cut(kept)
+            self._log.add(messages[kept:])
         self.last = None
+
+
+class _Turn:
+    """What is asked now, `asked`, behind the conversation so far, `before`; fed with the stream of the answer."""
+
+    def __init__(self, before: list[Message], asked: list[Message]) -> None:
+        self.before = before
+        self.asked = asked
+        self.answer: Completion | None = None
+        self._rounds: list[Message] = []
+        self._text: list[str] = []
+
+    @property
+    def messages(self) -> list[Message]:
+        """The whole of it, as it is sent."""
+        return [*self.before, *self.asked]
+
+    def feed(self, item: Mapping[str, Any]) -> None:
+        """Take an item of a stream of chunks or, at its end, the completion."""
+        self.answer = item["completion"]
+        chunk: Chunk | None = item["chunk"]
+        if chunk is None:
+            return
+        if chunk.kind == "round":
+            self._rounds += chunk.messages or []
+        if chunk.kind in ("round", "restart"):
+            self._text.clear()
+        if chunk.text:
+            self._text.append(chunk.text)
+
+    def said(self) -> list[Message]:
+        """What there is to remember of an answer that the user ended: whole rounds of tools, text as far as it came."""
+        text = "".join(self._text)
+        return [*self._rounds, *([{"role": "assistant", "content": text}] if text else [])]
+
+
+def _reader(include: Any) -> Callable[[Chunk | None], tuple[Any, ...]]:
+    """What one name says of a chunk, as the values to yield: none where it says nothing."""
+    names = names_of(include, STREAM, "text")
+    if len(names) != 1:
+        raise InputError(f"a session streams one thing; include one of {', '.join(STREAM)}")
+    read = STREAM[names[0]]
+
+    def values(chunk: Chunk | None) -> tuple[Any, ...]:
+        value = read(chunk) if chunk is not None else None
+        return (value,) if value not in ("", None, [], {}) else ()
+
+    return values

@@ -8,15 +8,12 @@ from heavenbase._lazy import front
 
 # fmt: off
 if TYPE_CHECKING:
-    from heavenbase.tools.convert import PAUSE as PAUSE, REFUSE as REFUSE, RUN as RUN, Decision as Decision
-    from heavenbase.tools.convert import Tool as Tool, ToolPause as ToolPause, to_tools as to_tools, tool as tool
+    from heavenbase.tools.base import PAUSE as PAUSE, REFUSE as REFUSE, RUN as RUN, Decision as Decision, Tool as Tool
+    from heavenbase.tools.base import ToolPause as ToolPause, to_tools as to_tools, tool as tool
     from heavenbase.tools.repair import LLMToolCallRepair as LLMToolCallRepair
 # fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
-    {
-        "convert": "PAUSE REFUSE RUN Decision Tool ToolPause to_tools tool",
-        "repair": "LLMToolCallRepair",
-    },
+    {"base": "PAUSE REFUSE RUN Decision Tool ToolPause to_tools tool", "repair": "LLMToolCallRepair"},
 )

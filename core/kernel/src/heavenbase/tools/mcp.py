@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import HBError, InputError, InputTypeError, MissingPackage
-from heavenbase.tools.convert import Tool
+from heavenbase.tools.base import Tool
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

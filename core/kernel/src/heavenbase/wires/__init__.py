@@ -1,9 +1,8 @@
 """What gateways share about wires, whatever SDK is below: history, tools, thinking, streams, counts. Pure.
 
-history      messages as the turns of a wire; failed results; ids and arguments of tool calls
+history      messages as the turns of a wire; failed results; tool calls; reasoning parts, given back to who wrote them
 tools        tools and tool_choice, checked and taken apart
 parameters   which arguments count, the limit of tokens; thinking off or on, steps, budgets
-replay       reasoning parts, given back to the provider that wrote them
 stream       the state of a streamed answer, and its proved end
 answers      finish reasons in hb's words, counts of tokens in disjoint buckets, embeddings
 """
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     from heavenbase.wires.parameters import named_arguments as named_arguments, nearest_step as nearest_step
     from heavenbase.wires.parameters import thinking_off as thinking_off, thoughts_hidden as thoughts_hidden
     from heavenbase.wires.parameters import token_limit as token_limit, whole_tokens as whole_tokens
-    from heavenbase.wires.replay import FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
-    from heavenbase.wires.replay import note_lost as note_lost, note_unnamed as note_unnamed, own_parts as own_parts
-    from heavenbase.wires.replay import reasoning_part as reasoning_part
+    from heavenbase.wires.history import FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
+    from heavenbase.wires.history import note_lost as note_lost, note_unnamed as note_unnamed, own_parts as own_parts
+    from heavenbase.wires.history import reasoning_part as reasoning_part
     from heavenbase.wires.stream import StreamedAnswer as StreamedAnswer, truncated as truncated
     from heavenbase.wires.tools import Choice as Choice, as_tool as as_tool, function_of as function_of
     from heavenbase.wires.tools import given_tools as given_tools, known_tool as known_tool
@@ -45,14 +44,14 @@ __getattr__, __dir__ = front(
     {
         "answers": "count finish_reason finish_words known_usage read_vector read_vectors rest",
         "history": (
-            "History ToolIds arguments_object arguments_text content_parts empty_message is_failed meaning "
-            "parsed_arguments unencoded_image with_error_mark"
+            "FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts empty_message "
+            "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part unencoded_image "
+            "with_error_mark"
         ),
         "parameters": (
             "BUDGETS LIMITS OPTIONS REMOVED STEPS asked_thoughts named_arguments nearest_step thinking_off "
             "thoughts_hidden token_limit whole_tokens"
         ),
-        "replay": "FOREIGN UNNAMED UNSIGNED note_lost note_unnamed own_parts reasoning_part",
         "stream": "StreamedAnswer truncated",
         "tools": (
             "Choice as_tool function_of given_tools known_tool note_other_choice note_parallel object_schema "
