@@ -30,7 +30,7 @@ ROOMS = {
     "errors": "_error_base:base",
     "fetch": "_address:address",
     "flow": (
-        "answers:answers embedding:embedding encoding:encoding preparing:preparing resuming:resuming retry:retry "
+        "answers:answers embedding:embedding encoding:encoding preparing:preparing resuming:tool_loop retry:retry "
         "structured_flow:structuring toolloop:tool_loop"
     ),
     "http": "http_gateway:gateway",

@@ -246,7 +246,7 @@ class LLM:
     def _resumed_call(
         self, source: Any, results: Mapping[str, Any] | None, options: dict[str, Any], *, is_async: bool
     ) -> Call:
-        from heavenbase.flow.resuming import check_resumed, paused_call, resumption
+        from heavenbase.flow.tool_loop import check_resumed, paused_call, resumption
 
         before = paused_call(source)
         messages, resumed = resumption(source, results)

@@ -99,6 +99,12 @@ class Usage(Record):
         # Record.to_dict by name: a slotted dataclass is a new class, which the zero-argument super() does not know.
         return {**{name: value for name, value in sums.items() if value is not None}, **Record.to_dict(self)}
 
+    @staticmethod
+    def total(*parts: Usage | None) -> Usage | None:
+        """The sum of those that are known; None where none is."""
+        known = [part for part in parts if part is not None]
+        return sum(known[1:], known[0]) if known else None
+
     def __add__(self, other: Usage) -> Usage:
         total = Usage()
         for name in self.__dataclass_fields__:

@@ -49,7 +49,7 @@ async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embeddin
     return Embedding(
         # A repeated input gets a vector of its own: callers change what they are given.
         _distinct(call.inputs, vectors),
-        usage=_total(answers),
+        usage=Usage.total(*[answer.usage for answer in answers]),
         model=answers[0].model if answers else kept.model if kept is not None else None,
         raw={
             "cached": len(unique) - len(misses),
@@ -65,13 +65,3 @@ def _distinct(inputs: list[str], vectors: dict[str, Vector]) -> list[Vector]:
     if len(inputs) == len(vectors):
         return [vectors[text] for text in inputs]
     return [copy(vectors[text]) for text in inputs]
-
-
-def _total(answers: list[Embedding]) -> Usage | None:
-    known = [answer.usage for answer in answers if answer.usage is not None]
-    if not known:
-        return None
-    total = known[0]
-    for usage in known[1:]:
-        total = total + usage
-    return total

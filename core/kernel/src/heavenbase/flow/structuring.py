@@ -12,7 +12,7 @@ from heavenbase.colour import drive as drive
 from heavenbase.errors import StructuredOutputError
 from heavenbase.gather import whole_chunk
 from heavenbase.middleware import Middleware
-from heavenbase.types import Chunk
+from heavenbase.types import Chunk, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.middleware import Next
     from heavenbase.structured.format import OutputFormat
-    from heavenbase.types import Completion, Usage
+    from heavenbase.types import Completion
 
 RETRIES = 1
 """How often an answer that does not fit is asked for again, unless `structured_retries` says otherwise."""
@@ -61,9 +61,9 @@ class StructuredOutput(Middleware):
             answer: Completion = await next(request)
             error = judge(call, answer)
             if error is None:
-                answer.usage = _sum(spent, answer.usage)
+                answer.usage = Usage.total(spent, answer.usage)
                 return answer
-            spent = _sum(spent, answer.usage)
+            spent = Usage.total(spent, answer.usage)
             _refuse(call, error, left)
             left -= 1
             request = _again(call, answer, error)
@@ -89,12 +89,12 @@ class StructuredOutput(Middleware):
                 call.context.attempts[-1].usage = answer.usage
             if answer is None or error is None:
                 for chunk in held:
-                    yield chunk if chunk.usage is None else replace(chunk, usage=_sum(spent, chunk.usage))
+                    yield chunk if chunk.usage is None else replace(chunk, usage=Usage.total(spent, chunk.usage))
                 if answer is not None:
-                    answer.usage = _sum(spent, answer.usage)
+                    answer.usage = Usage.total(spent, answer.usage)
                     yield Chunk(kind="end", completion=answer)
                 return
-            spent = _sum(spent, answer.usage)
+            spent = Usage.total(spent, answer.usage)
             _refuse(call, error, left)
             left -= 1
             request = _again(call, answer, error)
@@ -142,7 +142,3 @@ def _again(call: Call, answer: Completion, error: StructuredOutputError) -> Call
     }
     said = [answer.message] if answer.text.strip() else []
     return call.replace(messages=[*call.messages, *said, problem])
-
-
-def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
-    return other if one is None else one if other is None else one + other

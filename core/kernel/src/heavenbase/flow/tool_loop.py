@@ -1,4 +1,7 @@
-"""The tool loop: ask, run the tools that the model calls, ask again; one flow for both colours and for streams."""
+"""The tool loop: ask, run the tools that the model calls, ask again; one flow for both colours and for streams.
+
+And where a chat goes on that waits for results of its calls.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.call import Kept, Resumption
-from heavenbase.errors import HBError
+from heavenbase.errors import HBError, InputError, InputTypeError, UnknownNameError
+from heavenbase.messages import to_messages
+from heavenbase.tools.base import Decision
 from heavenbase.tools.options import is_forced, schema_name
 from heavenbase.tools.runs import ToolRuns
 from heavenbase.types import Chunk, Completion, Message, ParameterReport, ToolCall, Usage
@@ -132,8 +137,7 @@ class ToolLoop:
         """Run what an answer calls; whether another request follows."""
         self._answer = answer
         self._add(answer.message)
-        if answer.usage is not None:
-            self._usage = answer.usage if self._usage is None else self._usage + answer.usage
+        self._usage = Usage.total(self._usage, answer.usage)
         self._calls += answer.tool_calls
         self._pending = []
         # An answer that was cut off or filtered may hold half a call: none of it is run.
@@ -201,13 +205,10 @@ class ToolLoop:
         return self._whole(last or Completion()) if self._delta else last
 
     def _whole(self, last: Completion) -> Completion:
-        usage = self._usage
-        if last is not self._answer and last.usage is not None:
-            usage = last.usage if usage is None else usage + last.usage
         return replace(
             last,
             tool_calls=self._calls if last is self._answer else [*self._calls, *last.tool_calls],
-            usage=usage,
+            usage=self._usage if last is self._answer else Usage.total(self._usage, last.usage),
             delta=self._delta,
             messages=self._messages,
             tool_turns=self.turns,
@@ -228,3 +229,62 @@ class ToolLoop:
 
 def _result(call: ToolCall, text: str) -> Message:
     return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text}
+
+
+# Where a chat goes on that waits for results of tool calls
+
+
+def paused_call(source: Any) -> Call | None:
+    """The call that a Completion came from; None where it is not known any more, as for plain messages."""
+    kept = getattr(source, "_call", None)
+    return kept.call if kept is not None else None
+
+
+def resumption(source: Any, results: Mapping[str, Any] | None) -> tuple[list[Message], Resumption]:
+    """The messages of a Completion, or those given, and the answers to the tool calls that are open at their end.
+
+    InputError when a call has no answer, UnknownNameError for an answer without a call.
+    """
+    messages: list[Message] = to_messages(source.messages if isinstance(source, Completion) else source)
+    known = {call.id: call for call in source.pending} if isinstance(source, Completion) else {}
+    calls = [known.get(call.id, call) for call in open_calls(messages)]
+    turns = source.tool_turns if isinstance(source, Completion) else 0
+    return messages, Resumption(calls, _decided(calls, results), turns)
+
+
+def check_resumed(call: Call) -> None:
+    """InputError when somebody let an open call run whose tool the call does not have."""
+    assert call.resumed is not None
+    for waiting in call.resumed.calls:
+        if isinstance(call.resumed.decided[waiting.id], Decision) and waiting.name not in call.tools:
+            raise InputError(f"no tool {waiting.name!r} runs here; pass tools=, or the result of call {waiting.id!r}")
+
+
+def open_calls(messages: list[Message]) -> list[ToolCall]:
+    """The calls of the last assistant message that have no result; none when anything but results came after it."""
+    answered = set()
+    for message in reversed(messages):
+        if message["role"] == "tool":
+            answered.add(message["tool_call_id"])
+        elif message["role"] == "assistant":
+            found = [(call["id"], call["function"]) for call in message.get("tool_calls") or ()]
+            return [ToolCall(id, made["name"], made["arguments"]) for id, made in found if id not in answered]
+        else:
+            break
+    return []
+
+
+def _decided(calls: list[ToolCall], results: Any) -> dict[str, Any]:
+    if results is not None and not isinstance(results, Mapping):
+        raise InputTypeError(f"results are a mapping of results by id of the call, not {type(results).__name__}")
+    decided = dict(results or {})
+    if not calls:
+        raise InputError("no tool call waits for a result")
+    ids = [call.id for call in calls]
+    for name in decided:
+        if name not in ids:
+            raise UnknownNameError("waiting tool call", name, ids)
+    missing = [f"{call.id!r} ({call.name})" for call in calls if call.id not in decided]
+    if missing:
+        raise InputError(f"no result for tool call {', '.join(missing)}; give it, or hb.RUN, or hb.REFUSE")
+    return decided

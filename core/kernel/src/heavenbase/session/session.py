@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from heavenbase.errors import InputError
-from heavenbase.flow.resuming import open_calls
+from heavenbase.flow.tool_loop import open_calls
 from heavenbase.messages import to_message, to_messages
 from heavenbase.projection import CHAT, STREAM, names_of, project
 from heavenbase.session import files as files
