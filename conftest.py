@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -27,7 +28,16 @@ PATIENCE = 60.0
 """Seconds until a node program must listen; it takes less than one on an idle machine."""
 MAKING = 300.0
 """Seconds until what all workers share must be made."""
+MANY_MODULES = 100
 _NUMBERS = map(str, count())
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    # Kept away from the sources instead: hundreds of processes would each compile every SDK that they import.
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(Path(__file__).parent / ".pytest_cache" / "bytecode")
+    sys.dont_write_bytecode = False
+
+# Collecting makes a million objects that all stay: nothing to find for the garbage collector (see settled).
+gc.disable()
 
 # No clocks, which a busy machine fails; and the same examples in every run, so that a failure is the change's own.
 # New ones are looked for on purpose: pytest --hypothesis-profile search
@@ -177,11 +187,63 @@ def node_server() -> Callable[..., AbstractContextManager[int]]:
     return started
 
 
-def pytest_collection_finish() -> None:
-    # Thousands of tests are a million objects that live to the end: no collection need look at them again, of which
-    # the tests that count what is left over make hundreds.
+_looked_at: list[int] = [0]
+
+
+def settle() -> None:
+    """Have the garbage collector look no more at what is there, of which all that is no garbage stays to the end.
+
+    Thousands of tests and the classes of a dozen SDKs are millions of objects. The tests that count what is left over
+    collect garbage hundreds of times, and each time looks at them all.
+    """
     gc.collect()
     gc.freeze()
+    _looked_at[0] = len(sys.modules)
+
+
+def pytest_collection_finish() -> None:
+    settle()
+    gc.enable()
+
+
+def pytest_runtest_logfinish() -> None:
+    # An SDK was imported. Here no fixture of a test is alive, whose objects must be looked at.
+    if len(sys.modules) > _looked_at[0] + MANY_MODULES:
+        settle()
+
+
+class _Known(list[str]):
+    """A list that knows where each of its items is."""
+
+    def __init__(self, items: list[str]) -> None:
+        super().__init__(items)
+        self._places = {item: place for place, item in enumerate(items)}
+
+    def index(self, item: str, *_: Any) -> int:
+        return self._places[item]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadgroup` in time that grows with the number of tests, and not with its square."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class Scheduling(LoadGroupScheduling):
+        def add_node_collection(self, node: Any, collection: Any) -> None:
+            super().add_node_collection(node, collection)
+            self.registered_collections[node] = _Known(self.registered_collections[node])
+
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            super().mark_test_complete(node, item_index, duration)
+            scope = self._split_scope(self.registered_collections[node][item_index])
+            units = self.assigned_work[node]
+            # Those that are done are counted again after every test otherwise.
+            if all(units[scope].values()):
+                del units[scope]
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -172,6 +172,7 @@ def _write_index(file: Path | None, data: dict[str, Any]) -> None:
 
 
 def _scan(paths: list[str]) -> dict[str, Any]:
+    from email.parser import HeaderParser
     from importlib.metadata import distributions
 
     from heavenbase.discovery.manifest import manifest_path
@@ -187,7 +188,12 @@ def _scan(paths: list[str]) -> dict[str, Any]:
 
     for distribution in distributions(path=paths):
         try:
-            name, version = str(distribution.metadata["Name"] or ""), str(distribution.version)
+            # Not `metadata` and `version`, each of which reads the description too, which is most of the file.
+            text = next(filter(None, map(distribution.read_text, ("METADATA", "PKG-INFO", ""))), None)
+            if text is None:
+                raise FileNotFoundError("METADATA is missing")
+            head = HeaderParser().parsestr(text.partition("\n\n")[0])
+            name, version = str(head["Name"] or ""), str(head["Version"])
             entries = [entry for entry in distribution.entry_points if _kind(entry.group) is not None]
         except Exception as error:  # left-over folders and damaged metadata are common; the others still count
             unreadable.append(f"{getattr(distribution, '_path', 'a distribution')}: {type(error).__name__}: {error}")
