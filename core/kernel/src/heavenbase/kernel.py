@@ -21,7 +21,7 @@ from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, compose, side_of
 from heavenbase.options import KNOWN, MOCKS, PREPARED, split_options
 from heavenbase.registry import Registry
-from heavenbase.resolution.arguments import check_options, check_parameters
+from heavenbase.resolution.arguments import check_options, check_parameters, plain_options
 from heavenbase.resolution.resolver import Resolver
 from heavenbase.types import Attempt, Chunk
 
@@ -114,14 +114,9 @@ class Kernel:
             check_options(options)
         timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts
         started = self.clock()
-        context = CallContext(
-            self.clock,
-            timeouts,
-            started,
-            self.wall(),
-            started + timeouts.total if timeouts.total is not None else None,
-        )
-        if not options and (plain := _plain_options(spec)):
+        deadline = started + timeouts.total if timeouts.total is not None else None
+        context = CallContext(self.clock, timeouts, started, self.wall(), deadline)
+        if not options and (plain := plain_options(spec)):
             args, controls = plain[0].copy(), plain[1].copy()
         else:
             merged = {**spec.args, **options}
@@ -313,14 +308,3 @@ class Kernel:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _plain_options(spec: LLMSpec) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Arguments and controls of a call that says nothing of its own; None where they are more than data to copy."""
-    found: Any = spec._keys.get("options")
-    if found is None:
-        args = spec.args
-        special = MOCKS | PREPARED | {"extra_body"}
-        plain = KNOWN.issuperset(args) and all(args[name] is None for name in special.intersection(args))
-        found = spec._keys["options"] = split_options(args) if plain else ()
-    return found or None

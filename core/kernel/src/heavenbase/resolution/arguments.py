@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.config.schema import LOSSY_ACTIONS
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
-from heavenbase.options import COUNTS, KNOWN, unknown_options
+from heavenbase.options import COUNTS, KNOWN, MOCKS, PREPARED, split_options, unknown_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,17 @@ CHECKED = frozenset({*COUNTS, *REPAIR, "on_lossy", "headers"})
 def default_arguments(record: Mapping[str, Any]) -> dict[str, Any]:
     """The default arguments that a record gives, None for what must not travel."""
     return {**record.get("default_args", {}), **record.get("args", {}), **dict.fromkeys(record.get("unset", ()))}
+
+
+def plain_options(spec: LLMSpec) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Arguments and controls of a call that says nothing of its own; None where they are more than data to copy."""
+    found: Any = spec._keys.get("options")
+    if found is None:
+        args = spec.args
+        special = MOCKS | PREPARED | {"extra_body"}
+        plain = KNOWN.issuperset(args) and all(args[name] is None for name in special.intersection(args))
+        found = spec._keys["options"] = split_options(args) if plain else ()
+    return found or None
 
 
 def unknown_arguments(spec: LLMSpec, config: Config, registry: Registry) -> frozenset[str]:
