@@ -16,8 +16,5 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__ = front(
     __name__,
-    {
-        "image": "IMAGE_URL_TIMEOUT MAX_PIXELS FetchOptions ImageOptions LLMImage UrlOptions",
-        "pixels": "make_picture",
-    },
+    {"image": "IMAGE_URL_TIMEOUT MAX_PIXELS FetchOptions ImageOptions LLMImage UrlOptions", "pixels": "make_picture"},
 )

@@ -6,6 +6,7 @@ Only PNG, JPEG, GIF and WebP pass; every loop is bounded, so hostile bytes cost 
 from __future__ import annotations
 
 import zlib
+from struct import unpack_from
 from typing import NamedTuple
 
 from heavenbase.errors import FetchTooLarge, ImageError
@@ -104,7 +105,7 @@ def _png_size(data: bytes) -> tuple[int, int]:
         raise _cut("png")
     if data[8:16] != b"\0\0\0\x0dIHDR":
         raise _broken("png", "it does not begin with its header chunk")
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    width, height = unpack_from(">II", data, 16)
     if max(width, height) > 0x7FFFFFFF:
         raise _broken("png", "its size is out of range")
     return width, height
@@ -181,10 +182,8 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             if position + 9 > len(data):
                 raise _cut("jpeg")
-            size = (
-                int.from_bytes(data[position + 7 : position + 9], "big"),
-                int.from_bytes(data[position + 5 : position + 7], "big"),
-            )
+            height, width = unpack_from(">HH", data, position + 5)
+            size = width, height
         position += 2 + length
         if marker == 0xDA:
             if size is None:
@@ -199,7 +198,8 @@ def _gif_size(data: bytes) -> tuple[int, int]:
     # Some writers pad with zeros after the trailer; decoders ignore them.
     if len(data) < 14 or not data[-1024:].rstrip(b"\0").endswith(b";"):
         raise _cut("gif")
-    return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+    width, height = unpack_from("<HH", data, 6)
+    return width, height
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:

@@ -43,6 +43,12 @@ def problems(value: Any, schema: Any) -> list[str]:
     return checker_of(schema).problems(value)
 
 
+def listed(problems: list[str], most: int) -> str:
+    """Problems in one line, of which `most` are told."""
+    more = len(problems) - most
+    return "; ".join([*problems[:most], f"and {more} more"] if more > 0 else problems)
+
+
 def without_nulls(value: Any, schema: Any) -> Any:
     """The value without those nulls that a schema does not allow and does not ask for either.
 

@@ -27,6 +27,7 @@ from typing import (
 from weakref import WeakKeyDictionary
 
 from heavenbase.errors import InputError, ToolArgsError
+from heavenbase.schemas.check import listed
 from heavenbase.schemas.strict import tidy_schema
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Signature:
         try:
             checked = self._model.model_validate(dict(arguments))
         except ValidationError as error:
-            raise ToolArgsError(_explain(error)) from None
+            raise ToolArgsError(explain(error, "arguments")) from None
         given = checked.model_fields_set | self._always
         # What the model left out keeps the function's own default.
         named = {name: getattr(checked, field) for field, name in self._fields.items() if field in given}
@@ -214,11 +215,10 @@ def quiet_generator() -> Any:
     return Quiet
 
 
-def _explain(error: Any) -> str:
-    found = error.errors(include_url=False, include_context=False)
-    lines = [f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}" for item in found[:SHOWN_ERRORS]]
-    more = len(found) - len(lines)
-    return "; ".join([*lines, f"and {more} more"] if more else lines)
+def explain(error: Any, whole: str, most: int = SHOWN_ERRORS) -> str:
+    """What pydantic's ValidationError says, in one line, of `most` problems; a problem of all is one of `whole`."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return listed([f"{'.'.join(map(str, item['loc'])) or whole}: {item['msg']}" for item in found], most)
 
 
 def read_docstring(text: str | None) -> tuple[str, dict[str, str]]:

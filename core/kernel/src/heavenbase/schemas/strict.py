@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
 
 NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 """Keywords whose keys are names of the user's, each with a schema."""
@@ -109,7 +109,14 @@ def _target(node: dict[str, Any]) -> Any:
 
 def is_open(schema: Any) -> bool:
     """Whether strict decoding cannot be asked for: somewhere, a value's fields or items are not all spelled out."""
-    return any(_opens(node) for node in walk_schema(schema))
+    found = []
+
+    def look(node: dict[str, Any]) -> dict[str, Any]:
+        found.append(_opens(node))
+        return node
+
+    map_schema(schema, look)
+    return any(found)
 
 
 def map_schema(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
@@ -127,23 +134,6 @@ def map_schema(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) 
         if name in node:
             node[name] = map_schema(node[name], change)
     return change(node)
-
-
-def walk_schema(schema: Any) -> Iterator[dict[str, Any]]:
-    """A schema and each schema in it."""
-    if not isinstance(schema, dict):
-        return
-    yield schema
-    for name in NAMED:
-        if isinstance(schema.get(name), dict):
-            for inner in schema[name].values():
-                yield from walk_schema(inner)
-    for name in LISTED:
-        if isinstance(schema.get(name), list):
-            for inner in schema[name]:
-                yield from walk_schema(inner)
-    for name in NESTED:
-        yield from walk_schema(schema.get(name))
 
 
 def _strict(node: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import InputError, InputTypeError, MissingPackage, StructuredOutputError, UnknownNameError
-from heavenbase.schemas.check import checker_of, problems, without_nulls
+from heavenbase.schemas.check import checker_of, listed, problems, without_nulls
 from heavenbase.schemas.strict import strict_schema, tidy_schema
 from heavenbase.structured.text import find_json
 
@@ -98,7 +98,7 @@ class OutputFormat:
         if self._adapter is None:
             wrong = problems(value, schema)
             if wrong:
-                raise ValueError(_lines(wrong))
+                raise ValueError(listed(wrong, SHOWN))
             return value[WRAP] if self._wrapped else value
         return _validate(self._adapter, value[WRAP] if self._wrapped else value)
 
@@ -211,19 +211,13 @@ def _rooted(schema: dict[str, Any]) -> dict[str, Any]:
 def _validate(adapter: TypeAdapter[Any], value: Any) -> Any:
     from pydantic import ValidationError
 
+    from heavenbase.schemas.functions import explain
+
     try:
         # As JSON, where strict models take text for dates and arrays for tuples.
         return adapter.validate_json(json.dumps(value))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise ValueError(
-            _lines([f"{'.'.join(map(str, item['loc'])) or 'the answer'}: {item['msg']}" for item in found])
-        ) from None
-
-
-def _lines(wrong: list[str]) -> str:
-    more = len(wrong) - SHOWN
-    return "; ".join([*wrong[:SHOWN], f"and {more} more"] if more > 0 else wrong)
+        raise ValueError(explain(error, "the answer", SHOWN)) from None
 
 
 def _name(given: Any) -> str:

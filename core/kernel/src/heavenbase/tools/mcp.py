@@ -45,8 +45,11 @@ class MCPTools:
         self._thread = threading.Thread(target=self._serve, name="hb-mcp", daemon=True)
         self._thread.start()
         client, found = self._connected()
-        made = [self._tool(client, item, prefix, {**settings, "timeout": timeout}) for item in found]
-        self.tools = {tool.name: tool for tool in made}
+        self.tools: dict[str, Tool] = {}
+        for item in found:
+            name, run = _ODD.sub("_", f"{prefix}{item.name}"), partial(self._call, client, item.name)
+            about = item.description or item.title
+            self.tools[name] = Tool(name, about, item.input_schema, run, timeout=timeout, **settings)
 
     def __repr__(self) -> str:
         return f"MCPTools({self.source!r}, {len(self.tools)} tools)"
@@ -105,15 +108,6 @@ class MCPTools:
         except BaseException as error:
             reason = _innermost(error)
             raise HBError(f"the MCP server {self.source!r} cannot be used: {reason}") from error
-
-    def _tool(self, client: Any, item: Any, prefix: str, settings: dict[str, Any]) -> Tool:
-        return Tool(
-            _ODD.sub("_", f"{prefix}{item.name}"),
-            item.description or item.title,
-            item.input_schema,
-            partial(self._call, client, item.name),
-            **settings,
-        )
 
     def _call(self, client: Any, name: str, /, **arguments: Any) -> Any:
         if self._loop is None or not self._thread.is_alive():

@@ -89,13 +89,9 @@ def wire_choice(choice: Any, names: list[str]) -> Any:
 def is_forced(choice: Any) -> bool:
     """Whether a choice in wire shape makes the model call a tool."""
     if isinstance(choice, Mapping):
-        return choice.get("type") == "function" or "required" in (choice.get("mode"), _mode(choice))
+        modes = [item.get("mode") for item in (choice, choice.get("allowed_tools")) if isinstance(item, Mapping)]
+        return choice.get("type") == "function" or "required" in modes
     return choice is not None and choice not in ("auto", "none")
-
-
-def _mode(choice: Mapping[str, Any]) -> Any:
-    allowed = choice.get("allowed_tools")
-    return allowed.get("mode") if isinstance(allowed, Mapping) else None
 
 
 def schema_name(schema: Mapping[str, Any]) -> str | None:

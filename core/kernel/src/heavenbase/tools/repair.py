@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -148,9 +149,9 @@ def _filling(schema: Any, root: Mapping[str, Any], depth: int = 0) -> tuple[Any,
     if not isinstance(schema, Mapping) or depth > 8:
         return None, "anything is allowed"
     if "default" in schema:
-        return _copy(schema["default"]), "its default"
+        return deepcopy(schema["default"]), "its default"
     if "const" in schema:
-        return _copy(schema["const"]), "the only value"
+        return deepcopy(schema["const"]), "the only value"
     target = schema.get("$ref")
     if isinstance(target, str) and target.startswith("#/"):
         found: Any = root
@@ -160,7 +161,7 @@ def _filling(schema: Any, root: Mapping[str, Any], depth: int = 0) -> tuple[Any,
     choices = schema.get("enum")
     if isinstance(choices, list) and choices:
         if len(choices) == 1:
-            return _copy(choices[0]), "the only choice"
+            return deepcopy(choices[0]), "the only choice"
         return (None, "null is allowed") if None in choices else None
     kinds = schema.get("type")
     kinds = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
@@ -171,13 +172,7 @@ def _filling(schema: Any, root: Mapping[str, Any], depth: int = 0) -> tuple[Any,
     if branches:
         return _filling(branches[0], root, depth + 1)
     kind = next((kind for kind in kinds if kind in EMPTY), None)
-    return (None, "anything is allowed") if kind is None else (_copy(EMPTY[kind]), f"the empty {kind}")
-
-
-def _copy(value: Any) -> Any:
-    from copy import deepcopy
-
-    return deepcopy(value)
+    return (None, "anything is allowed") if kind is None else (deepcopy(EMPTY[kind]), f"the empty {kind}")
 
 
 def _schemas(tools: Any) -> dict[str, Mapping[str, Any]]:
