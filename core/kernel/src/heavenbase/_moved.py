@@ -79,11 +79,10 @@ class _Alias:
 
 def find(name: str) -> ModuleSpec | None:
     """The spec of a module that is asked for by its old name; None for a name that never was."""
-    new = KEPT.get(name)
+    new = KEPT.get(name) or today(name)
     if new is None:
-        new = today(name)
-        if new is None:
-            return None
+        return None
+    if name not in KEPT:
         warn(f"{name} is now {new}; the old name goes with hb 1.0", DeprecationWarning, stacklevel=2)
     return ModuleSpec(name, _Alias(new))  # type: ignore[arg-type]  # the two methods are all that is needed
 

@@ -6,6 +6,7 @@ session files, the command line, `docs/reference/options.md`, and by a test the 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from heavenbase.errors import UnknownNameError
@@ -27,9 +28,9 @@ class Option(NamedTuple):
     """
 
     name: str
-    kind: str
     types: str
     help: str
+    kind: str = "extra"
     unit: str = ""
     least: float | None = None
     default: Any = UNSET
@@ -39,17 +40,9 @@ class Option(NamedTuple):
     saved: bool = False
 
 
-def _connection(name: str, types: str, help: str, **more: Any) -> Option:
-    return Option(name, "connection", types, help, guarded=True, **more)
-
-
-def _control(name: str, types: str, help: str, **more: Any) -> Option:
-    return Option(name, "control", types, help, **more)
-
-
-def _argument(name: str, types: str, help: str, **more: Any) -> Option:
-    return Option(name, "argument", types, help, **{"saved": True, **more})
-
+_connection = partial(Option, kind="connection", guarded=True)
+_control = partial(Option, kind="control")
+_argument = partial(Option, kind="argument", saved=True)
 
 TABLE: tuple[Option, ...] = (
     _connection("base_url", "str", "address of the endpoint"),
@@ -152,10 +145,10 @@ TABLE: tuple[Option, ...] = (
     _argument("negative_prompt", "str", "what the image must not show"),
     _argument("mask", "str | object", "which part of a reference is made anew"),
     # Past all parameters
-    Option("extra_body", "extra", "table", "fields laid over the request as they are"),
-    Option("extra_query", "extra", "table", "query of the address"),
-    Option("extra_headers", "extra", "table", "further HTTP headers", secret=True, guarded=True),
-    Option("default_headers", "extra", "table", "the same; extra_headers win", secret=True, guarded=True),
+    Option("extra_body", "table", "fields laid over the request as they are"),
+    Option("extra_query", "table", "query of the address"),
+    Option("extra_headers", "table", "further HTTP headers", secret=True, guarded=True),
+    Option("default_headers", "table", "the same; extra_headers win", secret=True, guarded=True),
 )
 
 OPTIONS: Mapping[str, Option] = {option.name: option for option in TABLE}

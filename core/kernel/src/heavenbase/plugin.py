@@ -20,8 +20,7 @@ from heavenbase.errors import (
 )
 from heavenbase.hookspecs import CONTRACT_VERSION, hookimpl
 from heavenbase.options import GUARANTEES
-from heavenbase.store import CacheEntry as CacheEntry
-from heavenbase.store import CacheStore as CacheStore
+from heavenbase.store import CacheEntry, CacheStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -32,18 +31,13 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
+
+# fmt: off
 __all__ = [
-    "CONTRACT_VERSION",
-    "GUARANTEES",
-    "Cache",
-    "CacheEntry",
-    "CacheStore",
-    "Gateway",
-    "Plugin",
-    "Provider",
-    "VisionFormat",
-    "hookimpl",
+    "CONTRACT_VERSION", "GUARANTEES", "Cache", "CacheEntry", "CacheStore", "Gateway", "Plugin", "Provider",
+    "VisionFormat", "hookimpl",
 ]
+# fmt: on
 
 
 class Plugin:

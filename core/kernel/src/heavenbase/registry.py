@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from heavenbase import hookspecs
-from heavenbase.discovery.importing import check_allowed
-from heavenbase.discovery.importing import import_entry_point as import_entry_point
+from heavenbase.discovery.importing import check_allowed, import_entry_point
 from heavenbase.discovery.inventory import KINDS, Inventory, PluginInfo
 from heavenbase.errors import (
     PluginConflict,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from heavenbase.call import Services
 
-SINGULAR = {"gateways": "gateway", "providers": "provider", "caches": "cache", "vision": "vision", "contrib": "contrib"}
+SINGULAR = {kind: kind.removesuffix("s") for kind in KINDS}
 SUPPORTED = range(1, hookspecs.CONTRACT_VERSION + 1)
 """Contract versions that this core speaks."""
 
@@ -40,11 +39,7 @@ class Registry:
     """
 
     def __init__(
-        self,
-        inventory: Inventory,
-        settings: Mapping[str, Any],
-        services: Services,
-        extra: Iterable[Plugin] = (),
+        self, inventory: Inventory, settings: Mapping[str, Any], services: Services, extra: Iterable[Plugin] = ()
     ) -> None:
         self.inventory = inventory
         self.quarantine: dict[str, PluginError] = {}
@@ -103,8 +98,8 @@ class Registry:
         """The one installed plugin of this name; errors for none, several, or one that is blocked."""
         claims = self.inventory.claims(kind, name)
         if not claims:
-            package = f"hb-{SINGULAR[kind]}-{name}"
-            unknown = UnknownNameError(SINGULAR[kind], name, self.names(kind), package=package)
+            what = SINGULAR[kind]
+            unknown = UnknownNameError(what, name, self.names(kind), package=f"hb-{what}-{name}")
             raise PluginLoadError(f"{unknown}") from unknown
         if len(claims) > 1:
             owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
@@ -134,9 +129,9 @@ class Registry:
         if plugin.name != info.name or plugin.kind != info.kind:
             raise PluginContractError(f"{info.key} of {info.distribution} calls itself {plugin.kind}:{plugin.name}")
         if plugin.contract not in SUPPORTED:
-            wanted = f"hb-kernel speaks {SUPPORTED[0]} to {SUPPORTED[-1]}"
             raise PluginVersionError(
-                f"{info.key} of {info.distribution} {info.version} was built for contract {plugin.contract}; {wanted}; "
+                f"{info.key} of {info.distribution} {info.version} was built for contract {plugin.contract}; "
+                f"hb-kernel speaks {SUPPORTED[0]} to {SUPPORTED[-1]}; "
                 f"try: pip install --upgrade hb-kernel {info.distribution}"
             )
         return plugin

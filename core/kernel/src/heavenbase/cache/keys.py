@@ -42,7 +42,10 @@ class Keys:
     def of(self, call: Call, shared: str | None) -> bytes:
         """The key of a chat or of an image generation. Raises CacheError, and InputTypeError for what has no key."""
         hasher = self.with_args(call.spec, call.args, shared, call.verb)
-        hasher.update(content_of(call))
+        if call.verb == "complete":
+            hasher.update(messages_of(call.messages))
+        else:
+            hasher.update(canonical({"prompt": call.prompt, "images": call.images}).encode())
         return hasher.digest()  # type: ignore[no-any-return]
 
     def of_inputs(self, call: Call, texts: Sequence[str], shared: str | None) -> list[bytes]:
@@ -143,13 +146,6 @@ class Keys:
         if self._installation is None:
             self._installation = installation_key(self._data_dir)
         return self._installation
-
-
-def content_of(call: Call) -> bytes:
-    """The canonical bytes of what a chat or an image generation is about."""
-    if call.verb == "complete":
-        return messages_of(call.messages)
-    return canonical({"prompt": call.prompt, "images": call.images}).encode()
 
 
 def messages_of(messages: Sequence[Mapping[str, Any]]) -> bytes:

@@ -14,7 +14,7 @@ from json.decoder import scanstring as _scan  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.gather import whole_chunk
-from heavenbase.types import Chunk, Completion, ImageResult, ParameterEntry, ToolCall, ToolCallDelta, Usage
+from heavenbase.types import Chunk, Completion, ImageResult, ParameterEntry, Record, ToolCall, ToolCallDelta, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,9 +250,7 @@ def _chunk(row: dict[str, Any]) -> Chunk:
 
 
 def _usage_row(usage: Usage | None) -> dict[str, Any] | None:
-    if usage is None:
-        return None
-    return {name: value for name in usage.__dataclass_fields__ if (value := getattr(usage, name)) is not None}
+    return Record.to_dict(usage) if usage is not None else None
 
 
 def _images(rows: Sequence[dict[str, Any]]) -> list[Any]:

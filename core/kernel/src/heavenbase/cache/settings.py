@@ -13,7 +13,7 @@ from heavenbase.options import MOCKS
 from heavenbase.types import Completion, ImageResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from heavenbase.call import Call
 
@@ -91,13 +91,13 @@ def is_determined(verb: str, args: Mapping[str, Any]) -> bool:
 
 def is_complete(call: Call, answer: Any) -> bool:
     """Whether an answer is whole, says something, and came from the target of the call."""
-    if not is_of(call, answer):
+    if not is_of(call, answer) or not isinstance(answer, Completion | ImageResult):
         return False
-    if isinstance(answer, ImageResult):
-        return bool(answer.images) and _are_held(answer.images)
-    if not isinstance(answer, Completion) or answer.finish_reason in UNFINISHED:
-        return False
-    return bool(answer.text or answer.tool_calls or answer.images) and _are_held(answer.images)
+    says: Any = answer.images
+    if isinstance(answer, Completion):
+        says = answer.finish_reason not in UNFINISHED and (answer.text or answer.tool_calls or answer.images)
+    # Images must be bytes: a provider's URL would be gone when it is wanted.
+    return bool(says) and all(image.data is not None for image in answer.images)
 
 
 def is_of(call: Call, answer: Any) -> bool:
@@ -105,19 +105,9 @@ def is_of(call: Call, answer: Any) -> bool:
     spec = call.spec
     if answer.provider not in (None, spec.provider) or answer.gateway not in (None, spec.gateway):
         return False
-    if not call.context.attempts:
-        return True
-    last = call.context.attempts[-1]
-    return last.error is None and (last.provider, last.model, last.gateway) == (
-        spec.provider,
-        spec.model_id,
-        spec.gateway,
-    )
-
-
-def _are_held(images: Sequence[Any]) -> bool:
-    """Whether the images are bytes; a provider's URL would be gone when it is wanted."""
-    return all(image.data is not None for image in images)
+    last = call.context.attempts[-1] if call.context.attempts else None
+    wanted = (None, spec.provider, spec.model_id, spec.gateway)
+    return last is None or (last.error, last.provider, last.model, last.gateway) == wanted
 
 
 class SettingsReader:
@@ -133,9 +123,7 @@ class SettingsReader:
         if controls.keys().isdisjoint(OPTIONS):  # as nearly every call
             return self.configured
         given = [controls.get(name) for name in OPTIONS]
-        if given == [None, None, None]:
-            return self.configured
-        if given == [True, None, None] and self.configured.enabled:
+        if given == [None, None, None] or (given == [True, None, None] and self.configured.enabled):
             return self.configured
         key = repr(given)
         found = self._known.get(key)

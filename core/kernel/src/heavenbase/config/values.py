@@ -28,8 +28,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SEGMENT = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^."'\s]+))(\.|$)""")
 _REFERENCE = re.compile(r"(\$\$\{)|\$\{([^{}]*)\}|\$\{")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})")
-_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,308})(?:\.[0-9]{1,999})?(?:[eE][+-]?[0-9]{1,4})?")
+_WORDS = ("true", "false", "null")
 _FOLD = str.maketrans("", "", "-_.: ")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
@@ -61,25 +60,15 @@ def join_key(path: Sequence[str]) -> str:
 
 def parse_value(text: str) -> Any:
     """Read typed text: bool, int, float, null or JSON; anything else is the string itself."""
+    import json  # only few values need it, and it costs more than the rest of a load
+
     word = text.strip()
     folded = word.lower()
-    if folded in ("true", "false"):
-        return folded == "true"
-    if folded == "null":
-        return None
-    if _INTEGER.fullmatch(word):
-        return int(word)
-    if _FLOAT.fullmatch(word):
-        number = float(word)
-        return text if number in (float("inf"), float("-inf")) else number
-    if word[:1] in ("[", "{", '"'):
-        import json  # only few values need it, and it costs more than the rest of a load
-
-        try:
-            return json.loads(word, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            return text
-    return text
+    try:
+        value = json.loads(folded if folded in _WORDS else word, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return text
+    return text if value in (float("inf"), float("-inf")) else value
 
 
 def _refuse_constant(name: str) -> Any:

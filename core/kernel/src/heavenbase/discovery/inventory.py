@@ -194,14 +194,13 @@ def _scan(paths: list[str]) -> dict[str, Any]:
                 raise FileNotFoundError("METADATA is missing")
             head = HeaderParser().parsestr(text.partition("\n\n")[0])
             name, version = str(head["Name"] or ""), str(head["Version"])
-            entries = [entry for entry in distribution.entry_points if _kind(entry.group) is not None]
+            entries = [(kind, entry) for entry in distribution.entry_points if (kind := _kind(entry.group))]
         except Exception as error:  # left-over folders and damaged metadata are common; the others still count
             unreadable.append(f"{getattr(distribution, '_path', 'a distribution')}: {type(error).__name__}: {error}")
             continue
         if name.lower() == "heavenbase":
             shadows.add(f"{name} {version}")
-        for entry in entries:
-            kind = str(_kind(entry.group))
+        for kind, entry in entries:
             if (kind, entry.name, name) in rows:
                 continue  # the same distribution found again further down the path
             place = str(distribution.locate_file(""))
