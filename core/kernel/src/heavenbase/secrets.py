@@ -96,27 +96,22 @@ def _encoded(text: str) -> bytes:
 def _problem(text: object) -> str | None:
     if not isinstance(text, str):
         return f"must be a string, not {type(text).__name__}"
-    if not text.strip():
-        return "is empty"
-    if text.endswith(("\n", "\r")) and _PRINTABLE.fullmatch(text.rstrip("\r\n")):
-        return "ends with a newline; remove it, for example by reading the file with strip()"
-    if "\r" in text or "\n" in text:
-        return "holds a line break, which no credential does"
-    if text.lower().startswith("bearer "):
-        return "begins with 'Bearer '; give the credential alone, hb adds the word"
-    if text != text.strip():
-        return "begins or ends with white space; remove it"
-    if any(character.isspace() for character in text):
-        return "holds white space, which no credential does"
-    if not text.isascii():
-        return "holds a character that is not ASCII; copy it again from where it was issued"
-    if not _PRINTABLE.fullmatch(text):
-        return "holds a control character; copy it again from where it was issued"
-    if text in ("None", "null"):
-        return f"is the word {text!r}, so whatever made it had no value"
-    if "${" in text:
-        return "still holds a ${...} that nothing has filled in"
-    return None
+    again = "copy it again from where it was issued"
+    ends = text.endswith(("\n", "\r")) and _PRINTABLE.fullmatch(text.rstrip("\r\n"))
+    problems = {
+        "is empty": not text.strip(),
+        "ends with a newline; remove it, for example by reading the file with strip()": ends,
+        "holds a line break, which no credential does": "\r" in text or "\n" in text,
+        "begins with 'Bearer '; give the credential alone, hb adds the word": text.lower().startswith("bearer "),
+        "begins or ends with white space; remove it": text != text.strip(),
+        "holds white space, which no credential does": any(map(str.isspace, text)),
+        f"holds a character that is not ASCII; {again}": not text.isascii(),
+        f"holds a control character; {again}": not _PRINTABLE.fullmatch(text),
+        "is the word 'None', so whatever made it had no value": text == "None",
+        "is the word 'null', so whatever made it had no value": text == "null",
+        "still holds a ${...} that nothing has filled in": "${" in text,
+    }
+    return next((problem for problem, found in problems.items() if found), None)
 
 
 def redact(text: str, secrets: Iterable[Secret | str]) -> str:

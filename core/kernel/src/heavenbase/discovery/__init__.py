@@ -11,9 +11,4 @@ if TYPE_CHECKING:
     from heavenbase.discovery.inventory import Inventory as Inventory, PluginInfo as PluginInfo, discover as discover
 # fmt: on
 
-__getattr__, __dir__ = front(
-    __name__,
-    {
-        "inventory": "Inventory PluginInfo discover",
-    },
-)
+__getattr__, __dir__ = front(__name__, {"inventory": "Inventory PluginInfo discover"})

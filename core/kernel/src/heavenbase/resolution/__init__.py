@@ -12,10 +12,4 @@ if TYPE_CHECKING:
     from heavenbase.resolution.endpoint import is_loopback as is_loopback, origin_of as origin_of
 # fmt: on
 
-__getattr__, __dir__ = front(
-    __name__,
-    {
-        "catalog": "fold",
-        "endpoint": "is_loopback origin_of",
-    },
-)
+__getattr__, __dir__ = front(__name__, {"catalog": "fold", "endpoint": "is_loopback origin_of"})

@@ -78,11 +78,12 @@ class Endpoint:
         self._check_options(provider, record, gateway, routes)
         url, chosen_by = self._base_url(tables, gateway)
         owner = owner_of(provider, record, gateway, gateway_record)
+        theirs = tables[1:] if routes else tables
+        key = self._credential("api_key", ("api_key", "auth_token"), theirs, record.get("placeholder_key"))
         if not routes:
-            key = self._api_key(tables, record)
             self._bind(owner, url, chosen_by, key)
             return Connection(url, key[0])
-        key, own = self._api_key(tables[1:], record), self._gateway_key(tables[:1])
+        own = self._credential("gateway_key", ("gateway_key",), tables[:1])
         self._bind(owner, url, chosen_by, key, own)
         # The gateway is told to take the key there.
         beyond, chosen_by = self._base_url(tables[1:], gateway, "provider_url")
@@ -130,25 +131,14 @@ class Endpoint:
                 return _url(self._sources.value(raw, ".".join(path))), origin
         return None, None
 
-    def _api_key(self, tables: Iterable[_Table], record: Mapping[str, Any]) -> _Credential:
-        found = self._given("api_key", ("api_key", "auth_token")) or self._stored("api_key", tables)
-        if found is not None:
-            return found
-        placeholder = record.get("placeholder_key")
-        return (_secret(placeholder, "placeholder_key"), None) if placeholder else (None, None)
-
-    def _gateway_key(self, tables: Iterable[_Table]) -> _Credential:
-        return self._given("gateway_key", ("gateway_key",)) or self._stored("gateway_key", tables) or (None, None)
-
-    def _given(self, what: str, options: Iterable[str]) -> _Credential | None:
+    def _credential(
+        self, what: str, options: Iterable[str], tables: Iterable[_Table], placeholder: object = None
+    ) -> _Credential:
         given = next((g for name in options if (g := self._options.get(name)) is not None), None)
-        if given is None:
-            return None
-        self._sources.origins[what] = "argument"
-        # Code is the most trusted source, so what it gives must not go where an untrusted file points.
-        return _secret(given, what), Origin("constructor")
-
-    def _stored(self, what: str, tables: Iterable[_Table]) -> _Credential | None:
+        if given is not None:
+            self._sources.origins[what] = "argument"
+            # Code is the most trusted source, so what it gives must not go where an untrusted file points.
+            return _secret(given, what), Origin("constructor")
         for kind, name, table in tables:
             path = _key(kind, name, "api_key")
             configured = self._sources.config.origin(path)
@@ -161,7 +151,7 @@ class Endpoint:
                 if found := self._sources.variable(variable):
                     self._sources.origins[what] = f"environment {variable}"
                     return _secret(found, variable), self._sources.config.variable_origin(variable)
-        return None
+        return (_secret(placeholder, "placeholder_key"), None) if placeholder else (None, None)
 
 
 def _key(kind: str, name: str, field: str) -> tuple[str, ...]:
