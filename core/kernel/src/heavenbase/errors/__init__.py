@@ -92,10 +92,8 @@ class FetchTooLarge(ImageError):
     """More bytes, hops or pixels than allowed."""
 
 
-class FetchTimeout(ImageError, TimeoutError):
+class FetchTimeout(ImageError, TimeoutError, retryable=True):
     """A URL was not fetched within its time limit."""
-
-    retryable = True
 
 
 class UnsupportedError(HBError, NotImplementedError):
@@ -162,10 +160,8 @@ class PluginContractError(PluginError):
     """A plugin does not keep the contract: the signature of a hook, the shape of an answer, its colour."""
 
 
-class CacheError(HBError):
+class CacheError(HBError, kind="cache"):
     """The response cache cannot be listed, cleared or purged; calls never raise it."""
-
-    kind = "cache"
 
 
 class KernelClosed(HBError, RuntimeError):
@@ -176,10 +172,8 @@ class ProviderError(HBError):
     """The endpoint, or the way to it, failed."""
 
 
-class TransportError(ProviderError):
+class TransportError(ProviderError, retryable=True):
     """The network failed before or during the answer."""
-
-    retryable = True
 
 
 class ConnectError(TransportError):
@@ -190,33 +184,24 @@ class TransportClosed(TransportError):
     """The peer closed the connection before the answer was complete."""
 
 
-class TLSVerifyError(TransportError):
+class TLSVerifyError(TransportError, retryable=False):
     """The server's certificate was not accepted."""
 
-    retryable = False
 
-
-class RedirectRefused(TransportError):
+class RedirectRefused(TransportError, retryable=False):
     """The endpoint answered with a redirect; hb never follows one with a credential."""
 
-    retryable = False
 
-
-class CallTimeout(ProviderError, TimeoutError):
+class CallTimeout(ProviderError, TimeoutError, kind="timeout", retryable=True):
     """A time limit of the call passed."""
-
-    kind = "timeout"
-    retryable = True
 
 
 class ConnectTimeout(CallTimeout):
     """The connection was not made within the connect limit; nothing was sent."""
 
 
-class PoolTimeout(CallTimeout):
+class PoolTimeout(CallTimeout, retryable=False):
     """No connection of the pool became free within the pool limit; nothing was sent."""
-
-    retryable = False
 
 
 class ResponseTimeout(CallTimeout):
@@ -227,20 +212,16 @@ class FirstTokenTimeout(CallTimeout):
     """The answer began and no content came."""
 
 
-class IdleTimeout(CallTimeout):
+class IdleTimeout(CallTimeout, retryable=False):
     """No bytes came for the idle limit, after the first content."""
-
-    retryable = False
 
 
 class StallTimeout(CallTimeout):
     """Bytes came, but no content for the stall limit."""
 
 
-class DeadlineExceeded(CallTimeout):
+class DeadlineExceeded(CallTimeout, retryable=False):
     """The total limit over all attempts passed, or the next attempt could not start within it."""
-
-    retryable = False
 
 
 class StatusError(ProviderError):
@@ -263,10 +244,8 @@ class AuthError(StatusError):
     """The credential was refused (401, 403)."""
 
 
-class RateLimitError(StatusError):
+class RateLimitError(StatusError, retryable=True):
     """Too many requests (429); `retry_after` holds the provider's word."""
-
-    retryable = True
 
 
 class QuotaExhausted(StatusError):
@@ -277,20 +256,16 @@ class ContentFiltered(StatusError):
     """The provider's filter refused the request."""
 
 
-class ServerError(StatusError):
+class ServerError(StatusError, retryable=True):
     """The provider failed (5xx)."""
-
-    retryable = True
 
 
 class Overloaded(ServerError):
     """The provider is overloaded (503, 529)."""
 
 
-class ResponseError(ProviderError):
+class ResponseError(ProviderError, retryable=True):
     """The answer is not what the wire promises."""
-
-    retryable = True
 
 
 class ResponseDecodeError(ResponseError):
@@ -301,20 +276,16 @@ class ResponseShapeError(ResponseError):
     """The answer decodes, but has the wrong shape."""
 
 
-class ResponseTooLarge(ResponseError):
+class ResponseTooLarge(ResponseError, retryable=False):
     """The answer is larger than the limit."""
-
-    retryable = False
 
 
 class EventTooLarge(ResponseTooLarge):
     """One event of a stream is larger than the limit."""
 
 
-class StructuredOutputError(ResponseError):
+class StructuredOutputError(ResponseError, retryable=False):
     """The answer does not fit `response_format`, and asking again did not help; `partial` is the last answer."""
-
-    retryable = False
 
 
 class StreamError(ProviderError):

@@ -28,11 +28,14 @@ class HBError(Exception):
     kind: ClassVar[str] = "error"
     retryable: bool = False
 
-    def __init_subclass__(cls) -> None:
-        if "kind" not in cls.__dict__:
+    def __init_subclass__(cls, *, kind: str | None = None, retryable: bool | None = None) -> None:
+        if retryable is not None:
+            cls.retryable = retryable
+        if kind is None and "kind" not in cls.__dict__:
             name = cls.__name__.removesuffix("Error")
             letters = zip(" " + name, name, name[1:] + " ", strict=False)
-            cls.kind = "".join(f"_{c}" if _begins_word(before, c, after) else c for before, c, after in letters).lower()
+            kind = "".join(f"_{c}" if _begins_word(before, c, after) else c for before, c, after in letters).lower()
+        cls.kind = kind or cls.kind
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import KW_ONLY, dataclass, is_dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -31,32 +31,23 @@ _SCHEMA_TYPES = frozenset({"object", "array", "string", "number", "integer", "bo
 _BAD_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class OutputFormat:
     """The form that an answer must have.
 
     `kind` is "json_schema", "json_object", "text", or "other" for a form of a provider's own; `name` and `schema` are
-    the declared JSON schema (None for other kinds), `wire` is it in the shape of OpenAI's wire. `read` gives the value
-    in the type that the caller asked for.
+    the declared JSON schema (None for other kinds), `wire` is it in the shape of OpenAI's wire. `adapter` checks
+    answers by the type that the caller asked for, in which `read` gives the value; `wrapped` says that it is a field of
+    an object, which the wires want outermost.
     """
 
-    __slots__ = ("_adapter", "_wrapped", "kind", "name", "schema", "wire")
-
-    def __init__(
-        self,
-        kind: Kind,
-        wire: dict[str, Any],
-        *,
-        name: str = "",
-        schema: dict[str, Any] | None = None,
-        adapter: TypeAdapter[Any] | None = None,
-        wrapped: bool = False,
-    ) -> None:
-        self.kind: Kind = kind
-        self.wire = wire
-        self.name = name
-        self.schema = schema
-        self._adapter = adapter
-        self._wrapped = wrapped
+    kind: Kind
+    wire: dict[str, Any]
+    _: KW_ONLY
+    name: str = ""
+    schema: dict[str, Any] | None = None
+    adapter: TypeAdapter[Any] | None = None
+    wrapped: bool = False
 
     def __repr__(self) -> str:
         return f"OutputFormat({self.kind!r}, name={self.name!r})"
@@ -68,7 +59,7 @@ class OutputFormat:
 
     def compile(self) -> None:
         """Make the answer's checker ready; InputError for a schema with a reference that cannot be followed."""
-        if self.schema is not None and self._adapter is None:
+        if self.schema is not None and self.adapter is None:
             checker_of(self.schema)
 
     def read(self, text: str) -> Any:
@@ -92,19 +83,19 @@ class OutputFormat:
         schema = self.schema
         if schema is None:
             return value
-        if self._wrapped and not (isinstance(value, dict) and value.keys() == {WRAP}):
+        if self.wrapped and not (isinstance(value, dict) and value.keys() == {WRAP}):
             value = {WRAP: value}  # a model that was told the schema in words may leave the wrapping out
         value = without_nulls(value, schema)
-        if self._adapter is None:
+        if self.adapter is None:
             wrong = problems(value, schema)
             if wrong:
                 raise ValueError(listed(wrong, SHOWN))
-            return value[WRAP] if self._wrapped else value
-        return _validate(self._adapter, value[WRAP] if self._wrapped else value)
+            return value[WRAP] if self.wrapped else value
+        return _validate(self.adapter, value[WRAP] if self.wrapped else value)
 
     def unwrap(self, value: Any) -> Any:
         """A value that may still be growing, without the wrapping; None when its beginning has not come."""
-        return value.get(WRAP) if self._wrapped and isinstance(value, dict) else value
+        return value.get(WRAP) if self.wrapped and isinstance(value, dict) else value
 
 
 def to_format(source: Any) -> OutputFormat:

@@ -190,11 +190,7 @@ async def _arun_limited(function: Callable[[], Any], seconds: float | None) -> A
 
     future = _in_thread(function)
     future.add_done_callback(notify)
-    try:
-        async with asyncio.timeout(seconds):
-            await done.wait()
-    except TimeoutError:
-        raise _TimeUp from None
+    await _within(done.wait(), seconds)
     return future.result()
 
 
