@@ -77,10 +77,6 @@ def refuse(name: str) -> NoReturn:
 # Preparing: what stands around the object
 
 
-def _as_it_is(text: str) -> str:
-    return text
-
-
 def _unquoted(text: str) -> str | None:
     """The object inside a JSON string: arguments that were encoded twice."""
     try:
@@ -117,7 +113,7 @@ def _alone(text: str) -> str | None:
 
 
 _STEPS: tuple[tuple[Callable[[str], str | None], str], ...] = (
-    (_as_it_is, ""),
+    (str, ""),
     (_unquoted, "took the object out of a JSON string"),
     (_unfenced, "took away the Markdown fence"),
     (_alone, "took away the text around the object"),

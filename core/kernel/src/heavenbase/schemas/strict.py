@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
 NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 """Keywords whose keys are names of the user's, each with a schema."""
@@ -171,13 +171,18 @@ def _or_null(node: Any) -> Any:
     return node if allows_null(node) else {"anyOf": [node, {"type": "null"}]}
 
 
+def types_of(node: Mapping[str, Any]) -> list[Any]:
+    """The types that a schema names by itself."""
+    kinds = node.get("type")
+    return [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
+
+
 def allows_null(node: Any) -> bool:
     """Whether a schema says by itself that null is allowed; references are not followed."""
     if not isinstance(node, dict):
         return bool(node)
-    kinds = node.get("type")
-    if kinds is not None:
-        return "null" in ([kinds] if isinstance(kinds, str) else kinds) and None in node.get("enum", (None,))
+    if node.get("type") is not None:
+        return "null" in types_of(node) and None in node.get("enum", (None,))
     if "enum" in node or "const" in node:
         return None in node.get("enum", (node.get("const", ...),))
     choices = [*node.get("anyOf", ()), *node.get("oneOf", ())]
@@ -189,8 +194,7 @@ def _opens(node: dict[str, Any]) -> bool:
         return True
     if node.get("additionalProperties", False) is not False:
         return True
-    kinds = node.get("type")
-    kinds = [kinds] if isinstance(kinds, str) else kinds or []
+    kinds = types_of(node)
     if "object" in kinds and "properties" not in node and node.get("additionalProperties") is None:
         return True
     if "array" in kinds and not isinstance(node.get("items"), dict):
@@ -202,8 +206,7 @@ def _opens(node: dict[str, Any]) -> bool:
 
 
 def _is_object(node: dict[str, Any]) -> bool:
-    kinds = node.get("type")
-    return kinds == "object" or (isinstance(kinds, list) and "object" in kinds) or "properties" in node
+    return "object" in types_of(node) or "properties" in node
 
 
 def _type_of(values: list[Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import InputError, InputTypeError, MissingPackage, StructuredOutputError, UnknownNameError
 from heavenbase.schemas.check import checker_of, listed, problems, without_nulls
-from heavenbase.schemas.strict import strict_schema, tidy_schema
+from heavenbase.schemas.strict import strict_schema, tidy_schema, types_of
 from heavenbase.structured.text import find_json
 
 if TYPE_CHECKING:
@@ -153,8 +153,7 @@ def _of_mapping(source: dict[str, Any]) -> OutputFormat:
 
 
 def _is_schema(source: Mapping[str, Any]) -> bool:
-    kinds = source.get("type")
-    kinds = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
+    kinds = types_of(source)
     return bool(kinds and _SCHEMA_TYPES.issuperset(kinds)) or (not kinds and not _SCHEMA_KEYS.isdisjoint(source))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputTypeError, ToolArgsError, UnknownNameError
 from heavenbase.schemas.lenient import read_object
+from heavenbase.schemas.strict import types_of
 from heavenbase.types import ToolCall
 
 if TYPE_CHECKING:
@@ -163,8 +164,7 @@ def _filling(schema: Any, root: Mapping[str, Any], depth: int = 0) -> tuple[Any,
         if len(choices) == 1:
             return deepcopy(choices[0]), "the only choice"
         return (None, "null is allowed") if None in choices else None
-    kinds = schema.get("type")
-    kinds = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
+    kinds = types_of(schema)
     branches = [branch for key in ("anyOf", "oneOf") for branch in schema.get(key, ()) if isinstance(branch, Mapping)]
     if "null" in kinds or any(branch.get("type") == "null" for branch in branches):
         return None, "null is allowed"
