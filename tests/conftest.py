@@ -12,7 +12,17 @@ from hb_testing.server import LoopbackServer
 if TYPE_CHECKING:
     from hb_testing.conformance.colours import Colour
     from heavenbase.kernel import Kernel
+    from tests.forks import Forks
     from tests.matrix import Bench, Row
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Runs Python programs as new processes would, but for the time that it takes to import the SDKs."""
+    from tests.forks import started
+
+    with started() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

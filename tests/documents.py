@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.forks import Forks
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"\A# file: (\S+)\n")
@@ -46,16 +47,22 @@ def blocks(page: Path) -> list[Block]:
     return [Block(m.group(1), m.group(2), text[: m.start()].count("\n") + 2) for m in FENCE.finditer(text)]
 
 
-PROLOGUE = """
+HB = "import sys\nfrom heavenbase.__main__ import main\nsys.exit(main())"
+"""What the script `hb` is."""
+
+PROLOGUE = f"""
 def _sh(*words):
-    import importlib, subprocess
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, f"{' '.join(words)}: exit {done.returncode}\\n{done.stdout}\\n{done.stderr}"
+    import importlib, os, subprocess
+    if words[0] == "hb":
+        done = _forks.run({HB!r}, os.getcwd(), dict(os.environ), *words[1:], name="hb")
+    else:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, f"{{' '.join(words)}}: exit {{done.returncode}}\\n{{done.stdout}}\\n{{done.stderr}}"
     importlib.invalidate_caches()
 """
 
 
-def run(page: Path, folder: Path, env: dict[str, str]) -> int:
+def run(page: Path, folder: Path, env: dict[str, str], forks: Forks) -> int:
     """Run a page in a folder; the number of blocks and commands run. AssertionError with the output when one fails."""
     count = 0
     lines: list[str] = []
@@ -77,9 +84,7 @@ def run(page: Path, folder: Path, env: dict[str, str]) -> int:
         script = folder / f"{page.stem}.md.py"
         script.write_text("\n".join(lines))
         code = f"{PROLOGUE}\nexec(compile(open({str(script)!r}).read(), {page.name!r}, 'exec'))"
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True, timeout=300
-        )
+        done = forks.run(code, folder, env)
         assert done.returncode == 0, f"{page.name}\n{done.stdout}\n{done.stderr}"
     return count
 

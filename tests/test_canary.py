@@ -6,7 +6,6 @@ import asyncio
 import copy
 import json
 import pickle
-import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 import heavenbase as hb
 from hb_testing.server import LoopbackServer, refused_port
+from tests.forks import Forks
 
 CANARY = "sk-canary-0123456789abcdef"
 
@@ -127,7 +127,9 @@ def test_a_malformed_key_is_refused_without_being_shown(
         ["--debug", "chat", "hi", "-m", "gpt-4o-mini", "-o", "base_url=http://127.0.0.1:9/v1", "-o", "max_retries=0"],
     ],
 )
-def test_the_command_line_never_prints_the_key(command: list[str], server: LoopbackServer, tmp_path: Path) -> None:
+def test_the_command_line_never_prints_the_key(
+    command: list[str], server: LoopbackServer, tmp_path: Path, forks: Forks
+) -> None:
     env = {
         "PATH": str(Path(sys.executable).parent),
         "HOME": str(tmp_path),
@@ -135,6 +137,7 @@ def test_the_command_line_never_prints_the_key(command: list[str], server: Loopb
         "OPENAI_API_KEY": CANARY,
         "OPENAI_BASE_URL": server.url("openai"),
     }
-    done = subprocess.run([sys.executable, "-m", "heavenbase", *command], env=env, capture_output=True, text=True)
+    program = "import runpy\nrunpy.run_module('heavenbase', run_name='__main__', alter_sys=True)"
+    done = forks.run(program, tmp_path, env, *command)
     assert CANARY not in done.stdout + done.stderr
     assert done.stdout + done.stderr

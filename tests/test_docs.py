@@ -13,6 +13,7 @@ import pytest
 from hb_testing.server import LoopbackServer
 from heavenbase import errors
 from tests import documents
+from tests.forks import Forks
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -20,7 +21,7 @@ PROVIDERS = ("OPENAI", "OPENROUTER", "DEEPSEEK", "GROQ")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
+def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, forks: Forks) -> None:
     site, work = tmp_path / "site", tmp_path / "work"
     site.mkdir()
     work.mkdir()
@@ -41,7 +42,7 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
             "ACME_BASE_URL": server.url("openai"),
         }
         env |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_CERT_"))}
-        documents.run(page, work, env)
+        documents.run(page, work, env, forks)
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
