@@ -63,8 +63,8 @@ class Sender:
                     assert exchange.body is not None
                     return exchange.body.read()
             async with self.client().stream("POST", url, content=body):
-                assert exchange.abody is not None
-                return await exchange.abody.read()
+                assert exchange.body is not None
+                return await exchange.body.read()
 
     def run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Run async work (sync colours too: nothing in it then waits), and close the client."""

@@ -10,7 +10,7 @@ import pytest
 
 from heavenbase.errors import DeadlineExceeded, PoolTimeout
 from heavenbase.http.transport.exchange import Exchange
-from heavenbase.http.transport.slots import AsyncSlots, Slots
+from heavenbase.http.transport.slots import Slots
 from heavenbase.spec import Timeouts
 
 
@@ -59,10 +59,10 @@ def test_the_deadline_ends_the_wait_under_its_own_name() -> None:
         slots.acquire(exchange(pool=5.0, deadline=time.monotonic() + 0.02))
 
     async def work() -> None:
-        waiting = AsyncSlots(1)
-        await waiting.acquire(exchange())
+        waiting = Slots(1)
+        await waiting.aacquire(exchange())
         with pytest.raises(DeadlineExceeded):
-            await waiting.acquire(exchange(pool=5.0, deadline=time.monotonic() + 0.02))
+            await waiting.aacquire(exchange(pool=5.0, deadline=time.monotonic() + 0.02))
 
     asyncio.run(work())
 
@@ -80,14 +80,14 @@ def test_releasing_twice_frees_one_slot() -> None:
 
 def test_tasks_are_served_in_order_and_a_cancelled_one_is_passed_over() -> None:
     async def work() -> list[str]:
-        slots = AsyncSlots(1)
+        slots = Slots(1)
         holder = exchange("holder")
-        await slots.acquire(holder)
+        await slots.aacquire(holder)
         served: list[str] = []
 
         async def wait(name: str) -> None:
             mine = exchange(name)
-            await slots.acquire(mine)
+            await slots.aacquire(mine)
             served.append(name)
             slots.release(mine)
 
@@ -106,12 +106,12 @@ def test_tasks_are_served_in_order_and_a_cancelled_one_is_passed_over() -> None:
 
 def test_a_task_gives_up_at_its_limit() -> None:
     async def work() -> None:
-        slots = AsyncSlots(1)
+        slots = Slots(1)
         holder = exchange("acme/slow")
-        await slots.acquire(holder)
+        await slots.aacquire(holder)
         with pytest.raises(PoolTimeout, match="acme/slow"):
-            await slots.acquire(exchange(pool=0.02))
+            await slots.aacquire(exchange(pool=0.02))
         slots.release(holder)
-        await slots.acquire(exchange(pool=0.02))
+        await slots.aacquire(exchange(pool=0.02))
 
     asyncio.run(work())

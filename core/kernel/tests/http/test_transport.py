@@ -175,8 +175,8 @@ def test_the_callers_own_time_is_on_no_clock_but_the_total(sender: Sender) -> No
                 if sender.is_async:
                     async with sender.client().stream("POST", server.url() + "/chat/completions", content=STREAM):
                         later[0] += 60.0
-                        assert exchange.abody is not None
-                        assert b"[DONE]" in await exchange.abody.read()
+                        assert exchange.body is not None
+                        assert b"[DONE]" in await exchange.body.read()
                 else:
                     with sender.client().stream("POST", server.url() + "/chat/completions", content=STREAM):
                         later[0] += 60.0
@@ -465,8 +465,8 @@ def test_an_answer_being_read_survives_the_closing(sender: Sender) -> None:
                 if sender.is_async:
                     async with sender.client().stream("POST", server.url() + "/chat/completions", content=STREAM):
                         await sender.client().aclose()
-                        assert exchange.abody is not None
-                        assert b"[DONE]" in await exchange.abody.read()
+                        assert exchange.body is not None
+                        assert b"[DONE]" in await exchange.body.read()
                 else:
                     with sender.client().stream("POST", server.url() + "/chat/completions", content=STREAM):
                         sender.client().close()
@@ -498,7 +498,7 @@ def test_a_forked_process_takes_connections_of_its_own(monkeypatch: pytest.Monke
     shared = Connections()
     parents = shared.lease(Route())
     monkeypatch.setattr("heavenbase.http.transport.connections.os.getpid", lambda: -1)
-    assert shared.lease(Route()).sender._shared is not parents.sender._shared
+    assert shared.lease(Route()).sender.sender is not parents.sender.sender
 
 
 @pytest.mark.parametrize("colour", ["asyncio", "aiohttp"])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from heavenbase.fetch.address import Target
-    from heavenbase.http.transport.body import AsyncBody, Body
+    from heavenbase.http.transport.body import AsyncBody
 
     Resolver: TypeAlias = Callable[[str, int], Iterable[str] | Awaitable[Iterable[str]]]
 
@@ -69,6 +69,11 @@ class Visit(Exchange):
     ) -> None:
         limits = Timeouts(None, None, None, None, seconds, None)
         super().__init__(name, limits, clock=clock, deadline=deadline, body_limit=limit)
+
+    @property
+    def is_success(self) -> bool | None:
+        """Whether the content came; None before the head of the answer."""
+        return None if self.status is None else self.status // 100 == 2
 
     def timed_out(self) -> HBError:
         """The one time limit has passed."""
@@ -183,35 +188,27 @@ class Fetcher:
         """The body of a success, b"" for any other status; the head is the visit's. Only checked addresses get here."""
         import httpcore2
 
-        from heavenbase.http.transport.body import AsyncBody, Body
-        from heavenbase.http.transport.pools import explain, make_connection
+        from heavenbase.http.transport.pools import SingleConnection
 
         url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
         tls = await self._atls(target) if is_async else self._tls(target)
-        connection = make_connection(url, addresses, tls, is_async=is_async)
         request = httpcore2.Request("GET", url, headers=[("Host", target.authority), *_HEADERS])
-        failure: HBError
-        try:
-            with visit.active():
-                if is_async:
-                    response = await connection.handle_async_request(request)
-                else:
-                    response = connection.handle_request(request)
-                visit.head(response.status, response.headers)
-                if response.status // 100 != 2:
+        with visit.active():
+            try:
+                body = await SingleConnection(url, addresses, tls, is_async=is_async).send(visit, request)
+            except HBError:
+                if visit.is_success is not False:
+                    raise
+                return b""  # the body, which nobody wants, cannot be read
+            try:
+                if not visit.is_success:
                     return b""
-                if is_async:
-                    source = response.stream.__aiter__()
-                    return await _aread(AsyncBody(visit, source, source.aclose, explain), visit)
-                return _read(Body(visit, iter(response.stream), _nothing, explain), visit)
-        except HBError:
-            raise
-        except Exception as error:
-            failure = explain(visit, error)
-        finally:
-            await connection.aclose() if is_async else connection.close()
-        # Raised out here so that the library's error, which may name the address, is not attached as context.
-        raise failure
+                data: bytes = await _aread(body) if is_async else b"".join(body)
+            finally:
+                await body.aclose() if is_async else body.close()
+        if not body.is_complete:
+            raise visit.closed("cut off")
+        return data
 
     def _first(self, url: str) -> Target:
         from heavenbase.fetch.address import read_target
@@ -276,8 +273,8 @@ class Fetcher:
         """Where a redirect leads, None when the answer is the content; an error for everything else."""
         from heavenbase.fetch.address import read_target
 
-        name, status = visit.target, visit.status or 0
-        if status // 100 == 2:
+        name, status = visit.target, visit.status
+        if visit.is_success:
             return None
         if status not in (301, 302, 303, 307, 308) or location is None:
             raise ImageError(f"{name!r} answered {status}", status=status, retryable=status in _RETRYABLE)
@@ -309,14 +306,7 @@ class Fetcher:
         return await asyncio.to_thread(self._tls, target)
 
 
-def _read(body: Body, visit: Visit) -> bytes:
-    pieces = list(body)
-    if not body.is_complete:
-        raise visit.closed("cut off")
-    return b"".join(pieces)
-
-
-async def _aread(body: AsyncBody, visit: Visit) -> bytes:
+async def _aread(body: AsyncBody) -> bytes:
     import asyncio
 
     pieces = []
@@ -324,13 +314,7 @@ async def _aread(body: AsyncBody, visit: Visit) -> bytes:
         pieces.append(piece)
         if not body.is_plain:
             await asyncio.sleep(0)  # unpacking takes its time
-    if not body.is_complete:
-        raise visit.closed("cut off")
     return b"".join(pieces)
-
-
-def _nothing() -> None:
-    """What closes a body whose connection is closed by its fetch."""
 
 
 def _load() -> None:

@@ -243,7 +243,7 @@ class HTTPAttempt:
                     failure = await self._refused(self.exchange.status, is_async=is_async)
             except Exception as error:
                 failure = self._failure(error)
-        body: Any = self.exchange.abody if is_async else self.exchange.body
+        body = self.exchange.body
         if failure is None:
             assert body is not None
             return body
@@ -254,7 +254,7 @@ class HTTPAttempt:
 
     async def _refused(self, status: int, *, is_async: bool) -> HBError:
         """The error for an error status that `send` left as it is."""
-        body: Any = self.exchange.abody if is_async else self.exchange.body
+        body = self.exchange.body
         try:
             said = await body.read() if is_async else body.read()
         except HBError:

@@ -1,6 +1,6 @@
 """Connections of aiohttp, whose parser is compiled: a third of the CPU of httpcore2's for many calls in flight.
 
-Used where aiohttp is installed. It stands behind the same transport, clocks and errors as `AsyncPools`.
+Used where aiohttp is installed. It stands behind the same transport, clocks and errors as `Pools`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import aiohttp
 from yarl import URL
 
 from heavenbase.errors import HBError, InputError
-from heavenbase.http.transport.body import AsyncBody
 from heavenbase.http.transport.network import current, is_readable
-from heavenbase.http.transport.pools import KEEPALIVE, close_with_loop
+from heavenbase.http.transport.pools import KEEPALIVE
 from heavenbase.http.transport.route import Route, proxy_credentials, tls_context
-from heavenbase.http.transport.slots import AsyncSlots
+from heavenbase.http.transport.sender import Sender, close_with_loop
 
 if TYPE_CHECKING:
     from heavenbase.http.transport.exchange import Exchange
@@ -50,15 +49,14 @@ class _Connector(aiohttp.TCPConnector):
             return connection
 
 
-class AiohttpPools:
+class AiohttpPools(Sender):
     """Connections of one route on one event loop."""
 
     def __init__(self, route: Route) -> None:
+        super().__init__(route.max_connections, is_async=True)
         self._route = route
-        self._slots = AsyncSlots(route.max_connections)
         self._session: aiohttp.ClientSession | None = None
         self._active = 0
-        self._is_closing = False
         self._proxy: dict[str, Any] = {}
         if route.proxy is not None:
             credentials = proxy_credentials(route.proxy)
@@ -69,61 +67,27 @@ class AiohttpPools:
                 self._proxy["proxy_headers"] = {"Authorization": f"Basic {basic}"}
         self._at_end = close_with_loop(self.aclose)
 
-    async def send(self, exchange: Exchange, request: Any) -> AsyncBody:
-        """Send a request of httpx or httpx2; returns when the head of the answer came. Raises errors of hb."""
-        try:
-            content = request.content
-        except Exception:  # the RequestNotRead of whichever httpx this is: a multipart form
-            content = await request.aread()
-        await self._slots.acquire(exchange)
-        self._active += 1
-        failure: HBError
-        try:
-            response = await self._send(exchange, request, content)
-
-            async def close() -> None:
-                try:
-                    if not response.content.at_eof():
-                        response.close()
-                finally:
-                    await self._release(exchange)
-
-            try:
-                exchange.abody = AsyncBody(exchange, _Source(exchange, response.content), close, explain)
-            except HBError:
-                response.close()
-                raise
-            return exchange.abody
-        except HBError:
-            await self._release(exchange)
-            raise
-        except Exception as error:
-            await self._release(exchange)
-            failure = explain(exchange, error)
-        except BaseException:
-            await self._release(exchange)
-            raise
-        raise failure
-
-    def open(self) -> None:
-        """Keep connections from now on."""
-        self._is_closing = False
-
     async def aclose(self) -> None:
         """Close the connections, unless an answer is being read: then as soon as it is."""
-        self._is_closing = True
+        self.is_closing = True
         session = self._session
         if session is not None and not self._active:
             self._session = None
             await session.close()
 
-    async def _release(self, exchange: Exchange) -> None:
-        self._slots.release(exchange)
+    def _take(self, request: Any) -> None:
+        self._active += 1
+
+    async def _give_back(self, used: None) -> None:
         self._active -= 1
-        if self._is_closing and not self._active:
+        if self.is_closing and not self._active:
             await self.aclose()
 
-    async def _send(self, exchange: Exchange, request: Any, content: bytes) -> aiohttp.ClientResponse:
+    async def _open(self, exchange: Exchange, request: Any, used: None) -> tuple[Any, Any]:
+        try:
+            content = request.content
+        except Exception:  # the RequestNotRead of whichever httpx this is: a multipart form
+            content = await request.aread()
         url = request.url
         exchange.host = f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
         # aiohttp warns of large bytes; and a file tells how much of it was taken.
@@ -149,7 +113,34 @@ class AiohttpPools:
             raise
         exchange.arrived()
         exchange.head(response.status, response.raw_headers)
-        return response
+        return _Source(exchange, response.content), response
+
+    async def _end(self, source: _Source, answer: aiohttp.ClientResponse) -> None:
+        if not answer.content.at_eof():
+            answer.close()
+
+    @staticmethod
+    def explain(exchange: Exchange, error: Exception) -> HBError:
+        """The error of hb for one of aiohttp's."""
+        if isinstance(error, TimeoutError):
+            return exchange.timed_out()
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return exchange.tls_failed(getattr(error.certificate_error, "verify_message", "unknown reason"))
+        if isinstance(error, aiohttp.ClientSSLError):
+            return exchange.connect_failed("TLS handshake failed")
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return exchange.connect_failed(error.os_error.strerror or "the name does not resolve")
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return exchange.connect_failed(f"the proxy answered {error.status}")
+        if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+            exchange.eof = True
+            return exchange.closed("closed the connection before the answer was complete")
+        if isinstance(error, aiohttp.InvalidURL | ValueError | TypeError):
+            # The library's text repeats the offending header, which may be a credential.
+            return InputError(f"{exchange.target}: the request has a header or URL that HTTP cannot carry")
+        if isinstance(error, aiohttp.ClientResponseError):
+            return exchange.unreadable("is not HTTP")
+        return exchange.closed(f"broke the connection ({type(error).__name__})")
 
 
 def _session() -> aiohttp.ClientSession:
@@ -184,26 +175,3 @@ class _Source:
                 raise StopAsyncIteration
             self._exchange.arrived()
         return data
-
-
-def explain(exchange: Exchange, error: Exception) -> HBError:
-    """The error of hb for one of aiohttp's."""
-    if isinstance(error, TimeoutError):
-        return exchange.timed_out()
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return exchange.tls_failed(getattr(error.certificate_error, "verify_message", "unknown reason"))
-    if isinstance(error, aiohttp.ClientSSLError):
-        return exchange.connect_failed("TLS handshake failed")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return exchange.connect_failed(error.os_error.strerror or "the name does not resolve")
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return exchange.connect_failed(f"the proxy answered {error.status}")
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        exchange.eof = True
-        return exchange.closed("closed the connection before the answer was complete")
-    if isinstance(error, aiohttp.InvalidURL | ValueError | TypeError):
-        # The library's text repeats the offending header, which may be a credential.
-        return InputError(f"{exchange.target}: the request has a header or URL that HTTP cannot carry")
-    if isinstance(error, aiohttp.ClientResponseError):
-        return exchange.unreadable("is not HTTP")
-    return exchange.closed(f"broke the connection ({type(error).__name__})")

@@ -6,6 +6,7 @@ Bodies raise errors of hb. Closing one twice does no harm; it frees the connecti
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import HBError
@@ -83,7 +84,7 @@ class Unpacker:
 class _Answer:
     """What bodies of both colours hold: `source` are the pieces on the wire, `close` frees it."""
 
-    __slots__ = ("_close", "_exchange", "_source", "_translate", "_unpacked", "_unpacker")
+    __slots__ = ("_close", "_exchange", "_pieces", "_source", "_translate", "_unpacker")
 
     def __init__(
         self,
@@ -96,8 +97,11 @@ class _Answer:
         self._source = source
         self._close: Callable[[], Any] | None = close
         self._translate = translate
-        self._unpacked: Iterator[bytes] = iter(())
         self._unpacker = Unpacker(exchange)
+        self._pieces: Any = self._read()
+
+    def _read(self) -> Any:
+        raise NotImplementedError
 
     @property
     def is_plain(self) -> bool:
@@ -116,37 +120,32 @@ class Body(_Answer):
     __slots__ = ()
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
+        return self._pieces  # type: ignore[no-any-return]
 
-    def __next__(self) -> bytes:
-        unpacker = self._unpacker
-        failure: HBError
+    def _read(self) -> Iterator[bytes]:
+        exchange, unpacker = self._exchange, self._unpacker
+        unpack = None if unpacker.is_plain else unpacker.unpack
         try:
-            if unpacker.is_plain:
-                data: bytes = next(self._source)
-                self._exchange.has_body = True
-                return unpacker.count(data)
-            while True:
-                for piece in self._unpacked:
-                    return piece
-                self._unpacked = unpacker.unpack(next(self._source))
-                self._exchange.has_body = True
-        except (StopIteration, HBError):
-            self.close()
+            for data in self._source:
+                exchange.has_body = True
+                if unpack is None:
+                    yield unpacker.count(data)
+                else:
+                    yield from unpack(data)
+            return
+        except HBError:
             raise
         except Exception as error:
+            failure = self._translate(exchange, error)
+        finally:
             self.close()
-            failure = self._translate(self._exchange, error)
-        except BaseException:
-            self.close()
-            raise
         # Raised out here, so that the library's error is not attached: it may hold the request.
         raise failure
 
     def read(self) -> bytes:
         """The whole body; any byte that is no white space counts as content."""
         pieces = []
-        for piece in self:
+        for piece in self._pieces:
             pieces.append(piece)
             if not piece.isspace():
                 self._exchange.content()
@@ -157,13 +156,10 @@ class Body(_Answer):
         if self._close is None:
             return
         self._exchange.linger()
-        try:
-            for _ in self:
+        with suppress(HBError):
+            for _ in self._pieces:
                 pass
-        except HBError:
-            pass
-        finally:
-            self.close()
+        self.close()
 
     def close(self) -> None:
         """Free the connection."""
@@ -178,36 +174,32 @@ class AsyncBody(_Answer):
     __slots__ = ()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
+        return self._pieces  # type: ignore[no-any-return]
 
-    async def __anext__(self) -> bytes:
-        unpacker = self._unpacker
-        failure: HBError
+    async def _read(self) -> AsyncIterator[bytes]:
+        exchange, unpacker = self._exchange, self._unpacker
+        unpack = None if unpacker.is_plain else unpacker.unpack
         try:
-            if unpacker.is_plain:
-                data: bytes = await anext(self._source)
-                self._exchange.has_body = True
-                return unpacker.count(data)
-            while True:
-                for piece in self._unpacked:
-                    return piece
-                self._unpacked = unpacker.unpack(await anext(self._source))
-                self._exchange.has_body = True
-        except (StopAsyncIteration, HBError):
-            await self.aclose()
+            async for data in self._source:
+                exchange.has_body = True
+                if unpack is None:
+                    yield unpacker.count(data)
+                else:
+                    for piece in unpack(data):
+                        yield piece
+            return
+        except HBError:
             raise
         except Exception as error:
-            await self.aclose()
-            failure = self._translate(self._exchange, error)
-        except BaseException:
-            await self.aclose()
-            raise
+            failure = self._translate(exchange, error)
+        finally:
+            await self._free()
         raise failure
 
     async def read(self) -> bytes:
         """The whole body; any byte that is no white space counts as content."""
         pieces = []
-        async for piece in self:
+        async for piece in self._pieces:
             pieces.append(piece)
             if not piece.isspace():
                 self._exchange.content()
@@ -218,16 +210,19 @@ class AsyncBody(_Answer):
         if self._close is None:
             return
         self._exchange.linger()
-        try:
-            async for _ in self:
+        with suppress(HBError):
+            async for _ in self._pieces:
                 pass
-        except HBError:
-            pass
-        finally:
-            await self.aclose()
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Free the connection."""
+        if self._close is not None:
+            # Left to the garbage collector, the generator would be closed in a task of its own.
+            await self._pieces.aclose()
+            await self._free()
+
+    async def _free(self) -> None:
         close, self._close = self._close, None
         if close is not None:
             await close()

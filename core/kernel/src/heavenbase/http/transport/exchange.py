@@ -33,8 +33,6 @@ from heavenbase.spec import Timeouts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from heavenbase.http.transport.body import AsyncBody, Body
-
 Headers: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Names and values as they came."""
 
@@ -58,7 +56,6 @@ class Exchange:
         "_waited_for_body",
         "_waiting_for",
         "_waiting_since",
-        "abody",
         "arm",
         "body",
         "body_limit",
@@ -101,8 +98,7 @@ class Exchange:
         self.eof = False
         self.status: int | None = None
         self.headers: Headers = ()
-        self.body: Body | None = None
-        self.abody: AsyncBody | None = None
+        self.body: Any = None
         self.arm: Callable[[float | None], None] = _ignore
         self._clock = clock
         self._connect_until: float | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive
 from heavenbase.errors import HBError, PluginContractError
-from heavenbase.http.transport.body import AsyncBody, Body
-from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
+from heavenbase.http.transport.protocol import HTTPRequest
+from heavenbase.http.transport.sender import Sender
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -16,65 +17,46 @@ if TYPE_CHECKING:
     from heavenbase.http.transport.protocol import HTTPTransport
 
 
-class InjectedSender:
-    """Sends through `services.transport`, in one colour."""
+class InjectedSender(Sender):
+    """Sends through `services.transport`, in one colour; its connections are its owner's."""
 
     def __init__(self, transport: HTTPTransport, *, is_async: bool) -> None:
+        super().__init__(sys.maxsize, is_async=is_async)
         self._transport = transport
-        self._is_async = is_async
 
-    async def send(self, exchange: Exchange, request: Any) -> AsyncBody | Body:
-        """Send a request of httpx or httpx2."""
+    async def _open(self, exchange: Exchange, request: Any, used: None) -> tuple[Any, Any]:
         limit = exchange.read_limit()
-        failure: HBError
-        try:
-            if self._is_async:
-                import asyncio
+        if self.is_async:
+            import asyncio
 
-                async with asyncio.timeout(limit):
-                    answer = await self._transport.asend(_plain(request, await request.aread()))
-            else:
-                answer = self._transport.send(_plain(request, request.read()))
-        except HBError:
-            raise
-        except Exception as error:
-            failure = explain(exchange, error)
+            async with asyncio.timeout(limit):
+                answer = await self._transport.asend(_plain(request, await request.aread()))
         else:
-            _head(exchange, answer)
-            body = answer.body
-            if not self._is_async and not hasattr(body, "__iter__"):
-                raise PluginContractError("the kernel's transport answered a sync request with an async body")
-            source = _paced(exchange, body)
+            answer = self._transport.send(_plain(request, request.read()))
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        exchange.head(answer.status, headers)
+        body = answer.body
+        source = _paced(exchange, body)
+        if self.is_async:
+            return source, body
+        if not hasattr(body, "__iter__"):
+            raise PluginContractError("the kernel's transport answered a sync request with an async body")
+        return drive.iterate(source), body
 
-            async def close() -> None:
-                await source.aclose()
-                await _close(body)
+    async def _end(self, source: Any, answer: Any) -> None:
+        await drive.aclose(source)
+        await drive.aclose(answer)
 
-            if self._is_async:
-                exchange.abody = AsyncBody(exchange, source, close, explain)
-                return exchange.abody
-            exchange.body = Body(exchange, drive.iterate(source), lambda: drive.run(close()), explain)
-            return exchange.body
-        raise failure
-
-    async def aclose(self) -> None:
-        """Nothing: the transport is its owner's."""
-
-
-def explain(exchange: Exchange, error: Exception) -> HBError:
-    """The error of hb for what a transport raised."""
-    if isinstance(error, TimeoutError):
-        return exchange.timed_out()
-    return exchange.closed(f"broke the connection ({type(error).__name__})")
+    @staticmethod
+    def explain(exchange: Exchange, error: Exception) -> HBError:
+        """The error of hb for what a transport raised."""
+        if isinstance(error, TimeoutError):
+            return exchange.timed_out()
+        return exchange.closed(f"broke the connection ({type(error).__name__})")
 
 
 def _plain(request: Any, body: bytes) -> HTTPRequest:
     return HTTPRequest(request.method, str(request.url), tuple(request.headers.multi_items()), body)
-
-
-def _head(exchange: Exchange, answer: HTTPResponse) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    exchange.head(answer.status, headers)
 
 
 async def _paced(exchange: Exchange, body: Any) -> AsyncGenerator[bytes, None]:
@@ -98,11 +80,3 @@ async def _paced(exchange: Exchange, body: Any) -> AsyncGenerator[bytes, None]:
                 return
         exchange.arrived()
         yield piece
-
-
-async def _close(body: Any) -> None:
-    aclose = getattr(body, "aclose", None)
-    if aclose is not None:
-        await aclose()
-    elif hasattr(body, "close"):
-        body.close()

@@ -7,7 +7,7 @@ cause, which `hb_error` finds again however often the SDK wrapped it.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import (
     CallTimeout,
@@ -18,12 +18,14 @@ from heavenbase.errors import (
     TLSVerifyError,
     TransportClosed,
 )
-from heavenbase.http.transport.body import ACCEPT_ENCODING, AsyncBody, Body
+from heavenbase.http.transport.body import ACCEPT_ENCODING
 from heavenbase.http.transport.exchange import CURRENT, Exchange
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from heavenbase.http.transport.body import AsyncBody, Body
 
 # Per request, the more special class first.
 _EXCEPTIONS: tuple[tuple[type[HBError], str], ...] = (
@@ -36,32 +38,16 @@ _EXCEPTIONS: tuple[tuple[type[HBError], str], ...] = (
 )
 
 
-class Sender(Protocol):
-    """What sends a request of httpx or httpx2 for a sync transport."""
-
-    def send(self, exchange: Exchange, request: Any) -> Body: ...
-
-    def close(self) -> None: ...
-
-
-class AsyncSender(Protocol):
-    """What sends a request of httpx or httpx2 for an async transport."""
-
-    async def send(self, exchange: Exchange, request: Any) -> AsyncBody: ...
-
-    async def aclose(self) -> None: ...
-
-
-def sync_client(module: Any, sender: Sender, timeouts: Timeouts) -> Any:
+def sync_client(module: Any, sender: Any, timeouts: Timeouts) -> Any:
     """An `httpx.Client` (of the given module) over a sender; closing it drops idle connections, no more."""
     classes = _classes(module)
     return classes.client(transport=classes.transport(sender), **_settings(module, timeouts))
 
 
-def async_client(module: Any, sender: AsyncSender, timeouts: Timeouts) -> Any:
+def async_client(module: Any, sender: Any, timeouts: Timeouts) -> Any:
     """An `httpx.AsyncClient` (of the given module) over a sender; closing it drops idle connections, no more."""
     classes = _classes(module)
-    return classes.async_client(transport=classes.async_transport(sender), **_settings(module, timeouts))
+    return classes.async_client(transport=classes.transport(sender), **_settings(module, timeouts))
 
 
 def hb_error(error: BaseException | None) -> HBError | None:
@@ -94,23 +80,15 @@ def _exchange(request: Any) -> Exchange:
 
 
 class _Classes:
-    """The four classes for one HTTP library."""
+    """The classes for one HTTP library; those but its clients serve both colours."""
 
     def __init__(self, module: Any) -> None:
         def raised(error: HBError, request: Any) -> Exception:
             name = next((name for kind, name in _EXCEPTIONS if isinstance(error, kind)), "RemoteProtocolError")
             return getattr(module, name)(str(error), request=request)  # type: ignore[no-any-return]
 
-        def response(exchange: Exchange, body: Body | AsyncBody, stream: Any) -> Any:
-            headers = exchange.headers
-            if not body.is_plain:
-                # The body is unpacked here, under its limit; the library must not try again.
-                gone = (b"content-encoding", b"content-length")
-                headers = [(name, value) for name, value in headers if name.lower() not in gone]
-            return module.Response(exchange.status, headers=headers, stream=stream)
-
-        class Stream(module.SyncByteStream):  # type: ignore[misc]
-            def __init__(self, body: Body, request: Any) -> None:
+        class Stream(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[misc]
+            def __init__(self, body: Any, request: Any) -> None:
                 self._body = body
                 self._request = request
 
@@ -123,11 +101,6 @@ class _Classes:
             def close(self) -> None:
                 self._body.close()
 
-        class AsyncStream(module.AsyncByteStream):  # type: ignore[misc]
-            def __init__(self, body: AsyncBody, request: Any) -> None:
-                self._body = body
-                self._request = request
-
             async def __aiter__(self) -> AsyncIterator[bytes]:
                 try:
                     async for piece in self._body:
@@ -138,42 +111,42 @@ class _Classes:
             async def aclose(self) -> None:
                 await self._body.aclose()
 
-        class Transport(module.BaseTransport):  # type: ignore[misc]
-            def __init__(self, sender: Sender) -> None:
+        def response(exchange: Exchange, body: Body | AsyncBody, request: Any) -> Any:
+            headers = exchange.headers
+            if not body.is_plain:
+                # The body is unpacked here, under its limit; the library must not try again.
+                gone = (b"content-encoding", b"content-length")
+                headers = [(name, value) for name, value in headers if name.lower() not in gone]
+            return module.Response(exchange.status, headers=headers, stream=Stream(body, request))
+
+        class Transport(module.BaseTransport, module.AsyncBaseTransport):  # type: ignore[misc]
+            def __init__(self, sender: Any) -> None:
                 self._sender = sender
 
             def handle_request(self, request: Any) -> Any:
                 exchange = CURRENT.get()
+                if exchange is None:
+                    with _exchange(request).active():
+                        return self.handle_request(request)
                 try:
-                    if exchange is None:
-                        exchange = _exchange(request)
-                        with exchange.active():
-                            body = self._sender.send(exchange, request)
-                    else:
-                        body = self._sender.send(exchange, request)
+                    body = self._sender.send(exchange, request)
                 except HBError as error:
                     raise raised(error, request) from error
-                return response(exchange, body, Stream(body, request))
+                return response(exchange, body, request)
 
             def close(self) -> None:
                 self._sender.close()
 
-        class AsyncTransport(module.AsyncBaseTransport):  # type: ignore[misc]
-            def __init__(self, sender: AsyncSender) -> None:
-                self._sender = sender
-
             async def handle_async_request(self, request: Any) -> Any:
                 exchange = CURRENT.get()
+                if exchange is None:
+                    with _exchange(request).active():
+                        return await self.handle_async_request(request)
                 try:
-                    if exchange is None:
-                        exchange = _exchange(request)
-                        with exchange.active():
-                            body = await self._sender.send(exchange, request)
-                    else:
-                        body = await self._sender.send(exchange, request)
+                    body = await self._sender.send(exchange, request)
                 except HBError as error:
                     raise raised(error, request) from error
-                return response(exchange, body, AsyncStream(body, request))
+                return response(exchange, body, request)
 
             async def aclose(self) -> None:
                 await self._sender.aclose()
@@ -189,7 +162,6 @@ class _Classes:
                 await self._transport.aclose()
 
         self.transport = Transport
-        self.async_transport = AsyncTransport
         self.client = Client
         self.async_client = AsyncClient
 
