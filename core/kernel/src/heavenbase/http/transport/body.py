@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import HBError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
     from heavenbase.http.transport.exchange import Exchange
 
@@ -84,7 +84,7 @@ class Unpacker:
 class _Answer:
     """What bodies of both colours hold: `source` are the pieces on the wire, `close` frees it."""
 
-    __slots__ = ("_close", "_exchange", "_pieces", "_source", "_translate", "_unpacker")
+    __slots__ = ("_close", "_exchange", "_source", "_translate", "_unpacker")
 
     def __init__(
         self,
@@ -98,10 +98,6 @@ class _Answer:
         self._close: Callable[[], Any] | None = close
         self._translate = translate
         self._unpacker = Unpacker(exchange)
-        self._pieces: Any = self._read()
-
-    def _read(self) -> Any:
-        raise NotImplementedError
 
     @property
     def is_plain(self) -> bool:
@@ -117,12 +113,16 @@ class _Answer:
 class Body(_Answer):
     """Iterate for the pieces; `read` for all of them. Apart from `AsyncBody`, as streams have many pieces."""
 
-    __slots__ = ()
+    __slots__ = ("_pieces",)
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._pieces = self._generate()
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._pieces  # type: ignore[no-any-return]
+        return self._pieces
 
-    def _read(self) -> Iterator[bytes]:
+    def _generate(self) -> Iterator[bytes]:
         exchange, unpacker = self._exchange, self._unpacker
         unpack = None if unpacker.is_plain else unpacker.unpack
         try:
@@ -169,37 +169,39 @@ class Body(_Answer):
 
 
 class AsyncBody(_Answer):
-    """Async form of `Body`."""
+    """Async form of `Body`; no generator, as every call would pay for one of these on its loop."""
 
-    __slots__ = ()
+    __slots__ = ("_unpacked",)
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._pieces  # type: ignore[no-any-return]
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._unpacked: Iterator[bytes] = iter(())
 
-    async def _read(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncBody:
+        return self
+
+    async def __anext__(self) -> bytes:
         exchange, unpacker = self._exchange, self._unpacker
-        unpack = None if unpacker.is_plain else unpacker.unpack
         try:
-            async for data in self._source:
+            if unpacker.is_plain:
+                data: bytes = await anext(self._source)
                 exchange.has_body = True
-                if unpack is None:
-                    yield unpacker.count(data)
-                else:
-                    for piece in unpack(data):
-                        yield piece
-            return
-        except HBError:
-            raise
-        except Exception as error:
+                return unpacker.count(data)
+            while (piece := next(self._unpacked, None)) is None:
+                self._unpacked = unpacker.unpack(await anext(self._source))
+                exchange.has_body = True
+            return piece
+        except BaseException as error:
+            await self.aclose()
+            if isinstance(error, StopAsyncIteration | HBError) or not isinstance(error, Exception):
+                raise
             failure = self._translate(exchange, error)
-        finally:
-            await self._free()
         raise failure
 
     async def read(self) -> bytes:
         """The whole body; any byte that is no white space counts as content."""
         pieces = []
-        async for piece in self._pieces:
+        async for piece in self:
             pieces.append(piece)
             if not piece.isspace():
                 self._exchange.content()
@@ -211,18 +213,12 @@ class AsyncBody(_Answer):
             return
         self._exchange.linger()
         with suppress(HBError):
-            async for _ in self._pieces:
+            async for _ in self:
                 pass
         await self.aclose()
 
     async def aclose(self) -> None:
         """Free the connection."""
-        if self._close is not None:
-            # Left to the garbage collector, the generator would be closed in a task of its own.
-            await self._pieces.aclose()
-            await self._free()
-
-    async def _free(self) -> None:
         close, self._close = self._close, None
         if close is not None:
             await close()

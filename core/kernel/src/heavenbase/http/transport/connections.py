@@ -52,9 +52,16 @@ class Connections:
         for sender in found:
             drive.run(sender.aclose())
 
-    def async_lease(self, route: Route, *, prefer_aiohttp: bool = True) -> AsyncLease:
-        """A sender for async clients on this route, over aiohttp where that is installed."""
-        return AsyncLease(self, route, prefer_aiohttp)
+    def async_lease(self, route: Route, *, prefer_aiohttp: bool = True) -> Lease | RoamingLease:
+        """A sender for async clients on this route and the running loop; over aiohttp where that is installed.
+
+        Where no loop runs, the sender takes a lease on each loop that it is used on.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return RoamingLease(self, route, prefer_aiohttp)
+        return self.on_loop(loop, route, prefer_aiohttp)
 
     def on_loop(self, loop: AbstractEventLoop, route: Route, prefer_aiohttp: bool) -> Lease:
         """A lease on the connections of one event loop, which is running."""
@@ -104,8 +111,8 @@ class Lease:
                 await self.sender.aclose()
 
 
-class AsyncLease:
-    """The hold of an async SDK client: a lease on each event loop that it is used on."""
+class RoamingLease:
+    """The hold of an async SDK client that was made where no event loop ran: one lease per loop it is used on."""
 
     def __init__(self, connections: Connections, route: Route, prefer_aiohttp: bool) -> None:
         self._connections = connections
