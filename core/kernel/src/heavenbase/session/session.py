@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from heavenbase.errors import InputError
-from heavenbase.flow.tool_loop import open_calls
 from heavenbase.messages import to_message, to_messages
 from heavenbase.projection import CHAT, STREAM, names_of, project
 from heavenbase.session import files as files
@@ -84,6 +83,8 @@ class LLMSession:
     @property
     def pending(self) -> list[Any]:
         """The tool calls at the end of the conversation that wait for a result."""
+        from heavenbase.flow.tool_loop import open_calls  # on use: it brings all that runs tools
+
         return open_calls(self.messages)
 
     def list_tools(self) -> list[str]:

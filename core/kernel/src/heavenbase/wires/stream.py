@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from heavenbase.errors import ResponseDecodeError, StreamTruncated
 from heavenbase.gather import call_deltas
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heavenbase.errors import HBError
     from heavenbase.types import Chunk, ToolCall
 
+E = TypeVar("E", bound="HBError")
 DONE = b"[DONE]"
 """What many servers send behind the last event, whatever their wire says."""
 
@@ -83,15 +84,9 @@ class StreamedAnswer:
 
     def unfinished(self) -> HBError:
         """The error for a stream whose end was not proved."""
-        call = self._call
         if self._has_event:
-            return truncated(call, f"without {self.ending}", showed=self.showed)
-        return ResponseDecodeError(
-            f"{call.target}: the stream is empty",
-            provider=call.spec.provider,
-            model=call.spec.model_id,
-            maybe_billed=True,
-        )
+            return truncated(self._call, f"without {self.ending}", showed=self.showed)
+        return _error(ResponseDecodeError, self._call, "the stream is empty")
 
     # For `read`
 
@@ -110,10 +105,9 @@ class StreamedAnswer:
 
 def truncated(call: Call, how: str, *, showed: bool) -> StreamTruncated:
     """The error for a stream that ended so; it may be tried again while nothing was shown of it."""
-    return StreamTruncated(
-        f"{call.target}: the stream ended {how}",
-        provider=call.spec.provider,
-        model=call.spec.model_id,
-        maybe_billed=True,
-        retryable=not showed,
-    )
+    return _error(StreamTruncated, call, f"the stream ended {how}", retryable=not showed)
+
+
+def _error(kind: type[E], call: Call, what: str, **facts: Any) -> E:
+    spec = call.spec
+    return kind(f"{call.target}: {what}", provider=spec.provider, model=spec.model_id, maybe_billed=True, **facts)
