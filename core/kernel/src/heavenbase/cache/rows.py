@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from json.decoder import scanstring as _scan  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.config.values import mapped
 from heavenbase.gather import whole_chunk
 from heavenbase.types import Chunk, Completion, ImageResult, ParameterEntry, Record, ToolCall, ToolCallDelta, Usage
 
@@ -263,12 +264,12 @@ def _images(rows: Sequence[dict[str, Any]]) -> list[Any]:
 
 def _without_images(raw: Any, held: dict[str, int]) -> Any:
     """The raw answer with places instead of the images that are kept beside it."""
-    if isinstance(raw, str):
-        place = held.get(raw.rpartition("base64,")[2])
-        return raw if place is None else {"$image": [raw.rpartition("base64,")[0], place]}
-    if isinstance(raw, dict):
-        return {name: _without_images(item, held) for name, item in raw.items()}
-    return [_without_images(item, held) for item in raw] if isinstance(raw, list) else raw
+
+    def placed(leaf: Any) -> Any:
+        head, _, data = leaf.rpartition("base64,") if isinstance(leaf, str) else ("", "", None)
+        return {"$image": [head, held[data]]} if data in held else leaf
+
+    return mapped(raw, placed)
 
 
 def _with_images(raw: Any, data: list[str]) -> Any:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from heavenbase.config.schema import look_up
+from heavenbase.config.schema import is_secret
 from heavenbase.config.values import from_toml, literal_part
 from heavenbase.errors import ConfigError, ConfigTrustError, HBWarning
 
@@ -202,10 +202,7 @@ def holds_secret(values: Any, path: tuple[str, ...] = ()) -> bool:
         return any(holds_secret(item, (*path, name)) for name, item in values.items())
     if isinstance(values, list):
         return any(holds_secret(item, path) for item in values)
-    if not isinstance(values, str) or not literal_part(values):
-        return False
-    found = look_up(path)
-    return found is not None and found.secret
+    return isinstance(values, str) and bool(literal_part(values)) and is_secret(path)
 
 
 @lru_cache(maxsize=16)

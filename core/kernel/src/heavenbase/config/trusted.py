@@ -16,6 +16,7 @@ from heavenbase.config.layers import ABSENT, find, leaves
 from heavenbase.config.schema import look_up
 from heavenbase.config.values import fold, has_reference, join_key
 from heavenbase.errors import ConfigError, ConfigTrustError
+from heavenbase.options import CONNECTION, CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 TRUST_FILE = "trusted.toml"
 _PROVIDERS = ("heavenbase", "llm", "providers")
-_OWN_ENDPOINT = ("base_url", "headers")
-_CREDENTIALS = ("api_key", "auth_token")
+_OWN_ENDPOINT = CONNECTION - CREDENTIALS
 _TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -111,7 +111,7 @@ def _own_endpoint(path: tuple[str, ...], layer: Layer, layers: Sequence[Layer]) 
     if path[:3] != _PROVIDERS or len(path) < 5 or path[4] not in _OWN_ENDPOINT:
         return False
     row = find(layer.values, path[:4])
-    if not any(isinstance(row.get(name), str) and row[name] for name in _CREDENTIALS):
+    if not any(isinstance(row.get(name), str) and row[name] for name in CREDENTIALS):
         return False
     tables = [find(other.values, _PROVIDERS) for other in layers if other.trusted]
     return all(fold(row) != fold(path[3]) for rows in tables if rows is not ABSENT for row in rows)
