@@ -129,16 +129,14 @@ def scrubber(secrets: Iterable[Secret | str]) -> Callable[[str], str]:
     ordered = sorted((value for value in values if len(value) >= SHORTEST), key=lambda value: (-len(value), value))
     if not ordered:
         return str
-    forms = [form for value in ordered for form in (_pattern(value), *map(re.escape, _base64_forms(value)))]
+    forms = [
+        form for value in ordered for form in ("".join(map(_pattern, value)), *map(re.escape, _base64_forms(value)))
+    ]
     substitute = re.compile("|".join(forms)).sub
     return lambda text: substitute(MASK, text)
 
 
-def _pattern(value: str) -> str:
-    return "".join(map(_character_pattern, value))
-
-
-def _character_pattern(character: str) -> str:
+def _pattern(character: str) -> str:
     if character.isascii() and character.isalnum():
         return character
     percent = "".join(f"%(?i:{byte:02x})" for byte in _encoded(character))
@@ -160,6 +158,5 @@ def _base64_forms(value: str) -> set[str]:
         encoded = b2a_base64(b"\0" * shift + data, newline=False).decode("ascii")
         # Only the characters that neighbours cannot change: a header such as user:key moves the alignment.
         core = encoded[(0, 2, 3)[shift] : (shift + len(data)) * 8 // 6]
-        forms.add(core)
-        forms.add(core.replace("+", "-").replace("/", "_"))
+        forms |= {core, core.replace("+", "-").replace("/", "_")}
     return forms

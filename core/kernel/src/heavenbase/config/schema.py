@@ -172,8 +172,7 @@ MODEL = Table(
         "aliases": _texts("other names of the model"),
         "default_provider": _optional("provider when none is asked for"),
         "providers": Table(
-            description="provider name -> the model's native id there, or a table",
-            rows=MODEL_AT_PROVIDER,
+            description="provider name -> the model's native id there, or a table", rows=MODEL_AT_PROVIDER
         ),
         **_DEFAULTS,
         "capabilities": _open("what the model can do"),

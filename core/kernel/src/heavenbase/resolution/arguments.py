@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ROOT = ("heavenbase", "llm")
 LOSSY_SIDES = ("guarantees", "tuning")
 REPAIR = ("repair_tool_calls", "tool_call_repair")
-CHECKED = frozenset({*COUNTS, *REPAIR, "on_lossy", "headers"})
 
 
 def default_arguments(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,11 +48,7 @@ def unknown_arguments(spec: LLMSpec, config: Config, registry: Registry) -> froz
 
 
 def check_parameters(
-    spec: LLMSpec,
-    registry: Registry,
-    options: Mapping[str, Any],
-    merged: Mapping[str, Any],
-    report: ParameterReport,
+    spec: LLMSpec, registry: Registry, options: Mapping[str, Any], merged: Mapping[str, Any], report: ParameterReport
 ) -> None:
     """UnknownNameError for an option of a call that nothing knows; the report learns of those that are allowed.
 
@@ -92,29 +87,24 @@ def _is_the_users(name: str, origin: str, config: Config) -> bool:
 def check_options(options: Mapping[str, Any]) -> None:
     """InputError or InputTypeError for a control with a value it cannot have; None is always allowed."""
     for name in CHECKED.intersection(options):
-        value = options[name]
-        if value is None:
-            continue
-        if name in COUNTS:
-            _check_count(name, value, COUNTS[name])
-        elif name == "on_lossy":
-            _check_lossy(value)
-        elif name in REPAIR:
-            from heavenbase.tools.repair import LLMToolCallRepair
-
-            LLMToolCallRepair().merged(value)
-        else:
-            _check_headers(value)
+        if options[name] is not None:
+            _CHECKS.get(name, _check_count)(name, options[name])
 
 
-def _check_count(name: str, value: object, least: int) -> None:
+def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputTypeError(f"{name} must be a whole number, not {type(value).__name__}")
-    if value < least:
-        raise InputError(f"{name} must be at least {least}, not {value}")
+    if value < COUNTS[name]:
+        raise InputError(f"{name} must be at least {COUNTS[name]}, not {value}")
 
 
-def _check_lossy(value: object) -> None:
+def _check_repair(name: str, value: object) -> None:
+    from heavenbase.tools.repair import LLMToolCallRepair
+
+    LLMToolCallRepair().merged(value)
+
+
+def _check_lossy(name: str, value: object) -> None:
     if isinstance(value, dict):
         for side in value:
             if side not in LOSSY_SIDES:
@@ -126,12 +116,16 @@ def _check_lossy(value: object) -> None:
             raise UnknownNameError("on_lossy action", action, LOSSY_ACTIONS)
 
 
-def _check_headers(value: object) -> None:
+def _check_headers(name: str, value: object) -> None:
     # The values may be credentials, so no message repeats one.
     if not hasattr(value, "items"):
         raise InputTypeError(f"headers must be a mapping of texts, not {type(value).__name__}")
-    for name, text in value.items():
-        if not isinstance(name, str) or not isinstance(text, str | int | float):
-            raise InputTypeError(f"header {name!r} must be text")
-        if any(character in "\r\n\0" for character in f"{name}{text}"):
-            raise InputError(f"header {name!r} holds a line break or a NUL, which no header may")
+    for header, text in value.items():
+        if not isinstance(header, str) or not isinstance(text, str | int | float):
+            raise InputTypeError(f"header {header!r} must be text")
+        if any(character in "\r\n\0" for character in f"{header}{text}"):
+            raise InputError(f"header {header!r} holds a line break or a NUL, which no header may")
+
+
+_CHECKS = {**dict.fromkeys(REPAIR, _check_repair), "on_lossy": _check_lossy, "headers": _check_headers}
+CHECKED = frozenset({*COUNTS, *_CHECKS})

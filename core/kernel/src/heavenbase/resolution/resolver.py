@@ -227,10 +227,7 @@ class _Resolution:
             if wanted is not None:
                 raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; pip install hb-provider-{wanted}")
         raise UnknownModelError(
-            "model",
-            token,
-            catalog.model_names(),
-            hint="or name the provider: provider/model, or provider=",
+            "model", token, catalog.model_names(), hint="or name the provider: provider/model, or provider="
         )
 
     def _provider_of(self, canonical: str, token: str, default: str | None, *, explicit: bool) -> str:
