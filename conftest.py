@@ -204,6 +204,8 @@ def settle() -> None:
 def pytest_collection_finish() -> None:
     settle()
     gc.enable()
+    # Rarer than by default: what a test leaves is looked at by those tests that say so.
+    gc.set_threshold(20_000, 10, 10)
 
 
 def pytest_runtest_logfinish() -> None:
