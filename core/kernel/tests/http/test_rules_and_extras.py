@@ -8,8 +8,7 @@ import pytest
 
 from heavenbase.call import Call, CallContext
 from heavenbase.errors import InputTypeError
-from heavenbase.http.extras import extras, merge_extra
-from heavenbase.http.rules import apply_rules, keep_ruled
+from heavenbase.http.rules import apply_rules, extras, keep_ruled, merge_extra
 from heavenbase.spec import LLMSpec, Timeouts
 from heavenbase.types import ParameterReport
 

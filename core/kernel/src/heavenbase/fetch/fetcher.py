@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Coroutine
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from heavenbase.colour import drive
 from heavenbase.errors import (
@@ -150,7 +150,11 @@ class Fetcher:
         self._resolver = resolver
         self._follow_redirects = follow_redirects
         self._ssl_context = ssl_context
-        self._allowed = _read_allowed(allow_hosts)
+        self._allowed: frozenset[str] = frozenset()
+        if allow_hosts:
+            from heavenbase.fetch.address import read_allowed
+
+            self._allowed = read_allowed(allow_hosts)
 
     def fetch(self, url: str) -> Fetched:
         """The content of a URL.
@@ -174,7 +178,7 @@ class Fetcher:
         name, deadline = target.host, self._clock() + self._timeout
         while True:
             visit = Visit(name, self._timeout, deadline, self._max_bytes, self._clock)
-            addresses = await self._aresolve(target, visit) if is_async else self._resolve(target, name)
+            addresses = await self._resolve(target, visit, is_async=is_async)
             self._check(target, addresses, name, hops)
             visit.connect_limit()
             data = await self._get(visit, target, tuple(dict.fromkeys(addresses)), is_async=is_async)
@@ -191,7 +195,7 @@ class Fetcher:
         from heavenbase.http.transport.pools import SingleConnection
 
         url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
-        tls = await self._atls(target) if is_async else self._tls(target)
+        tls = await self._tls(target, is_async=is_async)
         request = httpcore2.Request("GET", url, headers=[("Host", target.authority), *_HEADERS])
         with visit.active():
             try:
@@ -217,40 +221,28 @@ class Fetcher:
             raise InputTypeError(f"a URL to fetch is a str, not {type(url).__name__}")
         return read_target(url)
 
-    def _resolve(self, target: Target, name: str) -> tuple[str, ...]:
-        """The addresses of the host, asked for once."""
-        if target.is_address:
-            return (target.host,)
-        try:
-            if self._resolver is not None:
-                found = self._resolver(target.host, target.port)
-                if isinstance(found, Awaitable):
-                    if isinstance(found, Coroutine):
-                        found.close()
-                    raise InputTypeError("this resolver is async; pass a sync one, or use afetch")
-                return tuple(found)
-            import socket
-
-            return _addresses(socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError):
-            failure = _unresolved(name)
-        raise failure
-
-    async def _aresolve(self, target: Target, visit: Visit) -> tuple[str, ...]:
-        """Async form of `_resolve`, within the time limit."""
+    async def _resolve(self, target: Target, visit: Visit, *, is_async: bool) -> tuple[str, ...]:
+        """The addresses of the host, asked for once, in async colour within the time limit."""
         import asyncio
         import socket
 
         if target.is_address:
             return (target.host,)
         try:
-            async with asyncio.timeout(visit.connect_limit()):
+            async with asyncio.timeout(visit.connect_limit()) if is_async else nullcontext():
                 try:
-                    if self._resolver is not None:
-                        found = self._resolver(target.host, target.port)
-                        return tuple(await found if isinstance(found, Awaitable) else found)
-                    loop = asyncio.get_running_loop()
-                    return _addresses(await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
+                    if self._resolver is None:
+                        find: Any = asyncio.get_running_loop().getaddrinfo if is_async else socket.getaddrinfo
+                        found = find(target.host, target.port, type=socket.SOCK_STREAM)
+                        return tuple(str(entry[4][0]) for entry in (await found if is_async else found))
+                    given = self._resolver(target.host, target.port)
+                    if not isinstance(given, Awaitable):
+                        return tuple(given)
+                    if is_async:
+                        return tuple(await given)
+                    if isinstance(given, Coroutine):
+                        given.close()
+                    raise InputTypeError("this resolver is async; pass a sync one, or use afetch")
                 except (OSError, UnicodeError):
                     failure: HBError = _unresolved(visit.target)
         except TimeoutError:
@@ -287,23 +279,19 @@ class Fetcher:
             raise FetchBlocked(f"the URL at {name!r} redirects from https to http")
         return following
 
-    def _tls(self, target: Target) -> ssl.SSLContext | None:
+    async def _tls(self, target: Target, *, is_async: bool) -> ssl.SSLContext | None:
         """The TLS settings of an https target, made once."""
         if target.scheme != "https":
             return None
         if self._ssl_context is None:
-            import httpx2
+            import asyncio
 
-            self._ssl_context = httpx2.create_ssl_context(trust_env=False)
+            from httpx2 import create_ssl_context
+
+            # Reading the system's certificates takes tens of milliseconds.
+            made = asyncio.to_thread(create_ssl_context, trust_env=False) if is_async else None
+            self._ssl_context = create_ssl_context(trust_env=False) if made is None else await made
         return self._ssl_context
-
-    async def _atls(self, target: Target) -> ssl.SSLContext | None:
-        """Async form of `_tls`: reading the system's certificates takes tens of milliseconds."""
-        import asyncio
-
-        if target.scheme != "https" or self._ssl_context is not None:
-            return self._tls(target)
-        return await asyncio.to_thread(self._tls, target)
 
 
 async def _aread(body: AsyncBody) -> bytes:
@@ -322,18 +310,6 @@ def _load() -> None:
         # The last one is private to anyio, so it may go away: then it is loaded later, where it takes its time.
         with suppress(ImportError):
             import_module(module)
-
-
-def _read_allowed(hosts: Iterable[str]) -> frozenset[str]:
-    if not hosts:
-        return frozenset()
-    from heavenbase.fetch.address import read_allowed
-
-    return read_allowed(hosts)
-
-
-def _addresses(found: Iterable[tuple[object, ...]]) -> tuple[str, ...]:
-    return tuple(str(entry[4][0]) for entry in found)  # type: ignore[index]
 
 
 def _unresolved(name: str) -> ImageError:

@@ -242,7 +242,8 @@ class HTTPAttempt:
                 if self.exchange.status is not None and not 200 <= self.exchange.status < 300:
                     failure = await self._refused(self.exchange.status, is_async=is_async)
             except Exception as error:
-                failure = self._failure(error)
+                found = hb_error(error)
+                failure = self.explain(error) if found is None else self.with_facts(found)
         body = self.exchange.body
         if failure is None:
             assert body is not None
@@ -260,10 +261,6 @@ class HTTPAttempt:
         except HBError:
             said = b""  # the status tells enough
         return self.with_facts(self.refusal(status, said))
-
-    def _failure(self, error: Exception) -> HBError:
-        found = hb_error(error)
-        return self.with_facts(found) if found is not None else self.explain(error)
 
 
 class _Reader:

@@ -1,31 +1,85 @@
-"""Streamed bodies as the data of their events: server-sent events, and lines of JSON. No I/O."""
+"""Streamed bodies as the data of their events: server-sent events, and lines of JSON. Bounded, linear time, no I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
 
 from heavenbase.errors import EventTooLarge
-from heavenbase.http.sse import TEXT_EVENT_LIMIT, EventParser
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+TEXT_EVENT_LIMIT = 16 * 1024 * 1024
+IMAGE_EVENT_LIMIT = 64 * 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n?")
 
 
 class ServerEvents:
-    """Server-sent events; one that the end of the body cuts off is none."""
+    """Server-sent events as WHATWG says, of each the data alone; one that the end of the body cuts off is none.
 
-    __slots__ = ("_parser",)
+    Raises EventTooLarge when one event, or one line, has more than `limit` bytes.
+    """
+
+    __slots__ = ("_after_cr", "_begun", "_limit", "_pending")
 
     def __init__(self, limit: int = TEXT_EVENT_LIMIT) -> None:
-        self._parser = EventParser(limit)
+        self._limit = limit
+        self._pending = bytearray()
+        self._begun = False
+        self._after_cr = False
 
-    def feed(self, piece: bytes) -> Iterable[bytes]:
-        """The data of the events that these bytes complete."""
-        return [event.data for event in self._parser.feed(piece)]
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The data of the events that these bytes complete, in UTF-8, lines joined by LF."""
+        data = piece if self._begun else self._skip_bom(piece)
+        if self._after_cr and data:
+            # The CR that ended the last piece already counted as a line end; this LF belongs to it.
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = _LINE_END.sub(b"\n", data)
+        pending = self._pending
+        if pending:
+            # Only the last byte before these can be half of an event's end, so nothing is searched twice.
+            start = len(pending) - 1
+            pending += data
+            if pending.find(b"\n\n", start) < 0:
+                self._check(len(pending))
+                return []
+            data = bytes(pending)
+            pending.clear()
+        *blocks, rest = data.split(b"\n\n")
+        if rest:
+            self._check(len(rest))
+            pending += rest
+        events: list[bytes] = []
+        for block in blocks:
+            if len(block) > self._limit:
+                self._check(len(block))
+            if block.startswith(b"data: ") and b"\n" not in block:
+                events.append(block[6:])
+                continue
+            fields = [line.partition(b":") for line in block.split(b"\n")]
+            lines = [value.removeprefix(b" ") for name, _, value in fields if name == b"data"]
+            if lines:
+                events.append(b"\n".join(lines))
+        return events
 
-    def flush(self) -> Iterable[bytes]:
+    def flush(self) -> list[bytes]:
         """Nothing: an event ends with an empty line."""
-        return ()
+        return []
+
+    def _skip_bom(self, data: bytes) -> bytes:
+        data = bytes(self._pending) + data
+        self._pending.clear()
+        if len(data) < len(_BOM) and _BOM.startswith(data):
+            self._pending += data
+            return b""
+        self._begun = True
+        return data.removeprefix(_BOM)
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise EventTooLarge(f"one event of the stream has more than {self._limit:,} bytes", maybe_billed=True)
 
 
 class Lines:
@@ -41,7 +95,7 @@ class Lines:
         self._pieces: list[bytes] = []
         self._size = 0
 
-    def feed(self, piece: bytes) -> Iterable[bytes]:
+    def feed(self, piece: bytes) -> list[bytes]:
         """The lines that these bytes complete, without blank ones."""
         *lines, rest = piece.split(b"\n")
         if lines:
@@ -54,7 +108,7 @@ class Lines:
             raise EventTooLarge(f"one line of the stream has more than {self._limit:,} bytes", maybe_billed=True)
         return [line for line in lines if not line.isspace() and line]
 
-    def flush(self) -> Iterable[bytes]:
+    def flush(self) -> list[bytes]:
         """The line that the end of the body ends."""
         line = b"".join(self._pieces)
         self._pieces, self._size = [], 0

@@ -159,7 +159,8 @@ def embedded_error(call: Call, error: Any, headers: Headers, *, wall: Callable[[
     """The error for `{"error": ...}` inside an answer that began as a success, say in a stream."""
     status = embedded_status(error)
     shape = error if isinstance(error, dict) and "error" in error else {"error": error}
-    return status_error(call, status, headers, _bytes(shape), wall=wall, decoded=shape)
+    body = json.dumps(shape, default=str)[: 64 * 1024].encode()
+    return status_error(call, status, headers, body, wall=wall, decoded=shape)
 
 
 def embedded_status(error: Any) -> int:
@@ -269,10 +270,6 @@ def _decode(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _bytes(value: Any) -> bytes:
-    return json.dumps(value, default=str)[: 64 * 1024].encode()
 
 
 def _detail(item: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputTypeError
-from heavenbase.http.extras import EXTRAS
+from heavenbase.http.rules import EXTRAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

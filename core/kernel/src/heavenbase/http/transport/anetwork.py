@@ -6,15 +6,23 @@ The same rules as in `network`. One timer per connection serves all its reads: i
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
 
-from heavenbase.http.transport.network import COALESCE, current, is_readable
+from heavenbase.http.transport.network import (
+    COALESCE,
+    current,
+    handshake_failure,
+    is_readable,
+    read_failure,
+    reason,
+    write_failure,
+)
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Sequence
 
     from heavenbase.errors import HBError
@@ -185,10 +193,8 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
         limit = exchange.connect_limit() if self._tunnel else exchange.read_limit()
         try:
             data = await self._wire.receive(limit, max_bytes)
-        except TimeoutError:
-            raise exchange.timed_out() from None
         except OSError as error:
-            raise exchange.closed(f"broke the connection ({error.strerror or type(error).__name__})") from None
+            raise read_failure(exchange, error) from None
         if not data:
             exchange.eof = True
         elif not self._tunnel:
@@ -210,17 +216,10 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
                 transport = await asyncio.get_running_loop().start_tls(
                     wire.transport, wire, ssl_context, server_hostname=server_hostname
                 )
-        except TimeoutError:
+        except BaseException as error:
             wire.abort()
-            raise exchange.timed_out() from None
-        except ssl.SSLCertVerificationError as error:
-            wire.abort()
-            raise exchange.tls_failed(error.verify_message) from None
-        except OSError as error:
-            wire.abort()
-            raise exchange.connect_failed(f"TLS handshake failed ({_reason(error)})") from None
-        except BaseException:
-            wire.abort()
+            if isinstance(error, OSError):
+                raise handshake_failure(exchange, error) from None
             raise
         if transport is None:
             raise exchange.connect_failed("TLS handshake failed (the connection was lost)")
@@ -241,13 +240,8 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
         limit = exchange.connect_limit() if self._tunnel else exchange.write_limit()
         try:
             await self._wire.send(held, limit)
-        except TimeoutError:
-            raise exchange.timed_out() from None
         except OSError as error:
-            if exchange.is_reused:
-                raise httpcore2.ConnectionNotAvailable from None
-            exchange.write_failed = True
-            raise httpcore2.WriteError(str(error)) from None
+            raise write_failure(exchange, error) from None
 
 
 class AsyncBackend(httpcore2.AsyncNetworkBackend):
@@ -284,11 +278,6 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
             except TimeoutError:
                 failure = exchange.timed_out()
             except OSError as error:
-                failure = exchange.connect_failed(_reason(error))
+                failure = exchange.connect_failed(reason(error))
         assert failure is not None
         raise failure
-
-
-def _reason(error: OSError) -> str:
-    # asyncio tells of several addresses in the text alone.
-    return str(error.strerror or getattr(error, "reason", None) or error or type(error).__name__)

@@ -18,6 +18,8 @@ from heavenbase.http.transport.exchange import CURRENT, Exchange
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from heavenbase.errors import HBError
+
     Resolve = Callable[[str, int], list[Any]]
 
 COALESCE = 16 * 1024
@@ -75,10 +77,8 @@ class Stream(httpcore2.NetworkStream):
         self._allow(exchange.connect_limit() if self._tunnel else exchange.read_limit())
         try:
             data = self._socket.recv(max_bytes)
-        except TimeoutError:
-            raise exchange.timed_out() from None
         except OSError as error:
-            raise exchange.closed(f"broke the connection ({error.strerror or type(error).__name__})") from None
+            raise read_failure(exchange, error) from None
         if not data:
             exchange.eof = True
         elif not self._tunnel:
@@ -98,15 +98,11 @@ class Stream(httpcore2.NetworkStream):
             self._flush()
             self._allow(exchange.connect_limit())
             secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
-        except TimeoutError:
+        except BaseException as error:
             self.close()
-            raise exchange.timed_out() from None
-        except ssl.SSLCertVerificationError as error:
-            self.close()
-            raise exchange.tls_failed(error.verify_message) from None
-        except OSError as error:
-            self.close()
-            raise exchange.connect_failed(f"TLS handshake failed ({_reason(error)})") from None
+            if isinstance(error, OSError):
+                raise handshake_failure(exchange, error) from None
+            raise
         return Stream(secured, exchange, tunnel=False)
 
     def get_extra_info(self, info: str) -> Any:
@@ -126,13 +122,8 @@ class Stream(httpcore2.NetworkStream):
             while held:
                 self._allow(exchange.connect_limit() if self._tunnel else exchange.write_limit())
                 held = held[self._socket.send(held) :]
-        except TimeoutError:
-            raise exchange.timed_out() from None
         except OSError as error:
-            if exchange.is_reused:
-                raise httpcore2.ConnectionNotAvailable from None
-            exchange.write_failed = True
-            raise httpcore2.WriteError(str(error)) from None
+            raise write_failure(exchange, error) from None
 
     def _allow(self, limit: float | None) -> None:
         # Setting a socket's timeout is a system call; most reads have the same limit as the one before.
@@ -170,7 +161,7 @@ class Backend(httpcore2.NetworkBackend):
             try:
                 connection = _dial(family, kind, protocol, address, limit)
             except OSError as error:
-                failures.append(f"{address[0]}: {_reason(error)}")
+                failures.append(f"{address[0]}: {reason(error)}")
                 if isinstance(error, TimeoutError) and place == len(addresses) - 1:
                     raise exchange.timed_out() from None
             else:
@@ -200,7 +191,7 @@ class Backend(httpcore2.NetworkBackend):
         if thread.is_alive():
             raise exchange.timed_out()
         if failed:
-            raise exchange.connect_failed(f"the name does not resolve ({_reason(failed[0])})")
+            raise exchange.connect_failed(f"the name does not resolve ({reason(failed[0])})")
         return found
 
 
@@ -233,5 +224,33 @@ def _dial(family: int, kind: int, protocol: int, address: Any, limit: float | No
     return connection
 
 
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or type(error).__name__)
+def read_failure(exchange: Exchange, error: OSError) -> HBError:
+    """What it means that no bytes of the answer came."""
+    if isinstance(error, TimeoutError):
+        return exchange.timed_out()
+    return exchange.closed(f"broke the connection ({error.strerror or type(error).__name__})")
+
+
+def write_failure(exchange: Exchange, error: OSError) -> Exception:
+    """What it means that bytes of the request were not taken."""
+    if isinstance(error, TimeoutError):
+        return exchange.timed_out()
+    if exchange.is_reused:
+        return httpcore2.ConnectionNotAvailable()
+    exchange.write_failed = True
+    return httpcore2.WriteError(str(error))
+
+
+def handshake_failure(exchange: Exchange, error: OSError) -> HBError:
+    """What it means that TLS did not come about."""
+    if isinstance(error, TimeoutError):
+        return exchange.timed_out()
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return exchange.tls_failed(error.verify_message)
+    return exchange.connect_failed(f"TLS handshake failed ({reason(error)})")
+
+
+def reason(error: Exception) -> str:
+    """The system's words for a failure."""
+    # asyncio tells of several addresses in the text alone.
+    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or error or type(error).__name__)
