@@ -236,7 +236,7 @@ def test_the_lines_of_verbose_tell_failed_attempts() -> None:
 @pytest.mark.parametrize(
     ("finish", "message"),
     [
-        ("length", "the answer was cut off at the token limit"),
+        ("length", "the answer was cut off at its token limit; pass a larger max_tokens"),
         ("content_filter", "the provider's filter stopped the answer"),
         ("other", "the answer ended with 'strange'"),
     ],

@@ -99,7 +99,7 @@ def test_an_answer_that_is_not_whole_is_said_to_be(run: Run, scripted: Any) -> N
     kernel, _ = scripted(chunks("half", finish="length"))
     done = run("session", input="hi\n", kernel=kernel)
     assert (done.code, done.out) == (0, "half\n")
-    assert "cut off at the token limit" in done.err
+    assert "cut off at its token limit" in done.err
 
 
 # Commands

@@ -13,15 +13,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import Attempt, Chunk, Completion, Usage
 
-COMPLETE = ("stop", "tool_calls")
-WHY = {
-    "length": "the answer was cut off at the token limit",
-    "content_filter": "the provider's filter stopped the answer",
-    "refusal": "the model refused",
-    "pause": "the provider paused the answer",
-    "context_overflow": "the context of the model is full",
-}
-
 
 def completion_data(answer: Completion) -> dict[str, Any]:
     """A chat's answer as plain data."""
@@ -59,8 +50,10 @@ def chunk_data(chunk: Chunk) -> dict[str, Any]:
 
 def note_ending(answer: Completion) -> None:
     """Say on standard error when an answer is not whole, or holds what text cannot show."""
-    if answer.finish_reason not in COMPLETE:
-        output.warn(WHY.get(answer.finish_reason, f"the answer ended with {answer.raw_finish_reason!r}"))
+    from heavenbase.wires import UNFINISHED, WHOLE
+
+    if answer.finish_reason not in WHOLE:
+        output.warn(UNFINISHED.get(answer.finish_reason, f"the answer ended with {answer.raw_finish_reason!r}"))
     if answer.pending:
         names = ", ".join(call.name for call in answer.pending)
         output.warn(f"the model asks to call {names}; --json shows the arguments")

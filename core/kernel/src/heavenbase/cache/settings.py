@@ -11,6 +11,7 @@ from heavenbase.config.values import merge
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import MOCKS
 from heavenbase.types import Completion, ImageResult
+from heavenbase.wires.answers import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 ROOT = "heavenbase.llm.cache"
 NAMESPACES = {"complete": "text", "embed": "embedding", "imagen": "image"}
-UNFINISHED = frozenset({"length", "content_filter", "refusal", "pause", "context_overflow", "other"})
-"""Ends of an answer that is not whole."""
 SAMPLING = ("temperature", "seed", "top_p", "top_k")
 NEUTRAL = (None, 0, 1)
 """Values of top_p and top_k that leave the choice of words to the temperature."""
@@ -95,7 +94,7 @@ def is_complete(call: Call, answer: Any) -> bool:
         return False
     says: Any = answer.images
     if isinstance(answer, Completion):
-        says = answer.finish_reason not in UNFINISHED and (answer.text or answer.tool_calls or answer.images)
+        says = answer.finish_reason in WHOLE and (answer.text or answer.tool_calls or answer.images)
     # Images must be bytes: a provider's URL would be gone when it is wanted.
     return bool(says) and all(image.data is not None for image in answer.images)
 

@@ -13,6 +13,7 @@ from heavenbase.errors import StructuredOutputError
 from heavenbase.gather import whole_chunk
 from heavenbase.middleware import Middleware
 from heavenbase.types import Chunk, Usage
+from heavenbase.wires.answers import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 
 RETRIES = 1
 """How often an answer that does not fit is asked for again, unless `structured_retries` says otherwise."""
-FINAL = {
-    "length": "the answer was cut off at its token limit; pass a larger max_tokens",
-    "context_overflow": "the answer was cut off at the end of the model's context",
-    "refusal": "the model refused to answer",
-    "content_filter": "the provider's filter stopped the answer",
-    "pause": "the model paused before it was done",
-}
-"""Finish reasons after which asking again the same way does not help."""
 
 
 class StructuredOutput(Middleware):
@@ -113,7 +106,7 @@ def judge(call: Call, answer: Completion) -> StructuredOutputError | None:
         if call.format is not None:
             answer.structured = call.format.value_of(answer)
     except StructuredOutputError as error:
-        error.message = FINAL.get(answer.finish_reason, error.message)
+        error.message = UNFINISHED.get(answer.finish_reason, error.message)
         error.request_id, error.partial, error.maybe_billed = answer.request_id, answer, True
         error.provider, error.model = call.spec.provider, call.spec.model_id
         return error
@@ -129,7 +122,7 @@ def _refuse(call: Call, error: StructuredOutputError, left: int) -> None:
     """Note the attempt as failed; raise where asking again would not help or is not wanted."""
     answer = error.partial
     call.context.failed(error)
-    if left <= 0 or (answer is not None and answer.finish_reason in FINAL):
+    if left <= 0 or (answer is not None and answer.finish_reason in UNFINISHED):
         error.message = f"{call.target}: {error.message}"
         raise error
 
