@@ -33,7 +33,7 @@ ROOMS = {
         "answers:answers embedding:embedding encoding:encoding preparing:preparing resuming:tool_loop retry:retry "
         "structured_flow:structuring toolloop:tool_loop"
     ),
-    "http": "http_gateway:gateway",
+    "http": "http.extras:rules http.sse:events http_gateway:gateway",
     "http.transport": (
         "http.aiohttp_pools:aiohttp_pools http.anetwork:anetwork http.body:body http.connections:connections "
         "http.exchange:exchange http.injected:injected http.network:network http.pools:pools "
