@@ -31,6 +31,13 @@ SUPPORTED = range(1, hookspecs.CONTRACT_VERSION + 1)
 """Contract versions that this core speaks."""
 
 
+class _Manager(pluggy.PluginManager):
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        # pluggy looks closely at each of a plugin's hundred names, which costs more than the rest of a new kernel.
+        marked = name in vars(hookspecs) or hasattr(getattr(type(plugin), name, None), f"{hookspecs.PROJECT}_impl")
+        return super().parse_hookimpl_opts(plugin, name) if marked else None
+
+
 class Registry:
     """The plugins of one kernel.
 
@@ -48,7 +55,7 @@ class Registry:
         self._loaded: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._gates: dict[str, Any] = {}
-        self._pm = pluggy.PluginManager(hookspecs.PROJECT)
+        self._pm = _Manager(hookspecs.PROJECT)
         self._pm.add_hookspecs(hookspecs)
         self.hook = self._pm.hook
         for plugin in extra:

@@ -12,6 +12,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inve
         contents = {path: _contents(path) for path in stamps}
         if data is None or data["contents"] != contents:
             data = {**_scan(list(stamps)), "contents": contents}
-        data["stamps"] = stamps
+        data = {**data, "stamps": stamps}
         _write_index(file, data)
     try:
         return _inventory(data)
@@ -139,13 +140,20 @@ def _read_index(file: Path | None) -> dict[str, Any] | None:
     except OSError:
         content = _scanned.get(file.name, b"")
     try:
-        data: dict[str, Any] = json.loads(content)
+        data = _parsed(content)
         if data["format"] != FORMAT or not isinstance(data["stamps"], dict):
             return None
         fresh = all(_stamp(path) == stamp for path, stamp in data["files"])
     except (ValueError, KeyError, TypeError):
         return None
     return data if fresh else None
+
+
+@lru_cache(maxsize=4)
+def _parsed(content: bytes) -> dict[str, Any]:
+    """The data of an index, to be read only: kernels of one process share it."""
+    data: dict[str, Any] = json.loads(content)
+    return data
 
 
 def _write_index(file: Path | None, data: dict[str, Any]) -> None:
