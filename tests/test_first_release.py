@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,43 @@ for module, names in json.load(sys.stdin).items():
 json.dump(found, sys.stdout)
 """
 
+PACKAGES = {"heavenbase.cli": "hb_cli", "heavenbase.testing": "hb_testing"}
+"""Packages of the first release that are distributions of their own now."""
+
+IDENTITY = """
+import json, sys, warnings
+from importlib import import_module
+
+warnings.simplefilter("ignore")
+pairs = json.load(sys.stdin)
+for first, second in pairs:
+    one, other = import_module(first), import_module(second)
+    if one is not other or one is not sys.modules[first] or one is not sys.modules[second]:
+        print(first, second)
+for pair in pairs:
+    for name in pair:
+        package, _, child = name.rpartition(".")
+        if package in dict(pairs).values() and getattr(sys.modules[package], child) is not sys.modules[name]:
+            print(package, "has another", child)
+"""
+
+
+def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """What an interpreter with the warnings of a user's says."""
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ, **settings)
+
+
+def modules_of(package: str) -> list[str]:
+    """The names of its modules below itself, with their leading dot; its own is empty."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    root = Path(spec.submodule_search_locations[0])
+    files = [path.relative_to(root).with_suffix("") for path in root.rglob("*.py") if path.stem != "__main__"]
+    return sorted("".join(f".{part}" for part in file.parts if part != "__init__") for file in files)
+
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
@@ -76,6 +116,88 @@ def test_a_module_that_moved_is_the_module_of_today_and_says_where_that_is(found
     assert "heavenbase.testing" in moved
     for module, told in moved.items():
         assert any(f"{module} is now {told['home']};" in message for _, message in told["warnings"]), module
+
+
+@pytest.mark.parametrize("is_old_first", [True, False])
+def test_an_old_name_is_the_module_of_today_whichever_is_imported_first(
+    found: dict[str, Any], is_old_first: bool
+) -> None:
+    pairs = [[f"{old}{name}", f"{new}{name}"] for old, new in PACKAGES.items() for name in modules_of(new)]
+    told = {old for old, _ in pairs}
+    pairs += [[old, now["home"]] for old, now in found.items() if old not in told]
+    assert ["heavenbase.testing.server.faults_body", "hb_testing.server.faults_body"] in pairs
+    assert not [old for old, new in pairs if old.startswith(tuple(PACKAGES)) and new.startswith("heavenbase.")]
+    done = run("-c", IDENTITY, input=json.dumps(pairs if is_old_first else [pair[::-1] for pair in pairs]))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr[-2000:]
+
+
+def test_a_module_below_a_package_that_left_is_found_before_anything_of_that_package_is_imported() -> None:
+    code = (
+        "from heavenbase.testing.server.wire_openai import OpenAIWire as old; from hb_testing.server import OpenAIWire;"
+        "from heavenbase.cli.state import pass_state as told; from hb_cli import pass_state;"
+        "import sys, heavenbase; assert sys.meta_path.count(heavenbase._Moved) == 1;"
+        "print(old is OpenAIWire, told is pass_state)"
+    )
+    assert run("-c", code).stdout.split() == ["True", "True"]
+
+
+def test_a_name_that_never_was_is_not_found() -> None:
+    done = run("-c", "import heavenbase.testing.nothing")
+    assert done.stderr.endswith("ModuleNotFoundError: No module named 'heavenbase.testing.nothing'\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("from heavenbase.http_gateway import HTTPGateway", "heavenbase.http_gateway is now heavenbase.http.gateway;"),
+        ("import heavenbase.testing.report", "heavenbase.testing.report is now hb_testing.report;"),
+        ("from hb_gateway_openai import dialects", "hb_gateway_openai.dialects is now in hb_wire_openai;"),
+    ],
+)
+def test_a_script_sees_the_warning_beside_its_own_line(tmp_path: Path, line: str, message: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"import sys\n{line}\n", encoding="utf-8")
+    done = run(str(script))
+    assert done.returncode == 0
+    assert f"{script}:2: DeprecationWarning: {message}" in done.stderr
+
+
+def test_the_command_line_runs_under_its_first_name() -> None:
+    old, new = run("-m", "heavenbase.cli", "--help"), run("-m", "hb_cli", "--help")
+    assert (old.returncode, old.stderr) == (new.returncode, new.stderr) == (0, "")
+    assert old.stdout == new.stdout
+    assert old.stdout.startswith("Usage: hb ")
+
+
+@pytest.mark.parametrize("name", ["heavenbase.testing", "hb_testing"])
+def test_the_conformance_kit_says_what_runs_it(name: str) -> None:
+    done = run("-m", name)
+    assert done.returncode == 1
+    assert "pytest -p hb_testing" in done.stderr
+
+
+def test_the_loopback_server_runs_under_its_first_name() -> None:
+    done = run("-m", "heavenbase.testing.server", input="")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("old", "home", "install"),
+    [
+        ("heavenbase.testing", "hb_testing", "hb-testing"),
+        ("heavenbase.cli", "hb_cli", "hb-cli"),
+        ("heavenbase.config_edit", "hb_cli", "hb-cli"),
+    ],
+)
+def test_what_is_not_installed_says_how_it_is(
+    monkeypatch: pytest.MonkeyPatch, old: str, home: str, install: str
+) -> None:
+    monkeypatch.delitem(sys.modules, old, raising=False)
+    monkeypatch.setitem(sys.modules, home, None)  # type: ignore[arg-type]  # how the import system marks what is not there
+    with pytest.raises(ModuleNotFoundError, match=f"not installed here: pip install {install}$") as caught:
+        import_module(old)
+    assert caught.value.name == home
 
 
 def test_the_names_that_people_type_are_all_looked_at() -> None:

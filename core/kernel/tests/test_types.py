@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from heavenbase.types import (
     Embedding,
     ImageResult,
     ParameterReport,
+    Record,
     ToolCall,
     ToolCallDelta,
     Usage,
@@ -118,3 +122,37 @@ def test_the_length_of_vectors_is_known_when_there_is_one() -> None:
     assert Embedding([[1.0, 2.0]]).dim == 2
     assert Embedding([]).dim is None
     assert ImageResult([]).to_dict() == {"images": [], "cached": False, "attempts": []}
+
+
+@pytest.mark.parametrize(
+    ("made", "late"),
+    [
+        (Chunk("hi"), ("completion", "messages")),
+        (ParameterReport({}, frozenset({"odd"})), ("strange",)),
+        (Completion("hi", report=ParameterReport()), ("pending", "max_tool_turns")),
+    ],
+)
+def test_a_pickle_of_a_release_with_fewer_fields_has_the_defaults_of_the_others(
+    made: Any, late: tuple[str, ...]
+) -> None:
+    for name in late:
+        delattr(made, name)
+    read = pickled(made)
+    assert [getattr(read, name) for name in late] == [getattr(type(made)(), name) for name in late]
+    assert repr(read)
+    assert read == pickled(read)
+
+
+def test_a_frozen_record_with_a_dictionary_is_pickled() -> None:
+    made = Mark("here")
+    assert pickled(made) == made
+
+
+@dataclass(frozen=True)
+class Mark(Record):
+    name: str
+    place: int = 0
+
+
+def pickled(value: Record) -> Any:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301  # its own

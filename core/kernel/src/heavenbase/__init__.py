@@ -69,7 +69,7 @@ def __dir__() -> list[str]:
 
 
 class _Moved:
-    """Finds the modules of the first release under their old names; asked last, when nothing else has the name."""
+    """Finds the modules of the first release under their old names; asked last, until `_moved` needs it first."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from importlib.util import find_spec
+from types import CodeType, ModuleType
 from warnings import warn
+
+from heavenbase import _Moved
 
 KEPT = {"heavenbase.repair": "heavenbase.tools.repair"}
 """Names that stay."""
@@ -37,7 +41,7 @@ ROOMS = {
     "http.transport": (
         "http.aiohttp_pools:aiohttp_pools http.anetwork:anetwork http.body:body http.connections:connections "
         "http.exchange:exchange http.injected:injected http.network:network http.pools:pools "
-        "http.protocol:protocol http.route:route http.slots:slots http.transport:transport"
+        "http.protocol:protocol http.route:route http.slots:slots"
     ),
     "image": "_image_items:sources _image_pixels:pixels _image_probe:probe _image_sources:sources _png:pixels",
     "resolution": "catalog:catalog endpoint:endpoint resolver:resolver",
@@ -51,8 +55,10 @@ ROOMS = {
 }
 """By room: what its modules were called, and are called now."""
 
-MOVED = {
-    old: f"{room}.{now}" for room, names in ROOMS.items() for old, now in (name.split(":") for name in names.split())
+MOVED = KEPT | {
+    f"heavenbase.{old}": f"heavenbase.{room}.{now}"
+    for room, names in ROOMS.items()
+    for old, now in (name.split(":") for name in names.split())
 }
 
 PACKAGES = {
@@ -63,34 +69,38 @@ PACKAGES = {
 """What left the kernel for distributions of their own."""
 
 
-class _Alias:
+class _Alias(Loader):
     """Loads the module of today under its old name."""
 
-    def __init__(self, new: str) -> None:
+    def __init__(self, new: ModuleSpec) -> None:
         self.new = new
 
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Let the import system make an empty module, which `exec_module` replaces."""
-
     def exec_module(self, module: ModuleType) -> None:
-        """Put the module of today into its place."""
-        sys.modules[module.__name__] = import_module(self.new)
+        """Put the module of today into its place; the warning is of the line that imports it."""
+        name = module.__name__
+        if name not in KEPT:
+            warn(f"{name} is now {self.new.name}; the old name goes with hb 1.0", DeprecationWarning, stacklevel=2)
+        sys.modules[name] = import_module(self.new.name)
+        if name in PACKAGES:  # asked first from now on: the package's folder would give its modules a second time
+            sys.meta_path.sort(key=lambda finder: finder is not _Moved)
+
+    def get_code(self, name: str) -> CodeType | None:
+        """What `python -m` runs."""
+        return self.new.loader.get_code(self.new.name)  # type: ignore[union-attr,no-any-return]
 
 
 def find(name: str) -> ModuleSpec | None:
     """The spec of a module that is asked for by its old name; None for a name that never was."""
-    new = KEPT.get(name) or today(name)
+    package = ".".join(name.split(".")[:2])
+    new = PACKAGES[package] + name.removeprefix(package) if package in PACKAGES else MOVED.get(name)
     if new is None:
         return None
-    if name not in KEPT:
-        warn(f"{name} is now {new}; the old name goes with hb 1.0", DeprecationWarning, stacklevel=2)
-    return ModuleSpec(name, _Alias(new))  # type: ignore[arg-type]  # the two methods are all that is needed
-
-
-def today(name: str) -> str | None:
-    """What the module of the first release is called now."""
-    for old, new in PACKAGES.items():
-        if name == old or name.startswith(f"{old}."):
-            return new + name.removeprefix(old)
-    moved = MOVED.get(name.removeprefix("heavenbase."))
-    return None if moved is None else f"heavenbase.{moved}"
+    home = new.partition(".")[0]
+    if find_spec(home) is None:
+        install = f"pip install {home.replace('_', '-')}"
+        raise ModuleNotFoundError(f"{name} is now {new}, which is not installed here: {install}", name=home)
+    found = find_spec(new)
+    if found is None:
+        return None
+    is_package = found.submodule_search_locations is not None
+    return ModuleSpec(name, _Alias(found), origin=found.origin, is_package=is_package)

@@ -7,7 +7,7 @@ that keep a provider's opaque bytes with their provenance.
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class Record:
         """The fields as plain data, without those that are None."""
         found = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name[0] != "_"}
         return {name: value for name, value in found.items() if value is not None}
+
+    def __setstate__(self, state: Any) -> None:  # a pickle of an earlier release lacks the fields that came later
+        late = {it.name: it.default if it.default_factory is MISSING else it.default_factory() for it in fields(self)}
+        for part in (late, *(state if isinstance(state, tuple) else (state,))):
+            for name, value in (part or {}).items():
+                object.__setattr__(self, name, value)  # a subclass may be frozen
 
 
 def _refuse(name: str) -> None:

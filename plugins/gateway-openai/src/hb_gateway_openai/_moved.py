@@ -29,5 +29,5 @@ def find(name: str) -> ModuleSpec | None:
     new = NAMES.get(name.removeprefix("hb_gateway_openai."))
     if new is None:
         return None
-    warn(f"{name} is now in hb_wire_openai; the old name goes with hb 1.0", DeprecationWarning, stacklevel=2)
+    warn(f"{name} is now in hb_wire_openai; the old name goes with hb 1.0", DeprecationWarning, stacklevel=3)
     return ModuleSpec(name, _Alias())  # type: ignore[arg-type]  # the two methods are all that is needed
