@@ -62,6 +62,8 @@ for first, second in pairs:
     one, other = import_module(first), import_module(second)
     if one is not other or one is not sys.modules[first] or one is not sys.modules[second]:
         print(first, second)
+    if one.__spec__.name != one.__name__ or one.__spec__._initializing:
+        print(first, second, one.__spec__)
 for pair in pairs:
     for name in pair:
         package, _, child = name.rpartition(".")
@@ -139,6 +141,41 @@ def test_a_module_below_a_package_that_left_is_found_before_anything_of_that_pac
         "print(old is OpenAIWire, told is pass_state)"
     )
     assert run("-c", code).stdout.split() == ["True", "True"]
+
+
+THREADS = """
+import threading, warnings
+
+warnings.simplefilter("ignore")
+begun, go_on, told = threading.Event(), threading.Event(), []
+
+class Slow:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "heavenbase.http.client":  # which heavenbase.http.gateway imports
+            begun.set()
+            go_on.wait(10)
+
+def use():
+    from heavenbase.http_gateway import HTTPGateway
+    told.append(HTTPGateway.__module__)
+
+import sys, heavenbase.http
+sys.meta_path.insert(0, Slow)
+threads = [threading.Thread(target=use) for _ in range(3)]
+threads[0].start()
+begun.wait(10)
+[thread.start() for thread in threads[1:]]
+threads[1].join(0.02)
+go_on.set()
+[thread.join() for thread in threads]
+print(*told)
+"""
+
+
+def test_threads_that_import_an_old_name_at_once_all_get_the_whole_module() -> None:
+    done = run("-c", THREADS)
+    assert done.stdout.split() == ["heavenbase.http.gateway"] * 3, done.stderr[-2000:]
 
 
 def test_a_name_that_never_was_is_not_found() -> None:

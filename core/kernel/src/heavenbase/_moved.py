@@ -75,17 +75,21 @@ class _Alias(Loader):
     def __init__(self, new: ModuleSpec) -> None:
         self.new = new
 
-    def exec_module(self, module: ModuleType) -> None:
-        """Put the module of today into its place; the warning is of the line that imports it."""
-        name = module.__name__
-        if name not in KEPT:
-            warn(f"{name} is now {self.new.name}; the old name goes with hb 1.0", DeprecationWarning, stacklevel=2)
-        sys.modules[name] = import_module(self.new.name)
-        if name in PACKAGES:  # asked first from now on: the package's folder would give its modules a second time
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module of today, so that no thread ever gets an empty one; the warning is of the line that imports it."""
+        if spec.name not in KEPT:
+            warn(f"{spec.name} is now {self.new.name}; the old name goes with hb 1.0", DeprecationWarning, stacklevel=2)
+        if spec.name in PACKAGES:  # asked first from now on: the package's folder would give its modules a second time
             sys.meta_path.sort(key=lambda finder: finder is not _Moved)
+        module = import_module(self.new.name)
+        self.new = module.__spec__ or self.new
+        return module
 
-    def get_code(self, name: str) -> CodeType | None:
-        """What `python -m` runs."""
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module its own spec back, for which the import system has put in that of the old name."""
+        module.__spec__ = self.new
+
+    def get_code(self, name: str) -> CodeType | None:  # for `python -m`
         return self.new.loader.get_code(self.new.name)  # type: ignore[union-attr,no-any-return]
 
 
