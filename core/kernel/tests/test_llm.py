@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import ExportError, InputError, InputTypeError, VisionNotSupported
+from heavenbase.errors import ExportError, InputError, InputTypeError, UnknownNameError, VisionNotSupported
 from heavenbase.image.image import LLMImage
 from heavenbase.llm import LLM
 from heavenbase.types import Completion, ImageResult
@@ -105,6 +105,14 @@ def test_references_of_imagen_become_images() -> None:
     house.llm.imagen("like this", images=PIXEL)
     [reference] = house.gateway.calls[0].images
     assert reference.to_b64() == PIXEL
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("temprature", "temperature"), ("max_retrys", "max_retries")])
+def test_a_misspelt_option_of_exported_arguments_is_refused(wrong: str, right: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean {right!r}"):
+        LLM(kernel=make_kernel()).to_args(**{wrong: 1})
+    with pytest.raises(InputError, match="max_retries must be at least 0"):
+        LLM(kernel=make_kernel()).to_args(max_retries=-1)
 
 
 def test_hb34_a_gateway_without_an_sdk_client_exports_none() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import InputError, InputTypeError
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.secrets import Secret
 from heavenbase.spec import LLMSpec, Timeouts
 
@@ -164,8 +164,14 @@ def test_a_limit_of_the_wrong_type_is_an_input_error(wrong: object) -> None:
 
 @pytest.mark.parametrize("wrong", [0, -1, math.inf, math.nan, {"idel": 3}])
 def test_a_limit_that_cannot_be_kept_is_an_input_error(wrong: object) -> None:
-    with pytest.raises(InputError, match=r"positive|clocks: connect"):
+    with pytest.raises(InputError, match=r"positive|did you mean 'idle'\? choices: connect"):
         Timeouts().merged(wrong)
+
+
+def test_a_misspelt_clock_of_timeout_is_told_with_the_nearest_one() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'total'") as caught:
+        make_kernel().resolve(timeout={"totl": 5})
+    assert caught.value.nearest == "total"
 
 
 def test_a_rule_about_parameters_may_be_for_one_gateway() -> None:

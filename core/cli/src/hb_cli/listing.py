@@ -125,7 +125,7 @@ def provider_rows(state: State) -> list[dict[str, Any]]:
         "key_variables": [],
     }
     rows += [
-        {"provider": name, **missing, "distribution": f"hb-provider-{name}", "installed": False}
+        {"provider": name, **missing, "distribution": catalog.packages[name], "installed": False}
         for name in catalog.wanted
     ]
     return rows

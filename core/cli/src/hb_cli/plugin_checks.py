@@ -25,14 +25,15 @@ def check_plugins(state: State) -> Iterator[Check]:
         if info.key in seen:
             continue
         seen.add(info.key)
-        yield from _manifest(info)
+        yield from _manifest(state, info)
         yield _command(state, info) if info.kind == COMMANDS else _plugin(state, info)
 
 
-def _manifest(info: PluginInfo) -> Iterator[Check]:
+def _manifest(state: State, info: PluginInfo) -> Iterator[Check]:
     from heavenbase.discovery.manifest import check_manifest
 
-    for problem in check_manifest(info.manifest) if info.manifest else ():
+    gateways = {*state.inventory.names("gateways"), *state.inventory.known_gateways}
+    for problem in check_manifest(info.manifest, gateways) if info.manifest else ():
         yield Check("manifest", "warn", f"{info.key} of {info.distribution}: {problem}")
 
 

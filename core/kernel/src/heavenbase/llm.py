@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.messages import to_images, to_messages
-from heavenbase.options import CONNECTION
+from heavenbase.options import CONNECTION, CONTENT, unknown_options
 from heavenbase.projection import AGGREGATE, CHAT, CLOCK, EMBED, IMAGEN, STREAM, StreamProjection, names_of, project
 
 if TYPE_CHECKING:
@@ -218,12 +218,16 @@ class LLM:
         return self.kernel.gateway(self.spec).to_anthropic_aclient(self.spec)
 
     def to_args(self, **overrides: Any) -> dict[str, Any]:
-        """`model` and the request arguments for the exported client's create()."""
+        """`model` and the request arguments for the exported client's create(); UnknownNameError for a slip."""
+        from heavenbase.resolution.arguments import check_options, parameters_of
+
         tools = overrides.get("tools", self.spec.args.get("tools"))
         if tools is not None:
             from heavenbase.tools.base import to_tools
 
             overrides["tools"] = [made.to_openai_tool() for made in to_tools(tools)]
+        check_options(overrides)
+        unknown_options(overrides.keys() - CONTENT, parameters_of(self.spec, self.kernel.registry), allowed=True)
         return self.kernel.gateway(self.spec).to_args(self.spec, overrides)
 
     # Calls

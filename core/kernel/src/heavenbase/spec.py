@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, InputTypeError
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import CREDENTIALS, PROXIES
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Timeouts:
         named = option if isinstance(option, dict) else {"total": option}
         for name, seconds in named.items():
             if name not in self.__dataclass_fields__:
-                raise InputError(f"unknown clock {name!r} in timeout; clocks: {', '.join(self.__dataclass_fields__)}")
+                raise UnknownNameError("clock of timeout", name, self.__dataclass_fields__)
             if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
                 raise InputTypeError(f"timeout {name!r} must be seconds or None, not {type(seconds).__name__}")
             if seconds is not None and not 0 < seconds < float("inf"):

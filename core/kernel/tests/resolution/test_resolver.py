@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,38 @@ FARAWAY = {"heavenbase.llm.models.one": {"aliases": ["uno"], "providers": {"fara
      {"model": "one", "provider": "faraway"}, {"model": "one", "provider": "Far-Away"}],
 )  # fmt: skip
 def test_a_provider_that_is_not_installed_is_an_error_with_the_pip_line_and_never_swapped(names: Any) -> None:
+    kernel = make_kernel(config=FARAWAY)
+    ours = (["faraway", "hb-provider-faraway"],)
+    kernel.registry.inventory = replace(kernel.registry.inventory, known_providers=ours)
     with pytest.raises(PluginLoadError, match=r"pip install (one of: )?hb-provider-faraway"):
+        kernel.resolve(**names)
+
+
+@pytest.mark.parametrize("names", [{"model": "one"}, {"model": "one", "provider": "faraway"}, {"gateway": "faraway"}])
+def test_a_name_that_is_none_of_this_project_is_unknown_and_nobody_is_told_to_install_it(names: Any) -> None:
+    with pytest.raises(UnknownNameError, match="'faraway'") as caught:
         make_kernel(config=FARAWAY).resolve(**names)
+    assert "pip install" not in str(caught.value)
+
+
+def test_a_slip_in_the_provider_of_a_model_is_told_and_not_to_be_installed(make: Any) -> None:
+    kernel = make({"heavenbase.llm.models.mm": {"default_provider": "mok", "providers": {"mok": "m"}}})
+    with pytest.raises(UnknownNameError, match="unknown provider 'mok'; did you mean 'mock'") as caught:
+        kernel.resolve(model="mm")
+    assert "pip install" not in str(caught.value)
+
+
+def test_a_provider_that_comes_with_a_gateway_is_installed_by_the_name_that_exists(make: Any) -> None:
+    inventory = make().registry.inventory
+    assert dict(inventory.known_providers)["custom"] == "hb-gateway-openai"
+    installed = {info.name: info.distribution for info in inventory.plugins if info.kind == "providers"}
+    assert dict(inventory.known_providers) == installed
+    kernel = make_kernel()
+    kernel.registry.inventory = replace(
+        inventory, plugins=tuple(info for info in inventory.plugins if info.name != "custom")
+    )
+    with pytest.raises(PluginLoadError, match="'custom' is not installed; pip install hb-gateway-openai"):
+        kernel.resolve(preset="custom", model="m", base_url="http://localhost:1")
 
 
 def test_a_model_that_the_provider_does_not_offer_is_an_error_unless_configured(make: Any) -> None:

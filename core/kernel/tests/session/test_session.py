@@ -373,3 +373,17 @@ def test_a_damaged_session_file_is_a_typed_error(tmp_path: Path, content: bytes)
     path.write_bytes(content)
     with pytest.raises(InputError):
         LLMSession.load(path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "where"),
+    [("temprature", "temperature", "llm"), ("optoins", "options", "llm"), ("mesages", "messages", "")],
+)
+def test_a_misspelt_key_of_a_session_file_is_told_with_the_nearest_one(wrong: str, right: str, where: str) -> None:
+    kernel = make_kernel()
+    saved = LLMSession(LLM(kernel=kernel, temperature=1)).to_dict()
+    table = saved[where] if where else saved
+    table[wrong] = table.pop(right, 1)
+    with pytest.raises(UnknownNameError, match=f"unknown key of a saved session {wrong!r}") as caught:
+        LLMSession.from_dict(saved, llm=LLM(kernel=kernel))
+    assert right == "temperature" or caught.value.nearest == right

@@ -81,10 +81,6 @@ def _flag(description: str, **more: Any) -> Field:
     return Field("bool", description=description, **more)
 
 
-def _open(description: str) -> Table:
-    return Table(description=description, rows=ANY)
-
-
 def _by_gateway(description: str, *, guarded: bool = False) -> Table:
     description += "; a table gives one per gateway, with a `default`"
     return Table({}, description, _text("the value for this gateway"), Field("str | null"), guarded=guarded)
@@ -144,6 +140,12 @@ def _clock(default: float, description: str) -> Field:
     return Field("float | null", default, description, minimum=0.001)
 
 
+_FLAGS = "chat stream tools vision embeddings images embedding_base64 stream_usage image_detail image_urls"
+_ABILITIES = dict.fromkeys(_FLAGS.split(), "bool") | {"embedding_batch_limit": "int", "structured": "str"}
+_ABILITIES["reasoning_efforts"] = "bool | list[str]"
+CAPABILITIES = Table({name: Field(f"{words} | null") for name, words in _ABILITIES.items()})
+"""What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
+
 PRESET = Table(
     {
         "model": _text("canonical model name, alias or native id"),
@@ -160,7 +162,7 @@ MODEL_AT_PROVIDER = Table(
     {
         "id": _text("the model's native id at this provider"),
         **_DEFAULTS,
-        "capabilities": _open("what the model can do at this provider"),
+        "capabilities": CAPABILITIES._replace(description="what the model can do at this provider"),
         "options": _options("settings that only this provider's plugin reads"),
     },
     "how one provider serves the model",
@@ -175,7 +177,7 @@ MODEL = Table(
             description="provider name -> the model's native id there, or a table", rows=MODEL_AT_PROVIDER
         ),
         **_DEFAULTS,
-        "capabilities": _open("what the model can do"),
+        "capabilities": CAPABILITIES._replace(description="what the model can do"),
         "dim": Field("int | null", description="length of its embedding vectors", minimum=1),
         "thinking_control": _by_gateway("how thinking is asked for on the wire"),
         "description": _text("one line for people"),
@@ -213,7 +215,7 @@ PROVIDER = Table(
         "placeholder_model": _optional("the model name that stands for none"),
         **_DEFAULTS,
         "portkey_custom_host": _flag("whether Portkey is told its address"),
-        "capabilities": _open("what the endpoint can do"),
+        "capabilities": CAPABILITIES._replace(description="what the endpoint can do"),
         "thinking_control": _by_gateway("how thinking is asked for on the wire"),
         "description": _text("one line for people"),
         "docs_url": _text("page about its API"),

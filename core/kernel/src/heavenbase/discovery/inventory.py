@@ -16,15 +16,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.errors import PluginContractError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
+
+    from heavenbase.discovery.manifest import Slip
 
 KINDS = ("gateways", "providers", "caches", "vision", "contrib")
 COMMANDS = "cli"
 """The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
 PREFIX = "heavenbase."
-FORMAT = 6
-LISTS = ("shadows", "known_gateways", "places", "with_provider", "unreadable")
+FORMAT = 7
+LISTS = ("shadows", "known_gateways", "places", "with_provider", "unreadable", "slips", "known_providers")
 INDEX_LIMIT = 32
 
 _scanned: dict[str, bytes] = {}
@@ -59,8 +63,9 @@ class Inventory:
     """What is installed: plugins, the catalogue of core, and distributions that shadow the import name.
 
     `known_gateways` are those of this project, installed or not, `places` those with an address of their own,
-    `with_provider` those that their provider's distribution brings;
-    `unreadable` says which distributions and manifests were left out, and why.
+    `with_provider` those that their provider's distribution brings; `known_providers` pairs each provider of
+    this project with its distribution; `unreadable` says which distributions and manifests were left out, and why;
+    `slips` has (provider, manifest file, complaint) for each misspelt name in a manifest.
     """
 
     plugins: tuple[PluginInfo, ...]
@@ -71,6 +76,8 @@ class Inventory:
     places: tuple[str, ...] = ()
     with_provider: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    slips: tuple[list[str], ...] = ()
+    known_providers: tuple[list[str], ...] = ()
 
     def gateway_distribution(self, name: str) -> str:
         """The distribution to install for a gateway that is not installed."""
@@ -83,6 +90,14 @@ class Inventory:
     def names(self, kind: str) -> list[str]:
         """The installed names of a kind, sorted."""
         return sorted({plugin.name for plugin in self.plugins if plugin.kind == kind})
+
+    def check_slips(self, provider: str | None, model: str | None, preset: str | None) -> None:
+        """PluginContractError for a misspelt name in what manifests say of these; packaged names are none of theirs."""
+        named = (("models", model, self.models), ("presets", preset, self.presets))
+        brought = tuple(f"{kind}.{name}." for kind, name, packaged in named if name not in packaged)
+        for owner, file, line in self.slips:
+            if owner == provider or line.startswith(brought):
+                raise PluginContractError(f"{file}, the manifest of provider {owner!r}: {line}")
 
 
 def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inventory:
@@ -189,6 +204,8 @@ def _scan(paths: list[str]) -> dict[str, Any]:
     files: list[list[Any]] = []
     shadows: set[str] = set()
     unreadable: list[str] = []
+    manifests: dict[tuple[str, str, str], tuple[Path, dict[str, Any]]] = {}
+    slips: list[list[str]] = []
 
     def read(path: Path) -> dict[str, Any]:
         files.append([str(path), _stamp(str(path))])
@@ -211,19 +228,21 @@ def _scan(paths: list[str]) -> dict[str, Any]:
         for kind, entry in entries:
             if (kind, entry.name, name) in rows:
                 continue  # the same distribution found again further down the path
-            place = str(distribution.locate_file(""))
-            info = PluginInfo(kind, entry.name, entry.value, name, version, place)
-            manifest = None
+            info = PluginInfo(kind, entry.name, entry.value, name, version, str(distribution.locate_file("")))
+            rows[kind, entry.name, name] = {**asdict(info), "manifest": None}
             if kind == "providers":
-                found = (manifest_path(info.package, file) for file in (f"{entry.name}.toml", "provider.toml"))
-                path = next(filter(None, found), None)
+                places = (manifest_path(info.package, file) for file in (f"{entry.name}.toml", "provider.toml"))
+                path = next(filter(None, places), None)
                 if path is not None:
-                    manifest, problem = _sound(read(path))
-                    if problem is not None:
-                        unreadable.append(f"{path} of {name}: {problem}")
-            rows[kind, entry.name, name] = {**asdict(info), "manifest": manifest}
+                    manifests[kind, entry.name, name] = path, read(path)
     data = Path(__file__).parents[1] / "data"
     known = read(data / "known.toml")
+    gateways = {*known.get("gateways", ()), *(name for kind, name, _ in rows if kind == "gateways")}
+    for key, (path, manifest) in manifests.items():
+        rows[key]["manifest"], problem, found = _sound(manifest, gateways)
+        slips += [[key[1], f"{path} of {key[2]}", line] for line in found]
+        if problem is not None:
+            unreadable.append(f"{path} of {key[2]}: {problem}")
     return {
         "format": FORMAT,
         "files": files,
@@ -235,6 +254,8 @@ def _scan(paths: list[str]) -> dict[str, Any]:
         "with_provider": known.get("with_provider", []),
         "shadows": sorted(shadows),
         "unreadable": unreadable,
+        "slips": slips,
+        "known_providers": [list(pair) for pair in known.get("providers", {}).items()],
     }
 
 
@@ -243,17 +264,18 @@ def _kind(group: str) -> str | None:
     return kind if group.startswith(PREFIX) and kind in (*KINDS, COMMANDS) else None
 
 
-def _sound(manifest: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """A manifest whose types the catalogue can rely on, else none of it and what is wrong.
+def _sound(manifest: dict[str, Any], gateways: Collection[str]) -> tuple[dict[str, Any], str | None, list[Slip]]:
+    """A manifest whose types the catalogue can rely on, else none of it and what is wrong; and its slips.
 
-    Unknown keys are left: a manifest may be younger than this core.
+    Other unknown keys are left: a manifest may be younger than this core.
     """
-    from heavenbase.discovery.manifest import check_manifest
+    from heavenbase.discovery.manifest import Slip, check_manifest
 
     # An empty one is that of a file that cannot be read.
-    wrong = (line for line in (check_manifest(manifest) if manifest else ()) if ": must be " in line)
-    problem = next((line for line in wrong if "one of" not in line), None)
-    return (manifest, None) if problem is None else ({}, problem)
+    lines = check_manifest(manifest, gateways) if manifest else []
+    slips = [line for line in lines if isinstance(line, Slip)]
+    problem = next((line for line in lines if ": must be " in line and "one of" not in line), None)
+    return (manifest, None, slips) if problem is None else ({}, problem, slips)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

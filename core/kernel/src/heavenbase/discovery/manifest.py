@@ -5,9 +5,9 @@
 [models.<name>]             models that only this provider has
 [presets.<name>]            presets that it brings
 
-`check_manifest` says what a manifest may hold: every key and its type. It is for tests, the conformance kit and
-`hb doctor`; loading a provider never pays for it. Settings that only one plugin reads go under `provider.options`,
-which is not looked into.
+`check_manifest` says what a manifest may hold: every key and its type. It is for tests, the conformance kit,
+`hb doctor` and the index of plugins, which keeps each `Slip`; loading a provider never pays for it. Settings that only
+one plugin reads go under `provider.options`, which is not looked into.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.config import schema
 from heavenbase.config.check import meant
-from heavenbase.errors import PluginContractError
+from heavenbase.errors import PluginContractError, UnknownNameError
+from heavenbase.options import unknown_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +66,6 @@ def read_manifest(package: str, manifest: str = "provider.toml") -> Manifest:
     return Manifest(record, data.get("models", {}), data.get("presets", {}))
 
 
-CAPABILITIES = {
-    **dict.fromkeys(("chat", "stream", "tools", "vision", "embeddings", "images"), "bool"),
-    **dict.fromkeys(("embedding_base64", "stream_usage", "image_detail", "image_urls"), "bool"),
-    "embedding_batch_limit": "int",
-    "reasoning_efforts": "bool | list[str]",
-    "structured": "str",
-}
-"""What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
-
-
 def _kinds(table: schema.Table, *but: str) -> dict[str, str]:
     """What a manifest may say of that which the configuration may, and the kinds of its values."""
     return {name: _kind(node) for name, node in table.fields.items() if name not in but}
@@ -88,6 +79,7 @@ def _kind(node: schema.Node) -> str:
     return "table of str" if isinstance(node.rows, schema.Field) and node.rows is not schema.ANY else "table"
 
 
+CAPABILITIES = _kinds(schema.CAPABILITIES)
 PROVIDER = {"name": "str", **_kinds(schema.PROVIDER, "api_key", "auth_token", "models", "vision")}
 """The record: keys of [provider]."""
 
@@ -114,9 +106,14 @@ MODEL = _kinds(schema.MODEL)
 MODEL_AT_PROVIDER = _kinds(schema.MODEL_AT_PROVIDER, "options")
 PRESET = _kinds(schema.PRESET, "args")
 
+ARGUMENTS = ("default_args", "unset", "rename", "drop", "clamp", "when", "unless")
+"""Tables and lists of names of arguments."""
+BY_GATEWAY = ("gateways", *(name for name, kinds in PROVIDER.items() if "by gateway" in kinds))
 REQUIRED = ("name", "gateway", "wire")
 SECRETS = ("api_key", "auth_token", "token", "password")
 CHOICES = {"image_endpoint": ("images", "chat"), "structured": ("json_schema", "json_object", "none")}
+SLIP = 0.8
+"""How like a known name another must be to be a slip."""
 SCHEMES = ("https://", "http://", "mock://", "local://")
 
 
@@ -139,14 +136,23 @@ _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
-def check_manifest(data: Mapping[str, Any]) -> list[str]:
-    """Everything that is wrong with a parsed provider.toml, one line each; empty when nothing is."""
+class Slip(str):
+    """What is wrong where a name is so near to a known one that nothing may be sent with it."""
+
+
+def check_manifest(data: Mapping[str, Any], gateways: Collection[str] = ()) -> list[str]:
+    """Everything that is wrong with a parsed provider.toml, one line each; empty when nothing is.
+
+    `gateways` are the known ones; a name that is only near to one of them is a `Slip`.
+    """
     found = _table(data, dict.fromkeys(("provider", "models", "presets"), "table"), "")
     provider = data.get("provider")
     if provider is None:
         found.append("provider: missing; a manifest needs a table [provider]")
     elif isinstance(provider, dict):
         found += _provider(provider)
+        known = provider.get("known_parameters")
+        found += _slips(data, "", gateways, known if isinstance(known, list) and _every(str, known) else ())
     models, presets = data.get("models"), data.get("presets")
     return found + check_catalog(
         models if isinstance(models, dict) else {}, presets if isinstance(presets, dict) else {}
@@ -189,6 +195,32 @@ def _rule(rule: Mapping[str, Any], path: str) -> list[str]:
     return found
 
 
+def _slips(table: Any, path: str, gateways: Collection[str], parameters: Collection[str]) -> Iterator[Slip]:
+    """Slips among the names of arguments and gateways; `parameters` are those that only the endpoint takes."""
+    for key, value in table.items() if isinstance(table, dict) else enumerate(table):
+        here = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".removeprefix(".")
+        if not isinstance(value, dict | list) or key == "options":
+            continue
+        if key not in ARGUMENTS and key not in BY_GATEWAY:
+            yield from _slips(value, here, gateways, parameters)
+            continue
+        what = "option" if key in ARGUMENTS else "gateway"
+        for name in value:
+            if not isinstance(name, str) or name in gateways or name == "default":
+                continue
+            near = meant(name, gateways, SLIP) if what == "gateway" else _near_option(name, parameters)
+            if near:
+                yield Slip(f"{here}.{name}: unknown {what}{near}")
+
+
+def _near_option(name: str, parameters: Collection[str]) -> str:
+    try:
+        unknown_options([name], parameters, allowed=True)
+    except UnknownNameError as error:
+        return f"; did you mean {error.nearest!r}?" if error.nearest is not None else ""
+    return ""
+
+
 def _model(model: Any, path: str) -> list[str]:
     found = _table(model, MODEL, path)
     providers = model.get("providers") if isinstance(model, dict) else None
@@ -210,7 +242,8 @@ def _table(table: Any, fields: Mapping[str, str], path: str, required: Iterable[
         here = f"{path}.{name}" if path else name
         if name not in fields:
             secret = "a manifest must not hold a credential; name its variable in provider.api_key_env"
-            found.append(f"{here}: {secret if name in SECRETS else 'unknown key' + meant(name, fields)}")
+            kind = Slip if name not in SECRETS and meant(name, fields, SLIP) else str
+            found.append(kind(f"{here}: {secret if name in SECRETS else 'unknown key' + meant(name, fields)}"))
         elif not any(_TYPES[kind][1](value) for kind in fields[name].split(" | ")):
             found.append(_wrong(here, fields[name], value))
         elif name == "capabilities":

@@ -32,8 +32,10 @@ class Catalog:
         records = {name: manifest.get("provider", {}) for name, manifest in manifests}
         self.providers = sorted({*providers, *self.configured_providers})
         known = merge(records, self.configured_providers)
-        self.wanted = sorted({p for m in self.models.values() for p in m.get("providers", {})} - set(self.providers))
-        """Providers that the catalogue names and that are not installed."""
+        self.packages = dict(inventory.known_providers)
+        """What to install for each provider of this project: a pip line must not lead to a stranger's distribution."""
+        self.wanted = sorted(set(self.packages).difference(self.providers))
+        """Providers of this project that are not installed."""
         self._providers = {fold(name): name for name in self.providers}
         prefixes: list[tuple[str, str]] = []
         for name, record in known.items():
@@ -62,7 +64,7 @@ class Catalog:
         return self._providers.get(fold(name))
 
     def wanted_provider(self, name: str) -> str | None:
-        """The provider of this name that the catalogue knows and that is not installed."""
+        """The provider of this project that has this name and is not installed."""
         return next((wanted for wanted in self.wanted if fold(wanted) == fold(name)), None)
 
     def model(self, name: str, provider: str | None = None) -> str | None:

@@ -18,7 +18,7 @@ from heavenbase.errors import (
     UnknownNameError,
 )
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
-from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
+from heavenbase.resolution.arguments import check_options, check_rules, default_arguments, unknown_arguments
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
 from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, check_plain_http, origin_of, owner_of
 from heavenbase.spec import LLMSpec, Timeouts
@@ -135,6 +135,7 @@ class _Resolution:
     def run(self, preset: str | None, model: str | None, provider: str | None, gateway: str | None) -> LLMSpec:
         preset, preset_record = self._preset(preset, model)
         provider, token, canonical = self._model(model, provider, preset, preset_record)
+        self.registry.inventory.check_slips(provider, canonical, preset)
         model_record = self.catalog.models.get(canonical, {})
         wanted = self._gateway_name(gateway, preset_record, provider)
         record = self._provider_record(provider, wanted, token)
@@ -188,6 +189,7 @@ class _Resolution:
             elif self.catalog.model(name) is not None:
                 hint = f"{name!r} is a model: model={name!r}, or hb … -m {name}"
             raise UnknownNameError("preset", name, self.catalog.presets, hint=hint)
+        self.registry.inventory.check_slips(None, None, found)
         return found, self.catalog.presets[found]
 
     def _model(
@@ -225,7 +227,8 @@ class _Resolution:
         for mark in ("/", ":"):
             wanted = catalog.wanted_provider(token.partition(mark)[0]) if mark in token else None
             if wanted is not None:
-                raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; pip install hb-provider-{wanted}")
+                needed = f"pip install {catalog.packages[wanted]}"
+                raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; {needed}")
         raise UnknownModelError(
             "model", token, catalog.model_names(), hint="or name the provider: provider/model, or provider="
         )
@@ -248,7 +251,10 @@ class _Resolution:
                 return self._provider_name(name)
         installed: str | None = next((name for name in offered if self.catalog.provider(name)), None)
         if installed is None:
-            names = ", ".join(f"hb-provider-{name}" for name in offered)
+            wanted = [name for name in offered if name in self.catalog.wanted]
+            if not wanted:
+                return self._provider_name(next(iter(offered)))
+            names = ", ".join(self.catalog.packages[name] for name in wanted)
             raise PluginLoadError(f"no installed provider has model {canonical!r}; pip install one of: {names}")
         self.origins["provider"] = f"model {canonical}"
         return installed
@@ -259,8 +265,8 @@ class _Resolution:
             return found
         wanted = self.catalog.wanted_provider(name)
         if wanted is not None:
-            raise PluginLoadError(f"provider {wanted!r} is not installed; pip install hb-provider-{wanted}")
-        raise UnknownNameError("provider", name, self.catalog.providers, package=f"hb-provider-{name}")
+            raise PluginLoadError(f"provider {wanted!r} is not installed; pip install {self.catalog.packages[wanted]}")
+        raise UnknownNameError("provider", name, sorted({*self.catalog.providers, *self.catalog.wanted}))
 
     def _native_id(
         self, canonical: str, token: str, provider: str, record: Mapping[str, Any], model_record: Mapping[str, Any]
@@ -298,7 +304,10 @@ class _Resolution:
             raise ConfigError(
                 f"provider {provider!r} has no base_url; hb cfg set {ROOT}.providers.{provider}.base_url …"
             )
-        return merge(base, configured)
+        record = merge(base, configured)
+        if "parameters" in configured:
+            check_rules(provider, record, self.registry)
+        return record
 
     def _gateway_name(self, gateway: str | None, preset_record: Mapping[str, Any], provider: str) -> str:
         manifest = next(iter(self.registry.inventory.claims("providers", provider)), None)
@@ -323,7 +332,7 @@ class _Resolution:
                 known = self.registry.inventory.known_gateways
                 if wanted not in known and not configured:
                     choices = sorted({*self.registry.names("gateways"), *known})
-                    raise UnknownNameError("gateway", wanted, choices, package=f"hb-gateway-{wanted}")
+                    raise UnknownNameError("gateway", wanted, choices)
                 raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install {self._distribution(wanted)}")
             plugin = self.registry.load("gateways", wanted)
             plugin.check()

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import HBError, HBWarning, InputError
+from heavenbase.errors import HBError, HBWarning, InputError, UnknownNameError
 from heavenbase.messages import to_messages
 from heavenbase.options import KNOWN, SAVED
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMAT = "heavenbase.session"
 VERSION = 1
+KEYS = ("format", "version", "llm", "messages", "tools")
+LLM_KEYS = ("preset", "model", "provider", "gateway", "options")
 
 
 def pack(llm: LLM, messages: Iterable[Message], tools: Iterable[Tool]) -> dict[str, Any]:
@@ -50,6 +52,10 @@ def unpack(data: Mapping[str, Any], llm: LLM | None, tools: list[Tool]) -> tuple
     if data.get("version") != VERSION:
         raise InputError(f"the session has version {data.get('version')!r}; this hb reads version {VERSION}")
     try:
+        # A format with more keys has another version.
+        for table, known in ((data, KEYS), (data.get("llm", {}), LLM_KEYS)):
+            for name in table.keys() - known:
+                raise UnknownNameError("key of a saved session", name, known)
         llm = llm or _saved_llm(data["llm"])
         messages = to_messages(data["messages"]) if data["messages"] else []
         return llm, messages, [*tools, *_saved_tools(data.get("tools", ()), tools)]

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class NameChecks(ProviderBase):
     """From a name to the endpoint; nothing is sent."""
 
-    def test_its_manifest_is_well_formed(self) -> None:
-        wrong = check_manifest(self.manifest)
+    def test_its_manifest_is_well_formed(self, kernel: Kernel) -> None:
+        gateways = {*kernel.registry.names("gateways"), *kernel.registry.inventory.known_gateways}
+        wrong = check_manifest(self.manifest, gateways)
         assert not wrong, "\n".join([str(self.manifest_file), *wrong])
 
     @INSTALLED
