@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.config import schema
 from heavenbase.config.check import meant
-from heavenbase.errors import PluginContractError, UnknownNameError
-from heavenbase.options import unknown_options
+from heavenbase.errors import PluginContractError
+from heavenbase.options import CONTENT, KNOWN, NO_SLIPS, TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -112,8 +112,7 @@ BY_GATEWAY = ("gateways", *(name for name, kinds in PROVIDER.items() if "by gate
 REQUIRED = ("name", "gateway", "wire")
 SECRETS = ("api_key", "auth_token", "token", "password")
 CHOICES = {"image_endpoint": ("images", "chat"), "structured": ("json_schema", "json_object", "none")}
-SLIP = 0.8
-"""How like a known name another must be to be a slip."""
+SLIP = 0.8  # how like a known name another must be to be a slip
 SCHEMES = ("https://", "http://", "mock://", "local://")
 
 
@@ -151,8 +150,10 @@ def check_manifest(data: Mapping[str, Any], gateways: Collection[str] = ()) -> l
         found.append("provider: missing; a manifest needs a table [provider]")
     elif isinstance(provider, dict):
         found += _provider(provider)
-        known = provider.get("known_parameters")
-        found += _slips(data, "", gateways, known if isinstance(known, list) and _every(str, known) else ())
+        own = provider.get("known_parameters")
+        options = [*KNOWN, *TARGET, *CONTENT, *NO_SLIPS, *(own if isinstance(own, list) and _every(str, own) else ())]
+        known = dict.fromkeys(ARGUMENTS, options) | {key: ["default", *gateways] for key in BY_GATEWAY}
+        found += _slips(data, "", known)
     models, presets = data.get("models"), data.get("presets")
     return found + check_catalog(
         models if isinstance(models, dict) else {}, presets if isinstance(presets, dict) else {}
@@ -195,30 +196,19 @@ def _rule(rule: Mapping[str, Any], path: str) -> list[str]:
     return found
 
 
-def _slips(table: Any, path: str, gateways: Collection[str], parameters: Collection[str]) -> Iterator[Slip]:
-    """Slips among the names of arguments and gateways; `parameters` are those that only the endpoint takes."""
+def _slips(table: Any, path: str, known: Mapping[Any, Collection[str]]) -> Iterator[Slip]:
+    """Slips among the names that a table holds, and those in it; `known` are the right ones by the key of the table."""
     for key, value in table.items() if isinstance(table, dict) else enumerate(table):
         here = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".removeprefix(".")
         if not isinstance(value, dict | list) or key == "options":
             continue
-        if key not in ARGUMENTS and key not in BY_GATEWAY:
-            yield from _slips(value, here, gateways, parameters)
+        if key not in known:
+            yield from _slips(value, here, known)
             continue
-        what = "option" if key in ARGUMENTS else "gateway"
         for name in value:
-            if not isinstance(name, str) or name in gateways or name == "default":
-                continue
-            near = meant(name, gateways, SLIP) if what == "gateway" else _near_option(name, parameters)
-            if near:
-                yield Slip(f"{here}.{name}: unknown {what}{near}")
-
-
-def _near_option(name: str, parameters: Collection[str]) -> str:
-    try:
-        unknown_options([name], parameters, allowed=True)
-    except UnknownNameError as error:
-        return f"; did you mean {error.nearest!r}?" if error.nearest is not None else ""
-    return ""
+            hint = meant(name, known[key], SLIP) if isinstance(name, str) and name not in known[key] else ""
+            if hint:
+                yield Slip(f"{here}.{name}: unknown {'option' if key in ARGUMENTS else 'gateway'}{hint}")
 
 
 def _model(model: Any, path: str) -> list[str]:
