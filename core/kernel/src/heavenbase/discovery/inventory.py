@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import PluginContractError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from heavenbase.discovery.manifest import Slip
 
@@ -204,7 +204,6 @@ def _scan(paths: list[str]) -> dict[str, Any]:
     files: list[list[Any]] = []
     shadows: set[str] = set()
     unreadable: list[str] = []
-    manifests: dict[tuple[str, str, str], tuple[Path, dict[str, Any]]] = {}
     slips: list[list[str]] = []
 
     def read(path: Path) -> dict[str, Any]:
@@ -234,15 +233,12 @@ def _scan(paths: list[str]) -> dict[str, Any]:
                 places = (manifest_path(info.package, file) for file in (f"{entry.name}.toml", "provider.toml"))
                 path = next(filter(None, places), None)
                 if path is not None:
-                    manifests[kind, entry.name, name] = path, read(path)
+                    rows[kind, entry.name, name]["manifest"], problem, found = _sound(read(path))
+                    slips += [[entry.name, f"{path} of {name}", line] for line in found]
+                    if problem is not None:
+                        unreadable.append(f"{path} of {name}: {problem}")
     data = Path(__file__).parents[1] / "data"
     known = read(data / "known.toml")
-    gateways = {*known.get("gateways", ()), *(name for kind, name, _ in rows if kind == "gateways")}
-    for key, (path, manifest) in manifests.items():
-        rows[key]["manifest"], problem, found = _sound(manifest, gateways)
-        slips += [[key[1], f"{path} of {key[2]}", line] for line in found]
-        if problem is not None:
-            unreadable.append(f"{path} of {key[2]}: {problem}")
     return {
         "format": FORMAT,
         "files": files,
@@ -264,7 +260,7 @@ def _kind(group: str) -> str | None:
     return kind if group.startswith(PREFIX) and kind in (*KINDS, COMMANDS) else None
 
 
-def _sound(manifest: dict[str, Any], gateways: Collection[str]) -> tuple[dict[str, Any], str | None, list[Slip]]:
+def _sound(manifest: dict[str, Any]) -> tuple[dict[str, Any], str | None, list[Slip]]:
     """A manifest whose types the catalogue can rely on, else none of it and what is wrong; and its slips.
 
     Other unknown keys are left: a manifest may be younger than this core.
@@ -272,7 +268,7 @@ def _sound(manifest: dict[str, Any], gateways: Collection[str]) -> tuple[dict[st
     from heavenbase.discovery.manifest import Slip, check_manifest
 
     # An empty one is that of a file that cannot be read.
-    lines = check_manifest(manifest, gateways) if manifest else []
+    lines = check_manifest(manifest) if manifest else []
     slips = [line for line in lines if isinstance(line, Slip)]
     problem = next((line for line in lines if ": must be " in line and "one of" not in line), None)
     return (manifest, None, slips) if problem is None else ({}, problem, slips)

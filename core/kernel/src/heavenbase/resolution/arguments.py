@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.config.schema import LOSSY_ACTIONS
-from heavenbase.errors import ConfigError, InputError, InputTypeError, UnknownNameError
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import COUNTS, KNOWN, MOCKS, PREPARED, split_options, unknown_options
 
 if TYPE_CHECKING:
@@ -73,16 +73,6 @@ def parameters_of(spec: LLMSpec, registry: Registry) -> frozenset[str] | None:
     record = spec.provider_record
     rules = [rule.get(what, ()) for rule in record.get("parameters", ()) for what in ("rename", "drop", "clamp")]
     return listed.union(record.get("known_parameters", ()), *rules)
-
-
-def check_rules(provider: str, record: Mapping[str, Any], registry: Registry) -> None:
-    """ConfigError for an unknown key or a slip in the rules about parameters that a configuration gives a provider."""
-    from heavenbase.discovery.manifest import check_manifest
-
-    gateways = {*registry.names("gateways"), *registry.inventory.known_gateways}
-    for line in check_manifest({"provider": record}, gateways):
-        if line.startswith("provider.parameters[") and ": unknown " in line:
-            raise ConfigError(f"{'.'.join(ROOT)}.providers.{provider}{line.removeprefix('provider')}")
 
 
 def _is_the_users(name: str, origin: str, config: Config) -> bool:

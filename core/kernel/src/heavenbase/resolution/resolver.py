@@ -18,7 +18,7 @@ from heavenbase.errors import (
     UnknownNameError,
 )
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
-from heavenbase.resolution.arguments import check_options, check_rules, default_arguments, unknown_arguments
+from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
 from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, check_plain_http, origin_of, owner_of
 from heavenbase.spec import LLMSpec, Timeouts
@@ -251,10 +251,9 @@ class _Resolution:
                 return self._provider_name(name)
         installed: str | None = next((name for name in offered if self.catalog.provider(name)), None)
         if installed is None:
-            wanted = [name for name in offered if name in self.catalog.wanted]
-            if not wanted:
+            names = ", ".join(self.catalog.packages[name] for name in offered if name in self.catalog.wanted)
+            if not names:
                 return self._provider_name(next(iter(offered)))
-            names = ", ".join(self.catalog.packages[name] for name in wanted)
             raise PluginLoadError(f"no installed provider has model {canonical!r}; pip install one of: {names}")
         self.origins["provider"] = f"model {canonical}"
         return installed
@@ -304,10 +303,7 @@ class _Resolution:
             raise ConfigError(
                 f"provider {provider!r} has no base_url; hb cfg set {ROOT}.providers.{provider}.base_url …"
             )
-        record = merge(base, configured)
-        if "parameters" in configured:
-            check_rules(provider, record, self.registry)
-        return record
+        return merge(base, configured)
 
     def _gateway_name(self, gateway: str | None, preset_record: Mapping[str, Any], provider: str) -> str:
         manifest = next(iter(self.registry.inventory.claims("providers", provider)), None)
