@@ -200,15 +200,13 @@ def _slips(table: Any, path: str, known: Mapping[Any, Collection[str]]) -> Itera
     """Slips among the names that a table holds, and those in it; `known` are the right ones by the key of the table."""
     for key, value in table.items() if isinstance(table, dict) else enumerate(table):
         here = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".removeprefix(".")
-        if not isinstance(value, dict | list) or key == "options":
-            continue
-        if key not in known:
+        if key in known:
+            names = value if isinstance(value, dict | list) else ()
+            for name in (name for name in names if isinstance(name, str) and name not in known[key]):
+                if hint := meant(name, known[key], SLIP):
+                    yield Slip(f"{here}.{name}: unknown {'option' if key in ARGUMENTS else 'gateway'}{hint}")
+        elif isinstance(value, dict | list) and key != "options":
             yield from _slips(value, here, known)
-            continue
-        for name in value:
-            hint = meant(name, known[key], SLIP) if isinstance(name, str) and name not in known[key] else ""
-            if hint:
-                yield Slip(f"{here}.{name}: unknown {'option' if key in ARGUMENTS else 'gateway'}{hint}")
 
 
 def _model(model: Any, path: str) -> list[str]:

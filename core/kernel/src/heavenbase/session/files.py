@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMAT = "heavenbase.session"
 VERSION = 1
+KEYS = ("format", "version", "llm", "messages", "tools")
+LLM_KEYS = ("preset", "model", "provider", "gateway", "options")
 
 
 def pack(llm: LLM, messages: Iterable[Message], tools: Iterable[Tool]) -> dict[str, Any]:
@@ -51,12 +53,9 @@ def unpack(data: Mapping[str, Any], llm: LLM | None, tools: list[Tool]) -> tuple
         raise InputError(f"the session has version {data.get('version')!r}; this hb reads version {VERSION}")
     try:
         # A format with more keys has another version.
-        for table, keys in (
-            (data, "format version llm messages tools"),
-            (data.get("llm", {}), "preset model provider gateway options"),
-        ):
-            for name in table.keys() - keys.split():
-                raise UnknownNameError("key of a saved session", name, keys.split())
+        for table, known in ((data, KEYS), (data.get("llm", {}), LLM_KEYS)):
+            for name in table.keys() - known:
+                raise UnknownNameError("key of a saved session", name, known)
         llm = llm or _saved_llm(data["llm"])
         messages = to_messages(data["messages"]) if data["messages"] else []
         return llm, messages, [*tools, *_saved_tools(data.get("tools", ()), tools)]
