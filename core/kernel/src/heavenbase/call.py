@@ -137,7 +137,9 @@ class Call:
         return f"{self.spec.provider}/{self.spec.model_id}"
 
 
-_Draft: Any = make_dataclass("_Draft", [(made.name, Any, made) for made in fields(Call)], slots=True)
+_Draft: Any = make_dataclass(
+    "_Draft", [(made.name, Any, made) for made in fields(Call)], repr=False, eq=False, slots=True
+)
 
 
 def new_call(*values: Any, **named: Any) -> Call:
