@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -93,7 +93,7 @@ def overhead(
     differences, levels = [], []
     for turn in Turns.of(rounds):
         works = (subject, reference) if turn % 2 else (reference, subject)
-        took = {work: _cpu(work, per) for work in works}
+        took = {work: cpu(work, per) for work in works}
         levels.append((took[subject], took[reference], slowness()))
         differences.append((took[subject] - took[reference]) / levels[-1][-1])
     mine, theirs, slow = (statistics.median(column) for column in zip(*levels, strict=True))
@@ -109,19 +109,14 @@ def median_cpu(
     What a round takes is divided by the slowness of the machine in that round: see `bench.pace`.
     """
     work()
-    return median_time(name, (_cpu(work, per) for _ in Turns.of(max(7, rounds))), slowness, goal)
-
-
-def median_time(name: str, times: Iterable[float], slowness: Callable[[], float], goal: float | None) -> Result:
-    """Median of times in microseconds, each divided by the slowness of the machine right after it."""
-    each = [(time, slowness()) for time in times]
+    each = [(cpu(work, per), slowness()) for _ in Turns.of(max(7, rounds))]
     values = [time / slow for time, slow in each]
     here, slow = (statistics.median(column) for column in zip(*each, strict=True))
     text = f"{here:.1f} us here; {told(slow)}"
     return Result(name, statistics.median(values), goal, "us", text, tuple(values))
 
 
-def _cpu(work: Callable[[], object], per: int) -> float:
+def cpu(work: Callable[[], object], per: int) -> float:
     """Microseconds of CPU of work that does something `per` times, each."""
     began = time.process_time()
     work()

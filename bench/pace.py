@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from bench.calls import history, targets
+from bench.measure import cpu
 
 GOAL_MACHINE = 15_525
 """Microseconds of CPU of the raw openai SDK's call with 100 messages on the machine on which the goals were set.
@@ -22,12 +22,10 @@ def slowness(url: str) -> Callable[[], float]:
     """A function that tells how many times slower than the goals' machine this one is now."""
     _, client = targets(url)
     messages: Any = history(100)
-    client.chat.completions.create(model="m", messages=messages)
 
-    def measured() -> float:
-        began = time.process_time()
+    def ask() -> None:
         for _ in range(CALLS):
             client.chat.completions.create(model="m", messages=messages)
-        return (time.process_time() - began) / CALLS * 1e6 / GOAL_MACHINE
 
-    return measured
+    ask()  # the first one also connects
+    return lambda: cpu(ask, CALLS) / GOAL_MACHINE

@@ -228,10 +228,11 @@ def _table(table: Any, fields: Mapping[str, str], path: str, required: Iterable[
     found = [f"{path}.{name}: missing" for name in required if name not in table]
     for name, value in table.items():
         here = f"{path}.{name}" if path else name
-        if name not in fields:
-            secret = "a manifest must not hold a credential; name its variable in provider.api_key_env"
-            kind = Slip if name not in SECRETS and meant(name, fields, SLIP) else str
-            found.append(kind(f"{here}: {secret if name in SECRETS else 'unknown key' + meant(name, fields)}"))
+        if name not in fields and name in SECRETS:
+            found.append(f"{here}: a manifest must not hold a credential; name its variable in provider.api_key_env")
+        elif name not in fields:
+            line = f"{here}: unknown key{meant(name, fields)}"
+            found.append(Slip(line) if meant(name, fields, SLIP) else line)
         elif not any(_TYPES[kind][1](value) for kind in fields[name].split(" | ")):
             found.append(_wrong(here, fields[name], value))
         elif name == "capabilities":
