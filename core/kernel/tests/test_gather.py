@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heavenbase.gather import Gathering, ToolCallAssembler, name_calls
-from heavenbase.types import Chunk, ToolCall, ToolCallDelta, Usage
+from heavenbase.gather import UNFINISHED, WHOLE, Gathering, ToolCallAssembler, name_calls
+from heavenbase.types import Chunk, FinishReason, ToolCall, ToolCallDelta, Usage
 
 from .support import make_kernel
 
@@ -198,3 +198,7 @@ def test_a_restart_voids_what_came_before() -> None:
 def test_chunks_that_the_caller_sees_have_content(chunk: Chunk) -> None:
     assert chunk.has_content
     assert not Chunk(finish_reason="stop", usage=Usage(1, 1), id="x").has_content
+
+
+def test_every_finish_reason_is_that_of_a_whole_answer_or_says_what_is_missing() -> None:
+    assert {*WHOLE, *UNFINISHED, "other"} == set(get_args(FinishReason))

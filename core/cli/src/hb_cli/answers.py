@@ -50,7 +50,7 @@ def chunk_data(chunk: Chunk) -> dict[str, Any]:
 
 def note_ending(answer: Completion) -> None:
     """Say on standard error when an answer is not whole, or holds what text cannot show."""
-    from heavenbase.wires import UNFINISHED, WHOLE
+    from heavenbase.gather import UNFINISHED, WHOLE
 
     if answer.finish_reason not in WHOLE:
         output.warn(UNFINISHED.get(answer.finish_reason, f"the answer ended with {answer.raw_finish_reason!r}"))

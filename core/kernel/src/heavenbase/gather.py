@@ -1,4 +1,4 @@
-"""Chunks gathered into one completion; the one assembler of streamed tool calls."""
+"""Chunks gathered into one completion, and how it ended; the one assembler of streamed tool calls."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 
     from heavenbase.call import Call
     from heavenbase.types import Message
+
+WHOLE = ("stop", "tool_calls")
+"""Finish reasons of an answer that is whole."""
+UNFINISHED: dict[str, str] = {
+    "length": "the answer was cut off at its token limit; pass a larger max_tokens",
+    "context_overflow": "the answer was cut off at the end of the model's context",
+    "refusal": "the model refused to answer",
+    "content_filter": "the provider's filter stopped the answer",
+    "pause": "the model paused before it was done",
+}
+"""What the others mean, but for "other": asking again in the same way does not help."""
 
 
 class ToolCallAssembler:

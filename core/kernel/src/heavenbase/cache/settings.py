@@ -9,9 +9,9 @@ from heavenbase.config.check import problems
 from heavenbase.config.schema import CACHE, POLICIES
 from heavenbase.config.values import merge
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.gather import WHOLE
 from heavenbase.options import MOCKS
 from heavenbase.types import Completion, ImageResult
-from heavenbase.wires.answers import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
 from heavenbase.errors import StructuredOutputError
-from heavenbase.gather import whole_chunk
+from heavenbase.gather import UNFINISHED, whole_chunk
 from heavenbase.middleware import Middleware
 from heavenbase.types import Chunk, Usage
-from heavenbase.wires.answers import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,7 +15,6 @@ from heavenbase._lazy import front
 
 # fmt: off
 if TYPE_CHECKING:
-    from heavenbase.wires.answers import UNFINISHED as UNFINISHED, WHOLE as WHOLE
     from heavenbase.wires.answers import count as count, finish_reason as finish_reason, finish_words as finish_words
     from heavenbase.wires.answers import known_usage as known_usage, read_vector as read_vector
     from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = front(
     __name__,
     {
-        "answers": "UNFINISHED WHOLE count finish_reason finish_words known_usage read_vector read_vectors rest",
+        "answers": "count finish_reason finish_words known_usage read_vector read_vectors rest",
         "history": (
             "FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts empty_message "
             "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part unencoded_image "

@@ -17,17 +17,6 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound="Sequence[float]")
 _LARGEST = 2**53
 
-WHOLE = ("stop", "tool_calls")
-"""Finish reasons of an answer that is whole."""
-UNFINISHED: dict[str, str] = {
-    "length": "the answer was cut off at its token limit; pass a larger max_tokens",
-    "context_overflow": "the answer was cut off at the end of the model's context",
-    "refusal": "the model refused to answer",
-    "content_filter": "the provider's filter stopped the answer",
-    "pause": "the model paused before it was done",
-}
-"""What the others mean, but for "other": asking again in the same way does not help."""
-
 
 def finish_words(table: Mapping[FinishReason, str]) -> dict[str, FinishReason]:
     """What `finish_reason` looks into, from the words of a wire for each word of hb, in one text."""
