@@ -39,22 +39,9 @@ def install_workspace(session: nox.Session, *extra: str) -> None:
     session.install(*editable, *extra)
 
 
-def run(session: nox.Session, *command: str) -> None:
-    """A command that keeps compiled modules, as users' Python does, also where the environment forbids it.
-
-    Kept away from the sources then. Without them each of hundreds of processes would compile every SDK that it imports.
-    """
-    env: dict[str, str | None] = {}
-    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        # Not in session.create_tmp(), which moves all temporary folders, and with them pytest's, below the repository.
-        folder = Path(session.virtualenv.location, "bytecode").resolve()
-        env = {"PYTHONDONTWRITEBYTECODE": None, "PYTHONPYCACHEPREFIX": str(folder)}
-    session.run(*command, env=env)
-
-
 def run_suite(session: nox.Session, *arguments: str) -> None:
     """pytest over the whole suite, in parallel."""
-    run(session, "pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *arguments)
+    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *arguments)
 
 
 def group(name: str) -> list[str]:
@@ -77,7 +64,7 @@ def typing(session: nox.Session) -> None:
     install_workspace(session, *group("lint"), *group("types"), *group("test"))
     session.run("mypy", *[argument for package in PACKAGES for argument in ("-p", package)])
     session.run("mypy", "core/kernel/src/heavenbase/llm.py")  # for which users read a stub
-    run(session, "pytest", "-q", "tests/test_typing.py")
+    session.run("pytest", "-q", "tests/test_typing.py")
 
 
 @nox.session
@@ -119,7 +106,12 @@ def litellm(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Quick form of the benchmarks: fails only where a goal is missed by more than twice."""
     install_workspace(session, "openai[aiohttp]", *group("test"))
-    run(session, "python", "-m", "bench", *(session.posargs or ["--quick", "--check"]))
+    env: dict[str, str | None] = {}
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        # Users' Python keeps compiled modules; here they are kept away from the sources, as conftest.py does for tests.
+        folder = Path(session.virtualenv.location, "bytecode").resolve()
+        env = {"PYTHONDONTWRITEBYTECODE": None, "PYTHONPYCACHEPREFIX": str(folder)}
+    session.run("python", "-m", "bench", *(session.posargs or ["--quick", "--check"]), env=env)
 
 
 @nox.session
