@@ -20,45 +20,40 @@ KEPT = {"heavenbase.repair": "heavenbase.tools.repair"}
 """Names that stay."""
 
 ROOMS = {
-    "cache": (
-        "cache_keys:keys cache_rows:rows cache_settings:settings cache_stores:stores cache_vectors:middleware "
-        "caching:middleware"
-    ),
-    "colour": "drive:drive parallel:parallel threads:threads",
+    "cache": "cache_keys cache_rows cache_settings cache_stores cache_vectors:middleware caching:middleware",
+    "colour": "drive parallel threads:parallel",
     "config": (
-        "config_check:check config_dotenv:files config_field:schema config_files:files "
-        "config_layers:layers config_load:config config_schema:schema config_section:section config_trust:trusted "
-        "config_values:values"
+        "config_check config_dotenv:files config_field:schema config_files config_layers config_load:config "
+        "config_schema config_section config_trust:trusted config_values"
     ),
-    "discovery": "importing:importing lock:importing manifest:manifest manifest_rules:manifest",
+    "discovery": "importing lock:importing manifest manifest_rules:manifest",
     "errors": "_error_base:base",
     "fetch": "_address:address",
     "flow": (
-        "answers:answers embedding:embedding encoding:encoding preparing:preparing resuming:tool_loop retry:retry "
-        "structured_flow:structuring toolloop:tool_loop"
+        "answers embedding encoding:preparing preparing resuming:tool_loop retry structured_flow:structuring "
+        "toolloop:tool_loop"
     ),
-    "http": "http.extras:rules http.sse:events http_gateway:gateway",
+    "http": "http.extras:rules http.sse:events http_gateway",
     "http.transport": (
-        "http.aiohttp_pools:aiohttp_pools http.anetwork:anetwork http.body:body http.connections:connections "
-        "http.exchange:exchange http.injected:injected http.network:network http.pools:pools "
-        "http.protocol:protocol http.route:route http.slots:slots"
+        "http.aiohttp_pools:aiohttp_pools http.anetwork http.body http.connections http.exchange http.injected "
+        "http.network http.pools http.protocol http.route http.slots"
     ),
     "image": "_image_items:sources _image_pixels:pixels _image_probe:probe _image_sources:sources _png:pixels",
-    "resolution": "catalog:catalog endpoint:endpoint resolver:resolver",
+    "resolution": "catalog endpoint resolver",
     "schemas": (
-        "_json_repair:lenient _tool_docs:functions _tool_refs:strict _tool_schema:functions "
-        "_typed_dicts:functions structured_check:check structured_schema:strict"
+        "_json_repair:lenient _tool_docs:functions _tool_refs:strict _tool_schema:functions _typed_dicts:functions "
+        "structured_check structured_schema:strict"
     ),
-    "session": "session_files:files session_history:session session_turn:session",
-    "structured": "structured_format:format structured_partial:text structured_plan:plan structured_text:text",
-    "tools": "_tool:base _tool_runs:runs _tool_threads:runs tool_options:options tools_mcp:mcp",
+    "session": "session_files session_history:session session_turn:session",
+    "structured": "structured_format structured_partial:text structured_plan structured_text",
+    "tools": "_tool:base _tool_runs:runs _tool_threads:runs tool_options tools_mcp:mcp",
 }
-"""By room: what its modules were called, and are called now."""
+"""By room: what its modules were called, and are called now where that is not the last word of the old name."""
 
 MOVED = KEPT | {
-    f"heavenbase.{old}": f"heavenbase.{room}.{now}"
+    f"heavenbase.{old}": f"heavenbase.{room}.{now or old.replace('_', '.').rpartition('.')[2]}"
     for room, names in ROOMS.items()
-    for old, now in (name.split(":") for name in names.split())
+    for old, _, now in (name.partition(":") for name in names.split())
 }
 
 PACKAGES = {

@@ -14,8 +14,7 @@ from heavenbase.config.config import Config
 from heavenbase.discovery.inventory import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
 from heavenbase.flow.answers import annotate, check_colour, check_value, foreign, guarded, stamp, without_thoughts
-from heavenbase.flow.encoding import encode_images, has_images
-from heavenbase.flow.preparing import prepare
+from heavenbase.flow.preparing import encode_images, has_images, prepare
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, compose, side_of

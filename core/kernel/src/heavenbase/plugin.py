@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from heavenbase import colour
 from heavenbase.errors import (
     EmbeddingsNotSupported,
     ExportError,
@@ -118,13 +119,11 @@ class Gateway(Plugin):
 
     async def achat(self, call: Call, request: WireRequest) -> Completion:
         """Async form of `chat`."""
-        from heavenbase.colour.threads import call_in_thread
-
-        return await call_in_thread(self.chat, call, request)
+        return await colour.call_in_thread(self.chat, call, request)
 
     async def astream(self, call: Call, request: WireRequest) -> AsyncIterator[Chunk]:
         """Async form of `stream`."""
-        from heavenbase.colour.threads import iterate_in_thread
+        from heavenbase.colour.parallel import iterate_in_thread
 
         chunks = iterate_in_thread(lambda: self.stream(call, request))
         try:
@@ -135,15 +134,11 @@ class Gateway(Plugin):
 
     async def aembed_batch(self, call: Call, request: WireRequest) -> Embedding:
         """Async form of `embed_batch`."""
-        from heavenbase.colour.threads import call_in_thread
-
-        return await call_in_thread(self.embed_batch, call, request)
+        return await colour.call_in_thread(self.embed_batch, call, request)
 
     async def agenerate_images(self, call: Call, request: WireRequest) -> ImageResult:
         """Async form of `generate_images`."""
-        from heavenbase.colour.threads import call_in_thread
-
-        return await call_in_thread(self.generate_images, call, request)
+        return await colour.call_in_thread(self.generate_images, call, request)
 
     def to_client(self, spec: LLMSpec) -> Any:
         """The openai SDK's sync client for this spec."""

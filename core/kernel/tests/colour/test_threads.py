@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase.colour.threads import AHEAD, call_in_thread, iterate_in_thread
+from heavenbase.colour.parallel import AHEAD, call_in_thread, iterate_in_thread
 from heavenbase.errors import ServerError
 from heavenbase.llm import LLM
 from heavenbase.types import Chunk, Completion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from heavenbase import colour
 from heavenbase.cache import rows as rows
 from heavenbase.cache.keys import Keys, messages_of
 from heavenbase.cache.settings import NAMESPACES, ROOT, CacheSettings, SettingsReader, is_complete, is_of
@@ -174,9 +175,7 @@ class CacheMiddleware(Middleware):
         guard = self.stores.known(settings)
         if guard is None and not self.stores.refused(settings):
             if call.is_async:
-                from heavenbase.colour.threads import call_in_thread
-
-                guard = await call_in_thread(self.stores.open, settings)  # it imports, and opens files
+                guard = await colour.call_in_thread(self.stores.open, settings)  # it imports, and opens files
             else:
                 guard = self.stores.open(settings)
         return guard if guard is not None and guard.ready() else None
@@ -321,9 +320,9 @@ class Vectors:
             return sync(*args, **options)
         if count <= AT_ONCE:
             return await twin(*args, **options)
-        from heavenbase.colour.threads import call_in_thread
-
-        return await call_in_thread(sync, *args, **options)  # so that the loop is not held up by many small reads
+        return await colour.call_in_thread(
+            sync, *args, **options
+        )  # so that the loop is not held up by many small reads
 
 
 def _vector(values: Any) -> Vector:

@@ -7,6 +7,6 @@ from typing import TYPE_CHECKING
 from heavenbase._lazy import front
 
 if TYPE_CHECKING:
-    from heavenbase.colour.threads import call_in_thread as call_in_thread
+    from heavenbase.colour.parallel import call_in_thread as call_in_thread
 
-__getattr__, __dir__ = front(__name__, {"threads": "call_in_thread"})
+__getattr__, __dir__ = front(__name__, {"parallel": "call_in_thread"})

@@ -1,15 +1,27 @@
-"""One flow over several items, some at a time, in the colour of the call."""
+"""Several items at once in the colour of the call, and sync code in async colour: in a bounded pool of threads."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+import os
+import threading
+from collections import deque
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from heavenbase.colour.drive import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+    from concurrent.futures import ThreadPoolExecutor
 
+P = ParamSpec("P")
 T = TypeVar("T")
+WORKERS = 64
+AHEAD = 64
+"""Items that a producing thread may be ahead of its consumer."""
+
+_pool: tuple[int, ThreadPoolExecutor] | None = None
+_lock = threading.Lock()
 
 
 async def run_many(
@@ -27,7 +39,6 @@ async def run_many(
 
 def _in_threads(one: Callable[[Any], Coroutine[Any, Any, T]], items: Sequence[Any], workers: int) -> list[T]:
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-    from contextvars import copy_context
 
     # The flow is made in its thread: one that is cancelled before it began must not exist unawaited.
     def work(item: Any) -> T:
@@ -65,3 +76,80 @@ async def _in_tasks(one: Callable[[Any], Coroutine[Any, Any, T]], items: Sequenc
         # Callers catch the error of one request, not a group of them.
         raise failures.exceptions[0] from failures.exceptions[0].__cause__
     return results
+
+
+def _executor() -> ThreadPoolExecutor:
+    # A forked child inherits the object but none of its threads, so the pool belongs to a process.
+    from concurrent.futures import ThreadPoolExecutor
+
+    global _pool
+    with _lock:
+        if _pool is None or _pool[0] != os.getpid():
+            _pool = (os.getpid(), ThreadPoolExecutor(WORKERS, thread_name_prefix="hb"))
+        return _pool[1]
+
+
+async def call_in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """The result of a sync function run in the pool, in the caller's context."""
+    import asyncio
+
+    context, loop = copy_context(), asyncio.get_running_loop()
+    return await loop.run_in_executor(_executor(), lambda: context.run(function, *args, **kwargs))
+
+
+async def iterate_in_thread(make: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+    """The items of a sync iterator that is made and read in the pool, each as soon as it exists.
+
+    The reader stops `AHEAD` items before its consumer; closing this generator closes the iterator after its current
+    item. Exceptions of the iterator are raised here.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    items: deque[T] = deque()
+    ready = asyncio.Event()
+    room = threading.Semaphore(AHEAD)
+    stopped = threading.Event()
+    failure: list[BaseException] = []
+    finished = False
+
+    def notify() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(ready.set)
+
+    def read() -> None:
+        nonlocal finished
+        source: Any = None
+        try:
+            source = make()
+            for item in source:
+                items.append(item)
+                notify()
+                room.acquire()
+                if stopped.is_set():
+                    break
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            if (close := getattr(source, "close", None)) is not None:
+                close()
+            finished = True
+            notify()
+
+    reading = loop.run_in_executor(_executor(), copy_context().run, read)
+    try:
+        while True:
+            while items:
+                room.release()
+                yield items.popleft()
+            if finished and not items:
+                if failure:
+                    raise failure[0]
+                return
+            await ready.wait()
+            ready.clear()
+    finally:
+        stopped.set()
+        room.release()
+        if finished:
+            await reading

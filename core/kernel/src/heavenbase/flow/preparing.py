@@ -1,13 +1,21 @@
-"""What a call's arguments say about tools and the form of the answer, brought into the shape of the wire."""
+"""What callers give in many forms, brought into the shape of the wire: tools, the form of the answer, images."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from heavenbase.errors import PluginContractError, VisionNotSupported
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from heavenbase.call import Call
+    from heavenbase.image.image import FetchOptions, LLMImage
+    from heavenbase.registry import Registry
     from heavenbase.types import ParameterReport
+
+FETCHES = 8
+"""Images of one call that are fetched at once."""
 
 
 def prepare(
@@ -33,3 +41,87 @@ def prepare(
         wanted.compile()
         args["response_format"] = wanted.wire
     return found
+
+
+def has_images(call: Call) -> bool:
+    """Whether any message holds an image part, or an image generation has references."""
+    if call.images:
+        return True
+    for message in call.messages:
+        content = message.get("content")
+        if isinstance(content, list) and any(part.get("type") == "image" for part in content):
+            return True
+    return False
+
+
+async def encode_images(call: Call, registry: Registry, setting: Callable[..., Any]) -> Call:
+    """The call with its images as its wire wants them; VisionNotSupported where it has none.
+
+    Those of a URL are fetched first, in the colour of the call, where vision plugin or gateway need their bytes, where
+    the endpoint takes no URLs (capability `image_urls`), and where only this machine's network reaches them.
+    """
+    if call.verb == "imagen":
+        gateway = registry.load("gateways", call.spec.gateway)
+        needs_bytes = gateway.needs_image_bytes(call)
+        found = await _here(call, call.images, lambda image: needs_bytes, setting)
+        return call.replace(images=[found.get(id(image), image) for image in call.images])
+    spec = call.spec
+    if spec.capability("vision") is False:
+        raise VisionNotSupported(f"{call.target} accepts no images", provider=spec.provider, model=spec.model_id)
+    name = spec.provider_value("vision") or registry.load("gateways", spec.gateway).vision
+    if not name:
+        return call
+    plugin = registry.load("vision", name)
+    images = [
+        part["image"]
+        for message in call.messages
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+        if part.get("type") == "image"
+    ]
+    found = await _here(call, images, lambda image: plugin.needs_bytes(image, spec), setting)
+
+    def encode(part: dict[str, Any]) -> dict[str, Any]:
+        if part.get("type") != "image":
+            return part
+        image = found.get(id(part["image"]), part["image"])
+        encoded = registry.hook.encode(image=image, format=name, spec=spec)
+        if encoded is None:
+            raise PluginContractError(f"no vision plugin answers format {name!r}")
+        return encoded  # type: ignore[no-any-return]
+
+    messages = [
+        {**message, "content": [encode(part) for part in message["content"]]}
+        if isinstance(message.get("content"), list)
+        else message
+        for message in call.messages
+    ]
+    return call.replace(messages=messages)
+
+
+async def _here(
+    call: Call, images: Iterable[LLMImage], needs_bytes: Callable[[LLMImage], bool], setting: Callable[..., Any]
+) -> dict[int, LLMImage]:
+    """Fetch what must be here as bytes; by identity, images without the URL for those whose URL must not travel."""
+    linked = {id(image): image for image in images if image.url is not None}
+    if not linked:
+        return {}
+    from heavenbase.fetch.address import is_local
+
+    as_bytes = call.spec.capability("image_urls") is False
+    bare = {key: image for key, image in linked.items() if as_bytes or is_local(str(image.url))}
+    waiting = [
+        image for key, image in linked.items() if not image.has_bytes and (key in bare or needs_bytes(image))
+    ]  # fmt: skip
+    if waiting:
+        from heavenbase.colour.parallel import run_many
+
+        hosts = setting("heavenbase.llm.image_allow_hosts") or ()
+
+        async def fetch(image: LLMImage) -> None:
+            limit = image.timeout or setting("heavenbase.llm.image_url_timeout")
+            options: FetchOptions = {"timeout": call.context.within(limit), "allow_hosts": hosts}
+            await image.ato_bytes(**options) if call.is_async else image.to_bytes(**options)
+
+        await run_many(fetch, waiting, workers=FETCHES, is_async=call.is_async)
+    return {key: image.without_url() for key, image in bare.items()}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +14,6 @@ from heavenbase.errors import HBError, InputError, InputTypeError, MissingPackag
 from heavenbase.tools.base import Tool
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-    from concurrent.futures import Future
     from typing import Self
 
 PATIENCE = 30.0
@@ -37,10 +38,8 @@ class MCPTools:
         self._target = _target(source)
         self.source = _label(self._target)
         self._timeout = timeout if timeout is not None else PATIENCE
-        from concurrent.futures import Future
-
         self._ready: Future[tuple[Any, list[Any]]] = Future()
-        self._loop: AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._over: Any = None
         self._thread = threading.Thread(target=self._serve, name="hb-mcp", daemon=True)
         self._thread.start()
@@ -57,10 +56,8 @@ class MCPTools:
     def close(self) -> None:
         """End the connection, and the server where it was started here."""
         if self._loop is not None and not self._loop.is_closed():
-            try:
+            with suppress(RuntimeError):  # it has just ended by itself
                 self._loop.call_soon_threadsafe(self._over.set)
-            except RuntimeError:
-                pass  # it has just ended by itself
         self._thread.join(self._timeout)
 
     def __enter__(self) -> Self:
@@ -72,8 +69,6 @@ class MCPTools:
     # In the thread of the connection
 
     def _serve(self) -> None:
-        import asyncio
-
         try:
             asyncio.run(self._talk())
         except BaseException as error:
@@ -81,8 +76,6 @@ class MCPTools:
                 self._ready.set_exception(error)
 
     async def _talk(self) -> None:
-        import asyncio
-
         from mcp import Client
 
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
@@ -112,8 +105,6 @@ class MCPTools:
     def _call(self, client: Any, name: str, /, **arguments: Any) -> Any:
         if self._loop is None or not self._thread.is_alive():
             raise MCPToolError(f"the connection to {self.source!r} has ended")
-        import asyncio
-
         running: Future[Any] = asyncio.run_coroutine_threadsafe(client.call_tool(name, arguments), self._loop)
         try:
             return _result(running.result())
