@@ -7,11 +7,14 @@ import gc
 import os
 import sys
 import threading
+from dataclasses import FrozenInstanceError, fields
+from inspect import signature
 from typing import Any
 
 import pytest
 
 from heavenbase import functions
+from heavenbase.call import Call, new_call
 from heavenbase.config.config import Config
 from heavenbase.errors import (
     InputError,
@@ -32,6 +35,17 @@ from heavenbase.types import Attempt, Chunk, Completion, ToolCall, Usage
 from .support import SETTINGS, CodeProvider, FakeTime, ScriptedGateway, both_colours, make_kernel, scripted
 
 VERBS = ("chat", "stream", "embed", "imagen")
+
+
+def test_a_call_that_the_kernel_makes_is_the_one_that_is_made_by_hand() -> None:
+    house = scripted()
+    made = house.kernel.call("imagen", house.llm.spec, {"n": 1}, is_async=False, prompt="hi")
+    values = {"args": made.args, "controls": made.controls, "explicit": made.explicit}
+    assert type(made) is Call
+    assert made == Call("imagen", house.llm.spec, made.context, prompt="hi", **values)
+    assert set(signature(new_call).parameters) == {field.name for field in fields(Call)}
+    with pytest.raises(FrozenInstanceError):
+        made.stream = True  # type: ignore[misc]
 
 
 # What an answer carries

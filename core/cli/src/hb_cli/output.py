@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -134,13 +133,20 @@ def say_table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None
     """Rows in aligned columns; cells are escaped and stay on one line, trailing empty ones leave no blanks."""
     cells = [[one_line(cell) for cell in row] for row in (*([header] if header else []), *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    if is_terminal(sys.stdout) and sum(widths) + 2 * len(widths) - 2 > shutil.get_terminal_size().columns:
+    if is_terminal(sys.stdout) and sum(widths) + 2 * len(widths) - 2 > _columns():
         _fit_table(cells, has_header=bool(header))
         return
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
     if header:
         lines[0] = styled(lines[0], BOLD, sys.stdout)
     put(sys.stdout, "".join(f"{line}\n" for line in lines))
+
+
+def _columns() -> int:
+    # Imported here, as it brings every compression format with it.
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
 
 
 def _fit_table(cells: list[list[str]], *, has_header: bool) -> None:
@@ -154,7 +160,7 @@ def _fit_table(cells: list[list[str]], *, has_header: bool) -> None:
         table.add_column(Text(name if has_header else ""), overflow="fold")
     for row in cells[has_header:]:
         table.add_row(*map(Text, row))
-    Console(file=sys.stdout, width=shutil.get_terminal_size().columns, highlight=False).print(table)
+    Console(file=sys.stdout, width=_columns(), highlight=False).print(table)
 
 
 @contextmanager

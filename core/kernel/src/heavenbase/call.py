@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, make_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
@@ -10,7 +10,7 @@ from heavenbase.options import CONTROLS as CONTROLS
 from heavenbase.options import MOCKS as MOCKS
 from heavenbase.options import REASONING as REASONING
 from heavenbase.options import split_options as split_options
-from heavenbase.spec import LLMSpec, Timeouts, empty
+from heavenbase.spec import EMPTY, LLMSpec, Timeouts, empty
 from heavenbase.types import Attempt, Message, ParameterReport, ToolCall
 
 if TYPE_CHECKING:
@@ -137,14 +137,41 @@ class Call:
         return f"{self.spec.provider}/{self.spec.model_id}"
 
 
-_Draft: Any = make_dataclass(
-    "_Draft", [(made.name, Any, made) for made in fields(Call)], repr=False, eq=False, slots=True
-)
+class _Draft:
+    __slots__ = Call.__slots__
 
 
-def new_call(*values: Any, **named: Any) -> Call:
+def new_call(
+    verb: Verb,
+    spec: LLMSpec,
+    context: CallContext,
+    is_async: bool,
+    stream: bool,
+    args: Mapping[str, Any],
+    controls: Mapping[str, Any],
+    explicit: frozenset[str],
+    *,
+    messages: list[Message] | None = None,
+    inputs: list[str] | None = None,
+    prompt: str = "",
+    images: list[LLMImage] | None = None,
+    tools: Mapping[str, Tool] | None = None,
+    given: Mapping[str, Any] | None = None,
+    format: OutputFormat | None = None,
+    resumed: Resumption | None = None,
+    missed: bytes | None = None,
+) -> Call:
     """`Call(...)` at a third of its cost, a quarter of the kernel's own time: written as a draft, frozen at the end."""
-    call = _Draft(*values, **named)
+    call: Any = _Draft()
+    call.verb, call.spec, call.context, call.is_async, call.stream = verb, spec, context, is_async, stream
+    call.args, call.controls, call.explicit = args, controls, explicit
+    call.messages = [] if messages is None else messages
+    call.inputs = [] if inputs is None else inputs
+    call.prompt = prompt
+    call.images = [] if images is None else images
+    call.tools = EMPTY if tools is None else tools
+    call.given = EMPTY if given is None else given
+    call.format, call.resumed, call.missed = format, resumed, missed
     call.__class__ = Call
     return call  # type: ignore[no-any-return]
 

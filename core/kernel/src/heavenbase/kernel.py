@@ -129,9 +129,7 @@ class Kernel:
             if not PREPARED.isdisjoint(args):
                 content |= prepare(verb, args, controls, options, context.report, is_async=is_async)
         explicit = spec.explicit.union(options) if options else spec.explicit
-        return new_call(
-            verb, spec, context, is_async, stream, args=args, controls=controls, explicit=explicit, **content
-        )
+        return new_call(verb, spec, context, is_async, stream, args, controls, explicit, **content)
 
     def gateway(self, spec: LLMSpec) -> Gateway:
         """The loaded gateway plugin of a spec."""

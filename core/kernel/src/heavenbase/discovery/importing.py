@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import traceback
-from pkgutil import resolve_name
+from functools import reduce
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import ConfigError, PluginBlocked, PluginLoadError, PluginTimeout
@@ -25,7 +26,7 @@ def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
 
     def attempt() -> None:
         try:
-            box.append(resolve_name(f"{module.strip()}:{path.strip() or 'plugin'}"))
+            box.append(reduce(getattr, (path.strip() or "plugin").split("."), import_module(module.strip())))
         except BaseException as error:
             box.append(error)
 
