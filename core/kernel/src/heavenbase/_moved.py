@@ -35,8 +35,8 @@ ROOMS = {
     ),
     "http": "http.extras:rules http.sse:events http_gateway",
     "http.transport": (
-        "http.aiohttp_pools:aiohttp_pools http.anetwork http.body http.connections http.exchange http.injected "
-        "http.network http.pools http.protocol http.route http.slots"
+        "http.aiohttp_pools:aiohttp_pools http.anetwork http.body http.connections http.exchange "
+        "http.injected:protocol http.network http.pools http.protocol http.route http.slots:sender"
     ),
     "image": "_image_items:sources _image_pixels:pixels _image_probe:probe _image_sources:sources _png:pixels",
     "resolution": "catalog endpoint resolver",

@@ -10,7 +10,7 @@ import pytest
 
 from heavenbase.errors import DeadlineExceeded, PoolTimeout
 from heavenbase.http.transport.exchange import Exchange
-from heavenbase.http.transport.slots import Slots
+from heavenbase.http.transport.sender import Slots
 from heavenbase.spec import Timeouts
 
 

@@ -199,7 +199,8 @@ class Fetcher:
         request = httpcore2.Request("GET", url, headers=[("Host", target.authority), *_HEADERS])
         with visit.active():
             try:
-                body = await SingleConnection(url, addresses, tls, is_async=is_async).send(visit, request)
+                sent = SingleConnection(url, addresses, tls, is_async=is_async).send(visit, request)
+                body = await sent if is_async else sent
             except HBError:
                 if visit.is_success is not False:
                     raise

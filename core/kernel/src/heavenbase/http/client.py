@@ -68,11 +68,9 @@ def route_to(url: str, spec: LLMSpec) -> Route:
 def sender_to(url: str, spec: LLMSpec, services: Services, connections: Connections, *, is_async: bool) -> Any:
     """What sends to a URL in one colour: the kernel's own transport where it was given one, else a lease."""
     if services.transport is not None:
-        from heavenbase.http.transport.connections import Driven
-        from heavenbase.http.transport.injected import InjectedSender
+        from heavenbase.http.transport.protocol import InjectedSender
 
-        injected = InjectedSender(services.transport, is_async=is_async)
-        return injected if is_async else Driven(injected)
+        return InjectedSender(services.transport, is_async=is_async)
     route = route_to(url, spec)
     return connections.async_lease(route) if is_async else connections.lease(route)
 

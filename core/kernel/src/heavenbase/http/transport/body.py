@@ -17,26 +17,37 @@ if TYPE_CHECKING:
     from heavenbase.http.transport.exchange import Exchange
 
 ACCEPT_ENCODING = "gzip"
-"""What `Unpacker` can unpack; transports send it."""
+"""What bodies unpack; transports send it."""
 
 _PIECE = 1024 * 1024
 
 
-class Unpacker:
-    """Counts the bytes of a body and unpacks gzip in pieces of at most 1 MiB."""
+class _Answer:
+    """What bodies of both colours do alike: count bytes, and unpack gzip in pieces of at most 1 MiB.
 
-    __slots__ = ("_exchange", "_left", "_packed", "_stream", "_unbounded")
+    `source` are the pieces on the wire, `close` frees it.
+    """
 
-    def __init__(self, exchange: Exchange) -> None:
-        named = {name.lower(): value.strip().lower() for name, value in exchange.headers}
-        coding = named.get(b"content-encoding", b"")
+    __slots__ = ("_close", "_exchange", "_left", "_packed", "_source", "_stream", "_translate", "_unbounded")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        source: Any,
+        close: Callable[[], Any],
+        translate: Callable[[Exchange, Exception], HBError],
+    ) -> None:
         self._exchange = exchange
-        self._left = exchange.body_limit
+        self._source = source
+        self._close: Callable[[], Any] | None = close
+        self._translate = translate
+        self._left = self._packed = exchange.body_limit
+        named = {name.lower(): value.strip().lower() for name, value in exchange.headers}
         # Events of a stream are bounded one by one by their parser; the stream itself may be endless.
         is_stream = named.get(b"content-type", b"").startswith(b"text/event-stream")
         self._unbounded = is_stream and exchange.status == 200 and exchange.may_stream
-        self._packed = exchange.body_limit
         self._stream = None
+        coding = named.get(b"content-encoding", b"")
         if coding in (b"gzip", b"x-gzip"):
             self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
         elif coding not in (b"", b"identity"):
@@ -55,16 +66,14 @@ class Unpacker:
         """Whether a packed body has come to its end."""
         return self._stream is None or self._stream.eof
 
-    def count(self, data: bytes) -> bytes:
-        """A piece of a plain body, counted; ResponseTooLarge when the limit is passed."""
+    def _count(self, data: bytes) -> bytes:
         if not self._unbounded:
             self._left -= len(data)
             if self._left < 0:
                 raise self._exchange.too_large()
         return data
 
-    def unpack(self, data: bytes) -> Iterator[bytes]:
-        """The unpacked pieces of packed bytes, counted."""
+    def _unpack(self, data: bytes) -> Iterator[bytes]:
         stream = self._stream
         assert stream is not None
         # Packed data can be endless and unpack to nothing.
@@ -75,39 +84,10 @@ class Unpacker:
             while data:
                 piece = stream.decompress(data, _PIECE)
                 if piece:
-                    yield self.count(piece)
+                    yield self._count(piece)
                 data = stream.unconsumed_tail
         except zlib.error:
             raise self._exchange.unreadable("is not the gzip data that it claims to be") from None
-
-
-class _Answer:
-    """What bodies of both colours hold: `source` are the pieces on the wire, `close` frees it."""
-
-    __slots__ = ("_close", "_exchange", "_source", "_translate", "_unpacker")
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        source: Any,
-        close: Callable[[], Any],
-        translate: Callable[[Exchange, Exception], HBError],
-    ) -> None:
-        self._exchange = exchange
-        self._source = source
-        self._close: Callable[[], Any] | None = close
-        self._translate = translate
-        self._unpacker = Unpacker(exchange)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the body travelled as it is."""
-        return self._unpacker.is_plain
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether a packed body has come to its end."""
-        return self._unpacker.is_complete
 
 
 class Body(_Answer):
@@ -123,15 +103,15 @@ class Body(_Answer):
         return self._pieces
 
     def _generate(self) -> Iterator[bytes]:
-        exchange, unpacker = self._exchange, self._unpacker
-        unpack = None if unpacker.is_plain else unpacker.unpack
+        exchange = self._exchange
+        is_plain = self.is_plain
         try:
             for data in self._source:
                 exchange.has_body = True
-                if unpack is None:
-                    yield unpacker.count(data)
+                if is_plain:
+                    yield self._count(data)
                 else:
-                    yield from unpack(data)
+                    yield from self._unpack(data)
             return
         except HBError:
             raise
@@ -181,14 +161,14 @@ class AsyncBody(_Answer):
         return self
 
     async def __anext__(self) -> bytes:
-        exchange, unpacker = self._exchange, self._unpacker
+        exchange = self._exchange
         try:
-            if unpacker.is_plain:
+            if self.is_plain:
                 data: bytes = await anext(self._source)
                 exchange.has_body = True
-                return unpacker.count(data)
+                return self._count(data)
             while (piece := next(self._unpacked, None)) is None:
-                self._unpacked = unpacker.unpack(await anext(self._source))
+                self._unpacked = self._unpack(await anext(self._source))
                 exchange.has_body = True
             return piece
         except BaseException as error:

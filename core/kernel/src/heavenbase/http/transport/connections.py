@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Awaitable
 
-    from heavenbase.http.transport.body import AsyncBody, Body
+    from heavenbase.http.transport.body import AsyncBody
     from heavenbase.http.transport.exchange import Exchange
     from heavenbase.http.transport.sender import Sender
 
@@ -34,7 +34,7 @@ class Connections:
         self._sync: dict[Route, Sender] = {}
         self._async: weakref.WeakKeyDictionary[AbstractEventLoop, dict[Route, Sender]] = weakref.WeakKeyDictionary()
 
-    def lease(self, route: Route) -> Driven:
+    def lease(self, route: Route) -> Lease:
         """A sender for sync clients on this route."""
         from heavenbase.http.transport.pools import Pools
 
@@ -42,7 +42,7 @@ class Connections:
             self._check_process()
             if route not in self._sync:
                 self._sync[route] = Pools(route, is_async=False)
-            return Driven(Lease(self._sync[route]))
+            return Lease(self._sync[route])
 
     def close(self) -> None:
         """Close the unused connections of the sync routes, also those that a forgotten client left behind."""
@@ -50,7 +50,7 @@ class Connections:
             self._check_process()
             found = list(self._sync.values())
         for sender in found:
-            drive.run(sender.aclose())
+            sender.close()
 
     def async_lease(self, route: Route, *, prefer_aiohttp: bool = True) -> Lease | RoamingLease:
         """A sender for async clients on this route and the running loop; over aiohttp where that is installed.
@@ -102,6 +102,10 @@ class Lease:
         sender.leases += 1
         sender.is_closing = False
 
+    def close(self) -> None:
+        """End the lease of a sync client."""
+        drive.run(self.aclose())
+
     async def aclose(self) -> None:
         """End the lease."""
         if self._is_held:
@@ -125,25 +129,10 @@ class RoamingLease:
         lease = self._leases.get(loop)
         if lease is None:
             lease = self._leases[loop] = self._connections.on_loop(loop, *self._how)
-        return lease.send(exchange, request)
+        return lease.send(exchange, request)  # type: ignore[no-any-return]
 
     async def aclose(self) -> None:
         """End the lease on the running loop; other loops end theirs with themselves."""
         lease = self._leases.get(asyncio.get_running_loop())
         if lease is not None:
             await lease.aclose()
-
-
-class Driven:
-    """A sender for sync clients, over one whose every step is sync."""
-
-    def __init__(self, sender: Any) -> None:
-        self.sender = sender
-
-    def send(self, exchange: Exchange, request: Any) -> Body:
-        """Send a request; the body for sync callers."""
-        return drive.run(self.sender.send(exchange, request))  # type: ignore[no-any-return]
-
-    def close(self) -> None:
-        """Close the sender."""
-        drive.run(self.sender.aclose())

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from heavenbase.errors import (
@@ -21,6 +22,7 @@ from heavenbase.errors import (
     FirstTokenTimeout,
     HBError,
     IdleTimeout,
+    PoolTimeout,
     ResponseDecodeError,
     ResponseTimeout,
     ResponseTooLarge,
@@ -31,7 +33,7 @@ from heavenbase.errors import (
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Headers: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Names and values as they came."""
@@ -42,73 +44,62 @@ BODY_LIMIT = 64 * 1024 * 1024
 
 _LINGER = Timeouts(idle=0.05, stall=0.2)
 
+# By the clock that ran out: the error, its words, and what it knows better than the exchange.
+_TIMEOUTS: Mapping[str, tuple[type[HBError], str, Mapping[str, bool]]] = {
+    "total": (DeadlineExceeded, "the total limit of {limits.total} s passed", {}),
+    "pool": (PoolTimeout, "no connection became free within {limits.pool} s", {}),
+    "connect": (ConnectTimeout, "no connection to {host} within {limits.connect} s", {"maybe_billed": False}),
+    "write": (
+        IdleTimeout,
+        "{host} took no bytes of the request for {limits.idle} s",
+        {"maybe_billed": False, "retryable": True},
+    ),
+    "answer": (ResponseTimeout, "no answer within {limits.first_token} s", {}),
+    "first": (FirstTokenTimeout, "no content within {limits.first_token} s", {}),
+    "idle": (IdleTimeout, "no bytes for {limits.idle} s", {}),
+}
 
+
+def _ignore(limit: float | None) -> None:
+    """What `arm` is on transports that need no timer of the exchange."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class Exchange:
     """Limits, clocks and progress of one request; not shared between requests."""
 
     may_stream: ClassVar[bool] = True
     """Whether an answer of events may be endless."""
 
-    __slots__ = (
-        "_clock",
-        "_connect_until",
-        "_waited",
-        "_waited_for_body",
-        "_waiting_for",
-        "_waiting_since",
-        "arm",
-        "body",
-        "body_limit",
-        "deadline",
-        "eof",
-        "fields",
-        "has_body",
-        "has_content",
-        "headers",
-        "host",
-        "is_reused",
-        "sent",
-        "started",
-        "status",
-        "target",
-        "timeouts",
-        "write_failed",
-    )
+    target: str
+    timeouts: Timeouts
+    _: KW_ONLY
+    clock: Callable[[], float] = time.monotonic
+    deadline: float | None = None
+    body_limit: int = BODY_LIMIT
+    fields: dict[str, Any] = field(default_factory=dict)
+    """What every error about this exchange says of the call."""
+    host: str = ""
+    is_reused: bool = False
+    sent: bool = False
+    write_failed: bool = False
+    eof: bool = False
+    status: int | None = None
+    headers: Headers = ()
+    body: Any = None
+    arm: Callable[[float | None], None] = _ignore
+    has_body: bool = False
+    has_content: bool = False
+    started: float = field(init=False)
+    _connect_until: float | None = None
+    # Only the time spent waiting counts: a caller may take as long as he likes between two chunks.
+    _waited: float = 0.0
+    _waited_for_body: float = 0.0
+    _waiting_for: str = ""
+    _waiting_since: float = field(init=False)
 
-    def __init__(
-        self,
-        target: str,
-        timeouts: Timeouts,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        deadline: float | None = None,
-        body_limit: int = BODY_LIMIT,
-        **fields: Any,
-    ) -> None:
-        self.target = target
-        self.timeouts = timeouts
-        self.deadline = deadline
-        self.body_limit = body_limit
-        self.fields = fields
-        self.host = ""
-        self.started = clock()
-        self.is_reused = False
-        self.sent = False
-        self.write_failed = False
-        self.eof = False
-        self.status: int | None = None
-        self.headers: Headers = ()
-        self.body: Any = None
-        self.arm: Callable[[float | None], None] = _ignore
-        self._clock = clock
-        self._connect_until: float | None = None
-        self.has_body = False
-        self.has_content = False
-        # Only the time spent waiting counts: a caller may take as long as he likes between two chunks.
-        self._waited = 0.0
-        self._waited_for_body = 0.0
-        self._waiting_for = ""
-        self._waiting_since = self.started
+    def __post_init__(self) -> None:
+        self.started = self._waiting_since = self.clock()
 
     @classmethod
     def of(cls, call: Any, *, body_limit: int = BODY_LIMIT) -> Exchange:
@@ -120,8 +111,7 @@ class Exchange:
             clock=context.clock,
             deadline=context.deadline,
             body_limit=body_limit,
-            provider=call.spec.provider,
-            model=call.spec.model_id,
+            fields={"provider": call.spec.provider, "model": call.spec.model_id},
         )
 
     @contextmanager
@@ -135,17 +125,17 @@ class Exchange:
 
     def elapsed(self) -> float:
         """Seconds since the exchange began."""
-        return self._clock() - self.started
+        return self.clock() - self.started
 
     # Limits. Each returns the seconds that the next step may take and remembers which clock that is.
 
     def pool_limit(self) -> float | None:
         """For a free connection."""
-        return self._nearest(self._clock(), "pool", self.timeouts.pool)
+        return self._nearest(self.clock(), "pool", self.timeouts.pool)
 
     def connect_limit(self) -> float | None:
         """For what is left of connecting: name, TCP and TLS together."""
-        now = self._clock()
+        now = self.clock()
         connect = self.timeouts.connect
         if connect is None:
             return self._nearest(now, "connect", None)
@@ -155,11 +145,11 @@ class Exchange:
 
     def write_limit(self) -> float | None:
         """For the peer to take some bytes of the request."""
-        return self._nearest(self._clock(), "write", self.timeouts.idle)
+        return self._nearest(self.clock(), "write", self.timeouts.idle)
 
     def read_limit(self) -> float | None:
         """For the next bytes of the answer."""
-        now = self._clock()
+        now = self.clock()
         limits = self.timeouts
         stall = None if limits.stall is None else limits.stall - self._waited
         if self.has_content:
@@ -198,7 +188,7 @@ class Exchange:
 
     def arrived(self) -> None:
         """The wait that `read_limit` began has ended with bytes."""
-        self._waited += self._clock() - self._waiting_since
+        self._waited += self.clock() - self._waiting_since
         if not self.has_body:
             self._waited_for_body = self._waited
 
@@ -222,32 +212,14 @@ class Exchange:
 
     def timed_out(self) -> HBError:
         """The error of the limit that the last `*_limit` returned."""
-        clock, limits, fields = self._waiting_for, self.timeouts, self.facts()
-        if clock == "total":
-            return DeadlineExceeded(f"{self.target}: the total limit of {limits.total} s passed", **fields)
-        if clock == "connect":
-            return ConnectTimeout(
-                f"{self.target}: no connection to {self.host} within {limits.connect} s",
-                **{**fields, "maybe_billed": False},
-            )
-        if clock == "write":
-            return IdleTimeout(
-                f"{self.target}: {self.host} took no bytes of the request for {limits.idle} s",
-                **{**fields, "maybe_billed": False, "retryable": True},
-            )
-        if clock == "answer":
-            return ResponseTimeout(f"{self.target}: no answer within {limits.first_token} s", **fields)
-        if clock == "first":
-            return FirstTokenTimeout(f"{self.target}: no content within {limits.first_token} s", **fields)
-        if clock == "idle":
-            return IdleTimeout(f"{self.target}: no bytes for {limits.idle} s", **fields)
-        waited = limits.stall
-        if not self.has_content and limits.first_token is not None and (waited is None or limits.first_token < waited):
-            waited = limits.first_token
-        return StallTimeout(
-            f"{self.target}: bytes came but no content for {waited} s",
-            **{**fields, "retryable": not self.has_content},
-        )
+        limits, facts = self.timeouts, self.facts()
+        if self._waiting_for == "stall":
+            given = [limits.stall] if self.has_content else [limits.stall, limits.first_token]
+            waited = min((limit for limit in given if limit is not None), default=None)
+            facts["retryable"] = not self.has_content
+            return StallTimeout(f"{self.target}: bytes came but no content for {waited} s", **facts)
+        kind, text, known = _TIMEOUTS[self._waiting_for]
+        return kind(f"{self.target}: {text.format(host=self.host, limits=limits)}", **{**facts, **known})
 
     def connect_failed(self, reason: str) -> HBError:
         """No connection: a name that does not resolve, a refused port, an unreachable network."""
@@ -280,10 +252,6 @@ class Exchange:
 
 CURRENT: ContextVar[Exchange | None] = ContextVar("hb_http_exchange", default=None)
 """The exchange that the transport serves now."""
-
-
-def _ignore(limit: float | None) -> None:
-    """What `arm` is on transports that need no timer of the exchange."""
 
 
 REQUEST_IDS = (

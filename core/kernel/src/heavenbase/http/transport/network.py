@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -16,11 +17,9 @@ import httpcore2
 from heavenbase.http.transport.exchange import CURRENT, Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from heavenbase.errors import HBError
-
-    Resolve = Callable[[str, int], list[Any]]
 
 COALESCE = 16 * 1024
 """Bytes held back so that the head and a short body leave in one packet."""
@@ -135,9 +134,8 @@ class Stream(httpcore2.NetworkStream):
 class Backend(httpcore2.NetworkBackend):
     """Dials TCP. `tunnel` when it dials a proxy that TLS goes through; `addresses` are dialled whatever the host."""
 
-    def __init__(self, *, tunnel: bool = False, resolve: Resolve = resolve, addresses: Sequence[str] = ()) -> None:
+    def __init__(self, *, tunnel: bool = False, addresses: Sequence[str] = ()) -> None:
         self._tunnel = tunnel
-        self._resolve = resolve
         self._given = addresses
 
     def connect_tcp(
@@ -176,23 +174,21 @@ class Backend(httpcore2.NetworkBackend):
         except socket.gaierror:
             pass
         # The system's resolver takes no time limit, so it is asked in a thread that can be left behind.
-        found: list[Any] = []
-        failed: list[Exception] = []
+        found: Future[list[Any]] = Future()
 
         def ask() -> None:
             try:
-                found.extend(self._resolve(host, port))
+                found.set_result(resolve(host, port))
             except Exception as error:
-                failed.append(error)
+                found.set_exception(error)
 
-        thread = threading.Thread(target=ask, name="hb-resolve", daemon=True)
-        thread.start()
-        thread.join(exchange.connect_limit())
-        if thread.is_alive():
-            raise exchange.timed_out()
-        if failed:
-            raise exchange.connect_failed(f"the name does not resolve ({reason(failed[0])})")
-        return found
+        threading.Thread(target=ask, name="hb-resolve", daemon=True).start()
+        try:
+            return found.result(exchange.connect_limit())
+        except TimeoutError:
+            raise exchange.timed_out() from None
+        except Exception as error:
+            raise exchange.connect_failed(f"the name does not resolve ({reason(error)})") from None
 
 
 def is_readable(connection: socket.socket) -> bool:
