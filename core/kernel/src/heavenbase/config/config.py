@@ -1,7 +1,7 @@
 """The configuration: layers of values under dotted keys, each value with its origin.
 
 Later wins: packaged defaults, user file, project file, `.env` (only when asked for), environment, values from code.
-The keys and their defaults are in `config_schema`; the check is a light one of our own, as importing pydantic would
+The keys and their defaults are in `config.schema`; the check is a light one of our own, as importing pydantic would
 cost more than everything else that `import heavenbase` does.
 """
 
@@ -21,9 +21,19 @@ from heavenbase.config.files import (
     read_settings,
     user_folder,
 )
-from heavenbase.config.layers import ABSENT, Layer, Origin, file_layer, find, leaves, mapping_layer, variables_layer
+from heavenbase.config.layers import (
+    ABSENT,
+    Environ,
+    Layer,
+    Origin,
+    file_layer,
+    find,
+    leaves,
+    mapping_layer,
+    variables_layer,
+)
 from heavenbase.config.schema import UNSET, Table, defaults
-from heavenbase.config.section import Environ, Explanation, Section, read, shown
+from heavenbase.config.section import Explanation, Section, read, shown
 from heavenbase.config.trusted import check_project, check_variables, is_trusted, remedy
 from heavenbase.config.values import join_key, mapped, merge, references, split_key
 from heavenbase.errors import ConfigError, ConfigTrustError, InputTypeError
@@ -32,12 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from heavenbase.config.files import Variable
-
     Key = str | Sequence[str]
-
-_REQUIRED: Any = object()
-_HOME_VARIABLES = ("HEAVENBASE_HOME", "HOME", "XDG_")
 
 
 class Paths(NamedTuple):
@@ -50,48 +55,19 @@ class Paths(NamedTuple):
     data_dir: Path
 
 
-class Sources(NamedTuple):
-    """What was read besides the layers: the variables, and the paths of the files."""
-
-    environ: Mapping[str, str]
-    user_file: str | None = None
-    project_file: str | None = None
-    dotenv_file: str | None = None
-    variables: Mapping[str, Variable] = {}
-    dotenv_trusted: bool = True
-
-    def __repr__(self) -> str:
-        return f"<sources {self.user_file!r} {self.project_file!r} {self.dotenv_file!r}>"
-
-    def place(self, name: str) -> Origin:
-        """Where a variable of the `.env` file stands."""
-        return Origin("dotenv", self.dotenv_file, self.variables[name].line, name)
-
-
 class Config:
     """Immutable settings. Values of environment variables are looked up when a value is read."""
 
-    __slots__ = ("_fingerprint", "_layers", "_sources", "_values", "environ")
+    __slots__ = ("_fingerprint", "_layers", "_values", "environ")
 
-    environ: Mapping[str, str]
-
-    def __init__(self, layers: Sequence[Layer], sources: Sources) -> None:
+    def __init__(self, layers: Sequence[Layer], environ: Environ) -> None:
         """Use `load` or `from_dict`."""
+        self.environ = environ
         self._layers = tuple(layers)
-        self._sources = sources
         self._fingerprint = ""
         for layer in self._layers:
             check_project(layer, self._layers)
         self._values = _stacked(self._layers)
-        self.environ = Environ(
-            sources.environ,
-            {
-                name: variable.value
-                for name, variable in sources.variables.items()
-                # A .env file must not decide where hb looks for its own files, or for the list of trusted folders.
-                if not name.startswith(_HOME_VARIABLES)
-            },
-        )
 
     @classmethod
     def load(
@@ -123,9 +99,9 @@ class Config:
             vouched = _vouched(project_path, start, base, trusted)
             layers.append(file_layer("project", read_settings(project_path), trusted=vouched))
 
-        final = [variables_layer("environment", base, _in_environment, _stacked(layers))]
+        found = Environ(base)
+        final = [variables_layer("environment", found, _stacked(layers))]
         final += [mapping_layer("overrides", overrides)] if overrides else []
-        sources = Sources(base, user_path, project_path)
         if start and (dotenv or _dotenv_wanted(base, [*layers, *final])):
             # The project file is checked before: an untrusted one may not ask for the .env file.
             for layer in layers:
@@ -135,12 +111,11 @@ class Config:
                 vouched = _vouched(path, start, base, trusted)
                 variables = read_dotenv(path)
                 if not vouched:
-                    check_variables({name: found for name, found in variables.items() if name not in base}, path)
-                sources = sources._replace(dotenv_file=path, variables=variables, dotenv_trusted=vouched)
-                texts = {name: found.value for name, found in variables.items()}
+                    check_variables({name: filled for name, filled in variables.items() if name not in base}, path)
                 below = _stacked([*layers, final[0]])
-                layers.append(variables_layer("dotenv", texts, sources.place, below, trusted=vouched))
-        return cls([*layers, *final], sources)
+                layers.append(variables_layer("dotenv", Environ({}, variables, path), below, trusted=vouched))
+                found = Environ(base, variables, path)
+        return cls([*layers, *final], found)
 
     @classmethod
     def from_dict(
@@ -149,13 +124,13 @@ class Config:
         """The packaged defaults and these values, nested or with dotted keys; no file and no `HEAVENBASE_` variable."""
         if not hasattr(mapping, "items"):
             raise InputTypeError(f"a configuration is a Config or a mapping, not {type(mapping).__name__}")
-        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Sources(_variables(environ)))
+        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Environ(_variables(environ)))
 
     def with_layer(self, name: str, mapping: Mapping[str, Any]) -> Config:
         """The same configuration with one more layer on top."""
-        return Config([*self._layers, mapping_layer(name, mapping)], self._sources)
+        return Config([*self._layers, mapping_layer(name, mapping)], self.environ)
 
-    def get(self, key: Key, default: Any = _REQUIRED) -> Any:
+    def get(self, key: Key, default: Any = ABSENT) -> Any:
         """The value of a key, references resolved; a table comes as a section.
 
         Without a value: `default`, else ConfigError. ConfigError for a key that the schema does not know, and
@@ -165,7 +140,7 @@ class Config:
         value = find(self._values, path)
         if value is ABSENT:
             known(path)
-            if default is _REQUIRED:
+            if default is ABSENT:
                 raise ConfigError(f"{join_key(path)} is not set; set it with `hb cfg set {join_key(path)} VALUE`")
             return default
         return read(value, path, self.environ)
@@ -213,9 +188,7 @@ class Config:
 
     def variable_origin(self, name: str) -> Origin:
         """Where an environment variable comes from: the environment, or a line of the `.env` file."""
-        if isinstance(self.environ, Environ) and self.environ.filled(name):
-            return self._sources.place(name)
-        return _in_environment(name)
+        return self.environ.origin(name)
 
     def endpoint_trust(self, endpoint: Key | Origin, *credentials: Key | Origin | None) -> None:
         """Refuse to send credentials to an endpoint that a less trusted source chose: ConfigTrustError.
@@ -269,10 +242,7 @@ class Config:
             import json  # only memoising callers need these
             from hashlib import sha256
 
-            live = self._sources.environ is os.environ
-            injected = {} if live else dict(self._sources.environ)
-            filled = {name: variable.value for name, variable in self._sources.variables.items()}
-            text = json.dumps([self._values, injected, filled], sort_keys=True)
+            text = json.dumps([self._values, self.environ.fixed()], sort_keys=True)
             self._fingerprint = sha256(text.encode()).hexdigest()
         return self._fingerprint
 
@@ -280,19 +250,18 @@ class Config:
         """Where this configuration's files and folders lie."""
         from pathlib import Path  # costs milliseconds that reading values does not need
 
-        sources = self._sources
-        user_file = sources.user_file or os.path.join(user_folder("config", sources.environ), USER_FILE)
+        base = self.environ.base
+        files = {layer.name: Path(layer.file.path) for layer in self._layers if layer.file is not None}
         return Paths(
-            Path(user_file),
-            Path(sources.project_file) if sources.project_file else None,
-            Path(sources.dotenv_file) if sources.dotenv_file else None,
-            Path(user_folder("cache", sources.environ)),
-            Path(user_folder("data", sources.environ)),
+            files.get("user", Path(user_folder("config", base), USER_FILE)),
+            files.get("project"),
+            Path(self.environ.file) if self.environ.file else None,
+            Path(user_folder("cache", base)),
+            Path(user_folder("data", base)),
         )
 
-    def _untrusted(self) -> tuple[str, ...]:
-        names = [layer.name for layer in self._layers if not layer.trusted]
-        return (*names, "dotenv") if not self._sources.dotenv_trusted else tuple(names)
+    def _untrusted(self) -> set[str]:
+        return {layer.name for layer in self._layers if not layer.trusted}
 
     def __repr__(self) -> str:
         return f"Config(layers={[layer.name for layer in self._layers]!r})"
@@ -313,10 +282,6 @@ def _stacked(layers: Sequence[Layer]) -> dict[str, Any]:
 
 def _variables(environ: Mapping[str, str] | None) -> Mapping[str, str]:
     return os.environ if environ is None or environ is os.environ else dict(environ)
-
-
-def _in_environment(name: str) -> Origin:
-    return Origin("environment", variable=name)
 
 
 def _working_folder() -> str:

@@ -10,7 +10,6 @@ import re
 import stat
 import sys
 import warnings
-from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -257,16 +256,18 @@ def write_atomic(path: str, text: str) -> None:
     import tempfile  # brings hashlib, which only writers need
 
     folder = os.path.dirname(path)
-    temporary = None
     try:
         # mkstemp makes the file 0600 whatever the umask is.
         handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        temporary = None
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
         if os.name == "posix":
             handle = os.open(folder, os.O_RDONLY)
             try:
@@ -278,24 +279,16 @@ def write_atomic(path: str, text: str) -> None:
         problem = ConfigError(f"{path}: cannot be written: {reason}")
     else:
         return
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
     raise problem
 
 
 def make_folder(folder: str) -> None:
     """Make a folder and those above it, each with mode 0700. ConfigError when that fails."""
-    missing: list[str] = []
-    while not os.path.isdir(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
+    if os.path.isdir(folder):
+        return
+    make_folder(os.path.dirname(folder))  # one by one, since os.makedirs gives its mode to the last folder only
     try:
-        for name in reversed(missing):
-            # One by one, since os.makedirs gives its mode to the last folder only.
-            os.mkdir(name, 0o700)
+        os.mkdir(folder, 0o700)
     except OSError as error:
-        if isinstance(error, FileExistsError) and os.path.isdir(missing[-1]):
-            return make_folder(missing[0])  # somebody else made it at the same moment
-        raise ConfigError(f"{missing[0]}: the folder cannot be made: {error.strerror}") from error
+        if not os.path.isdir(folder):  # somebody else may have made it at the same moment
+            raise ConfigError(f"{folder}: the folder cannot be made: {error.strerror}") from error

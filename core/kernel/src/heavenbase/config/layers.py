@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import accepts, coerce, field_at, problems, unknown
 from heavenbase.config.files import line_index, nearest
 from heavenbase.config.schema import SETTINGS, look_up
 from heavenbase.config.values import fold, from_toml, merge, split_key
-from heavenbase.errors import ConfigError
+from heavenbase.errors import ConfigError, InputTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
-    from heavenbase.config.files import SettingsFile
+    from heavenbase.config.files import SettingsFile, Variable
 
 PREFIX = "HEAVENBASE_"
 ABSENT: Any = object()
 _REPORTED = 10
+_HOME_VARIABLES = ("HEAVENBASE_HOME", "HOME", "XDG_")
 
 
 class Origin(NamedTuple):
@@ -38,6 +41,49 @@ class Origin(NamedTuple):
         if self.variable is not None:
             return f"environment variable {self.variable}"
         return "packaged default" if self.layer == "default" else self.layer
+
+
+class Environ(Mapping[str, str]):
+    """The variables that values may refer to: the environment, then those of a `.env` file. Never shown by repr."""
+
+    __slots__ = ("_filled", "base", "file")
+
+    def __init__(
+        self, base: Mapping[str, str], variables: Mapping[str, Variable] = {}, file: str | None = None
+    ) -> None:
+        self.base = base
+        self.file = file
+        # A .env file must not decide where hb looks for its own files, or for the list of trusted folders.
+        named = {name: found for name, found in variables.items() if not name.startswith(_HOME_VARIABLES)}
+        self._filled = {name: found for name, found in named.items() if name not in base}
+
+    def __getitem__(self, name: str) -> str:
+        found = self.base.get(name)
+        return self._filled[name].value if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.base
+        yield from (name for name in self._filled if name not in self.base)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<environment of {len(self)} variables>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise InputTypeError("an environment may hold credentials and is never pickled")
+
+    def origin(self, name: str) -> Origin:
+        """Where a variable comes from: the environment, or a line of the `.env` file."""
+        if name in self._filled and name not in self.base:
+            return Origin("dotenv", self.file, self._filled[name].line, name)
+        return Origin("environment", variable=name)
+
+    def fixed(self) -> dict[str, str]:
+        """Those that stay as they are: injected, or of the `.env` file; the live environment may change."""
+        injected = {} if self.base is os.environ else self.base
+        return {name: found.value for name, found in self._filled.items()} | dict(injected)
 
 
 class Layer(NamedTuple):
@@ -86,42 +132,30 @@ def file_layer(name: str, file: SettingsFile, *, trusted: bool = True) -> Layer:
 
 def mapping_layer(name: str, mapping: Mapping[str, Any]) -> Layer:
     """The layer of values given in code, nested or with dotted keys at the top, checked."""
-    values: dict[str, Any] = {}
-    for key, value in mapping.items():
-        put(values, split_key(key), from_toml(value))
-    return Layer(name, values).check()
+    return Layer(name, merge(*(_nested(split_key(key), value) for key, value in mapping.items()))).check()
 
 
-def variables_layer(
-    name: str,
-    variables: Mapping[str, str],
-    origin: Callable[[str], Origin],
-    known: Mapping[str, Any],
-    *,
-    trusted: bool = True,
-) -> Layer:
+def variables_layer(name: str, environ: Environ, known: Mapping[str, Any], *, trusted: bool = True) -> Layer:
     """The layer of `HEAVENBASE_...` variables, checked; two underscores are the dot, names are lower case.
 
     A row is spelled as in `known`, the values of the layers below, as a variable's name cannot hold `-` or `.`.
-    An empty variable is ignored where the key takes no string. `origin` says where a variable stands.
+    An empty variable is ignored where the key takes no string.
     """
     values: dict[str, Any] = {}
     places: dict[tuple[str, ...], Origin] = {}
-    for variable in sorted(name for name in variables if name.startswith(PREFIX)):
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
         words = variable[len(PREFIX) :].lower().split("__")
         if words[0].split("_")[0] not in SETTINGS:
             continue  # HEAVENBASE_HOME, and variables of other programs
         path = _spelled(("heavenbase", *words), known)
         if look_up(path) is None or "" in words:
-            place = _place(origin(variable))
-            del variables  # tracebacks may show locals
-            raise ConfigError(f"{place}: {unknown(path)}")
+            raise ConfigError(f"{_place(environ.origin(variable))}: {unknown(path)}")
         field = field_at(path)
-        text = variables[variable]
+        text = environ[variable]
         if text == "" and (field is None or not accepts(field, "")):
             continue
-        put(values, path, from_toml(coerce(text, path)))
-        places[path] = origin(variable)
+        values = merge(values, _nested(path, coerce(text, path)))
+        places[path] = environ.origin(variable)
     return Layer(name, values, places=places, trusted=trusted).check()
 
 
@@ -136,17 +170,14 @@ def _spelled(path: tuple[str, ...], known: Mapping[str, Any]) -> tuple[str, ...]
     return tuple(found)
 
 
-def put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """Set a nested value; a table is laid over what is there."""
+def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The tables in which nothing but one value stands."""
     if not path:
         raise ConfigError("a key must not be empty")
-    for name in path[:-1]:
-        inner = values.get(name)
-        if not isinstance(inner, dict):
-            inner = values[name] = {}
-        values = inner
-    old = values.get(path[-1])
-    values[path[-1]] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    nested = from_toml(value)
+    for name in reversed(path):
+        nested = {name: nested}
+    return nested  # type: ignore[no-any-return]
 
 
 def find(values: Any, path: tuple[str, ...]) -> Any:

@@ -1,12 +1,13 @@
 """Every configuration key: its types, its default and what it means.
 
 This is the one list of keys. The packaged defaults, the checks, the trust rules, `hb cfg` and the reference
-pages are all read from it. The check is a light walk of our own (`config_check`) and not pydantic, whose import alone
+pages are all read from it. The check is a light walk of our own (`config.check`) and not pydantic, whose import alone
 costs more than the whole start-up budget of `import heavenbase`.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.options import TABLE
@@ -65,20 +66,11 @@ class Found(NamedTuple):
     guarded: bool
 
 
-def _text(description: str, **more: Any) -> Field:
-    return Field("str", description=description, **more)
-
-
-def _optional(description: str, **more: Any) -> Field:
-    return Field("str | null", description=description, **more)
-
-
-def _texts(description: str, **more: Any) -> Field:
-    return Field("list[str]", description=description, **more)
-
-
-def _flag(description: str, **more: Any) -> Field:
-    return Field("bool", description=description, **more)
+_text = partial(Field, "str", UNSET)
+_optional = partial(Field, "str | null", UNSET)
+_texts = partial(Field, "list[str]", UNSET)
+_flag = partial(Field, "bool", UNSET)
+_clock = partial(Field, "float | null", minimum=0.001)
 
 
 def _by_gateway(description: str, *, guarded: bool = False) -> Table:
@@ -134,10 +126,6 @@ def _namespace(what: str) -> Table:
         },
         f"the cache of {what}",
     )
-
-
-def _clock(default: float, description: str) -> Field:
-    return Field("float | null", default, description, minimum=0.001)
 
 
 _FLAGS = "chat stream tools vision embeddings images embedding_base64 stream_usage image_detail image_urls"

@@ -1,8 +1,8 @@
-"""What reading hands out: a part of the configuration, the variables it may use, and the story of one key."""
+"""What reading hands out: a part of the configuration, and the story of one key."""
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Mapping, ValuesView
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import read_reference
@@ -55,19 +55,9 @@ class Section(dict[str, Any]):
     def __iter__(self) -> Iterator[str]:
         return super().__iter__()
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of `name`, or `default`."""
-        if name not in self:
-            return default
-        return self[name]
-
-    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
-        """Names and values; a value is read when it is reached."""
-        return ItemsView(self)
-
-    def values(self) -> ValuesView[Any]:  # type: ignore[override]
-        """Values, each read when it is reached."""
-        return ValuesView(self)
+    get = Mapping.get  # type: ignore[assignment]
+    items = Mapping.items  # type: ignore[assignment]
+    values = Mapping.values  # type: ignore[assignment]
 
     def pop(self, name: str, *default: Any) -> Any:
         """Read and remove a value."""
@@ -81,8 +71,7 @@ class Section(dict[str, Any]):
         """A plain dict of the values as read."""
         return {name: value.copy() if isinstance(value, Section) else value for name, value in self.items()}
 
-    def __copy__(self) -> dict[str, Any]:
-        return self.copy()
+    __copy__ = copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
         return self.copy()
@@ -114,37 +103,6 @@ def shown(value: Any, path: tuple[str, ...]) -> Any:
         return {name: shown(dict.__getitem__(value, name), (*path, name)) for name in value}
     found = look_up(path)
     return masked(value, found is None or found.secret)
-
-
-class Environ(Mapping[str, str]):
-    """The variables that values may refer to: the environment, then the `.env` file. Never shown by repr."""
-
-    __slots__ = ("_base", "_extra")
-
-    def __init__(self, base: Mapping[str, str], extra: Mapping[str, str]) -> None:
-        self._base = base
-        self._extra = {name: value for name, value in extra.items() if name not in base}
-
-    def __getitem__(self, name: str) -> str:
-        found = self._base.get(name)
-        return self._extra[name] if found is None else found
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._base
-        yield from (name for name in self._extra if name not in self._base)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __repr__(self) -> str:
-        return f"<environment of {len(self)} variables>"
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise InputTypeError("an environment may hold credentials and is never pickled")
-
-    def filled(self, name: str) -> bool:
-        """Say whether the variable comes from the `.env` file."""
-        return name in self._extra and name not in self._base
 
 
 class Explanation(NamedTuple):

@@ -65,14 +65,11 @@ def parse_value(text: str) -> Any:
     word = text.strip()
     folded = word.lower()
     try:
-        value = json.loads(folded if folded in _WORDS else word, parse_constant=_refuse_constant)
+        value = json.loads(folded if folded in _WORDS else word)
+        json.dumps(value, allow_nan=False)  # what Python reads as a number, and JSON has not
     except (ValueError, RecursionError):
         return text
-    return text if value in (float("inf"), float("-inf")) else value
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    return value
 
 
 def format_value(value: Any) -> str:
