@@ -43,7 +43,7 @@ NAMES = {
     ("config.schema", "openrouter"): "the documented default provider",
     ("resolution.resolver", "openai"): "the gateway that takes the place of a missing one",
     ("resolution.resolver", "mock"): "the gateway that answers mock options offline",
-    ("wires.tools", "custom"): "a type of tool, not the provider",
+    ("wires.parameters", "custom"): "a type of tool, not the provider",
     ("plugin", "openai"): "the default image format, and the SDKs that clients are exported from",
     ("plugin", "anthropic"): "the SDK that clients are exported from",
 }

@@ -7,9 +7,8 @@
     events       streamed bodies as events
     status       an error answer as an error of hb
     rules        what a provider drops, renames and clamps, and what a caller adds past all parameters
-    shapes       what readers of decoded answers share
     attempt      one attempt of a call, read in both colours; `heavenbase.http.gateway` makes its verbs of it
-    payload      JSON to and from bytes, strictly
+    payload      JSON to and from bytes, strictly; the shapes of decoded answers
 
 Nothing here is loaded before a gateway makes its first call.
 """
@@ -26,16 +25,16 @@ if TYPE_CHECKING:
     from heavenbase.http.attempt import StreamState as StreamState
     from heavenbase.http.client import HeldClient as HeldClient, NoConnections as NoConnections
     from heavenbase.http.client import configured_url as configured_url, content_of as content_of
-    from heavenbase.http.client import given_key as given_key, http_client as http_client
-    from heavenbase.http.client import http_library as http_library, needed_key as needed_key, sender_to as sender_to
+    from heavenbase.http.client import given_key as given_key, http_client as http_client, http_library as http_library
+    from heavenbase.http.client import needed_key as needed_key, sender_to as sender_to
     from heavenbase.http.events import IMAGE_EVENT_LIMIT as IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT as TEXT_EVENT_LIMIT
     from heavenbase.http.events import Lines as Lines, ServerEvents as ServerEvents
     from heavenbase.http.gateway import HTTPGateway as HTTPGateway
-    from heavenbase.http.payload import decode_json as decode_json, encode_json as encode_json
+    from heavenbase.http.payload import as_list as as_list, as_object as as_object, as_text as as_text
+    from heavenbase.http.payload import decode_json as decode_json, encode_json as encode_json, kind_of as kind_of
+    from heavenbase.http.payload import shape_error as shape_error, text_or_none as text_or_none
     from heavenbase.http.rules import EXTRAS as EXTRAS, added_parts as added_parts, apply_rules as apply_rules
     from heavenbase.http.rules import keep_ruled as keep_ruled, mapping as mapping, merge_extra as merge_extra
-    from heavenbase.http.shapes import as_list as as_list, as_object as as_object, as_text as as_text
-    from heavenbase.http.shapes import kind_of as kind_of, shape_error as shape_error, text_or_none as text_or_none
     from heavenbase.http.status import LONGEST_WAIT as LONGEST_WAIT, call_secrets as call_secrets
     from heavenbase.http.status import embedded_error as embedded_error, is_secret_header as is_secret_header
     from heavenbase.http.status import status_error as status_error
@@ -56,9 +55,8 @@ __getattr__, __dir__ = front(
         "heavenbase.http.transport.connections": "Connections",
         "heavenbase.http.transport.exchange": "Headers",
         "heavenbase.http.transport.transport": "hb_error",
-        "payload": "decode_json encode_json",
+        "payload": "as_list as_object as_text decode_json encode_json kind_of shape_error text_or_none",
         "rules": "EXTRAS added_parts apply_rules keep_ruled mapping merge_extra",
-        "shapes": "as_list as_object as_text kind_of shape_error text_or_none",
         "status": "LONGEST_WAIT call_secrets embedded_error is_secret_header status_error",
     },
 )

@@ -1,14 +1,19 @@
-"""JSON to and from bytes: what leaves is valid, what comes is checked for depth, numbers and encoding."""
+"""JSON to and from bytes: what leaves is valid, what comes is checked for depth, numbers, encoding and shape."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic_core import from_json
 
-from heavenbase.errors import InputError, InputTypeError, ResponseDecodeError
+from heavenbase.errors import HBError, InputError, InputTypeError, ResponseDecodeError, ResponseShapeError
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+
+E = TypeVar("E", bound=HBError)
 
 DEPTH_LIMIT = 200
 _BOM = b"\xef\xbb\xbf"
@@ -118,3 +123,55 @@ def _plain(value: Any) -> Any:
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
 _encode_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain).encode
+
+
+# What came
+
+
+def text_or_none(value: Any) -> str | None:
+    """A string with something in it, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def shape_error(call: Call, what: str) -> ResponseShapeError:
+    """The error for an answer of the wrong shape; `what` says in words what is wrong with it."""
+    return answer_error(ResponseShapeError, call, what)
+
+
+def answer_error(kind: type[E], call: Call, what: str, **facts: Any) -> E:
+    """An error about an answer that came, and so may be billed."""
+    spec = call.spec
+    return kind(f"{call.target}: {what}", provider=spec.provider, model=spec.model_id, maybe_billed=True, **facts)
+
+
+def as_object(call: Call, value: Any, what: str) -> dict[str, Any]:
+    """The value, which is an object; ResponseShapeError when it is none."""
+    if not isinstance(value, dict):
+        raise shape_error(call, f"{what} is {kind_of(value)}, not an object")
+    return value
+
+
+def as_text(call: Call, value: Any, what: str) -> str:
+    """The value, which is text, or "" for none; ResponseShapeError for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise shape_error(call, f"{what} is {kind_of(value)}, not text")
+    return value
+
+
+def as_list(call: Call, value: Any, what: str, kind: str = "a list") -> list[Any]:
+    """The value, which is a list; ResponseShapeError when it is none."""
+    if not isinstance(value, list):
+        raise shape_error(call, f"{what} is {kind_of(value)}, not {kind}")
+    return value
+
+
+def kind_of(value: Any) -> str:
+    """What a value of JSON is, in words."""
+    if value is None:
+        return "missing"
+    if value == []:
+        return "an empty list"
+    names: dict[type, str] = {dict: "an object", list: "a list", str: "text"}
+    return names.get(type(value), f"a {type(value).__name__}")

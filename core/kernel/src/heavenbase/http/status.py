@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -37,52 +36,63 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 7 * 86400.0
 """Seconds; what a provider asks beyond that is cut to it."""
 
-_QUOTA = re.compile(
-    r"insufficient[_ ]quota|quota_exceeded|billing|insufficient (?:balance|credit|fund)|credit balance|"
-    r"exceeded your current quota|payment required|out of credits|arrearage",
-    re.IGNORECASE,
-)
-_OVERFLOW = re.compile(
-    r"context[_ ](?:length|window)[_ ]?(?:exceeded)?|maximum context|context size|prompt is too long|"
-    r"(?:input|prompt).{0,40}(?:too long|too large|exceeds?).{0,60}(?:token|context|length)|"
-    r"too many (?:input )?tokens|reduce the length of the (?:messages|input|prompt)|exceed_context_size",
-    re.IGNORECASE | re.DOTALL,
-)
-_FILTERED = re.compile(
-    r"content[_ ]filter|content[_ ]policy|content management policy|moderation_blocked|content_blocked|"
-    r"responsibleaipolicy|flagged (?:as|by|for)|data_inspection_failed|safety system",
-    re.IGNORECASE,
-)
-_NO_MODEL = re.compile(
-    r"model_not_found|(?:model|deployment)\b.{0,120}(?:does not exist|not found|is not available|unknown)|"
-    r"(?:no such|unknown|invalid) model|not a valid model",
-    re.IGNORECASE | re.DOTALL,
+# An error answer is of the first class that has its status, and whose words stand in its code and message.
+_KINDS: tuple[tuple[type[StatusError], tuple[int, ...], re.Pattern[str]], ...] = tuple(
+    (kind, statuses, re.compile(words, re.IGNORECASE | re.DOTALL))
+    for kind, statuses, words in (
+        (
+            ContentFiltered,
+            (400, 403, 404, 413, 422),
+            r"content[_ ]filter|content[_ ]policy|content management policy|moderation_blocked|content_blocked|"
+            r"responsibleaipolicy|flagged (?:as|by|for)|data_inspection_failed|safety system",
+        ),
+        (
+            ContextOverflow,
+            (400, 413, 422),
+            r"context[_ ](?:length|window)[_ ]?(?:exceeded)?|maximum context|context size|prompt is too long|"
+            r"(?:input|prompt).{0,40}(?:too long|too large|exceeds?).{0,60}(?:token|context|length)|"
+            r"too many (?:input )?tokens|reduce the length of the (?:messages|input|prompt)|exceed_context_size",
+        ),
+        (QuotaExhausted, (402,), ""),
+        (
+            QuotaExhausted,
+            (400, 403, 429),
+            r"insufficient[_ ]quota|quota_exceeded|billing|insufficient (?:balance|credit|fund)|credit balance|"
+            r"exceeded your current quota|payment required|out of credits|arrearage",
+        ),
+        (ModelNotFound, (404,), ""),
+        (
+            ModelNotFound,
+            (400, 422),
+            r"model_not_found|(?:model|deployment)\b.{0,120}(?:does not exist|not found|is not available|unknown)|"
+            r"(?:no such|unknown|invalid) model|not a valid model",
+        ),
+        (AuthError, (401, 403, 407), ""),
+        (RateLimitError, (429,), ""),
+        (Overloaded, (503, 529), ""),
+        (Overloaded, (500,), r"\s.*overloaded"),  # in the message, which a blank parts from the code
+        (StatusError, (408, 409, 425), ""),
+    )
 )
 _SECRET_HEADER = re.compile(r"key|token|auth|secret|cookie|password|credential", re.IGNORECASE)
 # What stands in place of a status inside a body, where providers write a word.
-_WORDS: Mapping[str, int] = {
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "permission_error": 403,
-    "permission_denied": 403,
-    "not_found_error": 404,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "tokens": 429,
-    "requests": 429,
-    "resource_exhausted": 429,
-    "too_many_requests": 429,
-    "insufficient_quota": 429,
-    "overloaded_error": 529,
-    "overloaded": 529,
-    "service_unavailable": 503,
-    "server_overloaded": 503,
-    "timeout_error": 504,
-    "invalid_request_error": 400,
-    "request_too_large": 413,
-    "context_length_exceeded": 400,
-    "content_filter": 400,
-    "model_not_found": 404,
+_WORDS = {
+    word: status
+    for status, words in {
+        400: "invalid_request_error context_length_exceeded content_filter",
+        401: "authentication_error invalid_api_key",
+        403: "permission_error permission_denied",
+        404: "not_found_error model_not_found",
+        413: "request_too_large",
+        429: (
+            "rate_limit_error rate_limit_exceeded tokens requests resource_exhausted too_many_requests "
+            "insufficient_quota"
+        ),
+        503: "service_unavailable server_overloaded",
+        504: "timeout_error",
+        529: "overloaded_error overloaded",
+    }.items()
+    for word in words.split()
 }
 
 
@@ -177,26 +187,11 @@ def embedded_status(error: Any) -> int:
 
 def classify(status: int, code: str | None, message: str) -> type[StatusError]:
     """The class of an error answer."""
-    words = f"{code or ''} {message}"
-    if status in (400, 403, 404, 413, 422) and _FILTERED.search(words):
-        return ContentFiltered
-    if status in (400, 413, 422) and _OVERFLOW.search(words):
-        return ContextOverflow
-    if status == 402 or (status in (400, 403, 429) and _QUOTA.search(words)):
-        return QuotaExhausted
-    if status == 404 or (status in (400, 422) and _NO_MODEL.search(words)):
-        return ModelNotFound
-    if status in (401, 403, 407):
-        return AuthError
-    if status == 429:
-        return RateLimitError
-    if status in (503, 529) or (status == 500 and "overloaded" in message.lower()):
-        return Overloaded
-    if status >= 500:
-        return ServerError
-    if status in (408, 409, 425):
-        return StatusError
-    return RequestRejected
+    said = f"{code or ''} {message}"
+    for kind, statuses, words in _KINDS:
+        if status in statuses and words.search(said):
+            return kind
+    return ServerError if status >= 500 else RequestRejected
 
 
 def describe(decoded: Any) -> tuple[str, str | None]:
@@ -235,13 +230,10 @@ def describe(decoded: Any) -> tuple[str, str | None]:
 
 def retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
     """Seconds that the provider asks to wait, from `retry-after-ms` or `retry-after` (number or date), made sane."""
-    seconds = _number(headers.get("retry-after-ms"))
-    if seconds is not None:
-        return min(seconds / 1000, LONGEST_WAIT)
+    for name, in_a_second in (("retry-after-ms", 1000), ("retry-after", 1)):
+        if (given := _number(headers.get(name))) is not None:
+            return min(given / in_a_second, LONGEST_WAIT)
     value = headers.get("retry-after")
-    seconds = _number(value)
-    if seconds is not None:
-        return min(seconds, LONGEST_WAIT)
     if not value or len(value) > 100:
         return None
     from email.utils import parsedate_to_datetime
@@ -260,9 +252,7 @@ def _number(text: str | None) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    if math.isnan(number) or number < 0:
-        return None
-    return min(number, LONGEST_WAIT * 1000)
+    return number if number >= 0 else None  # which NaN is not
 
 
 def _decode(body: bytes) -> Any:

@@ -1,10 +1,8 @@
 """What gateways share about wires, whatever SDK is below: history, tools, thinking, streams, counts. Pure.
 
 history      messages as the turns of a wire; failed results; tool calls; reasoning parts, given back to who wrote them
-tools        tools and tool_choice, checked and taken apart
-parameters   which arguments count, the limit of tokens; thinking off or on, steps, budgets
-stream       the state of a streamed answer, and its proved end
-answers      finish reasons in hb's words, counts of tokens in disjoint buckets, embeddings
+parameters   which arguments count, the limit of tokens; thinking off or on, steps, budgets; tools and tool_choice
+answers      finish reasons in hb's words, counts of tokens, embeddings; the state of a streamed answer, its proved end
 """
 
 from __future__ import annotations
@@ -15,47 +13,44 @@ from heavenbase._lazy import front
 
 # fmt: off
 if TYPE_CHECKING:
-    from heavenbase.wires.answers import count as count, finish_reason as finish_reason, finish_words as finish_words
+    from heavenbase.wires.answers import StreamedAnswer as StreamedAnswer, count as count
+    from heavenbase.wires.answers import finish_reason as finish_reason, finish_words as finish_words
     from heavenbase.wires.answers import known_usage as known_usage, read_vector as read_vector
-    from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest
+    from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest, truncated as truncated
+    from heavenbase.wires.history import FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
     from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
     from heavenbase.wires.history import arguments_text as arguments_text, content_parts as content_parts
     from heavenbase.wires.history import empty_message as empty_message, is_failed as is_failed, meaning as meaning
-    from heavenbase.wires.history import parsed_arguments as parsed_arguments, unencoded_image as unencoded_image
-    from heavenbase.wires.history import with_error_mark as with_error_mark
-    from heavenbase.wires.parameters import BUDGETS as BUDGETS, LIMITS as LIMITS, OPTIONS as OPTIONS
-    from heavenbase.wires.parameters import REMOVED as REMOVED, STEPS as STEPS, asked_thoughts as asked_thoughts
-    from heavenbase.wires.parameters import named_arguments as named_arguments, nearest_step as nearest_step
-    from heavenbase.wires.parameters import thinking_off as thinking_off, thoughts_hidden as thoughts_hidden
-    from heavenbase.wires.parameters import token_limit as token_limit, whole_tokens as whole_tokens
-    from heavenbase.wires.history import FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
     from heavenbase.wires.history import note_lost as note_lost, note_unnamed as note_unnamed, own_parts as own_parts
-    from heavenbase.wires.history import reasoning_part as reasoning_part
-    from heavenbase.wires.stream import StreamedAnswer as StreamedAnswer, truncated as truncated
-    from heavenbase.wires.tools import Choice as Choice, as_tool as as_tool, function_of as function_of
-    from heavenbase.wires.tools import given_tools as given_tools, known_tool as known_tool
-    from heavenbase.wires.tools import note_other_choice as note_other_choice, note_parallel as note_parallel
-    from heavenbase.wires.tools import object_schema as object_schema, read_choice as read_choice
-    from heavenbase.wires.tools import schema_of as schema_of, tool_name as tool_name
+    from heavenbase.wires.history import parsed_arguments as parsed_arguments, reasoning_part as reasoning_part
+    from heavenbase.wires.history import unencoded_image as unencoded_image, with_error_mark as with_error_mark
+    from heavenbase.wires.parameters import BUDGETS as BUDGETS, LIMITS as LIMITS, OPTIONS as OPTIONS, REMOVED as REMOVED
+    from heavenbase.wires.parameters import STEPS as STEPS, Choice as Choice, as_tool as as_tool
+    from heavenbase.wires.parameters import asked_thoughts as asked_thoughts, function_of as function_of
+    from heavenbase.wires.parameters import given_tools as given_tools, known_tool as known_tool
+    from heavenbase.wires.parameters import named_arguments as named_arguments, nearest_step as nearest_step
+    from heavenbase.wires.parameters import note_other_choice as note_other_choice, note_parallel as note_parallel
+    from heavenbase.wires.parameters import object_schema as object_schema, read_choice as read_choice
+    from heavenbase.wires.parameters import schema_of as schema_of, thinking_off as thinking_off
+    from heavenbase.wires.parameters import thoughts_hidden as thoughts_hidden, token_limit as token_limit
+    from heavenbase.wires.parameters import tool_name as tool_name, whole_tokens as whole_tokens
 # fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
     {
-        "answers": "count finish_reason finish_words known_usage read_vector read_vectors rest",
+        "answers": (
+            "StreamedAnswer count finish_reason finish_words known_usage read_vector read_vectors rest truncated"
+        ),
         "history": (
             "FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts empty_message "
             "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part unencoded_image "
             "with_error_mark"
         ),
         "parameters": (
-            "BUDGETS LIMITS OPTIONS REMOVED STEPS asked_thoughts named_arguments nearest_step thinking_off "
-            "thoughts_hidden token_limit whole_tokens"
-        ),
-        "stream": "StreamedAnswer truncated",
-        "tools": (
-            "Choice as_tool function_of given_tools known_tool note_other_choice note_parallel object_schema "
-            "read_choice schema_of tool_name"
+            "BUDGETS Choice LIMITS OPTIONS REMOVED STEPS as_tool asked_thoughts function_of given_tools known_tool "
+            "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice schema_of "
+            "thinking_off thoughts_hidden token_limit tool_name whole_tokens"
         ),
     },
 )
