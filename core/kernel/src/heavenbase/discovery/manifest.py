@@ -144,56 +144,22 @@ def check_manifest(data: Mapping[str, Any], gateways: Collection[str] = ()) -> l
 
     `gateways` are the known ones; a name that is only near to one of them is a `Slip`.
     """
-    found = _table(data, dict.fromkeys(("provider", "models", "presets"), "table"), "")
-    provider = data.get("provider")
-    if provider is None:
-        found.append("provider: missing; a manifest needs a table [provider]")
-    elif isinstance(provider, dict):
-        found += _provider(provider)
-        own = provider.get("known_parameters")
+    found = list(_table(data, dict.fromkeys(("provider", "models", "presets"), "table"), ""))
+    tables = {name: table for name, table in data.items() if isinstance(table, dict)}
+    if "provider" in tables:
+        found += _table(tables["provider"], PROVIDER, "provider", REQUIRED)
+        own = tables["provider"].get("known_parameters")
         options = [*KNOWN, *TARGET, *CONTENT, *NO_SLIPS, *(own if isinstance(own, list) and _every(str, own) else ())]
         known = dict.fromkeys(ARGUMENTS, options) | {key: ["default", *gateways] for key in BY_GATEWAY}
         found += _slips(data, "", known)
-    models, presets = data.get("models"), data.get("presets")
-    return found + check_catalog(
-        models if isinstance(models, dict) else {}, presets if isinstance(presets, dict) else {}
-    )
+    elif "provider" not in data:
+        found.append("provider: missing; a manifest needs a table [provider]")
+    return found + check_catalog(tables.get("models", {}), tables.get("presets", {}))
 
 
 def check_catalog(models: Mapping[str, Any], presets: Mapping[str, Any]) -> list[str]:
     """The same for tables of models and presets alone, such as the packaged ones."""
-    found: list[str] = []
-    for name, model in models.items():
-        found += _model(model, f"models.{name}")
-    for name, preset in presets.items():
-        found += _table(preset, PRESET, f"presets.{name}", ("model",))
-    return found
-
-
-def _provider(record: Mapping[str, Any]) -> list[str]:
-    found = _table(record, PROVIDER, "provider", REQUIRED)
-    urls = record.get("base_url")
-    for url in urls.values() if isinstance(urls, dict) else (urls,):
-        if isinstance(url, str) and not url.startswith(SCHEMES):
-            found.append(f"provider.base_url: must begin with {' or '.join(SCHEMES[:2])}")
-        elif isinstance(url, str) and "@" in url.partition("://")[2].partition("/")[0]:
-            found.append("provider.base_url: holds a user name or password; name a variable in api_key_env")
-    rules = record.get("parameters")
-    for place, rule in enumerate(rules if isinstance(rules, list) else ()):
-        if isinstance(rule, dict):
-            found += _rule(rule, f"provider.parameters[{place}]")
-    return found
-
-
-def _rule(rule: Mapping[str, Any], path: str) -> list[str]:
-    found = _table(rule, RULE, path)
-    if not rule.keys() & {"rename", "drop", "clamp"}:
-        found.append(f"{path}: does nothing; add rename, drop or clamp")
-    limits = rule.get("clamp")
-    for name, limit in limits.items() if isinstance(limits, dict) else ():
-        if isinstance(limit, dict):
-            found += _table(limit, CLAMP, f"{path}.clamp.{name}")
-    return found
+    return [*_rows(models, MODEL, "models"), *_rows(presets, PRESET, "presets", ("model",))]
 
 
 def _slips(table: Any, path: str, known: Mapping[Any, Collection[str]]) -> Iterator[Slip]:
@@ -209,37 +175,65 @@ def _slips(table: Any, path: str, known: Mapping[Any, Collection[str]]) -> Itera
             yield from _slips(value, here, known)
 
 
-def _model(model: Any, path: str) -> list[str]:
-    found = _table(model, MODEL, path)
-    providers = model.get("providers") if isinstance(model, dict) else None
-    for name, entry in providers.items() if isinstance(providers, dict) else ():
-        here = f"{path}.providers.{name}"
-        if isinstance(entry, dict):
-            found += _table(entry, MODEL_AT_PROVIDER, here, ("id",))
-        elif not isinstance(entry, str) or not entry:
-            found.append(f"{here}: must be the native id, or a table with id, not {_name(entry)}")
-    return found
+def _rows(
+    rows: Mapping[str, Any], fields: Mapping[str, str], path: str, required: Collection[str] = ()
+) -> Iterator[str]:
+    for name, row in rows.items():
+        yield from _table(row, fields, f"{path}.{name}", required)
 
 
-def _table(table: Any, fields: Mapping[str, str], path: str, required: Iterable[str] = ()) -> list[str]:
-    """Unknown and missing keys, wrong types and wrong words of one table."""
+def _table(table: Any, fields: Mapping[str, str], path: str, required: Collection[str] = ()) -> Iterator[str]:
+    """Unknown and missing keys, wrong types and wrong words of one table, and what is wrong within it."""
     if not isinstance(table, dict):
-        return [_wrong(path, "table", table)]
-    found = [f"{path}.{name}: missing" for name in required if name not in table]
+        yield _wrong(path, "table", table)
+        return
+    yield from (f"{path}.{name}: missing" for name in required if name not in table)
     for name, value in table.items():
         here = f"{path}.{name}" if path else name
         if name not in fields and name in SECRETS:
-            found.append(f"{here}: a manifest must not hold a credential; name its variable in provider.api_key_env")
+            yield f"{here}: a manifest must not hold a credential; name its variable in provider.api_key_env"
         elif name not in fields:
             line = f"{here}: unknown key{meant(name, fields)}"
-            found.append(Slip(line) if meant(name, fields, SLIP) else line)
+            yield Slip(line) if meant(name, fields, SLIP) else line
         elif not any(_TYPES[kind][1](value) for kind in fields[name].split(" | ")):
-            found.append(_wrong(here, fields[name], value))
-        elif name == "capabilities":
-            found += _table(value, CAPABILITIES, here)
+            yield _wrong(here, fields[name], value)
         elif value not in (choices := CHOICES.get(name, (value,))):
-            found.append(f"{here}: must be one of {', '.join(choices)}, not {value!r}{meant(value, choices)}")
-    return found
+            yield f"{here}: must be one of {', '.join(choices)}, not {value!r}{meant(value, choices)}"
+        elif name in _INNER:
+            yield from _INNER[name](value, here)
+
+
+def _addresses(value: Any, path: str) -> Iterator[str]:
+    for url in value.values() if isinstance(value, dict) else (value,):
+        if not url.startswith(SCHEMES):
+            yield f"{path}: must begin with {' or '.join(SCHEMES[:2])}"
+        elif "@" in url.partition("://")[2].partition("/")[0]:
+            yield f"{path}: holds a user name or password; name a variable in api_key_env"
+
+
+def _rules(rules: Any, path: str) -> Iterator[str]:
+    for place, rule in enumerate(rules):
+        yield from _table(rule, RULE, f"{path}[{place}]")
+        if not rule.keys() & {"rename", "drop", "clamp"}:
+            yield f"{path}[{place}]: does nothing; add rename, drop or clamp"
+
+
+def _native_ids(entries: Any, path: str) -> Iterator[str]:
+    for name, entry in entries.items():
+        if isinstance(entry, dict):
+            yield from _table(entry, MODEL_AT_PROVIDER, f"{path}.{name}", ("id",))
+        elif not isinstance(entry, str) or not entry:
+            yield f"{path}.{name}: must be the native id, or a table with id, not {_name(entry)}"
+
+
+_INNER: dict[str, Callable[[Any, str], Iterator[str]]] = {
+    "base_url": _addresses,
+    "capabilities": lambda value, path: _table(value, CAPABILITIES, path),
+    "clamp": lambda value, path: _rows(value, CLAMP, path),
+    "parameters": _rules,
+    "providers": _native_ids,
+}
+"""What is wrong within a value of the right type, by its key."""
 
 
 def _wrong(path: str, kinds: str, value: object) -> str:
