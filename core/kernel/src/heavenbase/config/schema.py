@@ -73,6 +73,10 @@ _flag = partial(Field, "bool", UNSET)
 _clock = partial(Field, "float | null", minimum=0.001)
 
 
+def _table(description: str, /, **fields: Node) -> Table:
+    return Table(fields, description)
+
+
 def _by_gateway(description: str, *, guarded: bool = False) -> Table:
     description += "; a table gives one per gateway, with a `default`"
     return Table({}, description, _text("the value for this gateway"), Field("str | null"), guarded=guarded)
@@ -111,20 +115,17 @@ _DEFAULTS: Mapping[str, Node] = {
     "unset": _texts("default arguments that must not go on the wire"),
 }
 
-
 KEPT = {"text": "chat completions", "embedding": "embedding vectors", "image": "generated images"}
 """The namespaces of the cache."""
 
 
 def _namespace(what: str) -> Table:
-    return Table(
-        {
-            "enabled": Field("bool", True, f"whether {what} are cached"),
-            "ttl_seconds": Field("float | null", None, "seconds that an entry lives; null for ever", minimum=0),
-            "max_entries": Field("int | null", None, "entries kept; null for no limit", minimum=1),
-            "max_bytes": Field("int | null", None, "bytes kept; null for no limit", minimum=1),
-        },
+    return _table(
         f"the cache of {what}",
+        enabled=Field("bool", True, f"whether {what} are cached"),
+        ttl_seconds=Field("float | null", None, "seconds that an entry lives; null for ever", minimum=0),
+        max_entries=Field("int | null", None, "entries kept; null for no limit", minimum=1),
+        max_bytes=Field("int | null", None, "bytes kept; null for no limit", minimum=1),
     )
 
 
@@ -134,16 +135,14 @@ _ABILITIES["reasoning_efforts"] = "bool | list[str]"
 CAPABILITIES = Table({name: Field(f"{words} | null") for name, words in _ABILITIES.items()})
 """What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
 
-PRESET = Table(
-    {
-        "model": _text("canonical model name, alias or native id"),
-        "provider": _optional("provider to use; null lets the model decide"),
-        "gateway": _optional("gateway to use; null lets the provider decide"),
-        "args": _arguments(),
-        **_DEFAULTS,
-        "description": _text("one line for people"),
-    },
+PRESET = _table(
     "a name for model, provider, gateway and default arguments",
+    model=_text("canonical model name, alias or native id"),
+    provider=_optional("provider to use; null lets the model decide"),
+    gateway=_optional("gateway to use; null lets the provider decide"),
+    args=_arguments(),
+    **_DEFAULTS,
+    description=_text("one line for people"),
 )
 
 MODEL_AT_PROVIDER = Table(
@@ -157,159 +156,135 @@ MODEL_AT_PROVIDER = Table(
     short=Field("str | null"),
 )
 
-MODEL = Table(
-    {
-        "aliases": _texts("other names of the model"),
-        "default_provider": _optional("provider when none is asked for"),
-        "providers": Table(
-            description="provider name -> the model's native id there, or a table", rows=MODEL_AT_PROVIDER
-        ),
-        **_DEFAULTS,
-        "capabilities": CAPABILITIES._replace(description="what the model can do"),
-        "dim": Field("int | null", description="length of its embedding vectors", minimum=1),
-        "thinking_control": _by_gateway("how thinking is asked for on the wire"),
-        "description": _text("one line for people"),
-    },
+MODEL = _table(
     "a model: canonical name, aliases, native ids",
+    aliases=_texts("other names of the model"),
+    default_provider=_optional("provider when none is asked for"),
+    providers=Table(description="provider name -> the model's native id there, or a table", rows=MODEL_AT_PROVIDER),
+    **_DEFAULTS,
+    capabilities=CAPABILITIES._replace(description="what the model can do"),
+    dim=Field("int | null", description="length of its embedding vectors", minimum=1),
+    thinking_control=_by_gateway("how thinking is asked for on the wire"),
+    description=_text("one line for people"),
 )
 
-PROVIDER = Table(
-    {
-        "title": _text("its name for people"),
-        "gateway": _optional("gateway that speaks to it"),
-        "base_url": _by_gateway("address of the endpoint", guarded=True),
-        "api_key": _optional("credential, best as ${env:NAME}", secret=True),
-        "auth_token": _optional("bearer token, best as ${env:NAME}", secret=True),
-        "auth_mode": _by_gateway("how the credential is sent"),
-        "headers": _headers(),
-        "backend": _by_gateway("the provider's name at routing gateways"),
-        "base_url_env": _by_gateway("variable that overrides base_url", guarded=True),
-        "host_env": _text("variable that moves base_url to another host", guarded=True),
-        "api_key_env": _texts("variables that may hold the credential", guarded=True),
-        "api_key_optional": _flag("whether it also answers without a credential"),
-        "placeholder_key": _optional("what is sent where a credential is not needed"),
-        "allow_http": _flag("send the credential over http:// to other machines", guarded=True),
-        "wire": _text("wire format that the endpoint speaks"),
-        "vision": _by_gateway("image format of its wire"),
-        "image_endpoint": _text("how images are generated", choices=("images", "chat")),
-        "parameters": Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
-        "known_parameters": _texts("parameters that only its endpoint takes"),
-        "models": Table(description="canonical model name -> native id here", rows=Field("str | null")),
-        "prefixes": _texts("prefixes of native ids that mean this provider"),
-        "aliases": _texts("other names of the provider"),
-        "allow_unknown_models": _flag("send model names that no catalogue lists"),
-        "require_base_url": _flag("refuse to run without a base_url of the user's"),
-        "require_model_override": _flag("refuse the placeholder model"),
-        "placeholder_model": _optional("the model name that stands for none"),
-        **_DEFAULTS,
-        "portkey_custom_host": _flag("whether Portkey is told its address"),
-        "capabilities": CAPABILITIES._replace(description="what the endpoint can do"),
-        "thinking_control": _by_gateway("how thinking is asked for on the wire"),
-        "description": _text("one line for people"),
-        "docs_url": _text("page about its API"),
-        "keys_url": _text("page where credentials are issued"),
-        "models_url": _text("page that lists its models"),
-        "options": _options("settings that only this provider's plugin reads"),
-    },
+PROVIDER = _table(
     "an endpoint: address, credentials, native ids, capabilities",
+    title=_text("its name for people"),
+    gateway=_optional("gateway that speaks to it"),
+    base_url=_by_gateway("address of the endpoint", guarded=True),
+    api_key=_optional("credential, best as ${env:NAME}", secret=True),
+    auth_token=_optional("bearer token, best as ${env:NAME}", secret=True),
+    auth_mode=_by_gateway("how the credential is sent"),
+    headers=_headers(),
+    backend=_by_gateway("the provider's name at routing gateways"),
+    base_url_env=_by_gateway("variable that overrides base_url", guarded=True),
+    host_env=_text("variable that moves base_url to another host", guarded=True),
+    api_key_env=_texts("variables that may hold the credential", guarded=True),
+    api_key_optional=_flag("whether it also answers without a credential"),
+    placeholder_key=_optional("what is sent where a credential is not needed"),
+    allow_http=_flag("send the credential over http:// to other machines", guarded=True),
+    wire=_text("wire format that the endpoint speaks"),
+    vision=_by_gateway("image format of its wire"),
+    image_endpoint=_text("how images are generated", choices=("images", "chat")),
+    parameters=Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
+    known_parameters=_texts("parameters that only its endpoint takes"),
+    models=Table(description="canonical model name -> native id here", rows=Field("str | null")),
+    prefixes=_texts("prefixes of native ids that mean this provider"),
+    aliases=_texts("other names of the provider"),
+    allow_unknown_models=_flag("send model names that no catalogue lists"),
+    require_base_url=_flag("refuse to run without a base_url of the user's"),
+    require_model_override=_flag("refuse the placeholder model"),
+    placeholder_model=_optional("the model name that stands for none"),
+    **_DEFAULTS,
+    portkey_custom_host=_flag("whether Portkey is told its address"),
+    capabilities=CAPABILITIES._replace(description="what the endpoint can do"),
+    thinking_control=_by_gateway("how thinking is asked for on the wire"),
+    description=_text("one line for people"),
+    docs_url=_text("page about its API"),
+    keys_url=_text("page where credentials are issued"),
+    models_url=_text("page that lists its models"),
+    options=_options("settings that only this provider's plugin reads"),
 )
 
-GATEWAY = Table(
-    {
-        "base_url": _optional("address of the gateway's own endpoint", guarded=True),
-        "base_url_env": _optional("variable that overrides base_url", guarded=True),
-        "api_key_env": _texts("variables that may hold the credential", guarded=True),
-        "api_key": _optional("credential of the gateway itself", secret=True),
-        "auth_token": _optional("bearer token of the gateway itself", secret=True),
-        "allow_http": _flag("allow its key and the providers' to travel in clear text", guarded=True),
-        "headers": _headers(),
-        **_DEFAULTS,
-        "thinking_control": _optional("how thinking is asked for on the wire"),
-        "max_connections": Field("int | null", description="connections open at once to one place", minimum=1),
-        "ca_file": _optional("authorities to trust instead of the system's", guarded=True),
-        "options": _options("settings that only this gateway's plugin reads"),
-    },
+GATEWAY = _table(
     "an adapter that owns an SDK and a wire",
+    base_url=_optional("address of the gateway's own endpoint", guarded=True),
+    base_url_env=_optional("variable that overrides base_url", guarded=True),
+    api_key_env=_texts("variables that may hold the credential", guarded=True),
+    api_key=_optional("credential of the gateway itself", secret=True),
+    auth_token=_optional("bearer token of the gateway itself", secret=True),
+    allow_http=_flag("allow its key and the providers' to travel in clear text", guarded=True),
+    headers=_headers(),
+    **_DEFAULTS,
+    thinking_control=_optional("how thinking is asked for on the wire"),
+    max_connections=Field("int | null", description="connections open at once to one place", minimum=1),
+    ca_file=_optional("authorities to trust instead of the system's", guarded=True),
+    options=_options("settings that only this gateway's plugin reads"),
 )
 
-CACHE = Table(
-    {
-        "enabled": Field("bool", True, "whether answers are cached"),
-        "backend": Field("str", "sqlite", "cache plugin that stores them", guarded=True),
-        "policy": Field("str", "deterministic", "which answers may be cached", POLICIES),
-        "namespace": Field(
-            "str | null", None, "name shared by those who may share entries; null separates credentials", guarded=True
-        ),
-        "path": Field(
-            "str | null", None, "where the backend keeps its file; null for the cache directory", guarded=True
-        ),
-        "options": _options("settings that only the cache plugin reads"),
-        "namespaces": Table({name: _namespace(what) for name, what in KEPT.items()}, "limits of each kind of entry"),
-    },
+CACHE = _table(
     "the response cache",
+    enabled=Field("bool", True, "whether answers are cached"),
+    backend=Field("str", "sqlite", "cache plugin that stores them", guarded=True),
+    policy=Field("str", "deterministic", "which answers may be cached", POLICIES),
+    namespace=Field(
+        "str | null", None, "name shared by those who may share entries; null separates credentials", guarded=True
+    ),
+    path=Field("str | null", None, "where the backend keeps its file; null for the cache directory", guarded=True),
+    options=_options("settings that only the cache plugin reads"),
+    namespaces=Table({name: _namespace(what) for name, what in KEPT.items()}, "limits of each kind of entry"),
 )
 
-LLM = Table(
-    {
-        "default_gateway": Field("str", "openai", "gateway when nothing names one"),
-        "default_provider": Field("str", "openrouter", "provider when nothing names one"),
-        "default_preset": Field("str", "system", "preset when neither preset nor model is given"),
-        "model_mismatch": Field(
-            "str", "raise", "what to do with a model that the provider does not list", ("raise", "warn", "ignore")
-        ),
-        "image_url_timeout": Field("float", 120, "seconds that fetching an image URL may take", minimum=0.001),
-        "image_allow_hosts": Field(
-            "list[str]", [], "hosts whose images are fetched from private addresses", guarded=True
-        ),
-        "strict_plugins": Field("bool", False, "raise instead of falling back when a gateway is missing", guarded=True),
-        "middleware": Field("list", [], "middleware around every verb, outermost first", guarded=True),
-        "default_args": _arguments(packaged=True),
-        "cache": CACHE,
-        "tool_call_repair": Table(
-            {
-                "enabled": Field("bool", False, "repair malformed tool-call arguments"),
-                "strict": Field("bool", False, "raise when arguments cannot be repaired"),
-            },
-            "repair of tool-call arguments",
-        ),
-        "timeouts": Table(
-            {
-                "connect": _clock(5, "seconds to make a connection"),
-                "first_token": _clock(120, "seconds until the first content"),
-                "idle": _clock(60, "seconds without a byte"),
-                "stall": _clock(120, "seconds with bytes but no content"),
-                "total": _clock(600, "seconds over all attempts"),
-                "pool": _clock(30, "seconds to wait for a free connection"),
-            },
-            "the clocks of a call; null stops one",
-        ),
-        "retry": Table(
-            {
-                "max_attempts": Field("int", 3, "requests on the wire for one call and target", minimum=1),
-                "base_delay": Field("float", 0.5, "seconds before the first retry, doubled each time", minimum=0),
-                "max_delay": Field("float", 8, "seconds that a retry waits at most", minimum=0),
-                "budget_ratio": Field(
-                    "float", 0.2, "retries allowed per call, over all calls to one target", minimum=0
-                ),
-                "budget_floor": Field("int", 10, "retries allowed before the ratio counts", minimum=0),
-                "max_retry_after": Field("float", 60, "longest Retry-After that is waited for, in seconds", minimum=0),
-            },
-            "the one retry owner",
-        ),
-        "on_lossy": Table(
-            {
-                "guarantees": Field("str", "error", "tools, schema, stop, max_tokens that are lost", LOSSY_ACTIONS),
-                "tuning": Field("str", "warn", "sampling settings that are lost", LOSSY_ACTIONS),
-            },
-            "what to do when the wire cannot carry a parameter; one word stands for both",
-            short=Field("str", choices=LOSSY_ACTIONS),
-        ),
-        "presets": Table(description="presets by name", rows=PRESET),
-        "models": Table(description="models by canonical name", rows=MODEL),
-        "providers": Table(description="providers by name", rows=PROVIDER),
-        "gateways": Table(description="gateways by name", rows=GATEWAY),
-    },
+LLM = _table(
     "calling language models",
+    default_gateway=Field("str", "openai", "gateway when nothing names one"),
+    default_provider=Field("str", "openrouter", "provider when nothing names one"),
+    default_preset=Field("str", "system", "preset when neither preset nor model is given"),
+    model_mismatch=Field(
+        "str", "raise", "what to do with a model that the provider does not list", ("raise", "warn", "ignore")
+    ),
+    image_url_timeout=Field("float", 120, "seconds that fetching an image URL may take", minimum=0.001),
+    image_allow_hosts=Field("list[str]", [], "hosts whose images are fetched from private addresses", guarded=True),
+    strict_plugins=Field("bool", False, "raise instead of falling back when a gateway is missing", guarded=True),
+    middleware=Field("list", [], "middleware around every verb, outermost first", guarded=True),
+    default_args=_arguments(packaged=True),
+    cache=CACHE,
+    tool_call_repair=_table(
+        "repair of tool-call arguments",
+        enabled=Field("bool", False, "repair malformed tool-call arguments"),
+        strict=Field("bool", False, "raise when arguments cannot be repaired"),
+    ),
+    timeouts=_table(
+        "the clocks of a call; null stops one",
+        connect=_clock(5, "seconds to make a connection"),
+        first_token=_clock(120, "seconds until the first content"),
+        idle=_clock(60, "seconds without a byte"),
+        stall=_clock(120, "seconds with bytes but no content"),
+        total=_clock(600, "seconds over all attempts"),
+        pool=_clock(30, "seconds to wait for a free connection"),
+    ),
+    retry=_table(
+        "the one retry owner",
+        max_attempts=Field("int", 3, "requests on the wire for one call and target", minimum=1),
+        base_delay=Field("float", 0.5, "seconds before the first retry, doubled each time", minimum=0),
+        max_delay=Field("float", 8, "seconds that a retry waits at most", minimum=0),
+        budget_ratio=Field("float", 0.2, "retries allowed per call, over all calls to one target", minimum=0),
+        budget_floor=Field("int", 10, "retries allowed before the ratio counts", minimum=0),
+        max_retry_after=Field("float", 60, "longest Retry-After that is waited for, in seconds", minimum=0),
+    ),
+    on_lossy=Table(
+        {
+            "guarantees": Field("str", "error", "tools, schema, stop, max_tokens that are lost", LOSSY_ACTIONS),
+            "tuning": Field("str", "warn", "sampling settings that are lost", LOSSY_ACTIONS),
+        },
+        "what to do when the wire cannot carry a parameter; one word stands for both",
+        short=Field("str", choices=LOSSY_ACTIONS),
+    ),
+    presets=Table(description="presets by name", rows=PRESET),
+    models=Table(description="models by canonical name", rows=MODEL),
+    providers=Table(description="providers by name", rows=PROVIDER),
+    gateways=Table(description="gateways by name", rows=GATEWAY),
 )
 
 PLUGINS = Table(
@@ -322,11 +297,13 @@ PLUGINS = Table(
     "which plugins may load",
     guarded=True,
 )
-_LOCAL_MODEL = Field("str | null", None, "model file or name that the local provider runs")
 SETTINGS: Mapping[str, Node] = {
     "llm": LLM,
     "plugins": PLUGINS,
-    "local": Table({"model": _LOCAL_MODEL}, "the model that runs in this process"),
+    "local": _table(
+        "the model that runs in this process",
+        model=Field("str | null", None, "model file or name that the local provider runs"),
+    ),
     "dotenv": Field("bool", False, "read variables that are not set from a .env file", guarded=True),
 }
 SCHEMA = Table({"heavenbase": Table(SETTINGS, "every setting of hb")})
