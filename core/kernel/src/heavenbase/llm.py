@@ -138,7 +138,7 @@ class LLM:
         """
         names = names_of(include, STREAM_NAMES, "text")
         call = self._chat_call(messages, system, images, options, is_async=False, stream=True)
-        return self._iterate(call, self._projection(call, names, reduce))
+        return self._iterate(call, StreamProjection(call, names, reduce=reduce))
 
     def astream(
         self,
@@ -152,7 +152,7 @@ class LLM:
         """Async form of `stream`."""
         names = names_of(include, STREAM_NAMES, "text")
         call = self._chat_call(messages, system, images, options, is_async=True, stream=True)
-        return self._aiterate(call, self._projection(call, names, reduce))
+        return self._aiterate(call, StreamProjection(call, names, reduce=reduce))
 
     def resume(self, completion: Any, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
         """Go on with a chat whose tool calls wait: those in `pending` of a Completion, or open at the end of messages.
@@ -281,20 +281,6 @@ class LLM:
             moved = {name: options.pop(name) for name in CONNECTION & options.keys()}
             return self.kernel.resolver.redirect(self.spec, moved)
         return self.spec
-
-    def _projection(self, call: Call, names: list[str], reduce: bool) -> StreamProjection:
-        context, partial = call.context, None
-        if "partial" in names:
-            from heavenbase.structured.text import PartialReader
-
-            partial = PartialReader(call.format).feed
-        return StreamProjection(
-            names,
-            reduce=reduce,
-            elapsed=lambda: context.clock() - context.started,
-            created_at=context.created_at,
-            partial=partial,
-        )
 
     def _iterate(self, call: Call, view: StreamProjection) -> Iterator[Any]:
         with closing(self.kernel.iterate(call)) as chunks:

@@ -11,6 +11,7 @@ from heavenbase.errors import InputTypeError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from heavenbase.call import Call
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
 _ANY_VERB: dict[str, Callable[[Any], Any]] = {
@@ -104,23 +105,18 @@ def parse_json(text: str) -> Any:
 class StreamProjection:
     """The named values of each chunk of one stream, and the closing item with what only the whole answer has."""
 
-    def __init__(
-        self,
-        names: list[str],
-        *,
-        reduce: bool,
-        elapsed: Callable[[], float],
-        created_at: float,
-        partial: Callable[[Chunk], Any] | None = None,
-    ) -> None:
+    def __init__(self, call: Call, names: list[str], *, reduce: bool) -> None:
+        self._context = call.context
         self._names = names
         self._reduce = reduce and len(names) == 1
         self._only_text = self._reduce and names == ["text"]
-        self._elapsed = elapsed
-        self._created_at = created_at
-        self._partial = partial
         self._thinking = False
         self._aggregates = [name for name in names if name in AGGREGATE]
+        self._partial: Callable[[Chunk], Any] | None = None
+        if "partial" in names:
+            from heavenbase.structured.text import PartialReader
+
+            self._partial = PartialReader(call.format).feed
 
     def items(self, chunk: Chunk) -> Iterable[Any]:
         """What this chunk yields: nothing when a lone name has nothing to say."""
@@ -149,10 +145,10 @@ class StreamProjection:
         if name == "content":
             return self._content(chunk)
         if name == "elapsed":
-            return self._elapsed()
+            return self._context.clock() - self._context.started
         if name == "partial" and self._partial is not None:
             return self._partial(chunk)
-        return self._created_at if name == "created_at" else None
+        return self._context.created_at if name == "created_at" else None
 
     def _content(self, chunk: Chunk) -> str:
         text = ""

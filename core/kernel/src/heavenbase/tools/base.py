@@ -169,44 +169,30 @@ def to_tools(source: Any) -> list[Tool]:
     return found
 
 
-def _of(source: Any) -> Iterator[Tool]:
-    if source is None:
-        return
-    single = _one(source)
-    if single is not None:
-        yield from single
-    elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
-        for item in source:
-            made = _one(item)
-            if made is None:
-                raise _not_a_tool(item)
-            yield from made
-    else:
-        raise _not_a_tool(source)
-
-
-def _one(source: Any) -> Iterable[Tool] | None:
-    """The Tools of a single object, None when it is not one that stands for tools."""
+def _of(source: Any, *, is_item: bool = False) -> Iterator[Tool]:
     if isinstance(source, Tool):
-        return (source,)
-    if isinstance(source, Mapping):
-        return _of_mapping(source)
-    if isinstance(source, type):
-        return (_of_model(source),)
-    if callable(getattr(source, "to_openai_tool", None)):
-        return (_of_foreign(source),)
-    kit = getattr(source, "tools", None)
-    if isinstance(kit, Mapping):
-        return _named(kit)
-    if isinstance(kit, Iterable) and not inspect.isroutine(source):
-        return _of(kit)
-    return (Tool(run=source),) if callable(source) else None
-
-
-def _not_a_tool(source: Any) -> InputTypeError:
-    return InputTypeError(
-        f"{type(source).__name__} is no tool; pass a function, a Tool, a function schema, or a toolkit with .tools"
-    )
+        yield source
+    elif source is None and not is_item:
+        return
+    elif isinstance(source, Mapping):
+        yield from _of_mapping(source)
+    elif isinstance(source, type):
+        yield Tool(source.__name__, inspect.cleandoc(source.__doc__ or ""), _schema_of(source))
+    elif callable(getattr(source, "to_openai_tool", None)):
+        yield _of_foreign(source)
+    elif isinstance(kit := getattr(source, "tools", None), Mapping):
+        yield from _named(kit)
+    elif isinstance(kit, Iterable) and not inspect.isroutine(source):
+        yield from _of(kit)
+    elif callable(source):
+        yield Tool(run=source)
+    elif isinstance(source, Iterable) and not isinstance(source, str | bytes) and not is_item:
+        for item in source:
+            yield from _of(item, is_item=True)
+    else:
+        raise InputTypeError(
+            f"{type(source).__name__} is no tool; pass a function, a Tool, a function schema, or a toolkit with .tools"
+        )
 
 
 def _named(kit: Mapping[Any, Any]) -> Iterator[Tool]:
@@ -250,13 +236,6 @@ def _of_schema(data: Mapping[str, Any], function: Mapping[str, Any]) -> Tool:
         shape = made.to_openai_tool()
         made._wire = {**shape, "function": {**shape["function"], "strict": data["strict"]}}
     return made
-
-
-def _of_model(source: type) -> Tool:
-    """A pydantic model as the schema of a tool that the caller runs."""
-    from inspect import cleandoc
-
-    return Tool(source.__name__, cleandoc(source.__doc__ or ""), _schema_of(source))
 
 
 def _schema_of(source: type) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.colour.parallel import run_many
 from heavenbase.errors import InputTypeError, ToolArgsError
+from heavenbase.spec import EMPTY
 from heavenbase.tools.base import Decision, ToolPause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
     from heavenbase.tools.base import Tool
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 8
 MESSAGE_LIMIT = 4_000
-NOTHING: Mapping[str, Any] = {}
 UNDECIDED: Any = object()
 
 
@@ -52,17 +51,16 @@ class ToolRuns:
         self._timeout = controls.get("tool_timeout")
         self._workers = (controls.get("tool_concurrency") or CONCURRENCY) if is_async else 1
 
-    async def run(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] = NOTHING) -> list[str | None]:
+    async def run(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] = EMPTY) -> list[str | None]:
         """The results as texts, in order; None for a call that waits.
 
         `decided` are answers of people by id of the call: a Decision, or the result itself.
         """
         # People are asked about one call after the other, before any of them runs.
         plans = [await self._plan(call, decided.get(call.id, UNDECIDED)) for call in calls]
-        ready = [(place, plan) for place, plan in enumerate(plans) if isinstance(plan, _Plan)]
-        results = await run_many(self._carry_out, ready, workers=self._workers, is_async=self._is_async)
-        done = dict(zip((place for place, _ in ready), results, strict=True))
-        return [done[place] if isinstance(plan, _Plan) else plan for place, plan in enumerate(plans)]
+        ready = [plan for plan in plans if isinstance(plan, _Plan)]
+        done = iter(await run_many(self._carry_out, ready, workers=self._workers, is_async=self._is_async))
+        return [next(done) if isinstance(plan, _Plan) else plan for plan in plans]
 
     async def _plan(self, call: ToolCall, decision: Any) -> _Plan | str | None:
         """What is to be run, or the result of a call that is not run, or None for one that waits."""
@@ -86,14 +84,22 @@ class ToolRuns:
         function: Any = tool.run
         return _Plan(call, tool, partial(function, *positional, **named))
 
-    async def _carry_out(self, item: tuple[int, _Plan]) -> str | None:
-        plan = item[1]
+    async def _carry_out(self, plan: _Plan) -> str | None:
+        """The result of a call or how it failed, as text; None for one whose tool wants to wait."""
         plan.call.reason = None
+        limit = plan.tool.timeout if plan.tool.timeout is not None else self._timeout
+        run = self._run_async if self._is_async else self._run_sync
         try:
-            return result_text(await self._invoke(plan.tool, plan.work))
+            return result_text(await run(plan, limit))
         except ToolPause as pause:
             plan.call.reason = str(pause) or None
             return None
+        except _TimeUp:
+            return failure("ToolTimeout", f"no result within {limit:g} s")
+        except WrongColour:
+            raise
+        except Exception as error:
+            return failure(type(error).__name__, str(error))
 
     async def _ask(self, tool: Tool, call: ToolCall) -> Any:
         """A Decision, or the reason of a refusal."""
@@ -113,28 +119,19 @@ class ToolRuns:
             f"confirm answered {verdict!r} for {tool.name!r}; answer True, False, a reason to refuse, or hb.PAUSE"
         )
 
-    async def _invoke(self, tool: Tool, work: partial[Any]) -> Any:
-        """The result of a tool, or the text of its failure; ToolPause passes."""
-        limit = tool.timeout if tool.timeout is not None else self._timeout
-        try:
-            return await (self._async_work(tool, work, limit) if self._is_async else self._sync_work(work, limit))
-        except _TimeUp:
-            return failure("ToolTimeout", f"no result within {limit:g} s")
-        except (ToolPause, WrongColour):
-            raise
-        except Exception as error:
-            return failure(type(error).__name__, str(error))
+    async def _run_sync(self, plan: _Plan, limit: float | None) -> Any:
+        value = plan.work() if limit is None else _run_limited(plan.work, limit)
+        if not inspect.isawaitable(value):
+            return value
+        function = plan.work.func
+        return await self._awaited(value, f"tool {getattr(function, '__name__', type(function).__name__)!r}")
 
-    async def _sync_work(self, work: partial[Any], limit: float | None) -> Any:
-        value = work() if limit is None else _run_limited(work, limit)
-        return await self._awaited(value, _name(work)) if inspect.isawaitable(value) else value
-
-    async def _async_work(self, tool: Tool, work: partial[Any], limit: float | None) -> Any:
+    async def _run_async(self, plan: _Plan, limit: float | None) -> Any:
         import asyncio
 
-        if tool.is_async:
-            return await _within(work(), limit)
-        value = await _arun_limited(work, limit)
+        if plan.tool.is_async:
+            return await _within(plan.work(), limit)
+        value = await _arun_limited(plan.work, limit)
         if inspect.isawaitable(value):
             return await _within(asyncio.ensure_future(value), limit)
         return value
@@ -142,8 +139,7 @@ class ToolRuns:
     async def _awaited(self, value: Any, what: str) -> Any:
         if self._is_async:
             return await value
-        close = getattr(value, "close", None)
-        if close is not None:
+        if (close := getattr(value, "close", None)) is not None:
             close()
         raise WrongColour(f"{what} is async; use achat, astream or acomplete")
 
@@ -210,10 +206,6 @@ async def _within(work: Any, limit: float | None) -> Any:
             raise
         # The tool gave itself up; nobody cancelled the call.
         raise RuntimeError("the tool was cancelled") from None
-
-
-def _name(work: partial[Any]) -> str:
-    return f"tool {getattr(work.func, '__name__', type(work.func).__name__)!r}"
 
 
 def result_text(value: Any) -> str:
