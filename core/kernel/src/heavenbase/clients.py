@@ -111,8 +111,7 @@ def _close(entry: _Entry) -> None:
     """Close a client from outside its loop: schedule it where the loop runs, else drop its sockets."""
     client = entry.client
     if not entry.is_async:
-        close = getattr(client, "close", None)
-        if close is not None:
+        if (close := getattr(client, "close", None)) is not None:
             close()
         return
     if entry.loop is None:
@@ -125,10 +124,8 @@ def _close(entry: _Entry) -> None:
 
 
 async def _aclose(client: Any) -> None:
-    for name in ("aclose", "close"):
-        close = getattr(client, name, None)
-        if close is not None:
-            result = close()
-            if hasattr(result, "__await__"):
-                await result
-            return
+    close = getattr(client, "aclose", None) or getattr(client, "close", None)
+    if close is not None:
+        result = close()
+        if hasattr(result, "__await__"):
+            await result

@@ -77,7 +77,8 @@ class Kernel:
         self.tool_call_repair = dict(config.section("heavenbase.llm.tool_call_repair"))
         policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
         self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random)
-        self._middleware = [*self._configured_middleware(), *middleware]
+        configured = [self.registry.load("contrib", name) for name in config.get("heavenbase.llm.middleware") or ()]
+        self._middleware = [*configured, *middleware]
         self._sees_calls = "call" in {side_of(given) for given in self._middleware}
         self._chain: Next | None = None
         self.cache = CacheMiddleware(config, self.registry, clock, wall)
@@ -270,9 +271,6 @@ class Kernel:
         attempt.usage = answer.usage
         context.attempts.append(attempt)
         return answer
-
-    def _configured_middleware(self) -> list[Middleware]:
-        return [self.registry.load("contrib", name) for name in self.config.get("heavenbase.llm.middleware") or ()]
 
     # Closing
 

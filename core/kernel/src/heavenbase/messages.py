@@ -81,7 +81,8 @@ def to_message(source: Any, place: int = 0) -> Message:
             raise InputError(f"message {place} (role {role}) has no content")
         message["content"] = None
     elif not isinstance(content, str):
-        message["content"] = _parts(content, place)
+        parts = [content] if isinstance(content, Mapping) or not isinstance(content, Iterable) else content
+        message["content"] = [_part(part, place) for part in parts]
     if message.get("tool_calls"):
         calls = message["tool_calls"]
         if isinstance(calls, Mapping | str) or not isinstance(calls, Iterable):
@@ -96,9 +97,7 @@ def to_images(source: Any) -> list[LLMImage]:
     """One image or many, in any form that `LLMImage.from_any` knows."""
     from heavenbase.image.image import LLMImage
 
-    if isinstance(source, list | tuple | set):
-        return [LLMImage.from_any(item) for item in source]
-    return [LLMImage.from_any(source)]
+    return [LLMImage.from_any(item) for item in (source if isinstance(source, list | tuple | set) else [source])]
 
 
 def _as_mapping(source: Any) -> Mapping[str, Any] | None:
@@ -113,12 +112,6 @@ def _as_mapping(source: Any) -> Mapping[str, Any] | None:
         names = ("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content")
         return {name: getattr(source, name) for name in names if hasattr(source, name)}
     return None
-
-
-def _parts(content: Any, place: int) -> list[dict[str, Any]]:
-    if isinstance(content, Mapping) or not isinstance(content, Iterable):
-        content = [content]
-    return [_part(part, place) for part in content]
 
 
 def _part(part: Any, place: int) -> dict[str, Any]:

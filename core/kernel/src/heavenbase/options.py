@@ -224,13 +224,11 @@ def unknown_options(
         where = origins.get(f"args.{name}", "argument")
         hint = "" if where == "argument" else f"it comes from {where}"
         if name in TARGET | CONTENT:
-            raise UnknownNameError("option", name, hint=f"pass it to {_PLACES[name in TARGET]}")
+            place = "hb.LLM(), which makes the target of every call" if name in TARGET else "chat() and the other verbs"
+            raise UnknownNameError("option", name, hint=f"pass it to {place}")
         near = [] if name in NO_SLIPS else get_close_matches(name.lower(), known, 3, 0.8)
         if near or (wire is not None and not allowed):
             way = "pass it in extra_body" if near else "pass it in extra_body, or with allow_unknown=True"
             hint = hint or f"to send it all the same, {way}"
             raise UnknownNameError("option", name, near or get_close_matches(name.lower(), known, 3, 0.6), hint=hint)
     return frozenset(strange) if wire is not None else frozenset()
-
-
-_PLACES = {True: "hb.LLM(), which makes the target of every call", False: "chat() and the other verbs"}

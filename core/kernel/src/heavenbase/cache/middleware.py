@@ -17,7 +17,7 @@ from heavenbase.types import Chunk
 from heavenbase.vector import Vector
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from heavenbase.call import Call
     from heavenbase.config.config import Config
@@ -40,6 +40,16 @@ class Place(NamedTuple):
     namespace: str
     key: bytes
     settings: CacheSettings
+
+
+class Vectors(NamedTuple):
+    """What is kept for one embedding call: vectors by input and who made them, and where new ones go."""
+
+    found: dict[str, Vector]
+    model: str | None
+    guard: Guard
+    settings: CacheSettings
+    keys: dict[str, bytes]
 
 
 class CacheMiddleware(Middleware):
@@ -76,7 +86,7 @@ class CacheMiddleware(Middleware):
             return self._record(call, await next(call), place)
         answer = await next(call)
         if is_complete(call, answer):
-            await self._keep(call, place, lambda: self._encode(call, answer, settings))
+            await self._keep(call, place, answer)
         return answer
 
     async def _record(self, call: Call, source: Any, place: Place) -> AsyncIterator[Chunk]:
@@ -99,16 +109,9 @@ class CacheMiddleware(Middleware):
             await source.aclose()
         if end is None:
             return
-        answer = end.completion
-        if not moved and is_complete(call, answer):
-            await self._keep(call, place, lambda: self._encode(call, answer, place.settings, chunks))
+        if not moved and is_complete(call, end.completion):
+            await self._keep(call, place, end.completion, chunks)
         yield end
-
-    def _encode(self, call: Call, answer: Any, settings: CacheSettings, chunks: Sequence[Chunk] | None = None) -> bytes:
-        request = self.keys.description(call, settings.shared)
-        if call.verb == "imagen":
-            return rows.encode_images(answer, call.context.report, request)
-        return rows.encode_completion(answer, chunks, call.context.report, request)
 
     # Plain chats
 
@@ -161,13 +164,42 @@ class CacheMiddleware(Middleware):
         if guard is None:
             return None
         try:
-            keys = self.keys.of_inputs(call, texts, settings.shared)
+            keys = dict(zip(texts, self.keys.of_inputs(call, texts, settings.shared), strict=True))
         except HBError as error:
             self._no_key(error)
             return None
-        shelf = Vectors(self, call, guard, settings, dict(zip(texts, keys, strict=True)))
-        await shelf.look()
-        return shelf
+        store = guard.store
+        try:
+            values = await _run(call, store.get_many, store.aget_many, "embedding", list(keys.values()))
+        except Exception as error:
+            self.stores.failed(guard, "cannot be read", error)
+            return None
+        guard.succeeded()
+        found, model = {}, None
+        for text, key in keys.items():
+            if (value := values.get(key)) is not None:
+                try:
+                    found[text], model = rows.vector_of(value)
+                except Exception as error:
+                    self.stores.tell("holds a damaged entry", error)
+        return Vectors(found, model, guard, settings, keys)
+
+    async def keep_vectors(self, call: Call, kept: Vectors, texts: Sequence[str], answer: Embedding) -> None:
+        """Keep the vectors of one answered batch."""
+        if not is_of(call, answer):
+            return
+        _, _, guard, settings, keys = kept
+        store, ttl = guard.store, settings.ttl("embedding")
+        try:
+            about = self.keys.description(call, settings.shared)
+            values = {
+                keys[text]: rows.encode_vector(_vector(vector), answer.model, {**about, "input": text})
+                for text, vector in zip(texts, answer.vectors, strict=True)
+                if len(vector)
+            }
+            await _run(call, store.set_many, store.aset_many, "embedding", values, ttl=ttl)
+        except Exception as error:
+            self.stores.failed(guard, "cannot be written", error)
 
     # Reading and writing
 
@@ -207,17 +239,17 @@ class CacheMiddleware(Middleware):
         if value is None:
             return None, True
         try:
-            found, lossy = self._decode(call, value)
+            found = self._decode(call, value)
         except StructuredOutputError:
             return None, True  # it fitted another type with the same schema, say one with fewer validators
         except Exception as error:
             self.stores.tell("holds a damaged entry", error)
             return None, True
-        if lossy:
+        if call.context.report.lossy():
             enforce_report(call, self._on_lossy)
         return found, True
 
-    def _decode(self, call: Call, value: bytes) -> tuple[Any, bool]:
+    def _decode(self, call: Call, value: bytes) -> Any:
         found: Any
         if call.verb == "imagen":
             found = rows.images_of(value)
@@ -227,15 +259,19 @@ class CacheMiddleware(Middleware):
                 found.structured = call.format.value_of(found)
             if call.stream:
                 found = _replay([*rows.chunks_of(value), Chunk(kind="end", completion=found)])
-        context = call.context
-        context.report.entries.update((entry.name, entry) for entry in rows.report_of(value))
-        context.cached = True
-        return found, bool(context.report.lossy())
+        call.context.report.entries.update((entry.name, entry) for entry in rows.report_of(value))
+        call.context.cached = True
+        return found
 
-    async def _keep(self, call: Call, place: Place, encode: Callable[[], bytes]) -> None:
+    async def _keep(self, call: Call, place: Place, answer: Any, chunks: Sequence[Chunk] | None = None) -> None:
         guard, namespace, key, settings = place
+        report = call.context.report
         try:
-            value = encode()
+            request = self.keys.description(call, settings.shared)
+            if call.verb == "imagen":
+                value = rows.encode_images(answer, report, request)
+            else:
+                value = rows.encode_completion(answer, chunks, report, request)
         except Exception as error:
             self.stores.tell("cannot keep an answer", error)
             return
@@ -264,65 +300,13 @@ async def _replay(chunks: Sequence[Chunk]) -> AsyncIterator[Chunk]:
         yield chunk
 
 
-class Vectors:
-    """The kept vectors of one embedding call: `found` by input, and a place for those that are made now."""
-
-    def __init__(
-        self, cache: CacheMiddleware, call: Call, guard: Guard, settings: CacheSettings, keys: Mapping[str, bytes]
-    ) -> None:
-        self.found: dict[str, Vector] = {}
-        self.model: str | None = None
-        self._cache = cache
-        self._call = call
-        self._guard = guard
-        self._settings = settings
-        self._keys = keys
-        self._answers = False
-
-    async def look(self) -> None:
-        """Find what is kept."""
-        stores, store = self._cache.stores, self._guard.store
-        keys = list(self._keys.values())
-        try:
-            values = await self._run(len(keys), store.get_many, store.aget_many, "embedding", keys)
-        except Exception as error:
-            stores.failed(self._guard, "cannot be read", error)
-            return
-        self._guard.succeeded()
-        self._answers = True
-        for text, key in self._keys.items():
-            value = values.get(key)
-            if value is not None:
-                try:
-                    self.found[text], self.model = rows.vector_of(value)
-                except Exception as error:
-                    stores.tell("holds a damaged entry", error)
-
-    async def keep(self, texts: Sequence[str], answer: Embedding) -> None:
-        """Keep the vectors of one answered batch."""
-        if not self._answers or not is_of(self._call, answer):
-            return
-        store = self._guard.store
-        try:
-            about = self._cache.keys.description(self._call, self._settings.shared)
-            values = {
-                self._keys[text]: rows.encode_vector(_vector(vector), answer.model, {**about, "input": text})
-                for text, vector in zip(texts, answer.vectors, strict=True)
-                if len(vector)
-            }
-            ttl = self._settings.ttl("embedding")
-            await self._run(len(values), store.set_many, store.aset_many, "embedding", values, ttl=ttl)
-        except Exception as error:
-            self._cache.stores.failed(self._guard, "cannot be written", error)
-
-    async def _run(self, count: int, sync: Any, twin: Any, *args: Any, **options: Any) -> Any:
-        if not self._call.is_async:
-            return sync(*args, **options)
-        if count <= AT_ONCE:
-            return await twin(*args, **options)
-        return await colour.call_in_thread(
-            sync, *args, **options
-        )  # so that the loop is not held up by many small reads
+async def _run(call: Call, sync: Any, twin: Any, namespace: str, many: Any, **options: Any) -> Any:
+    """Read or write many entries in the colour of the call."""
+    if not call.is_async:
+        return sync(namespace, many, **options)
+    if len(many) <= AT_ONCE:
+        return await twin(namespace, many, **options)
+    return await colour.call_in_thread(sync, namespace, many, **options)  # many small reads would hold up the loop
 
 
 def _vector(values: Any) -> Vector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.config.check import problems
@@ -29,36 +29,24 @@ OPENING = ("backend", "path", "namespace", "options", "namespaces")
 REMEMBERED = 256
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class CacheSettings:
-    """The table `heavenbase.llm.cache` as it counts for a call, as plain data.
+    """The table `heavenbase.llm.cache` as it counts for a call; `table` is plain data that was checked.
 
     `store_key` is equal for settings that open the same store.
     """
 
-    table: Mapping[str, Any] = field(repr=False)
-    store_key: str = field(repr=False)
-    enabled: bool
-    policy: str
-    shared: str | None
-    limits: Mapping[str, Mapping[str, Any]] = field(repr=False)
-
-    @classmethod
-    def of(cls, table: Mapping[str, Any]) -> CacheSettings:
-        """From a checked table."""
-        import json
-
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.table = table
+        self.enabled: bool = table["enabled"]
+        self.policy: str = table["policy"]
+        self.backend = str(table["backend"])
+        self.shared: str | None = table.get("namespace") or None
+        self.limits: Mapping[str, Mapping[str, Any]] = table["namespaces"]
         opening = {name: table.get(name) for name in OPENING}
         opening["namespaces"] = {
-            name: [limits.get("max_entries"), limits.get("max_bytes")] for name, limits in table["namespaces"].items()
+            name: [limits.get("max_entries"), limits.get("max_bytes")] for name, limits in self.limits.items()
         }
-        key = json.dumps(opening, sort_keys=True, default=str)
-        return cls(table, key, table["enabled"], table["policy"], table.get("namespace") or None, table["namespaces"])
-
-    @property
-    def backend(self) -> str:
-        """The name of the cache plugin."""
-        return str(self.table["backend"])
+        self.store_key = json.dumps(opening, sort_keys=True, default=str)
 
     def ttl(self, namespace: str) -> float | None:
         """Seconds that an entry lives, None for ever."""
@@ -114,7 +102,7 @@ class SettingsReader:
 
     def __init__(self, configured: dict[str, Any]) -> None:
         self._table: dict[str, Any] = configured.copy()  # of a section of the configuration: plain data
-        self.configured = CacheSettings.of(self._table)
+        self.configured = CacheSettings(self._table)
         self._known: dict[str, CacheSettings] = {}
 
     def read(self, controls: Mapping[str, Any]) -> CacheSettings:
@@ -129,7 +117,7 @@ class SettingsReader:
         if found is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            found = self._known[key] = CacheSettings.of(self._merged(*given))
+            found = self._known[key] = CacheSettings(self._merged(*given))
         return found
 
     def _merged(self, option: Any, config: Any, policy: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def run(flow: Coroutine[Any, Any, T]) -> T:
         flow.send(None)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
-    error = _suspended(_waiting(flow))
+    error = _suspended(flow)
     flow.close()
     raise error
 
@@ -41,7 +41,7 @@ def iterate(stream: AsyncGenerator[T, None]) -> Generator[T, None, None]:
             except StopAsyncIteration:
                 return
             else:
-                error = _suspended(_waiting(stream))
+                error = _suspended(stream)
                 # Closing the step would leave the stream marked as running for ever; an error unwinds it.
                 with suppress(StopIteration, StopAsyncIteration):
                     step.throw(error)
@@ -58,8 +58,8 @@ async def aclose(stream: Any) -> None:
         close()
 
 
-def _waiting(flow: Any) -> str:
-    """The module and function that suspended a flow: the outermost that is not ours, as the rest is its libraries."""
+def _suspended(flow: Any) -> PluginContractError:
+    """The error that names what suspended a flow: the outermost function not ours, as the rest is its libraries."""
     found = "a plugin"
     while flow is not None:
         frame = _first(flow, "cr_frame", "ag_frame", "gi_frame")
@@ -69,15 +69,11 @@ def _waiting(flow: Any) -> str:
             if module.partition(".")[0] != "heavenbase":
                 break
         flow = _first(flow, "cr_await", "ag_await", "gi_yieldfrom")
-    return found
+    return PluginContractError(
+        f"{found} waited asynchronously inside a sync call; answer sync calls in sync colour "
+        "(a value or an iterator), or use the async methods (achat, astream, aembed, aimagen)"
+    )
 
 
 def _first(holder: Any, *names: str) -> Any:
     return next((found for name in names if (found := getattr(holder, name, None)) is not None), None)
-
-
-def _suspended(where: str) -> PluginContractError:
-    return PluginContractError(
-        f"{where} waited asynchronously inside a sync call; answer sync calls in sync colour "
-        "(a value or an iterator), or use the async methods (achat, astream, aembed, aimagen)"
-    )

@@ -145,9 +145,8 @@ def foreign(call: Call, error: Exception) -> ProviderError:
 
 
 def _contract(call: Call, answer: Any, wanted: str) -> PluginContractError:
-    close = getattr(answer, "close", None)
-    if hasattr(answer, "cr_frame") and close is not None:
-        close()  # a coroutine that nobody will await
+    if hasattr(answer, "cr_frame"):
+        answer.close()  # a coroutine that nobody will await
     colour = f"{'an async' if call.is_async else 'a sync'} {'stream' if call.stream else 'call'}"
     return PluginContractError(
         f"gateway {call.spec.gateway!r} answered {call.verb} with {type(answer).__name__}; "

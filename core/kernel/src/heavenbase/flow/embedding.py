@@ -36,7 +36,7 @@ async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embeddin
                 maybe_billed=True,
             )
         if kept is not None:
-            await kept.keep(batch, answer)
+            await cache.keep_vectors(call, kept, batch, answer)
         return answer
 
     answers = await run_many(one, batches, workers=workers, is_async=call.is_async)
@@ -46,9 +46,11 @@ async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embeddin
         for batch, a in zip(batches, answers, strict=True)
         for text, vector in zip(batch, a.vectors, strict=True)
     }
+    ordered = [vectors[text] for text in call.inputs]
+    if len(unique) < len(ordered):  # a repeated input gets a vector of its own: callers change what they are given
+        ordered = [copy(vector) for vector in ordered]
     return Embedding(
-        # A repeated input gets a vector of its own: callers change what they are given.
-        _distinct(call.inputs, vectors),
+        ordered,
         usage=Usage.total(*[answer.usage for answer in answers]),
         model=answers[0].model if answers else kept.model if kept is not None else None,
         raw={
@@ -59,9 +61,3 @@ async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embeddin
             "batches": len(batches),
         },
     )
-
-
-def _distinct(inputs: list[str], vectors: dict[str, Vector]) -> list[Vector]:
-    if len(inputs) == len(vectors):
-        return [vectors[text] for text in inputs]
-    return [copy(vectors[text]) for text in inputs]

@@ -10,7 +10,6 @@ from heavenbase.colour import drive as drive
 from heavenbase.errors import (
     CallTimeout,
     DeadlineExceeded,
-    HBError,
     ProviderError,
     RateLimitError,
     StreamError,
@@ -145,7 +144,8 @@ class Retry(Middleware):
                     call.context.failed(error)
                     if isinstance(error, StreamError | CallTimeout):
                         raise
-                    raise _interrupted(error) from error
+                    told = f"the stream broke after content was delivered: {error}"
+                    raise StreamInterrupted.of(error, told, maybe_billed=True) from error
                 billed += error.maybe_billed
                 delay = self._delay(call, error, number, billed, budget)
             finally:
@@ -176,16 +176,11 @@ class Retry(Middleware):
             call.context.failed(error)
         error.attempts = tuple(call.context.attempts)
         policy = self.policy
-        limit = self._limit(call)
         asked = error.retry_after
-        if asked is not None and asked <= policy.max_retry_after:
+        too_long = asked is not None and asked > policy.max_retry_after
+        if asked is not None and not too_long:
             budget.paused_until = max(budget.paused_until, call.context.clock() + asked)
-        if (
-            not error.retryable
-            or number >= limit
-            or billed > 1
-            or (asked is not None and asked > policy.max_retry_after)
-        ):
+        if not error.retryable or number >= self._limit(call) or billed > 1 or too_long:
             raise error
         if asked is not None:
             delay = asked * (1 + RETRY_AFTER_JITTER * self._random())
@@ -193,7 +188,14 @@ class Retry(Middleware):
             delay = self._random() * min(policy.max_delay, policy.base_delay * 2 ** (number - 1))
         deadline = call.context.deadline
         if deadline is not None and call.context.clock() + delay >= deadline:
-            raise self._too_late(call, f"the next attempt would start in {delay:.2f} s", error) from error
+            raise DeadlineExceeded(
+                f"the next attempt would start in {delay:.2f} s, past the total limit of "
+                f"{call.context.timeouts.total} s; last error: {error}",
+                provider=call.spec.provider,
+                model=call.spec.model_id,
+                attempts=call.context.attempts,
+                maybe_billed=error.maybe_billed,
+            ) from error
         if not budget.spend():
             error.add_note("not retried: the retry budget of this target is used up")
             raise error
@@ -213,19 +215,3 @@ class Retry(Middleware):
                 attempts=call.context.attempts,
             )
         await call_sleep(call, wait * (1 + RETRY_AFTER_JITTER * self._random()), self._sleep, self._asleep)
-
-    @staticmethod
-    def _too_late(call: Call, why: str, error: HBError) -> DeadlineExceeded:
-        return DeadlineExceeded(
-            f"{why}, past the total limit of {call.context.timeouts.total} s; last error: {error}",
-            provider=call.spec.provider,
-            model=call.spec.model_id,
-            attempts=call.context.attempts,
-            maybe_billed=error.maybe_billed,
-        )
-
-
-def _interrupted(error: ProviderError) -> ProviderError:
-    """What a failure after the first content is called, unless it is a timeout or a stream error already."""
-    told = f"the stream broke after content was delivered: {error}"
-    return StreamInterrupted.of(error, told, maybe_billed=True)

@@ -122,10 +122,7 @@ class ToolLoop:
         report = context.report if not self._reports else ParameterReport(strange=context.report.strange)
         self._reports.append(report)
         fresh = replace(
-            context,
-            started=started,
-            deadline=started + total if total is not None else None,
-            report=report,
+            context, started=started, deadline=started + total if total is not None else None, report=report
         )
         args: Mapping[str, Any] = self.call.args
         if (self._delta or len(self._reports) > 1) and is_forced(args.get("tool_choice")):
@@ -163,7 +160,11 @@ class ToolLoop:
         mine = [call for call in calls if call.name not in self._schema_only or call.id in decided]
         results = dict(zip(map(id, mine), await self._runs.run(mine, decided), strict=True))
         said = [(call, results.get(id(call))) for call in calls]
-        messages = [_result(call, text) for call, text in said if text is not None]
+        messages: list[Message] = [
+            {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text}
+            for call, text in said
+            if text is not None
+        ]
         self._pending = [call for call, text in said if text is None]
         self.latest = [*self._delta[-1:], *messages]
         for message in messages:
@@ -225,10 +226,6 @@ class ToolLoop:
         for report in self._reports:
             merged.entries.update((entry.name, entry) for entry in report.lossy())
         return merged
-
-
-def _result(call: ToolCall, text: str) -> Message:
-    return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text}
 
 
 # Where a chat goes on that waits for results of tool calls

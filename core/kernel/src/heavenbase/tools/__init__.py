@@ -14,6 +14,5 @@ if TYPE_CHECKING:
 # fmt: on
 
 __getattr__, __dir__ = front(
-    __name__,
-    {"base": "PAUSE REFUSE RUN Decision Tool ToolPause to_tools tool", "repair": "LLMToolCallRepair"},
+    __name__, {"base": "PAUSE REFUSE RUN Decision Tool ToolPause to_tools tool", "repair": "LLMToolCallRepair"}
 )

@@ -103,31 +103,27 @@ class LLMToolCallRepair:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")), tuple(changes)
 
     def _one(self, call: Any, schemas: Mapping[str, Mapping[str, Any]]) -> Any:
+        given: Any
         if isinstance(call, ToolCall):
-            mended = self._mended(call.name, call.arguments, schemas)
-            if mended is None:
-                return call
-            text, changes = mended
-            original = call.original if call.original is not None or not changes else call.arguments
-            return replace(call, arguments=text, original=original, changes=(*call.changes, *changes))
-        if not isinstance(call, Mapping) or not isinstance(call.get("function"), Mapping):
+            name, given = call.name, call.arguments
+        elif isinstance(call, Mapping) and isinstance(call.get("function"), Mapping):
+            name, given = str(call["function"].get("name")), call["function"].get("arguments")
+        else:
             raise InputTypeError(f"{type(call).__name__} is no tool call; pass ToolCalls or dictionaries of the wire")
-        function = call["function"]
-        given = function.get("arguments")
         text = given if isinstance(given, str) else json.dumps(given if given is not None else {}, ensure_ascii=False)
-        mended = self._mended(str(function.get("name")), text, schemas)
-        return dict(call) if mended is None else {**call, "function": {**function, "arguments": mended[0]}}
-
-    def _mended(
-        self, name: str, text: str, schemas: Mapping[str, Mapping[str, Any]]
-    ) -> tuple[str, tuple[str, ...]] | None:
         mended = self.arguments(text, schemas.get(name))
-        if mended is None and self.strict:
-            raise ToolArgsError(
-                f"the arguments of tool call {name!r} cannot be read as a JSON object: {text[:200]!r}; "
-                "strict=False lets the model hear of it instead"
-            )
-        return mended
+        if mended is None:
+            if self.strict:
+                raise ToolArgsError(
+                    f"the arguments of tool call {name!r} cannot be read as a JSON object: {text[:200]!r}; "
+                    "strict=False lets the model hear of it instead"
+                )
+            return call if isinstance(call, ToolCall) else dict(call)
+        fixed, changes = mended
+        if not isinstance(call, ToolCall):
+            return {**call, "function": {**call["function"], "arguments": fixed}}
+        original = call.original if call.original is not None or not changes else call.arguments
+        return replace(call, arguments=fixed, original=original, changes=(*call.changes, *changes))
 
 
 def fill_required(value: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
