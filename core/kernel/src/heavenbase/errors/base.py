@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 BODY_EXCERPT = 200
 MESSAGE_LIMIT = 500
+_NEXT_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _FACTS = ("provider", "model", "status", "code", "request_id", "retry_after", "body", "maybe_billed")
 _SPELLED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
@@ -32,9 +34,7 @@ class HBError(Exception):
         if retryable is not None:
             cls.retryable = retryable
         if kind is None and "kind" not in cls.__dict__:
-            name = cls.__name__.removesuffix("Error")
-            letters = zip(" " + name, name, name[1:] + " ", strict=False)
-            kind = "".join(f"_{c}" if _begins_word(before, c, after) else c for before, c, after in letters).lower()
+            kind = _NEXT_WORD.sub("_", cls.__name__.removesuffix("Error")).lower()
         cls.kind = kind or cls.kind
 
     def __init__(
@@ -102,10 +102,6 @@ class CacheWarning(HBWarning):
 
 class SecurityWarning(HBWarning):
     """A setting weakens a protection."""
-
-
-def _begins_word(before: str, letter: str, after: str) -> bool:
-    return letter.isupper() and (before.islower() or (before.isupper() and after.islower()))
 
 
 def _rebuild(cls: type[HBError], message: str, state: dict[str, Any]) -> HBError:

@@ -6,7 +6,7 @@ jsonschema-rs decides what fits, and says what does not. Nothing is ever fetched
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heavenbase.errors import InputError
@@ -157,22 +157,19 @@ class Checker:
             whole = self.schema
             part = {"$ref": _ROOT + "#" + "".join(map(_pointer, at))} if at else whole
             documents = Registry([*self._documents, (_ROOT, whole)]) if at or self._documents else None
-            unions: Any = dict.fromkeys(_UNIONS, self._union) if stops else None
+            unions: Any = dict.fromkeys(_UNIONS, partial(_Union, self)) if stops else None
             make = validator_cls_for(whole if isinstance(whole, dict) else {})
             found = make(part, registry=documents, offline=True, validate_formats=False, keywords=unions)
             self._parts[at, stops] = found
         return found
 
-    def _union(self, parent: Any, branches: list[Any], path: list[str | int]) -> _Union:
-        return _Union(self, (*path,), branches)
-
 
 class _Union:
     """Alternatives as the library calls them when it stops there: whether one fits, and only one of `oneOf`."""
 
-    def __init__(self, checker: Checker, path: Path, branches: list[Any]) -> None:
+    def __init__(self, checker: Checker, parent: Any, branches: list[Any], path: list[str | int]) -> None:
         # Within an embedded document the path begins at that document, and leads elsewhere.
-        count = len(branches) if checker.at(path) == branches else 0
+        count = len(branches) if checker.at((*path,)) == branches else 0
         self._checker, self._branches = checker, [(*path, number) for number in range(count)]
         self._most = 1 if path[-1] == "oneOf" else count
 

@@ -56,7 +56,10 @@ class Signature:
         self._defaults = {parameter.name: parameter.default for parameter in parameters}
         self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
         fields = {
-            f"p{place}": (_annotation(p, portable(hints.get(p.name, Any)), described.get(p.name)), _default(p))
+            f"p{place}": (
+                _annotation(p, portable(hints.get(p.name, Any)), described.get(p.name)),
+                ... if p.default is p.empty else p.default,
+            )
             for place, p in enumerate(parameters)
         }
         # pydantic's way of writing a default means nothing to the function itself.
@@ -137,10 +140,6 @@ def _hints(function: Any) -> dict[str, Any]:
         except Exception:
             continue
     return found
-
-
-def _default(parameter: inspect.Parameter) -> Any:
-    return ... if parameter.default is parameter.empty else parameter.default
 
 
 def _annotation(parameter: inspect.Parameter, hint: Any, described: str | None) -> Any:
@@ -255,15 +254,12 @@ def _portable(hint: Any, inside: tuple[Any, ...]) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if origin is None or origin is Literal or not args:
         return hint
-    if origin is Annotated:
-        changed = _portable(args[0], inside)
-        return hint if changed is args[0] else Annotated[(changed, *hint.__metadata__)]
     new = tuple(_portable(arg, inside) for arg in args)
     if all(before is after for before, after in zip(args, new, strict=True)):
         return hint
     if origin in (Union, UnionType):
         return reduce(or_, new)
-    return hint.copy_with(new) if hasattr(hint, "copy_with") else origin[new]
+    return hint.copy_with(new) if origin is not Annotated and hasattr(hint, "copy_with") else origin[new]
 
 
 def _twin(hint: Any, inside: tuple[Any, ...]) -> Any:

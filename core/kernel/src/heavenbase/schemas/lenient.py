@@ -155,11 +155,8 @@ def _lenient(text: str) -> dict[str, Any] | None:
         json.dumps(found, allow_nan=False)
     except _FAILURES:
         return None
-    return found if isinstance(found, dict) and _same_letters(text, found) else None
-
-
-def _same_letters(text: str, value: Any) -> bool:
-    return _letters(text) == _letters(json.dumps(value, ensure_ascii=False))
+    is_same = isinstance(found, dict) and _letters(text) == _letters(json.dumps(found, ensure_ascii=False))
+    return found if is_same else None
 
 
 def _letters(text: str) -> str:

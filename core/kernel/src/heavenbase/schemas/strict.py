@@ -145,12 +145,16 @@ def _strict(node: dict[str, Any]) -> dict[str, Any]:
     if "oneOf" in node:
         node.setdefault("anyOf", node.pop("oneOf"))
     if "type" not in node and not any(name in node for name in ("anyOf", "allOf")):
-        node["type"] = _type_of(node.get("enum", [node.get("const")]))
+        kinds = list(dict.fromkeys(_TYPES.get(type(value), "null") for value in node.get("enum", [node.get("const")])))
+        node["type"] = kinds[0] if len(kinds) == 1 else kinds
     if _is_object(node):
         node["type"] = node.get("type", "object")
         properties = node.setdefault("properties", {})
         asked = node.get("required", ())
-        node["properties"] = {name: inner if name in asked else _or_null(inner) for name, inner in properties.items()}
+        node["properties"] = {
+            name: inner if name in asked or allows_null(inner) else {"anyOf": [inner, {"type": "null"}]}
+            for name, inner in properties.items()
+        }
         node["required"] = list(properties)
         node["additionalProperties"] = False
     unknown = STRICT_UNKNOWN if node.get("format") in (*STRICT_FORMATS, None) else STRICT_UNKNOWN | {"format"}
@@ -165,10 +169,6 @@ def _tell(node: dict[str, Any], unknown: Collection[str]) -> dict[str, Any]:
         described = found.get("description")
         found["description"] = f"{described} ({words})" if described else words
     return found
-
-
-def _or_null(node: Any) -> Any:
-    return node if allows_null(node) else {"anyOf": [node, {"type": "null"}]}
 
 
 def types_of(node: Mapping[str, Any]) -> list[Any]:
@@ -207,8 +207,3 @@ def _opens(node: dict[str, Any]) -> bool:
 
 def _is_object(node: dict[str, Any]) -> bool:
     return "object" in types_of(node) or "properties" in node
-
-
-def _type_of(values: list[Any]) -> Any:
-    kinds = list(dict.fromkeys(_TYPES.get(type(value), "null") for value in values))
-    return kinds[0] if len(kinds) == 1 else kinds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing, closing, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from heavenbase.errors import InputError
@@ -259,37 +261,31 @@ class LLMSession:
         self._extend([*turn.asked, *said])
 
     def _stream(self, turn: _Turn, items: Any, read: Any) -> Iterator[Any]:
-        try:
+        with closing(items), self._listening(turn):
             for item in items:
                 turn.feed(item)
                 yield from read(item["chunk"])
-        except (GeneratorExit, KeyboardInterrupt):
-            self._stop(turn)
-            raise
-        finally:
-            items.close()
-        if turn.answer is not None:
-            self._learn(turn, turn.answer)
 
     async def _astream(self, turn: _Turn, items: Any, read: Any) -> AsyncIterator[Any]:
+        async with aclosing(items):
+            with self._listening(turn):
+                async for item in items:
+                    turn.feed(item)
+                    for value in read(item["chunk"]):
+                        yield value
+
+    @contextmanager
+    def _listening(self, turn: _Turn) -> Iterator[None]:
+        """Remember what a stream brings: the answer at its end, or as far as it came when the user leaves it."""
         try:
-            async for item in items:
-                turn.feed(item)
-                for value in read(item["chunk"]):
-                    yield value
+            yield
         except (GeneratorExit, KeyboardInterrupt):
-            self._stop(turn)
+            if said := turn.said():
+                self._remember(turn, said)
+                self.last = None
             raise
-        finally:
-            await items.aclose()
         if turn.answer is not None:
             self._learn(turn, turn.answer)
-
-    def _stop(self, turn: _Turn) -> None:
-        said = turn.said()
-        if said:
-            self._remember(turn, said)
-            self.last = None
 
     def _with_system(self, text: str | None) -> list[Message]:
         """The messages with this system message, or with none; the list itself where that is no change."""
@@ -314,15 +310,15 @@ class LLMSession:
         self.last = None
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class _Turn:
     """What is asked now, `asked`, behind the conversation so far, `before`; fed with the stream of the answer."""
 
-    def __init__(self, before: list[Message], asked: list[Message]) -> None:
-        self.before = before
-        self.asked = asked
-        self.answer: Completion | None = None
-        self._rounds: list[Message] = []
-        self._text: list[str] = []
+    before: list[Message]
+    asked: list[Message]
+    answer: Completion | None = None
+    rounds: list[Message] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
 
     @property
     def messages(self) -> list[Message]:
@@ -336,16 +332,16 @@ class _Turn:
         if chunk is None:
             return
         if chunk.kind == "round":
-            self._rounds += chunk.messages or []
+            self.rounds += chunk.messages or []
         if chunk.kind in ("round", "restart"):
-            self._text.clear()
+            self.text.clear()
         if chunk.text:
-            self._text.append(chunk.text)
+            self.text.append(chunk.text)
 
     def said(self) -> list[Message]:
         """What there is to remember of an answer that the user ended: whole rounds of tools, text as far as it came."""
-        text = "".join(self._text)
-        return [*self._rounds, *([{"role": "assistant", "content": text}] if text else [])]
+        text = "".join(self.text)
+        return [*self.rounds, *([{"role": "assistant", "content": text}] if text else [])]
 
 
 def _reader(include: Any) -> Callable[[Chunk | None], tuple[Any, ...]]:
