@@ -140,7 +140,7 @@ FARAWAY = {"heavenbase.llm.models.one": {"aliases": ["uno"], "providers": {"fara
 )  # fmt: skip
 def test_a_provider_that_is_not_installed_is_an_error_with_the_pip_line_and_never_swapped(names: Any) -> None:
     kernel = make_kernel(config=FARAWAY)
-    ours = (["faraway", "hb-provider-faraway"],)
+    ours = {"faraway": "hb-provider-faraway"}
     kernel.registry.inventory = replace(kernel.registry.inventory, known_providers=ours)
     with pytest.raises(PluginLoadError, match=r"pip install (one of: )?hb-provider-faraway"):
         kernel.resolve(**names)

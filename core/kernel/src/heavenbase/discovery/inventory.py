@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 KINDS = ("gateways", "providers", "caches", "vision", "contrib")
 COMMANDS = "cli"
 """The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
-PREFIX = "heavenbase."
-FORMAT = 7
-LISTS = ("shadows", "known_gateways", "places", "with_provider", "unreadable", "slips", "known_providers")
+GROUPS = {f"heavenbase.{kind}": kind for kind in (*KINDS, COMMANDS)}
+FORMAT = 8
+LISTS = ("shadows", "known_gateways", "places", "with_provider", "unreadable", "slips")
+TABLES = ("models", "presets", "known_providers")
 INDEX_LIMIT = 32
 
 _scanned: dict[str, bytes] = {}
@@ -63,8 +64,8 @@ class Inventory:
     """What is installed: plugins, the catalogue of core, and distributions that shadow the import name.
 
     `known_gateways` are those of this project, installed or not, `places` those with an address of their own,
-    `with_provider` those that their provider's distribution brings; `known_providers` pairs each provider of
-    this project with its distribution; `unreadable` says which distributions and manifests were left out, and why;
+    `with_provider` those that their provider's distribution brings; `known_providers` has the distribution of
+    each provider of this project; `unreadable` says which distributions and manifests were left out, and why;
     `slips` has (provider, manifest file, complaint) for each misspelt name in a manifest.
     """
 
@@ -77,7 +78,7 @@ class Inventory:
     with_provider: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     slips: tuple[list[str], ...] = ()
-    known_providers: tuple[list[str], ...] = ()
+    known_providers: dict[str, str] = field(default_factory=dict)
 
     def gateway_distribution(self, name: str) -> str:
         """The distribution to install for a gateway that is not installed."""
@@ -120,9 +121,9 @@ def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inve
 
 
 def _inventory(data: dict[str, Any]) -> Inventory:
-    plugins = tuple(PluginInfo(**row) for row in data["plugins"])
-    lists = {name: tuple(data[name]) for name in LISTS}
-    return Inventory(plugins, dict(data["models"]), dict(data["presets"]), **lists)
+    fields: dict[str, Any] = {name: tuple(data[name]) for name in LISTS}
+    fields.update((name, dict(data[name])) for name in TABLES)
+    return Inventory(tuple(PluginInfo(**row) for row in data["plugins"]), **fields)
 
 
 def _stamp(path: str) -> int | None:
@@ -218,7 +219,7 @@ def _scan(paths: list[str]) -> dict[str, Any]:
                 raise FileNotFoundError("METADATA is missing")
             head = HeaderParser().parsestr(text.partition("\n\n")[0])
             name, version = str(head["Name"] or ""), str(head["Version"])
-            entries = [(kind, entry) for entry in distribution.entry_points if (kind := _kind(entry.group))]
+            entries = [(GROUPS[e.group], e) for e in distribution.entry_points if e.group in GROUPS]
         except Exception as error:  # left-over folders and damaged metadata are common; the others still count
             unreadable.append(f"{getattr(distribution, '_path', 'a distribution')}: {type(error).__name__}: {error}")
             continue
@@ -228,36 +229,26 @@ def _scan(paths: list[str]) -> dict[str, Any]:
             if (kind, entry.name, name) in rows:
                 continue  # the same distribution found again further down the path
             info = PluginInfo(kind, entry.name, entry.value, name, version, str(distribution.locate_file("")))
-            rows[kind, entry.name, name] = {**asdict(info), "manifest": None}
-            if kind == "providers":
-                places = (manifest_path(info.package, file) for file in (f"{entry.name}.toml", "provider.toml"))
-                path = next(filter(None, places), None)
-                if path is not None:
-                    rows[kind, entry.name, name]["manifest"], problem, found = _sound(read(path))
-                    slips += [[entry.name, f"{path} of {name}", line] for line in found]
-                    if problem is not None:
-                        unreadable.append(f"{path} of {name}: {problem}")
+            row = rows[kind, entry.name, name] = asdict(info)
+            places = (manifest_path(info.package, file) for file in (f"{entry.name}.toml", "provider.toml"))
+            path = next(filter(None, places), None) if kind == "providers" else None
+            if path is not None:
+                row["manifest"], problem, found = _sound(read(path))
+                slips += [[entry.name, f"{path} of {name}", line] for line in found]
+                if problem is not None:
+                    unreadable.append(f"{path} of {name}: {problem}")
     data = Path(__file__).parents[1] / "data"
-    known = read(data / "known.toml")
     return {
+        **read(data / "known.toml"),
         "format": FORMAT,
         "files": files,
         "plugins": [rows[key] for key in sorted(rows)],
         "models": read(data / "models.toml").get("models", {}),
         "presets": read(data / "presets.toml").get("presets", {}),
-        "known_gateways": known.get("gateways", []),
-        "places": known.get("places", []),
-        "with_provider": known.get("with_provider", []),
         "shadows": sorted(shadows),
         "unreadable": unreadable,
         "slips": slips,
-        "known_providers": [list(pair) for pair in known.get("providers", {}).items()],
     }
-
-
-def _kind(group: str) -> str | None:
-    kind = group.removeprefix(PREFIX)
-    return kind if group.startswith(PREFIX) and kind in (*KINDS, COMMANDS) else None
 
 
 def _sound(manifest: dict[str, Any]) -> tuple[dict[str, Any], str | None, list[Slip]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from heavenbase.config.layers import Origin
 from heavenbase.config.values import interpolate, references
@@ -75,7 +76,12 @@ class Endpoint:
         # A gateway that is a place of its own stands between caller and provider.
         tables = [("gateways", gateway, gateway_record), ("providers", provider, record)]
         routes = bool(gateway_record.get("routes"))
-        self._check_options(provider, record, gateway, routes)
+        needed = "provider_url" if routes else "base_url"
+        if record.get("require_base_url") and self._options.get(needed) is None:
+            raise InputError(f"provider {provider!r} needs a {needed}; pass {needed}=")
+        for name, instead in (("gateway_key", "api_key"), ("provider_url", "base_url")):
+            if not routes and self._options.get(name) is not None:
+                raise InputError(f"{name} is for gateways that route, and {gateway!r} does not; pass {instead}=")
         url, chosen_by = self._base_url(tables, gateway)
         owner = owner_of(provider, record, gateway, gateway_record)
         theirs = tables[1:] if routes else tables
@@ -89,14 +95,6 @@ class Endpoint:
         beyond, chosen_by = self._base_url(tables[1:], gateway, "provider_url")
         self._bind(("providers", provider, record), beyond, chosen_by, key)
         return Connection(url, key[0], own[0], beyond)
-
-    def _check_options(self, provider: str, record: Mapping[str, Any], gateway: str, routes: bool) -> None:
-        needed = "provider_url" if routes else "base_url"
-        if record.get("require_base_url") and self._options.get(needed) is None:
-            raise InputError(f"provider {provider!r} needs a {needed}; pass {needed}=")
-        for name, instead in (("gateway_key", "api_key"), ("provider_url", "base_url")):
-            if not routes and self._options.get(name) is not None:
-                raise InputError(f"{name} is for gateways that route, and {gateway!r} does not; pass {instead}=")
 
     def _bind(self, owner: _Table, url: str | None, chosen_by: Origin | None, *keys: _Credential) -> None:
         """Refuse a URL that a less trusted source chose than the credentials come from, or that shows them to all."""
@@ -178,21 +176,16 @@ def _url(value: object) -> str:
         raise InputError("base_url holds a user name or password; pass the credential as api_key")
     if not scheme.lower().startswith("http"):  # a gateway's own, such as the path of a model file
         return value.rstrip("/")
-    if not _has_place(value):
+    try:
+        parts = urlsplit(value)
+        has_place = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, or a port out of range
+        has_place = False
+    if not has_place:
         raise InputError(f"base_url has a host or port that cannot be: {value!r}")
     if "?" in value or "#" in value:
         raise InputError("base_url ends with its path, which hb extends; pass a query as extra_query")
     return value.rstrip("/")
-
-
-def _has_place(url: str) -> bool:
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets that do not match, or a port out of range
-        return False
 
 
 def at_host(base_url: str, host: str) -> str:
@@ -200,8 +193,6 @@ def at_host(base_url: str, host: str) -> str:
 
     What is left out stays as in `base_url`; "all addresses" become this machine's own.
     """
-    from urllib.parse import urlsplit
-
     base = urlsplit(base_url)
     scheme, has_scheme, rest = host.strip().rpartition("://")
     place, _, path = rest.rstrip("/").partition("/")
@@ -243,7 +234,6 @@ def origin_of(url: object) -> str:
 def is_loopback(url: str) -> bool:
     """Whether a URL is of this machine."""
     from ipaddress import ip_address
-    from urllib.parse import urlsplit
 
     host = urlsplit(url).hostname or ""
     if host == "localhost":
