@@ -7,10 +7,13 @@ for; bytes are counted after unpacking, and one time limit covers everything. Me
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Coroutine
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -24,6 +27,7 @@ from heavenbase.errors import (
     InputError,
     InputTypeError,
 )
+from heavenbase.fetch.address import Target, is_allowed, is_public, read_allowed, read_target
 from heavenbase.http.transport.exchange import Exchange
 from heavenbase.spec import Timeouts
 
@@ -31,7 +35,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
 
-    from heavenbase.fetch.address import Target
     from heavenbase.http.transport.body import AsyncBody
 
     Resolver: TypeAlias = Callable[[str, int], Iterable[str] | Awaitable[Iterable[str]]]
@@ -40,7 +43,7 @@ MAX_BYTES = 20 * 1024 * 1024
 MAX_HOPS = 3
 TIMEOUT = 10.0
 
-_MODULES = ("httpx2", "heavenbase.fetch.address", "heavenbase.http.transport.pools", "anyio._backends._asyncio")
+_MODULES = ("httpx2", "heavenbase.http.transport.pools", "anyio._backends._asyncio")
 _HEADERS = (
     ("User-Agent", "hb"),
     ("Accept", "image/png, image/jpeg, image/gif, image/webp"),
@@ -59,16 +62,10 @@ class Fetched(NamedTuple):
 
 
 class Visit(Exchange):
-    """One GET of a fetch. `name` is what messages call it: the host that the user wrote, also after a redirect."""
+    """One GET of a fetch. Its target, as messages call it, is the host that the user wrote, also after a redirect."""
 
     __slots__ = ()
     may_stream = False
-
-    def __init__(
-        self, name: str, seconds: float, deadline: float, limit: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        limits = Timeouts(None, None, None, None, seconds, None)
-        super().__init__(name, limits, clock=clock, deadline=deadline, body_limit=limit)
 
     @property
     def is_success(self) -> bool | None:
@@ -107,6 +104,7 @@ class Visit(Exchange):
         )
 
 
+@dataclass(eq=False, repr=False)
 class Fetcher:
     """Fetches URLs within limits; keeps no connection open and may be shared between threads and loops.
 
@@ -117,44 +115,21 @@ class Fetcher:
     the system's trusted certificates.
     """
 
-    __slots__ = (
-        "_allowed",
-        "_clock",
-        "_follow_redirects",
-        "_max_bytes",
-        "_max_hops",
-        "_resolver",
-        "_ssl_context",
-        "_timeout",
-    )
+    timeout: float = TIMEOUT
+    max_bytes: int = MAX_BYTES
+    max_hops: int = MAX_HOPS
+    allow_hosts: Iterable[str] = ()
+    clock: Callable[[], float] = time.monotonic
+    resolver: Resolver | None = None
+    follow_redirects: bool = False
+    ssl_context: ssl.SSLContext | None = None
 
-    def __init__(
-        self,
-        timeout: float = TIMEOUT,
-        max_bytes: int = MAX_BYTES,
-        max_hops: int = MAX_HOPS,
-        allow_hosts: Iterable[str] = (),
-        clock: Callable[[], float] = time.monotonic,
-        resolver: Resolver | None = None,
-        follow_redirects: bool = False,
-        ssl_context: ssl.SSLContext | None = None,
-    ) -> None:
-        if not 0 < timeout < float("inf"):
-            raise InputError(f"the fetch timeout is a positive number of seconds, not {timeout!r}")
-        if max_bytes < 1 or max_hops < 0:
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout < float("inf"):
+            raise InputError(f"the fetch timeout is a positive number of seconds, not {self.timeout!r}")
+        if self.max_bytes < 1 or self.max_hops < 0:
             raise InputError("max_bytes must be at least 1 and max_hops at least 0")
-        self._timeout = timeout
-        self._max_bytes = max_bytes
-        self._max_hops = max_hops
-        self._clock = clock
-        self._resolver = resolver
-        self._follow_redirects = follow_redirects
-        self._ssl_context = ssl_context
-        self._allowed: frozenset[str] = frozenset()
-        if allow_hosts:
-            from heavenbase.fetch.address import read_allowed
-
-            self._allowed = read_allowed(allow_hosts)
+        self._allowed = read_allowed(self.allow_hosts)
 
     def fetch(self, url: str) -> Fetched:
         """The content of a URL.
@@ -167,17 +142,18 @@ class Fetcher:
     async def afetch(self, url: str) -> Fetched:
         """Async form of `fetch`; needs a running asyncio loop and never holds it for long."""
         if any(module not in sys.modules for module in _MODULES):
-            import asyncio
-
             # The HTTP library takes a few hundred milliseconds to import, which would hold the loop.
             await asyncio.to_thread(_load)
         return await self._fetch(url, is_async=True)
 
     async def _fetch(self, url: str, *, is_async: bool) -> Fetched:
-        target, hops = self._first(url), 0
-        name, deadline = target.host, self._clock() + self._timeout
+        if not isinstance(url, str):
+            raise InputTypeError(f"a URL to fetch is a str, not {type(url).__name__}")
+        target, hops = read_target(url), 0
+        name, deadline = target.host, self.clock() + self.timeout
+        limits = Timeouts(None, None, None, None, self.timeout, None)
         while True:
-            visit = Visit(name, self._timeout, deadline, self._max_bytes, self._clock)
+            visit = Visit(name, limits, clock=self.clock, deadline=deadline, body_limit=self.max_bytes)
             addresses = await self._resolve(target, visit, is_async=is_async)
             self._check(target, addresses, name, hops)
             visit.connect_limit()
@@ -215,28 +191,18 @@ class Fetcher:
             raise visit.closed("cut off")
         return data
 
-    def _first(self, url: str) -> Target:
-        from heavenbase.fetch.address import read_target
-
-        if not isinstance(url, str):
-            raise InputTypeError(f"a URL to fetch is a str, not {type(url).__name__}")
-        return read_target(url)
-
     async def _resolve(self, target: Target, visit: Visit, *, is_async: bool) -> tuple[str, ...]:
         """The addresses of the host, asked for once, in async colour within the time limit."""
-        import asyncio
-        import socket
-
         if target.is_address:
             return (target.host,)
         try:
             async with asyncio.timeout(visit.connect_limit()) if is_async else nullcontext():
                 try:
-                    if self._resolver is None:
+                    if self.resolver is None:
                         find: Any = asyncio.get_running_loop().getaddrinfo if is_async else socket.getaddrinfo
                         found = find(target.host, target.port, type=socket.SOCK_STREAM)
                         return tuple(str(entry[4][0]) for entry in (await found if is_async else found))
-                    given = self._resolver(target.host, target.port)
+                    given = self.resolver(target.host, target.port)
                     if not isinstance(given, Awaitable):
                         return tuple(given)
                     if is_async:
@@ -252,8 +218,6 @@ class Fetcher:
 
     def _check(self, target: Target, addresses: tuple[str, ...], name: str, hops: int) -> None:
         """FetchBlocked unless every address of the target may be dialled."""
-        from heavenbase.fetch.address import is_allowed, is_public
-
         if not addresses:
             raise _unresolved(name)
         if not is_allowed(target, self._allowed) and not all(is_public(address) for address in addresses):
@@ -264,17 +228,15 @@ class Fetcher:
 
     def _following(self, visit: Visit, target: Target, location: str | None, hops: int) -> Target | None:
         """Where a redirect leads, None when the answer is the content; an error for everything else."""
-        from heavenbase.fetch.address import read_target
-
         name, status = visit.target, visit.status
         if visit.is_success:
             return None
         if status not in (301, 302, 303, 307, 308) or location is None:
             raise ImageError(f"{name!r} answered {status}", status=status, retryable=status in _RETRYABLE)
-        if not self._follow_redirects:
+        if not self.follow_redirects:
             raise FetchBlocked(f"the URL at {name!r} redirects ({status}); pass the final URL", status=status)
-        if hops >= self._max_hops:
-            raise FetchTooLarge(f"the URL at {name!r} redirects more than {self._max_hops} times")
+        if hops >= self.max_hops:
+            raise FetchTooLarge(f"the URL at {name!r} redirects more than {self.max_hops} times")
         following = read_target(location, target.url)
         if target.scheme == "https" and following.scheme != "https":
             raise FetchBlocked(f"the URL at {name!r} redirects from https to http")
@@ -284,20 +246,16 @@ class Fetcher:
         """The TLS settings of an https target, made once."""
         if target.scheme != "https":
             return None
-        if self._ssl_context is None:
-            import asyncio
-
+        if self.ssl_context is None:
             from httpx2 import create_ssl_context
 
             # Reading the system's certificates takes tens of milliseconds.
             made = asyncio.to_thread(create_ssl_context, trust_env=False) if is_async else None
-            self._ssl_context = create_ssl_context(trust_env=False) if made is None else await made
-        return self._ssl_context
+            self.ssl_context = create_ssl_context(trust_env=False) if made is None else await made
+        return self.ssl_context
 
 
 async def _aread(body: AsyncBody) -> bytes:
-    import asyncio
-
     pieces = []
     async for piece in body:
         pieces.append(piece)
