@@ -92,13 +92,18 @@ def read_target(url: str, base: str | None = None) -> Target:
 
 def _is_address(host: str) -> bool:
     """Whether the host is a canonical IP address; FetchBlocked for octal, hexadecimal, decimal or shortened ones."""
+    if _parsed(host) is not None:
+        return True
+    if _NUMBER.fullmatch(host) or ":" in host:
+        raise FetchBlocked(f"the URL's host {host[:100]!r} is an unusual spelling of an address")
+    return False
+
+
+def _parsed(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(host)
+        return ip_address(host)
     except ValueError:
-        if _NUMBER.fullmatch(host) or ":" in host:
-            raise FetchBlocked(f"the URL's host {host[:100]!r} is an unusual spelling of an address") from None
-        return False
-    return True
+        return None
 
 
 def is_local(url: str) -> bool:
@@ -112,22 +117,17 @@ def is_local(url: str) -> bool:
         host = (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
         return True
-    try:
-        ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith(_LOCAL_NAMES) or _NUMBER.fullmatch(host) is not None
-    return not is_public(host)
+    if _parsed(host) is not None:
+        return not is_public(host)
+    return "." not in host or host.endswith(_LOCAL_NAMES) or _NUMBER.fullmatch(host) is not None
 
 
 def is_public(address: str) -> bool:
     """Whether an address is one of the public internet; False for whatever is not an address."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
+    parsed = _parsed(address)
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _REFUSED_V4)
-    if parsed.scope_id is not None:
+    if parsed is None or parsed.scope_id is not None:
         return False
     embedded = _embedded(parsed)
     if embedded is not None:
@@ -142,32 +142,25 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped
 
 
-def read_allowed(hosts: Iterable[str]) -> frozenset[str]:
-    """The `host` and `host:port` entries in normal form; InputError for patterns, URLs and other spellings."""
+def read_allowed(hosts: Iterable[str]) -> frozenset[tuple[str, int | None]]:
+    """The `host` and `host:port` entries in normal form, (host, port or None); InputError for any other spelling."""
     return frozenset(_allowed(host) for host in ([hosts] if isinstance(hosts, str) else hosts))
 
 
-def _allowed(entry: str) -> str:
+def _allowed(entry: str) -> tuple[str, int | None]:
     if not isinstance(entry, str):
         raise InputTypeError(f"allow_hosts takes host names, not {type(entry).__name__}")
     text = entry.strip().lower()
     found = re.fullmatch(r"(?:\[([^\]]+)\]|([^:]+))(?::([0-9]{1,5}))?", text)
     host, port = (found[1] or found[2], found[3]) if found else (text, None)
     host = host.rstrip(".")
-    try:
-        host = str(ip_address(host))
-    except ValueError:
-        if not _HOST.fullmatch(host):
-            raise InputError(f"allow_hosts takes an exact host or host:port in ASCII, not {entry!r}") from None
-    return _allow_key(host, port)
+    address = _parsed(host)
+    if address is None and not _HOST.fullmatch(host):
+        raise InputError(f"allow_hosts takes an exact host or host:port in ASCII, not {entry!r}")
+    return host if address is None else str(address), int(port) if port else None
 
 
-def _allow_key(host: str, port: object | None) -> str:
-    host = f"[{host}]" if ":" in host else host
-    return host if port is None else f"{host}:{port}"
-
-
-def is_allowed(target: Target, allowed: frozenset[str]) -> bool:
+def is_allowed(target: Target, allowed: frozenset[tuple[str, int | None]]) -> bool:
     """Whether the user vouched for this host, or for this port of it."""
     host = str(ip_address(target.host)) if target.is_address else target.host
-    return not allowed.isdisjoint((_allow_key(host, None), _allow_key(host, target.port)))
+    return not allowed.isdisjoint(((host, None), (host, target.port)))

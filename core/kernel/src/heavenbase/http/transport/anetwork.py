@@ -23,7 +23,7 @@ from heavenbase.http.transport.network import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from heavenbase.errors import HBError
     from heavenbase.http.transport.exchange import Exchange
@@ -251,14 +251,7 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
         self._tunnel = tunnel
         self._given = addresses
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> AsyncStream:
+    async def connect_tcp(self, host: str, port: int, *unused: Any, **ignored: Any) -> AsyncStream:
         """A connection to the first address that takes one; name and addresses share the connect limit."""
         exchange = current()
         exchange.host = f"{host}:{port}"

@@ -36,13 +36,7 @@ class Connections:
 
     def lease(self, route: Route) -> Lease:
         """A sender for sync clients on this route."""
-        from heavenbase.http.transport.pools import Pools
-
-        with self._lock:
-            self._check_process()
-            if route not in self._sync:
-                self._sync[route] = Pools(route, is_async=False)
-            return Lease(self._sync[route])
+        return self.lease_on(None, route)
 
     def close(self) -> None:
         """Close the unused connections of the sync routes, also those that a forgotten client left behind."""
@@ -61,13 +55,13 @@ class Connections:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return RoamingLease(self, route, prefer_aiohttp)
-        return self.on_loop(loop, route, prefer_aiohttp)
+        return self.lease_on(loop, route, prefer_aiohttp)
 
-    def on_loop(self, loop: AbstractEventLoop, route: Route, prefer_aiohttp: bool) -> Lease:
-        """A lease on the connections of one event loop, which is running."""
+    def lease_on(self, loop: AbstractEventLoop | None, route: Route, prefer_aiohttp: bool = False) -> Lease:
+        """A lease on the connections of one event loop, which is running; on those of sync callers for None."""
         with self._lock:
             self._check_process()
-            known = self._async.setdefault(loop, {})
+            known = self._sync if loop is None else self._async.setdefault(loop, {})
             if route not in known:
                 if prefer_aiohttp and has_aiohttp():
                     from heavenbase.http.transport.aiohttp_pools import AiohttpPools
@@ -76,7 +70,7 @@ class Connections:
                 else:
                     from heavenbase.http.transport.pools import Pools
 
-                    known[route] = Pools(route, is_async=True)
+                    known[route] = Pools(route, is_async=loop is not None)
             return Lease(known[route])
 
     def _check_process(self) -> None:
@@ -128,7 +122,7 @@ class RoamingLease:
         loop = asyncio.get_running_loop()
         lease = self._leases.get(loop)
         if lease is None:
-            lease = self._leases[loop] = self._connections.on_loop(loop, *self._how)
+            lease = self._leases[loop] = self._connections.lease_on(loop, *self._how)
         return lease.send(exchange, request)  # type: ignore[no-any-return]
 
     async def aclose(self) -> None:

@@ -17,7 +17,7 @@ import httpcore2
 from heavenbase.http.transport.exchange import CURRENT, Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from heavenbase.errors import HBError
 
@@ -138,14 +138,7 @@ class Backend(httpcore2.NetworkBackend):
         self._tunnel = tunnel
         self._given = addresses
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> Stream:
+    def connect_tcp(self, host: str, port: int, *unused: Any, **ignored: Any) -> Stream:
         """A connection to the first address that takes one; name and addresses share the connect limit."""
         exchange = current()
         exchange.host = f"{host}:{port}"

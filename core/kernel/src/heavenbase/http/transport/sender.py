@@ -137,8 +137,6 @@ class Slots:
 
     def acquire(self, exchange: Exchange) -> None:
         """Take a slot; PoolTimeout when none is free within the exchange's pool limit."""
-        if self.take(exchange):
-            return
         limit = exchange.pool_limit()
         gate = threading.Lock()
         gate.acquire()
@@ -153,8 +151,6 @@ class Slots:
 
     async def aacquire(self, exchange: Exchange) -> None:
         """Async form of `acquire`."""
-        if self.take(exchange):
-            return
         limit = exchange.pool_limit()
         served = asyncio.get_running_loop().create_future()
         self._wait(exchange, lambda: None if served.done() else served.set_result(None))
@@ -162,14 +158,10 @@ class Slots:
             async with asyncio.timeout(limit):
                 await served
         except TimeoutError:
-            is_served = False
+            self._give_up(exchange)
         except BaseException:
             self.release(exchange)
             raise
-        else:
-            is_served = True
-        if not is_served:
-            self._give_up(exchange)
 
     def release(self, exchange: Exchange) -> None:
         """Give the slot to the next waiter; or leave the queue."""
@@ -195,7 +187,7 @@ class Slots:
                 return  # served at the last moment
             holders = list(self._holders.values())
         if exchange.is_out_of_time:
-            raise exchange.timed_out()
+            raise exchange.timed_out() from None
         counts = Counter(holder.target for holder in holders)
         listed = ", ".join(f"{target} ({count})" for target, count in counts.most_common(5))
         longest = max((holder.elapsed() for holder in holders), default=0.0)
@@ -203,4 +195,4 @@ class Slots:
             f"{exchange.target}: none of the {self.limit} connections became free within {exchange.timeouts.pool} s; "
             f"held by {listed}, the longest for {longest:.1f} s; raise max_connections of the gateway or wait",
             **exchange.fields,
-        )
+        ) from None

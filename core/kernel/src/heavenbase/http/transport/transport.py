@@ -7,6 +7,7 @@ cause, which `hb_error` finds again however often the SDK wrapped it.
 from __future__ import annotations
 
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import (
@@ -79,91 +80,86 @@ def _exchange(request: Any) -> Exchange:
     return Exchange(f"{request.url.scheme}://{request.url.host}", timeouts)
 
 
-class _Classes:
+@lru_cache(maxsize=4)
+def _classes(module: Any) -> SimpleNamespace:
     """The classes for one HTTP library; those but its clients serve both colours."""
 
-    def __init__(self, module: Any) -> None:
-        def raised(error: HBError, request: Any) -> Exception:
-            name = next((name for kind, name in _EXCEPTIONS if isinstance(error, kind)), "RemoteProtocolError")
-            return getattr(module, name)(str(error), request=request)  # type: ignore[no-any-return]
+    def raised(error: HBError, request: Any) -> Exception:
+        name = next((name for kind, name in _EXCEPTIONS if isinstance(error, kind)), "RemoteProtocolError")
+        return getattr(module, name)(str(error), request=request)  # type: ignore[no-any-return]
 
-        class Stream(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[misc]
-            def __init__(self, body: Any, request: Any) -> None:
-                self._body = body
-                self._request = request
+    class Stream(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, body: Any, request: Any) -> None:
+            self._body = body
+            self._request = request
 
-            def __iter__(self) -> Iterator[bytes]:
-                try:
-                    yield from self._body
-                except HBError as error:
-                    raise raised(error, self._request) from error
+        def __iter__(self) -> Iterator[bytes]:
+            try:
+                yield from self._body
+            except HBError as error:
+                raise raised(error, self._request) from error
 
-            def close(self) -> None:
-                self._body.close()
+        def close(self) -> None:
+            self._body.close()
 
-            async def __aiter__(self) -> AsyncIterator[bytes]:
-                try:
-                    async for piece in self._body:
-                        yield piece
-                except HBError as error:
-                    raise raised(error, self._request) from error
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                async for piece in self._body:
+                    yield piece
+            except HBError as error:
+                raise raised(error, self._request) from error
 
-            async def aclose(self) -> None:
-                await self._body.aclose()
+        async def aclose(self) -> None:
+            await self._body.aclose()
 
-        def response(exchange: Exchange, body: Body | AsyncBody, request: Any) -> Any:
-            headers = exchange.headers
-            if not body.is_plain:
-                # The body is unpacked here, under its limit; the library must not try again.
-                gone = (b"content-encoding", b"content-length")
-                headers = [(name, value) for name, value in headers if name.lower() not in gone]
-            return module.Response(exchange.status, headers=headers, stream=Stream(body, request))
+    def response(exchange: Exchange, body: Body | AsyncBody, request: Any) -> Any:
+        headers = exchange.headers
+        if not body.is_plain:
+            # The body is unpacked here, under its limit; the library must not try again.
+            gone = (b"content-encoding", b"content-length")
+            headers = [(name, value) for name, value in headers if name.lower() not in gone]
+        return module.Response(exchange.status, headers=headers, stream=Stream(body, request))
 
-        class Transport(module.BaseTransport, module.AsyncBaseTransport):  # type: ignore[misc]
-            def __init__(self, sender: Any) -> None:
-                self._sender = sender
+    class Transport(module.BaseTransport, module.AsyncBaseTransport):  # type: ignore[misc]
+        def __init__(self, sender: Any) -> None:
+            self._sender = sender
 
-            def handle_request(self, request: Any) -> Any:
-                exchange = CURRENT.get()
-                if exchange is None:
-                    with _exchange(request).active():
-                        return self.handle_request(request)
-                try:
-                    body = self._sender.send(exchange, request)
-                except HBError as error:
-                    raise raised(error, request) from error
-                return response(exchange, body, request)
+        def handle_request(self, request: Any) -> Any:
+            exchange = CURRENT.get()
+            if exchange is None:
+                with _exchange(request).active():
+                    return self.handle_request(request)
+            try:
+                body = self._sender.send(exchange, request)
+            except HBError as error:
+                raise raised(error, request) from error
+            return response(exchange, body, request)
 
-            def close(self) -> None:
-                self._sender.close()
+        def close(self) -> None:
+            self._sender.close()
 
-            async def handle_async_request(self, request: Any) -> Any:
-                exchange = CURRENT.get()
-                if exchange is None:
-                    with _exchange(request).active():
-                        return await self.handle_async_request(request)
-                try:
-                    body = await self._sender.send(exchange, request)
-                except HBError as error:
-                    raise raised(error, request) from error
-                return response(exchange, body, request)
+        async def handle_async_request(self, request: Any) -> Any:
+            exchange = CURRENT.get()
+            if exchange is None:
+                with _exchange(request).active():
+                    return await self.handle_async_request(request)
+            try:
+                body = await self._sender.send(exchange, request)
+            except HBError as error:
+                raise raised(error, request) from error
+            return response(exchange, body, request)
 
-            async def aclose(self) -> None:
-                await self._sender.aclose()
+        async def aclose(self) -> None:
+            await self._sender.aclose()
 
-        class Client(module.Client):  # type: ignore[misc]
-            # The connections are shared with other SDK clients, and the SDK client with other callers: a caller who
-            # closes what was exported to him must not end them.
-            def close(self) -> None:
-                self._transport.close()
+    class Client(module.Client):  # type: ignore[misc]
+        # The connections are shared with other SDK clients, and the SDK client with other callers: a caller who
+        # closes what was exported to him must not end them.
+        def close(self) -> None:
+            self._transport.close()
 
-        class AsyncClient(module.AsyncClient):  # type: ignore[misc]
-            async def aclose(self) -> None:
-                await self._transport.aclose()
+    class AsyncClient(module.AsyncClient):  # type: ignore[misc]
+        async def aclose(self) -> None:
+            await self._transport.aclose()
 
-        self.transport = Transport
-        self.client = Client
-        self.async_client = AsyncClient
-
-
-_classes = lru_cache(maxsize=4)(_Classes)
+    return SimpleNamespace(transport=Transport, client=Client, async_client=AsyncClient)
