@@ -42,10 +42,10 @@ ROOMS = {
     "resolution": "catalog endpoint resolver",
     "schemas": (
         "_json_repair:lenient _tool_docs:functions _tool_refs:strict _tool_schema:functions _typed_dicts:functions "
-        "structured_check structured_schema:strict"
+        "structured_check structured_schema:strict structured_text:lenient"
     ),
     "session": "session_files session_history:session session_turn:session",
-    "structured": "structured_format structured_partial:text structured_plan structured_text",
+    "structured": "structured_format structured_partial:format structured_plan",
     "tools": "_tool:base _tool_runs:runs _tool_threads:runs tool_options tools_mcp:mcp",
 }
 """By room: what its modules were called, and are called now where that is not the last word of the old name."""

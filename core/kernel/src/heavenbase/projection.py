@@ -114,7 +114,7 @@ class StreamProjection:
         self._aggregates = [name for name in names if name in AGGREGATE]
         self._partial: Callable[[Chunk], Any] | None = None
         if "partial" in names:
-            from heavenbase.structured.text import PartialReader
+            from heavenbase.structured.format import PartialReader
 
             self._partial = PartialReader(call.format).feed
 

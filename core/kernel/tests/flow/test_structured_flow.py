@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from heavenbase.errors import InputError, InputTypeError, StructuredOutputError, UnknownNameError
-from heavenbase.structured.text import Partial
+from heavenbase.structured import Partial
 from heavenbase.types import Chunk, Completion, ToolCall, Usage
 
 from ..support import both_colours, scripted

@@ -1,6 +1,6 @@
-"""Malformed JSON objects read as what was meant, or not at all. Pure.
+"""JSON in what models write: the value in a text, whatever stands around it, and malformed objects read as meant. Pure.
 
-What is read never holds a letter or digit that was not written, and loses none: a guess that does is refused.
+What is mended never holds a letter or digit that was not written, and loses none: a guess that does is refused.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LIMIT = 200_000
 """Characters of a text that is repaired."""
 BRACKETS = 4_000
 """Brackets that the lenient reader is given; its time grows with their square."""
+TRIES = 2000
+"""Brackets in a text at which a value is looked for."""
+_BLOCK = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
+_OPENING = re.compile(r"[{\[]")
+_OBJECT = re.compile(r"\{\s*[\"'}]")
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 _OPEN_FENCE = re.compile(r"^\s*```[ \t]*\w*[ \t]*\r?\n(?P<body>.*)\Z", re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
@@ -28,6 +33,50 @@ _PAIR = re.compile(r"\\.", re.DOTALL)
 _PYTHON_ESCAPES = frozenset("\\'\"\n0abfnrtvxuUN")
 _LITERALS = {"true": "true", "false": "false", "none": "null", "null": "null", "undefined": "null"}
 _FAILURES = (ValueError, SyntaxError, RecursionError, MemoryError, TypeError)
+
+
+def find_json(text: str) -> Iterator[Any]:
+    """The JSON values of a text, the likeliest first: the whole, those in fences, those in prose, a mended object.
+
+    Of several in prose the last is likeliest, because examples come before the answer. A text in <think> tags is not
+    looked into. Later ways are only gone when the caller wants more values.
+    """
+    body = text.strip().lstrip("\ufeff")
+    if body.startswith("<think>") and "</think>" in body:
+        body = body.rpartition("</think>")[2].strip()
+    whole = _load(body)
+    if whole is not None:
+        yield whole[0]
+        return
+    fenced = [found for block in _BLOCK.findall(body) if (found := _load(block.strip())) is not None]
+    for found in reversed(fenced):
+        yield found[0]
+    yield from reversed(list(_in_prose(body)))
+    begins = _OBJECT.search(body)
+    mended = read_object(body[begins.start() :] if begins else body) if body else None
+    if mended is not None:
+        yield mended[0]
+
+
+def _in_prose(text: str) -> Iterator[Any]:
+    """The objects and arrays that stand in a text, in their order; what is inside of one is not told apart."""
+    decoder = json.JSONDecoder(parse_constant=refuse)
+    start, tries = 0, 0
+    while tries < TRIES and (bracket := _OPENING.search(text, start)) is not None:
+        tries += 1
+        try:
+            value, start = decoder.raw_decode(text, bracket.start())
+        except (ValueError, RecursionError):
+            start = bracket.end()
+        else:
+            yield value
+
+
+def _load(text: str) -> tuple[Any] | None:
+    try:
+        return (json.loads(text, parse_constant=refuse),)
+    except (ValueError, RecursionError):
+        return None
 
 
 def read_object(text: str) -> tuple[dict[str, Any], list[str]] | None:

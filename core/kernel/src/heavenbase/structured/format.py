@@ -1,4 +1,4 @@
-"""What callers pass as `response_format`, turned into one OutputFormat: a JSON schema to ask for, and its reader."""
+"""What callers pass as `response_format`, turned into one OutputFormat: a JSON schema to ask for, and its readers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import InputError, InputTypeError, MissingPackage, StructuredOutputError, UnknownNameError
 from heavenbase.schemas.check import checker_of, listed, problems, without_nulls
+from heavenbase.schemas.lenient import find_json
 from heavenbase.schemas.strict import strict_schema, tidy_schema, types_of
-from heavenbase.structured.text import find_json
+from heavenbase.types import Record
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from heavenbase.types import Completion
+    from heavenbase.types import Chunk, Completion
 
 Kind: TypeAlias = Literal["text", "json_object", "json_schema", "other"]
 
@@ -28,6 +29,7 @@ WRAP = "value"
 """The field that holds an answer which is no object: the wires want an object outermost."""
 _SCHEMA_KEYS = frozenset({"properties", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "items", "$defs"})
 _SCHEMA_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
+_PARTIAL: Any = "trailing-strings"
 _BAD_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -213,3 +215,66 @@ def _validate(adapter: TypeAdapter[Any], value: Any) -> Any:
 def _name(given: Any) -> str:
     """A name as the wires allow it."""
     return _BAD_NAME.sub("_", str(given))[:64].strip("_") or "answer" if given else "answer"
+
+
+@dataclass(slots=True)
+class Partial(Record):
+    """A structured answer as far as it has come: plain data, not checked; texts may be cut and fields missing.
+
+    `is_complete` is True for the last one of an answer. Its checked value, in the type that was asked for, is what
+    `include="structured"` gives at the end.
+    """
+
+    value: Any
+    is_complete: bool = False
+
+
+class PartialReader:
+    """The Partials of one stream. Raises InputError without a format to read."""
+
+    def __init__(self, wanted: OutputFormat | None) -> None:
+        if wanted is None or not wanted.is_json:
+            raise InputError('include="partial" needs a response_format; pass a type, a JSON schema or "json_object"')
+        from pydantic_core import from_json  # on use: it takes a while to load
+
+        self._from_json = from_json
+        self._wanted = wanted
+        self._restart()
+
+    def _restart(self) -> None:
+        self._text = ""
+        self._start = -1
+        self._last: Any = None
+
+    def feed(self, chunk: Chunk) -> Partial | None:
+        """What a chunk adds: the value as it is now, None when nothing of it changed."""
+        if chunk.kind in ("restart", "round"):
+            self._restart()
+        if chunk.text:
+            self._text += chunk.text
+        value = self._wanted.unwrap(self._read()) if chunk.text else self._last
+        is_complete = chunk.finish_reason is not None
+        if value is None or (value == self._last and not is_complete):
+            return None
+        self._last = value
+        return Partial(value, is_complete)
+
+    def _read(self) -> Any:
+        """The value that begins at the first bracket which begins one."""
+        if self._start < 0:
+            self._start = self._bracket(0)
+        while self._start >= 0:
+            try:
+                # The text so far is one value, maybe cut off.
+                return self._from_json(self._text[self._start :].encode("utf-8", "replace"), allow_partial=_PARTIAL)
+            except ValueError:
+                pass
+            try:
+                return json.JSONDecoder().raw_decode(self._text, self._start)[0]
+            except (ValueError, RecursionError):
+                self._start = self._bracket(self._start + 1)
+        return None
+
+    def _bracket(self, start: int) -> int:
+        found = [place for bracket in "{[" if (place := self._text.find(bracket, start)) >= 0]
+        return min(found, default=-1)
