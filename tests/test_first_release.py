@@ -152,7 +152,7 @@ begun, go_on, told = threading.Event(), threading.Event(), []
 class Slow:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name == "heavenbase.http.client":  # which heavenbase.http.gateway imports
+        if name == "heavenbase.plugin":  # which heavenbase.http.gateway imports
             begun.set()
             go_on.wait(10)
 

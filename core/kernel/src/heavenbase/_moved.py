@@ -33,7 +33,7 @@ ROOMS = {
         "answers embedding encoding:preparing preparing resuming:tool_loop retry structured_flow:structuring "
         "toolloop:tool_loop"
     ),
-    "http": "http.extras:rules http.shapes:payload http.sse:events http_gateway",
+    "http": "http.client:gateway http.extras:rules http.shapes:payload http.sse:events http_gateway",
     "http.transport": (
         "http.aiohttp_pools:aiohttp_pools http.anetwork http.body http.connections http.exchange "
         "http.injected:protocol http.network http.pools http.protocol http.route http.slots:sender"

@@ -2,12 +2,12 @@
 
     protocol     requests and answers as plain data, for a transport that a kernel was given
     exchange     limits, clocks and progress of one request
-    client       addresses, keys, routes and HTTP clients for the clients of SDKs
     transport    SDK clients' way to the wire: httpx2 or httpx outside, httpcore2 pools (or aiohttp) inside
     events       streamed bodies as events
     status       an error answer as an error of hb
     rules        what a provider drops, renames and clamps, and what a caller adds past all parameters
-    attempt      one attempt of a call, read in both colours; `heavenbase.http.gateway` makes its verbs of it
+    attempt      one attempt of a call, read in both colours
+    gateway      a gateway whose verbs are attempts; addresses, keys, routes and HTTP clients for the clients of SDKs
     payload      JSON to and from bytes, strictly; the shapes of decoded answers
 
 Nothing here is loaded before a gateway makes its first call.
@@ -23,13 +23,12 @@ from heavenbase._lazy import front
 if TYPE_CHECKING:
     from heavenbase.http.attempt import EventSource as EventSource, HTTPAttempt as HTTPAttempt
     from heavenbase.http.attempt import StreamState as StreamState
-    from heavenbase.http.client import HeldClient as HeldClient, NoConnections as NoConnections
-    from heavenbase.http.client import configured_url as configured_url, content_of as content_of
-    from heavenbase.http.client import given_key as given_key, http_client as http_client, http_library as http_library
-    from heavenbase.http.client import needed_key as needed_key, sender_to as sender_to
     from heavenbase.http.events import IMAGE_EVENT_LIMIT as IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT as TEXT_EVENT_LIMIT
     from heavenbase.http.events import Lines as Lines, ServerEvents as ServerEvents
-    from heavenbase.http.gateway import HTTPGateway as HTTPGateway
+    from heavenbase.http.gateway import HTTPGateway as HTTPGateway, HeldClient as HeldClient
+    from heavenbase.http.gateway import NoConnections as NoConnections, configured_url as configured_url
+    from heavenbase.http.gateway import content_of as content_of, given_key as given_key, http_client as http_client
+    from heavenbase.http.gateway import http_library as http_library, needed_key as needed_key, sender_to as sender_to
     from heavenbase.http.payload import as_list as as_list, as_object as as_object, as_text as as_text
     from heavenbase.http.payload import decode_json as decode_json, encode_json as encode_json, kind_of as kind_of
     from heavenbase.http.payload import shape_error as shape_error, text_or_none as text_or_none
@@ -47,11 +46,11 @@ __getattr__, __dir__ = front(
     __name__,
     {
         "attempt": "EventSource HTTPAttempt StreamState",
-        "client": (
-            "HeldClient NoConnections configured_url content_of given_key http_client http_library needed_key sender_to"
-        ),
         "events": "IMAGE_EVENT_LIMIT Lines ServerEvents TEXT_EVENT_LIMIT",
-        "gateway": "HTTPGateway",
+        "gateway": (
+            "HTTPGateway HeldClient NoConnections configured_url content_of given_key http_client http_library "
+            "needed_key sender_to"
+        ),
         "heavenbase.http.transport.connections": "Connections",
         "heavenbase.http.transport.exchange": "Headers",
         "heavenbase.http.transport.transport": "hb_error",

@@ -183,7 +183,7 @@ class HTTPAttempt:
                 return
             for piece in body:
                 yield from reader.chunks(piece)
-                if reader.is_done:
+                if reader.state.is_done:
                     body.drain()
                     break
             yield from reader.closing()
@@ -207,7 +207,7 @@ class HTTPAttempt:
             async for piece in body:
                 for chunk in reader.chunks(piece):
                     yield chunk
-                if reader.is_done:
+                if reader.state.is_done:
                     await body.drain()
                     break
             for chunk in reader.closing():
@@ -269,14 +269,9 @@ class _Reader:
     def __init__(self, attempt: HTTPAttempt) -> None:
         self._attempt = attempt
         self._events = attempt.events()
-        self._state = attempt.state()
+        self.state = attempt.state()
         named = {name.lower(): value.lower() for name, value in attempt.exchange.headers}
         self.is_whole = attempt.is_whole(named.get(b"content-type", b""))
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing more is to be read."""
-        return self._state.is_done
 
     def chunks(self, piece: bytes) -> Iterator[Chunk]:
         """The chunks that these bytes complete."""
@@ -284,14 +279,14 @@ class _Reader:
 
     def closing(self) -> Iterator[Chunk]:
         """What is left to say after the last byte."""
-        if not self._state.is_done:
+        if not self.state.is_done:
             yield from self._told(self._events.flush())
-        chunk = self._state.end()
+        chunk = self.state.end()
         if chunk is not None:
             yield chunk
 
     def _told(self, events: Iterable[bytes]) -> Iterator[Chunk]:
-        state, attempt = self._state, self._attempt
+        state, attempt = self.state, self._attempt
         for data in events:
             attempt._body = data
             chunk = state.feed(data)
@@ -310,10 +305,10 @@ class _Reader:
 
     def failure(self, error: HBError) -> HBError | None:
         """What a failure is at this point of the stream; None where the answer was complete before it."""
-        if self._state.is_finished and isinstance(error, TransportClosed | CallTimeout):
+        if self.state.is_finished and isinstance(error, TransportClosed | CallTimeout):
             return None
         self._attempt.with_facts(error)
-        if not self._state.showed or isinstance(error, StreamError | CallTimeout | InputError):
+        if not self.state.showed or isinstance(error, StreamError | CallTimeout | InputError):
             return error
         told = f"{self._attempt.exchange.target}: the stream broke after content had come: {error}"
         broken = StreamInterrupted.of(error, told, maybe_billed=True)

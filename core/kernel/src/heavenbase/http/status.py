@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import (
@@ -148,7 +149,8 @@ def status_error(
             **fields,
         )
     if decoded is None:
-        decoded = _decode(body)
+        with suppress(ValueError, RecursionError):
+            decoded = json.loads(body)
     message, code = describe(decoded)
     # A secret in JSON text may be escaped, so what was decoded is scrubbed again.
     message = scrub(message) or _plain_text(text)
@@ -253,13 +255,6 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if number >= 0 else None  # which NaN is not
-
-
-def _decode(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _detail(item: Any) -> str:

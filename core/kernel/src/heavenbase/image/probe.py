@@ -21,23 +21,21 @@ _MAX_CHUNKS = 50_000
 _MAX_SEGMENTS = 10_000
 _SLICE = 4096
 _PNG = b"\x89PNG\r\n\x1a\n"
-_OTHERS = (
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"SIMPLE  =", "FITS"),
-    (b"%PDF", "PDF"),
-    (b"8BPS", "Photoshop"),
-    (b"\0\0\1\0", "ICO"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (b"<svg", "SVG"),
-    (b"<?xml", "XML"),
-    (b"<html", "an HTML page"),
-    (b"<!doctype html", "an HTML page"),
-    (b"{", "JSON"),
-)
+# What other files begin with, in lower case.
+_OTHERS: dict[str, bytes | tuple[bytes, ...]] = {
+    "BMP": b"bm",
+    "TIFF": (b"ii*\0", b"mm\0*"),
+    "FITS": b"simple  =",
+    "PDF": b"%pdf",
+    "Photoshop": b"8bps",
+    "ICO": b"\0\0\1\0",
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cjxl "),
+    "JPEG 2000": b"\0\0\0\x0cjp  ",
+    "SVG": b"<svg",
+    "XML": b"<?xml",
+    "an HTML page": (b"<html", b"<!doctype html"),
+    "JSON": b"{",
+}
 
 
 class Probe(NamedTuple):
@@ -89,7 +87,7 @@ def _guess(data: bytes) -> str:
     if data[4:8] == b"ftyp":
         return "HEIC" if data[8:11] in (b"hei", b"mif") else "AVIF" if data[8:11] == b"avi" else "a video"
     start = data[:64].lstrip().lower()
-    return next((name for magic, name in _OTHERS if start.startswith(magic.lower())), "of an unknown format")
+    return next((name for name, begins in _OTHERS.items() if start.startswith(begins)), "of an unknown format")
 
 
 def _cut(what: str) -> ImageError:

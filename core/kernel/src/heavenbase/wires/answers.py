@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from heavenbase.errors import ResponseDecodeError, StreamTruncated
 from heavenbase.gather import call_deltas
-from heavenbase.http.payload import answer_error, as_object, decode_json, kind_of, shape_error
+from heavenbase.http.payload import answer_error, as_list, as_object, decode_json, kind_of, shape_error
 from heavenbase.types import Usage
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def read_vectors(
         read: The vector of a row, from the row and its place.
         wanted: How many there must be, where that are not all inputs.
     """
-    if not isinstance(rows, list):
-        raise shape_error(call, f"`{where}` is {kind_of(rows)}, not a list")
+    rows = as_list(call, rows, f"`{where}`")
     if wanted is None:
         wanted = len(call.inputs)
     if len(rows) != wanted:

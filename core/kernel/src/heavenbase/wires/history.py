@@ -51,20 +51,20 @@ class History:
 
     def write(self) -> None:
         """Take the messages of the call."""
+        takers = {
+            "system": self.add_system,
+            "developer": self.add_system,
+            "assistant": self.add_answer,
+            "user": self.add_user,
+            **dict.fromkeys(self.results, self.add_result),
+        }
         for place, message in enumerate(self.call.messages):
             role = message["role"]
-            if role in ("system", "developer"):
-                self.add_system(message, place)
-            elif role == "assistant":
-                self.add_answer(message, place)
-            elif role in self.results:
-                self.add_result(message, place)
-            elif role == "user":
-                self.add_user(message, place)
-            else:
+            if role not in takers:
                 raise InputError(
                     f"message {place} has the role {role!r}, whose results name no call; use the role tool"
                 )
+            takers[role](message, place)
             if message.get("name") and role not in self.results:
                 self.report.dropped("name", "the wire has no names of speakers")
 

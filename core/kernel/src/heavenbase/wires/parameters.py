@@ -23,14 +23,7 @@ AMOUNTS = ("reasoning_effort", "reasoning_max_tokens")
 """The options that say how much."""
 STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Steps of thinking, weakest first."""
-BUDGETS: Mapping[str, int] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 24576,
-}
+BUDGETS: Mapping[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 24576}
 """Tokens for thoughts by step, for models that think by budget and whose provider names no figures of its own."""
 REMOVED = "removed from the answer"
 

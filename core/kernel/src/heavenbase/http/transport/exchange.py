@@ -135,13 +135,12 @@ class Exchange:
 
     def connect_limit(self) -> float | None:
         """For what is left of connecting: name, TCP and TLS together."""
-        now = self.clock()
-        connect = self.timeouts.connect
-        if connect is None:
-            return self._nearest(now, "connect", None)
-        if self._connect_until is None:
-            self._connect_until = now + connect
-        return self._nearest(now, "connect", max(self._connect_until - now, 0.0))
+        now, left = self.clock(), self.timeouts.connect
+        if left is not None:
+            if self._connect_until is None:
+                self._connect_until = now + left
+            left = max(self._connect_until - now, 0.0)
+        return self._nearest(now, "connect", left)
 
     def write_limit(self) -> float | None:
         """For the peer to take some bytes of the request."""
@@ -254,13 +253,11 @@ CURRENT: ContextVar[Exchange | None] = ContextVar("hb_http_exchange", default=No
 """The exchange that the transport serves now."""
 
 
-REQUEST_IDS = (
-    *(b"x-request-id", b"request-id", b"x-amzn-requestid", b"x-generation-id", b"apim-request-id"),
-    *(b"x-debug-trace-id", b"cf-ray"),
-)
+ID_HEADERS = b"x-request-id request-id x-amzn-requestid x-generation-id apim-request-id x-debug-trace-id cf-ray".split()
+"""The usual names of such a header, in the order in which they count."""
 
 
 def request_id(headers: Headers) -> str | None:
     """The provider's name for this request, from the usual headers; None when it gives none."""
     named = {name.lower(): value for name, value in headers}
-    return next((named[name].decode("latin-1")[:200] for name in REQUEST_IDS if named.get(name)), None)
+    return next((named[name].decode("latin-1")[:200] for name in ID_HEADERS if named.get(name)), None)
