@@ -130,8 +130,7 @@ def unset_key(state: State, key: str) -> None:
     """Take a key out of the user's settings file, so that its default counts again."""
     from hb_cli.settings_edit import unset
     from heavenbase.config.files import read_settings
-    from heavenbase.config.layers import ABSENT, find
-    from heavenbase.config.values import split_key
+    from heavenbase.config.values import ABSENT, find, split_key
 
     path = _split(key)
     file = state.user_file
@@ -190,8 +189,7 @@ def plain(value: Any) -> Any:
 
 
 def _say_items(key: str, table: dict[str, Any]) -> None:
-    from heavenbase.config.layers import leaves
-    from heavenbase.config.values import join_key
+    from heavenbase.config.values import join_key, leaves
 
     for path, value in leaves(table, _split(key)):
         output.say(f"{join_key(path)} = {output.brief(value)}")

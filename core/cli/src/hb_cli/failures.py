@@ -97,9 +97,8 @@ def scrubber(state: State, also: Iterable[Secret] = ()) -> Callable[[str], str]:
     ]
     config = state.loaded_config
     if config is not None:
-        from heavenbase.config.layers import leaves
         from heavenbase.config.schema import is_secret
-        from heavenbase.config.values import literal_part
+        from heavenbase.config.values import leaves, literal_part
 
         values = leaves(config.section("heavenbase", raw=True), ("heavenbase",))
         found += [literal_part(value) for path, value in values if isinstance(value, str) and is_secret(path)]

@@ -201,8 +201,7 @@ def _keys(state: State, name: str) -> list[str]:
 def _disabled(state: State) -> list[str]:
     """The list in the file that is edited; entries of other layers must not be copied into it."""
     from heavenbase.config.files import read_settings
-    from heavenbase.config.layers import find
-    from heavenbase.config.values import split_key
+    from heavenbase.config.values import find, split_key
 
     if not os.path.exists(state.user_file):
         return []

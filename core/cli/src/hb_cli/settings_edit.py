@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.config.check import coerce, problems, unknown
 from heavenbase.config.files import SettingsFile, make_folder, parse_settings, read_settings, write_atomic
-from heavenbase.config.layers import ABSENT, file_layer, find
+from heavenbase.config.layers import file_layer
 from heavenbase.config.schema import look_up
-from heavenbase.config.values import from_toml, parse_value, split_key, to_toml
+from heavenbase.config.values import ABSENT, find, from_toml, parse_value, split_key, to_toml
 from heavenbase.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -13,15 +13,32 @@ from heavenbase.config.values import format_value, has_reference, join_key, pars
 from heavenbase.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from heavenbase.config.schema import Found, Node
 
 _PLAIN = (str, int, float, bool, type(None))
+_TYPES: dict[str, tuple[Any, str]] = {
+    "null": (type(None), "null"),
+    "bool": (bool, "true or false"),
+    "int": (int, "an integer"),
+    "float": (int | float, "a number"),
+    "str": (str, "a string"),
+    "table": (dict, "a table"),
+    "list": (list, "a list"),
+    "list[str]": (list, "a list of strings"),
+    "list[table]": (list, "a list of tables"),
+    "any": (object, "a string, number, true or false, list or table"),
+}
+_ITEMS = {"list[str]": str, "list[table]": dict}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _has_type(value: Any, word: str) -> bool:
+    kind = _TYPES[word][0]
+    if isinstance(value, bool) and kind not in (bool, object):
+        return False  # to Python it is a number
+    items = value if word in _ITEMS and isinstance(value, list) else ()
+    return isinstance(value, kind) and _is_plain(value) and all(isinstance(item, _ITEMS[word]) for item in items)
 
 
 def _is_plain(value: Any) -> bool:
@@ -30,26 +47,6 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_is_plain, value))
     return isinstance(value, _PLAIN) and (not isinstance(value, float) or math.isfinite(value))
-
-
-_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "null": (lambda value: value is None, "null"),
-    "bool": (lambda value: isinstance(value, bool), "true or false"),
-    "int": (lambda value: isinstance(value, int) and not isinstance(value, bool), "an integer"),
-    "float": (_is_number, "a number"),
-    "str": (lambda value: isinstance(value, str), "a string"),
-    "table": (lambda value: isinstance(value, dict) and _is_plain(value), "a table"),
-    "list": (lambda value: isinstance(value, list) and _is_plain(value), "a list"),
-    "list[str]": (
-        lambda value: isinstance(value, list) and all(isinstance(i, str) for i in value),
-        "a list of strings",
-    ),
-    "list[table]": (
-        lambda value: isinstance(value, list) and all(isinstance(item, dict) and _is_plain(item) for item in value),
-        "a list of tables",
-    ),
-    "any": (_is_plain, "a string, number, true or false, list or table"),
-}
 
 
 class Problem(NamedTuple):
@@ -99,7 +96,7 @@ def _field_problems(value: Any, field: Field, path: tuple[str, ...], also: str =
 
 def accepts(field: Field, value: Any) -> bool:
     """Say whether a field takes a value of this type."""
-    return any(_TYPES[name][0](value) for name in field.types)
+    return any(_has_type(value, word) for word in field.types)
 
 
 def field_at(path: Sequence[str]) -> Field | None:
@@ -196,7 +193,7 @@ def meant(name: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
 
 def _name(value: Any) -> str:
     for kind in ("null", "bool", "int", "float", "str", "table", "list"):
-        if _TYPES[kind][0](value):
+        if _has_type(value, kind):
             return _TYPES[kind][1]
     if isinstance(value, dict | list):
         return f"a {'table' if isinstance(value, dict) else 'list'} that holds something else"

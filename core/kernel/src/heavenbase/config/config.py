@@ -21,21 +21,11 @@ from heavenbase.config.files import (
     read_settings,
     user_folder,
 )
-from heavenbase.config.layers import (
-    ABSENT,
-    Environ,
-    Layer,
-    Origin,
-    file_layer,
-    find,
-    leaves,
-    mapping_layer,
-    variables_layer,
-)
+from heavenbase.config.layers import Environ, Layer, Origin, file_layer, mapping_layer, variables_layer
 from heavenbase.config.schema import UNSET, Table, defaults
 from heavenbase.config.section import Explanation, Section, read, shown
 from heavenbase.config.trusted import check_project, check_variables, is_trusted, remedy
-from heavenbase.config.values import join_key, mapped, merge, references, split_key
+from heavenbase.config.values import ABSENT, find, join_key, leaves, mapped, merge, references, split_key
 from heavenbase.errors import ConfigError, ConfigTrustError, InputTypeError
 
 if TYPE_CHECKING:
@@ -179,11 +169,8 @@ class Config:
         """Where the text of `value`, set at `origin`, comes from: the least trusted of it and its variables."""
         found = origin
         for name, _ in references(value):
-            if not self.environ.get(name):
-                continue
-            came_from = self.variable_origin(name)
-            if found.layer not in self._untrusted():
-                found = came_from
+            if self.environ.get(name) and found.layer not in self._untrusted():
+                found = self.variable_origin(name)
         return found
 
     def variable_origin(self, name: str) -> Origin:

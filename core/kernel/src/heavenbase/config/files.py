@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from heavenbase.config.schema import is_secret
-from heavenbase.config.values import from_toml, literal_part
+from heavenbase.config.values import from_toml, leaves, literal_part, texts
 from heavenbase.errors import ConfigError, ConfigTrustError, HBWarning
 
 if TYPE_CHECKING:
@@ -195,13 +195,9 @@ def _parse(text: str, path: str) -> tuple[dict[str, Any], str | None]:
         return {}, f"{path}:{line}: {_LINE.sub('', str(error))}; this is no valid TOML"
 
 
-def holds_secret(values: Any, path: tuple[str, ...] = ()) -> bool:
+def holds_secret(values: Mapping[str, Any]) -> bool:
     """Say whether a literal credential stands anywhere in `values`."""
-    if isinstance(values, dict):
-        return any(holds_secret(item, (*path, name)) for name, item in values.items())
-    if isinstance(values, list):
-        return any(holds_secret(item, path) for item in values)
-    return isinstance(values, str) and bool(literal_part(values)) and is_secret(path)
+    return any(is_secret(path) and any(map(literal_part, texts(value))) for path, value in leaves(values))
 
 
 @lru_cache(maxsize=16)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from heavenbase.config.files import SettingsFile, Variable
 
 PREFIX = "HEAVENBASE_"
-ABSENT: Any = object()
 _REPORTED = 10
 _HOME_VARIABLES = ("HEAVENBASE_HOME", "HOME", "XDG_")
 
@@ -178,22 +177,3 @@ def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     for name in reversed(path):
         nested = {name: nested}
     return nested  # type: ignore[no-any-return]
-
-
-def find(values: Any, path: tuple[str, ...]) -> Any:
-    """The value at a path, or ABSENT."""
-    for name in path:
-        if not isinstance(values, dict) or name not in values:
-            return ABSENT
-        values = values[name]
-    return values
-
-
-def leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield every value that is not a table, with its path."""
-    for name, value in values.items():
-        here = (*path, name)
-        if isinstance(value, dict):
-            yield from leaves(value, here)
-        else:
-            yield here, value

@@ -12,9 +12,8 @@ import os
 from typing import TYPE_CHECKING
 
 from heavenbase.config.files import make_folder, parse_settings, read_text, user_folder, write_atomic
-from heavenbase.config.layers import ABSENT, find, leaves
 from heavenbase.config.schema import look_up
-from heavenbase.config.values import fold, has_reference, join_key
+from heavenbase.config.values import ABSENT, find, fold, has_reference, join_key, leaves
 from heavenbase.errors import ConfigError, ConfigTrustError
 from heavenbase.options import CONNECTION, CREDENTIALS
 

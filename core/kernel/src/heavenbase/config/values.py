@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NULL = "${null}"
 MASK = "***"
+ABSENT: Any = object()
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SEGMENT = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^."'\s]+))(\.|$)""")
@@ -163,6 +164,25 @@ def merge(*tables: Mapping[str, Any]) -> dict[str, Any]:
             old = merged.get(name)
             merged[name] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
+
+
+def find(values: Any, path: tuple[str, ...]) -> Any:
+    """The value at a path, or ABSENT."""
+    for name in path:
+        if not isinstance(values, dict) or name not in values:
+            return ABSENT
+        values = values[name]
+    return values
+
+
+def leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every value that is not a table, with its path."""
+    for name, value in values.items():
+        here = (*path, name)
+        if isinstance(value, dict):
+            yield from leaves(value, here)
+        else:
+            yield here, value
 
 
 def fold(name: str) -> str:

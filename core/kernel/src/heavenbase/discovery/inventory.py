@@ -196,6 +196,7 @@ def _write_index(file: Path | None, data: dict[str, Any]) -> None:
 
 
 def _scan(paths: list[str]) -> dict[str, Any]:
+    import tomllib
     from email.parser import HeaderParser
     from importlib.metadata import distributions
 
@@ -209,7 +210,10 @@ def _scan(paths: list[str]) -> dict[str, Any]:
 
     def read(path: Path) -> dict[str, Any]:
         files.append([str(path), _stamp(str(path))])
-        return _read_toml(path)
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # reported by `hb doctor` and on use, not while others are being found
+            return {}
 
     for distribution in distributions(path=paths):
         try:
@@ -263,13 +267,3 @@ def _sound(manifest: dict[str, Any]) -> tuple[dict[str, Any], str | None, list[S
     slips = [line for line in lines if isinstance(line, Slip)]
     problem = next((line for line in lines if ": must be " in line and "one of" not in line), None)
     return (manifest, None, slips) if problem is None else ({}, problem, slips)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    # A manifest that cannot be read is reported by `hb doctor` and on use, not while others are being found.
-    import tomllib
-
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}

@@ -88,12 +88,10 @@ class OutputFormat:
         if self.wrapped and not (isinstance(value, dict) and value.keys() == {WRAP}):
             value = {WRAP: value}  # a model that was told the schema in words may leave the wrapping out
         value = without_nulls(value, schema)
-        if self.adapter is None:
-            wrong = problems(value, schema)
-            if wrong:
-                raise ValueError(listed(wrong, SHOWN))
-            return value[WRAP] if self.wrapped else value
-        return _validate(self.adapter, value[WRAP] if self.wrapped else value)
+        if self.adapter is None and (wrong := problems(value, schema)):
+            raise ValueError(listed(wrong, SHOWN))
+        inner = value[WRAP] if self.wrapped else value
+        return inner if self.adapter is None else _validate(self.adapter, inner)
 
     def unwrap(self, value: Any) -> Any:
         """A value that may still be growing, without the wrapping; None when its beginning has not come."""
@@ -175,7 +173,9 @@ def _of_type(source: Any) -> OutputFormat:
     except (PydanticUserError, TypeError, NameError) as error:
         shown = str(error).partition("\n")[0]
         raise InputError(f"response_format {name!r} cannot be written as a JSON schema: {shown}") from None
-    return _of_schema(tidy_schema(_rooted(schema)), name, adapter)
+    if "$ref" in schema:  # the root of a type that contains itself
+        schema = {**schema["$defs"][schema["$ref"].rpartition("/")[2]], "$defs": schema["$defs"]}
+    return _of_schema(tidy_schema(schema), name, adapter)
 
 
 def _of_schema(schema: dict[str, Any], name: str, adapter: TypeAdapter[Any] | None = None) -> OutputFormat:
@@ -189,15 +189,6 @@ def _of_schema(schema: dict[str, Any], name: str, adapter: TypeAdapter[Any] | No
     described["strict"] = strict is not None
     wire = {"type": "json_schema", "json_schema": described}
     return OutputFormat("json_schema", wire, name=name, schema=schema, adapter=adapter, wrapped=wrapped)
-
-
-def _rooted(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema whose root is a reference, as of a type that contains itself, with the definition in its place."""
-    reference = schema.get("$ref")
-    if not isinstance(reference, str):
-        return schema
-    definitions = schema["$defs"]
-    return {**definitions[reference.rpartition("/")[2]], "$defs": definitions}
 
 
 def _validate(adapter: TypeAdapter[Any], value: Any) -> Any:
