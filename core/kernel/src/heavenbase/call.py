@@ -155,8 +155,8 @@ def new_call(
     inputs: list[str] | None = None,
     prompt: str = "",
     images: list[LLMImage] | None = None,
-    tools: Mapping[str, Tool] | None = None,
-    given: Mapping[str, Any] | None = None,
+    tools: Mapping[str, Tool] = EMPTY,
+    given: Mapping[str, Any] = EMPTY,
     format: OutputFormat | None = None,
     resumed: Resumption | None = None,
     missed: bytes | None = None,
@@ -169,8 +169,7 @@ def new_call(
     call.inputs = [] if inputs is None else inputs
     call.prompt = prompt
     call.images = [] if images is None else images
-    call.tools = EMPTY if tools is None else tools
-    call.given = EMPTY if given is None else given
+    call.tools, call.given = tools, given
     call.format, call.resumed, call.missed = format, resumed, missed
     call.__class__ = Call
     return call  # type: ignore[no-any-return]

@@ -17,7 +17,7 @@ from heavenbase.flow.answers import annotate, check_colour, check_value, foreign
 from heavenbase.flow.preparing import encode_images, has_images, prepare
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
-from heavenbase.middleware import Middleware, compose, side_of
+from heavenbase.middleware import Middleware, compose, side_of, sleep_async
 from heavenbase.options import KNOWN, MOCKS, PREPARED, split_options
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, check_parameters, plain_options
@@ -31,12 +31,6 @@ if TYPE_CHECKING:
     from heavenbase.plugin import Gateway, Plugin
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Message
-
-
-async def _asleep(seconds: float) -> None:
-    import asyncio
-
-    await asyncio.sleep(seconds)
 
 
 class Kernel:
@@ -58,7 +52,7 @@ class Kernel:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], Any] = time.sleep,
-        asleep: Callable[[float], Any] = _asleep,
+        asleep: Callable[[float], Any] = sleep_async,
         random: Callable[[], float] = random.random,
         transport: Any = None,
     ) -> None:
@@ -279,18 +273,16 @@ class Kernel:
         if not self._closed:
             self._closed = True
             self.clients.close()
-            self._close_plugins()
+            self.cache.close()
+            self.registry.close()
 
     async def aclose(self) -> None:
         """Like `close`, and waits for the async clients of the running loop."""
         if not self._closed:
             self._closed = True
             await self.clients.aclose()
-            self._close_plugins()
-
-    def _close_plugins(self) -> None:
-        self.cache.close()
-        self.registry.close()
+            self.cache.close()
+            self.registry.close()
 
     def __enter__(self) -> Self:
         return self

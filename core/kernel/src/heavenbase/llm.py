@@ -250,10 +250,9 @@ class LLM:
     def _resumed_call(
         self, source: Any, results: Mapping[str, Any] | None, options: dict[str, Any], *, is_async: bool
     ) -> Call:
-        from heavenbase.flow.tool_loop import check_resumed, paused_call, resumption
+        from heavenbase.flow.tool_loop import check_resumed, resumption
 
-        before = paused_call(source)
-        messages, resumed = resumption(source, results)
+        before, messages, resumed = resumption(source, results)
         if before is not None:
             options = {**before.given, **options}
         spec = before.spec if before is not None and CONNECTION.isdisjoint(options) else self._target(options)

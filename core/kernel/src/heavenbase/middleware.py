@@ -62,3 +62,10 @@ async def call_sleep(call: Call, seconds: float, sleep: Callable[[float], Any], 
         await asleep(seconds)
     else:
         sleep(seconds)
+
+
+async def sleep_async(seconds: float) -> None:
+    """`asyncio.sleep`, which is loaded by the first who waits."""
+    import asyncio
+
+    await asyncio.sleep(seconds)

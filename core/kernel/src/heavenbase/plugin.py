@@ -219,17 +219,13 @@ def enforce_report(call: Call, configured: Any = None) -> None:
     counts where the call says nothing. What the LLM was made with binds its chats alone.
     """
     policy = call.controls.get("on_lossy") or configured or {}
+    # An LLM serves every verb: what it was given for chats is no wish for vectors or images.
+    wanted = call.explicit if call.verb == "complete" else call.explicit - call.spec.explicit
     for entry in call.context.report.lossy():
-        if entry.name not in call.explicit:
+        if entry.name not in wanted:
             continue
-        if call.verb != "complete" and entry.name in call.spec.explicit:
-            # An LLM serves every verb: what it was given for chats is no wish for vectors or images.
-            continue
-        guarantee = entry.name in GUARANTEES
-        if isinstance(policy, str):
-            action = policy
-        else:
-            action = policy.get("guarantees", "error") if guarantee else policy.get("tuning", "warn")
+        side, default = ("guarantees", "error") if entry.name in GUARANTEES else ("tuning", "warn")
+        action = policy if isinstance(policy, str) else policy.get(side, default)
         text = f"{entry.name} is {entry.outcome} for {call.target} by gateway {call.spec.gateway!r}: {entry.reason}"
         if action == "error":
             raise LossyRequestError(f'{text}; pass on_lossy="allow" to send the rest', provider=call.spec.provider)

@@ -24,6 +24,17 @@ def empty() -> Mapping[str, Any]:
     return EMPTY
 
 
+def check_seconds(what: str, value: Any) -> float | None:
+    """A time limit in seconds, or None; InputError for what is none."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputTypeError(f"{what} must be seconds or None, not {type(value).__name__}")
+    if not 0 < value < float("inf"):
+        raise InputError(f"{what} must be a positive number of seconds, not {value}")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """The separate clocks of a call, in seconds; None switches a clock off.
@@ -51,10 +62,7 @@ class Timeouts:
         for name, seconds in named.items():
             if name not in self.__dataclass_fields__:
                 raise UnknownNameError("clock of timeout", name, self.__dataclass_fields__)
-            if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
-                raise InputTypeError(f"timeout {name!r} must be seconds or None, not {type(seconds).__name__}")
-            if seconds is not None and not 0 < seconds < float("inf"):
-                raise InputError(f"timeout {name!r} must be a positive number of seconds, not {seconds}")
+            check_seconds(f"timeout {name!r}", seconds)
         return replace(self, **named)
 
 

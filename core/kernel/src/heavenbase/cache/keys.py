@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from functools import cached_property
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,6 @@ class Keys:
     def __init__(self, registry: Registry, data_dir: Path) -> None:
         self._registry = registry
         self._data_dir = data_dir
-        self._installation: bytes | None = None
         self._prefixes: dict[tuple[int, str | None], tuple[LLMSpec, Any]] = {}
 
     def of(self, call: Call, shared: str | None) -> bytes:
@@ -137,15 +137,14 @@ class Keys:
         if shared:
             return f"shared:{shared}"
         keys = [key for key in (spec.api_key, spec.gateway_key) if key is not None]
-        return "+".join(key.fingerprint(self._own()) for key in keys) or "none"
+        return "+".join(key.fingerprint(self._own) for key in keys) or "none"
 
     def _fingerprint(self, text: str) -> str:
-        return Secret(text).fingerprint(self._own())[:16]
+        return Secret(text).fingerprint(self._own)[:16]
 
+    @cached_property
     def _own(self) -> bytes:
-        if self._installation is None:
-            self._installation = installation_key(self._data_dir)
-        return self._installation
+        return installation_key(self._data_dir)
 
 
 def messages_of(messages: Sequence[Mapping[str, Any]]) -> bytes:
@@ -171,11 +170,13 @@ def canonical(value: Any, *, ordered: bool = False) -> str:
 
 def clipped(value: Any) -> Any:
     """Plain data with every very long text in it replaced by its length and SHA-256."""
-    return mapped(value, lambda leaf: _clipped(leaf) if isinstance(leaf, str) and len(leaf) > LONGEST_KEPT else leaf)
 
+    def clip(leaf: Any) -> Any:
+        if not isinstance(leaf, str) or len(leaf) <= LONGEST_KEPT:
+            return leaf
+        return f"<{len(leaf)} characters, sha256 {sha256(leaf.encode('utf-8', 'surrogatepass')).hexdigest()}>"
 
-def _clipped(text: str) -> str:
-    return f"<{len(text)} characters, sha256 {sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}>"
+    return mapped(value, clip)
 
 
 def _plain(value: Any) -> Any:

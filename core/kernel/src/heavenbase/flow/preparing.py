@@ -72,26 +72,17 @@ async def encode_images(call: Call, registry: Registry, setting: Callable[..., A
     if not name:
         return call
     plugin = registry.load("vision", name)
-    images = [
-        part["image"]
-        for message in call.messages
-        if isinstance(message.get("content"), list)
-        for part in message["content"]
-        if part.get("type") == "image"
-    ]
+    contents = [message["content"] for message in call.messages if isinstance(message.get("content"), list)]
+    parts = [part for content in contents for part in content if part.get("type") == "image"]
+    images = [part["image"] for part in parts]
     found = await _here(call, images, lambda image: plugin.needs_bytes(image, spec), setting)
-
-    def encode(part: dict[str, Any]) -> dict[str, Any]:
-        if part.get("type") != "image":
-            return part
-        image = found.get(id(part["image"]), part["image"])
-        encoded = registry.hook.encode(image=image, format=name, spec=spec)
-        if encoded is None:
+    encoded: dict[int, dict[str, Any]] = {}
+    for part, image in zip(parts, images, strict=True):
+        encoded[id(part)] = registry.hook.encode(image=found.get(id(image), image), format=name, spec=spec)
+        if encoded[id(part)] is None:
             raise PluginContractError(f"no vision plugin answers format {name!r}")
-        return encoded  # type: ignore[no-any-return]
-
     messages = [
-        {**message, "content": [encode(part) for part in message["content"]]}
+        {**message, "content": [encoded.get(id(part), part) for part in message["content"]]}
         if isinstance(message.get("content"), list)
         else message
         for message in call.messages

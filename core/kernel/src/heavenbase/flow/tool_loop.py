@@ -231,22 +231,30 @@ class ToolLoop:
 # Where a chat goes on that waits for results of tool calls
 
 
-def paused_call(source: Any) -> Call | None:
-    """The call that a Completion came from; None where it is not known any more, as for plain messages."""
-    kept = getattr(source, "_call", None)
-    return kept.call if kept is not None else None
+def resumption(source: Any, results: Any) -> tuple[Call | None, list[Message], Resumption]:
+    """The call that a Completion came from, its messages, and the answers to the tool calls open at their end.
 
-
-def resumption(source: Any, results: Mapping[str, Any] | None) -> tuple[list[Message], Resumption]:
-    """The messages of a Completion, or those given, and the answers to the tool calls that are open at their end.
-
-    InputError when a call has no answer, UnknownNameError for an answer without a call.
+    For messages, and where it is not known any more, the call is None. InputError when a call has no answer,
+    UnknownNameError for an answer without a call.
     """
-    messages: list[Message] = to_messages(source.messages if isinstance(source, Completion) else source)
-    known = {call.id: call for call in source.pending} if isinstance(source, Completion) else {}
+    if results is not None and not isinstance(results, Mapping):
+        raise InputTypeError(f"results are a mapping of results by id of the call, not {type(results).__name__}")
+    answer = source if isinstance(source, Completion) else Completion(messages=source)
+    messages = to_messages(answer.messages)
+    known = {call.id: call for call in answer.pending}
     calls = [known.get(call.id, call) for call in open_calls(messages)]
-    turns = source.tool_turns if isinstance(source, Completion) else 0
-    return messages, Resumption(calls, _decided(calls, results), turns)
+    if not calls:
+        raise InputError("no tool call waits for a result")
+    ids = [call.id for call in calls]
+    decided = dict(results or {})
+    for name in decided:
+        if name not in ids:
+            raise UnknownNameError("waiting tool call", name, ids)
+    missing = [f"{call.id!r} ({call.name})" for call in calls if call.id not in decided]
+    if missing:
+        raise InputError(f"no result for tool call {', '.join(missing)}; give it, or hb.RUN, or hb.REFUSE")
+    kept: Kept | None = answer._call
+    return kept.call if kept is not None else None, messages, Resumption(calls, decided, answer.tool_turns)
 
 
 def check_resumed(call: Call) -> None:
@@ -269,19 +277,3 @@ def open_calls(messages: list[Message]) -> list[ToolCall]:
         else:
             break
     return []
-
-
-def _decided(calls: list[ToolCall], results: Any) -> dict[str, Any]:
-    if results is not None and not isinstance(results, Mapping):
-        raise InputTypeError(f"results are a mapping of results by id of the call, not {type(results).__name__}")
-    decided = dict(results or {})
-    if not calls:
-        raise InputError("no tool call waits for a result")
-    ids = [call.id for call in calls]
-    for name in decided:
-        if name not in ids:
-            raise UnknownNameError("waiting tool call", name, ids)
-    missing = [f"{call.id!r} ({call.name})" for call in calls if call.id not in decided]
-    if missing:
-        raise InputError(f"no result for tool call {', '.join(missing)}; give it, or hb.RUN, or hb.REFUSE")
-    return decided

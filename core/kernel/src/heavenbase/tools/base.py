@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.spec import check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,17 +128,6 @@ def is_async(function: Any) -> bool:
     while isinstance(function, partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
-
-
-def check_seconds(what: str, value: Any) -> float | None:
-    """A time limit in seconds, or None; InputError for what is none."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputTypeError(f"{what} must be seconds, not {type(value).__name__}")
-    if not 0 < value < float("inf"):
-        raise InputError(f"{what} must be a positive number of seconds, not {value}")
-    return value
 
 
 def _name_of(run: Any) -> Any:

@@ -80,13 +80,11 @@ class MCPTools:
 
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         async with Client(self._target) as client:
-            found, cursor = [], None
-            while True:
-                page = await client.list_tools(cursor=cursor)
+            page = await client.list_tools()
+            found = page.tools
+            while page.next_cursor:
+                page = await client.list_tools(cursor=page.next_cursor)
                 found += page.tools
-                cursor = page.next_cursor
-                if not cursor:
-                    break
             self._ready.set_result((client, found))
             await self._over.wait()
 

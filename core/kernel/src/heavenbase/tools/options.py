@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
-from heavenbase.tools.base import Tool, check_seconds, is_async, to_tools
+from heavenbase.spec import check_seconds
+from heavenbase.tools.base import Tool, is_async, to_tools
 
 if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
