@@ -36,7 +36,7 @@ ROOMS = {
     "http": "http.client:gateway http.extras:rules http.shapes:payload http.sse:events http_gateway",
     "http.transport": (
         "http.aiohttp_pools:aiohttp_pools http.anetwork http.body http.connections http.exchange "
-        "http.injected:protocol http.network http.pools http.protocol http.route http.slots:sender"
+        "http.injected:protocol http.network http.pools http.protocol http.route:connections http.slots:sender"
     ),
     "image": "_image_items:sources _image_pixels:pixels _image_probe:probe _image_sources:sources _png:pixels",
     "resolution": "catalog endpoint resolver",

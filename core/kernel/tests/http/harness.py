@@ -12,9 +12,8 @@ import httpx2
 import pytest
 
 from heavenbase.errors import HBError
-from heavenbase.http.transport.connections import Connections
+from heavenbase.http.transport.connections import Connections, Route
 from heavenbase.http.transport.exchange import Exchange
-from heavenbase.http.transport.route import Route
 from heavenbase.http.transport.transport import async_client, hb_error, sync_client
 from heavenbase.spec import Timeouts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heavenbase.errors import ConfigError
-from heavenbase.http.transport.route import Route, choose_proxy, proxy_credentials, tls_context
+from heavenbase.http.transport.connections import Route, choose_proxy, proxy_credentials, tls_context
 
 ENVIRON = {"HTTPS_PROXY": "http://env:1", "HTTP_PROXY": "http://plain:2", "NO_PROXY": "internal.example,10.0.0.0/8"}
 

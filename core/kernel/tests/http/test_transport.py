@@ -14,9 +14,8 @@ import pytest
 
 from hb_testing.server import LoopbackServer, black_hole, refused_port, tls_server
 from heavenbase import errors
-from heavenbase.http.transport.connections import Connections
+from heavenbase.http.transport.connections import Connections, Route
 from heavenbase.http.transport.network import Backend
-from heavenbase.http.transport.route import Route
 from heavenbase.http.transport.transport import hb_error
 from heavenbase.spec import Timeouts
 

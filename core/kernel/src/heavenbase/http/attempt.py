@@ -176,7 +176,6 @@ class HTTPAttempt:
         # Written out beside its async form: a driven source would cost a fifth more for each chunk.
         body = drive.run(self._open(client, request, is_async=False))
         reader = _Reader(self)
-        failure: HBError | None = None
         try:
             if reader.is_whole:
                 yield from reader.whole(body.read())
@@ -188,17 +187,14 @@ class HTTPAttempt:
                     break
             yield from reader.closing()
         except HBError as error:
-            failure = reader.failure(error)
+            reader.fail(error)
         finally:
             body.close()
-        if failure is not None:
-            raise failure from failure.__cause__
 
     async def astream(self, client: Any, request: WireRequest) -> AsyncIterator[Chunk]:
         """Async form of `stream`."""
         body = await self._open(client, request, is_async=True)
         reader = _Reader(self)
-        failure: HBError | None = None
         try:
             if reader.is_whole:
                 for chunk in reader.whole(await body.read()):
@@ -213,11 +209,9 @@ class HTTPAttempt:
             for chunk in reader.closing():
                 yield chunk
         except HBError as error:
-            failure = reader.failure(error)
+            reader.fail(error)
         finally:
             await body.aclose()
-        if failure is not None:
-            raise failure from failure.__cause__
 
     def with_facts(self, error: HBError) -> HBError:
         """The error with what this attempt knows, and without the frames and errors of the libraries below."""
@@ -254,7 +248,6 @@ class HTTPAttempt:
         raise failure
 
     async def _refused(self, status: int, *, is_async: bool) -> HBError:
-        """The error for an error status that `send` left as it is."""
         body = self.exchange.body
         try:
             said = await body.read() if is_async else body.read()
@@ -303,14 +296,12 @@ class _Reader:
         decoded = attempt.decoded(body)
         return attempt.read(lambda: list(attempt.whole(decoded)))
 
-    def failure(self, error: HBError) -> HBError | None:
-        """What a failure is at this point of the stream; None where the answer was complete before it."""
+    def fail(self, error: HBError) -> None:
+        """Raise what a failure is at this point of the stream; nothing where the answer was complete before it."""
         if self.state.is_finished and isinstance(error, TransportClosed | CallTimeout):
-            return None
+            return
         self._attempt.with_facts(error)
         if not self.state.showed or isinstance(error, StreamError | CallTimeout | InputError):
-            return error
+            raise error
         told = f"{self._attempt.exchange.target}: the stream broke after content had come: {error}"
-        broken = StreamInterrupted.of(error, told, maybe_billed=True)
-        broken.__cause__ = error
-        return broken
+        raise StreamInterrupted.of(error, told, maybe_billed=True) from error

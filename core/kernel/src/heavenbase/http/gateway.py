@@ -183,7 +183,7 @@ def sender_to(url: str, spec: LLMSpec, services: Services, connections: Connecti
         from heavenbase.http.transport.protocol import InjectedSender
 
         return InjectedSender(services.transport, is_async=is_async)
-    from heavenbase.http.transport.route import MAX_CONNECTIONS, Route, choose_proxy
+    from heavenbase.http.transport.connections import MAX_CONNECTIONS, Route, choose_proxy
 
     record = spec.gateway_record
     proxy = choose_proxy(url, **{name: spec.args.get(name) for name in PROXIES})

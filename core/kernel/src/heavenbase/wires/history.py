@@ -155,13 +155,12 @@ def with_error_mark(message: Message) -> Message:
     if "is_error" not in message:
         return message
     marked = {name: value for name, value in message.items() if name != "is_error"}
-    content = message.get("content")
-    if not message["is_error"]:
-        pass
-    elif isinstance(content, list):
-        marked["content"] = [{"type": "text", "text": _MARK.strip()}, *content]
-    else:
-        marked["content"] = f"{_MARK}{content or ''}"
+    if message["is_error"]:
+        content = message.get("content")
+        if isinstance(content, list):
+            marked["content"] = [{"type": "text", "text": _MARK.strip()}, *content]
+        else:
+            marked["content"] = f"{_MARK}{content or ''}"
     return marked
 
 

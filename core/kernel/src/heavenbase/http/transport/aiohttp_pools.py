@@ -14,9 +14,9 @@ import aiohttp
 from yarl import URL
 
 from heavenbase.errors import HBError, InputError
+from heavenbase.http.transport.connections import Route, proxy_credentials, tls_context
 from heavenbase.http.transport.network import current, is_readable
 from heavenbase.http.transport.pools import KEEPALIVE
-from heavenbase.http.transport.route import Route, proxy_credentials, tls_context
 from heavenbase.http.transport.sender import Sender, close_with_loop
 
 if TYPE_CHECKING:

@@ -106,13 +106,9 @@ class Stream(httpcore2.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """What httpcore2 asks: the TLS object, whether bytes wait (on an idle connection: the peer's end)."""
-        if info == "ssl_object":
-            return getattr(self._socket, "_sslobj", None) if isinstance(self._socket, ssl.SSLSocket) else None
         if info == "is_readable":
             return is_readable(self._socket)  # also asked of connections that nobody will use
-        if info == "socket":
-            return self._socket
-        return None
+        return getattr(self._socket, "_sslobj", None) if info == "ssl_object" else None
 
     def _flush(self) -> None:
         held, self._held = memoryview(self._held), b""

@@ -13,8 +13,8 @@ import httpcore2
 
 from heavenbase.errors import HBError, InputError
 from heavenbase.http.transport.anetwork import AsyncBackend
+from heavenbase.http.transport.connections import Route, proxy_credentials, tls_context
 from heavenbase.http.transport.network import Backend
-from heavenbase.http.transport.route import Route, proxy_credentials, tls_context
 from heavenbase.http.transport.sender import Sender, close_with_loop
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter, OrderedDict
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive
@@ -110,11 +111,8 @@ def close_with_loop(close: Any) -> AsyncIterator[None]:
             await close()
 
     generator = waiting()
-    try:
-        # Runs to the yield without suspending; that is where the loop learns of the generator.
-        generator.__anext__().send(None)  # type: ignore[attr-defined]
-    except StopIteration:
-        pass
+    # Runs to the yield without suspending; that is where the loop learns of the generator.
+    drive.run(generator.__anext__())  # type: ignore[arg-type]
     return generator
 
 
@@ -138,16 +136,15 @@ class Slots:
     def acquire(self, exchange: Exchange) -> None:
         """Take a slot; PoolTimeout when none is free within the exchange's pool limit."""
         limit = exchange.pool_limit()
-        gate = threading.Lock()
-        gate.acquire()
-        self._wait(exchange, gate.release)
+        served: Future[None] = Future()
+        self._wait(exchange, lambda: served.set_result(None))
         try:
-            is_served = gate.acquire(timeout=-1.0 if limit is None else min(limit, threading.TIMEOUT_MAX))
+            served.result(None if limit is None else min(limit, threading.TIMEOUT_MAX))
+        except TimeoutError:
+            self._give_up(exchange)
         except BaseException:
             self.release(exchange)
             raise
-        if not is_served:
-            self._give_up(exchange)
 
     async def aacquire(self, exchange: Exchange) -> None:
         """Async form of `acquire`."""
