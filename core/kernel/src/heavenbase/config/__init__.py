@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.config.config import Config as Config, Paths as Paths
     from heavenbase.config.files import user_folder as user_folder
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from heavenbase.config.section import Explanation as Explanation, Section as Section
     from heavenbase.config.trusted import is_trusted as is_trusted, trust as trust, untrust as untrust
     from heavenbase.config.values import interpolate as interpolate, join_key as join_key, split_key as split_key
-# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,

@@ -10,17 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from heavenbase.config import files
 from heavenbase.config.check import known
-from heavenbase.config.files import (
-    DOTENV_FILE,
-    PROJECT_FILE,
-    USER_FILE,
-    check_owner,
-    find_upward,
-    read_dotenv,
-    read_settings,
-    user_folder,
-)
 from heavenbase.config.layers import Environ, Layer, Origin, file_layer, mapping_layer, variables_layer
 from heavenbase.config.schema import UNSET, Table, defaults
 from heavenbase.config.section import Explanation, Section, read, shown
@@ -79,15 +70,15 @@ class Config:
         """
         base = _variables(environ)
         layers = [Layer("default", defaults())]
-        user_path = os.fspath(user_file or os.path.join(user_folder("config", base), USER_FILE))
+        user_path = os.fspath(user_file or os.path.join(files.user_folder("config", base), files.USER_FILE))
         if user_file is not None or os.path.exists(user_path):
-            layers.append(file_layer("user", read_settings(user_path)))
+            layers.append(file_layer("user", files.read_settings(user_path)))
 
         start = os.fspath(project_dir or _working_folder())
-        project_path = find_upward(PROJECT_FILE, start, base) if start else None
+        project_path = files.find_upward(files.PROJECT_FILE, start, base) if start else None
         if project_path is not None:
             vouched = _vouched(project_path, start, base, trusted)
-            layers.append(file_layer("project", read_settings(project_path), trusted=vouched))
+            layers.append(file_layer("project", files.read_settings(project_path), trusted=vouched))
 
         found = Environ(base)
         final = [variables_layer("environment", found, _stacked(layers))]
@@ -96,10 +87,10 @@ class Config:
             # The project file is checked before: an untrusted one may not ask for the .env file.
             for layer in layers:
                 check_project(layer, [*layers, *final])
-            path = find_upward(DOTENV_FILE, start, base)
+            path = files.find_upward(files.DOTENV_FILE, start, base)
             if path is not None:
                 vouched = _vouched(path, start, base, trusted)
-                variables = read_dotenv(path)
+                variables = files.read_dotenv(path)
                 if not vouched:
                     check_variables({name: filled for name, filled in variables.items() if name not in base}, path)
                 below = _stacked([*layers, final[0]])
@@ -238,13 +229,13 @@ class Config:
         from pathlib import Path  # costs milliseconds that reading values does not need
 
         base = self.environ.base
-        files = {layer.name: Path(layer.file.path) for layer in self._layers if layer.file is not None}
+        read_files = {layer.name: Path(layer.file.path) for layer in self._layers if layer.file is not None}
         return Paths(
-            files.get("user", Path(user_folder("config", base), USER_FILE)),
-            files.get("project"),
+            read_files.get("user", Path(files.user_folder("config", base), files.USER_FILE)),
+            read_files.get("project"),
             Path(self.environ.file) if self.environ.file else None,
-            Path(user_folder("cache", base)),
-            Path(user_folder("data", base)),
+            Path(files.user_folder("cache", base)),
+            Path(files.user_folder("data", base)),
         )
 
     def _untrusted(self) -> set[str]:
@@ -281,7 +272,7 @@ def _working_folder() -> str:
 def _vouched(path: str, start: str, environ: Mapping[str, str], trusted: bool | None) -> bool:
     vouched = is_trusted(os.path.dirname(path), environ=environ) if trusted is None else trusted
     if not vouched:
-        check_owner(path, start)
+        files.check_owner(path, start)
     return vouched
 
 

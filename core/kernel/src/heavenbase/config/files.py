@@ -10,15 +10,13 @@ import re
 import stat
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from heavenbase.config.schema import is_secret
 from heavenbase.config.values import from_toml, leaves, literal_part, texts
 from heavenbase.errors import ConfigError, ConfigTrustError, HBWarning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 Place = TypeVar("Place")
 

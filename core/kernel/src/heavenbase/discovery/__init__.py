@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.discovery.inventory import Inventory as Inventory, PluginInfo as PluginInfo, discover as discover
-# fmt: on
 
 __getattr__, __dir__ = front(__name__, {"inventory": "Inventory PluginInfo discover"})

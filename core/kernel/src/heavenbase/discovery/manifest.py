@@ -14,19 +14,17 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heavenbase.config import schema
 from heavenbase.config.check import meant
 from heavenbase.errors import PluginContractError
 from heavenbase.options import CONTENT, KNOWN, NO_SLIPS, TARGET
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)

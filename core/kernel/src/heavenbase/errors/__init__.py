@@ -6,17 +6,13 @@ request.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-# fmt: off
 from heavenbase.errors.base import BODY_EXCERPT as BODY_EXCERPT, MESSAGE_LIMIT as MESSAGE_LIMIT
 from heavenbase.errors.base import CacheWarning as CacheWarning, HBError as HBError, HBWarning as HBWarning
 from heavenbase.errors.base import LossyRequestWarning as LossyRequestWarning
 from heavenbase.errors.base import PluginFallbackWarning as PluginFallbackWarning, SecurityWarning as SecurityWarning
-# fmt: on
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class InputError(HBError, ValueError):

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.fetch.fetcher import Fetched as Fetched, Fetcher as Fetcher
-# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,

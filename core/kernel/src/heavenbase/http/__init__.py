@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.http.attempt import EventSource as EventSource, HTTPAttempt as HTTPAttempt
     from heavenbase.http.attempt import StreamState as StreamState
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from heavenbase.http.transport.connections import Connections as Connections
     from heavenbase.http.transport.exchange import Headers as Headers
     from heavenbase.http.transport.transport import hb_error as hb_error
-# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,

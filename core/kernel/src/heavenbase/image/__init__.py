@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.image.image import IMAGE_URL_TIMEOUT as IMAGE_URL_TIMEOUT, MAX_PIXELS as MAX_PIXELS
     from heavenbase.image.image import FetchOptions as FetchOptions, ImageOptions as ImageOptions
     from heavenbase.image.image import LLMImage as LLMImage, UrlOptions as UrlOptions
     from heavenbase.image.pixels import make_picture as make_picture
-# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.schemas.check import problems as problems, without_nulls as without_nulls
     from heavenbase.schemas.lenient import find_json as find_json
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from heavenbase.structured.format import OutputFormat as OutputFormat, Partial as Partial, to_format as to_format
     from heavenbase.structured.plan import FormatPlan as FormatPlan, plan_format as plan_format
     from heavenbase.structured.plan import with_instruction as with_instruction
-# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.wires.answers import StreamedAnswer as StreamedAnswer, count as count
     from heavenbase.wires.answers import finish_reason as finish_reason, finish_words as finish_words
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from heavenbase.wires.parameters import schema_of as schema_of, thinking_off as thinking_off
     from heavenbase.wires.parameters import thoughts_hidden as thoughts_hidden, token_limit as token_limit
     from heavenbase.wires.parameters import tool_name as tool_name, whole_tokens as whole_tokens
-# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,

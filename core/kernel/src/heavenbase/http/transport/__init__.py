@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from heavenbase._lazy import front
 
-# fmt: off
 if TYPE_CHECKING:
     from heavenbase.http.transport.transport import async_client as async_client, hb_error as hb_error
     from heavenbase.http.transport.transport import sync_client as sync_client
-# fmt: on
 
 __getattr__, __dir__ = front(
     __name__,
