@@ -32,8 +32,13 @@ SUPPORTED = range(1, hookspecs.CONTRACT_VERSION + 1)
 
 
 class _Manager(pluggy.PluginManager):
+    # pluggy looks closely at each name of a module or plugin, which costs more than the rest of a new kernel.
+
+    def parse_hookspec_opts(self, module: Any, name: str) -> Any:
+        marked = hasattr(vars(module)[name], f"{hookspecs.PROJECT}_spec")
+        return super().parse_hookspec_opts(module, name) if marked else None
+
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        # pluggy looks closely at each of a plugin's hundred names, which costs more than the rest of a new kernel.
         marked = name in vars(hookspecs) or hasattr(getattr(type(plugin), name, None), f"{hookspecs.PROJECT}_impl")
         return super().parse_hookimpl_opts(plugin, name) if marked else None
 

@@ -185,6 +185,7 @@ def leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tu
             yield here, value
 
 
+@lru_cache(4096)  # each kernel compares the same few hundred
 def fold(name: str) -> str:
     """A name as names are compared: lower case, without - _ . : and spaces."""
     return name.lower().translate(_FOLD)

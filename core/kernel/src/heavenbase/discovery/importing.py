@@ -5,6 +5,7 @@ A plugin may be imported that is not disabled, on the allow-list, and as in the 
 
 from __future__ import annotations
 
+import sys
 import threading
 import traceback
 from functools import reduce
@@ -30,7 +31,9 @@ def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
         except BaseException as error:
             box.append(error)
 
-    if timeout is None:
+    known = sys.modules.get(module.strip())
+    is_imported = known is not None and not getattr(known.__spec__, "_initializing", True)
+    if timeout is None or is_imported:
         attempt()
     else:
         # A thread, because an import that hangs cannot be stopped: it may go on, but nobody waits for it.
