@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SECOND = 3.0
 """Seconds that a loaded machine may take for what should be at once."""
-LINE_ENDS = ("E4.lf-bytes", "E4.cr", "E4.cr-bytes", "E4.crlf", "E4.crlf-bytes", "E4.crlf-cut")
+LINE_ENDS = ("E4.lf-bytes", "E4.cr", "E4.cr-bytes", "E4.cr-cut", "E4.crlf", "E4.crlf-bytes", "E4.crlf-cut")
 ERROR_EVENTS = only_if(
     lambda contract, _: "" if contract.speaks().has_error_events else "streams of its wire carry no errors"
 )
