@@ -6,16 +6,12 @@ Values are never repeated in a message, except where the choices are a fixed lis
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from heavenbase.config.schema import SCHEMA, Field, Table, known_keys, look_up
+from heavenbase.config.schema import SCHEMA, Field, Found, Node, Table, known_keys, look_up
 from heavenbase.config.values import format_value, has_reference, join_key, parse_value, references, texts
 from heavenbase.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from heavenbase.config.schema import Found, Node
 
 _PLAIN = (str, int, float, bool, type(None))
 _TYPES: dict[str, tuple[Any, str]] = {

@@ -8,7 +8,8 @@ cost more than everything else that `import heavenbase` does.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 from heavenbase.config import files
 from heavenbase.config.check import known
@@ -20,10 +21,9 @@ from heavenbase.config.values import ABSENT, find, join_key, leaves, mapped, mer
 from heavenbase.errors import ConfigError, ConfigTrustError, InputTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    Key = str | Sequence[str]
+Key: TypeAlias = str | Sequence[str]
 
 
 class Paths(NamedTuple):

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import accepts, coerce, field_at, problems, unknown
-from heavenbase.config.files import line_index, nearest
+from heavenbase.config.files import SettingsFile, Variable, line_index, nearest
 from heavenbase.config.schema import SETTINGS, look_up
 from heavenbase.config.values import fold, from_toml, merge, split_key
 from heavenbase.errors import ConfigError, InputTypeError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from heavenbase.config.files import SettingsFile, Variable
 
 PREFIX = "HEAVENBASE_"
 _REPORTED = 10

@@ -7,16 +7,12 @@ costs more than the whole start-up budget of `import heavenbase`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from heavenbase.options import TABLE
+from heavenbase.options import TABLE, Option
 from heavenbase.options import UNSET as UNSET
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from heavenbase.options import Option
 
 POLICIES = ("deterministic", "force", "always", "off", "none", "false")
 """When answers may be cached."""

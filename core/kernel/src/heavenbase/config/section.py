@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import read_reference
+from heavenbase.config.layers import Origin
 from heavenbase.config.schema import look_up
 from heavenbase.config.values import interpolate, join_key, mapped, masked
 from heavenbase.errors import InputTypeError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from heavenbase.config.layers import Origin
 
 
 def read(value: Any, path: tuple[str, ...], environ: Mapping[str, str]) -> Any:

@@ -9,19 +9,14 @@ own, with a literal credential in the same file and nothing of the user's in tha
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
-from heavenbase.config.files import make_folder, parse_settings, read_text, user_folder, write_atomic
+from heavenbase.config.files import Variable, make_folder, parse_settings, read_text, user_folder, write_atomic
+from heavenbase.config.layers import Layer
 from heavenbase.config.schema import look_up
 from heavenbase.config.values import ABSENT, find, fold, has_reference, join_key, leaves
 from heavenbase.errors import ConfigError, ConfigTrustError
 from heavenbase.options import CONNECTION, CREDENTIALS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from heavenbase.config.files import Variable
-    from heavenbase.config.layers import Layer
 
 TRUST_FILE = "trusted.toml"
 _PROVIDERS = ("heavenbase", "llm", "providers")

@@ -11,15 +11,13 @@ Three notations are read here and nowhere else:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from heavenbase.errors import ConfigError, MissingCredential
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    Path = tuple[str, ...]
+Path: TypeAlias = tuple[str, ...]
 
 NULL = "${null}"
 MASK = "***"

@@ -8,16 +8,13 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heavenbase.discovery.inventory import PluginInfo
 from heavenbase.errors import ConfigError, PluginBlocked, PluginLoadError, PluginTimeout
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from heavenbase.discovery.inventory import PluginInfo
 
 
 def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:

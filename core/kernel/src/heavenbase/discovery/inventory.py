@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -19,8 +20,6 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import PluginContractError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from heavenbase.discovery.manifest import Slip
 
 KINDS = ("gateways", "providers", "caches", "vision", "contrib")

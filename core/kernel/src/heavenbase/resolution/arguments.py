@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.config.schema import LOSSY_ACTIONS
@@ -9,8 +10,6 @@ from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import COUNTS, KNOWN, MOCKS, PREPARED, split_options, unknown_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from heavenbase.config.config import Config
     from heavenbase.registry import Registry
     from heavenbase.spec import LLMSpec

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from heavenbase.config.values import fold as fold
 from heavenbase.config.values import merge as merge
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from heavenbase.discovery.inventory import Inventory
+from heavenbase.discovery.inventory import Inventory
 
 
 class Catalog:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
+from heavenbase.config.config import Config
 from heavenbase.config.layers import Origin
 from heavenbase.config.values import interpolate, references
 from heavenbase.errors import ConfigError, InputError, InputTypeError
 from heavenbase.secrets import Secret
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import TypeAlias
-
-    from heavenbase.config.config import Config
-
-    _Table: TypeAlias = tuple[str, str, Mapping[str, Any]]
-    _Credential: TypeAlias = tuple[Secret | None, Origin | None]
+_Table: TypeAlias = tuple[str, str, Mapping[str, Any]]
+_Credential: TypeAlias = tuple[Secret | None, Origin | None]
 
 ROOT = "heavenbase.llm"
 _SCHEMES = ("http", "https", "mock", "local")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,6 @@ from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, check_plain_
 from heavenbase.spec import LLMSpec, Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from heavenbase.config.config import Config
     from heavenbase.registry import Registry
 

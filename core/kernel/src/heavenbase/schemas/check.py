@@ -6,6 +6,7 @@ jsonschema-rs decides what fits, and says what does not. Nothing is ever fetched
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,8 +14,6 @@ from heavenbase.errors import InputError
 from heavenbase.schemas.strict import allows_null
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from jsonschema_rs import ValidationError, Validator
 
 Path: TypeAlias = tuple[str | int, ...]

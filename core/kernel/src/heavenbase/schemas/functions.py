@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Callable, Mapping
 from functools import cache, partial, reduce
 from operator import or_
 from types import UnionType
@@ -31,8 +32,6 @@ from heavenbase.schemas.check import listed
 from heavenbase.schemas.strict import tidy_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from pydantic import BaseModel
 
 SHOWN_ERRORS = 20

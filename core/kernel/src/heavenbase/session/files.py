@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import HBError, HBWarning, InputError, UnknownNameError
@@ -13,8 +13,6 @@ from heavenbase.messages import to_messages
 from heavenbase.options import KNOWN, SAVED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from heavenbase.llm import LLM
     from heavenbase.tools.base import Tool
     from heavenbase.types import Message

@@ -13,12 +13,11 @@ from heavenbase.errors import InputError, InputTypeError, MissingPackage, Struct
 from heavenbase.schemas.check import checker_of, listed, problems, without_nulls
 from heavenbase.schemas.lenient import find_json
 from heavenbase.schemas.strict import strict_schema, tidy_schema, types_of
-from heavenbase.types import Record
+from heavenbase.types import Chunk, Completion, Record
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from heavenbase.types import Chunk, Completion
 
 Kind: TypeAlias = Literal["text", "json_object", "json_schema", "other"]
 

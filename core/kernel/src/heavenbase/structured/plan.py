@@ -12,16 +12,14 @@ Gateways of OpenAI's wire use `plan.response_format` and `with_instruction(messa
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from heavenbase.structured.format import to_format
+from heavenbase.structured.format import OutputFormat, to_format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from heavenbase.spec import LLMSpec
-    from heavenbase.structured.format import OutputFormat
     from heavenbase.types import Message, ParameterReport
 
 
