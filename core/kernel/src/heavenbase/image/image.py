@@ -7,9 +7,9 @@ import os
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from heavenbase.errors import ImageError, InputTypeError
-from heavenbase.image import pixels as pixels
-from heavenbase.image import sources as sources
-from heavenbase.image.probe import MAX_PIXELS, Probe, probe
+from heavenbase.image import pixels, sources
+from heavenbase.image.probe import MAX_PIXELS as MAX_PIXELS
+from heavenbase.image.probe import Probe, probe
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from heavenbase.fetch.fetcher import Fetcher
     from heavenbase.image.sources import Found
-
-__all__ = ["IMAGE_URL_TIMEOUT", "MAX_PIXELS", "FetchOptions", "ImageOptions", "LLMImage", "UrlOptions"]
 
 IMAGE_URL_TIMEOUT = 120.0
 """Default of `heavenbase.llm.image_url_timeout`, in seconds for the whole fetch."""

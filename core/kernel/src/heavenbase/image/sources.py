@@ -93,16 +93,6 @@ def read_text(text: str) -> Found:
     return Found(read_path(text))
 
 
-def read_item(item: Any) -> Found:
-    """The image of a provider's item, or bare text of one; reads no files, for providers' text is not trusted."""
-    if isinstance(item, bytes | bytearray | memoryview):
-        return Found(bytes(item))
-    if isinstance(item, str):
-        text = item.strip()
-        return Found(url=text) if _SCHEME.match(text) else Found(text)
-    return find_image(item)
-
-
 def read_path(path: str | os.PathLike[str]) -> bytes:
     """The bytes of an image file, `~` expanded; ImageFileNotFound when there is none."""
     name = os.path.expanduser(os.fspath(path))
@@ -178,8 +168,18 @@ def _is_a(value: object, module: str, name: str) -> bool:
     return loaded is not None and isinstance(value, getattr(loaded, name))
 
 
-def find_image(item: object, depth: int = _DEPTH) -> Found:
-    """Find the image in a mapping or in an object with such attributes; ImageError when there is none."""
+def read_item(item: Any, depth: int = _DEPTH, *, is_url: bool = False) -> Found:
+    """The image of a provider's item, or bare text of one; reads no files, for providers' text is not trusted.
+
+    The item is a mapping or an object with such attributes; ImageError when there is no image in it.
+    """
+    if isinstance(item, bytes | bytearray | memoryview):
+        return Found(bytes(item))
+    if isinstance(item, str):
+        text = item.strip()
+        return Found(url=text) if is_url or _SCHEME.match(text) else Found(text)
+    if depth < 0:
+        raise ImageError(f"the image item is nested more than {_DEPTH} levels deep")
 
     def get(key: str) -> Any:
         return item.get(key) if isinstance(item, Mapping) else getattr(item, key, None)
@@ -199,22 +199,15 @@ def find_image(item: object, depth: int = _DEPTH) -> Found:
         inner = get(key)
         if inner is None or (isinstance(inner, str | bytes) and not inner):
             continue
-        if isinstance(inner, str):
-            is_url = key == "image_url" or "://" in inner[:12] or inner[:5].lower() == "data:"
-            return Found(None, inner, **notes) if is_url else Found(inner, **notes)
-        if isinstance(inner, bytes | bytearray | memoryview):
-            return Found(bytes(inner), **notes)
         if _is_item(inner):
-            if not depth:
-                raise ImageError(f"the image item is nested more than {_DEPTH} levels deep")
-            return find_image(inner, depth - 1)._replace(**notes)
+            return read_item(inner, depth - 1, is_url=key == "image_url")._replace(**notes)
         return Found(image=inner, **notes)
     raise ImageError(_absent(item))
 
 
 def _is_item(value: object) -> bool:
-    """Whether to look inside: mappings and plain SDK objects, but not images of any library or of our own."""
-    if isinstance(value, Mapping):
+    """Whether to look inside: text, bytes, mappings, plain SDK objects, but not images of any library or of our own."""
+    if isinstance(value, str | bytes | bytearray | memoryview | Mapping):
         return True
     return not hasattr(value, "to_bytes") and any(isinstance(getattr(value, key, None), str) for key in ("url", *_DATA))
 

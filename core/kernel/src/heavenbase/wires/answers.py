@@ -104,6 +104,9 @@ def read_vector(call: Call, values: Any, where: str) -> list[float]:
 class StreamedAnswer:
     """The state of one stream, for both colours; a wire adds `read`, and says in `ending` what proves the end.
 
+    `is_done`: nothing more is to be read; `is_finished`: the end is proved; `is_fresh`: the last event brought
+    something that the model produced, if only a hidden thought; `showed`: any event did.
+
     Args:
         call: The call that is answered.
         is_hidden: Whether thoughts are left out of the chunks.
@@ -121,14 +124,7 @@ class StreamedAnswer:
         self._has_event = False
         self._calls = 0
         """Tool calls that have begun."""
-        self.is_done = False
-        """Whether nothing more is to be read."""
-        self.is_finished = False
-        """Whether the end is proved."""
-        self.is_fresh = False
-        """Whether the last event brought something that the model produced, if only a hidden thought."""
-        self.showed = False
-        """Whether any event did."""
+        self.is_done = self.is_finished = self.is_fresh = self.showed = False
 
     def feed(self, data: bytes) -> Chunk | None:
         """The chunk for the data of one event; None for one that says nothing to a caller."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -244,19 +245,19 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
             raise write_failure(exchange, error) from None
 
 
+@dataclass
 class AsyncBackend(httpcore2.AsyncNetworkBackend):
     """Dials TCP on the running loop. `tunnel` and `addresses` as in `network.Backend`."""
 
-    def __init__(self, *, tunnel: bool = False, addresses: Sequence[str] = ()) -> None:
-        self._tunnel = tunnel
-        self._given = addresses
+    tunnel: bool = False
+    addresses: Sequence[str] = ()
 
     async def connect_tcp(self, host: str, port: int, *unused: Any, **ignored: Any) -> AsyncStream:
         """A connection to the first address that takes one; name and addresses share the connect limit."""
         exchange = current()
         exchange.host = f"{host}:{port}"
         loop = asyncio.get_running_loop()
-        addresses = self._given or (host,)
+        addresses = self.addresses or (host,)
         failure: HBError | None = None
         for place, address in enumerate(addresses, 1):
             limit = exchange.connect_limit()
@@ -267,7 +268,7 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
             try:
                 async with asyncio.timeout(limit):
                     _, wire = await loop.create_connection(Wire, address, port, happy_eyeballs_delay=delay)
-                return AsyncStream(wire, exchange, tunnel=self._tunnel)
+                return AsyncStream(wire, exchange, tunnel=self.tunnel)
             except TimeoutError:
                 failure = exchange.timed_out()
             except OSError as error:

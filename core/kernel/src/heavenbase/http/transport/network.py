@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -127,12 +128,12 @@ class Stream(httpcore2.NetworkStream):
             self._limit = limit
 
 
+@dataclass
 class Backend(httpcore2.NetworkBackend):
     """Dials TCP. `tunnel` when it dials a proxy that TLS goes through; `addresses` are dialled whatever the host."""
 
-    def __init__(self, *, tunnel: bool = False, addresses: Sequence[str] = ()) -> None:
-        self._tunnel = tunnel
-        self._given = addresses
+    tunnel: bool = False
+    addresses: Sequence[str] = ()
 
     def connect_tcp(self, host: str, port: int, *unused: Any, **ignored: Any) -> Stream:
         """A connection to the first address that takes one; name and addresses share the connect limit."""
@@ -152,12 +153,12 @@ class Backend(httpcore2.NetworkBackend):
                 if isinstance(error, TimeoutError) and place == len(addresses) - 1:
                     raise exchange.timed_out() from None
             else:
-                return Stream(connection, exchange, tunnel=self._tunnel)
+                return Stream(connection, exchange, tunnel=self.tunnel)
         raise exchange.connect_failed("; ".join(failures) or "the name has no address")
 
     def _addresses(self, host: str, port: int, exchange: Exchange) -> list[Any]:
-        if self._given:
-            return [found for address in self._given for found in _numeric(address, port)]
+        if self.addresses:
+            return [found for address in self.addresses for found in _numeric(address, port)]
         try:
             return _numeric(host, port)
         except socket.gaierror:

@@ -7,6 +7,7 @@ origin whenever the others are full. The bound on all of them together is `Slots
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -30,12 +31,10 @@ KEEPALIVE = 60.0
 """Seconds that an unused connection is kept."""
 
 
+@dataclass(slots=True)
 class _Shard:
-    __slots__ = ("active", "pool")
-
-    def __init__(self, pool: Any) -> None:
-        self.pool = pool
-        self.active = 0
+    pool: Any
+    active: int = 0
 
 
 class CoreSender(Sender):

@@ -16,7 +16,7 @@ from heavenbase.errors import HBError, PluginContractError
 from heavenbase.http.transport.sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator
 
     from heavenbase.http.transport.exchange import Exchange
 
@@ -103,21 +103,16 @@ def _plain(request: Any, body: bytes) -> HTTPRequest:
 
 
 async def _paced(exchange: Exchange, body: Any) -> AsyncGenerator[bytes, None]:
-    if not hasattr(body, "__aiter__"):
-        pieces: Iterator[bytes] = iter([body] if isinstance(body, bytes) and body else body)
-        while True:
-            exchange.read_limit()
-            found = next(pieces, None)
-            if found is None:
-                return
-            exchange.arrived()
-            yield found
-    apieces = body.__aiter__()
+    is_async = hasattr(body, "__aiter__")
+    pieces: Any = aiter(body) if is_async else iter([body] if isinstance(body, bytes) and body else body)
     while True:
-        async with asyncio.timeout(exchange.read_limit()):
-            try:
-                piece = await anext(apieces)
-            except StopAsyncIteration:
-                return
+        limit = exchange.read_limit()
+        if is_async:
+            async with asyncio.timeout(limit):
+                piece = await anext(pieces, None)
+        else:
+            piece = next(pieces, None)
+        if piece is None:
+            return
         exchange.arrived()
         yield piece
