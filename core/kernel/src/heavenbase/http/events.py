@@ -29,7 +29,7 @@ class ServerEvents:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The data of the events that these bytes complete, in UTF-8, lines joined by LF."""
-        data = piece if self._begun else self._skip_bom(piece)
+        data = piece
         if self._after_cr and data:
             # The CR that ended the last piece already counted as a line end; this LF belongs to it.
             data = data.removeprefix(b"\n")
@@ -51,6 +51,9 @@ class ServerEvents:
         if rest:
             self._check(len(rest))
             pending += rest
+        if blocks and not self._begun:
+            self._begun = True
+            blocks[0] = blocks[0].removeprefix(_BOM)
         events: list[bytes] = []
         for block in blocks:
             if len(block) > self._limit:
@@ -67,15 +70,6 @@ class ServerEvents:
     def flush(self) -> list[bytes]:
         """Nothing: an event ends with an empty line."""
         return []
-
-    def _skip_bom(self, data: bytes) -> bytes:
-        data = bytes(self._pending) + data
-        self._pending.clear()
-        if len(data) < len(_BOM) and _BOM.startswith(data):
-            self._pending += data
-            return b""
-        self._begun = True
-        return data.removeprefix(_BOM)
 
     def _check(self, size: int) -> None:
         if size > self._limit:

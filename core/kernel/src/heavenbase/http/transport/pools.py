@@ -41,9 +41,17 @@ class CoreSender(Sender):
     """Sends through pools or connections of httpcore2; `_take` gives a `_Shard` with one."""
 
     async def _open(self, exchange: Exchange, request: Any, used: _Shard) -> tuple[Any, Any]:
-        outgoing = request if isinstance(request, httpcore2.Request) else core_request(request)
+        if not isinstance(request, httpcore2.Request):
+            url = request.url
+            # The limits of httpx are left behind: those of the exchange count.
+            request = httpcore2.Request(
+                method=request.method,
+                url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=request.headers.raw,
+                content=request.stream,
+            )
         pool = used.pool
-        response = await pool.handle_async_request(outgoing) if self.is_async else pool.handle_request(outgoing)
+        response = await pool.handle_async_request(request) if self.is_async else pool.handle_request(request)
         exchange.head(response.status, response.headers)
         stream = response.stream
         return stream.__aiter__() if self.is_async else iter(stream), stream
@@ -133,17 +141,6 @@ class SingleConnection(CoreSender):
 
     async def _give_back(self, used: _Shard) -> None:
         await self._close(used)
-
-
-def core_request(request: Any) -> httpcore2.Request:
-    """httpcore2's form of a request of httpx or httpx2; the limits are not in it, they are the exchange's."""
-    url = request.url
-    return httpcore2.Request(
-        method=request.method,
-        url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-        headers=request.headers.raw,
-        content=request.stream,
-    )
 
 
 def make_pool(route: Route, secure: bool, *, is_async: bool) -> Any:

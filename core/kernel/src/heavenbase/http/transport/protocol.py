@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heavenbase.colour import drive
-from heavenbase.errors import HBError, PluginContractError
+from heavenbase.errors import PluginContractError
 from heavenbase.http.transport.sender import Sender
 
 if TYPE_CHECKING:
@@ -89,13 +89,6 @@ class InjectedSender(Sender):
     async def _end(self, source: Any, answer: Any) -> None:
         await drive.aclose(source)
         await drive.aclose(answer)
-
-    @staticmethod
-    def explain(exchange: Exchange, error: Exception) -> HBError:
-        """The error of hb for what a transport raised."""
-        if isinstance(error, TimeoutError):
-            return exchange.timed_out()
-        return exchange.closed(f"broke the connection ({type(error).__name__})")
 
 
 def _plain(request: Any, body: bytes) -> HTTPRequest:

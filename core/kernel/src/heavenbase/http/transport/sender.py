@@ -95,7 +95,9 @@ class Sender:
     @staticmethod
     def explain(exchange: Exchange, error: Exception) -> HBError:
         """The error of hb for one of the library's."""
-        raise NotImplementedError
+        if isinstance(error, TimeoutError):
+            return exchange.timed_out()
+        return exchange.closed(f"broke the connection ({type(error).__name__})")
 
 
 def close_with_loop(close: Any) -> AsyncIterator[None]:
