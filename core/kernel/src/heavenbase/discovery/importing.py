@@ -44,13 +44,11 @@ def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
     if isinstance(loaded, KeyboardInterrupt) and timeout is None:
         raise loaded
     if isinstance(loaded, BaseException):
-        details = "".join(traceback.format_exception(loaded))
-        error = PluginLoadError(
+        raise PluginLoadError(
             f"{info.key} of {info.distribution} {info.version} cannot be imported: "
-            f"{type(loaded).__name__}: {loaded}; try: pip install --upgrade {info.distribution}"
-        )
-        error.body = details
-        raise error from loaded
+            f"{type(loaded).__name__}: {loaded}; try: pip install --upgrade {info.distribution}",
+            body="".join(traceback.format_exception(loaded)),
+        ) from loaded
     return loaded
 
 

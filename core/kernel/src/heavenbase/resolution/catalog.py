@@ -28,14 +28,15 @@ class Catalog:
         )
         records = {name: manifest.get("provider", {}) for name, manifest in manifests}
         self.providers = sorted({*providers, *self.configured_providers})
-        known = merge(records, self.configured_providers)
+        self.records = merge(records, self.configured_providers)
+        """What manifests and the configuration say of providers."""
         self.packages = dict(inventory.known_providers)
         """What to install for each provider of this project: a pip line must not lead to a stranger's distribution."""
         self.wanted = sorted(set(self.packages).difference(self.providers))
         """Providers of this project that are not installed."""
         self._providers = {fold(name): name for name in self.providers}
         prefixes: list[tuple[str, str]] = []
-        for name, record in known.items():
+        for name, record in self.records.items():
             for alias in record.get("aliases", ()):
                 self._providers.setdefault(fold(alias), name)
             prefixes.extend((prefix.lower(), name) for prefix in record.get("prefixes", ()))

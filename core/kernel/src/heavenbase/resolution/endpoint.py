@@ -110,8 +110,8 @@ class Endpoint:
         for kind, name, table in tables:
             path = _key(kind, name, "base_url")
             configured = self._sources.config.origin(path)
-            raw = _by_gateway(table.get("base_url"), gateway)
-            variable = _by_gateway(table.get("base_url_env"), gateway)
+            raw = by_gateway(table.get("base_url"), gateway)
+            variable = by_gateway(table.get("base_url_env"), gateway)
             if configured is None and variable and (found := self._sources.variable(variable)):
                 self._sources.origins[what] = f"environment {variable}"
                 return _url(found), self._sources.config.variable_origin(variable)
@@ -152,7 +152,8 @@ def _key(kind: str, name: str, field: str) -> tuple[str, ...]:
     return (*ROOT.split("."), kind, name, field)
 
 
-def _by_gateway(value: Any, gateway: str) -> Any:
+def by_gateway(value: Any, gateway: str) -> Any:
+    """A value, or from a table keyed by gateway the entry of this one or `default`."""
     return value.get(gateway, value.get("default")) if isinstance(value, dict) else value
 
 

@@ -21,7 +21,7 @@ from heavenbase.errors import (
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
 from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
-from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, check_plain_http, origin_of, owner_of
+from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, by_gateway, check_plain_http, origin_of, owner_of
 from heavenbase.spec import LLMSpec, Timeouts
 
 if TYPE_CHECKING:
@@ -112,11 +112,11 @@ class Resolver:
             return spec
         self._registry.load("gateways", OFFLINE)
         # What the endpoint cannot do, the mock can.
-        records: dict[str, Any] = {
-            name: MappingProxyType({key: value for key, value in record.items() if key != "capabilities"})
-            for name, record in (("provider_record", spec.provider_record), ("model_record", spec.model_record))
-        }
-        return replace(spec, gateway=OFFLINE, **records)
+        provider, model = (
+            MappingProxyType({key: value for key, value in record.items() if key != "capabilities"})
+            for record in (spec.provider_record, spec.model_record)
+        )
+        return replace(spec, gateway=OFFLINE, provider_record=provider, model_record=model)
 
 
 class _Resolution:
@@ -305,9 +305,7 @@ class _Resolution:
         return merge(base, configured)
 
     def _gateway_name(self, gateway: str | None, preset_record: Mapping[str, Any], provider: str) -> str:
-        manifest = next(iter(self.registry.inventory.claims("providers", provider)), None)
-        declared = (manifest.manifest or {}).get("provider", {}).get("gateway") if manifest is not None else None
-        declared = self.catalog.configured_providers.get(provider, {}).get("gateway", declared)
+        declared = self.catalog.records.get(provider, {}).get("gateway")
         default = str(self.config.get(f"{ROOT}.default_gateway"))
         for name, origin in (
             (gateway, "argument"),
@@ -346,12 +344,8 @@ class _Resolution:
         asked = str(self.config.environ.get("HB_STRICT_PLUGINS") or "").lower() not in ("", "0", "false", "no")
         if wanted == FALLBACK or asked or self.config.get(f"{ROOT}.strict_plugins"):
             raise PluginLoadError(reason) from error
-        urls = record.get("base_url")
-        moved = wanted in self.registry.inventory.places or (
-            isinstance(urls, dict)
-            and origin_of(urls.get(wanted, urls.get("default"))) != origin_of(urls.get(FALLBACK, urls.get("default")))
-        )
-        if record.get("wire") != FALLBACK or moved:
+        here, there = (origin_of(by_gateway(record.get("base_url"), gateway)) for gateway in (wanted, FALLBACK))
+        if record.get("wire") != FALLBACK or here != there or wanted in self.registry.inventory.places:
             raise PluginLoadError(
                 f"{reason}; no fallback: provider {provider!r} does not serve the {FALLBACK} wire at the same address"
             ) from error

@@ -184,8 +184,7 @@ def _of_schema(schema: dict[str, Any], name: str, adapter: TypeAdapter[Any] | No
         inner = {key: value for key, value in schema.items() if key not in shared}
         schema = {"type": "object", "properties": {WRAP: inner}, "required": [WRAP], **shared}
     strict = strict_schema(schema)
-    described: dict[str, Any] = {"name": name, "schema": strict if strict is not None else schema}
-    described["strict"] = strict is not None
+    described = {"name": name, "schema": schema if strict is None else strict, "strict": strict is not None}
     wire = {"type": "json_schema", "json_schema": described}
     return OutputFormat("json_schema", wire, name=name, schema=schema, adapter=adapter, wrapped=wrapped)
 
