@@ -83,7 +83,8 @@ class Config:
         found = Environ(base)
         final = [variables_layer("environment", found, _stacked(layers))]
         final += [mapping_layer("overrides", overrides)] if overrides else []
-        if start and (dotenv or _dotenv_wanted(base, [*layers, *final])):
+        asked = dotenv or base.get("HB_DOTENV", "").strip().lower() in ("1", "true", "yes", "on")
+        if start and (asked or find(_stacked([*layers, *final]), ("heavenbase", "dotenv")) is True):
             # The project file is checked before: an untrusted one may not ask for the .env file.
             for layer in layers:
                 check_project(layer, [*layers, *final])
@@ -274,9 +275,3 @@ def _vouched(path: str, start: str, environ: Mapping[str, str], trusted: bool | 
     if not vouched:
         files.check_owner(path, start)
     return vouched
-
-
-def _dotenv_wanted(environ: Mapping[str, str], layers: Sequence[Layer]) -> bool:
-    if environ.get("HB_DOTENV", "").strip().lower() in ("1", "true", "yes", "on"):
-        return True
-    return find(_stacked(layers), ("heavenbase", "dotenv")) is True

@@ -100,7 +100,6 @@ class Layer(NamedTuple):
 
     def check(self) -> Layer:
         """Raise ConfigError, with the place of every problem, unless the schema accepts all values."""
-        found = []
         try:
             found = list(problems(self.values))
         except RecursionError:

@@ -15,11 +15,10 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from heavenbase.config import schema
 from heavenbase.config.check import meant
@@ -27,8 +26,7 @@ from heavenbase.errors import PluginContractError
 from heavenbase.options import CONTENT, KNOWN, NO_SLIPS, TARGET
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """One provider manifest: `provider` is its record, `models` and `presets` what it adds to the catalogue."""
 
     provider: dict[str, Any]

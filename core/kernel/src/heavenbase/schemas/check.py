@@ -214,13 +214,11 @@ class _Cleaner:
         found = {}
         for name, item in value.items():
             inner = (*at, "properties", name) if name in properties else (*at, "additionalProperties")
-            if item is None and name in properties and name not in required and not self._null_fits(inner):
+            is_left_out = item is None and name in properties and name not in required
+            if is_left_out and not allows_null(self._checker.at(inner)) and not self._checker.fits(None, inner):
                 continue
             found[name] = self.clean(item, inner, depth)
         return found
-
-    def _null_fits(self, at: Path) -> bool:
-        return allows_null(self._checker.at(at)) or self._checker.fits(None, at)
 
     def _target(self, reference: str) -> Path:
         steps: list[str | int] = []

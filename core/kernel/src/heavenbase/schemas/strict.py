@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 """Keywords whose keys are names of the user's, each with a schema."""
@@ -33,6 +33,7 @@ _OPENING = ("patternProperties", "propertyNames", "contains", "not", "if", "depe
             "prefixItems", "unevaluatedProperties", "unevaluatedItems")  # fmt: skip
 _LEFT_OUT = ("title", "discriminator")
 _PREFIX = "#/$defs/"
+Schema = TypeVar("Schema")
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
 
 
@@ -43,10 +44,7 @@ def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
     `without_nulls` takes out of the answer again. Open dictionaries, tuples and conditions cannot be put so.
     """
     tidied = tidy_schema(schema)
-    if is_open(tidied):
-        return None
-    found: dict[str, Any] = map_schema(tidied, _strict)
-    return found
+    return None if is_open(tidied) else map_schema(tidied, _strict)
 
 
 def fit_schema(schema: dict[str, Any], unknown: Collection[str], *, closed: bool = False) -> dict[str, Any]:
@@ -60,8 +58,7 @@ def fit_schema(schema: dict[str, Any], unknown: Collection[str], *, closed: bool
             node.setdefault("additionalProperties", False)
         return _tell(node, unknown)
 
-    found: dict[str, Any] = map_schema(schema, change)
-    return found
+    return map_schema(schema, change)
 
 
 def tidy_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +74,7 @@ def tidy_schema(schema: dict[str, Any]) -> dict[str, Any]:
         del found["$ref"]
         return {**map_schema(definitions[name], change), **found}
 
-    body: dict[str, Any] = map_schema({key: value for key, value in schema.items() if key != "$defs"}, change)
+    body = map_schema({key: value for key, value in schema.items() if key != "$defs"}, change)
     names = sorted(_reach(definitions, body) & recursive)
     return {**body, "$defs": {name: map_schema(definitions[name], change) for name in names}} if names else body
 
@@ -117,7 +114,7 @@ def is_open(schema: Any) -> bool:
     return any(found)
 
 
-def map_schema(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+def map_schema(schema: Schema, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Schema:
     """A copy of a schema with `change` applied to each schema in it, innermost first."""
     if not isinstance(schema, dict):
         return schema
@@ -131,7 +128,7 @@ def map_schema(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) 
     for name in NESTED:
         if name in node:
             node[name] = map_schema(node[name], change)
-    return change(node)
+    return change(node)  # type: ignore[return-value]
 
 
 def _strict(node: dict[str, Any]) -> dict[str, Any]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from heavenbase.errors import InputError
 from heavenbase.messages import to_message, to_messages
 from heavenbase.projection import CHAT, STREAM, names_of, project
 from heavenbase.session import files as files
 from heavenbase.tools.base import Tool, to_tools
+from heavenbase.types import Chunk, Completion, Message
 
 if TYPE_CHECKING:
-    import os
-    from typing import Self
-
     from heavenbase.llm import LLM
     from heavenbase.tools.mcp import MCPTools
-    from heavenbase.types import Chunk, Completion, Message
 
 ITEMS: Final = ("chunk", "completion")
 NOT_RUN = '{"ok": false, "error": {"type": "NotRun", "message": "the call was not run"}}'
