@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -14,8 +15,6 @@ from heavenbase.spec import EMPTY, LLMSpec, Timeouts, empty
 from heavenbase.types import Attempt, Message, ParameterReport, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from heavenbase.image.image import LLMImage
     from heavenbase.structured.format import OutputFormat
     from heavenbase.tools.base import Tool

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from heavenbase.call import Call
-    from heavenbase.types import Message
+from heavenbase.call import Call
+from heavenbase.types import Chunk, Completion, Message, ToolCall, ToolCallDelta
 
 WHOLE = ("stop", "tool_calls")
 """Finish reasons of an answer that is whole."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from typing import Any, Self
 
 from heavenbase.cache.middleware import CacheMiddleware
 from heavenbase.call import Call, CallContext, Services, new_call
@@ -17,20 +18,14 @@ from heavenbase.flow.answers import annotate, check_colour, check_value, foreign
 from heavenbase.flow.preparing import encode_images, has_images, prepare
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
-from heavenbase.middleware import Middleware, compose, side_of, sleep_async
+from heavenbase.middleware import Middleware, Next, compose, side_of, sleep_async
 from heavenbase.options import KNOWN, MOCKS, PREPARED, split_options
+from heavenbase.plugin import Gateway, Plugin
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, check_parameters, plain_options
 from heavenbase.resolution.resolver import Resolver
-from heavenbase.types import Attempt, Chunk
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
-
-    from heavenbase.middleware import Next
-    from heavenbase.plugin import Gateway, Plugin
-    from heavenbase.spec import LLMSpec
-    from heavenbase.types import Message
+from heavenbase.spec import LLMSpec
+from heavenbase.types import Attempt, Chunk, Message
 
 
 class Kernel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,6 @@ from heavenbase.options import CONNECTION, CONTENT, unknown_options
 from heavenbase.projection import AGGREGATE, CHAT, CLOCK, EMBED, IMAGEN, STREAM, StreamProjection, names_of, project
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-
     from heavenbase.call import Call
     from heavenbase.kernel import Kernel
     from heavenbase.spec import LLMSpec

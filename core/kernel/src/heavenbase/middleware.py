@@ -13,19 +13,18 @@ call's colour, such as `call_sleep`.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
+from heavenbase.call import Call
 from heavenbase.errors import InputTypeError, UnknownNameError
+from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-
-    from heavenbase.call import Call
-    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
-
-    Answer: TypeAlias = Completion | Embedding | ImageResult | AsyncIterator[Chunk]
-    Next: TypeAlias = Callable[[Call], Awaitable[Any]]
+Answer: TypeAlias = Completion | Embedding | ImageResult | AsyncIterator[Chunk]
+"""What a call is answered with."""
+Next: TypeAlias = Callable[[Call], Awaitable[Any]]
+"""What a middleware goes on with."""
 
 
 class Middleware:

@@ -6,13 +6,11 @@ session files, the command line, `docs/reference/options.md`, and by a test the 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from heavenbase.errors import UnknownNameError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
 
 UNSET: Final = "(unset)"
 

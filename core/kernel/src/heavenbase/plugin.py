@@ -7,9 +7,11 @@ that speaks a known wire is one `provider.toml` and `plugin = Provider(__name__,
 from __future__ import annotations
 
 import warnings
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from heavenbase import colour
+from heavenbase.call import Call, Services, WireRequest
 from heavenbase.errors import (
     EmbeddingsNotSupported,
     ExportError,
@@ -21,16 +23,13 @@ from heavenbase.errors import (
 )
 from heavenbase.hookspecs import CONTRACT_VERSION, hookimpl
 from heavenbase.options import GUARANTEES
+from heavenbase.spec import LLMSpec
 from heavenbase.store import CacheEntry, CacheStore
+from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
-
-    from heavenbase.call import Call, Services, WireRequest
     from heavenbase.hookspecs import Answer
     from heavenbase.image.image import LLMImage
-    from heavenbase.spec import LLMSpec
-    from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
 
 # fmt: off

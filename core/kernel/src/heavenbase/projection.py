@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputTypeError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from heavenbase.call import Call
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pluggy
 
 from heavenbase import hookspecs
+from heavenbase.call import Services
 from heavenbase.discovery.importing import check_allowed, import_entry_point
 from heavenbase.discovery.inventory import KINDS, Inventory, PluginInfo
 from heavenbase.errors import (
@@ -20,11 +22,6 @@ from heavenbase.errors import (
     UnknownNameError,
 )
 from heavenbase.plugin import Plugin
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from heavenbase.call import Services
 
 SINGULAR = {kind: kind.removesuffix("s") for kind in KINDS}
 SUPPORTED = range(1, hookspecs.CONTRACT_VERSION + 1)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_base64
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 from heavenbase.errors import CredentialFormatError, InputTypeError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 MASK = "***"
 SHORTEST = 4

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import CREDENTIALS, PROXIES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from heavenbase.secrets import Secret
+from heavenbase.secrets import Secret
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from heavenbase.call import Call
 from heavenbase.config.values import mapped
 from heavenbase.errors import CacheError, InputTypeError
 from heavenbase.options import SECRETS
+from heavenbase.registry import Registry
 from heavenbase.secrets import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from heavenbase.call import Call
-    from heavenbase.registry import Registry
-    from heavenbase.spec import LLMSpec
+from heavenbase.spec import LLMSpec
 
 KEY_FORMAT = 2
 KEY_BYTES = 32

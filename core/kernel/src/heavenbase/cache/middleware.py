@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, NamedTuple
 
 from heavenbase import colour
 from heavenbase.cache import rows as rows
 from heavenbase.cache.keys import Keys, messages_of
 from heavenbase.cache.settings import NAMESPACES, ROOT, CacheSettings, SettingsReader, is_complete, is_of
 from heavenbase.cache.stores import Guard, Stores
-from heavenbase.call import split_options
+from heavenbase.call import Call, split_options
+from heavenbase.config.config import Config
 from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
-from heavenbase.middleware import Middleware
+from heavenbase.middleware import Middleware, Next
 from heavenbase.plugin import enforce_report
-from heavenbase.types import Chunk
+from heavenbase.registry import Registry
+from heavenbase.spec import LLMSpec
+from heavenbase.types import Chunk, Embedding, Message
 from heavenbase.vector import Vector
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-
-    from heavenbase.call import Call
-    from heavenbase.config.config import Config
-    from heavenbase.middleware import Next
-    from heavenbase.registry import Registry
-    from heavenbase.spec import LLMSpec
-    from heavenbase.types import Embedding, Message
-
 
 REMEMBERED = 512
 AT_ONCE = 8

@@ -10,18 +10,24 @@ from __future__ import annotations
 import json
 import sys
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from json.decoder import scanstring as _scan  # type: ignore[attr-defined]
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heavenbase.config.values import mapped
 from heavenbase.gather import whole_chunk
-from heavenbase.types import Chunk, Completion, ImageResult, ParameterEntry, Record, ToolCall, ToolCallDelta, Usage
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from heavenbase.types import ParameterReport
-    from heavenbase.vector import Vector
+from heavenbase.types import (
+    Chunk,
+    Completion,
+    ImageResult,
+    ParameterEntry,
+    ParameterReport,
+    Record,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from heavenbase.vector import Vector
 
 PLAIN, TEXT, IMAGES, VECTOR = b"1234"
 """PLAIN is a text whose chat is answered by its first line alone."""
@@ -162,8 +168,6 @@ def encode_vector(vector: Vector, model: str | None, request: dict[str, Any]) ->
 
 def vector_of(value: bytes) -> tuple[Vector, str | None]:
     """The kept embedding, and the model that made it."""
-    from heavenbase.vector import Vector
-
     head_line, _, buffer = _expect(value, VECTOR).split(b"\n", 2)
     head = _load(head_line)
     vector = Vector((), head["type"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
+from heavenbase.call import Call
 from heavenbase.config.check import problems
 from heavenbase.config.schema import CACHE, POLICIES
 from heavenbase.config.values import merge
@@ -12,11 +14,6 @@ from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.gather import WHOLE
 from heavenbase.options import MOCKS
 from heavenbase.types import Completion, ImageResult
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from heavenbase.call import Call
 
 ROOT = "heavenbase.llm.cache"
 NAMESPACES = {"complete": "text", "embed": "embedding", "imagen": "image"}

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import threading
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from heavenbase.cache.settings import CacheSettings
+from heavenbase.config.config import Config
 from heavenbase.errors import CacheError, CacheWarning
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from heavenbase.cache.settings import CacheSettings
-    from heavenbase.config.config import Config
-    from heavenbase.registry import Registry
-    from heavenbase.store import CacheStore
+from heavenbase.registry import Registry
+from heavenbase.store import CacheStore
 
 WARN_EVERY = 60.0
 REOPEN_AFTER = 60.0

@@ -6,13 +6,11 @@ its end. What suspends all the same is a plugin that answered a sync call in asy
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from heavenbase.errors import PluginContractError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Generator
 
 T = TypeVar("T")
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from heavenbase.call import Kept
+from heavenbase.call import Call, Kept
 from heavenbase.colour import drive as drive
 from heavenbase.errors import HBError, PluginContractError, ProviderError
 from heavenbase.gather import Ending, Gathering, name_calls
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-
-    from heavenbase.call import Call
 
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
 

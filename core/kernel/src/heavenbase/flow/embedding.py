@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING
 
+from heavenbase.cache.middleware import CacheMiddleware
+from heavenbase.call import Call
 from heavenbase.colour.parallel import run_many
 from heavenbase.errors import ResponseShapeError
+from heavenbase.middleware import Next
 from heavenbase.types import Embedding, Usage
 from heavenbase.vector import Vector
-
-if TYPE_CHECKING:
-    from heavenbase.cache.middleware import CacheMiddleware
-    from heavenbase.call import Call
-    from heavenbase.middleware import Next
 
 
 async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embedding:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.call import Call
 from heavenbase.errors import PluginContractError, VisionNotSupported
+from heavenbase.registry import Registry
+from heavenbase.types import ParameterReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from heavenbase.call import Call
     from heavenbase.image.image import FetchOptions, LLMImage
-    from heavenbase.registry import Registry
-    from heavenbase.types import ParameterReport
 
 FETCHES = 8
 """Images of one call that are fetched at once."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heavenbase.call import Call
 from heavenbase.colour import drive as drive
 from heavenbase.errors import (
     CallTimeout,
@@ -16,14 +18,8 @@ from heavenbase.errors import (
     StreamInterrupted,
     StreamTruncated,
 )
-from heavenbase.middleware import Middleware, call_sleep
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from heavenbase.call import Call
-    from heavenbase.middleware import Next
-    from heavenbase.types import Chunk
+from heavenbase.middleware import Middleware, Next, call_sleep
+from heavenbase.types import Chunk
 
 RETRY_AFTER_JITTER = 0.25
 """Fraction of Retry-After added at random, so that waiting callers do not return together."""

@@ -5,22 +5,19 @@ It stands inside the cache, which so keeps only answers that fit, and outside th
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.call import Call
 from heavenbase.colour import drive as drive
 from heavenbase.errors import StructuredOutputError
 from heavenbase.gather import UNFINISHED, whole_chunk
-from heavenbase.middleware import Middleware
-from heavenbase.types import Chunk, Usage
+from heavenbase.middleware import Middleware, Next
+from heavenbase.types import Chunk, Completion, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from heavenbase.call import Call
-    from heavenbase.middleware import Next
     from heavenbase.structured.format import OutputFormat
-    from heavenbase.types import Completion
 
 RETRIES = 1
 """How often an answer that does not fit is asked for again, unless `structured_retries` says otherwise."""

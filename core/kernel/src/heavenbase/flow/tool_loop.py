@@ -5,22 +5,17 @@ And where a chat goes on that waits for results of its calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from heavenbase.call import Kept, Resumption
+from heavenbase.call import Call, Kept, Resumption
 from heavenbase.errors import HBError, InputError, InputTypeError, UnknownNameError
 from heavenbase.messages import to_messages
 from heavenbase.tools.base import Decision
 from heavenbase.tools.options import is_forced, schema_name
 from heavenbase.tools.runs import ToolRuns
 from heavenbase.types import Chunk, Completion, Message, ParameterReport, ToolCall, Usage
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-
-    from heavenbase.call import Call
 
 MAX_TURNS = 8
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
@@ -16,8 +16,6 @@ from heavenbase.errors import InputError, InputTypeError
 from heavenbase.spec import check_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from heavenbase.schemas.functions import Signature
 
 SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "schema")

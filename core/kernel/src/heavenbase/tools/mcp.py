@@ -8,13 +8,10 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from heavenbase.errors import HBError, InputError, InputTypeError, MissingPackage
 from heavenbase.tools.base import Tool
-
-if TYPE_CHECKING:
-    from typing import Self
 
 PATIENCE = 30.0
 """Seconds that a server has to start and to name its tools."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.spec import check_seconds
 from heavenbase.tools.base import Tool, is_async, to_tools
-
-if TYPE_CHECKING:
-    from heavenbase.types import ParameterReport
+from heavenbase.types import ParameterReport
 
 WORDS = ("auto", "none", "required")
 CALLBACKS = ("confirm", "on_round")

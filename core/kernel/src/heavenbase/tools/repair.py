@@ -6,15 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from heavenbase.errors import InputTypeError, ToolArgsError, UnknownNameError
 from heavenbase.schemas.lenient import read_object
 from heavenbase.schemas.strict import types_of
 from heavenbase.types import ToolCall
-
-if TYPE_CHECKING:
-    from typing import Self
 
 SETTINGS = ("enabled", "strict")
 EMPTY: dict[str, Any] = {"string": "", "number": 0, "integer": 0, "boolean": False, "array": [], "object": {}}

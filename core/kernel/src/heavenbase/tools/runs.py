@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -13,14 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from heavenbase.colour.parallel import run_many
 from heavenbase.errors import InputTypeError, ToolArgsError
 from heavenbase.spec import EMPTY
-from heavenbase.tools.base import Decision, ToolPause
+from heavenbase.tools.base import Decision, Tool, ToolPause
+from heavenbase.types import ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
-    from heavenbase.tools.base import Tool
-    from heavenbase.types import ToolCall
 
 CONCURRENCY = 8
 MESSAGE_LIMIT = 4_000
