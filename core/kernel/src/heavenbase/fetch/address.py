@@ -82,21 +82,15 @@ def read_target(url: str, base: str | None = None) -> Target:
         raise FetchBlocked("a URL with a user name or password is not fetched; remove the part before '@'")
     host = parsed.raw_host.decode("ascii").rstrip(".")
     port = parsed.port or _PORTS[parsed.scheme]
-    is_address = _is_address(host)
+    is_address = _parsed(host) is not None
+    if not is_address and (_NUMBER.fullmatch(host) or ":" in host):
+        # octal, hexadecimal, decimal or shortened
+        raise FetchBlocked(f"the URL's host {host[:100]!r} is an unusual spelling of an address")
     if not is_address and not _HOST.fullmatch(host):
         raise FetchBlocked(f"the URL's host {host[:100]!r} is not a host name")
     if not 0 < port < 65536:
         raise ImageError(f"the URL's port {port} is out of range")
     return Target(str(parsed), parsed.scheme, host, port, parsed.raw_path, is_address)
-
-
-def _is_address(host: str) -> bool:
-    """Whether the host is a canonical IP address; FetchBlocked for octal, hexadecimal, decimal or shortened ones."""
-    if _parsed(host) is not None:
-        return True
-    if _NUMBER.fullmatch(host) or ":" in host:
-        raise FetchBlocked(f"the URL's host {host[:100]!r} is an unusual spelling of an address")
-    return False
 
 
 def _parsed(host: str) -> IPv4Address | IPv6Address | None:

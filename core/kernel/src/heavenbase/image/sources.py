@@ -50,9 +50,7 @@ def read_any(value: Any) -> Found:
         return read_text(value)
     if isinstance(value, os.PathLike):
         return Found(read_path(value))
-    if isinstance(value, bytes | bytearray | memoryview):
-        return Found(bytes(value))
-    if isinstance(value, Mapping):
+    if isinstance(value, bytes | bytearray | memoryview | Mapping):
         return read_item(value)
     if _is_a(value, "PIL.Image", "Image"):
         return Found(encode_pil(value))
@@ -63,11 +61,10 @@ def read_any(value: Any) -> Found:
     try:
         return Found(bytes(memoryview(value)))
     except TypeError:
-        pass
-    raise InputTypeError(
-        f"cannot make an image from {type(value).__name__}; pass bytes, a path, a URL, base64 text, a binary file, "
-        "a provider dict, a PIL image or a numpy array"
-    )
+        raise InputTypeError(
+            f"cannot make an image from {type(value).__name__}; pass bytes, a path, a URL, base64 text, a binary file, "
+            "a provider dict, a PIL image or a numpy array"
+        ) from None
 
 
 def read_text(text: str) -> Found:

@@ -94,7 +94,13 @@ class AiohttpPools(Sender):
         file = io.BytesIO(content) if len(content) > _LARGE else None
         loop = asyncio.get_running_loop()
         if self._session is None:
-            self._session = _session()
+            self._session = aiohttp.ClientSession(
+                connector=_Connector(limit=0, keepalive_timeout=KEEPALIVE),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+                auto_decompress=False,
+                timeout=_NO_TIMEOUT,
+            )
         try:
             async with asyncio.timeout(exchange.connect_limit()) as timer:
                 exchange.arm = lambda limit: timer.reschedule(None if limit is None else loop.time() + limit)
@@ -141,16 +147,6 @@ class AiohttpPools(Sender):
         if isinstance(error, aiohttp.ClientResponseError):
             return exchange.unreadable("is not HTTP")
         return exchange.closed(f"broke the connection ({type(error).__name__})")
-
-
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=_Connector(limit=0, keepalive_timeout=KEEPALIVE),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        auto_decompress=False,
-        timeout=_NO_TIMEOUT,
-    )
 
 
 class _Source:

@@ -6,6 +6,7 @@ read), ConnectionNotAvailable (a kept connection was gone; the pool takes anothe
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import threading
@@ -183,8 +184,6 @@ class Backend(httpcore2.NetworkBackend):
 
 def is_readable(connection: socket.socket) -> bool:
     """Whether a read would not wait."""
-    import select
-
     if connection.fileno() < 0:
         return True
     if hasattr(select, "poll"):
