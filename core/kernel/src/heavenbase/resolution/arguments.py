@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heavenbase.config.config import Config
 from heavenbase.config.schema import LOSSY_ACTIONS
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import COUNTS, KNOWN, MOCKS, PREPARED, split_options, unknown_options
-
-if TYPE_CHECKING:
-    from heavenbase.config.config import Config
-    from heavenbase.registry import Registry
-    from heavenbase.spec import LLMSpec
-    from heavenbase.types import ParameterReport
+from heavenbase.registry import Registry
+from heavenbase.spec import LLMSpec
+from heavenbase.types import ParameterReport
 
 ROOT = ("heavenbase", "llm")
 LOSSY_SIDES = ("guarantees", "tuning")

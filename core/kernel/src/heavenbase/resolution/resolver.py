@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heavenbase.config.config import Config
 from heavenbase.errors import (
     ConfigError,
     HBError,
@@ -19,14 +20,11 @@ from heavenbase.errors import (
     UnknownNameError,
 )
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
+from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
 from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, by_gateway, check_plain_http, origin_of, owner_of
 from heavenbase.spec import LLMSpec, Timeouts
-
-if TYPE_CHECKING:
-    from heavenbase.config.config import Config
-    from heavenbase.registry import Registry
 
 FALLBACK = "openai"
 OFFLINE = "mock"

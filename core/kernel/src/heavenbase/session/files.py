@@ -6,16 +6,14 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heavenbase.errors import HBError, HBWarning, InputError, UnknownNameError
+from heavenbase.llm import LLM
 from heavenbase.messages import to_messages
 from heavenbase.options import KNOWN, SAVED
-
-if TYPE_CHECKING:
-    from heavenbase.llm import LLM
-    from heavenbase.tools.base import Tool
-    from heavenbase.types import Message
+from heavenbase.tools.base import Tool, to_tools
+from heavenbase.types import Message
 
 FORMAT = "heavenbase.session"
 VERSION = 1
@@ -64,15 +62,11 @@ def unpack(data: Mapping[str, Any], llm: LLM | None, tools: list[Tool]) -> tuple
 
 
 def _saved_llm(saved: Mapping[str, Any]) -> LLM:
-    from heavenbase.llm import LLM
-
     options = {name: value for name, value in saved["options"].items() if _is_saved(name)}
     return LLM(saved["preset"], saved["model"], saved["provider"], saved["gateway"], **options)
 
 
 def _saved_tools(saved: Iterable[Mapping[str, Any]], given: list[Tool]) -> list[Tool]:
-    from heavenbase.tools.base import to_tools
-
     names = {tool.name for tool in given}
     found = []
     for schema in saved:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from heavenbase.errors import InputError
+from heavenbase.llm import LLM
 from heavenbase.messages import to_message, to_messages
 from heavenbase.projection import CHAT, STREAM, names_of, project
 from heavenbase.session import files as files
@@ -16,7 +17,6 @@ from heavenbase.tools.base import Tool, to_tools
 from heavenbase.types import Chunk, Completion, Message
 
 if TYPE_CHECKING:
-    from heavenbase.llm import LLM
     from heavenbase.tools.mcp import MCPTools
 
 ITEMS: Final = ("chunk", "completion")
@@ -40,11 +40,7 @@ class LLMSession:
         system: str | None = None,
         log: str | os.PathLike[str] | None = None,
     ) -> None:
-        if llm is None:
-            from heavenbase.llm import LLM
-
-            llm = LLM()
-        self.llm = llm
+        self.llm = LLM() if llm is None else llm
         self.tools: list[Tool] = to_tools(tools)
         self.last: Completion | None = None
         self._kits: list[MCPTools] = []

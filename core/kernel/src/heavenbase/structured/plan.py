@@ -14,13 +14,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
+from heavenbase.spec import LLMSpec
 from heavenbase.structured.format import OutputFormat, to_format
-
-if TYPE_CHECKING:
-    from heavenbase.spec import LLMSpec
-    from heavenbase.types import Message, ParameterReport
+from heavenbase.types import Message, ParameterReport
 
 
 class Request(Protocol):
