@@ -67,6 +67,13 @@ def test_the_deadline_ends_the_wait_under_its_own_name() -> None:
     asyncio.run(work())
 
 
+def test_a_limit_of_nothing_is_passed_at_once_under_the_name_of_the_pool() -> None:
+    slots = Slots(1)
+    slots.acquire(exchange())
+    with pytest.raises(PoolTimeout, match="no connection became free within 0 s"):
+        slots.acquire(exchange(pool=0))
+
+
 def test_releasing_twice_frees_one_slot() -> None:
     slots = Slots(1)
     holder = exchange()

@@ -41,27 +41,19 @@ Headers: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of one answer after decompression; event streams are bounded by event instead."""
 
-
 _LINGER = Timeouts(idle=0.05, stall=0.2)
 
+_UNSENT = {"maybe_billed": False}
 # By the clock that ran out: the error, its words, and what it knows better than the exchange.
 _TIMEOUTS: Mapping[str, tuple[type[HBError], str, Mapping[str, bool]]] = {
     "total": (DeadlineExceeded, "the total limit of {limits.total} s passed", {}),
     "pool": (PoolTimeout, "no connection became free within {limits.pool} s", {}),
-    "connect": (ConnectTimeout, "no connection to {host} within {limits.connect} s", {"maybe_billed": False}),
-    "write": (
-        IdleTimeout,
-        "{host} took no bytes of the request for {limits.idle} s",
-        {"maybe_billed": False, "retryable": True},
-    ),
+    "connect": (ConnectTimeout, "no connection to {host} within {limits.connect} s", _UNSENT),
+    "write": (IdleTimeout, "{host} took no bytes of the request for {limits.idle} s", _UNSENT | {"retryable": True}),
     "answer": (ResponseTimeout, "no answer within {limits.first_token} s", {}),
     "first": (FirstTokenTimeout, "no content within {limits.first_token} s", {}),
     "idle": (IdleTimeout, "no bytes for {limits.idle} s", {}),
 }
-
-
-def _ignore(limit: float | None) -> None:
-    """What `arm` is on transports that need no timer of the exchange."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -87,7 +79,8 @@ class Exchange:
     status: int | None = None
     headers: Headers = ()
     body: Any = None
-    arm: Callable[[float | None], None] = _ignore
+    arm: Callable[[float | None], None] = field(init=False)
+    """Sets the timer, on transports that have one of their own."""
     has_body: bool = False
     has_content: bool = False
     started: float = field(init=False)
