@@ -27,9 +27,6 @@ BUDGETS: Mapping[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "hig
 """Tokens for thoughts by step, for models that think by budget and whose provider names no figures of its own."""
 REMOVED = "removed from the answer"
 
-Kind: TypeAlias = Literal["auto", "none", "any", "tool", "allowed", "other"]
-_WORDS: Mapping[str, Kind] = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
-
 
 def named_arguments(call: Call) -> dict[str, Any]:
     """The arguments of a call that are parameters; our default of `max_tokens` yields to its other name."""
@@ -123,6 +120,9 @@ def nearest_step(step: Any, steps: Sequence[str]) -> str:
 
 
 # Tools
+
+Kind: TypeAlias = Literal["auto", "none", "any", "tool", "allowed", "other"]
+_WORDS: Mapping[str, Kind] = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
 
 
 def given_tools(args: Mapping[str, Any], report: ParameterReport) -> list[Any]:

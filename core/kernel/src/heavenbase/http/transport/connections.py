@@ -153,7 +153,7 @@ class Connections:
 
     def lease(self, route: Route) -> Lease:
         """A sender for sync clients on this route."""
-        return self.lease_on(None, route)
+        return self.on_loop(None, route)
 
     def close(self) -> None:
         """Close the unused connections of the sync routes, also those that a forgotten client left behind."""
@@ -172,9 +172,9 @@ class Connections:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return RoamingLease(self, route, prefer_aiohttp)
-        return self.lease_on(loop, route, prefer_aiohttp)
+        return self.on_loop(loop, route, prefer_aiohttp)
 
-    def lease_on(self, loop: AbstractEventLoop | None, route: Route, prefer_aiohttp: bool = False) -> Lease:
+    def on_loop(self, loop: AbstractEventLoop | None, route: Route, prefer_aiohttp: bool = False) -> Lease:
         """A lease on the connections of one event loop, which is running; on those of sync callers for None."""
         with self._lock:
             self._check_process()
@@ -239,7 +239,7 @@ class RoamingLease:
         loop = asyncio.get_running_loop()
         lease = self._leases.get(loop)
         if lease is None:
-            lease = self._leases[loop] = self._connections.lease_on(loop, *self._how)
+            lease = self._leases[loop] = self._connections.on_loop(loop, *self._how)
         return lease.send(exchange, request)  # type: ignore[no-any-return]
 
     async def aclose(self) -> None:
