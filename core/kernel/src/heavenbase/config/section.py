@@ -46,8 +46,8 @@ class Section(dict[str, Any]):
         value = super().__getitem__(name)
         return value if isinstance(value, Section) else read(value, (*self._path, name), self._environ)
 
-    # dict's own forms of these would hand out what is stored. With __iter__ overridden, dict(section) and **section
-    # go through __getitem__ too.
+    # dict's own forms of these would hand out what is stored; those of Mapping read each value when it is reached. With
+    # __iter__ overridden, dict(section) and **section go through __getitem__ too.
     def __iter__(self) -> Iterator[str]:
         return super().__iter__()
 

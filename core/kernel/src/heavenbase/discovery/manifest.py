@@ -171,9 +171,7 @@ def _slips(table: Any, path: str, known: Mapping[Any, Collection[str]]) -> Itera
             yield from _slips(value, here, known)
 
 
-def _rows(
-    rows: Mapping[str, Any], fields: Mapping[str, str], path: str, required: Collection[str] = ()
-) -> Iterator[str]:
+def _rows(rows: Any, fields: Mapping[str, str], path: str, required: Collection[str] = ()) -> Iterator[str]:
     for name, row in rows.items():
         yield from _table(row, fields, f"{path}.{name}", required)
 
