@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 LIMIT = 64
 """Clients kept per kernel; the least recently used is forgotten beyond that."""
 
-_SYNC, _NO_LOOP = 0, -1
-"""In the place of the address of a loop."""
-
 
 class _Entry(NamedTuple):
     client: Any
@@ -34,7 +31,7 @@ class ClientPool:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._entries: OrderedDict[tuple[str, int], _Entry] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, bool, int], _Entry] = OrderedDict()
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
@@ -46,7 +43,7 @@ class ClientPool:
         if self._pid != os.getpid():
             self._forget()
         loop = _running_loop() if is_async else None
-        place = (key, id(loop) if loop is not None else _NO_LOOP if is_async else _SYNC)
+        place = (key, is_async, id(loop))
         with self._lock:
             entry = self._entries.get(place)
             if entry is not None and (entry.loop is None or entry.loop() is loop):

@@ -175,31 +175,23 @@ class Gathering:
         )
 
 
-_COMPLETION: Any = Chunk.__dict__["completion"]
-
-
 class Ending(Chunk):
     """The last chunk of a stream; its whole answer is put together when somebody asks for it."""
 
     __slots__ = ("_call", "_gathering")
 
     def __init__(self, gathering: Gathering, call: Call) -> None:
-        self._gathering, self._call = gathering, call
         super().__init__(kind="end")
+        self._gathering, self._call = gathering, call
+        del self.completion
 
-    @property
-    def completion(self) -> Completion | None:
-        """The whole answer."""
-        if _COMPLETION.__get__(self) is None:
-            _COMPLETION.__set__(self, self._gathering.completion(self._call))
-        return _COMPLETION.__get__(self)  # type: ignore[no-any-return]
-
-    @completion.setter
-    def completion(self, answer: Completion | None) -> None:
-        _COMPLETION.__set__(self, answer)
+    def __getattr__(self, name: str) -> Any:  # asked for what is not there
+        if name != "completion":
+            raise AttributeError(name)
+        self.completion = self._gathering.completion(self._call)
+        return self.completion
 
 
 def _last(chunks: list[Chunk], name: str) -> Any:
-    """The last value of a field that some chunk has."""
     get = attrgetter(name)
     return next((value for value in map(get, reversed(chunks)) if value is not None), None)

@@ -306,10 +306,8 @@ def _texts(inputs: Any) -> list[str]:
 
 
 def _project_vectors(inputs: Any, answer: Any, names: list[str], reduce: bool) -> Any:
-    if isinstance(inputs, str):
-        table = {**EMBED, "embeddings": lambda e: e.vectors[0]}
-        return project(answer, names, table, reduce=reduce)
-    return project(answer, names, EMBED, reduce=reduce)
+    table = {**EMBED, "embeddings": lambda e: e.vectors[0]} if isinstance(inputs, str) else EMBED
+    return project(answer, names, table, reduce=reduce)
 
 
 def _project_images(answer: Any, names: list[str], reduce: bool) -> Any:

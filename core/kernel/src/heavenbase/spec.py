@@ -211,7 +211,6 @@ class LLMSpec:
 
 
 def _applies(rule: Mapping[str, Any], wire: Mapping[str, Any]) -> bool:
-    """Whether a rule holds for these arguments."""
     if "when" in rule and not all(wire.get(name) in values for name, values in rule["when"].items()):
         return False
     return "unless" not in rule or not any(wire.get(name) in values for name, values in rule["unless"].items())

@@ -14,6 +14,7 @@ from heavenbase.call import Call, split_options
 from heavenbase.config.config import Config
 from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
 from heavenbase.middleware import Middleware, Next
+from heavenbase.options import PREPARED
 from heavenbase.plugin import enforce_report
 from heavenbase.registry import Registry
 from heavenbase.spec import LLMSpec
@@ -134,8 +135,7 @@ class CacheMiddleware(Middleware):
         start, get = None, None
         try:
             settings = self.settings.read(controls)
-            special = not args.keys().isdisjoint(("tools", "tool_choice", "response_format"))
-            if not special and settings.allows("complete", args, controls, has_tools=False):
+            if args.keys().isdisjoint(PREPARED) and settings.allows("complete", args, controls, has_tools=False):
                 guard = self.stores.known(settings)
                 if guard is None:
                     return spec, None, None  # the first call opens it

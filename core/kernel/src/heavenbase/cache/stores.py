@@ -77,8 +77,7 @@ class Stores:
 
     def refused(self, settings: CacheSettings) -> bool:
         """Whether it could not be opened within the last minute."""
-        until = self._refused.get(settings.store_key)
-        return until is not None and self._clock() < until
+        return self._clock() < self._refused.get(settings.store_key, float("-inf"))
 
     def open(self, settings: CacheSettings) -> Guard | None:
         """The store of these settings, opened now if need be; None, and a warning, when it cannot be."""
@@ -118,8 +117,7 @@ class Stores:
         """Count a failure, and warn of it unless that was done within the minute."""
         self.failures += 1
         now = self._clock()
-        last = self._warned.get(what)
-        if last is None or now - last >= WARN_EVERY:
+        if now - self._warned.get(what, float("-inf")) >= WARN_EVERY:
             self._warned[what] = now
             shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             warnings.warn(f"the response cache {what}, calls go on without it: {shown}", CacheWarning, stacklevel=2)

@@ -42,9 +42,6 @@ class StructuredOutput(Middleware):
             if controls.get("structured_stream") is False or controls.get("enforce_non_stream_structured"):
                 return self._whole(call, next)
             return self._stream(call, next) if wanted.is_json else await next(call)
-        return await self._answer(call, next)
-
-    async def _answer(self, call: Call, next: Next) -> Completion:
         request, spent, left = call, None, _retries(call)
         while True:
             answer: Completion = await next(request)
