@@ -32,7 +32,7 @@ class _Manager(pluggy.PluginManager):
     # pluggy looks closely at each name of a module or plugin, which costs more than the rest of a new kernel.
 
     def parse_hookspec_opts(self, module: Any, name: str) -> Any:
-        marked = hasattr(vars(module)[name], f"{hookspecs.PROJECT}_spec")
+        marked = hasattr(getattr(module, name, None), f"{hookspecs.PROJECT}_spec")
         return super().parse_hookspec_opts(module, name) if marked else None
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:

@@ -71,6 +71,8 @@ def shaped(message: str = "m", **fields: Any) -> dict[str, Any]:
         (504, b"", errors.ServerError),
         (503, shaped(), errors.Overloaded),
         (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, errors.Overloaded),
+        (500, {"error": {"message": "The engine is overloaded"}}, errors.Overloaded),
+        (500, {"error": {"code": "server overloaded", "message": "try again"}}, errors.ServerError),
         (408, shaped(), errors.StatusError),
         (302, b"", errors.RedirectRefused),
     ],

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
@@ -34,6 +33,7 @@ class Keys:
     def __init__(self, registry: Registry, data_dir: Path) -> None:
         self._registry = registry
         self._data_dir = data_dir
+        self._installation: bytes | None = None
         self._prefixes: dict[tuple[int, str | None], tuple[LLMSpec, Any]] = {}
 
     def of(self, call: Call, shared: str | None) -> bytes:
@@ -134,14 +134,16 @@ class Keys:
         if shared:
             return f"shared:{shared}"
         keys = [key for key in (spec.api_key, spec.gateway_key) if key is not None]
-        return "+".join(key.fingerprint(self._own) for key in keys) or "none"
+        return "+".join(key.fingerprint(self._own()) for key in keys) or "none"
 
     def _fingerprint(self, text: str) -> str:
-        return Secret(text).fingerprint(self._own)[:16]
+        return Secret(text).fingerprint(self._own())[:16]
 
-    @cached_property
     def _own(self) -> bytes:
-        return installation_key(self._data_dir)
+        # A cached_property would hold a lock, at which a forked child may wait for ever.
+        if self._installation is None:
+            self._installation = installation_key(self._data_dir)
+        return self._installation
 
 
 def messages_of(messages: Sequence[Mapping[str, Any]]) -> bytes:

@@ -181,7 +181,7 @@ class CacheMiddleware(Middleware):
         """Keep the vectors of one answered batch."""
         if not is_of(call, answer):
             return
-        _, _, guard, settings, keys = kept
+        guard, settings, keys = kept.guard, kept.settings, kept.keys
         store, ttl = guard.store, settings.ttl("embedding")
         try:
             about = self.keys.description(call, settings.shared)

@@ -11,11 +11,12 @@ import stat
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from heavenbase.config.schema import is_secret
-from heavenbase.config.values import from_toml, leaves, literal_part, texts
+from heavenbase.config.values import from_toml, literal_part
 from heavenbase.errors import ConfigError, ConfigTrustError, HBWarning
 
 Place = TypeVar("Place")
@@ -193,9 +194,13 @@ def _parse(text: str, path: str) -> tuple[dict[str, Any], str | None]:
         return {}, f"{path}:{line}: {_LINE.sub('', str(error))}; this is no valid TOML"
 
 
-def holds_secret(values: Mapping[str, Any]) -> bool:
+def holds_secret(values: Any, path: tuple[str, ...] = ()) -> bool:
     """Say whether a literal credential stands anywhere in `values`."""
-    return any(is_secret(path) and any(map(literal_part, texts(value))) for path, value in leaves(values))
+    if isinstance(values, dict):
+        return any(holds_secret(item, (*path, name)) for name, item in values.items())
+    if isinstance(values, list):
+        return any(holds_secret(item, path) for item in values)
+    return isinstance(values, str) and bool(literal_part(values)) and is_secret(path)
 
 
 @lru_cache(maxsize=16)
@@ -260,7 +265,8 @@ def write_atomic(path: str, text: str) -> None:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            with suppress(OSError):
+                os.unlink(temporary)
             raise
         if os.name == "posix":
             handle = os.open(folder, os.O_RDONLY)

@@ -125,7 +125,10 @@ def file_layer(name: str, file: SettingsFile, *, trusted: bool = True) -> Layer:
 
 def mapping_layer(name: str, mapping: Mapping[str, Any]) -> Layer:
     """The layer of values given in code, nested or with dotted keys at the top, checked."""
-    return Layer(name, merge(*(_nested(split_key(key), value) for key, value in mapping.items()))).check()
+    values: dict[str, Any] = {}
+    for key, value in mapping.items():
+        _put(values, split_key(key), value)
+    return Layer(name, values).check()
 
 
 def variables_layer(name: str, environ: Environ, known: Mapping[str, Any], *, trusted: bool = True) -> Layer:
@@ -147,7 +150,7 @@ def variables_layer(name: str, environ: Environ, known: Mapping[str, Any], *, tr
         text = environ[variable]
         if text == "" and (field is None or not accepts(field, "")):
             continue
-        values = merge(values, _nested(path, coerce(text, path)))
+        _put(values, path, coerce(text, path))
         places[path] = environ.origin(variable)
     return Layer(name, values, places=places, trusted=trusted).check()
 
@@ -163,11 +166,14 @@ def _spelled(path: tuple[str, ...], known: Mapping[str, Any]) -> tuple[str, ...]
     return tuple(found)
 
 
-def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """The tables in which nothing but one value stands."""
+def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Set a nested value; a table is laid over what is there."""
     if not path:
         raise ConfigError("a key must not be empty")
-    nested = from_toml(value)
-    for name in reversed(path):
-        nested = {name: nested}
-    return nested  # type: ignore[no-any-return]
+    for name in path[:-1]:
+        inner = values.get(name)
+        if not isinstance(inner, dict):
+            inner = values[name] = {}
+        values = inner
+    old, new = values.get(path[-1]), from_toml(value)
+    values[path[-1]] = merge(old, new) if isinstance(old, dict) and isinstance(new, dict) else new

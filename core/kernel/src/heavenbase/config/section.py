@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import read_reference
@@ -46,14 +46,24 @@ class Section(dict[str, Any]):
         value = super().__getitem__(name)
         return value if isinstance(value, Section) else read(value, (*self._path, name), self._environ)
 
-    # dict's own forms of these would hand out what is stored; those of Mapping read each value when it is reached. With
-    # __iter__ overridden, dict(section) and **section go through __getitem__ too.
+    # dict's own forms of these would hand out what is stored. With __iter__ overridden, dict(section) and **section
+    # go through __getitem__ too.
     def __iter__(self) -> Iterator[str]:
         return super().__iter__()
 
-    get = Mapping.get  # type: ignore[assignment]
-    items = Mapping.items  # type: ignore[assignment]
-    values = Mapping.values  # type: ignore[assignment]
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of `name`, or `default`."""
+        if name not in self:
+            return default
+        return self[name]
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        """Names and values; a value is read when it is reached."""
+        return ItemsView(self)
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        """Values, each read when it is reached."""
+        return ValuesView(self)
 
     def pop(self, name: str, *default: Any) -> Any:
         """Read and remove a value."""

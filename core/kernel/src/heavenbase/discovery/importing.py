@@ -5,7 +5,6 @@ A plugin may be imported that is not disabled, on the allow-list, and as in the 
 
 from __future__ import annotations
 
-import sys
 import threading
 import traceback
 from collections.abc import Iterable, Mapping
@@ -28,9 +27,7 @@ def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
         except BaseException as error:
             box.append(error)
 
-    known = sys.modules.get(module.strip())
-    is_imported = known is not None and not getattr(known.__spec__, "_initializing", True)
-    if timeout is None or is_imported:
+    if timeout is None:
         attempt()
     else:
         # A thread, because an import that hangs cannot be stopped: it may go on, but nobody waits for it.

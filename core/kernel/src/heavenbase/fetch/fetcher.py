@@ -129,7 +129,7 @@ class Fetcher:
             raise InputError(f"the fetch timeout is a positive number of seconds, not {self.timeout!r}")
         if self.max_bytes < 1 or self.max_hops < 0:
             raise InputError("max_bytes must be at least 1 and max_hops at least 0")
-        self._allowed = read_allowed(self.allow_hosts)
+        self._allowed = read_allowed(self.allow_hosts or ())
 
     def fetch(self, url: str) -> Fetched:
         """The content of a URL.

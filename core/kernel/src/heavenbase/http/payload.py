@@ -6,8 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from pydantic_core import from_json
-
 from heavenbase.errors import HBError, InputError, InputTypeError, ResponseDecodeError, ResponseShapeError
 
 if TYPE_CHECKING:
@@ -50,6 +48,8 @@ def decode_json(body: bytes) -> Any:
 
     Half a surrogate pair becomes U+FFFD.
     """
+    from pydantic_core import from_json  # 20 ms that making a request does not need
+
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:

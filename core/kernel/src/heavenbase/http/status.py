@@ -71,7 +71,6 @@ _KINDS: tuple[tuple[type[StatusError], tuple[int, ...], re.Pattern[str]], ...] =
         (AuthError, (401, 403, 407), ""),
         (RateLimitError, (429,), ""),
         (Overloaded, (503, 529), ""),
-        (Overloaded, (500,), r"\s.*overloaded"),  # in the message, which a blank parts from the code
         (StatusError, (408, 409, 425), ""),
     )
 )
@@ -193,6 +192,8 @@ def classify(status: int, code: str | None, message: str) -> type[StatusError]:
     for kind, statuses, words in _KINDS:
         if status in statuses and words.search(said):
             return kind
+    if status == 500 and "overloaded" in message.lower():
+        return Overloaded
     return ServerError if status >= 500 else RequestRejected
 
 

@@ -245,7 +245,7 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
             raise write_failure(exchange, error) from None
 
 
-@dataclass
+@dataclass(eq=False)
 class AsyncBackend(httpcore2.AsyncNetworkBackend):
     """Dials TCP on the running loop. `tunnel` and `addresses` as in `network.Backend`."""
 

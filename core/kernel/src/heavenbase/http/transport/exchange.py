@@ -88,7 +88,7 @@ class Exchange:
     # Only the time spent waiting counts: a caller may take as long as he likes between two chunks.
     _waited: float = 0.0
     _waited_for_body: float = 0.0
-    _waiting_for: str = ""
+    _waiting_for: str = "idle"
     _waiting_since: float = field(init=False)
 
     def __post_init__(self) -> None:

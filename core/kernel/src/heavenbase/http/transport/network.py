@@ -129,7 +129,7 @@ class Stream(httpcore2.NetworkStream):
             self._limit = limit
 
 
-@dataclass
+@dataclass(eq=False)
 class Backend(httpcore2.NetworkBackend):
     """Dials TCP. `tunnel` when it dials a proxy that TLS goes through; `addresses` are dialled whatever the host."""
 
@@ -176,9 +176,9 @@ class Backend(httpcore2.NetworkBackend):
         threading.Thread(target=ask, name="hb-resolve", daemon=True).start()
         try:
             return found.result(exchange.connect_limit())
-        except TimeoutError:
-            raise exchange.timed_out() from None
         except Exception as error:
+            if not found.done():
+                raise exchange.timed_out() from None
             raise exchange.connect_failed(f"the name does not resolve ({reason(error)})") from None
 
 

@@ -31,7 +31,7 @@ KEEPALIVE = 60.0
 """Seconds that an unused connection is kept."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Shard:
     pool: Any
     active: int = 0
