@@ -41,8 +41,9 @@ gc.disable()
 
 # No clocks, which a busy machine fails; and the same examples in every run, so that a failure is the change's own.
 # New ones are looked for on purpose: pytest --hypothesis-profile search
-settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("search", settings.get_profile("steady"), derandomize=False, print_blob=True)
+_COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", _COMMON, derandomize=True, max_examples=50)
+settings.register_profile("search", _COMMON, derandomize=False, max_examples=500, print_blob=True)
 settings.load_profile("steady")
 
 
