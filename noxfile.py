@@ -40,8 +40,8 @@ def install_workspace(session: nox.Session, *extra: str) -> None:
 
 
 def run_suite(session: nox.Session, *arguments: str) -> None:
-    """pytest over the whole suite, in parallel: one worker more than two cores carry, as one in three waits."""
-    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "3"), "--dist", "loadgroup", *arguments)
+    """pytest over the whole suite, in parallel."""
+    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *arguments)
 
 
 def group(name: str) -> list[str]:
