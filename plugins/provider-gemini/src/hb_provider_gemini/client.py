@@ -44,8 +44,6 @@ class SDK:
         self.module = genai
         self.http = httpx2
         self.api_error: type[Exception] = errors.APIError
-        self.live_tls = httpx2.create_ssl_context()
-        """For the live sessions of exported clients; the SDK would make one for each client, in 40 ms."""
 
 
 @lru_cache(maxsize=1)
@@ -82,7 +80,7 @@ def client_of(spec: LLMSpec, services: Services, connections: Connections, *, is
 
 
 def _build(spec: LLMSpec, services: Services, connections: Connections, is_async: bool) -> HeldClient:
-    from heavenbase.http.transport import async_client, sync_client
+    from heavenbase.http.transport import async_client, sync_client, tls_context
 
     key, (address, version) = credential(spec), place(spec)
     package = sdk()
@@ -97,7 +95,8 @@ def _build(spec: LLMSpec, services: Services, connections: Connections, is_async
         "headers": dict(spec.headers),
         "httpx_client": http,
         "httpx_async_client": ahttp,
-        "async_client_args": {"ssl": package.live_tls},
+        # For the live sessions of exported clients; the SDK would make one for each client, in 40 ms.
+        "async_client_args": {"ssl": tls_context()},
     }
     with _quiet():
         client = package.module.Client(vertexai=False, api_key=key, http_options=options)
