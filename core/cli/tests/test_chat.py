@@ -146,6 +146,20 @@ def test_the_default_preset_is_chat_and_a_model_replaces_it(run: Run, scripted: 
     assert (gateway.calls[-1].spec.preset, gateway.calls[-1].spec.model_id) == (None, "other")
 
 
+@pytest.mark.parametrize("command", ["chat", "session", "explain"])
+def test_a2_the_default_preset_of_the_settings_is_that_of_chats_and_sessions(
+    run: Run, scripted: Any, command: str
+) -> None:
+    mine = {"model": "mine", "provider": "scripted", "gateway": "scripted"}
+    settings = {"heavenbase.llm.presets.mine": mine, "heavenbase.llm.default_preset": "mine"}
+    stream = [Chunk("hi"), Chunk(finish_reason="stop")]
+    kernel, gateway = scripted(stream if command == "session" else answer(), config=settings)
+    assert run(command, "hi", *(["--no-log"] if command == "session" else []), input="", kernel=kernel).code == 0
+    assert (gateway.calls[-1].spec.preset, gateway.calls[-1].spec.model_id) == ("mine", "mine")
+    assert run("explain", "-p", "chat", kernel=kernel).code == 0
+    assert gateway.calls[-1].spec.preset == "chat"
+
+
 @pytest.mark.parametrize(("flag", "expected"), [("--cache", True), ("--no-cache", False), (None, None)])
 def test_the_cache_flag_reaches_the_call(run: Run, scripted: Any, flag: str | None, expected: bool | None) -> None:
     kernel, gateway = scripted(answer(), default_args={}, config={"heavenbase.llm.cache.enabled": False})

@@ -101,7 +101,7 @@ def _open(
     from heavenbase.llm import LLM
     from heavenbase.session.session import LLMSession
 
-    llm = LLM(target.preset, target.model, target.provider, target.gateway, kernel=state.kernel, **options)
+    llm = LLM(*target.names(state.kernel), kernel=state.kernel, **options)
     if source is not None:
         loaded = LLMSession.load(source, llm, tools)
         output.note(f"{len(loaded.messages)} messages from {source}", output.DIM)

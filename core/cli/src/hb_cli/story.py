@@ -84,7 +84,8 @@ def _origin(kernel: Kernel, spec: LLMSpec, name: str) -> str:
 
 def _key(spec: LLMSpec) -> tuple[str, str]:
     if spec.api_key is not None:
-        return "set", spec.origins.get("api_key", f"placeholder of provider {spec.provider}")
+        told = spec.origins.get("api_key") or spec.origins.get("auth_token")
+        return "set", told or f"placeholder of provider {spec.provider}"
     # Behind a gateway that routes, the gateway's variables hold a key of its own.
     records = (
         [spec.provider_record] if spec.gateway_record.get("routes") else [spec.gateway_record, spec.provider_record]

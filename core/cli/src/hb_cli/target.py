@@ -34,19 +34,37 @@ OWN = {
 }
 
 
+CHAT = "chat"
+"""The preset of conversations."""
+
+
 class Target(NamedTuple):
-    """The names and default arguments that a command line gives; `spec` resolves them."""
+    """The names and default arguments that a command line gives; `spec` resolves them.
+
+    `default` is the command's own preset, for where neither preset nor model is named.
+    """
 
     preset: str | None
     model: str | None
     provider: str | None
     gateway: str | None
     options: dict[str, Any]
+    default: str = CHAT
+
+    def names(self, kernel: Kernel) -> tuple[str | None, str | None, str | None, str | None]:
+        """Preset, model, provider and gateway, as `LLM` takes them.
+
+        The preset of conversations is the default of the settings, where they name one.
+        """
+        preset = self.preset
+        if preset is None and self.model is None:
+            origin = kernel.config.origin("heavenbase.llm.default_preset") if self.default == CHAT else None
+            preset = self.default if origin is None or origin.layer == "default" else None
+        return preset, self.model, self.provider, self.gateway
 
     def spec(self, kernel: Kernel, **options: Any) -> LLMSpec:
         """The resolved target; further `options` win over those of the command line."""
-        given = {**self.options, **options}
-        return kernel.resolver.resolve(self.preset, self.model, self.provider, self.gateway, given)
+        return kernel.resolver.resolve(*self.names(kernel), {**self.options, **options})
 
 
 def target_options(default_preset: str, *, short_option: bool = True) -> Callable[[Command], Command]:
@@ -69,9 +87,8 @@ def target_options(default_preset: str, *, short_option: bool = True) -> Callabl
             options = parse_options(option)
             if cache is not None:
                 options["cache"] = cache
-            if preset is None and model is None:
-                preset = default_preset
-            return command(*args, target=Target(preset, model, provider, gateway, options), **others)
+            target = Target(preset, model, provider, gateway, options, default_preset)
+            return command(*args, target=target, **others)
 
         found: Any = update_wrapper(collected, command)
         for add in reversed(_options(default_preset, short_option)):
@@ -82,10 +99,9 @@ def target_options(default_preset: str, *, short_option: bool = True) -> Callabl
 
 
 def _options(default_preset: str, short_option: bool) -> list[Callable[[Any], Any]]:
+    default = f"{default_preset}, or that of the settings" if default_preset == CHAT else default_preset
     return [
-        click.option(
-            *("-p", "--preset"), shell_complete=_names("presets"), help=f"Preset [default: {default_preset}]."
-        ),
+        click.option(*("-p", "--preset"), shell_complete=_names("presets"), help=f"Preset [default: {default}]."),
         click.option("-m", "--model", shell_complete=_names("models"), help="Model: name, alias, or provider/model."),
         click.option("-b", "--provider", shell_complete=_names("providers"), help="Provider (backend)."),
         click.option("-g", "--gateway", shell_complete=_names("gateways"), help="Gateway."),

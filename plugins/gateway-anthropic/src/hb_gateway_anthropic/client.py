@@ -77,7 +77,7 @@ def is_bearer(spec: LLMSpec) -> bool:
     """Whether the credential travels as a bearer token: where the provider wants it so, or it was given as one."""
     if spec.provider_value("auth_mode") == "bearer":
         return True
-    return "auth_token" in spec.explicit and "api_key" not in spec.explicit
+    return "auth_token" in spec.origins
 
 
 def credential(spec: LLMSpec) -> str:

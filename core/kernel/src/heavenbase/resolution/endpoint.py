@@ -10,12 +10,15 @@ from heavenbase.config.config import Config
 from heavenbase.config.layers import Origin
 from heavenbase.config.values import interpolate, references
 from heavenbase.errors import ConfigError, InputError, InputTypeError
+from heavenbase.options import CONNECTION
 from heavenbase.secrets import Secret
 
 _Table: TypeAlias = tuple[str, str, Mapping[str, Any]]
 _Credential: TypeAlias = tuple[Secret | None, Origin | None]
 
 ROOT = "heavenbase.llm"
+KEYS = ("api_key", "auth_token")
+"""Options that hold the provider's credential, as it is or as a bearer token."""
 _SCHEMES = ("http", "https", "mock", "local")
 
 
@@ -46,6 +49,74 @@ class Sources:
         return raw
 
 
+class Given(NamedTuple):
+    """A connection option that a caller or a row of arguments gives: its value, who says so, how trusted that is."""
+
+    value: Any
+    where: str
+    origin: Origin
+
+
+class Row(NamedTuple):
+    """A table of the configuration whose default arguments count for a target."""
+
+    kind: str = ""
+    name: str | None = None
+    provider: str = ""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Its key."""
+        return tuple(
+            filter(None, (*ROOT.split("."), self.kind, self.name, self.provider and "providers", self.provider))
+        )
+
+
+def rows_of(preset: str | None, model: str, provider: str, gateway: str) -> list[Row]:
+    """The tables of the configuration that hold arguments of a target, later ones winning."""
+    rows = [Row(), Row("gateways", gateway), Row("models", model), Row("models", model, provider)]
+    return [*rows, Row("providers", provider), *([Row("presets", preset)] if preset is not None else [])]
+
+
+def given_connection(
+    sources: Sources, rows: Iterable[Row], options: Mapping[str, Any]
+) -> tuple[dict[str, Given], list[Given]]:
+    """What is given of a connection by name, the caller's `options` over the arguments of rows; and all headers.
+
+    A bearer token takes the place of a key that is given further off, and the other way round.
+    """
+    found: dict[str, Given] = {}
+    headers: list[Given] = []
+
+    def put(name: str, given: Given) -> None:
+        if name == "headers":
+            headers.append(given)
+            return
+        if name in KEYS:
+            for other in KEYS:
+                found.pop(other, None)
+        found[name] = given
+
+    config = sources.config
+    for row in rows:
+        for table in ("default_args", "args") if row.kind == "presets" else ("default_args",):
+            path = (*row.path, table)
+            values = config.section(path, raw=True)
+            for name in sorted(CONNECTION.intersection(values)):
+                value, origin = values[name], config.origin((*path, name)) or Origin("constructor")
+                if value is not None:
+                    key = ".".join((*path, name))
+                    trusted = config.trace(value, origin) if isinstance(value, str) else origin
+                    put(name, Given(sources.value(value, key), str(origin), trusted))
+        for name in config.get((*row.path, "unset"), None) or () if row.kind else ():
+            found.pop(name, None)
+    for name in sorted(CONNECTION.intersection(options)):
+        if options[name] is not None:
+            # Code is the most trusted source, so what it gives must not go where an untrusted file points.
+            put(name, Given(options[name], "argument", Origin("constructor")))
+    return found, headers
+
+
 class Connection(NamedTuple):
     """Where requests go and with which credential of the provider's.
 
@@ -59,11 +130,12 @@ class Connection(NamedTuple):
 
 
 class Endpoint:
-    """Base URL and credentials of one resolution. `options` are the caller's, and beat everything else."""
+    """Base URL and credentials of one resolution. What is `given` beats everything else; `headers` go along."""
 
-    def __init__(self, sources: Sources, options: Mapping[str, Any]) -> None:
+    def __init__(self, sources: Sources, given: Mapping[str, Given], headers: Iterable[Given] = ()) -> None:
         self._sources = sources
-        self._options = options
+        self._given = given
+        self._headers = [found.origin for found in headers]
 
     def connection(
         self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
@@ -72,41 +144,40 @@ class Endpoint:
         # A gateway that is a place of its own stands between caller and provider.
         tables = [("gateways", gateway, gateway_record), ("providers", provider, record)]
         routes = bool(gateway_record.get("routes"))
-        needed = "provider_url" if routes else "base_url"
-        if record.get("require_base_url") and self._options.get(needed) is None:
-            raise InputError(f"provider {provider!r} needs a {needed}; pass {needed}=")
         for name, instead in (("gateway_key", "api_key"), ("provider_url", "base_url")):
-            if not routes and self._options.get(name) is not None:
+            if not routes and name in self._given and self._given[name].where == "argument":
                 raise InputError(f"{name} is for gateways that route, and {gateway!r} does not; pass {instead}=")
         url, chosen_by = self._base_url(tables, gateway)
         owner = owner_of(provider, record, gateway, gateway_record)
-        theirs = tables[1:] if routes else tables
-        key = self._credential("api_key", ("api_key", "auth_token"), theirs, record.get("placeholder_key"))
         if not routes:
+            _needed(provider, record, "base_url", url)
+            key = self._credential("api_key", KEYS, tables, record.get("placeholder_key"))
             self._bind(owner, url, chosen_by, key)
             return Connection(url, key[0])
+        # The gateway is told to take the key there.
+        beyond, beyond_by = self._base_url(tables[1:], gateway, "provider_url")
+        _needed(provider, record, "provider_url", beyond)
+        key = self._credential("api_key", KEYS, tables[1:], record.get("placeholder_key"))
         own = self._credential("gateway_key", ("gateway_key",), tables[:1])
         self._bind(owner, url, chosen_by, key, own)
-        # The gateway is told to take the key there.
-        beyond, chosen_by = self._base_url(tables[1:], gateway, "provider_url")
-        self._bind(("providers", provider, record), beyond, chosen_by, key)
+        self._bind(("providers", provider, record), beyond, beyond_by, key)
         return Connection(url, key[0], own[0], beyond)
 
     def _bind(self, owner: _Table, url: str | None, chosen_by: Origin | None, *keys: _Credential) -> None:
         """Refuse a URL that a less trusted source chose than the credentials come from, or that shows them to all."""
         if chosen_by is not None:
-            headers = self._sources.config.origin(_key(*owner[:2], "headers"))
-            self._sources.config.endpoint_trust(chosen_by, *(origin for _, origin in keys), headers)
+            headers = [self._sources.config.origin(_key(*owner[:2], "headers")), *self._headers]
+            self._sources.config.endpoint_trust(chosen_by, *(origin for _, origin in keys), *headers)
         for key, _ in keys:
             check_plain_http(url, key, owner)
 
     def _base_url(
         self, tables: Iterable[_Table], gateway: str, what: str = "base_url"
     ) -> tuple[str | None, Origin | None]:
-        given = self._options.get(what)
+        given = self._given.get(what)
         if given is not None:
-            self._sources.origins[what] = "argument"
-            return _url(given), None
+            self._sources.origins[what] = given.where
+            return _url(given.value), given.origin
         for kind, name, table in tables:
             path = _key(kind, name, "base_url")
             configured = self._sources.config.origin(path)
@@ -128,24 +199,30 @@ class Endpoint:
     def _credential(
         self, what: str, options: Iterable[str], tables: Iterable[_Table], placeholder: object = None
     ) -> _Credential:
-        given = next((g for name in options if (g := self._options.get(name)) is not None), None)
-        if given is not None:
-            self._sources.origins[what] = "argument"
-            # Code is the most trusted source, so what it gives must not go where an untrusted file points.
-            return _secret(given, what), Origin("constructor")
+        for name in options:
+            if (given := self._given.get(name)) is not None:
+                self._sources.origins[name] = given.where
+                return _secret(given.value, name), given.origin
         for kind, name, table in tables:
-            path = _key(kind, name, "api_key")
-            configured = self._sources.config.origin(path)
-            raw = table.get("api_key")
-            if raw and configured is not None:
-                self._sources.origins[what] = str(configured)
-                value = self._sources.value(raw, ".".join(path))
-                return _secret(value, ".".join(path)), self._sources.config.trace(raw, configured)
+            for field in KEYS:
+                path = _key(kind, name, field)
+                configured = self._sources.config.origin(path)
+                raw = table.get(field)
+                if raw and configured is not None:
+                    self._sources.origins[field if what == "api_key" else what] = str(configured)
+                    value = self._sources.value(raw, ".".join(path))
+                    return _secret(value, ".".join(path)), self._sources.config.trace(raw, configured)
             for variable in table.get("api_key_env", ()):
                 if found := self._sources.variable(variable):
                     self._sources.origins[what] = f"environment {variable}"
                     return _secret(found, variable), self._sources.config.variable_origin(variable)
         return (_secret(placeholder, "placeholder_key"), None) if placeholder else (None, None)
+
+
+def _needed(provider: str, record: Mapping[str, Any], what: str, url: str | None) -> None:
+    if url is None and record.get("require_base_url"):
+        key = f"{ROOT}.providers.{provider}.base_url"
+        raise InputError(f"provider {provider!r} needs a {what}; pass {what}=, or hb cfg set {key} URL")
 
 
 def _key(kind: str, name: str, field: str) -> tuple[str, ...]:

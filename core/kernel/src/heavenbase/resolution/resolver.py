@@ -23,7 +23,18 @@ from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
-from heavenbase.resolution.endpoint import ROOT, Endpoint, Sources, by_gateway, check_plain_http, origin_of, owner_of
+from heavenbase.resolution.endpoint import (
+    KEYS,
+    ROOT,
+    Endpoint,
+    Sources,
+    by_gateway,
+    check_plain_http,
+    given_connection,
+    origin_of,
+    owner_of,
+    rows_of,
+)
 from heavenbase.spec import LLMSpec, Timeouts
 
 FALLBACK = "openai"
@@ -92,11 +103,16 @@ class Resolver:
         check_options(connection)
         record = {**spec.provider_record, "require_base_url": False}
         sources = Sources(self._config)
-        found = Endpoint(sources, connection).connection(spec.provider, record, spec.gateway, spec.gateway_record)
+        rows = rows_of(spec.preset, spec.model, spec.provider, spec.gateway)
+        found = Endpoint(sources, *given_connection(sources, rows, connection)).connection(
+            spec.provider, record, spec.gateway, spec.gateway_record
+        )
         given = {name: origin for name, origin in sources.origins.items() if origin == "argument"}
-        changed = {name: getattr(found, name) for name in found._fields if name in given}
+        changed = {field: getattr(found, field) for field in map(_field_of, given)}
         headers = {**spec.headers, **(connection.get("headers") or {})}
-        origins = MappingProxyType({**spec.origins, **given})
+        replaced = KEYS if "api_key" in changed else ()
+        kept = {name: origin for name, origin in spec.origins.items() if name not in replaced}
+        origins = MappingProxyType({**kept, **given})
         moved = replace(spec, headers=MappingProxyType(headers), origins=origins, **changed)
         owner = owner_of(spec.provider, record, spec.gateway, spec.gateway_record)
         for key in (moved.api_key, moved.gateway_key):
@@ -136,22 +152,26 @@ class _Resolution:
         model_record = self.catalog.models.get(canonical, {})
         wanted = self._gateway_name(gateway, preset_record, provider)
         record = self._provider_record(provider, wanted, token)
-        native, entry = self._native_id(canonical, token, provider, record, model_record)
+        native = self._native_id(canonical, token, provider, record, model_record)
         chosen, gateway_record = self._gateway(wanted, provider, record)
-        connection = Endpoint(self.sources, self.options).connection(provider, record, chosen, gateway_record)
+        rows = rows_of(preset, canonical, provider, chosen)
+        given, headers = given_connection(self.sources, rows, self.options)
+        connection = Endpoint(self.sources, given, headers).connection(provider, record, chosen, gateway_record)
         record = self._read(record, f"providers.{provider}")
         gateway_record = self._read(gateway_record, f"gateways.{chosen}")
         model_record = self._read(model_record, f"models.{canonical}")
+        entry = model_record.get("providers", {}).get(provider)
+        entry = entry if isinstance(entry, dict) else {}
         layers = (
             (f"{ROOT}.default_args", self.config.section(f"{ROOT}.default_args")),
             (f"gateway {chosen}", default_arguments(gateway_record)),
             (f"model {canonical}", {**default_arguments(model_record), **default_arguments(entry)}),
             (f"provider {provider}", default_arguments(record)),
             (f"preset {preset}", default_arguments(self._read(preset_record, f"presets.{preset}"))),
-            ("argument", {name: value for name, value in self.options.items() if name not in CONNECTION}),
+            ("argument", self.options),
         )
         args = self._args(layers)
-        headers = merge(record.get("headers", {}), gateway_record.get("headers", {}), self.options.get("headers") or {})
+        tables = [record.get("headers", {}), gateway_record.get("headers", {}), *(found.value for found in headers)]
         limits = Timeouts(**self.config.section(f"{ROOT}.timeouts")).merged(args.get("timeout"))
         return LLMSpec(
             preset=preset,
@@ -161,7 +181,7 @@ class _Resolution:
             gateway=chosen,
             requested_gateway=wanted,
             **connection._asdict(),
-            headers=MappingProxyType({name: str(value) for name, value in headers.items()}),
+            headers=MappingProxyType(_headers(tables)),
             args=MappingProxyType(args),
             explicit=frozenset(self.options),
             timeouts=limits,
@@ -266,12 +286,12 @@ class _Resolution:
 
     def _native_id(
         self, canonical: str, token: str, provider: str, record: Mapping[str, Any], model_record: Mapping[str, Any]
-    ) -> tuple[str, Mapping[str, Any]]:
+    ) -> str:
         if record.get("require_model_override") and canonical == record.get("placeholder_model"):
             raise InputError(f"provider {provider!r} needs a concrete model; pass model=")
         entry = model_record.get("providers", {}).get(provider)
         if entry is not None:
-            return native_id(entry), entry if isinstance(entry, dict) else {}
+            return native_id(entry)
         policy = self.config.get(f"{ROOT}.model_mismatch")
         if model_record and not record.get("require_model_override"):
             offered = ", ".join(model_record.get("providers", {})) or "none"
@@ -280,10 +300,10 @@ class _Resolution:
                 warnings.warn(text, UserWarning, stacklevel=2)
             elif policy != "ignore":
                 raise UnknownModelError("model", token, self._models_of(provider), hint=text, provider=provider)
-            return canonical, {}
+            return canonical
         if not record.get("allow_unknown_models") and policy not in ("warn", "ignore"):
             raise UnknownModelError("model", token, self._models_of(provider), provider=provider)
-        return token, {}
+        return token
 
     def _models_of(self, provider: str) -> list[str]:
         return [name for name, record in self.catalog.models.items() if provider in record.get("providers", {})]
@@ -370,6 +390,8 @@ class _Resolution:
         args: dict[str, Any] = {}
         for origin, layer in layers:
             for name, value in layer.items():
+                if name in CONNECTION:
+                    continue
                 args[name] = value
                 self.origins[f"args.{name}"] = origin
         if self.options.get("reasoning_effort") is not None and "think" not in self.options:
@@ -379,9 +401,34 @@ class _Resolution:
         return args
 
     def _read(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
-        """A record with its references resolved, without the credential, which travels as a Secret."""
-        rest = {name: value for name, value in record.items() if name not in CREDENTIALS}
+        """A record with its references resolved, without credentials and the connection, which travel on their own."""
+        rest = {name: _unconnected(name, value) for name, value in record.items() if name not in CREDENTIALS}
         return self.sources.value(rest, f"{ROOT}.{key}")  # type: ignore[no-any-return]
 
     def _where(self, key: str) -> str:
         return f"{self.config.origin(key)}: {key}"
+
+
+def _unconnected(name: str, value: Any) -> Any:
+    """A value of a record; of a table of arguments all but the connection, in those of a model's providers too."""
+    if name in ("default_args", "args"):
+        return {key: item for key, item in value.items() if key not in CONNECTION}
+    if name == "providers":
+        return {key: _unconnected("", item) for key, item in value.items()}
+    return (
+        {key: _unconnected(key, item) for key, item in value.items()} if isinstance(value, dict) and not name else value
+    )
+
+
+def _field_of(option: str) -> str:
+    """The field of a spec that a connection option stands in."""
+    return "api_key" if option in KEYS else option
+
+
+def _headers(tables: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The headers of all tables, later ones winning whatever their spelling; a null takes one away."""
+    found: dict[str, tuple[str, Any]] = {}
+    for table in tables:
+        for name, value in table.items():
+            found[name.lower()] = name, value
+    return {name: str(value) for name, value in found.values() if value is not None}
