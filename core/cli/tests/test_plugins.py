@@ -155,3 +155,16 @@ def test_a_broken_plugin_can_be_disabled_and_then_leaves_doctor_alone(run: Run, 
     assert run("doctor").code == 1
     run("plugins", "disable", "hb-poisoned")
     assert run("doctor").code == 0
+
+
+def test_d1_what_a_manifest_claims_beyond_its_own_is_shown_by_the_list_and_by_doctor(run: Run, site: Any) -> None:
+    manifest = '[provider]\nname = "evil"\ngateway = "openai"\nwire = "openai"\n[models.x]\naliases = ["sonnet"]\n'
+    (site.folder / "evil_claims").mkdir()
+    site.module("evil_claims/__init__", "")
+    (site.folder / "evil_claims" / "provider.toml").write_text(manifest)
+    site.add("their-evil", {"heavenbase.providers": {"evil": "evil_claims:plugin"}})
+    for command in ("plugins", "doctor"):
+        shown = run(command)
+        assert (
+            "'evil' (their-evil) claims names for its model 'x' that are not its own: sonnet" in shown.out + shown.err
+        )

@@ -20,6 +20,8 @@ def check_plugins(state: State) -> Iterator[Check]:
     """Every installed plugin and command: imports it, within the import timeout."""
     from heavenbase.discovery.inventory import COMMANDS
 
+    for claim in state.catalog.claims.refused:
+        yield Check("names", "warn", claim, "left out; a name of your own settings decides")
     seen: set[str] = set()
     for info in state.inventory.plugins:
         if info.key in seen:

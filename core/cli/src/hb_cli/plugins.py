@@ -44,7 +44,7 @@ def list_plugins(state: State, as_json: bool) -> None:
         return
     names = ("kind", "name", "distribution", "version", "status")
     output.say_table([[row[name] for name in names] for row in rows], names)
-    for reason in dict.fromkeys(row["reason"] for row in rows if row["reason"]):
+    for reason in dict.fromkeys([*(row["reason"] for row in rows if row["reason"]), *state.catalog.claims.refused]):
         output.warn(reason)
 
 

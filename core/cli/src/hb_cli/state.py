@@ -79,13 +79,17 @@ class State:
         """Models, presets and providers, from metadata and settings; imports no plugin."""
         if self._given is not None:
             return self._given.resolver.catalog
+        from functools import partial
+
+        from heavenbase.discovery.importing import check_allowed
         from heavenbase.resolution.catalog import Catalog
 
         # Raw, because a listing must not fail over a variable that is not set.
         tables = {
             name: self.config.section(f"heavenbase.llm.{name}", raw=True) for name in ("models", "presets", "providers")
         }
-        return Catalog(self.inventory, self.inventory.names("providers"), tables)
+        allowed = partial(check_allowed, self.plugin_settings)
+        return Catalog(self.inventory, self.inventory.names("providers"), tables, allowed)
 
     def names(self, what: str) -> list[str]:
         """The names of presets, models, providers or gateways."""

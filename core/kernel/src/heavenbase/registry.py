@@ -116,6 +116,10 @@ class Registry:
         check_allowed(self._settings, claims[0])
         return claims[0]
 
+    def check_allowed(self, info: PluginInfo) -> None:
+        """PluginBlocked for an installed plugin that may not load."""
+        check_allowed(self._settings, info)
+
     def close(self) -> None:
         """Close every loaded plugin; the first failure is raised after all were closed."""
         failures = []

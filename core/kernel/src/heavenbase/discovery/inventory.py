@@ -26,9 +26,9 @@ KINDS = ("gateways", "providers", "caches", "vision", "contrib")
 COMMANDS = "cli"
 """The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
 GROUPS = {f"heavenbase.{kind}": kind for kind in (*KINDS, COMMANDS)}
-FORMAT = 8
+FORMAT = 9
 LISTS = ("shadows", "known_gateways", "places", "with_provider", "unreadable", "slips")
-TABLES = ("models", "presets", "known_providers")
+TABLES = ("models", "presets", "known_providers", "known_keys")
 INDEX_LIMIT = 32
 
 _scanned: dict[str, bytes] = {}
@@ -63,9 +63,10 @@ class Inventory:
     """What is installed: plugins, the catalogue of core, and distributions that shadow the import name.
 
     `known_gateways` are those of this project, installed or not, `places` those with an address of their own,
-    `with_provider` those that their provider's distribution brings; `known_providers` has the distribution of
-    each provider of this project; `unreadable` says which distributions and manifests were left out, and why;
-    `slips` has (provider, manifest file, complaint) for each misspelt name in a manifest.
+    `with_provider` those that their provider's distribution brings; `known_providers` has the distribution of each
+    provider of this project, `known_keys` the variables of its keys; `unreadable` says which distributions and
+    manifests were left out, and why; `slips` has (provider, manifest file, complaint) for each misspelt name in a
+    manifest, and for each variable that it must not read.
     """
 
     plugins: tuple[PluginInfo, ...]
@@ -78,6 +79,11 @@ class Inventory:
     unreadable: tuple[str, ...] = ()
     slips: tuple[list[str], ...] = ()
     known_providers: dict[str, str] = field(default_factory=dict)
+    known_keys: dict[str, list[str]] = field(default_factory=dict)
+
+    def is_ours(self, plugin: PluginInfo) -> bool:
+        """Whether a provider comes in the distribution of this project that has its name."""
+        return self.known_providers.get(plugin.name) == plugin.distribution.lower().replace("_", "-")
 
     def gateway_distribution(self, name: str) -> str:
         """The distribution to install for a gateway that is not installed."""

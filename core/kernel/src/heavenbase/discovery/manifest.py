@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 from heavenbase.config import schema
 from heavenbase.config.check import meant
-from heavenbase.errors import PluginContractError
+from heavenbase.config.values import leaves, references, texts
+from heavenbase.errors import ConfigError, PluginContractError
 from heavenbase.options import CONTENT, KNOWN, NO_SLIPS, TARGET
 
 
@@ -76,8 +77,8 @@ def _kind(node: schema.Node) -> str:
 
 
 CAPABILITIES = _kinds(schema.CAPABILITIES)
-PROVIDER = {"name": "str", **_kinds(schema.PROVIDER, "api_key", "auth_token", "models", "vision")}
-"""The record: keys of [provider]."""
+PROVIDER = {"name": "str", "env": "list[str]", **_kinds(schema.PROVIDER, "api_key", "auth_token", "models", "vision")}
+"""The record: keys of [provider]. `env` are the variables that the manifest's values may refer to."""
 
 RULE = {
     **dict.fromkeys(("models", "gateways"), "list[str]"),
@@ -107,6 +108,8 @@ ARGUMENTS = ("default_args", "unset", "rename", "drop", "clamp", "when", "unless
 BY_GATEWAY = ("gateways", *(name for name, kinds in PROVIDER.items() if "by gateway" in kinds))
 REQUIRED = ("name", "gateway", "wire")
 SECRETS = ("api_key", "auth_token", "token", "password")
+SECRET_ENDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS")
+"""How variables end that hold credentials."""
 CHOICES = {"image_endpoint": ("images", "chat"), "structured": ("json_schema", "json_object", "none")}
 SLIP = 0.8  # how like a known name another must be to be a slip
 SCHEMES = ("https://", "http://", "mock://", "local://")
@@ -148,6 +151,7 @@ def check_manifest(data: Mapping[str, Any], gateways: Collection[str] = ()) -> l
         options = [*KNOWN, *TARGET, *CONTENT, *NO_SLIPS, *(own if isinstance(own, list) and _every(str, own) else ())]
         known = dict.fromkeys(ARGUMENTS, options) | {key: ["default", *gateways] for key in BY_GATEWAY}
         found += _slips(data, "", known)
+        found += _references(data, tables["provider"])
     elif "provider" not in data:
         found.append("provider: missing; a manifest needs a table [provider]")
     return found + check_catalog(tables.get("models", {}), tables.get("presets", {}))
@@ -169,6 +173,27 @@ def _slips(table: Any, path: str, known: Mapping[Any, Collection[str]]) -> Itera
                     yield Slip(f"{here}.{name}: unknown {'option' if key in ARGUMENTS else 'gateway'}{hint}")
         elif isinstance(value, dict | list) and key != "options":
             yield from _slips(value, here, known)
+
+
+def _references(data: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[Slip]:
+    """References to variables that the manifest does not declare, and those that would put a credential into a URL."""
+    declared = record.get("env")
+    keys = record.get("api_key_env")
+    for path, value in leaves(data):
+        for text in texts(value if isinstance(value, str | list) else []):
+            if "${" not in text:
+                continue
+            here = ".".join(path)
+            try:
+                names = [name for name, _ in references(text)]
+            except ConfigError as error:
+                yield Slip(f"{here}: {error}")
+                continue
+            for name in names:
+                if not isinstance(declared, list) or name not in declared:
+                    yield Slip(f"{here}: refers to the variable {name}, which provider.env does not declare")
+                elif "://" in text and (name.endswith(SECRET_ENDS) or (isinstance(keys, list) and name in keys)):
+                    yield Slip(f"{here}: would put the credential {name} into a URL")
 
 
 def _rows(rows: Any, fields: Mapping[str, str], path: str, required: Collection[str] = ()) -> Iterator[str]:

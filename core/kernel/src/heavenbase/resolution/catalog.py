@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from heavenbase.config.values import fold as fold
 from heavenbase.config.values import merge as merge
-from heavenbase.discovery.inventory import Inventory
+from heavenbase.discovery.inventory import Inventory, PluginInfo
+from heavenbase.resolution.claims import Claims
+from heavenbase.resolution.claims import native_id as native_id
 
 
 class Catalog:
     """Names and what they stand for. Later sources win: provider manifests, packaged data, configuration;
     so installing a package adds names and never redirects one.
 
-    `providers` are the usable ones: installed, or given in code.
+    `providers` are the usable ones: installed, or given in code. A plugin that `allowed` raises for adds no names.
     """
 
-    def __init__(self, inventory: Inventory, providers: Iterable[str], configured: Mapping[str, Any]) -> None:
-        manifests = [(p.name, p.manifest) for p in inventory.plugins if p.kind == "providers" and p.manifest]
+    def __init__(
+        self,
+        inventory: Inventory,
+        providers: Iterable[str],
+        configured: Mapping[str, Any],
+        allowed: Callable[[PluginInfo], None] | None = None,
+    ) -> None:
+        self.claims = claims = Claims(inventory, allowed)
         self.configured_providers: dict[str, Any] = dict(configured.get("providers", {}))
-        self.models = merge(
-            *(m.get("models", {}) for _, m in manifests), inventory.models, configured.get("models", {})
-        )
-        self.presets = merge(
-            *(m.get("presets", {}) for _, m in manifests), inventory.presets, configured.get("presets", {})
-        )
-        records = {name: manifest.get("provider", {}) for name, manifest in manifests}
+        chosen: Mapping[str, Any] = configured.get("models", {})
+        self.models = merge(claims.models, inventory.models, chosen)
+        self.presets = merge(claims.presets, inventory.presets, configured.get("presets", {}))
         self.providers = sorted({*providers, *self.configured_providers})
-        self.records = merge(records, self.configured_providers)
+        self.records = merge(claims.records, self.configured_providers)
         """What manifests and the configuration say of providers."""
         self.packages = dict(inventory.known_providers)
         """What to install for each provider of this project: a pip line must not lead to a stranger's distribution."""
@@ -36,30 +40,38 @@ class Catalog:
         """Providers of this project that are not installed."""
         self._providers = {fold(name): name for name in self.providers}
         prefixes: list[tuple[str, str]] = []
-        for name, record in self.records.items():
+        for name, record in self.configured_providers.items():
             for alias in record.get("aliases", ()):
                 self._providers.setdefault(fold(alias), name)
             prefixes.extend((prefix.lower(), name) for prefix in record.get("prefixes", ()))
         self._prefixes = sorted(prefixes, key=lambda pair: -len(pair[0]))
+        self._decided = {("provider", folded) for folded in self._providers}
+        self._decided.update(("preset", fold(name)) for name in configured.get("presets", ()))
+        aliases = (alias for row in chosen.values() for alias in row.get("aliases", ()))
+        self._decided.update(("model", fold(name)) for name in (*chosen, *aliases))
+        """Names that the user's own configuration speaks for, and those of installed providers."""
+        for alias, name in claims.aliases.items():
+            self._providers.setdefault(alias, name)
         self._presets = {fold(name): name for name in self.presets}
         self._models: dict[str, str] = {}
         self._native: dict[tuple[str, str], str] = {}
-        for name, record in self.models.items():
-            for provider, native in record.get("providers", {}).items():
+        # What the user says comes first, then the packaged names, then those of manifests.
+        order = [*chosen, *inventory.models, *claims.models]
+        for name in order:
+            for provider, native in self.models[name].get("providers", {}).items():
                 self._native.setdefault((provider, fold(native_id(native))), name)
-        for name, record in self.models.items():
-            for alias in record.get("aliases", ()):
+            for alias in self.models[name].get("aliases", ()):
                 self._models.setdefault(fold(alias), name)
         # A canonical name beats any alias of the same spelling.
         self._models.update((fold(name), name) for name in self.models)
 
     def preset(self, name: str) -> str | None:
         """The preset of this name, however it is spelt."""
-        return self._presets.get(fold(name))
+        return self._found("preset", name, self._presets)
 
     def provider(self, name: str) -> str | None:
         """The installed or configured provider of this name or alias."""
-        return self._providers.get(fold(name))
+        return self._found("provider", name, self._providers)
 
     def wanted_provider(self, name: str) -> str | None:
         """The provider of this project that has this name and is not installed."""
@@ -70,8 +82,12 @@ class Catalog:
         folded = fold(name)
         if provider is not None and (provider, folded) in self._native:
             return self._native[provider, folded]
-        found = self._models.get(folded)
-        if found is None and provider is None:
+        if provider is not None and (provider, folded) in self.claims.own and ("model", folded) not in self._decided:
+            return self.claims.own[provider, folded]
+        if provider is not None:
+            return self._models.get(folded)
+        found = self._found("model", name, self._models)
+        if found is None:
             found = next((model for (_, native), model in self._native.items() if native == folded), None)
         return found
 
@@ -82,7 +98,8 @@ class Catalog:
     def by_prefix(self, model: str) -> str | None:
         """The provider whose routing prefix the model name begins with; the longest wins."""
         lowered = model.lower()
-        return next((provider for prefix, provider in self._prefixes if lowered.startswith(prefix)), None)
+        chosen = next((provider for prefix, provider in self._prefixes if lowered.startswith(prefix)), None)
+        return chosen or self.claims.by_prefix(model)
 
     def split(self, model: str) -> tuple[str | None, str]:
         """(provider, model) of `provider/model` or `provider:model` when the head is a provider; else (None, model)."""
@@ -96,7 +113,9 @@ class Catalog:
         aliases = (alias for record in self.models.values() for alias in record.get("aliases", ()))
         return sorted({*self.models, *aliases})
 
-
-def native_id(entry: Any) -> str:
-    """The native id of a model's provider entry, which is the id or a table with `id`."""
-    return str(entry.get("id", "")) if isinstance(entry, dict) else str(entry)
+    def _found(self, what: str, name: str, names: Mapping[str, str]) -> str | None:
+        """What a name stands for; an error where manifests claim it that must not, and the user does not decide."""
+        folded = fold(name)
+        if (what, folded) not in self._decided:
+            self.claims.check(what, folded, name, missing=folded not in names)
+        return names.get(folded)

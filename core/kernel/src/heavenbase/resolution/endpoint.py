@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from heavenbase.config.config import Config
 from heavenbase.config.layers import Origin
 from heavenbase.config.values import interpolate, references
-from heavenbase.errors import ConfigError, InputError, InputTypeError
+from heavenbase.errors import ConfigError, ConfigTrustError, InputError, InputTypeError
 from heavenbase.options import CONNECTION
 from heavenbase.secrets import Secret
 
@@ -25,8 +25,10 @@ _SCHEMES = ("http", "https", "mock", "local")
 class Sources:
     """The configuration as one resolution reads it: notes the origin of values and the variables looked at."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, foreign: Callable[[str, str], str | None] = lambda provider, name: None) -> None:
         self.config = config
+        self.foreign = foreign
+        """Whose key a variable is that a provider's manifest names, where it is not for it to read."""
         self.origins: dict[str, str] = {}
         self.read: dict[str, str | None] = {}
 
@@ -163,6 +165,12 @@ class Endpoint:
         self._bind(("providers", provider, record), beyond, beyond_by, key)
         return Connection(url, key[0], own[0], beyond)
 
+    def _foreign(self, provider: str, variable: str) -> str | None:
+        """Whose key a variable is that is not this provider's to read; None where the configuration names it."""
+        if self._sources.config.origin(_key("providers", provider, "api_key_env")) is not None:
+            return None
+        return self._sources.foreign(provider, variable)
+
     def _bind(self, owner: _Table, url: str | None, chosen_by: Origin | None, *keys: _Credential) -> None:
         """Refuse a URL that a less trusted source chose than the credentials come from, or that shows them to all."""
         if chosen_by is not None:
@@ -203,6 +211,7 @@ class Endpoint:
             if (given := self._given.get(name)) is not None:
                 self._sources.origins[name] = given.where
                 return _secret(given.value, name), given.origin
+        withheld: tuple[str, str, str] | None = None
         for kind, name, table in tables:
             for field in KEYS:
                 path = _key(kind, name, field)
@@ -213,9 +222,19 @@ class Endpoint:
                     value = self._sources.value(raw, ".".join(path))
                     return _secret(value, ".".join(path)), self._sources.config.trace(raw, configured)
             for variable in table.get("api_key_env", ()):
+                owner = self._foreign(name, variable) if kind == "providers" else None
                 if found := self._sources.variable(variable):
+                    if owner is not None:
+                        withheld = withheld or (name, variable, owner)
+                        continue
                     self._sources.origins[what] = f"environment {variable}"
                     return _secret(found, variable), self._sources.config.variable_origin(variable)
+        if withheld is not None and not placeholder:
+            name, variable, owner = withheld
+            raise ConfigTrustError(
+                f"the manifest of provider {name!r} asks for {variable}, the key of {owner}, which is not sent there; "
+                f"where you want that: hb cfg set {ROOT}.providers.{name}.api_key_env '[\"{variable}\"]'"
+            )
         return (_secret(placeholder, "placeholder_key"), None) if placeholder else (None, None)
 
 

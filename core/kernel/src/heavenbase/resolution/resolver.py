@@ -57,7 +57,8 @@ class Resolver:
         if self._catalog is None:
             names = ("models", "presets", "providers")
             tables = {name: self._config.section(f"{ROOT}.{name}", raw=True) for name in names}
-            self._catalog = Catalog(self._registry.inventory, self._registry.names("providers"), tables)
+            registry = self._registry
+            self._catalog = Catalog(registry.inventory, registry.names("providers"), tables, registry.check_allowed)
         return self._catalog
 
     def resolve(
@@ -102,7 +103,7 @@ class Resolver:
         """The same target reached with another base URL, key or headers (the connection options of one call)."""
         check_options(connection)
         record = {**spec.provider_record, "require_base_url": False}
-        sources = Sources(self._config)
+        sources = Sources(self._config, self.catalog.claims.foreign)
         rows = rows_of(spec.preset, spec.model, spec.provider, spec.gateway)
         found = Endpoint(sources, *given_connection(sources, rows, connection)).connection(
             spec.provider, record, spec.gateway, spec.gateway_record
@@ -141,7 +142,7 @@ class _Resolution:
         self.registry = registry
         self.catalog = catalog
         self.options = options
-        self.sources = Sources(config)
+        self.sources = Sources(config, catalog.claims.foreign)
         self.origins = self.sources.origins
         self.fell_back = False
 
@@ -316,6 +317,7 @@ class _Resolution:
         if self.registry.has("providers", provider):
             self.registry.load("providers", provider)
             base = self.registry.hook.resolve(provider=provider, gateway=gateway, model_id=model) or {}
+            self.catalog.claims.check_variables(provider, base)
         elif not configured.get("base_url") and not self.options.get("base_url"):
             raise ConfigError(
                 f"provider {provider!r} has no base_url; hb cfg set {ROOT}.providers.{provider}.base_url …"
