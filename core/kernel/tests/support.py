@@ -139,7 +139,9 @@ def pieces(step: Step) -> list[Any]:
     return [*(Chunk(letter) for letter in str(step)), Chunk(finish_reason="stop"), Chunk(usage=Usage(2, 3))]
 
 
-def calling(*calls: Any, text: str = "", finish: Any = "tool_calls", usage: Usage | None = None) -> Step:
+def calling(
+    *calls: Any, text: str = "", finish: Any = "tool_calls", raw: str | None = None, usage: Usage | None = None
+) -> Step:
     """A step that calls tools, as an answer or as a stream: (name, arguments) or (name, arguments, id) each."""
 
     def step(call: Call) -> Any:
@@ -148,9 +150,12 @@ def calling(*calls: Any, text: str = "", finish: Any = "tool_calls", usage: Usag
             for name, args, *rest in calls
         ]
         if not call.stream:
-            return Completion(text, tool_calls=made, finish_reason=finish, usage=usage or Usage(2, 3))
+            return Completion(
+                text, tool_calls=made, finish_reason=finish, raw_finish_reason=raw, usage=usage or Usage(2, 3)
+            )
         deltas = [ToolCallDelta(place, item.id, item.name, item.arguments) for place, item in enumerate(made)]
-        return [Chunk(text), Chunk(tool_calls=deltas), Chunk(finish_reason=finish), Chunk(usage=usage or Usage(2, 3))]
+        end = Chunk(finish_reason=finish, raw_finish_reason=raw)
+        return [Chunk(text), Chunk(tool_calls=deltas), end, Chunk(usage=usage or Usage(2, 3))]
 
     return step
 

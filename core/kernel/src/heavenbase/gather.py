@@ -12,6 +12,8 @@ from heavenbase.types import Chunk, Completion, Message, ToolCall, ToolCallDelta
 
 WHOLE = ("stop", "tool_calls")
 """Finish reasons of an answer that is whole."""
+UNSURE = "the provider did not say which call the arguments are for"
+"""Why a call is not run whose arguments may be those of another."""
 UNFINISHED: dict[str, str] = {
     "length": "the answer was cut off at its token limit; pass a larger max_tokens",
     "context_overflow": "the answer was cut off at the end of the model's context",
@@ -25,16 +27,22 @@ UNFINISHED: dict[str, str] = {
 class ToolCallAssembler:
     """Tool calls from fragments, whatever indexes and ids the wire leaves out, repeats or reuses.
 
-    A new id or a new name begins a new call; a fragment with neither continues the call of its index, or the last one.
-    So does an id without a name behind unfinished arguments: some servers make up an id for each fragment.
+    A fragment belongs to the call of its id; without one that is known, to the call of its index; without an index, to
+    the last one. A new id or a new name begins a new call, but for an id without a name behind unfinished arguments:
+    some servers make up an id for each fragment.
     """
 
-    __slots__ = ("_by_index", "_calls", "_pieces")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_is_guessed", "_is_reused", "_pieces")
 
     def __init__(self) -> None:
         self._calls: list[ToolCall] = []
         self._pieces: list[list[str]] = []
+        self._by_id: dict[str, int] = {}
         self._by_index: dict[int, int] = {}
+        self._is_reused = False
+        """Whether an index has been that of several calls, and so tells them apart no more."""
+        self._is_guessed = False
+        """Whether arguments came that named none of several calls."""
 
     def feed(self, delta: ToolCallDelta) -> None:
         """Take one fragment."""
@@ -43,34 +51,60 @@ class ToolCallAssembler:
             place = len(self._calls)
             self._calls.append(ToolCall(delta.id or "", delta.name or ""))
             self._pieces.append([])
+        elif delta.arguments and not delta.name and delta.id not in self._by_id and len(self._calls) > 1:
+            self._is_guessed = self._is_guessed or self._is_reused or delta.index is None
         call = self._calls[place]
         call.id = call.id or delta.id or ""
         call.name = call.name or delta.name or ""
+        if delta.id:
+            self._by_id[delta.id] = place
         if delta.index is not None:
+            self._is_reused = self._by_index.setdefault(delta.index, place) != place or self._is_reused
             self._by_index[delta.index] = place
         if delta.arguments:
             self._pieces[place].append(delta.arguments)
 
     def calls(self) -> list[ToolCall]:
-        """The calls so far; no arguments at all are `{}`. An id that never came is empty: see `name_calls`."""
+        """The calls so far; no arguments at all are `{}`. An id that never came is empty: see `name_calls`.
+
+        Where one call has the arguments of several, none is to be run, and each says so in its `reason`.
+        """
         for place, call in enumerate(self._calls):
             call.arguments = "".join(self._pieces[place]) or "{}"
+        read = self._is_guessed and [self._complete(place) for place, pieces in enumerate(self._pieces) if pieces]
+        if read and not all(read) and len(read) < len(self._calls):
+            for call in self._calls:
+                call.reason = UNSURE
         return list(self._calls)
 
     def _place(self, delta: ToolCallDelta) -> int | None:
-        if delta.index is not None:
-            place = self._by_index.get(delta.index)
-        else:
-            known = next((i for i, call in enumerate(self._calls) if delta.id and call.id == delta.id), None)
-            place = known if known is not None else (len(self._calls) - 1 if self._calls else None)
+        numbered = self._by_index.get(delta.index) if delta.index is not None else None
+        if delta.id:
+            has_id = numbered is not None and self._calls[numbered].id == delta.id
+            place = numbered if has_id else self._by_id.get(delta.id)
+            if place is not None:
+                return None if self._is_another(delta, place, is_numbered=has_id) else place
+        place = numbered
+        if delta.index is None and self._calls:
+            place = len(self._calls) - 1
         if place is None:
             return None
         call = self._calls[place]
-        if delta.id and call.id and delta.id != call.id and (delta.name or self._complete(place)):
+        if delta.id and call.id and (delta.name or self._complete(place)):
             return None
         if delta.name and call.name and (delta.name != call.name or (not delta.id and self._complete(place))):
             return None
         return place
+
+    def _is_another(self, delta: ToolCallDelta, place: int, *, is_numbered: bool) -> bool:
+        """Whether this begins another call, though its id is that of one: some servers give all the same."""
+        name = self._calls[place].name
+        if not delta.name or not name:
+            return False
+        if delta.name != name:
+            return True
+        is_elsewhere = delta.index is not None and not is_numbered
+        return is_elsewhere and bool(delta.arguments or delta.index not in self._by_index) and self._complete(place)
 
     def _complete(self, place: int) -> bool:
         # Only where a name is repeated without an id, or an id is new without a name: either a wire that says too much

@@ -47,6 +47,18 @@ class Record:
                 object.__setattr__(self, name, value)  # a subclass may be frozen
 
 
+class RepeatedName(ValueError):
+    """A name stands twice in an object, so that nobody can say which value is meant."""
+
+
+def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs, as a hook of `json.loads`; RepeatedName where two have one name."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise RepeatedName("a name stands twice in one object")
+    return found
+
+
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
@@ -135,7 +147,7 @@ class ToolCall(Record):
     """One tool call of the model: `arguments` is the JSON text as the model wrote it (or as repaired).
 
     `original` keeps the text before a repair, `changes` says what the repair changed, one line each. `reason` is why a
-    paused call waits.
+    paused call waits, or may not be run.
     """
 
     id: str
@@ -151,15 +163,21 @@ class ToolCall(Record):
         return self.original is not None
 
     def parse(self) -> dict[str, Any]:
-        """The arguments as a dictionary; ToolArgsError if they are no JSON object."""
+        """The arguments as a dictionary; ToolArgsError if they are no JSON object.
+
+        Its `code` is "ambiguous" for what can be read in two ways: a name that stands twice, two objects in one text.
+        """
         import json
 
         from heavenbase.errors import ToolArgsError
 
+        text = self.arguments
         try:
-            parsed = json.loads(self.arguments, parse_constant=_refuse) if self.arguments.strip() else {}
+            parsed = json.loads(text, parse_constant=_refuse, object_pairs_hook=unique_object) if text.strip() else {}
         except (ValueError, RecursionError) as error:  # the latter for what is nested too deeply
-            raise ToolArgsError(f"arguments of tool call {self.name!r} are not JSON: {error}") from error
+            is_second = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data" and text[error.pos] == "{"
+            code = "ambiguous" if is_second or isinstance(error, RepeatedName) else None
+            raise ToolArgsError(f"arguments of tool call {self.name!r} are not JSON: {error}", code=code) from error
         if not isinstance(parsed, dict):
             raise ToolArgsError(f"arguments of tool call {self.name!r} are {type(parsed).__name__}, not an object")
         return parsed

@@ -118,7 +118,7 @@ def test_an_async_on_round_is_awaited() -> None:
     assert heard == [1]
 
 
-@pytest.mark.parametrize("finish", ["length", "content_filter", "refusal", "other"])
+@pytest.mark.parametrize("finish", ["length", "content_filter", "refusal", "pause"])
 def test_no_call_of_an_answer_that_was_cut_off_is_run(finish: str) -> None:
     ran: list[int] = []
     for made, ask in both(calling(("note", {"n": 1}), finish=finish)):

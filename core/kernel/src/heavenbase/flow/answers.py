@@ -8,10 +8,10 @@ from typing import Any
 
 from heavenbase.call import Call, Kept
 from heavenbase.colour import drive as drive
-from heavenbase.errors import HBError, PluginContractError, ProviderError
+from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
 from heavenbase.spec import EMPTY
-from heavenbase.types import Chunk, Completion, Embedding, ImageResult
+from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
 
@@ -69,12 +69,16 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
 def settle_calls(call: Call, answer: Completion, repair: Mapping[str, Any]) -> None:
     """Give every tool call an id, repair the arguments where that is asked for, and keep what a resumption needs.
 
-    The calls of an answer that was cut off stay as they are, as they are never run.
+    The calls of an answer that was cut off stay as they are, as they are never run. Where the provider gave no finish
+    reason, whole calls say what it is; where it gave one that nobody knows, they wait for a word of the caller.
     """
     name_calls(answer.tool_calls, call.messages, only_missing=bool(answer.reasoning_parts))
-    if answer.finish_reason == "stop":
+    is_unnamed = answer.finish_reason == "other" and not answer.raw_finish_reason
+    if answer.finish_reason == "stop" or (is_unnamed and all(map(_is_whole, answer.tool_calls))):
         answer.finish_reason = "tool_calls"
     if answer.finish_reason != "tool_calls":
+        if answer.finish_reason == "other":
+            answer.pending, answer._call = list(answer.tool_calls), Kept(call)
         return
     option = call.controls.get("repair_tool_calls")
     if "tool_call_repair" in call.given and "repair_tool_calls" not in call.given:
@@ -89,6 +93,14 @@ def settle_calls(call: Call, answer: Completion, repair: Mapping[str, Any]) -> N
             error.partial = answer
             raise
     answer.pending, answer._call = list(answer.tool_calls), Kept(call)
+
+
+def _is_whole(call: ToolCall) -> bool:
+    try:
+        call.parse()
+    except ToolArgsError as error:
+        return error.code is not None
+    return True
 
 
 def without_thoughts(chunk: Chunk) -> Chunk | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from heavenbase.call import Call, Kept, Resumption
-from heavenbase.errors import HBError, InputError, InputTypeError, UnknownNameError
+from heavenbase.errors import HBError, InputError, InputTypeError, ToolArgsError, UnknownNameError
 from heavenbase.messages import to_messages
 from heavenbase.tools.base import Decision
 from heavenbase.tools.options import is_forced, schema_name
@@ -131,13 +131,12 @@ class ToolLoop:
         self._add(answer.message)
         self._usage = Usage.total(self._usage, answer.usage)
         self._calls += answer.tool_calls
-        self._pending = []
         # An answer that was cut off or filtered may hold half a call: none of it is run.
+        self._pending = answer.pending
         if not answer.tool_calls or answer.finish_reason != "tool_calls":
             return False
         if self.turns >= self.limit and any(call.name not in self._schema_only for call in answer.tool_calls):
             self.truncated = True
-            self._pending = answer.tool_calls
             return False
         return await self._round(answer.tool_calls)
 
@@ -153,7 +152,11 @@ class ToolLoop:
     async def _round(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] | None = None) -> bool:
         decided = decided or {}
         mine = [call for call in calls if call.name not in self._schema_only or call.id in decided]
-        results = dict(zip(map(id, mine), await self._runs.run(mine, decided), strict=True))
+        try:
+            results = dict(zip(map(id, mine), await self._runs.run(mine, decided), strict=True))
+        except ToolArgsError as error:
+            self._pending, error.partial = list(calls), self._answer
+            raise
         said = [(call, results.get(id(call))) for call in calls]
         messages: list[Message] = [
             {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text}

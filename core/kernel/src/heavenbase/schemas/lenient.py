@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NoReturn
 
+from heavenbase.types import unique_object
+
 LIMIT = 200_000
 """Characters of a text that is repaired."""
+CUT = "closed what was cut off"
+"""The change of a text that has no end: what stood behind it, nobody knows."""
 BRACKETS = 4_000
 """Brackets that the lenient reader is given; its time grows with their square."""
 TRIES = 2000
@@ -23,6 +27,7 @@ _OBJECT = re.compile(r"\{\s*[\"'}]")
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 _OPEN_FENCE = re.compile(r"^\s*```[ \t]*\w*[ \t]*\r?\n(?P<body>.*)\Z", re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
+_BEGUN = re.compile(r"[:,\[{]\s*'")
 _SYNTAX = re.compile(r'[{}\[\]":]')
 _LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 _NOT_A_NUMBER = re.compile(r"(?<![\w.])(?:nan|[+-]?inf(?:inity)?)(?!\w)", re.IGNORECASE)
@@ -99,7 +104,8 @@ def read_object(text: str) -> tuple[dict[str, Any], list[str]] | None:
         for read, note in _READERS:
             found = read(body)
             if found is not None:
-                return found, [*steps, note] if note else steps
+                steps += [note] if note else []
+                return found, [*steps, CUT] if read is _lenient and _is_cut(body) else steps
     return None
 
 
@@ -109,7 +115,7 @@ def strict_object(text: str, strict: bool = True) -> dict[str, Any] | None:
     Without `strict` its strings may hold line breaks.
     """
     try:
-        found = json.loads(text, strict=strict, parse_constant=refuse)
+        found = json.loads(text, strict=strict, parse_constant=refuse, object_pairs_hook=unique_object)
         json.dumps(found, allow_nan=False)  # a number such as 1e400 is infinite once it is read
     except _FAILURES:
         return None
@@ -182,7 +188,10 @@ def _python(text: str) -> dict[str, Any] | None:
     if not all(escape[1] in _PYTHON_ESCAPES for escape in _PAIR.findall(text)):
         return None  # Python warns of escapes that it does not know; the lenient reader takes them
     try:
-        found = ast.literal_eval(text)
+        tree = ast.parse(text, mode="eval")
+        if any(isinstance(node, ast.Dict) and _repeats(node) for node in ast.walk(tree)):
+            return None
+        found = ast.literal_eval(tree)
         dumped = json.dumps(found, allow_nan=False)
     except _FAILURES:
         return None
@@ -204,6 +213,20 @@ def _lenient(text: str) -> dict[str, Any] | None:
         return None
     is_same = isinstance(found, dict) and _letters(text) == _letters(json.dumps(found, ensure_ascii=False))
     return found if is_same else None
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a text ends inside of a string or a bracket."""
+    bare = _QUOTED.sub("", text)
+    is_open = bare.count("{") + bare.count("[") > bare.count("}") + bare.count("]")
+    return is_open or '"' in bare or _BEGUN.search(bare) is not None
+
+
+def _repeats(node: Any) -> bool:
+    import ast
+
+    names = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+    return len(set(names)) < len(names)
 
 
 def _letters(text: str) -> str:

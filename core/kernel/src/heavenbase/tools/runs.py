@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.colour.parallel import run_many
 from heavenbase.errors import InputTypeError, ToolArgsError
+from heavenbase.schemas.lenient import CUT
 from heavenbase.spec import EMPTY
 from heavenbase.tools.base import Decision, Tool, ToolPause
 from heavenbase.types import ToolCall
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 CONCURRENCY = 8
 MESSAGE_LIMIT = 4_000
 UNDECIDED: Any = object()
+_UNRUN = "no call of this answer was run, all are in `pending`: see `LLM.resume`"
 
 
 class WrongColour(InputTypeError):
@@ -53,7 +55,8 @@ class ToolRuns:
     async def run(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] = EMPTY) -> list[str | None]:
         """The results as texts, in order; None for a call that waits.
 
-        `decided` are answers of people by id of the call: a Decision, or the result itself.
+        `decided` are answers of people by id of the call: a Decision, or the result itself. ToolArgsError, and nothing
+        is run, where it is not sure what the model asked for.
         """
         # People are asked about one call after the other, before any of them runs.
         plans = [await self._plan(call, decided.get(call.id, UNDECIDED)) for call in calls]
@@ -70,9 +73,15 @@ class ToolRuns:
             return failure("UnknownTool", f"there is no tool {call.name!r}; tools: {', '.join(self._tools)}")
         if call.repaired and not tool.accept_repaired:
             return failure("RepairedArguments", f"arguments that need repair are refused ({'; '.join(call.changes)})")
+        if decision is UNDECIDED and call.reason is not None:
+            raise ToolArgsError(f"tool call {call.name!r}: {call.reason}; {_UNRUN}", code="ambiguous")
+        if CUT in call.changes:
+            return failure("RepairedArguments", "the arguments were cut off; call again with one whole JSON object")
         try:
             positional, named = tool.bind(call.parse())
         except ToolArgsError as error:
+            if error.code == "ambiguous":
+                raise ToolArgsError(f"{error}; {_UNRUN}", code=error.code) from error
             kind = "JSONDecodeError" if isinstance(error.__cause__, ValueError) else "ValidationError"
             return failure(kind, f"{error}; call again with one JSON object that fits the schema")
         verdict = await self._ask(tool, call) if decision is UNDECIDED else decision
