@@ -12,6 +12,7 @@ from heavenbase.call import Call, CallContext, Services, new_call
 from heavenbase.clients import ClientPool
 from heavenbase.colour import drive as drive
 from heavenbase.config.config import Config
+from heavenbase.config.layers import Origin
 from heavenbase.discovery.inventory import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
 from heavenbase.flow.answers import annotate, check_colour, check_value, foreign, guarded, stamp, without_thoughts
@@ -19,7 +20,7 @@ from heavenbase.flow.preparing import encode_images, has_images, prepare
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, Next, compose, side_of, sleep_async
-from heavenbase.options import KNOWN, MOCKS, PREPARED, split_options
+from heavenbase.options import KNOWN, MOCKS, PREPARED, SECRETS, split_options
 from heavenbase.plugin import Gateway, Plugin
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, check_parameters, plain_options
@@ -101,6 +102,8 @@ class Kernel:
             raise KernelClosed("this kernel is closed; make a new one")
         if options:
             check_options(options)
+            if spec.untrusted is not None and not SECRETS.isdisjoint(options):
+                self.config.endpoint_trust(spec.untrusted, Origin("call"))
         timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts
         started = self.clock()
         deadline = started + timeouts.total if timeouts.total is not None else None

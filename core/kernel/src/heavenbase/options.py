@@ -21,8 +21,9 @@ class Option(NamedTuple):
     `kind`: a connection says where calls go, a control steers hb and never travels, an argument is a parameter of the
     request that each gateway brings onto its wire, an extra goes past all parameters. `types` are the words of
     configuration files, and `secret`, `callable`, `object` for what only code can give; None is allowed everywhere.
-    `least` is the smallest number, `default` what the packaged settings say. A `guarded` one may not be set by an
-    untrusted project; to lose a `guarantee` is an error; session files hold those that are `saved`.
+    `least` is the smallest number, `default` what the packaged settings say. Only those that are `free` may be set by a
+    project that nobody has vouched for: they move nothing, cost little and say nothing to the model. To lose a
+    `guarantee` is an error; session files hold those that are `saved`.
     """
 
     name: str
@@ -33,14 +34,15 @@ class Option(NamedTuple):
     least: float | None = None
     default: Any = UNSET
     secret: bool = False
-    guarded: bool = False
+    free: bool = False
     guarantee: bool = False
     saved: bool = False
 
 
-_connection = partial(Option, kind="connection", guarded=True)
+_connection = partial(Option, kind="connection")
 _control = partial(Option, kind="control")
 _argument = partial(Option, kind="argument", saved=True)
+_tuning = partial(_argument, free=True)
 
 TABLE: tuple[Option, ...] = (
     _connection("base_url", "str", "address of the endpoint"),
@@ -50,21 +52,21 @@ TABLE: tuple[Option, ...] = (
     _connection("gateway_key", "str | secret", "credential of a gateway that routes", secret=True),
     _connection("provider_url", "str", "the provider's address behind a gateway that routes"),
     # Steering
-    _control("timeout", "float | table | object", "seconds in all, or a table of clocks", unit="s", least=0.001),
+    _control(
+        "timeout", "float | table | object", "seconds in all, or a table of clocks", unit="s", least=0.001, free=True
+    ),
     _control("max_retries", "int", "how often a failed request is tried again", least=0),
     _control("on_lossy", "str | table", "what to do about parameters that the wire cannot carry: error, warn, allow"),
     _control("allow_unknown", "bool", "send parameters that neither hb nor the wire knows", saved=True),
-    _control("http_proxy", "str", "proxy of http:// endpoints; '' for none", default=None, guarded=True),
-    _control("https_proxy", "str", "proxy of https:// endpoints; '' for none", default=None, guarded=True),
-    _control("no_proxy", "str", "hosts reached without a proxy, comma-separated", default=None, guarded=True),
+    _control("http_proxy", "str", "proxy of http:// endpoints; '' for none", default=None),
+    _control("https_proxy", "str", "proxy of https:// endpoints; '' for none", default=None),
+    _control("no_proxy", "str", "hosts reached without a proxy, comma-separated", default=None),
     _control("cache", "bool | table", "whether the answer may come from the cache, or the cache's settings"),
     _control("cache_config", "table", "settings of the cache over those of the configuration"),
     _control("cache_policy", "str | bool", "which answers may be cached: deterministic, force, always, off"),
-    _control("stream_chat", "bool", "ask for whole answers as streams"),
-    _control("structured_stream", "bool", "false asks for answers with a form without a stream"),
-    _control(
-        "enforce_non_stream_structured", "bool", "never stream answers that have a response format", default=False
-    ),
+    _control("stream_chat", "bool", "ask for whole answers as streams", free=True),
+    _control("structured_stream", "bool", "false asks for answers with a form without a stream", free=True),
+    _control("enforce_non_stream_structured", "bool", "never stream answers with a form", default=False, free=True),
     _control("structured_retries", "int", "how often an answer that does not fit is asked again", least=0),
     _control("max_tool_turns", "int", "rounds of tools in one call", least=0, saved=True),
     _control("tool_timeout", "float", "seconds that one tool may run", unit="s", saved=True),
@@ -73,9 +75,9 @@ TABLE: tuple[Option, ...] = (
     _control("on_round", "callable", "told of every round of tools"),
     _control("repair_tool_calls", "bool | table | object", "repair malformed arguments of tools", saved=True),
     _control("tool_call_repair", "bool | table | object", "the same, under its name in the configuration"),
-    _control("embedding_batch_size", "int", "inputs in one embedding request", least=1, default=256),
+    _control("embedding_batch_size", "int", "inputs in one embedding request", least=1, default=256, free=True),
     _control("embedding_max_workers", "int", "embedding requests in flight at once", least=1, default=8),
-    _control("dim", "int", "length of the vectors, where the configuration must say it", least=1),
+    _control("dim", "int", "length of the vectors, where the configuration must say it", least=1, free=True),
     _control("mock", "any | callable", "answer offline by this script"),
     _control("mock_text", "str", "answer offline with this text"),
     _control("mock_chat", "any | callable", "answer chats offline by this script"),
@@ -85,32 +87,32 @@ TABLE: tuple[Option, ...] = (
     _control("mock_pause", "float | list", "seconds before each chunk of an offline answer", unit="s"),
     _control("mock_seed", "int", "seed of what is random in offline answers"),
     # Sampling and limits
-    _argument("temperature", "float", "sampling temperature; null sends none", least=0, default=0),
-    _argument("seed", "int", "sampling seed; null sends none", default=42),
-    _argument("top_p", "float", "share of the likeliest tokens that are sampled from", least=0),
-    _argument("top_k", "int", "number of the likeliest tokens that are sampled from", least=0),
-    _argument("min_p", "float", "least probability, relative to the likeliest token", least=0),
-    _argument("frequency_penalty", "float", "penalty that grows with each use of a token"),
-    _argument("presence_penalty", "float", "penalty for tokens that were used"),
-    _argument("repetition_penalty", "float", "factor against repeated tokens"),
+    _tuning("temperature", "float", "sampling temperature; null sends none", least=0, default=0),
+    _tuning("seed", "int", "sampling seed; null sends none", default=42),
+    _tuning("top_p", "float", "share of the likeliest tokens that are sampled from", least=0),
+    _tuning("top_k", "int", "number of the likeliest tokens that are sampled from", least=0),
+    _tuning("min_p", "float", "least probability, relative to the likeliest token", least=0),
+    _tuning("frequency_penalty", "float", "penalty that grows with each use of a token"),
+    _tuning("presence_penalty", "float", "penalty for tokens that were used"),
+    _tuning("repetition_penalty", "float", "factor against repeated tokens"),
     _argument("logit_bias", "table", "bias by token id"),
-    _argument("max_tokens", "int", "most tokens of the answer", unit="tokens", least=1, guarantee=True),
-    _argument("max_completion_tokens", "int", "the same, thoughts included", unit="tokens", least=1, guarantee=True),
-    _argument("stop", "str | list[str]", "texts that end the answer", guarantee=True),
+    _tuning("max_tokens", "int", "most tokens of the answer", unit="tokens", least=1, guarantee=True),
+    _tuning("max_completion_tokens", "int", "the same, thoughts included", unit="tokens", least=1, guarantee=True),
+    _tuning("stop", "str | list[str]", "texts that end the answer", guarantee=True),
     _argument("n", "int", "number of answers or images", least=1),
-    _argument("logprobs", "bool | int", "log probabilities of the answer's tokens"),
-    _argument("top_logprobs", "int", "so many likeliest tokens at each place", least=0),
+    _tuning("logprobs", "bool | int", "log probabilities of the answer's tokens"),
+    _tuning("top_logprobs", "int", "so many likeliest tokens at each place", least=0),
     # Thinking
-    _argument("think", "bool", "whether the model thinks first"),
-    _argument("reasoning_effort", "str", "how hard it thinks: none, minimal, low, medium, high, xhigh, max"),
-    _argument("reasoning_max_tokens", "int", "most tokens of thinking", unit="tokens", least=0),
-    _argument("reasoning_exclude", "bool", "leave the thoughts out of the answer"),
+    _tuning("think", "bool", "whether the model thinks first"),
+    _tuning("reasoning_effort", "str", "how hard it thinks: none, minimal, low, medium, high, xhigh, max"),
+    _tuning("reasoning_max_tokens", "int", "most tokens of thinking", unit="tokens", least=0),
+    _tuning("reasoning_exclude", "bool", "leave the thoughts out of the answer"),
     # Tools and form
     _argument("tools", "list | object", "tools that the model may call", guarantee=True, saved=False),
     _argument("tool_choice", "str | table | object", "auto, none, required, or one tool", guarantee=True, saved=False),
     _argument("parallel_tool_calls", "bool", "whether several tools may be called at once"),
     _argument("response_format", "str | table | object", "form of the answer: a type or a schema", guarantee=True),
-    _argument("verbosity", "str", "length of the answer: low, medium, high"),
+    _tuning("verbosity", "str", "length of the answer: low, medium, high"),
     _argument("modalities", "list[str]", "what the answer is made of: text, audio, image"),
     _argument("audio", "table", "voice and format of spoken answers"),
     _argument("prediction", "table", "what the answer will mostly say"),
@@ -125,28 +127,28 @@ TABLE: tuple[Option, ...] = (
     _argument("prompt_caching", "bool | str | table", "mark long prompts for the provider's cache"),
     _argument("prompt_cache_key", "str", "prompts with one key share the provider's cache"),
     # Embeddings
-    _argument("dimensions", "int", "length of the vectors", least=1),
-    _argument("encoding_format", "str", "how vectors travel: float, base64"),
-    _argument("input_type", "str", "what the texts are for: query, document"),
-    _argument("task_type", "str", "the same, in other words"),
-    _argument("truncate", "str | bool", "which end of a long text is cut off"),
+    _tuning("dimensions", "int", "length of the vectors", least=1),
+    _tuning("encoding_format", "str", "how vectors travel: float, base64"),
+    _tuning("input_type", "str", "what the texts are for: query, document"),
+    _tuning("task_type", "str", "the same, in other words"),
+    _tuning("truncate", "str | bool", "which end of a long text is cut off"),
     # Images
-    _argument("size", "str", "width x height, or auto", unit="pixels"),
-    _argument("aspect_ratio", "str", "width to height, such as 16:9"),
-    _argument("quality", "str", "quality of the image"),
-    _argument("style", "str", "style of the image"),
-    _argument("background", "str", "transparent, opaque, auto"),
+    _tuning("size", "str", "width x height, or auto", unit="pixels"),
+    _tuning("aspect_ratio", "str", "width to height, such as 16:9"),
+    _tuning("quality", "str", "quality of the image"),
+    _tuning("style", "str", "style of the image"),
+    _tuning("background", "str", "transparent, opaque, auto"),
     _argument("moderation", "str", "strictness of the provider's filter"),
-    _argument("output_format", "str", "png, jpeg, webp"),
-    _argument("output_compression", "int", "compression", unit="%", least=0),
-    _argument("input_fidelity", "str", "how closely references are kept"),
+    _tuning("output_format", "str", "png, jpeg, webp"),
+    _tuning("output_compression", "int", "compression", unit="%", least=0),
+    _tuning("input_fidelity", "str", "how closely references are kept"),
     _argument("negative_prompt", "str", "what the image must not show"),
     _argument("mask", "str | object", "which part of a reference is made anew"),
     # Past all parameters
-    Option("extra_body", "table", "fields laid over the request as they are"),
-    Option("extra_query", "table", "query of the address"),
-    Option("extra_headers", "table", "further HTTP headers", secret=True, guarded=True),
-    Option("default_headers", "table", "the same; extra_headers win", secret=True, guarded=True),
+    Option("extra_body", "table", "fields laid over the request as they are", secret=True),
+    Option("extra_query", "table", "query of the address", secret=True),
+    Option("extra_headers", "table", "further HTTP headers", secret=True),
+    Option("default_headers", "table", "the same; extra_headers win", secret=True),
 )
 
 OPTIONS: Mapping[str, Option] = {option.name: option for option in TABLE}
@@ -168,6 +170,9 @@ GUARANTEES = named(lambda option: option.guarantee)
 """Parameters that a caller relies on: losing one is an error unless `on_lossy` says otherwise."""
 SAVED = named(lambda option: option.saved)
 SECRETS = named(lambda option: option.secret)
+"""Options that are or may hold a credential: never shown, and bound to the endpoint that they were given for."""
+FREE = named(lambda option: option.free)
+"""Options that anybody's settings may give."""
 CREDENTIALS = named(lambda option: option.secret and "secret" in option.types)
 MOCKS = named(lambda option: option.name.startswith("mock"))
 """Controls that answer offline, whatever the gateway."""

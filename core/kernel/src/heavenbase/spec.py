@@ -94,6 +94,8 @@ class LLMSpec:
     provider_url: str | None = None
     unknown: frozenset[str] = frozenset()
     """Names among `args` that neither hb nor the wire knows, and that are sent all the same (`allow_unknown`)."""
+    untrusted: Any = None
+    """The `Origin` of an address that a file chose which nobody has vouched for: no credential of others goes there."""
     _keys: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     """What was worked out from the other fields, kept; `dataclasses.replace` begins with an empty one."""
 

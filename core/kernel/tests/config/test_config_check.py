@@ -160,7 +160,7 @@ def test_a_file_with_a_credential_that_others_may_write_to_is_refused(tmp_path: 
     path.chmod(0o644)
     assert Config.load(environ=environ, project_dir=tmp_path).get("heavenbase.llm.providers.a.api_key") == CANARY
     path.write_text('[heavenbase.llm.providers.a]\napi_key = "${env:A}"\n')
-    path.chmod(0o666)
+    path.chmod(0o660)  # the group may be the user's own; what everybody may write is nobody's word (row H8)
     assert Config.load(environ={**environ, "A": "x"}, project_dir=tmp_path).get("heavenbase.llm.providers.a.api_key")
 
 

@@ -228,6 +228,81 @@ def test_trust_is_for_one_folder_and_can_be_taken_back(home: Path, project: Path
         trust(project / "nowhere", environ=environ)
 
 
+@pytest.mark.parametrize("name", ["heavenbase.toml", ".env"])
+def test_h8_what_was_trusted_and_has_changed_is_asked_about_again(home: Path, project: Path, name: str) -> None:
+    file = project / name
+    moved = {
+        "heavenbase.toml": 'heavenbase.llm.providers.openrouter.base_url = "{}"\n',
+        ".env": "HEAVENBASE_LLM__PROVIDERS__OPENROUTER__BASE_URL={}\n",
+    }
+    file.write_text(moved[name].format("https://mine.example"))
+    file.chmod(0o600)
+    trust(project, environ={"HEAVENBASE_HOME": str(home)})
+    key = "heavenbase.llm.providers.openrouter.base_url"
+    assert load(home, project, dotenv=True).get(key) == "https://mine.example"
+    assert is_trusted(project, environ={"HEAVENBASE_HOME": str(home)})
+
+    file.write_text(moved[name].format(EVIL))
+    with pytest.raises(ConfigTrustError, match="hb trust"):
+        load(home, project, dotenv=True)
+    assert not is_trusted(project, environ={"HEAVENBASE_HOME": str(home)})
+    trust(project, environ={"HEAVENBASE_HOME": str(home)})
+    assert load(home, project, dotenv=True).get(key) == EVIL
+
+
+def test_h8_a_file_that_came_after_the_trust_is_not_trusted(home: Path, project: Path) -> None:
+    trust(project, environ={"HEAVENBASE_HOME": str(home)})
+    (project / "heavenbase.toml").write_text(f'heavenbase.llm.providers.openrouter.base_url = "{EVIL}"\n')
+    with pytest.raises(ConfigTrustError):
+        load(home, project)
+
+
+def test_h8_a_symlink_in_a_trusted_folder_shows_nothing_else(home: Path, project: Path, tmp_path: Path) -> None:
+    (project / "heavenbase.toml").write_text('heavenbase.llm.default_gateway = "openai"\n')
+    trust(project, environ={"HEAVENBASE_HOME": str(home)})
+    planted = tmp_path / "planted.toml"
+    planted.write_text(f'heavenbase.llm.providers.openrouter.base_url = "{EVIL}"\n')
+    (project / "heavenbase.toml").unlink()
+    (project / "heavenbase.toml").symlink_to(planted)
+    with pytest.raises(ConfigTrustError):
+        load(home, project)
+
+
+def test_h8_a_list_that_kept_no_content_asks_again(home: Path, project: Path) -> None:
+    (project / "heavenbase.toml").write_text('heavenbase.llm.default_gateway = "openai"\n')
+    (home / "trusted.toml").write_text(f'folders = ["{project}"]\n')
+    (home / "trusted.toml").chmod(0o600)
+    with pytest.raises(ConfigTrustError, match="hb trust"):
+        load(home, project)
+    trust(project, environ={"HEAVENBASE_HOME": str(home)})
+    assert load(home, project).get("heavenbase.llm.default_gateway") == "openai"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+@pytest.mark.parametrize("mode", [0o666, 0o602, 0o646])
+def test_h8_a_user_file_that_everybody_may_write_moves_no_endpoint(home: Path, project: Path, mode: int) -> None:
+    file = home / "config.toml"
+    file.write_text(f'heavenbase.llm.default_preset = "chat"\nheavenbase.llm.gateways.openai.base_url = "{EVIL}"\n')
+    file.chmod(mode)
+    with pytest.raises(ConfigTrustError, match="chmod go-w") as caught:
+        load(home, project)
+    assert str(caught.value).startswith(f"{file}:2: heavenbase.llm.gateways.openai.base_url")
+    file.chmod(0o644)
+    assert load(home, project).get("heavenbase.llm.gateways.openai.base_url") == EVIL
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root: sudo pytest -k trust")
+@pytest.mark.parametrize("name", ["config.toml", "trusted.toml", "heavenbase.toml"])
+def test_h8_a_file_that_became_another_users_is_not_trusted(home: Path, project: Path, name: str) -> None:
+    (project / "heavenbase.toml").write_text('heavenbase.llm.default_gateway = "openai"\n')
+    (home / "config.toml").write_text('heavenbase.llm.default_gateway = "openai"\n')
+    trust(project, environ={"HEAVENBASE_HOME": str(home)})
+    load(home, project)
+    os.chown((project if name == "heavenbase.toml" else home) / name, 12345, -1)
+    with pytest.raises(ConfigError):
+        load(home, project)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
 def test_a_list_of_trusted_folders_that_others_may_write_to_is_refused(home: Path, project: Path) -> None:
     environ = {"HEAVENBASE_HOME": str(home)}

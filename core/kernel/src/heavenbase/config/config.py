@@ -11,12 +11,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
-from heavenbase.config import files
-from heavenbase.config.check import known
+from heavenbase.config import check, files
 from heavenbase.config.layers import Environ, Layer, Origin, file_layer, mapping_layer, variables_layer
 from heavenbase.config.schema import UNSET, Table, defaults
 from heavenbase.config.section import Explanation, Section, read, shown
-from heavenbase.config.trusted import check_project, check_variables, is_trusted, remedy
+from heavenbase.config.trusted import PROVIDERS, check_project, check_variables, is_sealed, remedy
 from heavenbase.config.values import ABSENT, find, join_key, leaves, mapped, merge, references, split_key
 from heavenbase.errors import ConfigError, ConfigTrustError, InputTypeError
 
@@ -72,13 +71,14 @@ class Config:
         layers = [Layer("default", defaults())]
         user_path = os.fspath(user_file or os.path.join(files.user_folder("config", base), files.USER_FILE))
         if user_file is not None or os.path.exists(user_path):
-            layers.append(file_layer("user", files.read_settings(user_path)))
+            layers.append(file_layer("user", files.read_settings(user_path), trusted=files.is_ours(user_path)))
 
         start = os.fspath(project_dir or _working_folder())
         project_path = files.find_upward(files.PROJECT_FILE, start, base) if start else None
         if project_path is not None:
-            vouched = _vouched(project_path, start, base, trusted)
-            layers.append(file_layer("project", files.read_settings(project_path), trusted=vouched))
+            file = files.read_settings(project_path)
+            vouched = _vouched(project_path, file.text, start, base, trusted)
+            layers.append(file_layer("project", file, trusted=vouched))
 
         found = Environ(base)
         final = [variables_layer("environment", found, _stacked(layers))]
@@ -90,8 +90,9 @@ class Config:
                 check_project(layer, [*layers, *final])
             path = files.find_upward(files.DOTENV_FILE, start, base)
             if path is not None:
-                vouched = _vouched(path, start, base, trusted)
-                variables = files.read_dotenv(path)
+                known = files.read_text(path)
+                vouched = _vouched(path, known[0], start, base, trusted)
+                variables = files.read_dotenv(path, known)
                 if not vouched:
                     check_variables({name: filled for name, filled in variables.items() if name not in base}, path)
                 below = _stacked([*layers, final[0]])
@@ -121,7 +122,7 @@ class Config:
         path = split_key(key)
         value = find(self._values, path)
         if value is ABSENT:
-            known(path)
+            check.known(path)
             if default is ABSENT:
                 raise ConfigError(f"{join_key(path)} is not set; set it with `hb cfg set {join_key(path)} VALUE`")
             return default
@@ -136,7 +137,7 @@ class Config:
         path = split_key(key)
         value = find(self._values, path)
         if value is ABSENT:
-            node = known(path).node
+            node = check.known(path).node
             value = {} if isinstance(node, Table) or "table" in node.types else None
         if not isinstance(value, dict):
             raise ConfigError(f"{join_key(path)} is one value, not a table; read it with get()")
@@ -148,7 +149,7 @@ class Config:
         for layer in self._layers[::-1]:
             if find(layer.values, path) is not ABSENT:
                 return layer.origin(path)
-        known(path)
+        check.known(path)
         return None
 
     def source(self, key: Key) -> Origin | None:
@@ -182,13 +183,25 @@ class Config:
         for key in credentials:
             origin = key if key is None or isinstance(key, Origin) else self.source(key)
             if origin is not None and origin.layer not in self._untrusted():
-                fix = remedy(os.path.dirname(where.file or ""))
+                fix = remedy(where)
                 raise ConfigTrustError(f"{what} comes from the {where}, but the credential from the {origin}; {fix}")
+
+    def is_untrusted(self, origin: Origin | None) -> bool:
+        """Whether a value of this origin comes from a file that nobody has vouched for."""
+        return origin is not None and origin.layer in self._untrusted()
+
+    def untrusted_endpoints(self) -> Iterator[tuple[str, Origin]]:
+        """The providers for which a file that nobody has vouched for brings an address, and where."""
+        for layer in self._layers:
+            rows = () if layer.trusted else find(layer.values, PROVIDERS)
+            for name in () if rows is ABSENT else rows:
+                if "base_url" in rows[name]:
+                    yield name, layer.origin((*PROVIDERS, name, "base_url"))
 
     def explain(self, key: Key) -> Explanation:
         """The story of a key: value, origin, what it overrides and what the schema says; safe to show."""
         path = split_key(key)
-        node = known(path).node
+        node = check.known(path).node
         setting = [layer for layer in self._layers[::-1] if find(layer.values, path) is not ABSENT]
         value = find(self._values, path)
         return Explanation(
@@ -206,7 +219,7 @@ class Config:
         path = split_key(prefix)
         value = find(self._values, path)
         if value is ABSENT:
-            known(path)
+            check.known(path)
             return
         for here, leaf in leaves(value, path) if isinstance(value, dict) else [(path, value)]:
             yield join_key(here), shown(leaf, here)
@@ -270,8 +283,8 @@ def _working_folder() -> str:
         return ""
 
 
-def _vouched(path: str, start: str, environ: Mapping[str, str], trusted: bool | None) -> bool:
-    vouched = is_trusted(os.path.dirname(path), environ=environ) if trusted is None else trusted
+def _vouched(path: str, text: str, start: str, environ: Mapping[str, str], trusted: bool | None) -> bool:
+    vouched = is_sealed(path, text, environ) if trusted is None else trusted
     if not vouched:
         files.check_owner(path, start)
     return vouched

@@ -106,6 +106,15 @@ def check_owner(path: str, start: str) -> None:
         )
 
 
+def is_ours(path: str) -> bool:
+    """Whether a file belongs to this user, root or the owner of its folder, and not everybody may write to it."""
+    if os.name != "posix":
+        return True
+    status = os.stat(path)
+    owners = (os.geteuid(), 0, os.stat(os.path.dirname(path) or ".").st_uid)
+    return status.st_uid in owners and not status.st_mode & 0o002
+
+
 def read_text(path: str) -> tuple[str, bool]:
     """Read a small UTF-8 file: its text, and whether others may write to it. ConfigError when it cannot be read."""
     try:
@@ -145,8 +154,8 @@ def read_settings(path: str) -> SettingsFile:
     return file
 
 
-def read_dotenv(path: str) -> dict[str, Variable]:
-    """Read a `.env` file.
+def read_dotenv(path: str, known: tuple[str, bool] | None = None) -> dict[str, Variable]:
+    """Read a `.env` file; `known` is what `read_text` says of it.
 
     HBWarning with file and line, never with the text, for a line that binds nothing; ConfigError for a file that cannot
     be read, or that holds values and that other users may write to.
@@ -155,7 +164,7 @@ def read_dotenv(path: str) -> dict[str, Variable]:
 
     from dotenv.parser import parse_stream
 
-    text, exposed = read_text(path)
+    text, exposed = known or read_text(path)
     found, wrong = {}, []
     for binding in parse_stream(StringIO(text)):
         shown = binding.original.string

@@ -7,11 +7,11 @@ costs more than the whole start-up budget of `import heavenbase`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from heavenbase.options import TABLE, Option
+from heavenbase.options import FREE, TABLE, Option
 from heavenbase.options import UNSET as UNSET
 
 POLICIES = ("deterministic", "force", "always", "off", "none", "false")
@@ -20,7 +20,7 @@ LOSSY_ACTIONS = ("error", "warn", "allow")
 
 
 class Field(NamedTuple):
-    """One value. `secret`: never shown. `guarded`: a project file may set it only in a trusted directory.
+    """One value. `secret`: never shown. `free`: a project that nobody has vouched for may set it too.
 
     `words` are its types, as in `float | null`; `table` is a table of any content, `any` whatever TOML can hold.
     """
@@ -31,7 +31,7 @@ class Field(NamedTuple):
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     secret: bool = False
-    guarded: bool = False
+    free: bool = False
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -40,14 +40,17 @@ class Field(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: `fields` are its known keys, `rows` what any other key holds, `short` a value that may stand for it."""
+    """A table: `fields` are its known keys, `rows` what any other key holds, `short` a value that may stand for it.
+
+    `free` are the names of rows that a project may set which nobody has vouched for.
+    """
 
     fields: Mapping[str, Field | Table] = {}
     description: str = ""
     rows: Field | Table | None = None
     short: Field | None = None
     secret: bool = False
-    guarded: bool = False
+    free: Collection[str] = ()
 
 
 Node = Field | Table
@@ -55,44 +58,46 @@ ANY = Field("any")
 
 
 class Found(NamedTuple):
-    """The schema's word on one key; the flags are inherited from the tables around it."""
+    """The schema's word on one key: whether it is secret, as all in a secret table is, and whether it is free."""
 
     node: Node
     secret: bool
-    guarded: bool
+    free: bool
 
 
 _text = partial(Field, "str", UNSET)
 _optional = partial(Field, "str | null", UNSET)
 _texts = partial(Field, "list[str]", UNSET)
 _flag = partial(Field, "bool", UNSET)
-_clock = partial(Field, "float | null", minimum=0.001)
+_clock = partial(Field, "float | null", minimum=0.001, free=True)
+_free = partial(Field, "str", UNSET, free=True)
+_free_optional = partial(Field, "str | null", UNSET, free=True)
 
 
 def _table(description: str, /, **fields: Node) -> Table:
     return Table(fields, description)
 
 
-def _by_gateway(description: str, *, guarded: bool = False) -> Table:
+def _by_gateway(description: str) -> Table:
     description += "; a table gives one per gateway, with a `default`"
-    return Table({}, description, _text("the value for this gateway"), Field("str | null"), guarded=guarded)
+    return Table({}, description, _text("the value for this gateway"), Field("str | null"))
 
 
 def _headers(description: str = "extra HTTP headers") -> Table:
-    return Table(description=description, rows=Field("str | null"), secret=True, guarded=True)
+    return Table(description=description, rows=Field("str | null"), secret=True)
 
 
 def _options(description: str) -> Table:
     # Open-ended, so it may hold an endpoint or a key that we cannot tell from a setting.
-    return Table(description=description, rows=ANY, secret=True, guarded=True)
+    return Table(description=description, rows=ANY, secret=True)
 
 
 def _argument(option: Option, *, packaged: bool) -> Field | Table:
     if option.secret and option.types == "table":
-        return _headers(option.help)
+        return _headers(option.help) if option.name.endswith("headers") else _options(option.help)
     words = " | ".join([*(word for word in option.types.split(" | ") if word not in ("secret", "object")), "null"])
     default = option.default if packaged else UNSET
-    return Field(words, default, option.help, (), option.least, option.secret, option.guarded)
+    return Field(words, default, option.help, (), option.least, option.secret)
 
 
 def _arguments(*, packaged: bool = False) -> Table:
@@ -103,7 +108,7 @@ def _arguments(*, packaged: bool = False) -> Table:
         if option.default is not UNSET or option.kind not in ("argument", "extra") or option.secret
         if "callable" not in option.types and not option.name.startswith("mock")
     }
-    return Table(known, "arguments sent with every request; later layers and the call win", rows=ANY)
+    return Table(known, "arguments sent with every request; later layers and the call win", rows=ANY, free=FREE)
 
 
 _DEFAULTS: Mapping[str, Node] = {
@@ -118,7 +123,7 @@ KEPT = {"text": "chat completions", "embedding": "embedding vectors", "image": "
 def _namespace(what: str) -> Table:
     return _table(
         f"the cache of {what}",
-        enabled=Field("bool", True, f"whether {what} are cached"),
+        enabled=Field("bool", True, f"whether {what} are cached", free=True),
         ttl_seconds=Field("float | null", None, "seconds that an entry lives; null for ever", minimum=0),
         max_entries=Field("int | null", None, "entries kept; null for no limit", minimum=1),
         max_bytes=Field("int | null", None, "bytes kept; null for no limit", minimum=1),
@@ -128,58 +133,58 @@ def _namespace(what: str) -> Table:
 _FLAGS = "chat stream tools vision embeddings images embedding_base64 stream_usage image_detail image_urls"
 _ABILITIES = dict.fromkeys(_FLAGS.split(), "bool") | {"embedding_batch_limit": "int", "structured": "str"}
 _ABILITIES["reasoning_efforts"] = "bool | list[str]"
-CAPABILITIES = Table({name: Field(f"{words} | null") for name, words in _ABILITIES.items()})
+CAPABILITIES = Table({name: Field(f"{words} | null", free=True) for name, words in _ABILITIES.items()})
 """What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
 
 PRESET = _table(
     "a name for model, provider, gateway and default arguments",
-    model=_text("canonical model name, alias or native id"),
-    provider=_optional("provider to use; null lets the model decide"),
+    model=_free("canonical model name, alias or native id"),
+    provider=_free_optional("provider to use; null lets the model decide"),
     gateway=_optional("gateway to use; null lets the provider decide"),
     args=_arguments(),
     **_DEFAULTS,
-    description=_text("one line for people"),
+    description=_free("one line for people"),
 )
 
 MODEL_AT_PROVIDER = Table(
     {
-        "id": _text("the model's native id at this provider"),
+        "id": _free("the model's native id at this provider"),
         **_DEFAULTS,
         "capabilities": CAPABILITIES._replace(description="what the model can do at this provider"),
         "options": _options("settings that only this provider's plugin reads"),
     },
     "how one provider serves the model",
-    short=Field("str | null"),
+    short=_free_optional(),
 )
 
 MODEL = _table(
     "a model: canonical name, aliases, native ids",
-    aliases=_texts("other names of the model"),
-    default_provider=_optional("provider when none is asked for"),
+    aliases=Field("list[str]", description="other names of the model", free=True),
+    default_provider=_free_optional("provider when none is asked for"),
     providers=Table(description="provider name -> the model's native id there, or a table", rows=MODEL_AT_PROVIDER),
     **_DEFAULTS,
     capabilities=CAPABILITIES._replace(description="what the model can do"),
-    dim=Field("int | null", description="length of its embedding vectors", minimum=1),
+    dim=Field("int | null", description="length of its embedding vectors", minimum=1, free=True),
     thinking_control=_by_gateway("how thinking is asked for on the wire"),
-    description=_text("one line for people"),
+    description=_free("one line for people"),
 )
 
 PROVIDER = _table(
     "an endpoint: address, credentials, native ids, capabilities",
     title=_text("its name for people"),
     gateway=_optional("gateway that speaks to it"),
-    base_url=_by_gateway("address of the endpoint", guarded=True),
+    base_url=_by_gateway("address of the endpoint"),
     api_key=_optional("credential, best as ${env:NAME}", secret=True),
     auth_token=_optional("bearer token, best as ${env:NAME}", secret=True),
     auth_mode=_by_gateway("how the credential is sent"),
     headers=_headers(),
     backend=_by_gateway("the provider's name at routing gateways"),
-    base_url_env=_by_gateway("variable that overrides base_url", guarded=True),
-    host_env=_text("variable that moves base_url to another host", guarded=True),
-    api_key_env=_texts("variables that may hold the credential", guarded=True),
+    base_url_env=_by_gateway("variable that overrides base_url"),
+    host_env=_text("variable that moves base_url to another host"),
+    api_key_env=_texts("variables that may hold the credential"),
     api_key_optional=_flag("whether it also answers without a credential"),
     placeholder_key=_optional("what is sent where a credential is not needed"),
-    allow_http=_flag("send the credential over http:// to other machines", guarded=True),
+    allow_http=_flag("send the credential over http:// to other machines"),
     wire=_text("wire format that the endpoint speaks"),
     vision=_by_gateway("image format of its wire"),
     image_endpoint=_text("how images are generated", choices=("images", "chat")),
@@ -205,29 +210,27 @@ PROVIDER = _table(
 
 GATEWAY = _table(
     "an adapter that owns an SDK and a wire",
-    base_url=_optional("address of the gateway's own endpoint", guarded=True),
-    base_url_env=_optional("variable that overrides base_url", guarded=True),
-    api_key_env=_texts("variables that may hold the credential", guarded=True),
+    base_url=_optional("address of the gateway's own endpoint"),
+    base_url_env=_optional("variable that overrides base_url"),
+    api_key_env=_texts("variables that may hold the credential"),
     api_key=_optional("credential of the gateway itself", secret=True),
     auth_token=_optional("bearer token of the gateway itself", secret=True),
-    allow_http=_flag("allow its key and the providers' to travel in clear text", guarded=True),
+    allow_http=_flag("allow its key and the providers' to travel in clear text"),
     headers=_headers(),
     **_DEFAULTS,
     thinking_control=_optional("how thinking is asked for on the wire"),
     max_connections=Field("int | null", description="connections open at once to one place", minimum=1),
-    ca_file=_optional("authorities to trust instead of the system's", guarded=True),
+    ca_file=_optional("authorities to trust instead of the system's"),
     options=_options("settings that only this gateway's plugin reads"),
 )
 
 CACHE = _table(
     "the response cache",
-    enabled=Field("bool", True, "whether answers are cached"),
-    backend=Field("str", "sqlite", "cache plugin that stores them", guarded=True),
+    enabled=Field("bool", True, "whether answers are cached", free=True),
+    backend=Field("str", "sqlite", "cache plugin that stores them"),
     policy=Field("str", "deterministic", "which answers may be cached", POLICIES),
-    namespace=Field(
-        "str | null", None, "name shared by those who may share entries; null separates credentials", guarded=True
-    ),
-    path=Field("str | null", None, "where the backend keeps its file; null for the cache directory", guarded=True),
+    namespace=Field("str | null", None, "name shared by those who may share entries; null separates credentials"),
+    path=Field("str | null", None, "where the backend keeps its file; null for the cache directory"),
     options=_options("settings that only the cache plugin reads"),
     namespaces=Table({name: _namespace(what) for name, what in KEPT.items()}, "limits of each kind of entry"),
 )
@@ -235,15 +238,15 @@ CACHE = _table(
 LLM = _table(
     "calling language models",
     default_gateway=Field("str", "openai", "gateway when nothing names one"),
-    default_provider=Field("str", "openrouter", "provider when nothing names one"),
-    default_preset=Field("str", "system", "preset when neither preset nor model is given"),
+    default_provider=Field("str", "openrouter", "provider when nothing names one", free=True),
+    default_preset=Field("str", "system", "preset when neither preset nor model is given", free=True),
     model_mismatch=Field(
         "str", "raise", "what to do with a model that the provider does not list", ("raise", "warn", "ignore")
     ),
     image_url_timeout=Field("float", 120, "seconds that fetching an image URL may take", minimum=0.001),
-    image_allow_hosts=Field("list[str]", [], "hosts whose images are fetched from private addresses", guarded=True),
-    strict_plugins=Field("bool", False, "raise instead of falling back when a gateway is missing", guarded=True),
-    middleware=Field("list", [], "middleware around every verb, outermost first", guarded=True),
+    image_allow_hosts=Field("list[str]", [], "hosts whose images are fetched from private addresses"),
+    strict_plugins=Field("bool", False, "raise instead of falling back when a gateway is missing"),
+    middleware=Field("list", [], "middleware around every verb, outermost first"),
     default_args=_arguments(packaged=True),
     cache=CACHE,
     tool_call_repair=_table(
@@ -291,7 +294,6 @@ PLUGINS = Table(
         "import_timeout": Field("float", 30, "seconds that importing a plugin may take", minimum=0.001),
     },
     "which plugins may load",
-    guarded=True,
 )
 SETTINGS: Mapping[str, Node] = {
     "llm": LLM,
@@ -300,7 +302,7 @@ SETTINGS: Mapping[str, Node] = {
         "the model that runs in this process",
         model=Field("str | null", None, "model file or name that the local provider runs"),
     ),
-    "dotenv": Field("bool", False, "read variables that are not set from a .env file", guarded=True),
+    "dotenv": Field("bool", False, "read variables that are not set from a .env file"),
 }
 SCHEMA = Table({"heavenbase": Table(SETTINGS, "every setting of hb")})
 
@@ -308,17 +310,18 @@ SCHEMA = Table({"heavenbase": Table(SETTINGS, "every setting of hb")})
 def look_up(path: Sequence[str]) -> Found | None:
     """Find what the schema says of a key, or None when there is no such key."""
     node: Node = SCHEMA
-    secret = guarded = False
+    secret = free = False
     for name in path:
         if isinstance(node, Table):
-            child = node.fields.get(name, node.rows)
+            child, free = node.fields.get(name, node.rows), free or name in node.free
         else:
-            child = ANY if "any" in node.types or "table" in node.types else None
+            child, free = ANY if "any" in node.types or "table" in node.types else None, free or node.free
         if child is None:
             return None
         node = child
-        secret, guarded = secret or node.secret, guarded or node.guarded
-    return Found(node, secret, guarded)
+        secret = secret or node.secret
+    field = node if isinstance(node, Field) else node.short
+    return Found(node, secret, free or (field is not None and field.free))
 
 
 def is_secret(path: Sequence[str]) -> bool:

@@ -138,6 +138,8 @@ class Endpoint:
         self._sources = sources
         self._given = given
         self._headers = [found.origin for found in headers]
+        self.untrusted: Origin | None = None
+        """Where the address comes from, when that is a file that nobody has vouched for."""
 
     def connection(
         self, provider: str, record: Mapping[str, Any], gateway: str, gateway_record: Mapping[str, Any]
@@ -176,6 +178,8 @@ class Endpoint:
         if chosen_by is not None:
             headers = [self._sources.config.origin(_key(*owner[:2], "headers")), *self._headers]
             self._sources.config.endpoint_trust(chosen_by, *(origin for _, origin in keys), *headers)
+            if self._sources.config.is_untrusted(chosen_by):
+                self.untrusted = chosen_by
         for key, _ in keys:
             check_plain_http(url, key, owner)
 

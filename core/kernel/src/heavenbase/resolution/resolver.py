@@ -22,6 +22,7 @@ from heavenbase.errors import (
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
+from heavenbase.resolution.bonds import check_bonds, check_names
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
 from heavenbase.resolution.endpoint import (
     KEYS,
@@ -58,6 +59,7 @@ class Resolver:
             names = ("models", "presets", "providers")
             tables = {name: self._config.section(f"{ROOT}.{name}", raw=True) for name in names}
             registry = self._registry
+            check_names(self._config, registry)
             self._catalog = Catalog(registry.inventory, registry.names("providers"), tables, registry.check_allowed)
         return self._catalog
 
@@ -105,16 +107,16 @@ class Resolver:
         record = {**spec.provider_record, "require_base_url": False}
         sources = Sources(self._config, self.catalog.claims.foreign)
         rows = rows_of(spec.preset, spec.model, spec.provider, spec.gateway)
-        found = Endpoint(sources, *given_connection(sources, rows, connection)).connection(
-            spec.provider, record, spec.gateway, spec.gateway_record
-        )
+        endpoint = Endpoint(sources, *given_connection(sources, rows, connection))
+        found = endpoint.connection(spec.provider, record, spec.gateway, spec.gateway_record)
         given = {name: origin for name, origin in sources.origins.items() if origin == "argument"}
         changed = {field: getattr(found, field) for field in map(_field_of, given)}
         headers = {**spec.headers, **(connection.get("headers") or {})}
         replaced = KEYS if "api_key" in changed else ()
         kept = {name: origin for name, origin in spec.origins.items() if name not in replaced}
         origins = MappingProxyType({**kept, **given})
-        moved = replace(spec, headers=MappingProxyType(headers), origins=origins, **changed)
+        changed |= {"headers": MappingProxyType(headers), "origins": origins, "untrusted": endpoint.untrusted}
+        moved = replace(spec, **changed)
         owner = owner_of(spec.provider, record, spec.gateway, spec.gateway_record)
         for key in (moved.api_key, moved.gateway_key):
             check_plain_http(moved.base_url, key, owner)
@@ -157,7 +159,10 @@ class _Resolution:
         chosen, gateway_record = self._gateway(wanted, provider, record)
         rows = rows_of(preset, canonical, provider, chosen)
         given, headers = given_connection(self.sources, rows, self.options)
-        connection = Endpoint(self.sources, given, headers).connection(provider, record, chosen, gateway_record)
+        endpoint = Endpoint(self.sources, given, headers)
+        connection = endpoint.connection(provider, record, chosen, gateway_record)
+        if endpoint.untrusted is not None:
+            check_bonds(self.config, endpoint.untrusted, rows, self.options)
         record = self._read(record, f"providers.{provider}")
         gateway_record = self._read(gateway_record, f"gateways.{chosen}")
         model_record = self._read(model_record, f"models.{canonical}")
@@ -190,6 +195,7 @@ class _Resolution:
             gateway_record=MappingProxyType(dict(gateway_record)),
             model_record=MappingProxyType(dict(model_record)),
             origins=MappingProxyType(self.origins),
+            untrusted=endpoint.untrusted,
         )
 
     # Names
