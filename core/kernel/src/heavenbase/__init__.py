@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from heavenbase import errors
     from heavenbase.config import Config
+    from heavenbase.details import Audio, Citation, FilterResult, RateLimit, RateLimits, TokenLogprob, Usage
     from heavenbase.errors import HBError
     from heavenbase.functions import default_kernel, set_default_kernel
     from heavenbase.image import LLMImage
@@ -28,16 +29,16 @@ if TYPE_CHECKING:
     from heavenbase.structured import Partial
     from heavenbase.tools import PAUSE, REFUSE, RUN, LLMToolCallRepair, Tool, ToolPause, tool
     from heavenbase.typed import Options
-    from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
+    from heavenbase.types import Choice, Chunk, Completion, Embedding, ImageResult, ToolCall
     from heavenbase.vector import Vector
 
 __version__ = "0.2.0"
 # fmt: off
 __all__ = [
-    "LLM", "PAUSE", "REFUSE", "RUN", "Chunk", "Completion", "Config", "Embedding", "HBError", "ImageResult", "Kernel",
-    "LLMImage", "LLMSession", "LLMSpec", "LLMToolCallRepair", "Middleware", "Options", "Partial", "Secret", "Timeouts",
-    "Tool", "ToolCall", "ToolPause", "Usage", "Vector", "__version__", "default_kernel", "errors",
-    "set_default_kernel", "tool",
+    "LLM", "PAUSE", "REFUSE", "RUN", "Audio", "Choice", "Chunk", "Citation", "Completion", "Config", "Embedding",
+    "FilterResult", "HBError", "ImageResult", "Kernel", "LLMImage", "LLMSession", "LLMSpec", "LLMToolCallRepair",
+    "Middleware", "Options", "Partial", "RateLimit", "RateLimits", "Secret", "Timeouts", "TokenLogprob", "Tool",
+    "ToolCall", "ToolPause", "Usage", "Vector", "__version__", "default_kernel", "errors", "set_default_kernel", "tool",
 ]
 # fmt: on
 
@@ -58,7 +59,8 @@ __getattr__, _ = front(
         "structured": "Partial",
         "tools": "LLMToolCallRepair PAUSE REFUSE RUN Tool ToolPause tool",
         "typed": "Options",
-        "types": "Chunk Completion Embedding ImageResult ToolCall Usage",
+        "details": "Audio Citation FilterResult RateLimit RateLimits TokenLogprob Usage",
+        "types": "Choice Chunk Completion Embedding ImageResult ToolCall",
         "vector": "Vector",
     },
 )

@@ -57,6 +57,8 @@ class CallContext:
     report: ParameterReport = field(default_factory=ParameterReport)
     cached: bool = False
     """Whether the answer came from the cache."""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """Those of the last answer, for whoever asks for the limits in them."""
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""

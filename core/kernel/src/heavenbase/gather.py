@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
 from heavenbase.call import Call
-from heavenbase.types import Chunk, Completion, Message, ToolCall, ToolCallDelta
+from heavenbase.details import Details
+from heavenbase.types import Choice, ChoiceDelta, Chunk, Completion, Message, ToolCall, ToolCallDelta
 
 WHOLE = ("stop", "tool_calls")
 """Finish reasons of an answer that is whole."""
@@ -142,19 +144,25 @@ def call_deltas(calls: Sequence[ToolCall], first: int = 0) -> list[ToolCallDelta
 
 def whole_chunk(answer: Completion) -> Chunk:
     """A whole answer as the one chunk of a stream."""
-    return Chunk(
-        answer.text,
-        reasoning=answer.reasoning,
-        tool_calls=call_deltas(answer.tool_calls) or None,
-        finish_reason=answer.finish_reason,
-        raw_finish_reason=answer.raw_finish_reason,
-        usage=answer.usage,
-        id=answer.id,
-        model=answer.model,
-        images=answer.images or None,
-        reasoning_parts=answer.reasoning_parts or None,
-        raw=answer.raw,
-    )
+    details = answer.details
+    if details is not None and details.others:
+        others = [ChoiceDelta(**_piece(choice), index=choice.index) for choice in details.others]
+        details = replace(details, others=others)
+    whole = {**_piece(answer), "details": details}
+    return Chunk(**whole, usage=answer.usage, id=answer.id, model=answer.model, raw=answer.raw)
+
+
+def _piece(answer: Completion | Choice) -> dict[str, Any]:
+    return {
+        "text": answer.text,
+        "reasoning": answer.reasoning,
+        "tool_calls": call_deltas(answer.tool_calls) or None,
+        "finish_reason": answer.finish_reason,
+        "raw_finish_reason": answer.raw_finish_reason,
+        "images": answer.images or None,
+        "reasoning_parts": answer.reasoning_parts or None,
+        "details": answer.details,
+    }
 
 
 class Gathering:
@@ -181,32 +189,52 @@ class Gathering:
         restarts = [place for place, chunk in enumerate(chunks) if chunk.kind == "restart"]
         if restarts:
             chunks = chunks[restarts[-1] :]
-        parts: list[dict[str, Any]] = []
-        images: list[Any] = []
-        tools = ToolCallAssembler()
-        # Most chunks bring text alone.
-        for chunk in [chunk for chunk in chunks if chunk.tool_calls or chunk.reasoning_parts or chunk.images]:
-            parts += chunk.reasoning_parts or ()
-            images += chunk.images or ()
-            for delta in chunk.tool_calls or ():
-                tools.feed(delta)
-        calls = tools.calls()
-        if calls:
-            name_calls(calls, call.messages, only_missing=bool(parts))
-        end = next((chunk for chunk in reversed(chunks) if chunk.finish_reason is not None), None)
+        fields = _content(chunks, call)
+        others: dict[int, list[Chunk]] = {}
+        for chunk in chunks:
+            if chunk.details is not None:
+                for piece in chunk.details.others:
+                    others.setdefault(piece.index, []).append(piece)
+        if others:
+            fields["details"] = fields["details"] or Details()
+            fields["details"].others = [Choice(index, **_content(others[index], call)) for index in sorted(others)]
         return Completion(
-            "".join([chunk.text for chunk in chunks]),
-            reasoning="".join([chunk.reasoning for chunk in chunks]),
-            tool_calls=calls,
-            finish_reason=(end and end.finish_reason) or "other",
-            raw_finish_reason=end.raw_finish_reason if end is not None else None,
+            **fields,
             usage=_last(chunks, "usage"),
             id=_last(chunks, "id"),
             model=_last(chunks, "model") or call.spec.model_id,
-            images=images,
-            reasoning_parts=parts,
             raw=[chunk.raw for chunk in chunks if chunk.raw is not None],
         )
+
+
+def _content(chunks: Sequence[Chunk], call: Call) -> dict[str, Any]:
+    """What the pieces of one choice come to, by the names of a completion."""
+    parts: list[dict[str, Any]] = []
+    images: list[Any] = []
+    details: list[Details] = []
+    tools = ToolCallAssembler()
+    # Most chunks bring text alone.
+    for chunk in [it for it in chunks if it.tool_calls or it.reasoning_parts or it.images or it.details is not None]:
+        parts += chunk.reasoning_parts or ()
+        images += chunk.images or ()
+        if chunk.details is not None:
+            details.append(chunk.details)
+        for delta in chunk.tool_calls or ():
+            tools.feed(delta)
+    calls = tools.calls()
+    if calls:
+        name_calls(calls, call.messages, only_missing=bool(parts))
+    end = next((chunk for chunk in reversed(chunks) if chunk.finish_reason is not None), None)
+    return {
+        "text": "".join([chunk.text for chunk in chunks]),
+        "reasoning": "".join([chunk.reasoning for chunk in chunks]),
+        "tool_calls": calls,
+        "finish_reason": (end and end.finish_reason) or "other",
+        "raw_finish_reason": end.raw_finish_reason if end is not None else None,
+        "images": images,
+        "reasoning_parts": parts,
+        "details": Details.merged(details) if details else None,
+    }
 
 
 class Ending(Chunk):

@@ -19,6 +19,13 @@ _ANY_VERB: dict[str, Callable[[Any], Any]] = {
     "created_at": lambda answer: answer.created_at,
 }
 
+_DETAILS: dict[str, Callable[[Any], Any]] = {
+    "citations": lambda c: c.citations,
+    "logprobs": lambda c: c.logprobs,
+    "filters": lambda c: c.filters,
+    "audio": lambda c: c.audio,
+}
+
 CHAT: dict[str, Callable[[Completion], Any]] = {
     "text": lambda c: c.text,
     "think": lambda c: c.reasoning,
@@ -34,6 +41,9 @@ CHAT: dict[str, Callable[[Completion], Any]] = {
     "truncated": lambda c: c.truncated,
     "pending": lambda c: [call.to_dict() for call in c.pending],
     "finish_reason": lambda c: c.finish_reason,
+    "choices": lambda c: c.choices,
+    **_DETAILS,
+    "rate_limits": lambda c: c.rate_limits,
     "completion": lambda c: c,
 }
 
@@ -44,13 +54,14 @@ STREAM: dict[str, Callable[[Chunk], Any]] = {
     "usage": lambda c: c.usage.to_dict() if c.usage is not None else {},
     "raw": lambda c: c.raw,
     "finish_reason": lambda c: c.finish_reason,
+    **_DETAILS,
     "chunk": lambda c: c,
 }
 """Names with a value in each chunk."""
 
 AGGREGATE = (
     *("delta", "messages", "message", "structured", "completion"),
-    *("truncated", "tool_turns", "max_tool_turns", "pending"),
+    *("truncated", "tool_turns", "max_tool_turns", "pending", "choices", "rate_limits"),
 )
 """Names that a stream answers once, in one closing item."""
 

@@ -1,4 +1,4 @@
-"""What travels between caller, kernel and plugins: completion, chunk, usage, attempt, parameter report.
+"""What travels between caller, kernel and plugins: completion, chunk, choice, attempt, parameter report.
 
 Messages are plain dictionaries in the shape of the OpenAI wire, with two additions that each gateway translates:
 a content part `{"type": "image", "image": LLMImage}`, and on assistant messages `reasoning_parts`, dictionaries
@@ -8,8 +8,17 @@ that keep a provider's opaque bytes with their provenance.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
+
+from heavenbase.details import Attempt as Attempt
+from heavenbase.details import Audio as Audio
+from heavenbase.details import Citation as Citation
+from heavenbase.details import Detailed, Details, RateLimits
+from heavenbase.details import FilterResult as FilterResult
+from heavenbase.details import Record as Record
+from heavenbase.details import TokenLogprob as TokenLogprob
+from heavenbase.details import Usage as Usage
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -29,24 +38,6 @@ FinishReason: TypeAlias = Literal[
 Outcome: TypeAlias = Literal["sent", "renamed", "clamped", "emulated", "dropped", "unknown"]
 
 
-class Record:
-    """Base of the small value classes: `to_dict` over the fields."""
-
-    __slots__ = ()
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as plain data, without those that are None."""
-        found = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name[0] != "_"}
-        return {name: value for name, value in found.items() if value is not None}
-
-    def __setstate__(self, state: Any) -> None:  # a pickle of an earlier release lacks the fields that came later
-        late = {it.name: it.default if it.default_factory is MISSING else it.default_factory() for it in fields(self)}
-        for part in (late, *(state if isinstance(state, tuple) else (state,))):
-            for name, value in (part or {}).items():
-                object.__setattr__(self, name, value)  # a subclass may be frozen
-
-
 class RepeatedName(ValueError):
     """A name stands twice in an object, so that nobody can say which value is meant."""
 
@@ -61,85 +52,6 @@ def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
-@dataclass(slots=True)
-class Usage(Record):
-    """Tokens in disjoint buckets; None means that the provider did not say.
-
-    `input` are fresh input tokens, `cache_read` and `cache_write` those read from and written to the provider's prompt
-    cache, `output` the visible answer, `reasoning` the thinking. `cost` is the provider's own figure in `currency`, a
-    decimal string. The wire's sums are derived: `prompt_tokens`, `completion_tokens`, `total_tokens`.
-    """
-
-    input: int | None = None
-    output: int | None = None
-    _: KW_ONLY
-    cache_read: int | None = None
-    cache_write: int | None = None
-    reasoning: int | None = None
-    audio: int | None = None
-    image: int | None = None
-    cost: str | None = None
-    currency: str | None = None
-
-    @property
-    def prompt_tokens(self) -> int | None:
-        """All input tokens, cached ones included."""
-        return _sum(self.input, self.cache_read, self.cache_write)
-
-    @property
-    def completion_tokens(self) -> int | None:
-        """All output tokens, reasoning included."""
-        return _sum(self.output, self.reasoning)
-
-    @property
-    def total_tokens(self) -> int | None:
-        """Input and output tokens together; the known side where the wire has only one."""
-        return _sum(self.prompt_tokens, self.completion_tokens)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The known buckets under their names, and the wire's three sums."""
-        sums = {name: getattr(self, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-        # Record.to_dict by name: a slotted dataclass is a new class, which the zero-argument super() does not know.
-        return {**{name: value for name, value in sums.items() if value is not None}, **Record.to_dict(self)}
-
-    @staticmethod
-    def total(*parts: Usage | None) -> Usage | None:
-        """The sum of those that are known; None where none is."""
-        known = [part for part in parts if part is not None]
-        return sum(known[1:], known[0]) if known else None
-
-    def __add__(self, other: Usage) -> Usage:
-        total = Usage()
-        for name in self.__dataclass_fields__:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine is None or theirs is None or name == "currency":
-                setattr(total, name, theirs if mine is None else mine)
-            elif name == "cost":
-                from decimal import Decimal
-
-                total.cost = str(Decimal(mine) + Decimal(theirs))
-            else:
-                setattr(total, name, mine + theirs)
-        return total
-
-
-def _sum(*parts: int | None) -> int | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if known else None
 
 
 @dataclass(slots=True)
@@ -198,14 +110,14 @@ class ToolCallDelta(Record):
 
 
 @dataclass(slots=True)
-class Chunk(Record):
+class Chunk(Detailed, Record):
     """One normalised piece of a streamed answer.
 
     `kind` is "delta" (text, reasoning, tool_calls, images, usage, finish_reason as they come), or an announcement:
     "restart" (what came before is void; the answer begins again), "continue" (another target goes on), "round" (the
     tools that the answer asked for have run, another answer begins; `messages` are that answer and their results), or
     "end": the last chunk of a stream inside the kernel, whose `completion` is the whole answer. Middleware sees it;
-    callers of `LLM.stream` do not.
+    callers of `LLM.stream` do not. `details` hold what this piece brings of citations, logprobs, filters and audio.
     """
 
     text: str = ""
@@ -222,27 +134,65 @@ class Chunk(Record):
     raw: Any = None
     messages: list[Message] | None = None
     completion: Completion | None = None
+    details: Details | None = None
+
+    @property
+    def choices(self) -> list[ChoiceDelta]:
+        """What this event brings of the other choices of an answer with n > 1; its own content is that of the first."""
+        return self.details.others if self.details is not None else []
 
     @property
     def has_content(self) -> bool:
         """Whether the caller sees something of the answer in this chunk."""
-        return bool(self.text or self.reasoning or self.tool_calls or self.images)
+        if self.text or self.reasoning or self.tool_calls or self.images:
+            return True
+        return self.details is not None and bool(self.details.audio or self.details.others)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data, without those that are None; details under their own names."""
+        found = Record.to_dict(self)  # by name: a slotted dataclass is a new class, which super() does not know
+        details = found.pop("details", {})
+        return found | {"choices" if name == "others" else name: value for name, value in details.items()}
 
 
 @dataclass(slots=True)
-class Attempt(Record):
-    """One request on the wire. `started` is epoch seconds, `elapsed` seconds, `error` the kind of the error or None."""
+class ChoiceDelta(Chunk):
+    """A piece of another choice than the first, by its number, inside the chunk of the event that brought it."""
 
-    provider: str
-    model: str
-    gateway: str
-    started: float = 0.0
-    elapsed: float | None = None
-    status: int | None = None
-    error: str | None = None
-    request_id: str | None = None
-    usage: Usage | None = None
-    maybe_billed: bool = False
+    index: int = 0
+
+
+@dataclass(slots=True)
+class Choice(Detailed, Record):
+    """One of the answers to one request, by its number; the first has the content of the answer itself."""
+
+    index: int = 0
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    finish_reason: FinishReason = "other"
+    raw_finish_reason: str | None = None
+    images: list[LLMImage] = field(default_factory=list)
+    reasoning_parts: list[dict[str, Any]] = field(default_factory=list)
+    details: Details | None = None
+
+    @staticmethod
+    def of(index: int, answer: Any) -> Choice:
+        """The part of a completion that a choice has."""
+        choice = Choice(index, **{name: getattr(answer, name) for name in CHOICE_FIELDS})
+        if choice.details is not None:
+            choice.details = replace(choice.details, others=[], rate_limits=None)
+        return choice
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data, without those that are None; details under their own names."""
+        found = Record.to_dict(self)
+        found.update(found.pop("details", {}))
+        return found
+
+
+CHOICE_FIELDS = [it.name for it in fields(Choice)][1:]
+"""The fields that a completion has too."""
 
 
 @dataclass(slots=True)
@@ -306,7 +256,7 @@ class ParameterReport(Record):
 
 
 @dataclass(slots=True)
-class Completion(Record, Generic[T]):
+class Completion(Detailed, Record, Generic[T]):
     """The normalised answer of one chat call; `Completion[Answer]` is one whose `structured` is an Answer.
 
     `finish_reason` is one vocabulary (see `FinishReason`), `raw_finish_reason` the provider's own word. `elapsed` is
@@ -314,7 +264,8 @@ class Completion(Record, Generic[T]):
     `raw` the decoded answer (a list of chunks for a gathered stream). `messages` is the whole conversation with this
     answer, `delta` what this call added. After a tool loop text, reasoning and finish reason are those of the last
     answer, `tool_calls`, `usage` and `attempts` those of all of them; `truncated` is True when it ended on its budget.
-    `pending` are the calls that wait for a result: see `LLM.resume`.
+    `pending` are the calls that wait for a result: see `LLM.resume`. `details` hold what there is of citations,
+    logprobs, other choices, rate limits, filters and audio; the completion has attributes of these names.
     """
 
     text: str = ""
@@ -344,6 +295,25 @@ class Completion(Record, Generic[T]):
     truncated: bool = False
     pending: list[ToolCall] = field(default_factory=list)
     _call: Any = field(default=None, repr=False, compare=False)
+    details: Details | None = None
+    _heard: Any = field(default=(), repr=False, compare=False)
+
+    @property
+    def choices(self) -> list[Choice]:
+        """All choices, in order; one where n was 1. The first is the answer itself: text, tool calls and the rest."""
+        return [Choice.of(0, self), *(self.details.others if self.details is not None else ())]
+
+    @property
+    def rate_limits(self) -> RateLimits | None:
+        """The provider's limits as the headers of the (last) answer told them; None where they told of none."""
+        if self._heard:
+            from heavenbase.limits import rate_limits
+
+            headers, self._heard = self._heard, ()
+            found = rate_limits(headers, (self.created_at or 0.0) + (self.elapsed or 0.0))
+            if found is not None:
+                self.details = replace(self.details or Details(), rate_limits=found)
+        return self.details.rate_limits if self.details is not None else None
 
     @property
     def content(self) -> str:
@@ -364,13 +334,33 @@ class Completion(Record, Generic[T]):
             message["tool_calls"] = [call.to_dict() for call in self.tool_calls]
         if self.images:
             message["images"] = [image.to_dict() for image in self.images]
+        if self.details is not None:
+            message.update(self._told())
+            message.pop("rate_limits", None)  # of a moment, not of a conversation
         return message
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain data, without those that are None and without `raw`, the provider's own object."""
-        found = Record.to_dict(self)  # by name, as in Usage
+        """The fields as plain data, without those that are None and without `raw`; details under their own names."""
+        self._resolve()
+        found = Record.to_dict(self)  # by name, as in Chunk
         found.pop("raw", None)
+        if found.pop("details", None):
+            found.update(self._told())
         return found
+
+    def _told(self) -> dict[str, Any]:
+        told = self.details.to_dict() if self.details is not None else {}
+        if told.pop("others", None):
+            told["choices"] = [choice.to_dict() for choice in self.choices]
+        return told
+
+    def __getstate__(self) -> Any:
+        self._resolve()  # headers stay behind
+        return object.__getstate__(self)
+
+    def _resolve(self) -> None:
+        if self._heard:
+            _ = self.rate_limits
 
     def __str__(self) -> str:
         return self.text

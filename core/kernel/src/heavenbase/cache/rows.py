@@ -10,13 +10,18 @@ from __future__ import annotations
 import json
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from json.decoder import scanstring as _scan  # type: ignore[attr-defined]
 from typing import Any
 
 from heavenbase.config.values import mapped
+from heavenbase.details import Details
 from heavenbase.gather import whole_chunk
 from heavenbase.types import (
+    CHOICE_FIELDS,
+    Choice,
+    ChoiceDelta,
     Chunk,
     Completion,
     ImageResult,
@@ -75,6 +80,8 @@ def encode_completion(
         "report": report_rows(report),
         "request_id": answer.request_id,
     }
+    if answer.details is not None:
+        head["details"] = _details_row(answer.details, _choice_row)
     head = {name: value for name, value in head.items() if value is not None and value != []}
     plain = not (answer.tool_calls or answer.images or report.lossy())
     raw = None if chunks is not None else answer.raw
@@ -108,6 +115,7 @@ def completion_of(value: bytes) -> Completion:
         images=_images(head.get("images", ())),
         request_id=head.get("request_id"),
         cached=True,
+        details=_details(head["details"], _choice) if "details" in head else None,
     )
     answer._kept = value
     return answer
@@ -241,17 +249,47 @@ def _chunk_row(chunk: Chunk) -> dict[str, Any]:
         row["usage"] = _usage_row(chunk.usage)
     if chunk.images:
         row["images"] = [image.to_dict() for image in chunk.images]
+    if chunk.details is not None:
+        row["details"] = _details_row(chunk.details, lambda piece: {**_chunk_row(piece), "index": piece.index})
     return row
 
 
-def _chunk(row: dict[str, Any]) -> Chunk:
+def _chunk(row: dict[str, Any], kind: type[Chunk] = Chunk) -> Chunk:
+    if "details" in row:
+        row["details"] = _details(row["details"], lambda piece: _chunk(piece, ChoiceDelta))
     if "tool_calls" in row:
         row["tool_calls"] = [ToolCallDelta(*delta) for delta in row["tool_calls"]]
     if "usage" in row:
         row["usage"] = Usage(**row["usage"])
     if "images" in row:
         row["images"] = _images(row["images"])
-    return Chunk(**row)
+    return kind(**row)
+
+
+def _details_row(details: Details, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """Details without limits: nothing was asked of the provider when they are read again."""
+    row = replace(details, others=[], rate_limits=None).to_dict()
+    return {**row, "others": [write(other) for other in details.others]} if details.others else row
+
+
+def _details(row: dict[str, Any], read: Callable[[dict[str, Any]], Any]) -> Details:
+    return replace(Details.from_dict(row), others=[read(other) for other in row.get("others", ())])
+
+
+def _choice_row(choice: Choice) -> dict[str, Any]:
+    return {
+        **{name: value for name in CHOICE_FIELDS if (value := getattr(choice, name))},
+        "index": choice.index,
+        "tool_calls": [[call.id, call.name, call.arguments] for call in choice.tool_calls],
+        "images": [image.to_dict() for image in choice.images],
+        "details": _details_row(choice.details or Details(), _choice_row),
+    }
+
+
+def _choice(row: dict[str, Any]) -> Choice:
+    calls = [ToolCall(*fields) for fields in row["tool_calls"]]
+    details = _details(row["details"], _choice) if row["details"] else None
+    return Choice(**{**row, "tool_calls": calls, "images": _images(row["images"]), "details": details})
 
 
 def _usage_row(usage: Usage | None) -> dict[str, Any] | None:

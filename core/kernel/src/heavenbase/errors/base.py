@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
+    from heavenbase.details import RateLimits
     from heavenbase.types import Attempt, Completion
 
 BODY_EXCERPT = 200
@@ -22,11 +23,12 @@ class HBError(Exception):
     `kind` is a stable snake_case word for programs (the class name without "Error" unless set); `retryable` says
     whether the same request may succeed later; `maybe_billed` that the provider may have charged for it. `attempts` is
     the ledger of requests on the wire, `partial` what had been received, `status` the HTTP status, `retry_after`
-    seconds, `body` an excerpt of the answer.
+    seconds, `rate_limits` what the headers of the refusal tell, `body` an excerpt of the answer.
     """
 
     kind: ClassVar[str] = "error"
     retryable: bool = False
+    rate_limits: RateLimits | None = None
 
     def __init_subclass__(cls, *, kind: str | None = None, retryable: bool | None = None) -> None:
         if retryable is not None:

@@ -52,6 +52,7 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
     if context.cached:
         answer.cached = True
     if isinstance(answer, Completion):
+        answer._heard = context.headers
         if answer.tool_calls:
             settle_calls(call, answer, repair)
         if call.format is not None and answer.structured is None:

@@ -25,6 +25,7 @@ from heavenbase.http.payload import decode_json
 from heavenbase.http.status import call_secrets, status_error
 from heavenbase.http.transport.exchange import BODY_LIMIT, Exchange, request_id
 from heavenbase.http.transport.transport import hb_error
+from heavenbase.limits import rate_limits
 from heavenbase.secrets import redact
 
 if TYPE_CHECKING:
@@ -221,6 +222,8 @@ class HTTPAttempt:
         error.model = error.model or self.call.spec.model_id
         error.status = error.status or exchange.status
         error.request_id = error.request_id or self.request_id
+        if exchange.status is not None and exchange.status >= 400 and exchange.headers:
+            error.rate_limits = rate_limits(exchange.headers, self.wall())
         if error.body is None:
             text = self._body[: 4 * BODY_EXCERPT].decode("utf-8", "replace")
             error.body = redact(text, call_secrets(self.call.spec))[:BODY_EXCERPT]
@@ -233,6 +236,7 @@ class HTTPAttempt:
         with self.exchange.active():
             try:
                 await self.asend(client, request) if is_async else self.send(client, request)
+                self.call.context.headers = self.exchange.headers
                 if self.exchange.status is not None and not 200 <= self.exchange.status < 300:
                     failure = await self._refused(self.exchange.status, is_async=is_async)
             except Exception as error:
