@@ -6,7 +6,15 @@ Every name is loaded on first use; importing this module costs next to nothing.
 from __future__ import annotations
 
 import sys
+from os.path import isfile
 from typing import TYPE_CHECKING
+
+# Another project has this import name: installed beside hb, its packages win over modules of hb.
+if any(isfile(f"{__path__[0]}/{module}/__init__.py") for module in ("llm", "types", "utils")):
+    raise ImportError(
+        "the distribution `heavenbase`, which is another project, lies over hb-kernel here; run: "
+        "pip uninstall -y heavenbase, and then: pip install --force-reinstall --no-deps hb-kernel hb-core"
+    )
 
 from heavenbase._lazy import front
 

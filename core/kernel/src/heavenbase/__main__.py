@@ -13,6 +13,10 @@ def main() -> None:
         if error.name != "hb_cli":
             raise
         sys.exit("hb: the command line is not installed here: pip install hb-cli")
+    except ImportError as error:
+        if "pip uninstall" not in f"{error}":
+            raise
+        sys.exit(f"hb: {error}")
     run()
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
 from heavenbase.discovery import inventory as discovery
 from heavenbase.discovery.inventory import discover
+from heavenbase.discovery.manifest import read_manifest
 from heavenbase.resolution.catalog import Catalog
 
 from ..installed import install, install_gateway
@@ -203,3 +207,67 @@ def test_a_distribution_that_shadows_our_import_name_is_told(site: Path) -> None
 
 def test_folders_that_do_not_exist_are_no_error(tmp_path: Path) -> None:
     assert discover(None, [str(tmp_path / "missing"), str(tmp_path / "file.zip")]).plugins == ()
+
+
+class Finder:
+    """How setuptools makes a flat project editable: a finder of its own for one package."""
+
+    def __init__(self, package: str, folder: Path) -> None:
+        self.package = package
+        self.folder = folder
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != self.package:
+            return None
+        return spec_from_file_location(name, self.folder / "__init__.py", submodule_search_locations=[str(self.folder)])
+
+
+def test_d3_the_manifest_of_an_editable_package_is_found_where_its_finder_says(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "flat" / "prov_flat"
+    project.mkdir(parents=True)
+    (project / "__init__.py").write_text("raise RuntimeError('imported')")
+    (project / "provider.toml").write_text(MANIFEST)
+    install(site, "hb-provider-acme", {"heavenbase.providers": {"acme": "prov_flat:plugin"}}, {})
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder("prov_flat", project)])
+    found = discover(None, [str(site)])
+    assert Catalog(found, ["acme"], {}).model("acme-1") == "acme-1"
+    assert found.unreadable == ()
+
+
+def test_d3_the_manifest_of_a_zipped_package_is_read(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "app.zip"
+    with ZipFile(archive, "w") as made:
+        made.writestr("prov_zipped/__init__.py", "raise RuntimeError('imported')")
+        made.writestr("prov_zipped/provider.toml", MANIFEST)
+    install(site, "hb-provider-acme", {"heavenbase.providers": {"acme": "prov_zipped:plugin"}}, {})
+    monkeypatch.syspath_prepend(str(archive))
+    index = tmp_path / "index"
+    for _ in range(2):  # scanned, and from the index
+        assert Catalog(discover(index, [str(site)]), ["acme"], {}).model("acme-1") == "acme-1"
+    assert read_manifest("prov_zipped").provider["name"] == "acme"
+
+
+def test_d3_the_manifest_lies_beside_the_module_that_the_entry_point_names(site: Path) -> None:
+    install(
+        site,
+        "hb-provider-acme",
+        {"heavenbase.providers": {"acme": "prov_deep.inner.plugin:plugin"}},
+        {
+            "prov_deep/__init__.py": "raise RuntimeError('imported')",
+            "prov_deep/inner/__init__.py": "",
+            "prov_deep/inner/plugin.py": "",
+            "prov_deep/inner/provider.toml": MANIFEST,
+        },
+    )
+    assert Catalog(discover(None, [str(site)]), ["acme"], {}).model("acme-1") == "acme-1"
+
+
+def test_d3_a_package_that_no_finder_knows_is_told(site: Path) -> None:
+    install(site, "hb-provider-acme", {"heavenbase.providers": {"acme": "prov_gone:plugin"}}, {})
+    [line] = discover(None, [str(site)]).unreadable
+    assert "'prov_gone' is not found" in line
+    assert "hb-provider-acme" in line

@@ -205,7 +205,7 @@ def _scan(paths: list[str]) -> dict[str, Any]:
     from email.parser import HeaderParser
     from importlib.metadata import distributions
 
-    from heavenbase.discovery.manifest import manifest_path
+    from heavenbase.discovery.manifest import manifest_path, manifest_text, package_folders
 
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     files: list[list[Any]] = []
@@ -214,9 +214,11 @@ def _scan(paths: list[str]) -> dict[str, Any]:
     slips: list[list[str]] = []
 
     def read(path: Path) -> dict[str, Any]:
-        files.append([str(path), _stamp(str(path))])
+        # Of a manifest in an archive, the archive is watched.
+        file = next((str(each) for each in (path, *path.parents) if each.is_file()), str(path))
+        files.append([file, _stamp(file)])
         try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            return tomllib.loads(manifest_text(path))
         except (OSError, ValueError):  # reported by `hb doctor` and on use, not while others are being found
             return {}
 
@@ -246,6 +248,10 @@ def _scan(paths: list[str]) -> dict[str, Any]:
                 slips += [[entry.name, f"{path} of {name}", line] for line in found]
                 if problem is not None:
                     unreadable.append(f"{path} of {name}: {problem}")
+            elif kind == "providers" and package_folders(info.package) is None:
+                unreadable.append(
+                    f"{info.key} of {name}: package {info.package!r} is not found, so its names are unknown"
+                )
     data = Path(__file__).parents[1] / "data"
     return {
         **read(data / "known.toml"),

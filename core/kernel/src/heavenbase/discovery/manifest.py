@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,15 +37,57 @@ class Manifest(NamedTuple):
 
 
 def manifest_path(package: str, manifest: str = "provider.toml") -> Path | None:
-    """Where a package's manifest lies, found without importing it; None when it has none."""
-    top, *rest = package.split(".")
-    loaded = sys.modules.get(top)
-    found = getattr(loaded, "__spec__", None) or PathFinder.find_spec(top)
-    for folder in (found.submodule_search_locations or []) if found is not None else []:
-        path = Path(folder, *rest, manifest)
-        if path.is_file():
-            return path
+    """Where a package's manifest lies, found without importing it; None when it has none.
+
+    Every finder of the import system is asked, as editable installs bring their own. The path may lead into a zip
+    archive: `manifest_text` reads it.
+    """
+    paths = (Path(folder, manifest) for folder in package_folders(package) or ())
+    return next((path for path in paths if path.is_file() or _archived(path) is not None), None)
+
+
+def manifest_text(path: Path) -> str:
+    """The text of a manifest; OSError when it cannot be read, ValueError when it is not UTF-8."""
+    content = None if path.is_file() else _archived(path)
+    return path.read_text(encoding="utf-8") if content is None else content.decode()
+
+
+def package_folders(package: str) -> list[str] | None:
+    """The folders of a package, or of the one that a module is in; None when no finder knows it. Imports nothing."""
+    folders: list[str] | None = None
+    for name in accumulate(package.split("."), "{}.{}".format):
+        found = getattr(sys.modules.get(name), "__spec__", None) or _spec(name, folders)
+        if found is None:
+            return None
+        if found.submodule_search_locations is None:  # a module, whose manifest lies beside it
+            return folders
+        folders = list(found.submodule_search_locations)
+    return folders
+
+
+def _spec(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    for finder in sys.meta_path:
+        try:
+            found = finder.find_spec(name, path)
+        except Exception:  # a stranger's finder, which must not hide what the others find
+            continue
+        if found is not None:
+            return found
     return None
+
+
+def _archived(path: Path) -> bytes | None:
+    """The content of a path that leads into a zip archive; None for any other."""
+    archive = next((parent for parent in path.parents if parent.is_file()), None)
+    if archive is None:
+        return None
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(archive) as opened:
+            return opened.read(path.relative_to(archive).as_posix())
+    except (BadZipFile, KeyError, OSError):
+        return None
 
 
 @lru_cache(maxsize=256)
@@ -54,7 +97,7 @@ def read_manifest(package: str, manifest: str = "provider.toml") -> Manifest:
     if path is None:
         raise PluginContractError(f"package {package!r} has no {manifest}; a provider plugin needs one")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(manifest_text(path))
     except (OSError, ValueError) as error:
         raise PluginContractError(f"{package}/{manifest}: {error}") from error
     record = data.get("provider")

@@ -14,7 +14,7 @@ from hb_testing.conformance.checks_plugin import PluginChecks
 from hb_testing.conformance.needs import only_if
 from hb_testing.conformance.rig import KEY, PATIENCE, Clock, Rig, environment, make_kernel
 from hb_testing.server import LoopbackServer, Wire
-from heavenbase.discovery.manifest import manifest_path
+from heavenbase.discovery.manifest import manifest_path, manifest_text
 from heavenbase.plugin import Provider
 
 if TYPE_CHECKING:
@@ -171,4 +171,4 @@ class ProviderBase(PluginChecks):
 
 @lru_cache(maxsize=32)
 def _read(file: Path) -> dict[str, Any]:
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    return tomllib.loads(manifest_text(file))
