@@ -17,7 +17,9 @@ from heavenbase.http.transport.exchange import Exchange
 from heavenbase.http.transport.transport import async_client, hb_error, sync_client
 from heavenbase.spec import Timeouts
 
-COLOURS = ["sync", "asyncio", "aiohttp"]
+COLOURS = ["sync", "asyncio", "aiohttp", "uvloop", "uvloop-aiohttp"]
+"""Sync; and async over httpcore2 and aiohttp, on asyncio's loop and on uvloop's."""
+ASYNC = COLOURS[1:]
 MODULES = [httpx2]
 if importlib.util.find_spec("httpx") is not None:
     MODULES.append(importlib.import_module("httpx"))
@@ -29,7 +31,9 @@ class Sender:
     """Sends requests in one colour, over one HTTP library. Use `run` around async work of several requests."""
 
     def __init__(self, colour: str, module: Any, route: Route = Route()) -> None:  # noqa: B008
-        if colour == "aiohttp":
+        self.loops = pytest.importorskip("uvloop").new_event_loop if colour.startswith("uvloop") else None
+        self.prefers_aiohttp = colour.endswith("aiohttp")
+        if self.prefers_aiohttp:
             pytest.importorskip("aiohttp")
         self.colour = colour
         self.module = module
@@ -45,7 +49,7 @@ class Sender:
         """The HTTP client of the SDK's kind; for the async colours, of the running loop."""
         if self._client is None:
             if self.is_async:
-                lease = self.connections.async_lease(self.route, prefer_aiohttp=self.colour == "aiohttp")
+                lease = self.connections.async_lease(self.route, prefer_aiohttp=self.prefers_aiohttp)
                 self._client = async_client(self.module, lease, QUICK)
             else:
                 self._client = sync_client(self.module, self.connections.lease(self.route), QUICK)
@@ -77,7 +81,8 @@ class Sender:
                 if client is not None:
                     await client.aclose() if self.is_async else client.close()
 
-        return asyncio.run(whole())
+        with asyncio.Runner(loop_factory=self.loops) as runner:
+            return runner.run(whole())
 
     def post(self, url: str, body: bytes = b"{}", *, exchange: Exchange | None = None) -> bytes:
         """One request, alone."""

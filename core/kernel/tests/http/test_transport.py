@@ -19,7 +19,7 @@ from heavenbase.http.transport.network import Backend
 from heavenbase.http.transport.transport import hb_error
 from heavenbase.spec import Timeouts
 
-from .harness import QUICK, Sender
+from .harness import ASYNC, QUICK, Sender
 from .proxy import ForwardProxy
 
 CHAT = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
@@ -422,7 +422,7 @@ def test_the_pool_limit_names_who_holds_the_connections(sender: Sender) -> None:
     assert server.request_count == 3
 
 
-@pytest.mark.parametrize("colour", ["asyncio", "aiohttp"])
+@pytest.mark.parametrize("colour", ASYNC)
 def test_more_connections_than_one_pool_holds(colour: str, module: Any) -> None:
     sender = Sender(colour, module)
     with LoopbackServer() as server:
@@ -477,7 +477,7 @@ def test_an_answer_being_read_survives_the_closing(sender: Sender) -> None:
         server.wait_for(lambda s: s.connections == 0)
 
 
-@pytest.mark.parametrize("colour", ["asyncio", "aiohttp"])
+@pytest.mark.parametrize("colour", ASYNC)
 def test_the_end_of_a_loop_closes_its_connections(colour: str, module: Any) -> None:
     sender = Sender(colour, module)
     with LoopbackServer() as server:
@@ -488,7 +488,8 @@ def test_the_end_of_a_loop_closes_its_connections(colour: str, module: Any) -> N
             async def forgetful() -> bytes:
                 return await sender.apost(url, CHAT)
 
-            assert b"echo: hi" in asyncio.run(forgetful())
+            with asyncio.Runner(loop_factory=sender.loops) as runner:
+                assert b"echo: hi" in runner.run(forgetful())
             server.wait_for(lambda s: s.connections == 0)
         assert server.accepted_connections == 2
     gc.collect()
@@ -501,7 +502,7 @@ def test_a_forked_process_takes_connections_of_its_own(monkeypatch: pytest.Monke
     assert shared.lease(Route()).sender is not parents.sender
 
 
-@pytest.mark.parametrize("colour", ["asyncio", "aiohttp"])
+@pytest.mark.parametrize("colour", ASYNC)
 def test_cancelling_at_any_moment_leaks_no_connection(colour: str, module: Any) -> None:
     sender = Sender(colour, module, Route(max_connections=10))
     with LoopbackServer() as server:

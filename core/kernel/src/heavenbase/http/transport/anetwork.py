@@ -6,6 +6,7 @@ The same rules as in `network`. One timer per connection serves all its reads: i
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -257,17 +258,20 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
         exchange = current()
         exchange.host = f"{host}:{port}"
         loop = asyncio.get_running_loop()
-        addresses = self.addresses or (host,)
+        # Loops of others, such as uvloop's, race no addresses: those of a name are tried one after another.
+        races = isinstance(loop, asyncio.BaseEventLoop)
+        addresses = self.addresses or ((host,) if races else await _addresses(loop, host, port, exchange))
         failure: HBError | None = None
         for place, address in enumerate(addresses, 1):
             limit = exchange.connect_limit()
             if limit is not None and place < len(addresses):
                 limit /= 2
             # A name's next address is tried before the first has failed; racing costs tasks that a number needs not.
-            delay = None if address.replace(".", "").isdigit() or ":" in address else 0.25
+            delay = None if not races or address.replace(".", "").isdigit() or ":" in address else 0.25
+            racing = {} if delay is None else {"happy_eyeballs_delay": delay}
             try:
                 async with asyncio.timeout(limit):
-                    _, wire = await loop.create_connection(Wire, address, port, happy_eyeballs_delay=delay)
+                    _, wire = await loop.create_connection(Wire, address, port, **racing)  # type: ignore[arg-type]
                 return AsyncStream(wire, exchange, tunnel=self.tunnel)
             except TimeoutError:
                 failure = exchange.timed_out()
@@ -275,3 +279,15 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
                 failure = exchange.connect_failed(reason(error))
         assert failure is not None
         raise failure
+
+
+async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int, exchange: Exchange) -> Sequence[str]:
+    """The addresses of a name, in the resolver's order."""
+    try:
+        async with asyncio.timeout(exchange.connect_limit()):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        raise exchange.timed_out() from None
+    except OSError as error:
+        raise exchange.connect_failed(reason(error)) from None
+    return list(dict.fromkeys(str(row[4][0]) for row in found))
