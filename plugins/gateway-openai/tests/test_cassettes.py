@@ -114,8 +114,9 @@ def test_thoughts_of_deepseek_go_back_as_it_was_recorded() -> None:
     first, second = interactions("deepseek--tools-thinking")[:2]
     answer = read("deepseek--tools-thinking")
     spec = make_spec(provider="deepseek", provider_record=DEEPSEEK, model_id="deepseek-reasoner")
-    call = make_call(spec, messages=[*first["sent"]["messages"], answer.message])
-    message = Caller().gateway.prepare(call).body["messages"][-1]
+    results = [{"role": "tool", "tool_call_id": made.id, "content": "{}"} for made in answer.tool_calls]
+    call = make_call(spec, messages=[*first["sent"]["messages"], answer.message, *results])
+    message = Caller().gateway.prepare(call).body["messages"][-1 - len(results)]
     recorded = second["sent"]["messages"][len(first["sent"]["messages"])]
     assert message["reasoning_content"] == recorded["reasoning_content"]
     assert message["content"] == recorded["content"]

@@ -63,7 +63,7 @@ def test_g05_results_find_the_name_of_their_tool_and_travel_together() -> None:
 
 
 def test_a_result_without_its_call_is_refused() -> None:
-    with pytest.raises(errors.InputError, match="pass name="):
+    with pytest.raises(errors.InputError, match="answers the call 'call_7f', which no message makes"):
         body_of([{"role": "user", "content": "go"}, {"role": "tool", "tool_call_id": "call_7f", "content": "x"}])
 
 

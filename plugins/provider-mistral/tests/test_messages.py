@@ -34,9 +34,9 @@ def test_roles_are_those_of_the_wire() -> None:
     )
     assert body["messages"] == [
         {"role": "system", "content": "one"},
+        {"role": "system", "content": [{"type": "text", "text": "two"}]},
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": "hello"},
-        {"role": "system", "content": [{"type": "text", "text": "two"}]},
         {"role": "user", "content": [{"type": "text", "text": "on"}]},
     ]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hb_gateway_anthropic.parts import block_of, blocks_of, text_block, without_blanks
 from hb_gateway_anthropic.replay import kept_blocks, thoughts_of
 from heavenbase.errors import InputError
-from heavenbase.wires import History, ToolIds, arguments_object, empty_message, is_failed, meaning
+from heavenbase.wires import BEGIN, History, ToolIds, arguments_object, is_failed, meaning, note_history
 
 if TYPE_CHECKING:
     from hb_gateway_anthropic.models import Traits
@@ -52,6 +52,7 @@ class _History(History):
         self._place_late()
         if not self.turns:
             raise InputError("there is no message of a user; this wire needs one beside the system prompt")
+        self.begin_with_user(text_block(BEGIN))
         last = self.turns[-1]
         if last["role"] == "assistant":
             self._trim(last)
@@ -62,10 +63,10 @@ class _History(History):
     def add_user(self, message: Message, place: int) -> None:
         """Take what the user says; text alone stays text."""
         content = message["content"]
-        said = content if isinstance(content, str) else blocks_of(content, place)
-        if not said:
-            raise empty_message(message, place)
-        self._append("user", said)
+        said = content if isinstance(content, str) and content.strip() else blocks_of(content, place)
+        said = said or self.blank(message, place)
+        if said:
+            self._append("user", said)
 
     def add_answer(self, message: Message, place: int) -> None:
         """Take an answer of the model, if it says anything."""
@@ -105,12 +106,14 @@ class _History(History):
         block: Block = {"type": "tool_result", "tool_use_id": self._ids.of_result(message["tool_call_id"])}
         content = message["content"]
         if isinstance(content, str):
-            if content:
+            if content.strip():
                 block["content"] = content
         else:
             found = without_blanks([block_of(part, place) for part in content])
             if found:
                 block["content"] = found
+        if "content" not in block:
+            note_history(self.report, "blank results of tools travel without content")
         if is_failed(message):
             block["is_error"] = True
         if message.get("cache_control") is not None:
@@ -124,7 +127,7 @@ class _History(History):
         kept = kept_blocks(message, self.spec, self._traits, self.report)
         if kept and _says(kept) == meaning(message):
             self._ids.begin(block["id"] for block in kept if block["type"] == "tool_use")
-            return kept
+            return without_blanks(kept)
         if message.get("images"):
             self.report.dropped("images", "the wire has no images in answers that go back")
         blocks = [block for block in blocks_of(message.get("content"), place) if self._may_return(block)]
@@ -140,7 +143,7 @@ class _History(History):
         if kind == "image":
             self.report.dropped("images", "the wire has no images in answers that go back")
             return False
-        return kind != "text" or bool(block["text"].strip())
+        return True
 
     def _tool_use(self, call: dict[str, Any]) -> Block:
         function = call["function"]
@@ -157,7 +160,6 @@ class _History(History):
         if isinstance(last["content"], str):
             last["content"] = [text_block(last["content"])]
         self.append(role, [text_block(said)] if isinstance(said, str) else said, _is_result)
-        last["content"] = without_blanks(last["content"])
 
     def _trim(self, last: Message) -> None:
         """An answer that the model is to go on with may not end in white space."""

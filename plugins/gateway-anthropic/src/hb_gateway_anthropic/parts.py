@@ -8,7 +8,7 @@ from heavenbase.errors import InputError, UnsupportedError
 from heavenbase.wires import content_parts, unencoded_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 _TEXT_FIELDS = ("cache_control", "citations")
 
@@ -19,16 +19,15 @@ def text_block(text: str) -> dict[str, Any]:
 
 
 def blocks_of(content: Any, place: int) -> list[dict[str, Any]]:
-    """The blocks of a message's content, which is text, nothing or parts; empty text is left out."""
+    """The blocks of a message's content, which is text, nothing or parts; blank text is left out."""
     if isinstance(content, str):
-        return [text_block(content)] if content else []
+        return [text_block(content)] if content.strip() else []
     return without_blanks([block_of(part, place) for part in content_parts(content, place)])
 
 
-def without_blanks(blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The blocks without empty text, which the wire refuses; white space alone stays only where it is all there is."""
-    filled = [b for b in blocks if b.get("type") != "text" or b["text"].strip()]
-    return filled or [b for b in blocks if b["text"]]
+def without_blanks(blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks without blank text, which the wire refuses."""
+    return [block for block in blocks if block.get("type") != "text" or block["text"].strip()]
 
 
 def block_of(part: dict[str, Any], place: int) -> dict[str, Any]:

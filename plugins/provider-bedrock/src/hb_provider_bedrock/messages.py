@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_bedrock.parts import blocks_of, blocks_of_part, cache_point, text_block, without_blanks
+from hb_provider_bedrock.parts import blocks_of, blocks_of_part, cache_point, text_block, title_of, without_blanks
 from hb_provider_bedrock.replay import kept_blocks, thoughts_of
 from heavenbase.errors import InputError, VisionNotSupported
-from heavenbase.wires import History, ToolIds, arguments_object, empty_message, is_failed, meaning
+from heavenbase.wires import BEGIN, History, ToolIds, arguments_object, is_failed, meaning, note_history
 
 if TYPE_CHECKING:
     from hb_provider_bedrock.models import Traits
@@ -37,7 +37,9 @@ def has_tool_blocks(messages: list[Message]) -> bool:
 
 def in_words(messages: list[Message]) -> list[Message]:
     """The messages with calls and results of tools as text, for a request that has no tools."""
-    return [{**message, "content": [_told(block) for block in message["content"]]} for message in messages]
+    return [
+        {**message, "content": [told for block in message["content"] for told in _told(block)]} for message in messages
+    ]
 
 
 class _History(History):
@@ -47,6 +49,7 @@ class _History(History):
         super().__init__(call)
         self._traits = traits
         self._ids = ToolIds("a-zA-Z0-9_.:-", longest=64)
+        self._titles: set[str] = set()
 
     def finish(self, instruction: str) -> tuple[list[Block], list[Message]]:
         """The system prompt, with the instruction at its end, and the messages."""
@@ -58,6 +61,9 @@ class _History(History):
             self.report.emulated("system", "the model has no system prompt; it leads the first message")
             self._lead([block for block in self.system if "text" in block])
             self.system = []
+        self.begin_with_user(text_block(BEGIN))
+        for turn in self.turns:
+            self._fit_documents(turn)
         last = self.turns[-1]
         if last["role"] == "assistant":
             self._trim(last)
@@ -74,11 +80,10 @@ class _History(History):
 
     def add_user(self, message: Message, place: int) -> None:
         """Take what the user says."""
-        said = blocks_of(message["content"], place)
-        if not said:
-            raise empty_message(message, place)
-        self._check_images(said)
-        self._append("user", said)
+        said = blocks_of(message["content"], place) or blocks_of(self.blank(message, place), place)
+        if said:
+            self._check_images(said)
+            self._append("user", said)
 
     def add_answer(self, message: Message, place: int) -> None:
         """Take an answer of the model, if it says anything."""
@@ -99,9 +104,11 @@ class _History(History):
         """Take the result of a tool."""
         content = message["content"]
         if isinstance(content, str):
-            found = [text_block(content)] if content else []
+            found = blocks_of(content, place)
         else:
             found = without_blanks(block for part in content for block in blocks_of_part(part, place))
+        if not found:
+            note_history(self.report, "blank results of tools travel without content")
         self._check_images(found)
         result: Block = {"toolUseId": self._ids.of_result(message["tool_call_id"]), "content": found}
         if is_failed(message):
@@ -128,7 +135,7 @@ class _History(History):
         if "image" in block:
             self.report.dropped("images", "the wire has no images in answers that go back")
             return False
-        return "text" not in block or bool(block["text"].strip())
+        return True
 
     def _tool_use(self, call: dict[str, Any]) -> Block:
         function = call["function"]
@@ -143,13 +150,36 @@ class _History(History):
                 model=self.spec.model_id,
             )
 
+    # Documents
+
+    def _fit_documents(self, turn: Message) -> None:
+        """Give each document a name of its own, and the turn a text beside it: the wire refuses both otherwise."""
+        blocks = turn["content"]
+        found = [block["document"] for block in blocks if "document" in block]
+        for block in blocks:
+            inner = block["toolResult"]["content"] if "toolResult" in block else ()
+            for document in [block.get("document"), *(part.get("document") for part in inner)]:
+                if document is not None:
+                    self._name(document)
+        if found and not any("text" in block for block in blocks):
+            note_history(self.report, "a message of documents alone gets their names as its text")
+            blocks.append(text_block(", ".join(document["name"] for document in found)))
+
+    def _name(self, document: Block) -> None:
+        given = document.get("name")
+        name, number = title_of(given), 1
+        while name in self._titles:
+            number += 1
+            name = f"{title_of(given)[:190]} ({number})"
+        self._titles.add(name)
+        if name != given:
+            note_history(self.report, f"the document {given or 'without a name'!s} is named {name!r}")
+            document["name"] = name
+
     # Merging
 
     def _append(self, role: str, blocks: list[Block]) -> None:
-        is_joined = bool(self.turns) and self.turns[-1]["role"] == role
         self.append(role, blocks, lambda block: "toolResult" in block)
-        if is_joined:
-            self.turns[-1]["content"] = without_blanks(self.turns[-1]["content"])
 
     def _trim(self, last: Message) -> None:
         """An answer that the model is to go on with may not end in white space."""
@@ -159,14 +189,20 @@ class _History(History):
             last["content"] = [*blocks[:-1], text_block(text.rstrip())]
 
 
-def _told(block: Block) -> Block:
+def _told(block: Block) -> list[Block]:
     use, result = block.get("toolUse"), block.get("toolResult")
     if use is not None:
-        return text_block(f"[called {use['name']} with {json.dumps(use['input'], ensure_ascii=False)}]")
-    if result is not None:
-        said = " ".join(str(part.get("text", "[no text]")) for part in result["content"])
-        return text_block(f"[result: {said}]")
-    return block
+        return [text_block(f"[called {use['name']} with {json.dumps(use['input'], ensure_ascii=False)}]")]
+    if result is None:
+        return [block]
+    said = [
+        part["text"] if "text" in part else json.dumps(part["json"]) for part in result["content"] if _is_words(part)
+    ]
+    return [text_block(f"[result: {' '.join(said)}]"), *(part for part in result["content"] if not _is_words(part))]
+
+
+def _is_words(part: Block) -> bool:
+    return "text" in part or "json" in part
 
 
 def _says(blocks: list[Block]) -> tuple[str, list[tuple[str, str, Any]]]:

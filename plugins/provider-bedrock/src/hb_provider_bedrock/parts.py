@@ -48,17 +48,15 @@ def text_block(text: str) -> Block:
 
 
 def blocks_of(content: Any, place: int) -> list[Block]:
-    """The blocks of a message's content, which is text, nothing or parts; empty text is left out."""
+    """The blocks of a message's content, which is text, nothing or parts; blank text is left out."""
     if isinstance(content, str):
-        return [text_block(content)] if content else []
+        return [text_block(content)] if content.strip() else []
     return without_blanks(block for part in content_parts(content, place) for block in blocks_of_part(part, place))
 
 
 def without_blanks(blocks: Iterable[Block]) -> list[Block]:
-    """The blocks without blank text, which the wire refuses; white space alone stays only where it is all there is."""
-    found = list(blocks)
-    filled = [block for block in found if block.get("text") is None or block["text"].strip()]
-    return filled or [block for block in found if block.get("text")]
+    """The blocks without blank text, which the wire refuses."""
+    return [block for block in blocks if block.get("text") is None or block["text"].strip()]
 
 
 def blocks_of_part(part: dict[str, Any], place: int) -> list[Block]:
@@ -123,7 +121,7 @@ def _file(part: dict[str, Any], place: int) -> Block:
     if not isinstance(data, str) or not data:
         raise InputError(f"message {place} has a file without file_data; this wire knows no files by their ids")
     stem, _, ending = named.rpartition(".")
-    document: Block = {"format": "pdf", "name": _title(stem or ending)}
+    document: Block = {"format": "pdf", "name": stem or ending}
     if data.startswith("s3://"):
         document["format"] = _ending(data, place)
         document["source"] = {"s3Location": {"uri": data}}
@@ -175,9 +173,9 @@ def _ending(uri: str, place: int) -> str:
     return ending.lower()
 
 
-def _title(name: str) -> str:
-    """A name as the wire takes it: letters, digits, single spaces, hyphens, brackets. It says nothing to a model."""
-    return _SPACES.sub(" ", _NO_NAME.sub(" ", name)).strip()[:200] or "document"
+def title_of(name: object) -> str:
+    """A name as the wire takes it: letters, digits, single spaces, hyphens, brackets."""
+    return _SPACES.sub(" ", _NO_NAME.sub(" ", name if isinstance(name, str) else "")).strip()[:200] or "document"
 
 
 def _data_url(data: str, place: int) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from hb_provider_bedrock.models import traits_of
 from hb_provider_bedrock.parameters import chat_fields
 from heavenbase.errors import UnsupportedError
 from heavenbase.http import merge_extra
+from heavenbase.wires import note_history
 
 if TYPE_CHECKING:
     from hb_provider_bedrock.models import Traits
@@ -30,6 +31,7 @@ def chat_body(call: Call) -> dict[str, Any]:
     fields = chat_fields(call, traits, may_think=not _goes_on_without_thoughts(messages))
     if "toolConfig" not in fields.wire and has_tool_blocks(messages):
         messages = in_words(messages)
+        note_history(call.context.report, "calls and results travel as text, for the request has no tools")
     body: dict[str, Any] = {"messages": messages}
     if system:
         body["system"] = system

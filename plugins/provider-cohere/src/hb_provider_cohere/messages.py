@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_cohere.replay import CONTENT, PLAN, kept
 from heavenbase.errors import InputError, UnsupportedError
 from heavenbase.structured import with_instruction
-from heavenbase.wires import content_parts, unencoded_image, with_error_mark
+from heavenbase.wires import TEXT, content_parts, ordered, unencoded_image, with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 OWN_PARTS = frozenset({"image_url", "document", "thinking"})
 """Types of parts that pass as they are."""
+_IN_RESULTS = TEXT | {"document"}
 _ROLES = {"developer": "system", "function": "tool"}
 
 
 def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     """The messages of a call, `instruction` added to the system message; losses go into its report."""
     found = []
-    for place, message in enumerate(with_instruction(call.messages, instruction)):
+    for place, message in enumerate(with_instruction(ordered(call, _IN_RESULTS), instruction)):
         role = _ROLES.get(message["role"], message["role"])
         if role == "assistant":
             made = _assistant(call, message, place)

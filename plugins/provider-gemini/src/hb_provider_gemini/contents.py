@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_gemini.parts import parts_of
 from hb_provider_gemini.replay import NOT_SIGNED, kept_parts, signatures_of
 from heavenbase.errors import InputError
-from heavenbase.wires import History, arguments_object, empty_message, meaning
+from heavenbase.wires import BEGIN, History, arguments_object, meaning
 
 if TYPE_CHECKING:
     from hb_provider_gemini.models import Traits
@@ -49,10 +49,9 @@ class _History(History):
 
     def add_user(self, message: Message, place: int) -> None:
         """Take what the user says."""
-        parts = parts_of(message["content"], place)
-        if not parts:
-            raise empty_message(message, place)
-        self.append("user", parts)
+        parts = parts_of(message["content"], place) or parts_of(self.blank(message, place), place)
+        if parts:
+            self.append("user", parts)
 
     def add_answer(self, message: Message, place: int) -> None:
         """Take an answer of the model, if it says anything."""
@@ -68,6 +67,7 @@ class _History(History):
         """The system instruction and the contents."""
         if not self.turns:
             raise InputError("there is no message of a user; this wire needs one beside the system instruction")
+        self.begin_with_user({"text": BEGIN})
         if not self.system:
             return None, self.turns
         if self._traits.has_system:
@@ -125,8 +125,10 @@ class _History(History):
             parts = parts_of(content, place)
             others = [part for part in parts if "text" not in part]
             content = "".join(part["text"] for part in parts if "text" in part)
-        response = _object(content, bool(message.get("is_error")))
-        return [{"functionResponse": {**_named(known), "name": name, "response": response}}, *others]
+        made: Part = {**_named(known), "name": name, "response": _object(content, bool(message.get("is_error")))}
+        if self._traits.nests_parts and others and all("inlineData" in part for part in others):
+            return [{"functionResponse": {**made, "parts": others}}]
+        return [{"functionResponse": made}, *others]
 
     def _images(self, message: Message) -> list[Part]:
         """The images of an answer that goes back; one that only a URL names stays behind."""

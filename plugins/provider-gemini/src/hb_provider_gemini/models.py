@@ -37,7 +37,8 @@ class Traits:
 
     `levels` are its steps of thinking where it has them, `budget` the (least, greatest) number of tokens to think in
     where that is how it is told; neither: it does not think. `can_stop` says whether it can be told not to think.
-    `schemas` is how it is given a schema; `signs_calls` whether it wants the signature of a tool call back.
+    `schemas` is how it is given a schema; `signs_calls` whether it wants the signature of a tool call back;
+    `nests_parts` whether pictures and files may stand within the result of a tool.
     """
 
     levels: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Traits:
     has_system: bool = True
     mixes_tools: bool = False
     signs_calls: bool = False
+    nests_parts: bool = False
 
     @property
     def thinks(self) -> bool:
@@ -60,7 +62,7 @@ _FLASH_2_5 = Traits(budget=(0, 24_576), can_stop=True)
 _LITE_2_5 = Traits(budget=(512, 24_576), can_stop=True)
 _PRO_2_5 = Traits(budget=(128, 32_768))
 _PLAIN_2_5 = Traits()
-_FLASH = Traits(levels=LEVELS, mixes_tools=True, signs_calls=True)
+_FLASH = Traits(levels=LEVELS, mixes_tools=True, signs_calls=True, nests_parts=True)
 _PRO = replace(_FLASH, levels=PRO_LEVELS)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_mistral.parts import content_of
 from hb_provider_mistral.replay import kept
 from heavenbase.structured import with_instruction
-from heavenbase.wires import with_error_mark
+from heavenbase.wires import note_history, ordered, with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -28,7 +28,8 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     """The messages of a call, `instruction` added to the system message; losses go into its report."""
     report = call.context.report
     found: list[dict[str, Any]] = []
-    for place, message in enumerate(with_instruction(call.messages, instruction)):
+    late: list[dict[str, Any]] = []
+    for place, message in enumerate(with_instruction(ordered(call), instruction)):
         role = str(_ROLES.get(message["role"], message["role"]))
         if role == "assistant":
             made = _assistant(call, message, place)
@@ -40,10 +41,17 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
                 report.dropped("name", "the wire has no names of speakers")
         if made is None:
             continue
+        if role == "system" and found and found[-1]["role"] in ("assistant", "tool"):
+            late.append(made)
+            note_history(report, "late system messages, which may not follow an answer or a result, are put first")
+            continue
         if role == "user" and found and found[-1]["role"] == "tool":
             found.append({"role": "assistant", "content": _BETWEEN})
-            report.emulated("messages", "an answer is put between the result of a tool and what a user says next")
+            note_history(report, "an answer is put between the result of a tool and what a user says next")
         found.append(made)
+    if late:
+        first = next((place for place, made in enumerate(found) if made["role"] != "system"), len(found))
+        found[first:first] = late
     if found and found[-1]["role"] == "assistant" and not found[-1].get("tool_calls"):
         found[-1].setdefault("prefix", True)
     return found

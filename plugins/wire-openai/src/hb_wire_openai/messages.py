@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.dialects import replay_fields
-from heavenbase.wires import content_parts, note_lost, own_parts, unencoded_image, with_error_mark
+from heavenbase.wires import TEXT, content_parts, note_lost, ordered, own_parts, unencoded_image, with_error_mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ _KINDS: Mapping[str, type] = {"reasoning_details": list}
 
 def wire_messages(call: Call) -> list[Message]:
     """The messages of a call for its provider; what cannot travel is noted in the call's report."""
-    messages = call.messages
+    messages = ordered(call, TEXT)
     for place, message in enumerate(messages):
         if len(message) == 2 and type(message.get("content")) is str:  # the common case in long conversations
             continue

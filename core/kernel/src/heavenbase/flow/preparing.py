@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.call import Call
 from heavenbase.errors import PluginContractError, VisionNotSupported
 from heavenbase.registry import Registry
-from heavenbase.types import ParameterReport
+from heavenbase.types import Message, ParameterReport
 
 if TYPE_CHECKING:
     from heavenbase.image.image import FetchOptions, LLMImage
 
+UNSEEN = "[an image, which this model cannot see]"
 FETCHES = 8
 """Images of one call that are fetched at once."""
 
@@ -46,11 +47,18 @@ def has_images(call: Call) -> bool:
     """Whether any message holds an image part, or an image generation has references."""
     if call.images:
         return True
-    for message in call.messages:
-        content = message.get("content")
-        if isinstance(content, list) and any(part.get("type") == "image" for part in content):
-            return True
-    return False
+    return any(map(_shows, call.messages))
+
+
+def _shows(message: Message) -> bool:
+    content = message.get("content")
+    return isinstance(content, list) and any(part.get("type") == "image" for part in content)
+
+
+def _told(message: Message) -> Message:
+    """The result of a tool with words in place of its images."""
+    parts = [{"type": "text", "text": UNSEEN} if part.get("type") == "image" else part for part in message["content"]]
+    return {**message, "content": parts}
 
 
 async def encode_images(call: Call, registry: Registry, setting: Callable[..., Any]) -> Call:
@@ -66,6 +74,9 @@ async def encode_images(call: Call, registry: Registry, setting: Callable[..., A
         return call.replace(images=[found.get(id(image), image) for image in call.images])
     spec = call.spec
     if spec.capability("vision") is False:
+        if all(message["role"] == "tool" for message in call.messages if _shows(message)):
+            call.context.report.dropped("images", "the model accepts no images; it is told of those that tools gave")
+            return call.replace(messages=[_told(message) if _shows(message) else message for message in call.messages])
         raise VisionNotSupported(f"{call.target} accepts no images", provider=spec.provider, model=spec.model_id)
     name = spec.provider_value("vision") or registry.load("gateways", spec.gateway).vision
     if not name:

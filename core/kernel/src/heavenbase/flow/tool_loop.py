@@ -159,11 +159,11 @@ class ToolLoop:
             raise
         said = [(call, results.get(id(call))) for call in calls]
         messages: list[Message] = [
-            {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text}
-            for call, text in said
-            if text is not None
+            {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": content}
+            for call, content in said
+            if content is not None
         ]
-        self._pending = [call for call, text in said if text is None]
+        self._pending = [call for call, content in said if content is None]
         self.latest = [*self._delta[-1:], *messages]
         for message in messages:
             self._add(message)

@@ -15,12 +15,12 @@ from heavenbase.projection import CHAT, STREAM, names_of, project
 from heavenbase.session import files as files
 from heavenbase.tools.base import Tool, to_tools
 from heavenbase.types import Chunk, Completion, Message
+from heavenbase.wires.order import NOT_RUN
 
 if TYPE_CHECKING:
     from heavenbase.tools.mcp import MCPTools
 
 ITEMS: Final = ("chunk", "completion")
-NOT_RUN = '{"ok": false, "error": {"type": "NotRun", "message": "the call was not run"}}'
 
 
 class LLMSession:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from heavenbase.errors import HBError, InputError, InputTypeError, MissingPackage
 from heavenbase.tools.base import Tool
+from heavenbase.tools.results import result_content
 
 PATIENCE = 30.0
 """Seconds that a server has to start and to name its tools."""
@@ -151,10 +152,12 @@ def _label(target: Any) -> str:
 
 
 def _result(answer: Any) -> Any:
-    """A tool's answer for the model: its text, or its data."""
-    texts = [
-        block.text if block.type == "text" else block.model_dump_json(exclude_none=True) for block in answer.content
-    ]
+    """A tool's answer for the model: its text, its data, or a list where pictures and files are among its texts."""
+    content = [block.text if block.type == "text" else block for block in answer.content]
+    found = result_content(content)
+    if isinstance(found, list) and not answer.is_error:
+        return content  # pictures or files are in it
+    texts = [said if isinstance(said, str) else said.model_dump_json(exclude_none=True) for said in content]
     text = "\n".join(texts)
     if answer.is_error:
         raise MCPToolError(text or "the tool failed without a word")

@@ -1,9 +1,8 @@
-"""Tool calls carried out: checked, agreed to, run in the colour of the call, and their results as text."""
+"""Tool calls carried out: checked, agreed to, run in the colour of the call."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from heavenbase.errors import InputTypeError, ToolArgsError
 from heavenbase.schemas.lenient import CUT
 from heavenbase.spec import EMPTY
 from heavenbase.tools.base import Decision, Tool, ToolPause
+from heavenbase.tools.results import failure, failure_of, result_content
 from heavenbase.types import ToolCall
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 CONCURRENCY = 8
-MESSAGE_LIMIT = 4_000
 UNDECIDED: Any = object()
 _UNRUN = "no call of this answer was run, all are in `pending`: see `LLM.resume`"
 
@@ -52,8 +51,8 @@ class ToolRuns:
         self._timeout = controls.get("tool_timeout")
         self._workers = (controls.get("tool_concurrency") or CONCURRENCY) if is_async else 1
 
-    async def run(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] = EMPTY) -> list[str | None]:
-        """The results as texts, in order; None for a call that waits.
+    async def run(self, calls: Sequence[ToolCall], decided: Mapping[str, Any] = EMPTY) -> list[Any]:
+        """The results as contents of messages, in order; None for a call that waits.
 
         `decided` are answers of people by id of the call: a Decision, or the result itself. ToolArgsError, and nothing
         is run, where it is not sure what the model asked for.
@@ -64,10 +63,10 @@ class ToolRuns:
         done = iter(await run_many(self._carry_out, ready, workers=self._workers, is_async=self._is_async))
         return [next(done) if isinstance(plan, _Plan) else plan for plan in plans]
 
-    async def _plan(self, call: ToolCall, decision: Any) -> _Plan | str | None:
+    async def _plan(self, call: ToolCall, decision: Any) -> Any:
         """What is to be run, or the result of a call that is not run, or None for one that waits."""
         if decision is not UNDECIDED and not isinstance(decision, Decision):
-            return result_text(decision)
+            return result_content(decision)
         tool = self._tools.get(call.name)
         if tool is None:
             return failure("UnknownTool", f"there is no tool {call.name!r}; tools: {', '.join(self._tools)}")
@@ -92,13 +91,13 @@ class ToolRuns:
         function: Any = tool.run
         return _Plan(call, tool, partial(function, *positional, **named))
 
-    async def _carry_out(self, plan: _Plan) -> str | None:
-        """The result of a call or how it failed, as text; None for one whose tool wants to wait."""
+    async def _carry_out(self, plan: _Plan) -> Any:
+        """The result of a call or how it failed, as the content of a message; None for one whose tool wants to wait."""
         plan.call.reason = None
         limit = plan.tool.timeout if plan.tool.timeout is not None else self._timeout
         run = self._run_async if self._is_async else self._run_sync
         try:
-            return result_text(await run(plan, limit))
+            return result_content(await run(plan, limit))
         except ToolPause as pause:
             plan.call.reason = str(pause) or None
             return None
@@ -107,7 +106,7 @@ class ToolRuns:
         except WrongColour:
             raise
         except Exception as error:
-            return failure(type(error).__name__, str(error))
+            return failure_of(error)
 
     async def _ask(self, tool: Tool, call: ToolCall) -> Any:
         """A Decision, or the reason of a refusal."""
@@ -214,27 +213,3 @@ async def _within(work: Any, limit: float | None) -> Any:
             raise
         # The tool gave itself up; nobody cancelled the call.
         raise RuntimeError("the tool was cancelled") from None
-
-
-def result_text(value: Any) -> str:
-    """A tool's result as the text that the model reads: a str as it is, all else as JSON."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, BaseException):
-        return failure(type(value).__name__, str(value))
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        pass
-    from pydantic_core import to_json  # knows models, dataclasses, dates, decimals, sets, generators …
-
-    try:
-        return to_json(value, serialize_unknown=True, inf_nan_mode="strings").decode()
-    except Exception as error:
-        return failure(type(error).__name__, f"the {type(value).__name__} that came back is no JSON: {error}")
-
-
-def failure(kind: str, message: str) -> str:
-    """The result of a call that failed, for the model to read."""
-    error = {"type": kind, "message": message[:MESSAGE_LIMIT]}
-    return json.dumps({"ok": False, "error": error}, ensure_ascii=False)

@@ -1,6 +1,7 @@
 """What gateways share about wires, whatever SDK is below: history, tools, thinking, streams, counts. Pure.
 
 history      messages as the turns of a wire; failed results; tool calls; reasoning parts, given back to who wrote them
+order        each tool call answered once, directly behind its message: put right, or refused
 parameters   which arguments count, the limit of tokens; thinking off or on, steps, budgets; tools and tool_choice
 answers      finish reasons in hb's words, counts of tokens, embeddings; the state of a streamed answer, its proved end
 """
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from heavenbase.wires.answers import finish_reason as finish_reason, finish_words as finish_words
     from heavenbase.wires.answers import known_usage as known_usage, read_vector as read_vector
     from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest, truncated as truncated
-    from heavenbase.wires.history import FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
+    from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
     from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
     from heavenbase.wires.history import arguments_text as arguments_text, content_parts as content_parts
     from heavenbase.wires.history import empty_message as empty_message, is_failed as is_failed, meaning as meaning
     from heavenbase.wires.history import note_lost as note_lost, note_unnamed as note_unnamed, own_parts as own_parts
     from heavenbase.wires.history import parsed_arguments as parsed_arguments, reasoning_part as reasoning_part
     from heavenbase.wires.history import unencoded_image as unencoded_image, with_error_mark as with_error_mark
+    from heavenbase.wires.order import TEXT as TEXT, note_history as note_history, ordered as ordered
     from heavenbase.wires.parameters import BUDGETS as BUDGETS, LIMITS as LIMITS, OPTIONS as OPTIONS, REMOVED as REMOVED
     from heavenbase.wires.parameters import STEPS as STEPS, Choice as Choice, as_tool as as_tool
     from heavenbase.wires.parameters import asked_thoughts as asked_thoughts, function_of as function_of
@@ -41,10 +43,11 @@ __getattr__, __dir__ = front(
             "StreamedAnswer count finish_reason finish_words known_usage read_vector read_vectors rest truncated"
         ),
         "history": (
-            "FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts empty_message "
-            "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part unencoded_image "
-            "with_error_mark"
+            "BEGIN FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
+            "empty_message is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part "
+            "unencoded_image with_error_mark"
         ),
+        "order": "TEXT note_history ordered",
         "parameters": (
             "BUDGETS Choice LIMITS OPTIONS REMOVED STEPS as_tool asked_thoughts function_of given_tools known_tool "
             "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice schema_of "

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.wires.order import note_history, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 UNSIGNED = "thoughts without the provider's signature stay behind"
 UNNAMED = "thoughts that do not say whose they are stay behind"
 FOREIGN = "thoughts of another provider stay behind"
+BEGIN = "(The conversation begins with the answer.)"
+"""What the user says where a wire wants him to begin."""
+BLANK = "(blank)"
+"""What stands for a message of blanks alone."""
 _MARK = "[ERROR] "
 _FAILED = ('{"ok": false', '{"ok":false')
 """How the result of a tool begins that hb ran and that failed."""
@@ -48,6 +53,7 @@ class History:
         self.report = call.context.report
         self.system: list[dict[str, Any]] = []
         self.turns: list[Message] = []
+        self._messages: list[Message] = []
 
     def write(self) -> None:
         """Take the messages of the call."""
@@ -58,7 +64,8 @@ class History:
             "user": self.add_user,
             **dict.fromkeys(self.results, self.add_result),
         }
-        for place, message in enumerate(self.call.messages):
+        self._messages = ordered(self.call)
+        for place, message in enumerate(self._messages):
             role = message["role"]
             if role not in takers:
                 raise InputError(
@@ -83,6 +90,26 @@ class History:
     def add_user(self, message: Message, place: int) -> None:
         """Take what the user says."""
         raise NotImplementedError
+
+    def begin_with_user(self, block: dict[str, Any]) -> None:
+        """Put a turn of the user before an answer that opens the conversation, for wires that want one there."""
+        if self.turns and self.turns[0]["role"] != "user":
+            self.turns.insert(0, {"role": "user", self.blocks: [block]})
+            note_history(self.report, "the wire wants the user to begin; a turn that says so is put first")
+
+    def blank(self, message: Message, place: int) -> str:
+        """What stands for a message of the user that says nothing: "" where its turn has more; InputError at the end.
+
+        An earlier one has been answered, maybe by another provider: it must not stop the conversation for good.
+        """
+        after = [later["role"] for later in self._messages[place + 1 :] if later["role"] not in ("system", "developer")]
+        if (self.turns and self.turns[-1]["role"] == "user") or "user" in after[:1]:
+            note_history(self.report, "blank messages are left out")
+            return ""
+        if not after:
+            raise empty_message(message, place)
+        note_history(self.report, f"a blank message that was answered travels as {BLANK}")
+        return BLANK
 
     def append(
         self, role: str, blocks: list[dict[str, Any]], is_result: Callable[[dict[str, Any]], bool] | None = None
@@ -116,7 +143,7 @@ def content_parts(content: Any, place: int) -> list[dict[str, Any]]:
 
 def empty_message(message: Message, place: int) -> InputError:
     """The error for a message that says nothing."""
-    return InputError(f"message {place} (role {message['role']}) is empty; this wire takes no empty messages")
+    return InputError(f"message {place} (role {message['role']}) is empty or blank; this wire takes none such")
 
 
 def unencoded_image(place: int) -> InputTypeError:

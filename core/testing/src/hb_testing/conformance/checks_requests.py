@@ -223,7 +223,11 @@ class RequestChecks(GatewayBase):
     def test_any_text_reaches_the_wire_unchanged(self, plan: Rig) -> None:
         llm = plan.llm()
         for text in samples.TEXTS:
-            request, _ = plan.prepare("complete", llm=llm, messages=[{"role": "user", "content": text}])
+            try:
+                request, _ = plan.prepare("complete", llm=llm, messages=[{"role": "user", "content": text}])
+            except InputError:
+                assert not text.strip(), "a text that says something was refused"
+                continue
             words = samples.words_of(json.loads(json.dumps(request.body)))
             assert text in words, f"{shortened(text)} became {shortened(words)}"
 

@@ -14,6 +14,7 @@ from heavenbase.wires import (
     content_parts,
     meaning,
     note_lost,
+    ordered,
     own_parts,
     parsed_arguments,
     unencoded_image,
@@ -31,7 +32,7 @@ FIELD = "output"
 def input_items(call: Call) -> list[dict[str, Any]]:
     """The items of a call's messages, in order; what cannot travel is noted in the call's report."""
     items: list[dict[str, Any]] = []
-    for place, message in enumerate(call.messages):
+    for place, message in enumerate(ordered(call)):
         role = message["role"]
         if role == "assistant":
             items.extend(_assistant(call, message, place))

@@ -1,0 +1,179 @@
+"""Conversations of every shape on every wire: what is sent keeps the rules that the provider has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import heavenbase as hb
+from hb_testing.conformance.rig import environment
+from heavenbase.colour.drive import run
+from heavenbase.config.config import Config
+from heavenbase.errors import InputError, VisionNotSupported
+from heavenbase.flow.preparing import encode_images, has_images
+from heavenbase.image.pixels import make_png
+from heavenbase.kernel import Kernel
+from heavenbase.types import Message, ParameterReport
+
+WIRES = {
+    "openai": {"provider": "openai", "model": "gpt-4o-mini"},
+    "responses": {"provider": "openai", "model": "gpt-5.5", "gateway": "responses"},
+    "openrouter": {"provider": "openrouter", "model": "anthropic/claude-sonnet-4.5"},
+    "anthropic": {"provider": "anthropic", "model": "claude-sonnet-4-5"},
+    "bedrock": {"provider": "bedrock", "model": "anthropic.claude-sonnet-4-5-20250929-v1:0"},
+    "gemini": {"provider": "gemini", "model": "gemini-3-pro-preview"},
+    "cohere": {"provider": "cohere", "model": "command-a-vision-07-2025"},
+    "mistral": {"provider": "mistral", "model": "mistral-large-latest"},
+    "ollama": {"provider": "ollama", "model": "qwen3"},
+}
+BLIND = {"provider": "cohere", "model": "command-a-03-2025"}
+USER: Message = {"role": "user", "content": "q"}
+GREETING: Message = {"role": "assistant", "content": "hello"}
+TOOLS = [{"name": "w", "parameters": {"type": "object", "properties": {}}}]
+PICTURE = hb.LLMImage.from_bytes(make_png(2, 2, (1, 2, 3)))
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    with Kernel(Config.from_dict({}, environ=environment())) as made:
+        yield made
+
+
+@pytest.fixture(params=WIRES)
+def wire(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def body_of(kernel: Kernel, wire: str, messages: Any, **options: Any) -> tuple[dict[str, Any], ParameterReport]:
+    """The body that would be sent, and the report."""
+    llm = hb.LLM(**WIRES.get(wire, BLIND), kernel=kernel)  # type: ignore[arg-type]
+    call = llm._chat_call(messages, None, None, options, is_async=False)
+    if has_images(call):
+        call = run(encode_images(call, kernel.registry, kernel.services.setting))
+    return dict(kernel.gateway(call.spec).prepare(call).body), call.context.report
+
+
+def calls(*ids: str) -> Message:
+    made = [{"id": each, "type": "function", "function": {"name": "w", "arguments": "{}"}} for each in ids]
+    return {"role": "assistant", "content": None, "tool_calls": made}
+
+
+def result(known: str, content: Any = "r") -> Message:
+    return {"role": "tool", "tool_call_id": known, "content": content, "name": "w"}
+
+
+def turns(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(body.get("messages") or body.get("contents") or body["input"])
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a body that a model reads as such."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "text" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+
+
+def test_c1_a_call_that_was_left_open_gets_a_result_behind_it(kernel: Kernel, wire: str) -> None:
+    if wire == "ollama":
+        pytest.skip("this wire has no rules of order")
+    body, report = body_of(kernel, wire, [USER, calls("call_1", "call_2"), result("call_2"), USER])
+    written = json.dumps(turns(body))
+    assert written.count("NotRun") == 1
+    assert written.index("NotRun") < written.rindex('"q"')
+    assert "no result" in (report.entries["messages"].reason or "")
+    for lost in ([USER, result("call_1")], [USER, calls("call_1")]):
+        with pytest.raises(InputError, match="call_1"):
+            body_of(kernel, wire, lost)
+
+
+def test_c1_a_conversation_may_begin_with_an_answer(kernel: Kernel, wire: str) -> None:
+    body, report = body_of(kernel, wire, [{"role": "system", "content": "s"}, GREETING, USER])
+    assert "hello" in json.dumps(body)
+    if wire in ("anthropic", "bedrock", "gemini"):
+        assert turns(body)[0]["role"] == "user"
+        assert "begin" in (report.entries["messages"].reason or "")
+
+
+def test_c1_mistral_takes_late_system_messages_at_the_top(kernel: Kernel) -> None:
+    late: Message = {"role": "system", "content": "late"}
+    body, report = body_of(kernel, "mistral", [USER, GREETING, late, USER])
+    assert [turn["role"] for turn in turns(body)] == ["system", "user", "assistant", "user"]
+    assert report.entries["messages"].outcome == "emulated"
+
+
+def test_c2_nothing_blank_is_sent_to_those_who_refuse_it(kernel: Kernel) -> None:
+    blank: Message = {"role": "user", "content": " \n"}
+    conversations = [
+        [USER, calls("call_1"), result("call_1", "\n"), USER],
+        [USER, calls("call_1"), result("call_1", [{"type": "text", "text": " "}]), USER],
+        [blank, GREETING, USER],
+        [blank, USER],
+        [USER, blank],
+        [{"role": "system", "content": " "}, USER],
+        [USER, {"role": "assistant", "content": "\n"}, USER],
+    ]
+    for wire in ("anthropic", "bedrock"):
+        for messages in conversations:
+            body, _ = body_of(kernel, wire, messages)
+            assert all(text.strip() for text in texts(body)), messages
+            assert all(turn["content"] and (turn["content"] != " \n") for turn in turns(body)), messages
+        for messages in ([blank], [USER, GREETING, blank]):
+            with pytest.raises(InputError, match="role user"):
+                body_of(kernel, wire, messages)
+
+
+def test_c3_pictures_of_tools_reach_the_model_on_every_wire(kernel: Kernel, wire: str) -> None:
+    content = [{"type": "text", "text": "a map"}, PICTURE]
+    body, report = body_of(kernel, wire, [USER, calls("call_1"), result("call_1", content)], tools=TOOLS)
+    written = json.dumps(turns(body))
+    assert PICTURE.to_b64() in written
+    assert "a map" in written
+    assert "LLMImage" not in written
+    last = turns(body)[-1]
+    if wire in ("openai", "openrouter", "cohere"):
+        assert last["role"] == "user"
+        assert "pictures and files of tools" in (report.entries["messages"].reason or "")
+    else:
+        assert PICTURE.to_b64() in json.dumps(last)
+        assert "messages" not in report.entries
+
+
+def test_c3_a_model_without_eyes_is_told_of_pictures_that_tools_gave(kernel: Kernel) -> None:
+    messages = [USER, calls("call_1"), result("call_1", ["a map", PICTURE])]
+    body, report = body_of(kernel, "blind", messages, tools=TOOLS)
+    assert "an image, which this model cannot see" in json.dumps(turns(body))
+    assert report.entries["images"].outcome == "dropped"
+    with pytest.raises(VisionNotSupported):
+        body_of(kernel, "blind", [{"role": "user", "content": [PICTURE]}])
+
+
+def test_c5_documents_on_bedrock_have_names_of_their_own_and_a_text_beside_them(kernel: Kernel) -> None:
+    def file(name: str | None) -> dict[str, Any]:
+        named = {"filename": name} if name else {}
+        return {"type": "file", "file": {**named, "file_data": "data:application/pdf;base64,JVBERi0xLjQ="}}
+
+    own = {"type": "document", "document": {"format": "txt", "name": "a_b.pdf", "source": {"bytes": b"x"}}}
+    words = {"type": "text", "text": "q"}
+    messages = [
+        {"role": "user", "content": [file("a.pdf"), file("a.pdf")]},
+        GREETING,
+        {"role": "user", "content": [file("a.pdf"), file(None), file(None), own, words]},
+        calls("call_1"),
+        result("call_1", [file("a.pdf")]),
+    ]
+    body, report = body_of(kernel, "bedrock", messages, tools=TOOLS)
+    found = [block for turn in turns(body) for block in turn["content"]]
+    found += [part for block in found for part in block.get("toolResult", {}).get("content", ())]
+    names = [block["document"]["name"] for block in found if "document" in block]
+    assert names == ["a", "a (2)", "a (3)", "document", "document (2)", "a b pdf", "a (4)"]
+    assert turns(body)[0]["content"][-1] == {"text": "a, a (2)"}
+    assert "document" in (report.entries["messages"].reason or "")
