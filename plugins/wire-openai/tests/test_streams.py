@@ -128,10 +128,11 @@ def test_the_older_function_call_in_pieces() -> None:
     assert answer.finish_reason == "tool_calls"
 
 
-def test_other_choices_are_left_out() -> None:
+def test_b1_other_choices_stand_beside_the_answer() -> None:
     two = {"choices": [{"index": i, "delta": {"content": str(i)}, "finish_reason": None} for i in (1, 0)]}
     answer = gather(json.dumps(two).encode(), event(finish="stop"))
     assert answer.text == "0"
+    assert [choice.text for choice in answer.choices] == ["0", "1"]
 
 
 def test_usage_beside_a_choice_and_in_groqs_place() -> None:

@@ -134,6 +134,16 @@ class Attempt(Record):
 
 
 @dataclass(slots=True)
+class ToolCallDelta(Record):
+    """One streamed fragment of a tool call; whatever the wire left out is None."""
+
+    index: int | None = None
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(slots=True)
 class Citation(Record):
     """A source that the provider names for a stretch of the answer's text, or for the answer as a whole.
 
@@ -307,9 +317,9 @@ class Details(Record):
         return Details(**filled) if filled else None
 
     @staticmethod
-    def merged(parts: Iterable[Details]) -> Details:
-        """The details of all pieces of one choice, in order. Other choices are not among them."""
-        whole, audio = Details(), []
+    def merged(parts: Iterable[Details], others: Iterable[Any] = ()) -> Details:
+        """The details of all pieces of one choice, in order; other choices are for the caller to put together."""
+        whole, audio = Details(others=list(others)), []
         for part in parts:
             whole.citations += part.citations
             whole.logprobs += part.logprobs

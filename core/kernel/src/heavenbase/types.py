@@ -18,6 +18,7 @@ from heavenbase.details import Detailed, Details, RateLimits
 from heavenbase.details import FilterResult as FilterResult
 from heavenbase.details import Record as Record
 from heavenbase.details import TokenLogprob as TokenLogprob
+from heavenbase.details import ToolCallDelta as ToolCallDelta
 from heavenbase.details import Usage as Usage
 
 if TYPE_CHECKING:
@@ -97,16 +98,6 @@ class ToolCall(Record):
     def to_dict(self) -> dict[str, Any]:
         """The call in the shape of the OpenAI wire."""
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
-
-
-@dataclass(slots=True)
-class ToolCallDelta(Record):
-    """One streamed fragment of a tool call; whatever the wire left out is None."""
-
-    index: int | None = None
-    id: str | None = None
-    name: str | None = None
-    arguments: str = ""
 
 
 @dataclass(slots=True)

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hb_wire_openai.details import (
+    audio_of,
+    citations_of,
+    context_of,
+    filters_of,
+    logprobs_of,
+    prompt_filters,
+    sources_of,
+)
 from hb_wire_openai.dialects import replay_fields
+from hb_wire_openai.messages import SOUND
 from hb_wire_openai.usage import chat_usage
+from heavenbase.details import Details
 from heavenbase.http import kind_of, shape_error, text_or_none
-from heavenbase.types import Completion, ToolCall
+from heavenbase.types import Choice, Completion, ToolCall
 from heavenbase.wires import arguments_text, finish_reason, finish_words, reasoning_part, thoughts_hidden
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from heavenbase.call import Call
     from heavenbase.image import LLMImage
+    from heavenbase.types import Audio
 
 FINISH = finish_words(
     {
@@ -46,19 +60,17 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
     choices = decoded.get("choices")
     if not isinstance(choices, list) or not choices:
         raise shape_error(call, f"`choices` is {kind_of(choices)}, not a list with an answer")
-    choice = _first(choices)
-    message = choice.get("message")
-    if not isinstance(message, dict):
-        raise shape_error(call, f"`choices[0].message` is {kind_of(message)}, not an object")
-    text, thoughts, images = read_content(call, message.get("content"))
-    thoughts = delta_thoughts(message) or thoughts
-    reason = choice.get("finish_reason")
-    answer = Completion(
-        text,
-        reasoning="" if thinking.is_hidden else thoughts,
-        tool_calls=tool_calls(call, message),
-        finish_reason=finish_reason(FINISH, reason),
-        raw_finish_reason=reason if isinstance(reason, str) else None,
+    first, *others = in_order(choices)
+    fields = read_choice(call, first, thinking)
+    details = Details.known(
+        citations=sources_of(decoded),
+        filters=prompt_filters(decoded),
+        others=[Choice(_number(it, place), **read_choice(call, it, thinking)) for place, it in enumerate(others, 1)],
+    )
+    if details is not None:
+        fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], others=details.others)
+    return Completion(
+        **fields,
         usage=chat_usage(decoded.get("usage")),
         id=text_or_none(decoded.get("id")),
         model=text_or_none(decoded.get("model")),
@@ -67,18 +79,65 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
+
+
+def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
+    """What one choice says, by the names of a completion."""
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise shape_error(call, f"`choices[0].message` is {kind_of(message)}, not an object")
+    text, thoughts, images = read_content(call, message.get("content"))
+    thoughts = delta_thoughts(message) or thoughts
+    reason = choice.get("finish_reason")
+    fields: dict[str, Any] = {
+        "text": text,
+        "reasoning": "" if thinking.is_hidden else thoughts,
+        "tool_calls": tool_calls(call, message),
+        "finish_reason": finish_reason(FINISH, reason),
+        "raw_finish_reason": reason if isinstance(reason, str) else None,
+        "reasoning_parts": [],
+        "details": Details.known(
+            citations=[*citations_of(message.get("annotations")), *context_of(message)],
+            logprobs=logprobs_of(choice.get("logprobs")),
+            filters=filters_of(choice.get("content_filter_results")),
+            audio=audio_of(message.get("audio"), sound_format(call)),
+        ),
+    }
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
-        answer.text = answer.text or refusal
-        answer.finish_reason = "refusal"
+        fields["text"], fields["finish_reason"] = text or refusal, "refusal"
     found = message.get("images")
     if images or found:
-        answer.images = [*images, *read_images(call, found)]
+        fields["images"] = [*images, *read_images(call, found)]
     for name in thinking.fields:
         if message.get(name):
-            answer.reasoning_parts.append(reasoning_part(call.spec, name, message[name]))
+            fields["reasoning_parts"].append(reasoning_part(call.spec, name, message[name]))
             break
-    return answer
+    if message.get("audio"):
+        sounds = fields["details"].audio if fields["details"] is not None else []
+        fields["text"] = fields["text"] or "".join(sound.transcript for sound in sounds)
+        fields["reasoning_parts"] += sound_parts(call, sounds)
+    return fields
+
+
+def sound_format(call: Call) -> Any:
+    """The format of sounds that the request asks for."""
+    asked = call.args.get("audio")
+    return asked.get("format") if isinstance(asked, dict) else None
+
+
+def sound_parts(call: Call, sounds: Sequence[Audio]) -> list[dict[str, Any]]:
+    """What the next turn says in place of a sound, so that the model knows its own voice."""
+    return [
+        reasoning_part(
+            call.spec,
+            SOUND,
+            {"id": sound.id, "expires_at": sound.expires_at, "transcript": sound.transcript},
+            is_kept=True,
+        )
+        for sound in sounds
+        if sound.id
+    ]
 
 
 def tool_calls(call: Call, message: dict[str, Any]) -> list[ToolCall]:
@@ -157,8 +216,12 @@ def delta_thoughts(delta: dict[str, Any]) -> str:
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
-def _first(choices: list[Any]) -> dict[str, Any]:
-    for choice in choices:
-        if isinstance(choice, dict) and choice.get("index", 0) == 0:
-            return choice
-    return choices[0] if isinstance(choices[0], dict) else {}
+def in_order(choices: list[Any]) -> list[dict[str, Any]]:
+    """The choices by their numbers; they stand in any order."""
+    found = [choice for choice in choices if isinstance(choice, dict)]
+    return sorted(found, key=lambda choice: _number(choice, 0)) or [{}]
+
+
+def _number(choice: dict[str, Any], place: int) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else place

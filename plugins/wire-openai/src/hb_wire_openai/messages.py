@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import Message
 
-_ADDED = frozenset({"reasoning_parts", "reasoning_content", "reasoning", "reasoning_details", "images", "parsed"})
+SOUND = "audio"
+"""The field of a message that names a sound of an earlier answer."""
+_ADDED = frozenset(
+    {
+        *("reasoning_parts", "reasoning_content", "reasoning", "reasoning_details", "images", "parsed"),
+        *("citations", "logprobs", "choices", "filters", SOUND),
+    }
+)
 _KINDS: Mapping[str, type] = {"reasoning_details": list}
 """The fields for thoughts that are no text."""
 
@@ -57,11 +64,16 @@ def _changes(message: Message) -> bool:
 def _assistant(message: Message, call: Call, fields: tuple[str, ...]) -> Message:
     spec, report = call.spec, call.context.report
     wire = {name: value for name, value in message.items() if name not in _ADDED}
+    if isinstance(message.get(SOUND), dict):  # the caller's own, in the shape of the wire
+        wire[SOUND] = message[SOUND]
     if message.get("reasoning_parts") is not None:
-        own, lost = own_parts(message, spec, {name: _KINDS.get(name, str) for name in fields})
+        own, lost = own_parts(message, spec, {SOUND: dict, **{name: _KINDS.get(name, str) for name in fields}})
         for part in own:
             name, value = part["field"], part["value"]
-            wire[name] = wire[name] + value if name in wire else value
+            if name == SOUND:
+                _speak(wire, value, call)
+            else:
+                wire[name] = wire[name] + value if name in wire else value
         note_lost(lost, report)
     else:
         # Without provenance the caller wrote these himself; they travel where the provider takes them.
@@ -78,6 +90,17 @@ def _assistant(message: Message, call: Call, fields: tuple[str, ...]) -> Message
         else:
             report.dropped("images", "the wire has no images in answers that go back")
     return wire
+
+
+def _speak(wire: Message, sound: dict[str, Any], call: Call) -> None:
+    """Name the sound of an earlier answer in place of its transcript, as long as the provider keeps it."""
+    until = sound.get("expires_at")
+    if isinstance(until, int | float) and until <= call.context.created_at:
+        call.context.report.dropped("audio", "the provider keeps the sound of an earlier answer no more; its text goes")
+        return
+    wire[SOUND] = {"id": sound["id"]}
+    if wire.get("content") == sound.get("transcript"):
+        wire["content"] = None
 
 
 def _check_parts(content: Any, place: int) -> None:

@@ -6,14 +6,33 @@ leave with the finish reason, in one piece.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hb_wire_openai.answers import FINISH, delta_thoughts, read_content, read_images
+from hb_wire_openai.answers import (
+    FINISH,
+    delta_thoughts,
+    in_order,
+    read_content,
+    read_images,
+    sound_format,
+    sound_parts,
+)
+from hb_wire_openai.details import (
+    audio_of,
+    citations_of,
+    context_of,
+    filters_of,
+    logprobs_of,
+    prompt_filters,
+    sources_of,
+)
 from hb_wire_openai.events import WireStream
 from hb_wire_openai.usage import chat_usage
+from heavenbase.details import Details
 from heavenbase.http import shape_error
-from heavenbase.types import Chunk, ToolCallDelta
-from heavenbase.wires import arguments_text, finish_reason, reasoning_part
+from heavenbase.types import Audio, ChoiceDelta, Chunk, ToolCallDelta
+from heavenbase.wires import arguments_text, finish_reason, merged_counts, reasoning_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,16 +47,30 @@ _MERGED = ("text", "summary", "data", "signature")
 class ChatStream(WireStream):
     """What has come of one streamed chat."""
 
-    __slots__ = ("_details", "_has_choice", "_is_named", "_pieces")
+    __slots__ = (
+        *("_counts", "_details", "_first", "_has_choice", "_has_ended", "_is_named", "_others", "_pieces", "_sounds"),
+        *("_spoke", "_wanted"),
+    )
 
     ending: ClassVar[str] = "a finish reason or [DONE]"
 
     def __init__(self, call: Call, thinking: Thinking, embedded: Callable[[Any], HBError]) -> None:
         super().__init__(call, thinking, embedded)
-        self._has_choice = False
+        self._has_choice = self._has_ended = False
         self._is_named = False
         self._pieces: list[str] = []
         self._details: list[dict[str, Any]] = []
+        self._counts: Any = None
+        """The usage, as far as the provider has told it."""
+        extra = call.args.get("extra_body")
+        asked = (extra or {}).get("n") or call.args.get("n")
+        self._wanted = asked if isinstance(asked, int) else 1
+        self._first = 0 if self._wanted > 1 else None
+        """The number of the choice that is the answer: where one was asked for, the first that comes."""
+        self._others: dict[int, ChatStream] = {}
+        self._sounds: list[Audio] = []
+        self._spoke = False
+        """Whether text came that is no transcript."""
 
     def read(self, event: dict[str, Any]) -> Chunk:
         """The chunk for one event."""
@@ -51,23 +84,36 @@ class ChatStream(WireStream):
         if choices:
             if not isinstance(choices, list):
                 raise shape_error(self._call, "the `choices` of an event are no list")
-            for choice in choices:
+            for choice in choices if len(choices) == 1 else in_order(choices):
                 if not isinstance(choice, dict):
                     raise shape_error(self._call, "a choice of the stream is no object")
-                if choice.get("index", 0) == 0 or len(choices) == 1:
+                index = choice.get("index", 0)
+                if index == self._first:
                     self._choose(chunk, choice)
+                elif self._first is None or not isinstance(index, int):
+                    self._first = index
+                    self._choose(chunk, choice)
+                else:
+                    self._choose_other(chunk, choice, index)
+            if self._wanted > 1:
+                self.is_finished = len(self._others) + 1 >= self._wanted and self._have_ended()
         usage = event.get("usage")
         if usage is None and "x_groq" in event:
             usage = (event["x_groq"] or {}).get("usage")
+        if not choices or chunk.finish_reason is not None:
+            self._tell(chunk, citations=sources_of(event), filters=prompt_filters(event))
         if usage:
-            chunk.usage = chat_usage(usage)
+            self._counts = merged_counts(self._counts, usage)
+            chunk.usage = chat_usage(self._counts)
         elif choices is None:
             raise shape_error(self._call, "an event of the stream has no `choices`")
         return chunk
 
     def end(self) -> Chunk | None:
         """After the last byte: the closing chunk where one is due; StreamTruncated when the end was not proved."""
-        if self.is_done and self._has_choice and not self.is_finished:
+        if self._has_ended and (self.is_done or self._have_ended()):
+            return None
+        if self.is_done and self._has_choice:
             # The provider says that this is all, and not why: the reason is not known, so it is "other".
             return self._close(Chunk(finish_reason="other"))
         return super().end()
@@ -77,6 +123,28 @@ class ChatStream(WireStream):
         if self._has_event and not self._has_choice:
             return shape_error(self._call, "the stream has no answer in it")
         return super().unfinished()
+
+    def _choose_other(self, chunk: Chunk, choice: dict[str, Any], index: int) -> None:
+        """What an event says of another choice: it is read like the first, and stands beside it."""
+        state = self._others.get(index)
+        if state is None:
+            state = self._others[index] = type(self)(self._call, self._thinking, self._embedded)
+        piece = ChoiceDelta(index=index)
+        state.is_fresh = False
+        state._choose(piece, choice)
+        self._tell(chunk, others=[piece])
+        self.is_fresh = self.is_fresh or state.is_fresh
+
+    def _have_ended(self) -> bool:
+        """Whether every choice that was asked for has, as far as any of it came."""
+        return self._has_ended and (self._wanted <= 1 or all(other._has_ended for other in self._others.values()))
+
+    def _tell(self, chunk: Chunk, **found: list[Any]) -> None:
+        """Put what is more than text into a chunk."""
+        details = Details.known(**found)
+        if details is not None and chunk.details is not None:
+            details = Details.merged([chunk.details, details], [*chunk.details.others, *details.others])
+        chunk.details = details or chunk.details
 
     def _choose(self, chunk: Chunk, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
@@ -90,13 +158,18 @@ class ChatStream(WireStream):
                     chunk.text, chunk.reasoning, images = read_content(self._call, content)
                     chunk.images = images or None
                 self.is_fresh = True
+                self._spoke = True
             if len(delta) > 1 or not content:
                 self._extend(chunk, delta)
+        if len(choice) > 3:
+            logprobs, verdicts = choice.get("logprobs"), choice.get("content_filter_results")
+            if logprobs or verdicts:
+                self._tell(chunk, logprobs=logprobs_of(logprobs), filters=filters_of(verdicts))
         reason = choice.get("finish_reason")
         if reason is not None:
             if choice.get("error"):
                 raise self._embedded(choice["error"])
-            self._has_choice = self.is_finished = True
+            self._has_choice = self._has_ended = self.is_finished = True
             chunk.finish_reason = finish_reason(FINISH, reason)
             chunk.raw_finish_reason = reason if isinstance(reason, str) else None
             self._close(chunk)
@@ -126,10 +199,23 @@ class ChatStream(WireStream):
         if delta.get("images"):
             chunk.images = [*(chunk.images or ()), *read_images(self._call, delta["images"])]
             self.is_fresh = True
+        if delta.get("annotations") or delta.get("context"):
+            self._tell(chunk, citations=[*citations_of(delta.get("annotations")), *context_of(delta)])
+        if delta.get("audio"):
+            self._hear(chunk, delta["audio"])
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             chunk.text += refusal
             self.is_fresh = True
+
+    def _hear(self, chunk: Chunk, audio: Any) -> None:
+        """A piece of a sound; what is said in it is the text, where there is no other."""
+        sounds = audio_of(audio, sound_format(self._call))
+        self._tell(chunk, audio=sounds)
+        self._sounds += [replace(sound, data=b"") for sound in sounds]
+        if sounds and not self._spoke:
+            chunk.text += "".join(sound.transcript for sound in sounds)
+        self.is_fresh = self.is_fresh or bool(sounds)
 
     def _tool_call(self, item: Any) -> ToolCallDelta:
         if not isinstance(item, dict):
@@ -166,4 +252,8 @@ class ChatStream(WireStream):
         elif self._pieces and text_field is not None:
             chunk.reasoning_parts = [reasoning_part(self._call.spec, text_field, "".join(self._pieces))]
         self._pieces = []
+        if self._sounds:
+            named = sound_parts(self._call, Audio.joined(self._sounds))
+            chunk.reasoning_parts = [*(chunk.reasoning_parts or ()), *named] or None
+            self._sounds = []
         return chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.types import Usage
-from heavenbase.wires import count, rest
+from heavenbase.wires import count, prompt_counts, rest
 
 _LARGEST_COST = 2**53
 
@@ -23,8 +23,8 @@ def chat_usage(raw: Any) -> Usage | None:
         if read is None:
             read = count(raw.get("prompt_cache_hit_tokens"))
         written = count(details.get("cache_write_tokens", details.get("cache_creation_tokens")))
-        usage.cache_read, usage.cache_write = read, written
-        usage.input = rest(prompt, read, written)
+        apart = rest(count(raw.get("total_tokens")), completion)
+        usage.input, usage.cache_read, usage.cache_write = prompt_counts(prompt, read, written, apart)
     if completion is not None:
         details = raw.get("completion_tokens_details")
         thought = count(details.get("reasoning_tokens")) if isinstance(details, dict) else None

@@ -60,7 +60,7 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
         if call.args.get("think") is False:
             answer.reasoning = ""
             if not answer.tool_calls:  # with results of tools, providers want the thoughts that led to them back
-                answer.reasoning_parts = []
+                answer.reasoning_parts = [part for part in answer.reasoning_parts if part.get("is_kept")]
         message = answer.message
         answer.delta = [message]
         answer.messages = [*call.messages, message]

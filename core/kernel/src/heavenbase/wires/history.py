@@ -259,9 +259,14 @@ class ToolIds:
         return f"{plain[: self._longest - _DIGEST - 1]}_{digest}"
 
 
-def reasoning_part(spec: LLMSpec, field: str, value: Any) -> dict[str, Any]:
-    """One part of an answer of this spec, with its provenance."""
-    return {"provider": spec.provider, "model": spec.model_id, "field": field, "value": value}
+def reasoning_part(spec: LLMSpec, field: str, value: Any, *, is_kept: bool = False) -> dict[str, Any]:
+    """One part of an answer of this spec, with its provenance.
+
+    `is_kept` is for parts that are more than thoughts, such as calls of the provider's own tools: the next turn needs
+    them also where the caller wants no thoughts.
+    """
+    part = {"provider": spec.provider, "model": spec.model_id, "field": field, "value": value}
+    return {**part, "is_kept": True} if is_kept else part
 
 
 def own_parts(
