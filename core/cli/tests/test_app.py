@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -256,15 +257,17 @@ def test_control_c_in_a_real_process_exits_with_130(home: Path, interruptible: N
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
-def test_hb_works_without_a_standard_output(home: Path) -> None:
-    command = f"{sys.executable} -m heavenbase chat hi -p mock >&-"
-    done = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+def test_f3_nothing_is_paid_for_an_answer_that_a_closed_standard_output_would_lose(home: Path) -> None:
+    for arguments in ("chat hi -p mock", "embed hi -p mock", "models"):
+        command = f"{sys.executable} -m heavenbase {arguments} >&-"
+        done = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        assert done.returncode == 1, arguments
+        assert done.stderr == b"error: standard output is closed, so the answer has nowhere to go\n"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 @pytest.mark.parametrize("buffered", [True, False], ids=["buffered", "unbuffered"])
-def test_a_full_disk_is_told(home: Path, buffered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f3_a_full_disk_is_told(home: Path, buffered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", "" if buffered else "1")
     command = [sys.executable, "-m", "heavenbase", "chat", "hi", "-p", "mock"]
     with open("/dev/full", "w") as full:
@@ -336,3 +339,41 @@ def test_the_ledger_of_an_error_counts_requests(run: Run, scripted: Any) -> None
     error.attempts = (Attempt("p", "m", "g"),)
     kernel, _ = scripted(error)
     assert "(1 request to scripted/m)" in run("chat", "hi", kernel=kernel).err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16", "utf-8"])
+def test_f1_what_programs_read_does_not_depend_on_the_encoding_of_the_console(
+    home: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    text = "🎉 日本 é \x85"
+    command = [
+        sys.executable,
+        "-m",
+        "heavenbase",
+        "chat",
+        "hi",
+        "-p",
+        "mock",
+        "-o",
+        f"mock={json.dumps({'text': text})}",
+    ]
+    plain = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert plain.stdout.decode() == "🎉 日本 é \\x85\n"
+    for extra in ([], ["--stream"]):
+        done = subprocess.run([*command, "--json", *extra], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        last = done.stdout.decode().splitlines()[-1]
+        assert json.loads(last)["text"] == text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are watched on POSIX alone")
+def test_f2_a_prompt_that_was_given_waits_for_no_pipe_that_says_nothing(home: Path) -> None:
+    reader, writer = os.pipe()
+    try:
+        command = [sys.executable, "-m", "heavenbase", "chat", "hi", "-p", "mock"]
+        done = subprocess.run(command, stdin=reader, capture_output=True, timeout=60, check=False)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert (done.returncode, done.stdout) == (0, b"mock response\n")
+    assert b"-i - waits for it" in done.stderr

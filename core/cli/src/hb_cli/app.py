@@ -161,13 +161,10 @@ def _plugin_command(state: State, name: str) -> click.Command | None:
 
 @contextmanager
 def _safe_streams() -> Iterator[None]:
-    """Print what an encoding lacks as escapes instead of failing, and warnings as lines without source code."""
+    """Streams that take every character, and warnings as lines without source code."""
     import warnings
 
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+    output.prepare_streams()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         output.warn(str(message))

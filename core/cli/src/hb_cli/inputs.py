@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from hb_cli.output import is_terminal
+from hb_cli.output import is_terminal, note
 from heavenbase.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,10 +17,20 @@ if TYPE_CHECKING:
     from heavenbase.image.image import LLMImage
 
 
+GRACE = 0.5
+"""Seconds that a prompt which was given waits for text to be piped in too."""
+
+
 def prompt_text(argument: str | None, files: Iterable[str] = (), *, required: bool = True) -> str:
-    """Argument, piped text and the text of files, joined by blank lines; a usage error when there is none of it."""
+    """Argument, piped text and the text of files, joined by blank lines; a usage error when there is none of it.
+
+    With an argument or files, standard input counts where something comes or it ends within `GRACE`: a pipe that is
+    merely inherited must not hold up a prompt that was given. `-` among the files waits for it.
+    """
     paths = list(files)
-    parts = [_checked(argument, "the prompt") if argument is not None else "", "" if "-" in paths else piped_text()]
+    parts = [_checked(argument, "the prompt") if argument is not None else ""]
+    if "-" not in paths:
+        parts.append(piped_text() if argument is None and not paths else _text_at_hand())
     parts += [_file_text(path) for path in paths]
     text = "\n\n".join(part.strip("\n") for part in parts if part.strip())
     if required and not text.strip():
@@ -32,6 +43,20 @@ def piped_text() -> str:
     if sys.stdin is None or is_terminal(sys.stdin):
         return ""
     return _decoded(sys.stdin.buffer.read(), "standard input")
+
+
+def _text_at_hand() -> str:
+    """What is piped into the program, where it begins to come within the grace."""
+    if sys.stdin is None or is_terminal(sys.stdin):
+        return ""
+    try:
+        is_quiet = not select.select([sys.stdin.fileno()], [], [], GRACE)[0]
+    except (OSError, ValueError):  # no file of the system's, or one that cannot be watched there
+        is_quiet = False
+    if is_quiet:
+        note("standard input is open and says nothing, so the prompt goes without it; -i - waits for it")
+        return ""
+    return piped_text()
 
 
 def _file_text(path: str) -> str:

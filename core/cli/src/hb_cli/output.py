@@ -5,6 +5,7 @@ What a model or a server wrote may hold terminal escapes; they are shown as `\\x
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -55,19 +56,30 @@ def styled(text: str, style: str, stream: TextIO | None) -> str:
     return text if plain or not text else f"\x1b[{style}m{text}\x1b[0m"
 
 
+def check_open() -> None:
+    """OSError where the program was started without a standard output: before a call whose answer would be lost."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed, so the answer has nowhere to go")
+
+
 def write(text: str) -> None:
     """Put text, escaped, on standard output at once."""
-    put(sys.stdout, escape(text))
+    _answer(escape(text))
 
 
 def say(text: str = "") -> None:
     """A line, or several, of the answer."""
-    put(sys.stdout, escape(text) + "\n")
+    _answer(escape(text) + "\n")
 
 
 def say_marked(mark: str, text: str) -> None:
     """A line behind a mark that is styled already."""
-    put(sys.stdout, f"{mark} {escape(text)}\n")
+    _answer(f"{mark} {escape(text)}\n")
+
+
+def _answer(text: str) -> None:
+    check_open()
+    put(sys.stdout, text)
 
 
 def note(text: str, style: str = "") -> None:
@@ -86,6 +98,19 @@ def warn(text: str) -> None:
 
 
 _writes = 0
+_has_utf8 = True
+"""Whether standard output takes every character; JSON is ASCII where it does not, which is right in any encoding."""
+
+
+def prepare_streams() -> None:
+    """Print what an encoding lacks as escapes instead of failing; what goes to a file or a program is UTF-8."""
+    global _has_utf8
+    _has_utf8 = str(getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            is_piped = stream is sys.stdout and not is_terminal(stream)
+            reconfigure(errors="backslashreplace", encoding="utf-8" if is_piped else None)
 
 
 def writes() -> int:
@@ -104,13 +129,13 @@ def put(stream: TextIO | None, text: str) -> None:
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """The value as JSON without a character that a terminal or an encoder could stumble over; nothing is lost."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=plain)
+    text = json.dumps(value, ensure_ascii=not _has_utf8, indent=indent, default=plain)
     return _NOT_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def say_json(value: Any) -> None:
     """The answer as one JSON object: indented for people, one line for programs."""
-    put(sys.stdout, to_json(value, indent=2 if is_terminal(sys.stdout) else None) + "\n")
+    _answer(to_json(value, indent=2 if is_terminal(sys.stdout) else None) + "\n")
 
 
 def plain(value: Any) -> Any:
@@ -139,7 +164,7 @@ def say_table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
     if header:
         lines[0] = styled(lines[0], BOLD, sys.stdout)
-    put(sys.stdout, "".join(f"{line}\n" for line in lines))
+    _answer("".join(f"{line}\n" for line in lines))
 
 
 def _columns() -> int:

@@ -171,12 +171,16 @@ def _refuse(name: str) -> None:
 
 
 def make_ready(kernel: Kernel, spec: LLMSpec, yes: bool) -> None:
-    """Let the gateway fetch what it needs on this machine; it asks first, unless --yes or HB_YES=1 agreed."""
+    """Let the gateway fetch what it needs on this machine; it asks first, unless --yes or HB_YES=1 agreed.
+
+    OSError where there is no standard output to take the answer: before anything is paid.
+    """
     import os
     import sys
 
-    from hb_cli.output import is_terminal
+    from hb_cli.output import check_open, is_terminal
 
+    check_open()
     agreed = yes or os.environ.get("HB_YES", "").strip().lower() in ("1", "true", "yes", "on")
     kernel.gateway(spec).ensure(spec, yes=agreed, interactive=is_terminal(sys.stdin) and is_terminal(sys.stderr))
 

@@ -268,10 +268,10 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
                 limit /= 2
             # A name's next address is tried before the first has failed; racing costs tasks that a number needs not.
             delay = None if not races or address.replace(".", "").isdigit() or ":" in address else 0.25
-            racing = {} if delay is None else {"happy_eyeballs_delay": delay}
+            racing: Any = {} if delay is None else {"happy_eyeballs_delay": delay}
             try:
                 async with asyncio.timeout(limit):
-                    _, wire = await loop.create_connection(Wire, address, port, **racing)  # type: ignore[arg-type]
+                    _, wire = await loop.create_connection(Wire, address, port, **racing)
                 return AsyncStream(wire, exchange, tunnel=self.tunnel)
             except TimeoutError:
                 failure = exchange.timed_out()
