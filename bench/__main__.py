@@ -9,6 +9,7 @@ import sys
 from bench.against import compare
 from bench.cache import cache_hits
 from bench.calls import async_calls, embeddings, streams, sync_calls
+from bench.growth import growth
 from bench.kernel import kernel_share
 from bench.measure import Result, Turns
 from bench.memory import memory
@@ -28,6 +29,7 @@ FIGURES = {
     "memory": memory,
     "cache": cache_hits,
     "native": native,
+    "growth": growth,
 }
 
 

@@ -202,3 +202,18 @@ def test_chunks_that_the_caller_sees_have_content(chunk: Chunk) -> None:
 
 def test_every_finish_reason_is_that_of_a_whole_answer_or_says_what_is_missing() -> None:
     assert {*WHOLE, *UNFINISHED, "other"} == set(get_args(FinishReason))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ['{"a": "x\\', '"}', '"}'],
+        ['{"a": "', "}", '"}'],
+        ['{"a": {"b": 1}', "}"],
+        ['{"a": "\\', "\\", '"}'],
+        ['{"a": "}{"', "}"],
+    ],
+)
+def test_b18_a_call_that_repeats_its_name_ends_where_its_object_does(pieces: list[str]) -> None:
+    deltas = [ToolCallDelta(None, None, "f", piece) for piece in [*pieces, '{"b"', ": 2}"]]
+    assert assembled(deltas) == [("", "f", "".join(pieces)), ("", "f", '{"b": 2}')]

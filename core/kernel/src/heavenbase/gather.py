@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -24,6 +25,7 @@ UNFINISHED: dict[str, str] = {
     "pause": "the model paused before it was done",
 }
 """What the others mean, but for "other": asking again in the same way does not help."""
+_MARKS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 
 
 class ToolCallAssembler:
@@ -34,11 +36,12 @@ class ToolCallAssembler:
     some servers make up an id for each fragment.
     """
 
-    __slots__ = ("_by_id", "_by_index", "_calls", "_is_guessed", "_is_reused", "_pieces")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_ends", "_is_guessed", "_is_reused", "_pieces")
 
     def __init__(self) -> None:
         self._calls: list[ToolCall] = []
         self._pieces: list[list[str]] = []
+        self._ends: list[_End | None] = []
         self._by_id: dict[str, int] = {}
         self._by_index: dict[int, int] = {}
         self._is_reused = False
@@ -53,6 +56,7 @@ class ToolCallAssembler:
             place = len(self._calls)
             self._calls.append(ToolCall(delta.id or "", delta.name or ""))
             self._pieces.append([])
+            self._ends.append(None)
         elif delta.arguments and not delta.name and delta.id not in self._by_id and len(self._calls) > 1:
             self._is_guessed = self._is_guessed or self._is_reused or delta.index is None
         call = self._calls[place]
@@ -114,11 +118,43 @@ class ToolCallAssembler:
         pieces = self._pieces[place]
         if not pieces or not pieces[-1].rstrip().endswith("}"):
             return False
-        try:
-            json.loads("".join(pieces))
-        except (ValueError, RecursionError):
+        end = self._ends[place] = self._ends[place] or _End()
+        return end.reached(pieces)
+
+
+class _End:
+    """Whether pieces that only get more make up one JSON object; each piece is looked at once."""
+
+    __slots__ = ("_depth", "_is_escaped", "_is_quoted", "_known", "_seen")
+
+    def __init__(self) -> None:
+        self._seen = self._depth = 0
+        self._is_quoted = self._is_escaped = False
+        self._known: bool | None = None
+
+    def reached(self, pieces: list[str]) -> bool:
+        """Whether the pieces so far are an object, whole."""
+        text = "".join(pieces[self._seen :])
+        marks = _MARKS.findall(text, 1 if self._is_escaped and text else 0)
+        if text:
+            self._is_escaped = bool(marks) and marks[-1] == "\\"
+        for mark in marks:
+            if mark == '"':
+                self._is_quoted = not self._is_quoted
+            elif not self._is_quoted and mark[0] != "\\":
+                self._depth += 1 if mark in "{[" else -1
+        is_more, self._seen = len(pieces) > self._seen, len(pieces)
+        if self._depth or self._is_quoted:
             return False
-        return True
+        if self._known is None or (self._known and is_more):
+            # What is whole once is broken by all that follows, and never whole again.
+            try:
+                json.loads("".join(pieces))
+            except (ValueError, RecursionError):
+                self._known = False
+            else:
+                self._known = True
+        return self._known
 
 
 def name_calls(calls: Sequence[ToolCall], messages: Sequence[Message], *, only_missing: bool = False) -> None:

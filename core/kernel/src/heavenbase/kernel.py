@@ -15,7 +15,7 @@ from heavenbase.config.config import Config
 from heavenbase.config.layers import Origin
 from heavenbase.discovery.inventory import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
-from heavenbase.flow.answers import annotate, check_colour, check_value, foreign, guarded, stamp, without_thoughts
+from heavenbase.flow.answers import annotate, check_colour, check_value, foreign, guarded, stamped, without_thoughts
 from heavenbase.flow.preparing import encode_images, has_images, prepare
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
@@ -164,10 +164,10 @@ class Kernel:
             if call.verb == "embed":
                 from heavenbase.flow.embedding import embed_all
 
-                return stamp(call, await embed_all(call, self.chain, self.cache))
+                return await stamped(call, await embed_all(call, self.chain, self.cache))
             if call.verb == "complete" and call.controls.get("stream_chat"):
                 return [chunk async for chunk in self.chunks_once(call.replace(stream=True))][-1].completion
-            return stamp(call, await self.chain(call), self.tool_call_repair)
+            return await stamped(call, await self.chain(call), self.tool_call_repair)
         except HBError as error:
             raise annotate(call, error) from error.__cause__
 
@@ -210,7 +210,7 @@ class Kernel:
             # What was delivered is the answer, also where middleware changed it on its way.
             answer = gathering.completion(call)
             answer.structured = structured
-            answer = stamp(call, answer, self.tool_call_repair)
+            answer = await stamped(call, answer, self.tool_call_repair)
             if answer.attempts:
                 last = answer.attempts[-1]
                 last.usage, last.elapsed = last.usage or answer.usage, self.clock() - call.context.began

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
+import threading
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, field_validator
 
+from heavenbase import LLMToolCallRepair
 from heavenbase.errors import InputError, InputTypeError, StructuredOutputError, UnknownNameError
 from heavenbase.structured import Partial
 from heavenbase.types import Chunk, Completion, ToolCall, Usage
 
-from ..support import both_colours, scripted
+from ..support import both_colours, calling, scripted
 
 
 class Person(BaseModel):
@@ -20,6 +23,7 @@ class Person(BaseModel):
     age: int
 
 
+BOOK = {"name": "book", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
 GOOD = '{"name": "Al", "age": 3}'
 BAD = '{"name": "Al", "age": "old"}'
 AL = Person(name="Al", age=3)
@@ -214,3 +218,109 @@ def test_bad_formats_and_counts_fail_before_anything_is_sent() -> None:
     with pytest.raises(InputError, match="structured_retries must be at least 0"):
         it.llm.chat("who?", response_format=Person, structured_retries=-1)
     assert it.gateway.calls == []
+
+
+def test_h4_a_long_answer_is_checked_beside_the_loop() -> None:
+    seen: list[int] = []
+
+    class Noted(BaseModel):
+        text: str
+
+        @field_validator("text")
+        @classmethod
+        def note(cls, text: str) -> str:
+            seen.append(threading.get_ident())
+            return text
+
+    async def run() -> None:
+        for text in ("short", "long" * 5_000):
+            made = scripted(json.dumps({"text": text}))
+            assert (await made.llm.achat("q", "structured", response_format=Noted)).text == text
+            async for _ in made.llm.astream("q", "structured", response_format=Noted):
+                pass
+
+    asyncio.run(run())
+    here = threading.get_ident()
+    assert [ident == here for ident in seen] == [True, True, False, False]
+
+
+def test_h4_long_arguments_are_mended_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    mend = LLMToolCallRepair.repair
+    monkeypatch.setattr(
+        LLMToolCallRepair, "repair", lambda self, *given: (seen.append(threading.get_ident()), mend(self, *given))[1]
+    )
+
+    async def run() -> None:
+        for text in ("short", "long" * 5_000):
+            made = scripted(calling(("book", f"{{'city': '{text}',}}")))
+            answer = await made.llm.acomplete("go", tools=[BOOK], repair_tool_calls=True)
+            assert answer.tool_calls[0].parse() == {"city": text}
+            (streamed,) = [
+                item async for item in made.llm.astream("go", "completion", tools=[BOOK], repair_tool_calls=True)
+            ]
+            assert streamed.tool_calls[0].parse() == {"city": text}
+
+    asyncio.run(run())
+    here = threading.get_ident()
+    assert [ident == here for ident in seen] == [True, True, False, False]
+
+
+NESTED = {"type": "object", "properties": {"c": {"$ref": "#"}, "n": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("depth", [150, 300, 700])
+def test_b18_an_answer_that_is_nested_deeply_is_a_value_or_a_typed_error(depth: int) -> None:
+    made = scripted('{"c": ' * depth + '{"n": null}' + "}" * depth)
+    for ask in both_colours(made.llm, "chat"):
+        if depth < 200:
+            assert ask("q", "structured", response_format=NESTED)["c"]
+        else:
+            with pytest.raises(StructuredOutputError, match="nested deeper than 200"):
+                ask("q", response_format=NESTED, structured_retries=0)
+
+
+class Leaf(BaseModel):
+    kind: Literal["leaf"]
+    inner: Leaf | Twig | Branch | None = None
+
+
+class Twig(BaseModel):
+    kind: Literal["twig"]
+    inner: Leaf | Twig | Branch | None = None
+
+
+class Branch(BaseModel):
+    kind: Literal["branch"]
+    inner: Leaf | Twig | Branch | None = None
+
+
+class Tree(BaseModel):
+    root: Leaf | Twig | Branch
+
+
+def _tree(depth: int, kind: str) -> str:
+    return '{"root": ' + '{"kind": "branch", "inner": ' * depth + f'{{"kind": "{kind}"}}' + "}" * (depth + 1)
+
+
+def test_b18_alternatives_within_alternatives_are_tried_a_bounded_number_of_times() -> None:
+    made = scripted(_tree(6, "leaf"))
+    assert isinstance(made.llm.chat("q", "structured", response_format=Tree), Tree)
+    for kind, told in (("leaf", "give the union a discriminator"), ("stone", "kind: ")):
+        made = scripted(_tree(40, kind))  # pydantic would need 3 ** 40 tries
+        with pytest.raises(StructuredOutputError, match=told):
+            made.llm.chat("q", "structured", response_format=Tree, structured_retries=0)
+
+
+class Stop(BaseModel):
+    kind: Literal["stop"]
+
+
+class Chain(BaseModel):
+    kind: Literal["chain"]
+    inner: Annotated[Chain | Stop, Field(discriminator="kind")]
+
+
+def test_b18_alternatives_that_a_field_tells_apart_may_be_nested_as_deeply_as_any_answer() -> None:
+    made = scripted('{"kind": "chain", "inner": ' * 90 + '{"kind": "stop"}' + "}" * 90)
+    assert isinstance(made.llm.chat("q", "structured", response_format=Chain), Chain)

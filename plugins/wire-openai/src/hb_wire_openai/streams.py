@@ -49,7 +49,7 @@ class ChatStream(WireStream):
 
     __slots__ = (
         *("_counts", "_details", "_first", "_has_choice", "_has_ended", "_is_named", "_others", "_pieces", "_sounds"),
-        *("_spoke", "_wanted"),
+        *("_spoke", "_texts", "_wanted"),
     )
 
     ending: ClassVar[str] = "a finish reason or [DONE]"
@@ -60,6 +60,7 @@ class ChatStream(WireStream):
         self._is_named = False
         self._pieces: list[str] = []
         self._details: list[dict[str, Any]] = []
+        self._texts: list[dict[str, list[str]]] = []
         self._counts: Any = None
         """The usage, as far as the provider has told it."""
         extra = call.args.get("extra_body")
@@ -236,19 +237,24 @@ class ChatStream(WireStream):
                 continue
             last = self._details[-1] if self._details else None
             if last is not None and all(last.get(name) == piece.get(name) for name in ("type", "index")):
+                texts = self._texts[-1]
                 for name, value in piece.items():
                     if name in _MERGED and isinstance(value, str) and isinstance(last.get(name), str):
-                        last[name] += value
+                        texts.setdefault(name, [last[name]]).append(value)
                     elif value is not None:
                         last[name] = value
+                        texts.pop(name, None)
             else:
                 self._details.append(dict(piece))
+                self._texts.append({})
 
     def _close(self, chunk: Chunk) -> Chunk:
         text_field = next((name for name in reversed(self._thinking.fields) if name != "reasoning_details"), None)
         if self._details:
+            for detail, texts in zip(self._details, self._texts, strict=True):
+                detail.update({name: "".join(pieces) for name, pieces in texts.items()})
             chunk.reasoning_parts = [reasoning_part(self._call.spec, "reasoning_details", self._details)]
-            self._details = []
+            self._details, self._texts = [], []
         elif self._pieces and text_field is not None:
             chunk.reasoning_parts = [reasoning_part(self._call.spec, text_field, "".join(self._pieces))]
         self._pieces = []

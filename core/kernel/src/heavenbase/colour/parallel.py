@@ -20,6 +20,9 @@ WORKERS = 64
 AHEAD = 64
 """Items that a producing thread may be ahead of its consumer."""
 
+LONG = 16_384
+"""Characters of a text; work on a longer one leaves the loop of an async call."""
+
 _pool: tuple[int, ThreadPoolExecutor] | None = None
 _lock = threading.Lock()
 

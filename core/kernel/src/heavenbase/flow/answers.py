@@ -8,6 +8,7 @@ from typing import Any
 
 from heavenbase.call import Call, Kept
 from heavenbase.colour import drive as drive
+from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
 from heavenbase.spec import EMPTY
@@ -65,6 +66,14 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
         answer.delta = [message]
         answer.messages = [*call.messages, message]
     return answer
+
+
+async def stamped(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
+    """As `stamp`; for an async call beside its loop, where the arguments of tools are long."""
+    calls = getattr(answer, "tool_calls", None)
+    if calls and call.is_async and sum(len(made.arguments) for made in calls) > LONG:
+        return await call_in_thread(stamp, call, answer, repair)
+    return stamp(call, answer, repair)
 
 
 def settle_calls(call: Call, answer: Completion, repair: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.call import Call
 from heavenbase.colour import drive as drive
+from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.errors import StructuredOutputError
 from heavenbase.gather import UNFINISHED, whole_chunk
 from heavenbase.middleware import Middleware, Next
@@ -45,7 +46,7 @@ class StructuredOutput(Middleware):
         request, spent, left = call, None, _retries(call)
         while True:
             answer: Completion = await next(request)
-            error = judge(call, answer)
+            error = await _judged(call, answer)
             if error is None:
                 answer.usage = Usage.total(spent, answer.usage)
                 return answer
@@ -70,7 +71,7 @@ class StructuredOutput(Middleware):
                         yield chunk
             finally:
                 await drive.aclose(source)
-            error = judge(call, answer) if answer is not None else None
+            error = await _judged(call, answer) if answer is not None else None
             if answer is not None and call.context.attempts:
                 call.context.attempts[-1].usage = answer.usage
             if answer is None or error is None:
@@ -104,6 +105,12 @@ def judge(call: Call, answer: Completion) -> StructuredOutputError | None:
         error.provider, error.model = call.spec.provider, call.spec.model_id
         return error
     return None
+
+
+async def _judged(call: Call, answer: Completion) -> StructuredOutputError | None:
+    if call.is_async and len(answer.text) > LONG:
+        return await call_in_thread(judge, call, answer)
+    return judge(call, answer)
 
 
 def _retries(call: Call) -> int:

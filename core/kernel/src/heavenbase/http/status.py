@@ -267,7 +267,7 @@ def _detail(item: Any) -> str:
 
 def _plain_text(text: str) -> str:
     """The words of a body that is no JSON: the title of a page, else the text without its tags."""
-    title = re.search(r"<title[^>]*>(.{0,200}?)</title>", text, re.IGNORECASE | re.DOTALL)
+    title = re.search(r"<title[^<>]{0,200}>(.{0,200}?)</title>", text, re.IGNORECASE | re.DOTALL)
     if title is not None:
         return title.group(1).strip()
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]{0,1000}>", " ", text)).strip()
+    return re.sub(r"\s+", " ", re.sub(r"<[^<>]{0,1000}>", " ", text)).strip()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and places that lead from the root of a value or a schema to a part of it."""
 
-DEPTH = 500
-"""Values nested deeper are refused: the checker's stack would not hold them."""
+DEPTH = 200
+"""Values nested deeper are refused: the stack would not hold what looks at them."""
 ALTERNATIVES = 60
 """Alternatives within alternatives of which the likeliest is looked for."""
 LONGEST = 200
@@ -53,9 +54,18 @@ def without_nulls(value: Any, schema: Any) -> Any:
 
     Strict decoding requires every field, so a model writes null for one that it leaves out.
     """
-    if not any(item is None for level in _levels(value) for item in level):
+    levels = list(_levels(value))
+    if len(levels) > DEPTH or not any(item is None for level in levels for item in level):
         return value
     return _Cleaner(checker_of(schema)).clean(value, (), 0)
+
+
+def tries(value: Any, schema: Any) -> float:
+    """How many parts of a value are looked at by who tries each alternative of a schema whole, as pydantic does.
+
+    It grows exponentially where alternatives stand within alternatives; infinitely many for a value nested too deeply.
+    """
+    return _Tries(checker_of(schema)).of(value, (), 0)
 
 
 def checker_of(schema: Any) -> Checker:
@@ -112,7 +122,12 @@ class Checker:
         except ValueError:  # half a surrogate pair, or a key that is no text
             value = json.loads(_as_text(value))
             fits = self.fits(value)
-        return [] if fits else list(self._tell(value, (), (), 0)) or [_say((), "does not fit the schema")]
+        if fits:
+            return []
+        with suppress(ValueError):  # nested so deeply that the library checks it, but does not say what is wrong
+            if found := list(self._tell(value, (), (), 0)):
+                return found
+        return [_say((), "does not fit the schema")]
 
     def at(self, path: Path) -> Any:
         """What stands at a path of the schema; None where nothing does."""
@@ -180,17 +195,63 @@ class _Union:
                 raise ValueError
 
 
-class _Cleaner:
-    """Takes the nulls out of one value; each part of it is looked at once for each part of the schema."""
+class _Walk:
+    """A way through one value along a schema; each part of it is looked at once for each part of the schema."""
 
     def __init__(self, checker: Checker) -> None:
         self._checker = checker
-        self._known: dict[tuple[int, Path], tuple[Any, Any]] = {}
+        self._known: dict[tuple[int, Path], Any] = {}
+
+    def _branches(self, schema: dict[str, Any], at: Path) -> list[Path]:
+        return [(*at, name, number) for name in _UNIONS for number in range(len(schema.get(name, ())))]
+
+    def _target(self, reference: Any) -> Path | None:
+        """Where a reference within the schema leads."""
+        if not isinstance(reference, str) or not reference.startswith("#"):
+            return None
+        steps: list[str | int] = []
+        for step in filter(None, reference[1:].split("/")):
+            name = step.replace("~1", "/").replace("~0", "~")
+            steps.append(int(name) if isinstance(self._checker.at((*steps,)), list) and name.isdecimal() else name)
+        return tuple(steps)
+
+
+class _Tries(_Walk):
+    """Counts what `tries` says."""
+
+    def of(self, value: Any, at: Path, depth: int) -> float:
+        """For the part of the schema at a path."""
+        schema = self._checker.at(at)
+        if not isinstance(schema, dict) or not isinstance(value, dict | list):
+            return 1.0
+        if depth > DEPTH:
+            return float("inf")
+        if (id(value), at) not in self._known:
+            target = self._target(schema.get("$ref"))
+            same = [*([target] if target is not None else []), *self._branches(schema, at)]
+            same += [(*at, "allOf", number) for number in range(len(schema.get("allOf", ())))]
+            properties = schema.get("properties", {})
+            parts = (
+                [((*at, "items"), item) for item in value]
+                if isinstance(value, list)
+                else [
+                    ((*at, "properties", name) if name in properties else (*at, "additionalProperties"), item)
+                    for name, item in value.items()
+                ]
+            )
+            deeper = [*((path, value) for path in same), *parts]
+            self._known[id(value), at] = 1.0 + sum(self.of(item, path, depth + 1) for path, item in deeper)
+        return float(self._known[id(value), at])
+
+
+class _Cleaner(_Walk):
+    """Takes the nulls out of one value."""
 
     def clean(self, value: Any, at: Path, depth: int) -> Any:
         """The value without the nulls that the part of the schema at a path has no use for."""
         schema = self._checker.at(at)
-        if depth > DEPTH or not isinstance(schema, dict) or not isinstance(value, dict | list):
+        # References count too, about one for each level of the value.
+        if depth > 2 * DEPTH or not isinstance(schema, dict) or not isinstance(value, dict | list):
             return value
         if (id(value), at) not in self._known:
             # The value is kept beside what came of it, so that no other gets its number.
@@ -198,12 +259,12 @@ class _Cleaner:
         return self._known[id(value), at][1]
 
     def _clean(self, value: Any, schema: dict[str, Any], at: Path, depth: int) -> Any:
-        reference = schema.get("$ref")
-        if isinstance(reference, str) and reference.startswith("#"):
-            value = self.clean(value, self._target(reference), depth)
+        target = self._target(schema.get("$ref"))
+        if target is not None:
+            value = self.clean(value, target, depth)
         for number in range(len(schema.get("allOf", ()))):
             value = self.clean(value, (*at, "allOf", number), depth)
-        for branch in [(*at, name, number) for name in _UNIONS for number in range(len(schema.get(name, ())))]:
+        for branch in self._branches(schema, at):
             cleaned = self.clean(value, branch, depth)
             if self._checker.fits(cleaned, branch):
                 value = cleaned
@@ -219,13 +280,6 @@ class _Cleaner:
                 continue
             found[name] = self.clean(item, inner, depth)
         return found
-
-    def _target(self, reference: str) -> Path:
-        steps: list[str | int] = []
-        for step in filter(None, reference[1:].split("/")):
-            name = step.replace("~1", "/").replace("~0", "~")
-            steps.append(int(name) if isinstance(self._checker.at((*steps,)), list) and name.isdecimal() else name)
-        return tuple(steps)
 
 
 def _levels(value: Any) -> Iterator[list[Any]]:

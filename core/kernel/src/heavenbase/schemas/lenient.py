@@ -1,6 +1,7 @@
 """JSON in what models write: the value in a text, whatever stands around it, and malformed objects read as meant. Pure.
 
 What is mended never holds a letter or digit that was not written, and loses none: a guess that does is refused.
+The work grows with the text and no faster, whatever a model writes: no pattern goes back over what it has read.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from heavenbase.types import unique_object
 
@@ -18,18 +19,26 @@ LIMIT = 200_000
 CUT = "closed what was cut off"
 """The change of a text that has no end: what stood behind it, nobody knows."""
 BRACKETS = 4_000
-"""Brackets that the lenient reader is given; its time grows with their square."""
+"""Brackets that the lenient reader is given."""
+LOOKS = 8
+"""How often it may look at each character; to mend what models write takes 1 to 7 looks."""
 TRIES = 2000
 """Brackets in a text at which a value is looked for."""
-_BLOCK = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
+READS = 16
+"""How often each character is read while values are looked for."""
+_SPARE = 20_000
+"""What may be read, or looked at, beyond that."""
+_TICKS = "```"
+_BLOCK = re.compile(r"[ \t]*+[\w+-]*+[ \t]*+\r?\n")
 _OPENING = re.compile(r"[{\[]")
 _OBJECT = re.compile(r"\{\s*[\"'}]")
-_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)```", re.DOTALL)
-_OPEN_FENCE = re.compile(r"^\s*```[ \t]*\w*[ \t]*\r?\n(?P<body>.*)\Z", re.DOTALL)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', re.DOTALL)
+_FENCE = re.compile(r"[ \t]*+\w*+[ \t]*+\r?\n?")
+_OPEN_FENCE = re.compile(r"```[ \t]*+\w*+[ \t]*+\r?\n")
+# A string that is cut off goes to the end: what begins inside of it is not tried again.
+_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\')|["\'].*', re.DOTALL)
 _BEGUN = re.compile(r"[:,\[{]\s*'")
 _SYNTAX = re.compile(r'[{}\[\]":]')
-_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"|".*)|,(?=\s*+[}\]])', re.DOTALL)
 _NOT_A_NUMBER = re.compile(r"(?<![\w.])(?:nan|[+-]?inf(?:inity)?)(?!\w)", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _PAIR = re.compile(r"\\.", re.DOTALL)
@@ -51,7 +60,7 @@ def find_json(text: str) -> Iterator[Any]:
     if whole is not None:
         yield whole[0]
         return
-    fenced = [found for block in _BLOCK.findall(body) if (found := _load(block.strip())) is not None]
+    fenced = [found for block in _fenced(body, _BLOCK) if (found := _load(block.strip())) is not None]
     for found in reversed(fenced):
         yield found[0]
     yield from reversed(list(_in_prose(body)))
@@ -64,15 +73,33 @@ def find_json(text: str) -> Iterator[Any]:
 def _in_prose(text: str) -> Iterator[Any]:
     """The objects and arrays that stand in a text, in their order; what is inside of one is not told apart."""
     decoder = json.JSONDecoder(parse_constant=refuse)
-    start, tries = 0, 0
-    while tries < TRIES and (bracket := _OPENING.search(text, start)) is not None:
+    start, tries, left = 0, 0, READS * len(text) + _SPARE
+    while tries < TRIES and left > 0 and (bracket := _OPENING.search(text, start)) is not None:
         tries += 1
+        begun = bracket.start()
         try:
-            value, start = decoder.raw_decode(text, bracket.start())
-        except (ValueError, RecursionError):
+            value, start = decoder.raw_decode(text, begun)
+        except (ValueError, RecursionError) as error:
             start = bracket.end()
+            # What was read in vain is read again from the next bracket on.
+            left -= error.pos - begun if isinstance(error, json.JSONDecodeError) else len(text) - begun
         else:
             yield value
+
+
+def _fenced(text: str, header: re.Pattern[str]) -> Iterator[str]:
+    """What stands between Markdown fences whose first line has this header."""
+    start = 0
+    while (start := text.find(_TICKS, start)) >= 0:
+        opened = header.match(text, start + len(_TICKS))
+        if opened is None:
+            start += 1
+            continue
+        end = text.find(_TICKS, opened.end())
+        if end < 0:
+            return
+        yield text[opened.end() : end]
+        start = end + len(_TICKS)
 
 
 def _load(text: str) -> tuple[Any] | None:
@@ -92,7 +119,7 @@ def read_object(text: str) -> tuple[dict[str, Any], list[str]] | None:
     valid = strict_object(body)
     if valid is not None:
         return valid, steps
-    if len(body) > LIMIT or _NOT_A_NUMBER.search(_QUOTED.sub("", body)):
+    if len(body) > LIMIT or _NOT_A_NUMBER.search(_QUOTED.sub(_outside, body)):
         return None
     for prepare, change in _STEPS:
         prepared = prepare(body)
@@ -127,6 +154,10 @@ def refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _outside(quoted: re.Match[str]) -> str:
+    return "" if quoted[1] else quoted[0]
+
+
 # Preparing: what stands around the object
 
 
@@ -142,11 +173,11 @@ def _unquoted(text: str) -> str | None:
 def _unfenced(text: str) -> str | None:
     if text.startswith("{"):
         return None
-    blocks = [found.strip() for found in _FENCE.findall(text)]
+    blocks = [found.strip() for found in _fenced(text, _FENCE)]
     if len(blocks) == 1:
-        return str(blocks[0])
+        return blocks[0]
     opened = _OPEN_FENCE.match(text) if not blocks else None
-    return opened["body"].strip() if opened is not None else None
+    return text[opened.end() :].strip() if opened is not None else None
 
 
 def _alone(text: str) -> str | None:
@@ -207,17 +238,47 @@ def _lenient(text: str) -> dict[str, Any] | None:
     from json_repair import repair_json
 
     try:
-        found: Any = repair_json(text, return_objects=True, skip_json_loads=True)
-        json.dumps(found, allow_nan=False)
+        found: Any = repair_json(
+            _Watched(text, [LOOKS * len(text) + _SPARE]), return_objects=True, skip_json_loads=True
+        )
+        written = json.dumps(found, ensure_ascii=False, allow_nan=False)
     except _FAILURES:
         return None
-    is_same = isinstance(found, dict) and _letters(text) == _letters(json.dumps(found, ensure_ascii=False))
-    return found if is_same else None
+    is_same = isinstance(found, dict) and _letters(text) == _letters(written)
+    return json.loads(written) if is_same else None
+
+
+_item = str.__getitem__
+
+
+class _Watched(str):
+    """A text that may be looked at so often: the library goes back over some texts once for each character."""
+
+    _left: list[int]
+
+    def __new__(cls, text: str, left: list[int]) -> Self:
+        made = super().__new__(cls, text)
+        made._left = left
+        return made
+
+    def __getitem__(self, key: Any) -> str:
+        left = self._left
+        left[0] -= 1
+        if left[0] < 0:
+            raise ValueError("the text takes too long to mend")
+        found = _item(self, key)
+        if key.__class__ is not slice:
+            return found
+        left[0] -= len(found) // 16
+        return _Watched(found, left)
+
+    def __add__(self, other: str) -> str:
+        return _Watched(super().__add__(other), self._left)
 
 
 def _is_cut(text: str) -> bool:
     """Whether a text ends inside of a string or a bracket."""
-    bare = _QUOTED.sub("", text)
+    bare = _QUOTED.sub(_outside, text)
     is_open = bare.count("{") + bare.count("[") > bare.count("}") + bare.count("]")
     return is_open or '"' in bare or _BEGUN.search(bare) is not None
 

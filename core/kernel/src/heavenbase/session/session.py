@@ -166,8 +166,9 @@ class LLMSession:
     def back(self, turns: int = 1) -> list[Message]:
         """Forget the last turns: what the user said and all after it; returns what was forgotten, oldest first."""
         start = len(self.messages)
-        for _ in range(turns):
-            start = max((place for place in range(start) if self.messages[place]["role"] == "user"), default=start)
+        for place in range(start - 1, -1, -1):
+            if turns > 0 and self.messages[place]["role"] == "user":
+                start, turns = place, turns - 1
         forgotten = self.messages[start:]
         self._replace(self.messages[:start])
         return forgotten

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heavenbase.errors import InputError, InputTypeError, MissingPackage, StructuredOutputError, UnknownNameError
-from heavenbase.schemas.check import checker_of, listed, problems, without_nulls
+from heavenbase.schemas.check import checker_of, listed, problems, tries, without_nulls
 from heavenbase.schemas.lenient import find_json
 from heavenbase.schemas.strict import strict_schema, tidy_schema, types_of
 from heavenbase.types import Chunk, Completion, Record
@@ -28,7 +28,20 @@ WRAP = "value"
 """The field that holds an answer which is no object: the wires want an object outermost."""
 _SCHEMA_KEYS = frozenset({"properties", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "items", "$defs"})
 _SCHEMA_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
+_OPENING = re.compile(r"[{\[]")
 _PARTIAL: Any = "trailing-strings"
+SHARE = 32
+"""Of a growing answer one part in so many must be new for it to be read again."""
+FIRST = 1024
+"""Characters by which it is told whether a bracket begins a value."""
+READS = 200
+"""How often each character of a growing answer is read in vain, while the bracket is looked for that begins it."""
+TRIES = 50_000
+"""Parts of an answer at which pydantic may look, alternative by alternative; it takes a microsecond for each."""
+TOO_DEEP = (
+    "the answer nests alternatives of the type too deeply to try them all; give the union a discriminator, "
+    "as in Annotated[A | B, Field(discriminator='kind')]"
+)
 _BAD_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -39,7 +52,7 @@ class OutputFormat:
     `kind` is "json_schema", "json_object", "text", or "other" for a form of a provider's own; `name` and `schema` are
     the declared JSON schema (None for other kinds), `wire` is it in the shape of OpenAI's wire. `adapter` checks
     answers by the type that the caller asked for, in which `read` gives the value; `wrapped` says that it is a field of
-    an object, which the wires want outermost.
+    an object, which the wires want outermost, `guesses` that the type has alternatives which only trying tells apart.
     """
 
     kind: Kind
@@ -49,6 +62,7 @@ class OutputFormat:
     schema: dict[str, Any] | None = None
     adapter: TypeAdapter[Any] | None = None
     wrapped: bool = False
+    guesses: bool = False
 
     def __repr__(self) -> str:
         return f"OutputFormat({self.kind!r}, name={self.name!r})"
@@ -90,6 +104,8 @@ class OutputFormat:
         if self.adapter is None and (wrong := problems(value, schema)):
             raise ValueError(listed(wrong, SHOWN))
         inner = value[WRAP] if self.wrapped else value
+        if self.guesses and tries(value, schema) > TRIES:
+            raise ValueError(listed(problems(value, schema), SHOWN) or TOO_DEEP)
         return inner if self.adapter is None else _validate(self.adapter, inner)
 
     def unwrap(self, value: Any) -> Any:
@@ -174,10 +190,30 @@ def _of_type(source: Any) -> OutputFormat:
         raise InputError(f"response_format {name!r} cannot be written as a JSON schema: {shown}") from None
     if "$ref" in schema:  # the root of a type that contains itself
         schema = {**schema["$defs"][schema["$ref"].rpartition("/")[2]], "$defs": schema["$defs"]}
-    return _of_schema(tidy_schema(schema), name, adapter)
+    return _of_schema(tidy_schema(schema), name, adapter, guesses=_has_unions(adapter.core_schema))
 
 
-def _of_schema(schema: dict[str, Any], name: str, adapter: TypeAdapter[Any] | None = None) -> OutputFormat:
+def _has_unions(core: Any) -> bool:
+    """Whether pydantic tries alternatives: unions with a discriminator and optional values are of other types."""
+    seen: set[int] = set()
+    left = [core]
+    while left:
+        node = left.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, dict):
+            if node.get("type") == "union":
+                return True
+            left += node.values()
+        elif isinstance(node, list | tuple):
+            left += node
+    return False
+
+
+def _of_schema(
+    schema: dict[str, Any], name: str, adapter: TypeAdapter[Any] | None = None, *, guesses: bool = False
+) -> OutputFormat:
     wrapped = schema.get("type") != "object" and "properties" not in schema
     if wrapped:
         shared: dict[str, Any] = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
@@ -186,7 +222,9 @@ def _of_schema(schema: dict[str, Any], name: str, adapter: TypeAdapter[Any] | No
     strict = strict_schema(schema)
     described = {"name": name, "schema": schema if strict is None else strict, "strict": strict is not None}
     wire = {"type": "json_schema", "json_schema": described}
-    return OutputFormat("json_schema", wire, name=name, schema=schema, adapter=adapter, wrapped=wrapped)
+    return OutputFormat(
+        "json_schema", wire, name=name, schema=schema, adapter=adapter, wrapped=wrapped, guesses=guesses
+    )
 
 
 def _validate(adapter: TypeAdapter[Any], value: Any) -> Any:
@@ -231,6 +269,8 @@ class PartialReader:
         self._restart()
 
     def _restart(self) -> None:
+        self._pieces: list[str] = []
+        self._size = self._due = self._spent = 0
         self._text = ""
         self._start = -1
         self._last: Any = None
@@ -239,10 +279,17 @@ class PartialReader:
         """What a chunk adds: the value as it is now, None when nothing of it changed."""
         if chunk.kind in ("restart", "round"):
             self._restart()
-        if chunk.text:
-            self._text += chunk.text
-        value = self._wanted.unwrap(self._read()) if chunk.text else self._last
         is_complete = chunk.finish_reason is not None
+        if chunk.text:
+            self._pieces.append(chunk.text)
+            self._size += len(chunk.text)
+        value = self._last
+        if self._pieces and (is_complete or self._size >= self._due):
+            self._text += "".join(self._pieces)
+            self._pieces.clear()
+            # A long text is read again when a share of it is new, so that all of it is read a bounded number of times.
+            self._due = self._size + max(self._size - FIRST, 0) // SHARE
+            value = self._wanted.unwrap(self._read())
         if value is None or (value == self._last and not is_complete):
             return None
         self._last = value
@@ -252,18 +299,23 @@ class PartialReader:
         """The value that begins at the first bracket which begins one."""
         if self._start < 0:
             self._start = self._bracket(0)
-        while self._start >= 0:
-            try:
-                # The text so far is one value, maybe cut off.
-                return self._from_json(self._text[self._start :].encode("utf-8", "replace"), allow_partial=_PARTIAL)
-            except ValueError:
-                pass
+        while self._start >= 0 and self._spent <= READS * len(self._text):
+            # The text so far is one value, maybe cut off; no value begins as the text does where its first part is bad.
+            for size in (FIRST, None) if self._size > 2 * FIRST else (None,):
+                part = self._text[self._start : size and self._start + size].encode("utf-8", "replace")
+                try:
+                    value = self._from_json(part, allow_partial=_PARTIAL)
+                except ValueError:
+                    break
+            else:
+                return value
             try:
                 return json.JSONDecoder().raw_decode(self._text, self._start)[0]
             except (ValueError, RecursionError):
+                self._spent += len(part)
                 self._start = self._bracket(self._start + 1)
         return None
 
     def _bracket(self, start: int) -> int:
-        found = [place for bracket in "{[" if (place := self._text.find(bracket, start)) >= 0]
-        return min(found, default=-1)
+        found = _OPENING.search(self._text, start)
+        return -1 if found is None else found.start()
