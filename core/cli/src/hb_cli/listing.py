@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+PROVIDER_COLUMNS = ("provider", "gateway", "key", "default model", "names", "base URL")
+SHOWN_NAMES = 3
+
+
 @click.command()
 @click.option("-b", "--provider", help="Only the models of this provider.")
 @json_option
@@ -31,12 +35,15 @@ def models(state: State, provider: str | None, as_json: bool) -> None:
 @json_option
 @pass_state
 def providers(state: State, as_json: bool) -> None:
-    """List the providers, and whether their key is set."""
+    """List the providers, whether their key is set, and which names of models go to each."""
     rows = provider_rows(state)
+    default = default_row(state)
     if as_json:
-        output.say_json({"providers": rows})
-    else:
-        output.say_table(_provider_cells(rows), ("provider", "gateway", "key", "base URL"))
+        output.say_json({"providers": rows, "default": default})
+        return
+    output.say_table(_provider_cells(rows), PROVIDER_COLUMNS)
+    output.say()
+    output.say(f"without names, calls go to {default['provider']} ({default['model']}): {default['why']}")
 
 
 def say_list(state: State, what: str, as_json: bool) -> None:
@@ -113,6 +120,8 @@ def provider_rows(state: State) -> list[dict[str, Any]]:
                 "base_url": _shown_url(record.get("base_url")),
                 "key": _key_state(record, variables, environ),
                 "key_variables": variables,
+                "default_model": next(iter((record.get("default_models") or {}).values()), None),
+                "names": list(record.get("prefixes") or ()),
                 "distribution": info.distribution if info is not None else None,
                 "installed": True,
             }
@@ -123,12 +132,29 @@ def provider_rows(state: State) -> list[dict[str, Any]]:
         "base_url": None,
         "key": "not installed",
         "key_variables": [],
+        "default_model": None,
+        "names": [],
     }
     rows += [
         {"provider": name, **missing, "distribution": catalog.packages[name], "installed": False}
         for name in catalog.wanted
     ]
     return rows
+
+
+def default_row(state: State) -> dict[str, Any]:
+    """Where a call without names goes, and why."""
+    from heavenbase.errors import HBError
+    from heavenbase.resolution.endpoint import Sources
+    from heavenbase.resolution.naming import Naming
+
+    naming = Naming(Sources(state.config), state.catalog, {})
+    try:
+        preset, record = naming.preset(None, None)
+        found = naming.target(None, None, preset, record)
+    except HBError as error:
+        return {"provider": None, "model": None, "why": error.message}
+    return {"provider": found.provider, "model": found.model, "why": naming.origins["provider"]}
 
 
 def gateway_rows(state: State) -> list[dict[str, Any]]:
@@ -190,10 +216,17 @@ def _provider_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
             row["provider"],
             row["gateway"] or "",
             row["key"],
+            row["default_model"] or "",
+            _names(row["names"]),
             (row["base_url"] or "") if row["installed"] else f"pip install {row['distribution']}",
         ]
         for row in rows
     ]
+
+
+def _names(prefixes: list[str]) -> str:
+    more = len(prefixes) - SHOWN_NAMES
+    return ", ".join(f"{prefix}…" for prefix in prefixes[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _preset_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
@@ -219,7 +252,7 @@ def _option_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
 KINDS = {
     "presets": (preset_rows, _preset_cells, ("preset", "model", "provider", "description")),
     "models": (model_rows, _model_cells, ("model", "aliases", "native ids")),
-    "providers": (provider_rows, _provider_cells, ("provider", "gateway", "key", "base URL")),
+    "providers": (provider_rows, _provider_cells, PROVIDER_COLUMNS),
     "gateways": (gateway_rows, _gateway_cells, ("gateway", "state")),
     "options": (option_rows, _option_cells, ("option", "value", "meaning")),
 }

@@ -136,6 +136,9 @@ _ABILITIES["reasoning_efforts"] = "bool | list[str]"
 CAPABILITIES = Table({name: Field(f"{words} | null", free=True) for name, words in _ABILITIES.items()})
 """What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
 
+STAND_INS = {"chat": "a chat", "embed": "an embedding", "image": "an image"}
+"""Kinds of default models that providers have."""
+
 PRESET = _table(
     "a name for model, provider, gateway and default arguments",
     model=_free("canonical model name, alias or native id"),
@@ -143,6 +146,12 @@ PRESET = _table(
     gateway=_optional("gateway to use; null lets the provider decide"),
     args=_arguments(),
     **_DEFAULTS,
+    stand_in=Field(
+        "str | null",
+        description="default model of a provider that may stand in where none has a key for the preset's: "
+        "chat, embed or image",
+        choices=tuple(STAND_INS),
+    ),
     description=_free("one line for people"),
 )
 
@@ -182,6 +191,7 @@ PROVIDER = _table(
     base_url_env=_by_gateway("variable that overrides base_url"),
     host_env=_text("variable that moves base_url to another host"),
     api_key_env=_texts("variables that may hold the credential"),
+    account_env=_texts("variables that show an account where the credential is found otherwise"),
     api_key_optional=_flag("whether it also answers without a credential"),
     placeholder_key=_optional("what is sent where a credential is not needed"),
     allow_http=_flag("send the credential over http:// to other machines"),
@@ -191,7 +201,12 @@ PROVIDER = _table(
     parameters=Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
     known_parameters=_texts("parameters that only its endpoint takes"),
     models=Table(description="canonical model name -> native id here", rows=Field("str | null")),
+    default_models=Table(
+        {name: _optional(f"model of the provider for {what} that names none") for name, what in STAND_INS.items()},
+        "models for calls that name the provider alone",
+    ),
     prefixes=_texts("prefixes of native ids that mean this provider"),
+    native_ids=_texts("patterns of ids of its own, which no alias stands for"),
     aliases=_texts("other names of the provider"),
     allow_unknown_models=_flag("send model names that no catalogue lists"),
     require_base_url=_flag("refuse to run without a base_url of the user's"),

@@ -161,10 +161,8 @@ def needed_key(spec: LLMSpec, keyless: str, otherwise: str = "") -> str:
     if spec.provider_record.get("api_key_optional"):
         return keyless
     where = " or ".join(spec.provider_record.get("api_key_env") or ()) or "a key"
-    raise MissingCredential(
-        f"provider {spec.provider!r} needs a key: set {where}, or pass api_key={otherwise and f'; {otherwise}'}",
-        provider=spec.provider,
-    )
+    ways = spec.origins.get("no key") or f"set {where}, or pass api_key={otherwise and f'; {otherwise}'}"
+    raise MissingCredential(f"provider {spec.provider!r} needs a key: {ways}", provider=spec.provider)
 
 
 def with_call_proxies(call: Call) -> LLMSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from heavenbase.config.values import fold as fold
@@ -30,6 +31,10 @@ class Catalog:
         self.configured_providers: dict[str, Any] = dict(configured.get("providers", {}))
         chosen: Mapping[str, Any] = configured.get("models", {})
         self.models = merge(claims.models, inventory.models, chosen)
+        for provider, record in self.configured_providers.items():
+            for name, native in record.get("models", {}).items():
+                row = self.models.get(name, {})
+                self.models[name] = {**row, "providers": {**row.get("providers", {}), provider: native}}
         self.presets = merge(claims.presets, inventory.presets, configured.get("presets", {}))
         self.providers = sorted({*providers, *self.configured_providers})
         self.records = merge(claims.records, self.configured_providers)
@@ -45,6 +50,11 @@ class Catalog:
                 self._providers.setdefault(fold(alias), name)
             prefixes.extend((prefix.lower(), name) for prefix in record.get("prefixes", ()))
         self._prefixes = sorted(prefixes, key=lambda pair: -len(pair[0]))
+        self._own = {
+            name: tuple(pattern.lower() for pattern in record["native_ids"])
+            for name, record in self.records.items()
+            if record.get("native_ids") and (name in self.configured_providers or not claims.is_stranger(name))
+        }
         self._decided = {("provider", folded) for folded in self._providers}
         self._decided.update(("preset", fold(name)) for name in configured.get("presets", ()))
         aliases = (alias for row in chosen.values() for alias in row.get("aliases", ()))
@@ -56,9 +66,11 @@ class Catalog:
         self._models: dict[str, str] = {}
         self._native: dict[tuple[str, str], str] = {}
         # What the user says comes first, then the packaged names, then those of manifests.
-        order = [*chosen, *inventory.models, *claims.models]
+        order = [*chosen, *inventory.models, *self.models]
         for name in order:
             for provider, native in self.models[name].get("providers", {}).items():
+                if native is None:
+                    continue
                 self._native.setdefault((provider, fold(native_id(native))), name)
             for alias in self.models[name].get("aliases", ()):
                 self._models.setdefault(fold(alias), name)
@@ -94,6 +106,27 @@ class Catalog:
     def native_provider(self, name: str, preferred: Iterable[str]) -> str | None:
         """The first of the preferred providers whose native id this is."""
         return next((p for p in preferred if (p, fold(name)) in self._native), None)
+
+    def is_native(self, provider: str, name: str) -> bool:
+        """Whether a name is the id of a listed model at the provider."""
+        return (provider, fold(name)) in self._native
+
+    def is_own(self, provider: str, name: str) -> bool:
+        """Whether a name is an id of the provider's own, listed or not; no alias stands for it."""
+        lowered = name.lower()
+        return self.is_native(provider, name) or any(fnmatchcase(lowered, p) for p in self._own.get(provider, ()))
+
+    def vendors(self, name: str) -> list[str]:
+        """The usable providers whose family of names this is of: by its patterns, then by the longest prefix."""
+        lowered = name.lower()
+        found = [p for p, patterns in self._own.items() if any(fnmatchcase(lowered, pattern) for pattern in patterns)]
+        by_prefix = self.by_prefix(name)
+        order = [*([by_prefix] if by_prefix is not None else []), *found]
+        return [provider for provider in dict.fromkeys(order) if provider in self.providers]
+
+    def in_order(self) -> list[str]:
+        """The usable providers in the order in which they may stand in for one another: those of this project first."""
+        return list(dict.fromkeys([name for name in self.packages if name in self.providers] + self.providers))
 
     def by_prefix(self, model: str) -> str | None:
         """The provider whose routing prefix the model name begins with; the longest wins."""

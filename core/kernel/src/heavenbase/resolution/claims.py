@@ -80,6 +80,10 @@ class Claims:
             raise _conflict("model", model, [self._strangers[owner] for owner in owners])
         return max(ours or found, key=lambda pair: len(pair[0]), default=(None, None))[1]
 
+    def is_stranger(self, provider: str) -> bool:
+        """Whether a provider comes from a package that is not of this project."""
+        return provider in self._strangers
+
     def foreign(self, provider: str, variable: str) -> str | None:
         """Whose key an environment variable is that this provider's manifest reads, where it is not for it to read."""
         if provider not in self._strangers:

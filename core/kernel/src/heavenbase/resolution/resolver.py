@@ -36,6 +36,7 @@ from heavenbase.resolution.endpoint import (
     owner_of,
     rows_of,
 )
+from heavenbase.resolution.naming import Naming
 from heavenbase.spec import LLMSpec, Timeouts
 
 FALLBACK = "openai"
@@ -149,8 +150,10 @@ class _Resolution:
         self.fell_back = False
 
     def run(self, preset: str | None, model: str | None, provider: str | None, gateway: str | None) -> LLMSpec:
-        preset, preset_record = self._preset(preset, model)
-        provider, token, canonical = self._model(model, provider, preset, preset_record)
+        naming = Naming(self.sources, self.catalog, self.options)
+        preset, preset_record = naming.preset(preset, model)
+        self.registry.inventory.check_slips(None, None, preset)
+        provider, token, canonical = naming.target(model, provider, preset, preset_record)
         self.registry.inventory.check_slips(provider, canonical, preset)
         model_record = self.catalog.models.get(canonical, {})
         wanted = self._gateway_name(gateway, preset_record, provider)
@@ -200,97 +203,6 @@ class _Resolution:
 
     # Names
 
-    def _preset(self, preset: str | None, model: str | None) -> tuple[str | None, Mapping[str, Any]]:
-        if preset is None and model is not None:
-            return None, {}
-        name = preset if preset is not None else str(self.config.get(f"{ROOT}.default_preset"))
-        self.origins["preset"] = "argument" if preset is not None else self._where(f"{ROOT}.default_preset")
-        found = self.catalog.preset(name)
-        if found is None:
-            hint = f"add one: hb cfg set {ROOT}.presets.NAME.model …"
-            if self.catalog.provider(name) is not None:
-                hint = f"{name!r} is a provider: provider={name!r}, or hb … -b {name}"
-            elif self.catalog.model(name) is not None:
-                hint = f"{name!r} is a model: model={name!r}, or hb … -m {name}"
-            raise UnknownNameError("preset", name, self.catalog.presets, hint=hint)
-        self.registry.inventory.check_slips(None, None, found)
-        return found, self.catalog.presets[found]
-
-    def _model(
-        self, model: str | None, provider: str | None, preset: str | None, preset_record: Mapping[str, Any]
-    ) -> tuple[str, str, str]:
-        """(provider, the model as asked for without a provider head, canonical name)."""
-        token = model if model is not None else preset_record.get("model")
-        if not token:
-            raise InputError(f"preset {preset!r} names no model; pass model=")
-        self.origins["model"] = "argument" if model is not None else f"preset {preset}"
-        for given, origin in ((provider, "argument"), (preset_record.get("provider") or None, f"preset {preset}")):
-            if given is not None:
-                named = self._provider_name(given)
-                self.origins["provider"] = origin
-                head, rest = self.catalog.split(token)
-                if head == named and self.catalog.model(token, named) is None:
-                    token = rest
-                return named, token, self.catalog.model(token, named) or token
-        return self._infer_provider(token, explicit=model is not None)
-
-    def _infer_provider(self, token: str, *, explicit: bool) -> tuple[str, str, str]:
-        catalog = self.catalog
-        default = catalog.provider(str(self.config.get(f"{ROOT}.default_provider")))
-        head, rest = catalog.split(token)
-        if head is not None:
-            self.origins["provider"] = "head of the model name"
-            return head, rest, catalog.model(rest, head) or rest
-        canonical = catalog.model(token)
-        if canonical is not None:
-            return self._provider_of(canonical, token, default, explicit=explicit), token, canonical
-        found = catalog.by_prefix(token)
-        if found is not None:
-            self.origins["provider"] = "routing prefix of the provider"
-            return found, token, token
-        for mark in ("/", ":"):
-            wanted = catalog.wanted_provider(token.partition(mark)[0]) if mark in token else None
-            if wanted is not None:
-                needed = f"pip install {catalog.packages[wanted]}"
-                raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; {needed}")
-        raise UnknownModelError(
-            "model", token, catalog.model_names(), hint="or name the provider: provider/model, or provider="
-        )
-
-    def _provider_of(self, canonical: str, token: str, default: str | None, *, explicit: bool) -> str:
-        record = self.catalog.models[canonical]
-        offered = record.get("providers", {})
-        own = record.get("default_provider")
-        own = self.catalog.provider(own) or own if own else None
-        native = self.catalog.native_provider(token, [p for p in (default, own) if p])
-        if native is not None and self.catalog.model(token) == canonical and fold(token) != fold(canonical):
-            self.origins["provider"] = "native id of the model"
-            return self._provider_name(native)
-        choices = [(own, f"model {canonical}"), (default, self._where(f"{ROOT}.default_provider"))]
-        if not explicit:
-            choices.reverse()
-        for name, origin in choices:
-            if name is not None and (name in offered or not offered or name == own):
-                self.origins["provider"] = origin
-                return self._provider_name(name)
-        installed: str | None = next((name for name in offered if self.catalog.provider(name)), None)
-        if installed is None:
-            names = ", ".join(self.catalog.packages[name] for name in offered if name in self.catalog.wanted)
-            if not names:
-                return self._provider_name(next(iter(offered)))
-            raise PluginLoadError(f"no installed provider has model {canonical!r}; pip install one of: {names}")
-        self.origins["provider"] = f"model {canonical}"
-        return installed
-
-    def _provider_name(self, name: str) -> str:
-        found = self.catalog.provider(name)
-        if found is not None:
-            return found
-        wanted = self.catalog.wanted_provider(name)
-        if wanted is not None:
-            raise PluginLoadError(f"provider {wanted!r} is not installed; pip install {self.catalog.packages[wanted]}")
-        raise UnknownNameError("provider", name, sorted({*self.catalog.providers, *self.catalog.wanted}))
-
     def _native_id(
         self, canonical: str, token: str, provider: str, record: Mapping[str, Any], model_record: Mapping[str, Any]
     ) -> str:
@@ -337,7 +249,7 @@ class _Resolution:
             (gateway, "argument"),
             (preset_record.get("gateway"), "preset"),
             (declared, f"provider {provider}"),
-            (default, self._where(f"{ROOT}.default_gateway")),
+            (default, f"{self.config.origin(f'{ROOT}.default_gateway')}: {ROOT}.default_gateway"),
         ):
             if name:
                 self.origins["gateway"] = origin
@@ -412,9 +324,6 @@ class _Resolution:
         """A record with its references resolved, without credentials and the connection, which travel on their own."""
         rest = {name: _unconnected(name, value) for name, value in record.items() if name not in CREDENTIALS}
         return self.sources.value(rest, f"{ROOT}.{key}")  # type: ignore[no-any-return]
-
-    def _where(self, key: str) -> str:
-        return f"{self.config.origin(key)}: {key}"
 
 
 def _unconnected(name: str, value: Any) -> Any:

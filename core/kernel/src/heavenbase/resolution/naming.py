@@ -1,0 +1,290 @@
+"""Which provider and model a name means: the one that is named, the vendor of its own id, or a default with a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from heavenbase.config.values import references
+from heavenbase.errors import InputError, PluginLoadError, UnknownModelError, UnknownNameError
+from heavenbase.options import CONNECTION
+from heavenbase.resolution.catalog import Catalog, fold
+from heavenbase.resolution.endpoint import KEYS, ROOT, Sources
+
+
+class Named(NamedTuple):
+    """What a name means: the provider, the model as asked for without a provider head, and its canonical name."""
+
+    provider: str
+    token: str
+    model: str
+
+
+class Naming:
+    """The names of one resolution. `options` are the caller's; `sources` notes the variables that were looked at."""
+
+    def __init__(self, sources: Sources, catalog: Catalog, options: Mapping[str, Any]) -> None:
+        self.config = sources.config
+        self.sources = sources
+        self.origins = sources.origins
+        self.catalog = catalog
+        self.options = options
+
+    def preset(self, preset: str | None, model: str | None) -> tuple[str | None, Mapping[str, Any]]:
+        """The name and record of the preset that counts; no preset where only a model is named."""
+        if preset is None and model is not None:
+            return None, {}
+        name = preset if preset is not None else str(self.config.get(f"{ROOT}.default_preset"))
+        self.origins["preset"] = "argument" if preset is not None else self.where(f"{ROOT}.default_preset")
+        found = self.catalog.preset(name)
+        if found is None:
+            hint = f"add one: hb cfg set {ROOT}.presets.NAME.model …"
+            if self.catalog.provider(name) is not None:
+                hint = f"{name!r} is a provider: provider={name!r}, or hb … -b {name}"
+            elif self.catalog.model(name) is not None:
+                hint = f"{name!r} is a model: model={name!r}, or hb … -m {name}"
+            raise UnknownNameError("preset", name, self.catalog.presets, hint=hint)
+        return found, self.catalog.presets[found]
+
+    def target(
+        self, model: str | None, provider: str | None, preset: str | None, preset_record: Mapping[str, Any]
+    ) -> Named:
+        """The target of these names; where nothing names a model, that of the preset, or one that may stand in."""
+        token = model if model is not None else preset_record.get("model")
+        if not token:
+            raise InputError(f"preset {preset!r} names no model; pass model=")
+        self.origins["model"] = "argument" if model is not None else f"preset {preset}"
+        kind = preset_record.get("stand_in") if model is None else None
+        for given, origin in ((provider, "argument"), (preset_record.get("provider") or None, f"preset {preset}")):
+            if given is not None:
+                named = self.provider(given)
+                self.origins["provider"] = origin
+                if (
+                    kind is not None
+                    and not self._offers(named, token)
+                    and (found := self._stand_in(named, kind, token))
+                ):
+                    return found
+                head, rest = self.catalog.split(token)
+                if head == named and self.catalog.model(token, named) is None:
+                    token = rest
+                return Named(named, token, self._canonical(token, named))
+        return self._infer(token, kind, self._has_connection(preset_record), explicit=model is not None)
+
+    def provider(self, name: str) -> str:
+        """The provider of this name or alias; an error for one that is unknown, or not installed."""
+        found = self.catalog.provider(name)
+        if found is not None:
+            return found
+        wanted = self.catalog.wanted_provider(name)
+        if wanted is not None:
+            raise PluginLoadError(f"provider {wanted!r} is not installed; pip install {self.catalog.packages[wanted]}")
+        raise UnknownNameError("provider", name, sorted({*self.catalog.providers, *self.catalog.wanted}))
+
+    def key_of(self, provider: str) -> str | None:
+        """What says that a provider can be used: the name of a variable or key; None where nothing does.
+
+        Reads settings and variables alone. A server of the user's own needs no key: there its address says it.
+        """
+        record = self.catalog.records.get(provider)
+        if record is None:
+            return f"provider {provider}, given in code"
+        for path, table in self._own_tables(provider, record):
+            for field in KEYS:
+                raw = table.get(field)
+                if raw and self._is_set(raw):
+                    return ".".join((*path, field))
+        variables = [*record.get("api_key_env", ()), *record.get("account_env", ())]
+        variables = [name for name in variables if self.sources.foreign(provider, name) is None]
+        if record.get("api_key_optional"):
+            if self.config.origin((*ROOT.split("."), "providers", provider, "base_url")) is not None:
+                return f"{ROOT}.providers.{provider}.base_url"
+            addresses = record.get("base_url_env")
+            variables += addresses.values() if isinstance(addresses, dict) else [addresses]
+            variables.append(record.get("host_env"))
+        return next((name for name in variables if name and self.sources.variable(name)), None)
+
+    def where(self, key: str) -> str:
+        """Where a setting comes from."""
+        return f"{self.config.origin(key)}: {key}"
+
+    # A name without a provider
+
+    def _infer(self, token: str, kind: str | None, has_connection: bool, *, explicit: bool) -> Named:
+        catalog = self.catalog
+        default = catalog.provider(str(self.config.get(f"{ROOT}.default_provider")))
+        head, rest = catalog.split(token)
+        if head is not None:
+            if default not in (None, head) and not has_connection and catalog.is_native(default, token):
+                found = self.key_of(default) if self.key_of(head) is None else None
+                if found is not None:
+                    self.origins["provider"] = f"{found} is set, and {head} has no key"
+                    return Named(default, token, self._canonical(token, default))
+            self.origins["provider"] = "head of the model name"
+            return Named(head, rest, self._canonical(rest, head))
+        canonical = catalog.model(token)
+        vendors = [name for name in catalog.vendors(token) if canonical is None or catalog.is_own(name, token)]
+        if canonical is None:
+            return self._unlisted(token, vendors)
+        chosen = self.config.origin(f"{ROOT}.default_provider")
+        is_chosen = kind is not None and chosen is not None and chosen.layer != "default"
+        lacks = is_chosen and default is not None and not self._offers(default, token)
+        if lacks and (found := self._stand_in(str(default), str(kind), token)):
+            self.origins["provider"] = self.where(f"{ROOT}.default_provider")
+            return found
+        choices = list(self._defaults(canonical, token, default, explicit=explicit))
+        if not has_connection:
+            for name in vendors:
+                if found := self.key_of(name):
+                    self.origins["provider"] = f"{token!r} is its own id, and {found} is set"
+                    return Named(name, token, self._canonical(token, name))
+        name, origin = choices[0]
+        if not has_connection and self.key_of(name) is None:
+            if instead := self._with_key(canonical, token, name, kind):
+                return instead
+            if vendors:
+                self.origins["provider"] = f"{token!r} is its own id, and neither it nor {name} has a key"
+                return self._keyless(Named(vendors[0], token, self._canonical(token, vendors[0])))
+            self._keyless(Named(name, token, canonical))
+        self.origins["provider"] = origin
+        return Named(self.provider(name), token, canonical)
+
+    def _defaults(
+        self, canonical: str, token: str, default: str | None, *, explicit: bool
+    ) -> Iterator[tuple[str, str]]:
+        """The providers of a model in order, with what says so; PluginLoadError where none is installed."""
+        catalog = self.catalog
+        record = catalog.models[canonical]
+        offered = record.get("providers", {})
+        own = record.get("default_provider")
+        own = catalog.provider(own) or own if own else None
+        native = catalog.native_provider(token, [p for p in (default, own) if p])
+        if native is not None and catalog.model(token) == canonical and fold(token) != fold(canonical):
+            yield native, "native id of the model"
+        choices = [(own, f"model {canonical}"), (default, self.where(f"{ROOT}.default_provider"))]
+        if not explicit:
+            choices.reverse()
+        found = False
+        for name, origin in choices:
+            if name is not None and (name in offered or not offered or name == own):
+                found = True
+                yield name, origin
+        if found:
+            return
+        installed = [name for name in offered if catalog.provider(name)]
+        if not installed:
+            names = ", ".join(catalog.packages[name] for name in offered if name in catalog.wanted)
+            if names:
+                raise PluginLoadError(f"no installed provider has model {canonical!r}; pip install one of: {names}")
+            installed = [next(iter(offered))]
+        yield installed[0], f"model {canonical}"
+
+    def _unlisted(self, token: str, vendors: list[str]) -> Named:
+        if vendors:
+            name = next(filter(self.key_of, vendors), vendors[0]) if len(vendors) > 1 else vendors[0]
+            self.origins["provider"] = "routing prefix of the provider"
+            return Named(name, token, token)
+        for mark in ("/", ":"):
+            wanted = self.catalog.wanted_provider(token.partition(mark)[0]) if mark in token else None
+            if wanted is not None:
+                needed = f"pip install {self.catalog.packages[wanted]}"
+                raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; {needed}")
+        raise UnknownModelError(
+            "model", token, self.catalog.model_names(), hint="or name the provider: provider/model, or provider="
+        )
+
+    # What may take the place of a default without a key
+
+    def _with_key(self, canonical: str, token: str, default: str, kind: str | None) -> Named | None:
+        for name in self.catalog.models[canonical].get("providers", {}):
+            if name != default and self.catalog.provider(name) == name and (found := self.key_of(name)):
+                self.origins["provider"] = f"{found} is set, and {default} has no key"
+                return Named(name, token, canonical)
+        if kind is None:
+            return None
+        for name in self.catalog.in_order():
+            if name != default and kind in self._models_of(name) and (found := self.key_of(name)):
+                self.origins["provider"] = f"{found} is set, and no provider of {canonical} has a key"
+                return self._stand_in(name, kind, token)
+        return None
+
+    def _keyless(self, named: Named) -> Named:
+        """Note for the error of a call, and for `hb explain`, what the shortest ways to a key are."""
+        records = {name: self.catalog.records.get(name, {}) for name in [named.provider, *self.catalog.in_order()]}
+        vendors = {n: r["api_key_env"][0] for n, r in records.items() if r.get("api_key_env") and not _is_free(r)}
+        own = vendors.pop(named.provider, None)
+        if own is None:
+            return named
+        page = records[named.provider].get("keys_url")
+        ways = [f"set {own}{f' (from {page})' if page else ''}"]
+        if vendors:
+            others = " or ".join(list(vendors.values())[:2])
+            ways.append(f"set the key of another provider, such as {others}, whose default model then answers")
+        free = next((n for n, r in records.items() if _is_free(r) and "chat" in r.get("default_models", {})), None)
+        preset = next((n for n, r in self.catalog.presets.items() if free and r.get("provider") == free), None)
+        name = f"-p {preset}, or preset={preset!r}" if preset else f"-b {free}, or provider={free!r}"
+        ways.append(f"ask a model on this machine: hb chat {name}" if free else "pass base_url= of a server of yours")
+        self.origins["no key"] = "; or ".join(ways)
+        return named
+
+    def _stand_in(self, provider: str, kind: str, token: str) -> Named | None:
+        """The provider's own default model of a kind; None where it has none, or has the model that was asked for."""
+        raw = self._models_of(provider).get(kind)
+        if not raw:
+            return None
+        found = str(self.sources.value(raw, f"{ROOT}.providers.{provider}.default_models.{kind}"))
+        self.origins["model"] = f"default of provider {provider}, which has no {token}"
+        return Named(provider, found, self._canonical(found, provider))
+
+    def _models_of(self, provider: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.catalog.records.get(provider, {}).get("default_models", {})
+        return found
+
+    def _offers(self, provider: str, token: str) -> bool:
+        canonical = self.catalog.model(token, provider)
+        if canonical is not None:
+            return provider in self.catalog.models[canonical].get("providers", {})
+        return self.catalog.split(token)[0] == provider or provider in self.catalog.vendors(token)
+
+    def _canonical(self, token: str, provider: str) -> str:
+        """The model of a name at a provider: none of the catalogue's for an id of the provider's own."""
+        if not self.catalog.is_native(provider, token) and self.catalog.is_own(provider, token):
+            known = self.catalog.model(token, provider)
+            if known is None or fold(known) != fold(token):
+                return token
+        return self.catalog.model(token, provider) or token
+
+    # Readiness
+
+    def _has_connection(self, preset_record: Mapping[str, Any]) -> bool:
+        """Whether somebody says how to connect, so that keys of variables are not what counts."""
+        tables = [self.options, self.config.section(f"{ROOT}.default_args", raw=True)]
+        tables += [preset_record.get(name, {}) for name in ("default_args", "args")]
+        names = CONNECTION - {"headers"}
+        return any(table.get(name) is not None for table in tables for name in names.intersection(table))
+
+    def _own_tables(
+        self, provider: str, record: Mapping[str, Any]
+    ) -> Iterable[tuple[tuple[str, ...], Mapping[str, Any]]]:
+        """The tables that may hold a credential for a provider, with their keys."""
+        path = (*ROOT.split("."), "providers", provider)
+        yield path, record
+        yield (*path, "default_args"), record.get("default_args", {})
+        gateway = record.get("gateway")
+        if gateway:
+            path = (*ROOT.split("."), "gateways", gateway)
+            yield path, self.config.section(path, raw=True)
+
+    def _is_set(self, raw: object) -> bool:
+        named = references(raw) if isinstance(raw, str) else ()
+        return all(self.sources.variable(name) is not None or default is not None for name, default in named)
+
+
+def _is_free(record: Mapping[str, Any]) -> bool:
+    """Whether a provider is a server or process of the user's own, which needs no account."""
+    is_offline = str(record.get("base_url", "")).startswith("mock:")
+    return (
+        not is_offline
+        and "account_env" not in record
+        and bool(record.get("api_key_optional") or not record.get("api_key_env"))
+    )
