@@ -322,6 +322,28 @@ def test_its_requests_go_to_its_address_with_its_key(row: Row, server: LoopbackS
     assert request.path.startswith(server.url(row.wire).removeprefix(server.origin))
 
 
+@pytest.mark.parametrize("row", ROWS, ids=name_of)
+def test_a5_with_its_key_alone_calls_go_to_it(row: Row, server: LoopbackServer) -> None:
+    seen = len(server.requests)
+    own = {row.keys[0]: KEYS[row.keys[0]], row.url_env: server.url(row.wire)}
+    asked: list[dict[str, Any]] = [{}, {"provider": row.name}]
+    with kernel(**own) as running:
+        for names in asked:
+            if row.verb == "embed":
+                LLM("embed", kernel=running, **names).embed("hello")
+            else:
+                LLM(kernel=running, **names).chat("hello")
+        default = running.resolve(None if row.verb == "chat" else "embed", provider=row.name)
+        assert running.resolve(model=default.model_id, provider=row.name).model_id == default.model_id
+    requests = server.requests[seen:]
+    assert len(requests) == len(asked)
+    for request in requests:
+        carried = [value for value in request.headers.values() if "sk-matrix-" in value]
+        assert [value.removeprefix("Bearer ") for value in carried] == [KEYS[row.keys[0]]] * len(carried)
+        assert carried
+        assert request.path.startswith(server.url(row.wire).removeprefix(server.origin))
+
+
 @pytest.mark.parametrize("row", [row for row in ROWS if row.flags.get("api_key_optional")], ids=name_of)
 def test_a_server_of_ones_own_needs_no_key(row: Row, server: LoopbackServer) -> None:
     others = {name: key for name, key in KEYS.items() if name not in row.keys}

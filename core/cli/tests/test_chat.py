@@ -146,6 +146,28 @@ def test_the_default_preset_is_chat_and_a_model_replaces_it(run: Run, scripted: 
     assert (gateway.calls[-1].spec.preset, gateway.calls[-1].spec.model_id) == (None, "other")
 
 
+@pytest.mark.parametrize(
+    ("names", "model"),
+    [
+        ([], "gpt-5.4-mini"),
+        (["-b", "openai"], "gpt-5.4-mini"),
+        (["-m", "gpt-5.5"], "gpt-5.5"),
+        (["-m", "gpt-9-next"], "gpt-9-next"),
+        (["-m", "gpt"], "gpt-5.6-sol"),
+    ],
+)
+def test_a5_one_vendors_key_alone_is_enough(
+    run: Run, monkeypatch: pytest.MonkeyPatch, names: list[str], model: str
+) -> None:
+    with LoopbackServer(strict=False) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-alone-000")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url("openai"))
+        code, out, err = run("chat", "hi", *names, "--no-cache")
+        assert (code, err) == (0, ""), out
+        (request,) = server.requests
+    assert (request.json["model"], request.headers["authorization"]) == (model, "Bearer sk-alone-000")
+
+
 @pytest.mark.parametrize("command", ["chat", "session", "explain"])
 def test_a2_the_default_preset_of_the_settings_is_that_of_chats_and_sessions(
     run: Run, scripted: Any, command: str
@@ -305,6 +327,7 @@ def test_without_a_key_the_error_names_the_variable_and_the_way_without_one(run:
     assert (code, out) == (1, "")
     assert "OPENROUTER_API_KEY" in err
     assert "-p local" in err
+    assert "or set the key of another provider, such as OPENAI_API_KEY or ANTHROPIC_API_KEY" in err
 
 
 def test_a_call_goes_over_the_wire_and_its_key_is_never_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,17 @@ def test_providers_say_whether_their_key_is_set(run: Run, monkeypatch: pytest.Mo
     assert "sk-" not in out
 
 
+def test_a5_providers_say_which_names_go_where_and_why(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = json.loads(run("providers", "--json").out)
+    rows = {row["provider"]: row for row in found["providers"]}
+    assert rows["anthropic"]["names"] == ["claude-"]
+    assert [name for name, row in rows.items() if row["installed"] and row["default_model"] is None] == ["custom"]
+    assert found["default"]["provider"] == "openrouter"
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-listed-secret")
+    said = "without names, calls go to openai (gpt-5.4-mini): OPENAI_API_KEY is set, and no provider of"
+    assert run("providers").out.rstrip().rpartition("\n")[2].startswith(said)
+
+
 def test_llm_list_prints_one_table_or_all(run: Run) -> None:
     presets = run("llm", "list", "presets").out
     assert presets.startswith("preset ")

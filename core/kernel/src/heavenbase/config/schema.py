@@ -206,7 +206,7 @@ PROVIDER = _table(
         "models for calls that name the provider alone",
     ),
     prefixes=_texts("prefixes of native ids that mean this provider"),
-    native_ids=_texts("patterns of ids of its own, which no alias stands for"),
+    native_ids=_texts("patterns of ids of its own, which no alias stands for; @ first: only where it is named"),
     aliases=_texts("other names of the provider"),
     allow_unknown_models=_flag("send model names that no catalogue lists"),
     require_base_url=_flag("refuse to run without a base_url of the user's"),

@@ -111,15 +111,19 @@ class Catalog:
         """Whether a name is the id of a listed model at the provider."""
         return (provider, fold(name)) in self._native
 
-    def is_own(self, provider: str, name: str) -> bool:
-        """Whether a name is an id of the provider's own, listed or not; no alias stands for it."""
+    def is_own(self, provider: str, name: str, mark: str = "@") -> bool:
+        """Whether a name is an id of the provider's own, listed or not; no alias stands for it there.
+
+        A pattern that begins with "@" is for where the provider is named; elsewhere, without `mark`, the alias counts.
+        """
+        if self.is_native(provider, name):
+            return True
         lowered = name.lower()
-        return self.is_native(provider, name) or any(fnmatchcase(lowered, p) for p in self._own.get(provider, ()))
+        return any(fnmatchcase(lowered, p.removeprefix(mark)) for p in self._own.get(provider, ()))
 
     def vendors(self, name: str) -> list[str]:
-        """The usable providers whose family of names this is of: by its patterns, then by the longest prefix."""
-        lowered = name.lower()
-        found = [p for p, patterns in self._own.items() if any(fnmatchcase(lowered, pattern) for pattern in patterns)]
+        """The usable providers whose family of names this is of: by the longest prefix, then by patterns."""
+        found = [provider for provider in self._own if self.is_own(provider, name, "")]
         by_prefix = self.by_prefix(name)
         order = [*([by_prefix] if by_prefix is not None else []), *found]
         return [provider for provider in dict.fromkeys(order) if provider in self.providers]

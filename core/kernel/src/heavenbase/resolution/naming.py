@@ -123,15 +123,15 @@ class Naming:
             self.origins["provider"] = "head of the model name"
             return Named(head, rest, self._canonical(rest, head))
         canonical = catalog.model(token)
-        vendors = [name for name in catalog.vendors(token) if canonical is None or catalog.is_own(name, token)]
+        vendors = [name for name in catalog.vendors(token) if canonical is None or catalog.is_own(name, token, "")]
         if canonical is None:
             return self._unlisted(token, vendors)
         chosen = self.config.origin(f"{ROOT}.default_provider")
         is_chosen = kind is not None and chosen is not None and chosen.layer != "default"
         lacks = is_chosen and default is not None and not self._offers(default, token)
-        if lacks and (found := self._stand_in(str(default), str(kind), token)):
+        if lacks and (stand_in := self._stand_in(str(default), str(kind), token)):
             self.origins["provider"] = self.where(f"{ROOT}.default_provider")
-            return found
+            return stand_in
         choices = list(self._defaults(canonical, token, default, explicit=explicit))
         if not has_connection:
             for name in vendors:
@@ -199,7 +199,7 @@ class Naming:
         for name in self.catalog.models[canonical].get("providers", {}):
             if name != default and self.catalog.provider(name) == name and (found := self.key_of(name)):
                 self.origins["provider"] = f"{found} is set, and {default} has no key"
-                return Named(name, token, canonical)
+                return Named(name, token, self._canonical(token, name))
         if kind is None:
             return None
         for name in self.catalog.in_order():

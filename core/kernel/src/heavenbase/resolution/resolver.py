@@ -212,7 +212,8 @@ class _Resolution:
         if entry is not None:
             return native_id(entry)
         policy = self.config.get(f"{ROOT}.model_mismatch")
-        if model_record and not record.get("require_model_override"):
+        is_own = self.catalog.is_own(provider, token)
+        if model_record and not is_own and not record.get("require_model_override"):
             offered = ", ".join(model_record.get("providers", {})) or "none"
             text = f"provider {provider!r} does not offer model {canonical!r} (providers that do: {offered})"
             if policy == "warn":

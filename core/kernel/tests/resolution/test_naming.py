@@ -1,0 +1,258 @@
+"""Which provider and model a name means, by the keys that are there; over what is installed. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from heavenbase.config.config import Config
+from heavenbase.errors import UnknownModelError
+from heavenbase.http.gateway import needed_key
+from heavenbase.kernel import Kernel
+from heavenbase.llm import LLM
+from heavenbase.resolution.catalog import Catalog, fold
+from heavenbase.spec import LLMSpec
+
+from ..support import CodeProvider, make_kernel
+
+ROUTER = {"OPENROUTER_API_KEY": "sk-or-000000"}
+Resolve = Callable[..., LLMSpec]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def made(home: str) -> Callable[..., Kernel]:
+    """A kernel over what is installed, that sees these variables alone."""
+
+    def make(environ: dict[str, str] | None = None, **config: Any) -> Kernel:
+        settings = {f"heavenbase.llm.{name}": value for name, value in config.items()}
+        return Kernel(Config.from_dict(settings, environ={"HEAVENBASE_HOME": home, **(environ or {})}))
+
+    return make
+
+
+def keys(*vendors: str) -> dict[str, str]:
+    return {f"{vendor.upper()}_API_KEY": f"sk-{vendor}-000" for vendor in vendors}
+
+
+# A4: what is named exactly is sent
+
+
+OWN = [
+    ("zai", "glm-4.7"),
+    ("zai-zh", "glm-4.6"),
+    ("deepseek", "deepseek-chat"),
+    ("deepseek", "deepseek-reasoner"),
+    ("dashscope", "qwen-max"),
+    ("dashscope", "qwen-plus"),
+    ("dashscope", "qwen3.6-flash"),
+    ("openai", "gpt-image-2"),
+    ("openai", "gpt-4.1"),
+    ("ollama", "gemma4"),
+    ("ollama", "qwen3.6:35b-a3b"),
+    ("anthropic", "claude-opus-4-1-20250805"),
+    ("groq", "llama-3.1-8b-instant"),
+]
+
+
+@pytest.mark.parametrize(("provider", "model"), OWN)
+def test_a4_an_id_of_the_providers_own_is_sent_as_it_is(made: Callable[..., Kernel], provider: str, model: str) -> None:
+    kernel = made()
+    for spec in (kernel.resolve(model=model, provider=provider), kernel.resolve(model=f"{provider}/{model}")):
+        assert (spec.provider, spec.model_id) == (provider, model)
+    assert kernel.resolve(model="deepseek-chat", provider="deepseek").args.get("think") is None
+
+
+def test_a4_no_alias_shadows_a_native_id_of_any_manifest_or_of_the_catalogue(made: Callable[..., Kernel]) -> None:
+    kernel = made()
+    catalog = kernel.resolver.catalog
+    natives = {
+        (provider, native if isinstance(native, str) else native["id"])
+        for record in catalog.models.values()
+        for provider, native in record["providers"].items()
+        if catalog.provider(provider) == provider and provider != "custom"
+    }
+    for provider, native in natives:
+        spec = kernel.resolve(model=native, provider=provider)
+        assert spec.model_id == native or fold(spec.model_id) == fold(native), f"{native} at {provider}"
+    aliases = {alias: name for name, record in catalog.models.items() for alias in record.get("aliases", ())}
+    for alias, name in aliases.items():
+        for provider in catalog.providers:
+            if catalog.is_own(provider, alias) and fold(alias) != fold(name) and provider != "custom":
+                assert fold(kernel.resolve(model=alias, provider=provider).model_id) == fold(alias)
+
+
+def test_a4_family_names_still_mean_the_model_of_the_catalogue(made: Callable[..., Kernel]) -> None:
+    kernel = made()
+    for provider, alias, sent in (
+        ("deepseek", "ds-flash", "deepseek-v4-flash"),
+        ("zai", "glm", "glm-5.2"),
+        ("openai", "gpt-mini", "gpt-5.6-terra"),
+        ("anthropic", "sonnet", "claude-sonnet-5"),
+        ("openrouter", "glm-4.7", "z-ai/glm-4.7-flash"),
+    ):
+        assert kernel.resolve(model=alias, provider=provider).model_id == sent
+
+
+# A5: where a name goes
+
+
+WHERE = [
+    # exact ids go to their vendor when its key is set
+    ("openai", "gpt-5", "openai", "gpt-5"),
+    ("openai", "gpt-5.5", "openai", "gpt-5.5"),
+    ("openai", "gpt-9-turbo", "openai", "gpt-9-turbo"),
+    ("openai", "text-embedding-3-small", "openai", "text-embedding-3-small"),
+    ("openai", "text-embedding-3-large", "openai", "text-embedding-3-large"),
+    ("openai openrouter", "gpt-5.5", "openai", "gpt-5.5"),
+    ("anthropic openrouter", "claude-sonnet-5", "anthropic", "claude-sonnet-5"),
+    ("anthropic openrouter", "claude-sonnet-6", "anthropic", "claude-sonnet-6"),
+    ("gemini", "gemini-9-pro", "gemini", "gemini-9-pro"),
+    ("zai openrouter", "glm-4.7", "zai", "glm-4.7"),
+    ("zai_zh", "glm-9", "zai-zh", "glm-9"),
+    ("deepseek openrouter", "deepseek-chat", "deepseek", "deepseek-chat"),
+    ("moonshot_zh", "kimi-k2.6", "moonshot-zh", "kimi-k2.6"),
+    # ... or when no router's key is set
+    ("", "gpt-5.5", "openai", "gpt-5.5"),
+    ("groq", "claude-sonnet-5", "anthropic", "claude-sonnet-5"),
+    # ... else to the router
+    ("openrouter", "gpt-5.5", "openrouter", "openai/gpt-5.5"),
+    ("openrouter groq", "claude-sonnet-5", "openrouter", "anthropic/claude-sonnet-5"),
+    ("openrouter", "openai/gpt-5.5", "openrouter", "openai/gpt-5.5"),
+    ("openrouter openai", "openai/gpt-5.5", "openai", "gpt-5.5"),
+    # family names keep the default provider, and fall to one with a key
+    ("openrouter openai", "gpt", "openrouter", "openai/gpt-5.6-sol"),
+    ("openrouter anthropic", "sonnet", "openrouter", "anthropic/claude-sonnet-5"),
+    ("anthropic", "sonnet", "anthropic", "claude-sonnet-5"),
+    ("openai", "gpt", "openai", "gpt-5.6-sol"),
+    ("deepseek", "ds-flash", "deepseek", "deepseek-v4-flash"),
+    ("", "sonnet", "openrouter", "anthropic/claude-sonnet-5"),
+    ("groq", "sonnet", "openrouter", "anthropic/claude-sonnet-5"),
+]
+
+
+@pytest.mark.parametrize(("vendors", "model", "provider", "native"), WHERE)
+def test_a5_a_name_goes_where_a_key_is(
+    made: Callable[..., Kernel], vendors: str, model: str, provider: str, native: str
+) -> None:
+    spec = made(keys(*vendors.split())).resolve(model=model)
+    assert (spec.provider, spec.model_id) == (provider, native)
+    if vendors and f"{vendors.split()[0].upper()}_API_KEY" in spec.origins["provider"]:
+        assert "is set" in spec.origins["provider"]
+
+
+@pytest.mark.parametrize(
+    ("vendors", "provider", "native"),
+    [
+        ("", "openrouter", "deepseek/deepseek-v4-flash"),
+        ("openrouter openai", "openrouter", "deepseek/deepseek-v4-flash"),
+        ("deepseek openai", "deepseek", "deepseek-v4-flash"),
+        ("openai groq", "openai", "gpt-5.4-mini"),
+        ("groq", "groq", "llama-3.3-70b-versatile"),
+        ("voyage", "openrouter", "deepseek/deepseek-v4-flash"),
+    ],
+)
+@pytest.mark.parametrize("preset", [None, "chat"])
+def test_a5_without_a_model_the_default_of_a_provider_with_a_key_stands_in(
+    made: Callable[..., Kernel], vendors: str, provider: str, native: str, preset: str | None
+) -> None:
+    spec = LLM(preset, kernel=made(keys(*vendors.split()))).spec
+    assert (spec.provider, spec.model_id, spec.preset) == (provider, native, preset or "system")
+    assert spec.args["think"] is False
+    if provider not in ("openrouter", "deepseek"):
+        assert spec.origins["provider"].endswith("_API_KEY is set, and no provider of deepseek-v4-flash has a key")
+        assert spec.origins["model"] == f"default of provider {provider}, which has no ds-flash"
+
+
+def test_a5_a_preset_that_means_its_model_keeps_it(made: Callable[..., Kernel]) -> None:
+    assert made(keys("openai")).resolve("coder").provider == "openrouter"
+    own = {"presets.mine": {"model": "ds-flash"}}
+    assert made(keys("openai"), **own).resolve("mine").provider == "openrouter"
+    with pytest.raises(UnknownModelError, match="does not offer"):
+        made(keys("openai")).resolve("coder", provider="openai")
+
+
+def test_a5_embeddings_stand_in_too(made: Callable[..., Kernel]) -> None:
+    for vendor, native in (
+        ("openai", "text-embedding-3-small"),
+        ("voyage", "voyage-4-lite"),
+        ("mistral", "mistral-embed"),
+    ):
+        assert made(keys(vendor)).resolve("embed").model_id == native
+    assert made(keys("openrouter")).resolve("embed").provider == "openrouter"
+
+
+def test_a5_every_provider_has_a_default_model(made: Callable[..., Kernel]) -> None:
+    kernel = made({"AZURE_OPENAI_ENDPOINT": "https://azure.test"})
+    catalog: Catalog = kernel.resolver.catalog
+    without = [name for name in catalog.providers if not catalog.records[name].get("default_models")]
+    assert without == ["custom"]
+    for name in set(catalog.providers) - {"custom", "voyage"}:
+        spec = kernel.resolve(provider=name)
+        assert (spec.provider, bool(spec.model_id)) == (name, True)
+    assert kernel.resolve("embed", provider="voyage").model_id == "voyage-4-lite"
+
+
+def test_a5_the_providers_of_the_settings_count(made: Callable[..., Kernel]) -> None:
+    kernel = made(default_provider="groq")
+    assert kernel.resolve().provider == "groq"
+    assert kernel.resolve(model="sonnet").provider == "openrouter"
+    kernel = made({"WORK_KEY": "sk-work-000"}, **{"providers.anthropic.api_key": "${env:WORK_KEY}"})
+    assert kernel.resolve(model="sonnet").provider == "anthropic"
+    assert made(**{"providers.anthropic.api_key": "${env:WORK_KEY}"}).resolve(model="sonnet").provider == "openrouter"
+    kernel = made(**{"providers.groq.default_models.chat": "mine"})
+    assert kernel.resolve(provider="groq").model_id == "mine"
+    mine = {"providers.work": {"base_url": "https://w.test/v1", "api_key": "sk-work-000", "models": {"gpt-5.5": "big"}}}
+    spec = made(**mine).resolve(model="gpt-5.5", provider="work")
+    assert (spec.model, spec.model_id) == ("gpt-5.5", "big")
+
+
+def test_a5_a_server_of_ones_own_counts_where_its_address_is_said(made: Callable[..., Kernel]) -> None:
+    spec = made({"OLLAMA_HOST": "127.0.0.1:11434"}).resolve()
+    assert (spec.provider, spec.origins["provider"].partition(" ")[0]) == ("ollama", "OLLAMA_HOST")
+    assert made(**{"providers.lmstudio.base_url": "http://localhost:1/v1"}).resolve().provider == "lmstudio"
+    assert made({"AWS_ACCESS_KEY_ID": "AKIA0000"}).resolve().provider == "bedrock"
+
+
+def test_a5_who_says_how_to_connect_needs_no_variable(made: Callable[..., Kernel]) -> None:
+    kernel = made(keys("openai"))
+    assert kernel.resolve(api_key="sk-mine-000").provider == "openrouter"
+    assert kernel.resolve(model="sonnet", api_key="sk-mine-000").provider == "openrouter"
+
+
+def test_a5_a_key_that_comes_later_is_seen(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    for name in ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "DEEPSEEK_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HEAVENBASE_HOME", home)
+    monkeypatch.setenv("GROQ_API_KEY", "sk-groq-000")
+    kernel = Kernel({})
+    assert kernel.resolve().provider == "groq"
+    assert kernel.resolve() is kernel.resolve()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai-000")
+    assert kernel.resolve().provider == "openai"
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-000")
+    assert kernel.resolve().provider == "openrouter"
+    assert kernel.resolve(model="gpt-5.5").provider == "openai"
+
+
+def test_a5_without_any_key_the_error_names_the_three_shortest_ways(made: Callable[..., Kernel]) -> None:
+    for names in ({}, {"preset": "chat"}, {"model": "sonnet"}):
+        told = ""
+        try:
+            needed_key(made().resolve(**names), "")
+        except ValueError as error:
+            told = str(error)
+        assert "set OPENROUTER_API_KEY (from https://openrouter.ai/settings/keys); or set the key of another" in told
+        assert "such as OPENAI_API_KEY or ANTHROPIC_API_KEY" in told
+        assert "hb chat -p local" in told
+
+
+def test_a5_a_provider_given_in_code_is_left_to_itself() -> None:
+    kernel = make_kernel(environ={"ACME_API_KEY": ""}, plugins=(CodeProvider("other"),))
+    assert kernel.resolve().provider == "acme"
