@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import ExportError, InputError, InputTypeError, UnknownNameError, VisionNotSupported
+from heavenbase.errors import (
+    ExportError,
+    InputError,
+    InputTypeError,
+    TruncatedAnswerWarning,
+    UnknownNameError,
+    VisionNotSupported,
+)
 from heavenbase.image.image import LLMImage
 from heavenbase.llm import LLM
 from heavenbase.types import Completion, ImageResult
@@ -164,3 +171,29 @@ def test_a_deep_copy_shares_the_kernel_and_answers() -> None:
     assert copied is not llm
     assert (copied.kernel, copied.spec) == (llm.kernel, llm.spec)
     assert [llm.chat("a"), copied.chat("b")] == ["one", "two"]
+
+
+def test_c9_a_text_that_was_cut_at_its_limit_warns_in_both_colours() -> None:
+    cut = {"text": "par", "finish_reason": "length"}
+    llm = LLM("mock", mock=cut, kernel=make_kernel(discover_plugins=True))
+
+    async def ask_async() -> Any:
+        return await llm.achat("x")
+
+    async def drain() -> list[Any]:
+        return [text async for text in llm.astream("x")]
+
+    for ask in (
+        lambda: llm.chat("x"),
+        lambda: llm.chat("x", temperature=0.5),
+        lambda: "".join(llm.stream("x")),
+        lambda: asyncio.run(ask_async()),
+        lambda: "".join(asyncio.run(drain())),
+    ):
+        with pytest.warns(TruncatedAnswerWarning, match="cut off at its token limit; pass a larger") as found:
+            assert ask() == "par"
+        assert found[0].filename == __file__
+    # Whoever sees the finish reason needs no warning.
+    assert llm.complete("x").finish_reason == "length"
+    assert llm.chat("x", include=("text", "finish_reason"))["finish_reason"] == "length"
+    assert [item["finish_reason"] for item in llm.stream("x", ("text", "finish_reason"))][-1] == "length"

@@ -119,23 +119,23 @@ def test_all_parameters_together_are_all_reported() -> None:
 
 def test_the_least_request() -> None:
     body, outcomes = fields_of()
-    assert body == {"max_tokens": 1024}
+    assert body == {"max_tokens": 64000}
     assert outcomes == {}
 
 
 def test_a_stream_says_so() -> None:
-    assert fields_of(stream=True)[0] == {"max_tokens": 1024, "stream": True}
+    assert fields_of(stream=True)[0] == {"max_tokens": 64000, "stream": True}
 
 
 def test_controls_never_reach_the_wire() -> None:
     body, outcomes = fields_of(cache=False, timeout=3, max_retries=1, http_proxy="", on_lossy="allow", mock="x")
-    assert body == {"max_tokens": 1024}
+    assert body == {"max_tokens": 64000}
     assert outcomes == {}
 
 
 def test_what_hb_does_not_know_is_sent_as_it_is() -> None:
     body, outcomes = fields_of(made_up={"x": 1}, context_management={"edits": []})
-    assert body == {"max_tokens": 1024, "made_up": {"x": 1}, "context_management": {"edits": []}}
+    assert body == {"max_tokens": 64000, "made_up": {"x": 1}, "context_management": {"edits": []}}
     assert set(outcomes.values()) == {"sent"}
 
 
@@ -146,7 +146,7 @@ def test_what_the_wire_lacks_is_no_loss_where_it_asks_for_nothing() -> None:
 
 def test_extra_body_is_merged_and_wins() -> None:
     body, outcomes = fields_of(temperature=0, extra_body={"temperature": 1, "seed": 3})
-    assert body == {"max_tokens": 1024, "temperature": 1, "seed": 3}
+    assert body == {"max_tokens": 64000, "temperature": 1, "seed": 3}
     assert outcomes == {"temperature": "sent", "extra_body": "sent"}
 
 
@@ -242,18 +242,18 @@ def test_tiers(tier: str, sent: str | None, outcome: str) -> None:
 
 def test_sampling_is_as_the_model_has_it() -> None:
     given: dict[str, Any] = {"temperature": 0.3, "top_p": 0.9, "top_k": 5}
-    assert fields_of(model=OLD, **given)[0] == {"max_tokens": 1024, **given}
+    assert fields_of(model=OLD, **given)[0] == {"max_tokens": 8192, **given}
     body, outcomes = fields_of(model=BUDGET, **given)
-    assert body == {"max_tokens": 1024, "temperature": 0.3, "top_k": 5}
+    assert body == {"max_tokens": 64000, "temperature": 0.3, "top_k": 5}
     assert outcomes["top_p"] == "dropped"
     body, outcomes = fields_of(model=ADAPTIVE, **given)
-    assert body == {"max_tokens": 1024}
+    assert body == {"max_tokens": 128000}
     assert set(outcomes.values()) == {"dropped"}
 
 
 def test_of_temperature_and_top_p_the_callers_own_stays() -> None:
     body, outcomes = fields_of(make_spec(model=BUDGET, args={"temperature": 0}), top_p=0.5)
-    assert body == {"max_tokens": 1024, "top_p": 0.5}
+    assert body == {"max_tokens": 64000, "top_p": 0.5}
     assert outcomes == {"temperature": "dropped", "top_p": "sent"}
 
 
@@ -264,7 +264,7 @@ def test_a_temperature_above_the_limit_is_clamped() -> None:
 
 def test_what_a_model_does_anyhow_is_no_loss() -> None:
     body, outcomes = fields_of(model=ADAPTIVE, temperature=1, top_p=1)
-    assert body == {"max_tokens": 1024}
+    assert body == {"max_tokens": 128000}
     assert set(outcomes.values()) == {"emulated"}
 
 
@@ -310,7 +310,7 @@ def test_rules_of_the_provider_rename_drop_and_clamp() -> None:
 def test_rules_may_name_the_wires_fields_too() -> None:
     record = {**ANTHROPIC, "parameters": [{"drop": {"stop_sequences": "no stops"}}]}
     body, outcomes = fields_of(make_spec(provider_record=record), stop=["x"])
-    assert body == {"max_tokens": 1024}
+    assert body == {"max_tokens": 64000}
     assert outcomes["stop"] == "dropped"
 
 
@@ -332,3 +332,33 @@ def test_the_caller_is_told_before_sending_when_a_budget_leaves_no_answer() -> N
         prepared(max_tokens=2000, thinking={"type": "enabled", "budget_tokens": 2000})
     with pytest.raises(InputError, match="must be below max_tokens"):
         prepared(max_tokens=2000, reasoning_max_tokens=3000)
+
+
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ("claude-2.1", 4_096),
+        ("claude-3-opus-20240229", 4_096),
+        ("claude-3-5-haiku-latest", 8_192),
+        ("claude-3-7-sonnet-latest", 64_000),
+        ("claude-sonnet-4-20250514", 64_000),
+        ("claude-opus-4-1", 32_000),
+        ("claude-sonnet-4-5", 64_000),
+        ("claude-opus-4-6", 128_000),
+        ("claude-sonnet-5", 128_000),
+        ("claude-haiku-5", 64_000),
+        ("claude-opus-7", 64_000),
+        ("claude-next", 64_000),
+        ("MiniMax-M2", 8_192),
+    ],
+)
+def test_c9_without_a_limit_the_models_own_is_sent(model: str, most: int) -> None:
+    assert fields_of(model=model, think=False)[0]["max_tokens"] == most
+    assert fields_of(model=model, max_tokens=77)[0]["max_tokens"] == 77
+
+
+def test_c9_what_a_model_or_provider_declares_counts_more_and_thoughts_are_fitted_into_it() -> None:
+    record = {**ANTHROPIC, "capabilities": {"max_output_tokens": 4000}}
+    body, outcomes = fields_of(make_spec(provider_record=record), think=True)
+    assert (body["max_tokens"], body["thinking"]["budget_tokens"]) == (4000, 3000)
+    assert outcomes["think"] == "clamped"

@@ -54,7 +54,7 @@ def test_a_json_object_is_asked_for_in_words() -> None:
 
 
 def test_text_is_what_the_wire_answers_in() -> None:
-    assert fields_of(response_format={"type": "text"}) == ({"max_tokens": 1024}, {"response_format": "emulated"})
+    assert fields_of(response_format={"type": "text"}) == ({"max_tokens": 64000}, {"response_format": "emulated"})
 
 
 def test_an_open_schema_cannot_be_kept_to_and_is_told() -> None:
@@ -130,7 +130,7 @@ def test_a_schema_that_contains_itself_is_told() -> None:
 
 def test_a_form_of_another_provider_is_dropped() -> None:
     body, outcomes = fields_of(response_format={"type": "grammar", "grammar": "x"})
-    assert body == {"max_tokens": 1024}
+    assert body == {"max_tokens": 64000}
     assert outcomes == {"response_format": "dropped"}
 
 

@@ -12,52 +12,57 @@ from heavenbase.types import Message
 from .support import ADAPTIVE, BUDGET, EITHER, NEWEST, OLD, USER, WEATHER, fields_of, make_spec
 
 ENABLED = {"type": "enabled", "budget_tokens": 8192}
+MOST = 128_000
 SUMMARIZED = {"type": "adaptive", "display": "summarized"}
 
 
 @pytest.mark.parametrize(
     ("model", "options", "fields"),
     [
-        (BUDGET, {"think": True}, {"thinking": ENABLED, "max_tokens": 9216}),
-        (BUDGET, {"reasoning_effort": "low"}, {"thinking": {**ENABLED, "budget_tokens": 2048}, "max_tokens": 3072}),
-        (BUDGET, {"reasoning_max_tokens": 5000}, {"thinking": {**ENABLED, "budget_tokens": 5000}, "max_tokens": 6024}),
-        (BUDGET, {"reasoning_max_tokens": 9}, {"thinking": {**ENABLED, "budget_tokens": 1024}, "max_tokens": 2048}),
-        (BUDGET, {"think": False}, {"max_tokens": 1024}),
-        (BUDGET, {"reasoning_effort": "none"}, {"max_tokens": 1024}),
-        (BUDGET, {}, {"max_tokens": 1024}),
+        (BUDGET, {"think": True}, {"thinking": ENABLED, "max_tokens": 64000}),
+        (BUDGET, {"reasoning_effort": "low"}, {"thinking": {**ENABLED, "budget_tokens": 2048}, "max_tokens": 64000}),
+        (BUDGET, {"reasoning_max_tokens": 5000}, {"thinking": {**ENABLED, "budget_tokens": 5000}, "max_tokens": 64000}),
+        (BUDGET, {"reasoning_max_tokens": 9}, {"thinking": {**ENABLED, "budget_tokens": 1024}, "max_tokens": 64000}),
+        (BUDGET, {"think": False}, {"max_tokens": 64000}),
+        (BUDGET, {"reasoning_effort": "none"}, {"max_tokens": 64000}),
+        (BUDGET, {}, {"max_tokens": 64000}),
         (
             "claude-opus-4-5",
             {"reasoning_effort": "max"},
             {
                 "thinking": {**ENABLED, "budget_tokens": 24576},
                 "output_config": {"effort": "high"},
-                "max_tokens": 25600,
+                "max_tokens": 64000,
             },
         ),
-        (EITHER, {"think": True}, {"thinking": {"type": "adaptive"}, "max_tokens": 9216}),
-        (EITHER, {"reasoning_max_tokens": 3000}, {"thinking": {**ENABLED, "budget_tokens": 3000}, "max_tokens": 4024}),
+        (EITHER, {"think": True}, {"thinking": {"type": "adaptive"}, "max_tokens": MOST}),
+        (
+            EITHER,
+            {"reasoning_max_tokens": 3000},
+            {"thinking": {**ENABLED, "budget_tokens": 3000}, "max_tokens": MOST},
+        ),
         (
             EITHER,
             {"reasoning_effort": "xhigh"},
-            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}, "max_tokens": 25600},
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}, "max_tokens": MOST},
         ),
         (
             ADAPTIVE,
             {"reasoning_effort": "xhigh"},
-            {"thinking": SUMMARIZED, "output_config": {"effort": "xhigh"}, "max_tokens": 25600},
+            {"thinking": SUMMARIZED, "output_config": {"effort": "xhigh"}, "max_tokens": MOST},
         ),
         (
             ADAPTIVE,
             {"think": True, "reasoning_exclude": True},
-            {"thinking": {"type": "adaptive", "display": "omitted"}, "max_tokens": 9216},
+            {"thinking": {"type": "adaptive", "display": "omitted"}, "max_tokens": MOST},
         ),
-        (ADAPTIVE, {"think": False}, {"max_tokens": 1024}),
-        ("claude-opus-5", {"think": False}, {"thinking": {"type": "disabled"}, "max_tokens": 1024}),
-        ("claude-sonnet-5-5", {"think": False}, {"thinking": {"type": "between_tools"}, "max_tokens": 1024}),
-        (NEWEST, {"think": False}, {"max_tokens": 9216}),
-        (NEWEST, {}, {"max_tokens": 9216}),
-        (OLD, {"think": True}, {"max_tokens": 1024}),
-        ("glm-5.2", {"think": False}, {"thinking": {"type": "disabled"}, "max_tokens": 1024}),
+        (ADAPTIVE, {"think": False}, {"max_tokens": MOST}),
+        ("claude-opus-5", {"think": False}, {"thinking": {"type": "disabled"}, "max_tokens": MOST}),
+        ("claude-sonnet-5-5", {"think": False}, {"thinking": {"type": "between_tools"}, "max_tokens": MOST}),
+        (NEWEST, {"think": False}, {"max_tokens": MOST}),
+        (NEWEST, {}, {"max_tokens": MOST}),
+        (OLD, {"think": True}, {"max_tokens": 8192}),
+        ("glm-5.2", {"think": False}, {"thinking": {"type": "disabled"}, "max_tokens": 8192}),
     ],
 )
 def test_options_become_fields(model: str, options: dict[str, Any], fields: dict[str, Any]) -> None:
@@ -69,17 +74,17 @@ def test_options_become_fields(model: str, options: dict[str, Any], fields: dict
 @pytest.mark.parametrize(
     ("model", "options", "outcomes"),
     [
-        (BUDGET, {"think": True}, {"think": "renamed", "max_tokens": "clamped"}),
+        (BUDGET, {"think": True}, {"think": "renamed"}),
         (BUDGET, {"think": False}, {"think": "emulated"}),
         (BUDGET, {"reasoning_exclude": True}, {"reasoning_exclude": "emulated"}),
         (OLD, {"think": True, "reasoning_effort": "low"}, {"think": "dropped", "reasoning_effort": "dropped"}),
         (OLD, {"think": False}, {"think": "emulated"}),
-        (NEWEST, {"think": False}, {"think": "emulated", "max_tokens": "clamped"}),
-        (ADAPTIVE, {"reasoning_effort": "minimal"}, {"reasoning_effort": "clamped", "max_tokens": "clamped"}),
+        (NEWEST, {"think": False}, {"think": "emulated"}),
+        (ADAPTIVE, {"reasoning_effort": "minimal"}, {"reasoning_effort": "clamped"}),
         (
             ADAPTIVE,
             {"think": True, "reasoning_max_tokens": 2000},
-            {"think": "renamed", "reasoning_max_tokens": "dropped", "max_tokens": "clamped"},
+            {"think": "renamed", "reasoning_max_tokens": "dropped"},
         ),
         (
             "claude-opus-5",
@@ -120,8 +125,9 @@ def test_a_limit_that_leaves_no_room_switches_thoughts_off() -> None:
 
 
 def test_an_inherited_limit_grows() -> None:
-    body, _ = fields_of(make_spec(model=BUDGET, args={"max_tokens": 1024}), think=True)
+    body, outcomes = fields_of(make_spec(model=BUDGET, args={"max_tokens": 1024}), think=True)
     assert body["max_tokens"] == 9216
+    assert outcomes["max_tokens"] == "clamped"
 
 
 # The wire's own words
@@ -130,7 +136,7 @@ def test_an_inherited_limit_grows() -> None:
 def test_the_wires_own_thinking_is_sent_as_it_is() -> None:
     own = {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}
     body, outcomes = fields_of(model=BUDGET, thinking=own, think=True)
-    assert (body["thinking"], body["max_tokens"]) == (own, 3024)
+    assert (body["thinking"], body["max_tokens"]) == (own, 64000)
     assert (outcomes["thinking"], outcomes["think"]) == ("sent", "dropped")
     assert fields_of(model=NEWEST, thinking={"type": "disabled"})[0]["thinking"] == {"type": "disabled"}
 

@@ -111,7 +111,7 @@ def test_a_model_that_cannot_be_forced_is_not() -> None:
 
 def test_choices_need_tools() -> None:
     body, outcomes = fields_of(tools=[], tool_choice="auto", parallel_tool_calls=False)
-    assert body == {"max_tokens": 1024}
+    assert body == {"max_tokens": 64000}
     assert set(outcomes.values()) == {"dropped"}
 
 

@@ -22,11 +22,12 @@ from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, Next, compose, side_of, sleep_async
 from heavenbase.options import KNOWN, MOCKS, PREPARED, SECRETS, split_options
 from heavenbase.plugin import Gateway, Plugin
+from heavenbase.projection import CUT, warn_cut
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, check_parameters, plain_options
 from heavenbase.resolution.resolver import Resolver
 from heavenbase.spec import LLMSpec
-from heavenbase.types import Attempt, Chunk, Message
+from heavenbase.types import Attempt, Chunk, Completion, Message
 
 
 class Kernel:
@@ -144,7 +145,10 @@ class Kernel:
             text, key = self.cache.text(spec, messages)
             if text is not None:
                 return text
-        return self.run(self.call("complete", spec, {}, is_async=False, messages=messages, missed=key)).text  # type: ignore[no-any-return]
+        answer: Completion = self.run(self.call("complete", spec, {}, is_async=False, messages=messages, missed=key))
+        if answer.finish_reason in CUT:
+            warn_cut(answer, ["text"], 3)
+        return answer.text
 
     def iterate(self, call: Call) -> Generator[Chunk, None, None]:
         """The chunks of a sync stream; the last is of kind "end" and holds the whole answer in `completion`."""

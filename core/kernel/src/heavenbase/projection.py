@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputTypeError, UnknownNameError
+from heavenbase.errors import InputTypeError, TruncatedAnswerWarning, UnknownNameError
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -77,6 +78,12 @@ EMBED: dict[str, Callable[[Embedding], Any]] = {
 IMAGEN: dict[str, Callable[[ImageResult], Any]] = {"images": lambda i: i.images, **_ANY_VERB}
 
 
+CUT = ("length", "context_overflow")
+"""Finish reasons of answers that go on where they end."""
+TEXTS = frozenset({"text", "content"})
+"""Names that show nothing of an answer but what it says."""
+
+
 def names_of(include: Any, known: Iterable[str], default: str) -> list[str]:
     """The asked names in order, without doubles; UnknownNameError for one that does not exist."""
     if include is None:
@@ -100,6 +107,15 @@ def project(answer: Any, names: list[str], table: dict[str, Callable[[Any], Any]
     return {name: table[name](answer) for name in names}
 
 
+def warn_cut(answer: Completion | None, names: list[str], stacklevel: int) -> None:
+    """Warn of an answer that was cut off, where `names` show nothing of it; `stacklevel` as in `warnings.warn`."""
+    if answer is not None and answer.finish_reason in CUT and not TEXTS.isdisjoint(names) and TEXTS.issuperset(names):
+        from heavenbase.gather import UNFINISHED
+
+        text = f"{answer.provider}/{answer.model}: {UNFINISHED[answer.finish_reason]}"
+        warnings.warn(text, TruncatedAnswerWarning, stacklevel=stacklevel + 1)
+
+
 def parse_json(text: str) -> Any:
     """The text as JSON, also inside one Markdown fence; None when it is none."""
     body = text.strip()
@@ -116,7 +132,7 @@ class StreamProjection:
 
     def __init__(self, call: Call, names: list[str], *, reduce: bool) -> None:
         self._context = call.context
-        self._names = names
+        self.names = names
         self._reduce = reduce and len(names) == 1
         self._only_text = self._reduce and names == ["text"]
         self._thinking = False
@@ -134,18 +150,18 @@ class StreamProjection:
         if self._only_text:
             return (chunk.text,) if chunk.text else ()
         if self._reduce:
-            value = self._value(self._names[0], chunk)
+            value = self._value(self.names[0], chunk)
             return (value,) if value not in ("", None, [], {}) else ()
-        return ({name: self._value(name, chunk) for name in self._names},)
+        return ({name: self._value(name, chunk) for name in self.names},)
 
     def _closing(self, answer: Completion | None) -> Iterable[Any]:
         """The item after the last chunk, for names that only the whole answer has."""
         if not self._aggregates or answer is None:
             return ()
         if self._reduce:
-            return (CHAT[self._names[0]](answer),)
+            return (CHAT[self.names[0]](answer),)
         empty = {"text": "", "think": "", "content": "", "usage": {}, "tool_calls": []}
-        return ({n: CHAT[n](answer) if n in self._aggregates else empty.get(n) for n in self._names},)
+        return ({n: CHAT[n](answer) if n in self._aggregates else empty.get(n) for n in self.names},)
 
     def _value(self, name: str, chunk: Chunk) -> Any:
         read = STREAM.get(name)

@@ -7,13 +7,12 @@ which costs a fraction of its conversions.
 from __future__ import annotations
 
 from importlib.util import find_spec
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from hb_gateway_anthropic import client as clients
 from hb_gateway_anthropic.names import PARAMETERS
-from hb_gateway_anthropic.parameters import MAX_TOKENS, headers_and_query
+from hb_gateway_anthropic.parameters import headers_and_query
 from hb_gateway_anthropic.request import count_body, message_body
 from heavenbase.call import WireRequest
 from heavenbase.errors import EmbeddingsNotSupported, ImageGenerationNotSupported, MissingPackage
@@ -39,7 +38,6 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
     wire: ClassVar[str] = "anthropic"
     vision: ClassVar[str] = "anthropic"
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
-    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"default_args": {"max_tokens": MAX_TOKENS}})
 
     def check(self) -> None:
         """Raise MissingPackage when the SDK is not installed."""

@@ -10,6 +10,9 @@
     5.1 to 5.5    by itself    Haiku: disabled, Sonnet:            -         low to max               yes
                                between_tools, others: never
 
+The most tokens of an answer: 3 and before 4,096; 3.5 8,192; Opus 4 and 4.1 32,000; 3.7 to 4.5 else 64,000; later ones
+128,000, but Haiku and what is not known yet 64,000. A model or provider says otherwise with `max_output_tokens`.
+
 Thoughts by budget rule out a forced tool call; of 5.1 to 5.5 only Haiku can be forced at all.
 Later generations are taken to be like the last, but for what the provider alone should refuse. Other models on this
 wire think by budget and sample freely. A provider or model says otherwise with `thinking_control` ("budget",
@@ -38,6 +41,9 @@ _CLAUDE = re.compile(
     r"claude-(?:(?P<before>[a-z]+)-)?(?P<major>\d{1,2})(?:[-.](?P<minor>\d{1,2}))?(?!\d)(?:-(?P<after>[a-z]+))?"
 )
 _NEWEST = (5, 5)
+_MOST = (((3, 5), 4_096), ((3, 7), 8_192), ((4, 6), 64_000), ((100, 0), 128_000))
+"""The most tokens of an answer, by the first version that has another number."""
+_SAFE_MOST = 64_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class Traits:
     and top_k ("one": temperature or top_p, not both); `efforts` its steps of output_config.effort; `forces_tools`
     whether tool_choice may demand a call; `has_schemas` whether it keeps to a JSON schema (None: not known);
     `takes_late_system` whether system messages may stand among the others; `hides_thoughts` whether their text comes
-    only when asked for; `binds_thoughts` whether they are of use to the model alone that wrote them.
+    only when asked for; `binds_thoughts` whether they are of use to the model alone that wrote them;
+    `most_tokens` how many tokens an answer may have, thoughts included (None: not known).
     """
 
     thinking: Thinking = "budget"
@@ -60,6 +67,7 @@ class Traits:
     takes_late_system: bool = False
     hides_thoughts: bool = False
     binds_thoughts: bool = False
+    most_tokens: int | None = None
 
 
 COMPATIBLE = Traits(off="disabled", has_schemas=None)
@@ -86,6 +94,9 @@ def traits_of(spec: LLMSpec) -> Traits:
         found = replace(found, efforts=())
     elif isinstance(efforts, list) and efforts:
         found = replace(found, efforts=tuple(efforts))
+    most = spec.capability("max_output_tokens")
+    if isinstance(most, int) and not isinstance(most, bool):
+        found = replace(found, most_tokens=most)
     if found.has_schemas is None:
         found = replace(found, has_schemas=spec.capability("structured") == "json_schema")
     return found
@@ -98,12 +109,23 @@ def traits_of_name(model_id: str) -> Traits:
     if "claude" not in name:
         return COMPATIBLE
     if "claude-mythos-preview" in name:
-        return replace(_ALWAYS, forces_tools=False, takes_late_system=False)
+        return replace(_ALWAYS, forces_tools=False, takes_late_system=False, most_tokens=_SAFE_MOST)
     match = _CLAUDE.search(name)
     if match is None:
-        return _BEFORE_THINKING if "claude-instant" in name else replace(_ALWAYS, takes_late_system=False)
+        if "claude-instant" in name:
+            return replace(_BEFORE_THINKING, most_tokens=_MOST[0][1])
+        return replace(_ALWAYS, takes_late_system=False, most_tokens=_SAFE_MOST)
     family = match["before"] or match["after"] or ""
-    return _of_generation(family, (int(match["major"]), int(match["minor"] or 0)))
+    version = int(match["major"]), int(match["minor"] or 0)
+    return replace(_of_generation(family, version), most_tokens=_most_tokens(family, version))
+
+
+def _most_tokens(family: str, version: tuple[int, int]) -> int:
+    if family == "opus" and (4, 0) <= version < (4, 5):
+        return 32_000
+    if family == "haiku" or version > _NEWEST:
+        return min(_SAFE_MOST, next(most for before, most in _MOST if version < before))
+    return next(most for before, most in _MOST if version < before)
 
 
 def _of_generation(family: str, version: tuple[int, int]) -> Traits:

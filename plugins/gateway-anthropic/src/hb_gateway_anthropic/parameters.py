@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hb_gateway_anthropic.models import Traits
     from heavenbase.call import Call
 
-MAX_TOKENS = 1024
-"""The wire wants a limit; this is it where nobody names one."""
+MAX_TOKENS = 8192
+"""The wire wants a limit; this is it where nobody names one and that of the model is not known."""
 
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _ELSEWHERE = REASONING | {*_TOOLS, *LIMITS, "thinking", "response_format", "prompt_caching"}
@@ -67,7 +67,7 @@ def message_fields(call: Call, traits: Traits, *, may_think: bool = True) -> Fie
     apply_rules(spec, named, ruled)
     thoughts = translate(traits, named, explicit, may_think, report)
     wire: dict[str, Any] = {}
-    wire["max_tokens"], thoughts = _limit(named, explicit, thoughts, report)
+    wire["max_tokens"], thoughts = _limit(named, explicit, traits.most_tokens, thoughts, report)
     for name, value in named.items():
         if name in _ELSEWHERE:
             continue
@@ -106,14 +106,25 @@ def headers_and_query(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
 
 
 def _limit(
-    named: Mapping[str, Any], explicit: frozenset[str], thoughts: Thoughts, report: ParameterReport
+    named: Mapping[str, Any],
+    explicit: frozenset[str],
+    most: int | None,
+    thoughts: Thoughts,
+    report: ParameterReport,
 ) -> tuple[int, Thoughts]:
-    """max_tokens and the thoughts: room is added where nobody named a limit, else the thoughts are fitted into it."""
+    """max_tokens and the thoughts, which are fitted into it. Where nobody named a limit it is the model's own.
+
+    Where that is not known, or a default is set, room for thoughts is added.
+    """
     limit, is_asked = _asked_limit(named, explicit, report)
-    if not is_asked:
+    if limit is None and most is not None:
+        limit = most
+    elif not is_asked:
+        limit = MAX_TOKENS if limit is None else limit
         if thoughts.room:
             report.clamped("max_tokens", f"{thoughts.room} are added to {limit}, as room for thoughts")
         return limit + thoughts.room, thoughts
+    assert limit is not None
     budget = thoughts.budget
     if budget is None or budget < limit:
         return limit, thoughts
@@ -134,10 +145,12 @@ def _limit(
     return limit, thoughts._replace(thinking={**(thoughts.thinking or {}), "budget_tokens": fitted})
 
 
-def _asked_limit(named: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport) -> tuple[int, bool]:
-    """(the limit, whether the caller named it)."""
+def _asked_limit(
+    named: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
+) -> tuple[int | None, bool]:
+    """(the limit, None for none; whether the caller named it)."""
     limit = token_limit(named, "max_tokens", report)
-    return (MAX_TOKENS, False) if limit is None else (limit, not explicit.isdisjoint(LIMITS))
+    return limit, limit is not None and not explicit.isdisjoint(LIMITS)
 
 
 def _think(wire: dict[str, Any], thoughts: Thoughts, form: Format) -> None:

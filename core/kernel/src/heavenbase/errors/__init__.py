@@ -13,6 +13,7 @@ from heavenbase.errors.base import BODY_EXCERPT as BODY_EXCERPT, MESSAGE_LIMIT a
 from heavenbase.errors.base import CacheWarning as CacheWarning, HBError as HBError, HBWarning as HBWarning
 from heavenbase.errors.base import LossyRequestWarning as LossyRequestWarning
 from heavenbase.errors.base import PluginFallbackWarning as PluginFallbackWarning, SecurityWarning as SecurityWarning
+from heavenbase.errors.base import TruncatedAnswerWarning as TruncatedAnswerWarning
 
 
 class InputError(HBError, ValueError):

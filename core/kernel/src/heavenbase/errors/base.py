@@ -96,6 +96,10 @@ class LossyRequestWarning(HBWarning):
     """A parameter was dropped, clamped or emulated."""
 
 
+class TruncatedAnswerWarning(HBWarning):
+    """The text of an answer was cut off at its limit of tokens, and the caller sees nothing but the text."""
+
+
 class CacheWarning(HBWarning):
     """The response cache failed; calls go on without it."""
 
