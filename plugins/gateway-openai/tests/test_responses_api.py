@@ -104,7 +104,6 @@ def test_an_answer_is_read(mode: str) -> None:
             "content_filter",
         ),
         ({"output": [{**MESSAGE, "content": [{"type": "refusal", "refusal": "no"}]}]}, "refusal", "completed"),
-        ({"output": [MESSAGE], "status": "cancelled"}, "other", "cancelled"),
     ],
 )
 def test_the_end_has_one_vocabulary(fields: dict[str, Any], reason: str, raw: str) -> None:

@@ -29,7 +29,6 @@ def given(mode: str, answer: dict[str, Any]) -> Replay:
         ("SAFETY", "content_filter"),
         ("RECITATION", "content_filter"),
         ("IMAGE_SAFETY", "content_filter"),
-        ("MALFORMED_FUNCTION_CALL", "other"),
         ("OTHER", "other"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from hb_wire_openai.answers import Thinking, completion
 from hb_wire_openai.usage import chat_usage, image_usage
-from heavenbase.errors import ResponseShapeError
+from heavenbase.errors import ResponseError, ResponseShapeError
 from heavenbase.types import Completion, Usage
 
 from .support import make_call, make_spec
@@ -38,15 +38,21 @@ def test_an_answer() -> None:
         ("tool_calls", "tool_calls"),
         ("function_call", "tool_calls"),
         ("content_filter", "content_filter"),
-        ("insufficient_system_resource", "other"),
-        (None, "other"),
-        (7, "other"),
+        ("sensitive", "content_filter"),
+        ("for_the_moon", "other"),
     ],
 )
-def test_finish_reasons(raw: Any, reason: str) -> None:
+def test_finish_reasons(raw: str, reason: str) -> None:
     answer = read({"content": "x"}, finish=raw)
-    assert answer.finish_reason == reason
-    assert answer.raw_finish_reason == (raw if isinstance(raw, str) else None)
+    assert (answer.finish_reason, answer.raw_finish_reason) == (reason, raw)
+
+
+@pytest.mark.parametrize("raw", ["insufficient_system_resource", None, 7])
+def test_b16_an_answer_whose_end_is_a_failure_or_unknown_is_an_error(raw: Any) -> None:
+    with pytest.raises(ResponseError) as caught:
+        read({"content": "x"}, finish=raw)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "x"
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])

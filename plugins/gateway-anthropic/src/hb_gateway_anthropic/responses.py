@@ -8,7 +8,7 @@ from hb_gateway_anthropic.replay import reasoning_parts
 from hb_gateway_anthropic.usage import message_usage
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
-from heavenbase.wires import arguments_text, finish_reason, finish_words
+from heavenbase.wires import arguments_text, finish_reason, finish_words, proved
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -41,7 +41,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         elif kind == "tool_use":
             calls.append(_tool_call(call, block, len(calls)))
     reason = answer.get("stop_reason")
-    return Completion(
+    found = Completion(
         "".join(text),
         reasoning="" if is_hidden else "".join(thoughts),
         tool_calls=calls,
@@ -56,6 +56,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=answer,
     )
+    return proved(call, found)
 
 
 def block_kind(call: Call, block: Any, place: Any) -> str:

@@ -113,15 +113,11 @@ class MessageStream(StreamedAnswer):
     def _close(self) -> Chunk:
         if not self._has_start:
             raise shape_error(self._call, "the stream has no message in it")
-        self.is_done = self.is_finished = True
         blocks = [block.whole() for block in self._blocks]
-        reason = self._reason
-        return Chunk(
-            finish_reason=finish_reason(FINISH, reason),
-            raw_finish_reason=reason if isinstance(reason, str) else None,
-            usage=message_usage(self._usage),
-            reasoning_parts=reasoning_parts(self._call, blocks) or None,
-        )
+        chunk = Chunk(usage=message_usage(self._usage), reasoning_parts=reasoning_parts(self._call, blocks) or None)
+        self.finish(chunk, finish_reason(FINISH, self._reason), self._reason)
+        self.is_done = True
+        return chunk
 
     def _start_block(self, event: dict[str, Any]) -> Chunk | None:
         start = event.get("content_block")

@@ -9,7 +9,7 @@ from hb_provider_bedrock.usage import token_usage
 from heavenbase.errors import HBError
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
-from heavenbase.wires import arguments_text, finish_words
+from heavenbase.wires import arguments_text, finish_words, proved
 from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
             calls.append(_tool_call(call, block["toolUse"], len(calls)))
         elif "image" in block:
             images.append(image_of(call, block["image"]))
-    return Completion(
+    answer = Completion(
         "".join(text),
         reasoning="" if is_hidden else "".join(thoughts),
         tool_calls=calls,
@@ -66,6 +66,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
+    return proved(call, answer)
 
 
 def finish_reason(raw: Any, has_calls: bool) -> FinishReason:

@@ -152,13 +152,12 @@ class ConverseStream(StreamedAnswer):
         reason = event.get("stopReason")
         if not isinstance(reason, str):
             raise shape_error(self._call, f"`stopReason` is {kind_of(reason)}, not text")
-        self.is_finished = True
         blocks = [whole for block in self._blocks if (whole := block.whole()) is not None]
-        return Chunk(
-            finish_reason=finish_reason(reason, bool(self._calls)),
-            raw_finish_reason=reason,
-            reasoning_parts=reasoning_parts(self._call, blocks) or None,
-        )
+        chunk = Chunk(reasoning_parts=reasoning_parts(self._call, blocks) or None)
+        self.finish(chunk, finish_reason(reason, bool(self._calls)), reason)
+        # Behind the end come counts alone.
+        self._handlers = dict.fromkeys(self._handlers, lambda event: None) | {"metadata": self._metadata}
+        return chunk
 
     def _metadata(self, event: dict[str, Any]) -> Chunk:
         self.is_done = self.is_finished

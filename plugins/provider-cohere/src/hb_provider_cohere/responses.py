@@ -9,6 +9,7 @@ from hb_provider_cohere.usage import chat_usage
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import finish_reason as in_words
+from heavenbase.wires import proved
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -31,10 +32,12 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     reason = decoded.get("finish_reason")
     if not isinstance(reason, str):
         raise shape_error(call, f"`finish_reason` is {kind_of(reason)}, not text")
+    if reason == "COMPLETE" and message.keys() <= {"role"}:
+        raise shape_error(call, "`message` is empty")
     text, thoughts = _content(call, message.get("content"))
     plan = as_text(call, message.get("tool_plan"), "`tool_plan`")
     calls = _tool_calls(call, message.get("tool_calls"))
-    return Completion(
+    answer = Completion(
         text,
         reasoning="" if is_hidden else "".join([*thoughts, plan]),
         tool_calls=calls,
@@ -48,6 +51,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
+    return proved(call, answer)
 
 
 def finish_reason(raw: str, has_calls: bool) -> FinishReason:

@@ -85,9 +85,8 @@ class ChatStream(StreamedAnswer):
         if not isinstance(reason, str):
             raise shape_error(self._call, f"`finish_reason` is {kind_of(reason)}, not text")
         thoughts = ["".join(pieces) for pieces in self._thoughts.values()]
-        self.is_finished = True
-        chunk.finish_reason = finish_reason(reason, bool(self._calls))
-        chunk.raw_finish_reason = reason
+        self.finish(chunk, finish_reason(reason, bool(self._calls)), reason)
+        self.is_done = True
         chunk.usage = chat_usage(delta.get("usage"))
         chunk.reasoning_parts = reasoning_parts(self._call, thoughts, "".join(self._plan)) or None
 

@@ -9,7 +9,7 @@ from hb_provider_gemini.usage import content_usage
 from heavenbase.errors import ContentFiltered, InputError
 from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
-from heavenbase.wires import arguments_text
+from heavenbase.wires import arguments_text, proved
 from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         raise shape_error(call, "the answer has no candidate")
     read = read_parts(call, candidate)
     reason = candidate.get("finishReason")
-    return Completion(
+    answer = Completion(
         read.text,
         reasoning="" if is_hidden else read.thoughts,
         tool_calls=read.calls,
@@ -63,6 +63,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
+    return proved(call, answer, candidate.get("finishMessage"))
 
 
 def candidate_of(call: Call, decoded: Any) -> dict[str, Any] | None:

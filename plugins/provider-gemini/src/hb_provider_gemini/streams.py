@@ -62,6 +62,8 @@ class ContentStream(StreamedAnswer):
     def _choose(self, chunk: Chunk, candidate: dict[str, Any]) -> None:
         self._has_candidate = True
         reason = candidate.get("finishReason")
+        if self.is_finished:
+            return  # behind the end come counts alone
         # Some events bring grounding or citations alone.
         if candidate.get("content") is not None:
             read = read_parts(self._call, candidate, self._calls)
@@ -71,8 +73,6 @@ class ContentStream(StreamedAnswer):
                 chunk.images = read.images
                 self.is_fresh = True
         if reason is not None:
-            self.is_finished = True
-            chunk.finish_reason = finish_reason(reason, bool(self._calls))
-            chunk.raw_finish_reason = text_or_none(reason)
+            self.finish(chunk, finish_reason(reason, bool(self._calls)), reason, candidate.get("finishMessage"))
             chunk.reasoning_parts = reasoning_parts(self._call, self._parts) or None
             self._parts = []

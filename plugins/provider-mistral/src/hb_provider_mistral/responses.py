@@ -11,11 +11,8 @@ from hb_wire_openai import ChatStream, chat_usage
 if TYPE_CHECKING:
     from hb_wire_openai import Thinking
     from heavenbase.call import Call
-    from heavenbase.errors import HBError
     from heavenbase.types import Chunk, Completion, ToolCallDelta, Usage
 
-FAILED: dict[str, Any] = {"message": "the provider could not finish the generation", "code": 500, "type": "error"}
-"""What a finish reason "error" says."""
 _NO_ID = "null"
 """The id of calls that older models made without one."""
 
@@ -39,13 +36,6 @@ def usage_of(raw: Any) -> Usage | None:
     return chat_usage(raw)
 
 
-def failed(decoded: Any) -> bool:
-    """Whether a whole answer says that its generation failed."""
-    choices = decoded.get("choices") if isinstance(decoded, dict) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return isinstance(first, dict) and first.get("finish_reason") == "error"
-
-
 class MistralStream(ChatStream):
     """As on OpenAI's wire, with thoughts as chunks of the content."""
 
@@ -63,9 +53,6 @@ class MistralStream(ChatStream):
         return chunk
 
     def _choose(self, chunk: Chunk, choice: dict[str, Any]) -> None:
-        if choice.get("finish_reason") == "error":
-            failure: HBError = self._embedded(choice.get("error") or FAILED)
-            raise failure
         delta = choice.get("delta")
         if isinstance(delta, dict):
             self._chunks += thoughts_in(delta.get("content"))

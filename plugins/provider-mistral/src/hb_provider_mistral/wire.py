@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hb_provider_mistral.responses import FAILED, MistralStream, completion, failed
+from hb_provider_mistral.responses import MistralStream, completion
 from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
 from heavenbase.http import encode_json
@@ -45,10 +45,6 @@ class MistralAttempt(WireAttempt):
         found = super().refusal(status, body)
         found.request_id = self.request_id
         return found
-
-    def held(self, decoded: Any) -> HBError | None:
-        """The error in an answer that came with the status of a success."""
-        return self.embedded(FAILED) if failed(decoded) else super().held(decoded)
 
     def completion(self, decoded: Any) -> Completion:
         """The answer in a decoded body."""

@@ -8,7 +8,7 @@ from hb_provider_ollama.messages import reasoning_part
 from heavenbase.errors import InputError
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, Embedding, ImageResult, ToolCall, Usage
-from heavenbase.wires import arguments_text, count, known_usage, read_vector, read_vectors
+from heavenbase.wires import arguments_text, count, known_usage, proved, read_vector, read_vectors
 from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
@@ -24,7 +24,11 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     thoughts = text_of(call, message, "thinking")
     calls = tool_calls(call, message)
     reason = decoded.get("done_reason")
-    return Completion(
+    if decoded.get("done") is not True:
+        raise shape_error(call, f"`done` is {kind_of(decoded.get('done'))}, not true: the answer is not whole")
+    if message.keys() <= {"role"}:
+        raise shape_error(call, "`message` is empty")
+    answer = Completion(
         text_of(call, message, "content"),
         reasoning="" if is_hidden else thoughts,
         tool_calls=calls,
@@ -38,6 +42,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
+    return proved(call, answer) if reason is not None else answer
 
 
 def message_of(call: Call, decoded: Any) -> dict[str, Any]:

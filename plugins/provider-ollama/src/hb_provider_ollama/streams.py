@@ -43,10 +43,9 @@ class ChatStream(StreamedAnswer):
         calls = tool_calls(self._call, message, self._calls)
         self.say(chunk, text=text_of(self._call, message, "content"), thoughts=thoughts, calls=calls)
         if event.get("done") is True:
-            self.is_done = self.is_finished = True
             reason = event.get("done_reason")
-            chunk.finish_reason = finish_reason(reason, bool(self._calls))
-            chunk.raw_finish_reason = text_or_none(reason)
+            self.finish(chunk, finish_reason(reason, bool(self._calls)), reason)
+            self.is_done = True
             chunk.usage = usage_of(event)
             chunk.reasoning_parts = reasoning_part(self._call.spec, "".join(self._thoughts)) or None
         return chunk

@@ -19,7 +19,7 @@ from hb_wire_openai.usage import chat_usage
 from heavenbase.details import Details
 from heavenbase.http import kind_of, shape_error, text_or_none
 from heavenbase.types import Choice, Completion, ToolCall
-from heavenbase.wires import arguments_text, finish_reason, finish_words, reasoning_part, thoughts_hidden
+from heavenbase.wires import arguments_text, finish_reason, finish_words, proved, reasoning_part, thoughts_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,16 @@ FINISH = finish_words(
         "stop": "stop eos end_turn stop_sequence",
         "length": "length max_tokens model_length",
         "tool_calls": "tool_calls tool_use function_call",
-        "content_filter": "content_filter",
+        "content_filter": "content_filter sensitive",
         "refusal": "refusal",
         "pause": "pause pause_turn",
         "context_overflow": "context_overflow model_context_window_exceeded",
     }
 )
+
+
+FAILED: dict[str, Any] = {"message": "the provider could not finish the generation", "code": 500, "type": "error"}
+"""What a finish reason "error" says."""
 
 
 class Thinking(NamedTuple):
@@ -69,7 +73,7 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
     )
     if details is not None:
         fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], others=details.others)
-    return Completion(
+    answer = Completion(
         **fields,
         usage=chat_usage(decoded.get("usage")),
         id=text_or_none(decoded.get("id")),
@@ -79,16 +83,20 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
+    return proved(call, answer)
 
 
 def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
     """What one choice says, by the names of a completion."""
-    message = choice.get("message")
+    message, reason = choice.get("message"), choice.get("finish_reason")
+    if message is None and FINISH.get(str(reason)) == "content_filter":
+        message = {"content": ""}  # a filter that looks at the answer when it is made leaves nothing of it
     if not isinstance(message, dict):
         raise shape_error(call, f"`choices[0].message` is {kind_of(message)}, not an object")
+    if reason == "stop" and message.keys() <= {"role"}:
+        raise shape_error(call, "`choices[0].message` is empty")
     text, thoughts, images = read_content(call, message.get("content"))
     thoughts = delta_thoughts(message) or thoughts
-    reason = choice.get("finish_reason")
     fields: dict[str, Any] = {
         "text": text,
         "reasoning": "" if thinking.is_hidden else thoughts,
@@ -118,6 +126,15 @@ def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[
         fields["text"] = fields["text"] or "".join(sound.transcript for sound in sounds)
         fields["reasoning_parts"] += sound_parts(call, sounds)
     return fields
+
+
+def choice_error(decoded: Any) -> Any:
+    """The error in the choice of an answer, or what stands for one where its generation failed without a word."""
+    choices = decoded.get("choices") if isinstance(decoded, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict):
+        return None
+    return first.get("error") or (FAILED if first.get("finish_reason") == "error" else None)
 
 
 def sound_format(call: Call) -> Any:

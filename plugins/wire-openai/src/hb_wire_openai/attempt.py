@@ -46,7 +46,12 @@ class WireAttempt(HTTPAttempt):
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer that came with the status of a success."""
-        return error_reader(self.embedded)(decoded)
+        from hb_wire_openai.answers import choice_error
+
+        failure = error_reader(self.embedded)(decoded)
+        if failure is None and (error := choice_error(decoded)):
+            failure = self.embedded(error)
+        return failure
 
     def embedded(self, error: Any) -> HBError:
         """The error of hb for an error object."""

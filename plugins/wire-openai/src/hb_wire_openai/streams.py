@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_wire_openai.answers import (
+    FAILED,
     FINISH,
     delta_thoughts,
     in_order,
@@ -48,8 +49,8 @@ class ChatStream(WireStream):
     """What has come of one streamed chat."""
 
     __slots__ = (
-        *("_counts", "_details", "_first", "_has_choice", "_has_ended", "_is_named", "_others", "_pieces", "_sounds"),
-        *("_spoke", "_texts", "_wanted"),
+        *("_counts", "_details", "_first", "_has_choice", "_has_ended", "_is_named", "_is_refused", "_others"),
+        *("_pieces", "_sounds", "_spoke", "_texts", "_wanted"),
     )
 
     ending: ClassVar[str] = "a finish reason or [DONE]"
@@ -57,7 +58,7 @@ class ChatStream(WireStream):
     def __init__(self, call: Call, thinking: Thinking, embedded: Callable[[Any], HBError]) -> None:
         super().__init__(call, thinking, embedded)
         self._has_choice = self._has_ended = False
-        self._is_named = False
+        self._is_named = self._is_refused = False
         self._pieces: list[str] = []
         self._details: list[dict[str, Any]] = []
         self._texts: list[dict[str, list[str]]] = []
@@ -116,7 +117,7 @@ class ChatStream(WireStream):
             return None
         if self.is_done and self._has_choice:
             # The provider says that this is all, and not why: the reason is not known, so it is "other".
-            return self._close(Chunk(finish_reason="other"))
+            return self._close(Chunk(finish_reason="refusal" if self._is_refused else "other"))
         return super().end()
 
     def unfinished(self) -> HBError:
@@ -130,6 +131,7 @@ class ChatStream(WireStream):
         state = self._others.get(index)
         if state is None:
             state = self._others[index] = type(self)(self._call, self._thinking, self._embedded)
+            state.showed = True  # one that is empty says so, and does not take the others along
         piece = ChoiceDelta(index=index)
         state.is_fresh = False
         state._choose(piece, choice)
@@ -167,12 +169,12 @@ class ChatStream(WireStream):
             if logprobs or verdicts:
                 self._tell(chunk, logprobs=logprobs_of(logprobs), filters=filters_of(verdicts))
         reason = choice.get("finish_reason")
-        if reason is not None:
-            if choice.get("error"):
-                raise self._embedded(choice["error"])
-            self._has_choice = self._has_ended = self.is_finished = True
-            chunk.finish_reason = finish_reason(FINISH, reason)
-            chunk.raw_finish_reason = reason if isinstance(reason, str) else None
+        if reason == "error" or choice.get("error"):
+            raise self._embedded(choice.get("error") or FAILED)
+        if reason:
+            word = finish_reason(FINISH, reason)
+            self._has_choice = self._has_ended = True
+            self.finish(chunk, "refusal" if self._is_refused and word in ("stop", "other") else word, reason)
             self._close(chunk)
 
     def _extend(self, chunk: Chunk, delta: dict[str, Any]) -> None:
@@ -207,7 +209,7 @@ class ChatStream(WireStream):
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             chunk.text += refusal
-            self.is_fresh = True
+            self.is_fresh = self._is_refused = True
 
     def _hear(self, chunk: Chunk, audio: Any) -> None:
         """A piece of a sound; what is said in it is the text, where there is no other."""

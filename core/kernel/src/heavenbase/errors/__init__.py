@@ -273,6 +273,10 @@ class ResponseShapeError(ResponseError):
     """The answer decodes, but has the wrong shape."""
 
 
+class GenerationFailed(ResponseError):
+    """The provider says that it could not make the answer, or made none; `partial` is what there is of it."""
+
+
 class ResponseTooLarge(ResponseError, retryable=False):
     """The answer is larger than the limit."""
 

@@ -100,7 +100,8 @@ def judge(call: Call, answer: Completion) -> StructuredOutputError | None:
         if call.format is not None:
             answer.structured = call.format.value_of(answer)
     except StructuredOutputError as error:
-        error.message = UNFINISHED.get(answer.finish_reason, error.message)
+        if answer.finish_reason in UNFINISHED:
+            error.message, error.code = UNFINISHED[answer.finish_reason], answer.finish_reason
         error.request_id, error.partial, error.maybe_billed = answer.request_id, answer, True
         error.provider, error.model = call.spec.provider, call.spec.model_id
         return error

@@ -15,8 +15,9 @@ from heavenbase._lazy import front
 if TYPE_CHECKING:
     from heavenbase.wires.answers import StreamedAnswer as StreamedAnswer, count as count
     from heavenbase.wires.answers import finish_reason as finish_reason, finish_words as finish_words
-    from heavenbase.wires.answers import known_usage as known_usage, merged_counts as merged_counts
-    from heavenbase.wires.answers import prompt_counts as prompt_counts, read_vector as read_vector
+    from heavenbase.wires.answers import generation_failed as generation_failed, known_usage as known_usage
+    from heavenbase.wires.answers import merged_counts as merged_counts, prompt_counts as prompt_counts
+    from heavenbase.wires.answers import proved as proved, read_vector as read_vector
     from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest, truncated as truncated
     from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
     from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
@@ -41,7 +42,8 @@ __getattr__, __dir__ = front(
     __name__,
     {
         "answers": (
-            "StreamedAnswer count finish_reason finish_words known_usage merged_counts prompt_counts read_vector "
+            "StreamedAnswer count finish_reason finish_words generation_failed known_usage merged_counts "
+            "prompt_counts proved read_vector "
             "read_vectors rest truncated"
         ),
         "history": (

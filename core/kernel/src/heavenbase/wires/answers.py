@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from heavenbase.errors import ResponseDecodeError, StreamTruncated
+from heavenbase.errors import GenerationFailed, ResponseDecodeError, StreamTruncated
 from heavenbase.gather import call_deltas
 from heavenbase.http.payload import answer_error, as_list, as_object, decode_json, kind_of, shape_error
 from heavenbase.types import Usage
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
     from heavenbase.call import Call
     from heavenbase.errors import HBError
-    from heavenbase.types import Chunk, FinishReason, ToolCall
+    from heavenbase.types import Chunk, Completion, FinishReason, ToolCall
 
 V = TypeVar("V", bound="Sequence[float]")
 DONE = b"[DONE]"
 """What many servers send behind the last event, whatever their wire says."""
 _LARGEST = 2**53
+_FAILED = (
+    *("error", "failed", "failure", "abort", "aborted", "cancelled", "canceled", "timeout", "internal_error"),
+    *("network_error", "server_error", "insufficient_system_resource", "unexpected_tool_call", "too_many_tool_calls"),
+    "missing_thought_signature",
+)
+"""Finish reasons, in lower case, of generations that failed, whatever had come before; those of bad calls besides."""
 
 
 def finish_words(table: Mapping[FinishReason, str]) -> dict[str, FinishReason]:
@@ -38,6 +44,37 @@ def finish_reason(words: Mapping[str, FinishReason], raw: Any, has_calls: bool =
     """
     found = words.get(raw, "other") if isinstance(raw, str) else "other"
     return "tool_calls" if has_calls and found == "stop" else found
+
+
+def proved(call: Call, answer: Completion, said: Any = None) -> Completion:
+    """The whole answer; an error when its finish reason says that it failed, or when it has none.
+
+    `said` is what the provider says of its end. Where there is no finish reason, tool calls prove the answer, as the
+    kernel runs only whole ones.
+    """
+    if answer.finish_reason == "other":
+        raw = answer.raw_finish_reason
+        if not raw and not answer.tool_calls:
+            failure: HBError = shape_error(call, "the answer has no finish reason, so it may not be whole")
+        elif raw and (is_failed_word(raw) or not (answer.text or answer.tool_calls or answer.images)):
+            failure = generation_failed(call, raw, said)
+        else:
+            return answer
+        failure.partial = answer
+        raise failure
+    return answer
+
+
+def is_failed_word(raw: str) -> bool:
+    """Whether a finish reason that hb has no word for says that the generation failed."""
+    word = raw.lower()
+    return "malformed" in word or word in _FAILED
+
+
+def generation_failed(call: Call, raw: str, said: Any = None) -> GenerationFailed:
+    """The error for a generation that ended so; `said` is what the provider says of it, if it does."""
+    told = f": {said}" if isinstance(said, str) and said else ""
+    return answer_error(GenerationFailed, call, f"the generation failed ({raw}){told}", code=raw)
 
 
 def count(value: Any) -> int | None:
@@ -194,6 +231,16 @@ class StreamedAnswer:
         return answer_error(ResponseDecodeError, self._call, "the stream is empty")
 
     # For `read`
+
+    def finish(self, chunk: Chunk, word: FinishReason, raw: Any, said: Any = None) -> None:
+        """Put the end into a chunk; GenerationFailed where it says that there is no answer, `said` why."""
+        chunk.finish_reason = word
+        chunk.raw_finish_reason = raw if isinstance(raw, str) else None
+        if word == "other" and isinstance(raw, str) and raw:
+            is_empty = not (self.showed or self.is_fresh)
+            if is_empty or is_failed_word(raw):
+                raise generation_failed(self._call, raw, said)
+        self.is_finished = True
 
     def say(self, chunk: Chunk, *, text: str = "", thoughts: str = "", calls: Sequence[ToolCall] = ()) -> Chunk:
         """Put what the model produced into a chunk: hidden thoughts are left out, whole calls are numbered on."""

@@ -8,7 +8,7 @@ from hb_wire_openai.responses.items import FIELD, output_text
 from hb_wire_openai.usage import chat_usage
 from heavenbase.http import shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
-from heavenbase.wires import arguments_text, reasoning_part
+from heavenbase.wires import arguments_text, generation_failed, proved, reasoning_part
 
 if TYPE_CHECKING:
     from hb_wire_openai.answers import Thinking
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heavenbase.image import LLMImage
     from heavenbase.types import FinishReason, Usage
 
+_FAILED = ("failed", "cancelled")
 _INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
@@ -25,7 +26,7 @@ def completion_of_response(call: Call, decoded: Any, thinking: Thinking) -> Comp
         raise shape_error(call, "the answer is not an object")
     items = output_items(call, decoded)
     reason, raw = finish_reason(decoded, items)
-    return Completion(
+    answer = Completion(
         output_text(items),
         reasoning="" if thinking.is_hidden else "".join(map(thoughts, items)),
         tool_calls=[tool_call(call, item) for item in items if item.get("type") == "function_call"],
@@ -41,6 +42,7 @@ def completion_of_response(call: Call, decoded: Any, thinking: Thinking) -> Comp
         report=call.context.report,
         raw=decoded,
     )
+    return proved(call, answer)
 
 
 def output_items(call: Call, decoded: dict[str, Any]) -> list[dict[str, Any]]:
@@ -48,7 +50,9 @@ def output_items(call: Call, decoded: dict[str, Any]) -> list[dict[str, Any]]:
     items = decoded.get("output")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise shape_error(call, "`output` is not a list of items")
-    if not items and decoded.get("status") not in ("incomplete", "cancelled"):
+    if decoded.get("status") in _FAILED:
+        raise generation_failed(call, decoded["status"])
+    if not items and decoded.get("status") != "incomplete":
         raise shape_error(call, "`output` is an empty list")
     for item in items:
         content = item.get("content")

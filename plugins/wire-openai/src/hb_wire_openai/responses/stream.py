@@ -13,6 +13,7 @@ from hb_wire_openai.responses.items import output_text
 from hb_wire_openai.responses.places import Places
 from heavenbase.http import as_object, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
+from heavenbase.wires import generation_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,9 +66,10 @@ class ResponseStream(WireStream):
             response = event.get("response")
             if isinstance(response, dict):
                 chunk.id, chunk.model = text_or_none(response.get("id")), text_or_none(response.get("model"))
-        elif kind == "response.failed":
+        elif kind in ("response.failed", "response.cancelled"):
             response = event.get("response")
-            raise self._embedded((response.get("error") if isinstance(response, dict) else None) or event)
+            said = response.get("error") if isinstance(response, dict) else None
+            raise self._embedded(said) if said else generation_failed(self._call, kind.rpartition(".")[2])
         elif kind in _ENDS:
             self._end(chunk, event)
         if chunk.reasoning and self._is_hidden:
@@ -116,7 +118,7 @@ class ResponseStream(WireStream):
             self.say(chunk, text=output_text(items), thoughts="".join(map(answers.thoughts, items)), calls=calls)
             chunk.images = [image for item in items for image in answers.images(self._call, item)] or None
             self.is_fresh = self.is_fresh or chunk.images is not None
-        chunk.finish_reason, chunk.raw_finish_reason = answers.finish_reason(response, items)
+        self.finish(chunk, *answers.finish_reason(response, items))
         chunk.usage = answers.usage(response.get("usage"))
         chunk.reasoning_parts = answers.parts(self._call, items) or None
-        self.is_finished = self.is_done = True
+        self.is_done = True

@@ -1,0 +1,173 @@
+"""What came is told, on every wire: answers that failed, that nothing proves, or that were refused are no success."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from heavenbase.errors import GenerationFailed, HBError, ResponseShapeError, ServerError, StructuredOutputError
+from heavenbase.types import Completion
+from tests.told import WIRES, Told
+
+WEATHER = {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
+EVERY = pytest.mark.parametrize("told", WIRES, ids=lambda told: told.name)
+BY_NAME = {told.name: told for told in WIRES}
+WORDS = {
+    "anthropic": ["error", "MALFORMED_TOOL_USE"],
+    "bedrock": ["malformed_model_output", "malformed_tool_use", "error"],
+    "cohere": ["ERROR", "TIMEOUT"],
+    "gemini": ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MALFORMED_RESPONSE"],
+    "ollama": ["error"],
+    "responses": ["failed", "cancelled"],
+}
+CHAT_WORDS = ["error", "abort", "insufficient_system_resource", "network_error", "f: MALFORMED_FUNCTION_CALL"]
+
+
+def ended(told: Told, word: Any, place: int = 0) -> tuple[dict[str, Any], list[Any]]:
+    """The answer of a wire with this finish reason, whole and streamed."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                name: (word if name == named and inner in said else changed(inner)) for name, inner in value.items()
+            }
+        return [changed(inner) for inner in value] if isinstance(value, list) else value
+
+    named = str(told.marker[-1])
+    said = ("stop", "tool_calls", "end_turn", "tool_use", "STOP", "COMPLETE", "TOOL_CALL", "completed")
+    events = list(told.streams[place])
+    return told.ended(word, (told.text, told.calls)[place]), [changed(event) for event in events]
+
+
+@EVERY
+def test_the_answers_are_read_alike_whole_and_streamed(told: Told) -> None:
+    for place, (answer, events) in enumerate(zip((told.text, told.calls), told.streams, strict=True)):
+        for found in told.every(answer, events, tools=[WEATHER]):
+            assert isinstance(found, Completion), found
+            assert (found.text, [call.parse() for call in found.tool_calls]) == (
+                ("", [{"city": "Köln"}]) if place else ("Hello there", [])
+            )
+            assert found.finish_reason == ("tool_calls" if place else "stop")
+            assert found.reasoning in ("hm", "")
+
+
+@EVERY
+@pytest.mark.parametrize("place", [0, 1], ids=["text", "calls"])
+def test_b4_a_generation_that_failed_is_an_error_that_says_so(told: Told, place: int) -> None:
+    for word in WORDS.get(told.name, CHAT_WORDS):
+        for found in told.every(*ended(told, word, place), tools=[WEATHER]):
+            assert isinstance(found, HBError), (word, found)
+            assert isinstance(found, GenerationFailed | ServerError) or found.kind == "stream_interrupted", word
+            assert word in f"{found} {found.__cause__}" or word.lower() in ("error", "timeout"), word
+
+
+@EVERY
+def test_b4_an_end_that_nobody_knows_is_an_error_where_nothing_came_and_told_where_something_did(told: Told) -> None:
+    if told.name == "responses":
+        return  # its ends are a closed list
+    for found in told.every(*ended(told, "for_the_moon")):
+        assert isinstance(found, Completion)
+        assert (found.finish_reason, found.raw_finish_reason, found.text) == ("other", "for_the_moon", "Hello there")
+
+
+def test_b4_gemini_says_why_there_is_no_answer() -> None:
+    told = BY_NAME["gemini"]
+    for word in ("MALFORMED_FUNCTION_CALL", "NO_IMAGE", "LANGUAGE", "OTHER", "IMAGE_OTHER"):
+        answer = {"candidates": [{"finishReason": word, "index": 0, "finishMessage": "It went wrong."}]}
+        for found in told.every(answer, [answer]):
+            assert isinstance(found, GenerationFailed)
+            assert (found.code, found.retryable) == (word, True)
+            assert "It went wrong." in str(found)
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", "deepseek", "mistral"])
+def test_b4_the_error_in_a_choice_is_that_error(name: str) -> None:
+    told = BY_NAME[name]
+    error = {"code": 502, "message": "Provider returned error"}
+    for finish in ("error", None, "stop"):
+        choice = {"index": 0, "finish_reason": finish, "error": error}
+        answer = {**told.text, "choices": [{**choice, "message": {"role": "assistant", "content": "par"}}]}
+        event = {**told.text, "choices": [{**choice, "delta": {"content": "par"}}]}
+        for found in told.every(answer, [event, "[DONE]"]):
+            assert isinstance(found, HBError), finish
+            assert "Provider returned error" in str(found)
+
+
+@EVERY
+def test_b16_a_whole_answer_without_an_end_is_not_taken_for_one(told: Told) -> None:
+    for missing in (..., None, ""):
+        if told.name == "ollama":
+            answer = {name: value for name, value in told.text.items() if name != "done"}
+        else:
+            answer = told.ended(missing)
+        for found in told.every(answer, told.streams[0])[::2]:
+            assert isinstance(found, ResponseShapeError), (missing, found)
+    # Calls that are whole prove themselves.
+    if told.name in ("openai", "openrouter", "deepseek", "mistral"):
+        for missing in (..., None, ""):
+            for found in told.every(told.ended(missing, told.calls), told.streams[1], tools=[WEATHER])[::2]:
+                assert isinstance(found, Completion)
+                assert (found.finish_reason, [call.name for call in found.pending]) == ("tool_calls", ["weather"])
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", "deepseek", "mistral", "cohere", "ollama"])
+def test_b16_an_empty_message_is_no_answer(name: str) -> None:
+    told = BY_NAME[name]
+    for message in ({}, {"role": "assistant"}):
+        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+        answer = {**told.text, "message": message} if "message" in told.text else {**told.text, "choices": choices}
+        for found in told.every(answer, told.streams[0])[::2]:
+            assert isinstance(found, ResponseShapeError)
+
+
+def test_b16_a_stream_that_names_an_empty_end_goes_on() -> None:
+    told = BY_NAME["openai"]
+    events = [{**event, "choices": [{**event["choices"][0], "finish_reason": ""}]} for event in told.streams[0][:3]]
+    with pytest.raises(HBError, match="without a finish reason"):
+        told.streamed(events)
+    [*_, last] = told.streamed([*events, "[DONE]"])
+    assert last.completion is not None
+    assert (last.completion.text, last.completion.finish_reason) == ("Hello there", "other")
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", "deepseek", "mistral"])
+def test_b6_a_choice_without_a_message_that_a_filter_took_is_a_filtered_answer(name: str) -> None:
+    told = BY_NAME[name]
+    choice = {"index": 0, "finish_reason": "content_filter", "content_filter_results": {"hate": {"filtered": True}}}
+    for taken in (choice, {**choice, "message": None, "delta": None}):
+        answer = {**told.text, "choices": [taken]}
+        for found in told.every(answer, [answer, "[DONE]"]):
+            assert isinstance(found, Completion)
+            assert (found.text, found.finish_reason) == ("", "content_filter")
+
+
+REFUSAL = [{"role": "assistant", "refusal": "I "}, {"refusal": "can't."}]
+
+
+@pytest.mark.parametrize("finish", ["stop", "content_filter", None])
+def test_b10_a_streamed_refusal_is_one(finish: str | None) -> None:
+    told = BY_NAME["openai"]
+    event = told.streams[0][0]
+
+    def piece(delta: Any, reason: Any = None) -> dict[str, Any]:
+        return {**event, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+
+    events = [*map(piece, REFUSAL), *([piece({}, finish)] if finish else []), "[DONE]"]
+    [*_, last] = told.streamed(events)
+    assert last.completion is not None
+    assert last.completion.text == "I can't."
+    assert last.completion.finish_reason == ("content_filter" if finish == "content_filter" else "refusal")
+
+
+def test_b10_with_a_schema_the_error_says_that_the_model_refused() -> None:
+    told = BY_NAME["openai"]
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "refusal": "I can't."}}
+    event = {**told.text, "choices": [{"index": 0, "finish_reason": "stop", "delta": {"refusal": "I can't."}}]}
+    asked = {"response_format": {"type": "json_object"}}
+    for found in told.every({**told.text, "choices": [choice]}, [event, "[DONE]"], **asked):
+        assert isinstance(found, StructuredOutputError)
+        assert "the model refused" in str(found)
+        assert found.code == "refusal"
+        assert found.partial is not None
+        assert found.partial.text == "I can't."
