@@ -148,7 +148,7 @@ def test_b12_filters_of_prompt_and_answer() -> None:
     assert streamed.filters == [*on_prompt, on_answer]
 
 
-def test_b4_what_is_said_in_a_sound_is_the_text_and_its_id_goes_back() -> None:
+def test_b12_what_is_said_in_a_sound_is_the_text_and_its_id_goes_back() -> None:
     sound = {"id": "audio_1", "data": b64encode(b"\x00\x01").decode(), "expires_at": 2e9, "transcript": "hi you"}
     whole = read({"message": {"content": None, "audio": sound}})
     pieces = [
