@@ -13,7 +13,7 @@ from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
 from heavenbase.errors import HBError, Overloaded, ResponseDecodeError, ResponseShapeError, StreamTruncated
 from heavenbase.gather import Gathering
-from heavenbase.types import Completion, Usage
+from heavenbase.types import Citation, Completion, Usage
 
 from .support import make_call, make_spec
 
@@ -287,3 +287,51 @@ def test_events_of_the_wrong_shape_are_errors(events: list[Any]) -> None:
     with pytest.raises(HBError) as caught:
         state.feed(json.dumps(last).encode())
     assert type(caught.value) is ResponseShapeError
+
+
+CITED = [
+    ({"type": "char_location", "cited_text": "q", "document_index": 1, "document_title": "D", "start_char_index": 3,
+      "end_char_index": 4, "file_id": "file_1"},
+     Citation(4, 7, kind="document", id="file_1", document=1, title="D", quote="q", source_start=3, source_end=4,
+              unit="characters")),
+    ({"type": "page_location", "cited_text": "q", "document_index": 0, "start_page_number": 1, "end_page_number": 2},
+     Citation(4, 7, kind="document", document=0, quote="q", source_start=1, source_end=2, unit="pages")),
+    ({"type": "web_search_result_location", "cited_text": "q", "url": "https://a.example", "title": "A",
+      "encrypted_index": "x"}, Citation(4, 7, title="A", url="https://a.example", quote="q")),
+    ({"type": "search_result_location", "cited_text": "q", "source": "https://b.example", "title": "B",
+      "search_result_index": 2, "start_block_index": 0, "end_block_index": 1},
+     Citation(4, 7, kind="search_result", id="https://b.example", document=2, title="B", url="https://b.example",
+              quote="q", source_start=0, source_end=1, unit="blocks")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "expected"), CITED)
+def test_b12_citations_stand_over_the_text_of_their_block(raw: Any, expected: Citation) -> None:
+    events = [
+        *text(0, "abc ", ""),
+        start(1, type="text", text="", citations=[]),
+        delta(1, "citations_delta", citation=raw),
+        delta(1, "text_delta", text="def"),
+        stop(1),
+        *text(2, "."),
+    ]
+    streamed = gather(begin(), *events, STOP)
+    blocks = [{"type": "text", "text": "abc "}, {"type": "text", "text": "def", "citations": [raw]}]
+    for answer in (streamed, completion(CALL, {"content": blocks, "stop_reason": "end_turn"}, False)):
+        assert answer.citations == [expected]
+        assert answer.text[4:7] == "def"
+
+
+def test_b11_calls_of_the_providers_tools_stay_where_no_thoughts_are_wanted() -> None:
+    block = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}}
+    for kinds, is_kept in (([block], True), ([{"type": "thinking", "thinking": "a", "signature": "s"}], None)):
+        answer = completion(
+            CALL, {"content": [*kinds, {"type": "text", "text": "a"}], "stop_reason": "end_turn"}, False
+        )
+        assert [part.get("is_kept") for part in answer.reasoning_parts] == [is_kept]
+
+
+def test_b7_the_usage_of_a_stream_forgets_nothing() -> None:
+    first = {"input_tokens": 3, "cache_read_input_tokens": 9, "output_tokens": 1}
+    change = {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 5, "cache_read_input_tokens": None}}
+    assert gather(begin(**first), *text(0, "a"), change, STOP).usage == Usage(3, 5, cache_read=9)

@@ -10,7 +10,7 @@ import pytest
 from hb_gateway_openai.responses_api import ResponsesGateway
 from heavenbase import errors
 from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
-from heavenbase.types import Completion
+from heavenbase.types import Citation, Completion
 
 from .support import OPENAI, USER, Caller, make_call, make_spec
 
@@ -208,3 +208,58 @@ def test_it_is_installed_as_a_gateway() -> None:
 
     spec = hb.LLM(model="gpt-4o-mini", provider="openai", gateway="responses", api_key="k").spec
     assert (spec.gateway, spec.requested_gateway) == ("responses", "responses")
+
+
+ITEMS = [
+    {"type": "compaction", "id": "cmp_1", "encrypted_content": "x"},
+    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}},
+    {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": None},
+    {"type": "mcp_list_tools", "id": "mcp_1", "server_label": "s", "tools": []},
+    {"type": "code_interpreter_call", "id": "ci_1", "code": "1", "container_id": "c", "outputs": None},
+    {"type": "tool_search_call", "id": "ts_1"},
+    {"type": "something_new", "id": "new_1"},
+]
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: str(item["type"]))
+def test_b11_items_of_the_provider_go_back_verbatim(item: dict[str, Any]) -> None:
+    whole = {"id": "resp_1", "status": "completed", "output": [item, MESSAGE], "usage": USAGE}
+    streaming = streamed(
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.output_text.delta", "output_index": 1, "delta": "hello"},
+        {"type": "response.completed", "response": whole},
+    )
+    for answer in (answered(output=[item, MESSAGE]), streaming):
+        assert answer.text == "hello"
+        assert sent(messages=[USER, answer.message, USER])["input"][1:3] == [item, MESSAGE]
+        edited = {**answer.message, "content": "bye"}
+        assert sent(messages=[USER, edited, USER])["input"][1:3] == [item, {"role": "assistant", "content": "bye"}]
+
+
+def test_b11_thoughts_that_nobody_stored_go_back_only_encrypted() -> None:
+    sealed = {**THOUGHT, "encrypted_content": "x"}
+    for thought, expected in ((sealed, [sealed, CALL]), (THOUGHT, [{n: v for n, v in CALL.items() if n != "id"}])):
+        answer = answered(output=[thought, CALL])
+        messages = [USER, answer.message, {"role": "tool", "tool_call_id": "call_1", "content": "2"}]
+        assert sent(messages=messages, store=False)["input"][1:-1] == expected
+
+
+def test_b12_annotations_and_logprobs_of_every_text() -> None:
+    cited = {"type": "url_citation", "start_index": 1, "end_index": 2, "url": "https://a.example", "title": "A"}
+    filed = {"type": "file_citation", "index": 2, "file_id": "file_1", "filename": "a.txt"}
+    likely = [{"token": "lo", "logprob": -1.0, "bytes": [108, 111], "top_logprobs": []}]
+    first = {"type": "output_text", "text": "hel", "annotations": [], "logprobs": []}
+    second = {"type": "output_text", "text": "lo", "annotations": [cited, filed], "logprobs": likely}
+    message = {**MESSAGE, "content": [first, second]}
+    whole = {"id": "resp_1", "status": "completed", "output": [message], "usage": USAGE}
+    streaming = streamed(
+        {"type": "response.output_text.delta", "output_index": 0, "delta": "hel"},
+        {"type": "response.output_text.delta", "output_index": 0, "delta": "lo", "logprobs": likely},
+        {"type": "response.completed", "response": whole},
+    )
+    for answer in (answered(output=[message]), streaming):
+        assert answer.citations == [
+            Citation(4, 5, title="A", url="https://a.example"),
+            Citation(5, 5, kind="file", id="file_1", title="a.txt"),
+        ]
+        assert [(it.token, it.logprob) for it in answer.logprobs] == [("lo", -1.0)]

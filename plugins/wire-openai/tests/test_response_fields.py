@@ -96,7 +96,7 @@ def test_a_parameter_travels_as_it_is(name: str, value: Any) -> None:
     ("name", "value"),
     [
         *(("seed", 1), ("stop", ["x"]), ("n", 2), ("logit_bias", {"1": 1}), ("frequency_penalty", 1.0)),
-        *(("presence_penalty", 1.0), ("logprobs", True)),
+        *(("presence_penalty", 1.0),),
     ],
 )
 def test_a_parameter_that_the_wire_lacks_is_reported(name: str, value: Any) -> None:
@@ -116,6 +116,21 @@ def test_tools_and_their_choice_are_flat() -> None:
 def test_thoughts_that_nobody_stores_are_asked_for_encrypted() -> None:
     assert sent(store=False, reasoning_effort="low")["include"] == ["reasoning.encrypted_content"]
     assert "include" not in sent(store=False)
+
+
+def test_b11_thoughts_of_models_that_reason_are_asked_for_encrypted_when_nothing_is_stored() -> None:
+    rules = [{"models": ["gpt-4*"], "drop": {"reasoning_effort": "the model has no steps of reasoning"}}]
+    record = {**OPENAI, "parameters": rules}
+    for model, wanted in (("gpt-5.5", ["reasoning.encrypted_content"]), ("gpt-4o", None)):
+        spec = make_spec(provider="openai", provider_record=record, model_id=model)
+        assert response_body(make_call(spec, store=False)).get("include") == wanted
+        assert "include" not in response_body(make_call(spec))
+
+
+def test_b12_logprobs_are_asked_for_where_the_wire_has_them() -> None:
+    body, word, wire = outcome("logprobs", True, top_logprobs=2)
+    assert (body["include"], body["top_logprobs"]) == (["message.output_text.logprobs"], 2)
+    assert (word, wire) == ("renamed", "include")
 
 
 def test_extra_body_is_merged_as_it_is() -> None:

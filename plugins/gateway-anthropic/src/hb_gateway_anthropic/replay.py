@@ -25,7 +25,8 @@ def reasoning_parts(call: Call, blocks: list[dict[str, Any]]) -> list[dict[str, 
     """The parts to keep of an answer: none where text and tool calls are all there is."""
     if all(block.get("type") in _PLAIN for block in blocks):
         return []
-    return [reasoning_part(call.spec, FIELD, [dict(block) for block in blocks])]
+    is_kept = any(block.get("type") not in (*_PLAIN, *THOUGHTS) for block in blocks)
+    return [reasoning_part(call.spec, FIELD, [dict(block) for block in blocks], is_kept=is_kept)]
 
 
 def kept_blocks(message: Message, spec: LLMSpec, traits: Traits, report: ParameterReport) -> list[dict[str, Any]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_gateway_anthropic.citations import citations_of
 from hb_gateway_anthropic.replay import reasoning_parts
 from hb_gateway_anthropic.usage import message_usage
+from heavenbase.details import Details
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text, finish_reason, finish_words, proved
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
+    from heavenbase.types import Citation
 
 FINISH = finish_words(
     {
@@ -32,10 +35,16 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     text: list[str] = []
     thoughts: list[str] = []
     calls: list[ToolCall] = []
+    citations: list[Citation] = []
+    length = 0
     for place, block in enumerate(blocks):
         kind = block_kind(call, block, place)
         if kind == "text":
-            text.append(text_of(call, block, "text"))
+            said = text_of(call, block, "text")
+            if block.get("citations"):
+                citations += citations_of(block, length)
+            length += len(said)
+            text.append(said)
         elif kind == "thinking":
             thoughts.append(text_of(call, block, "thinking"))
         elif kind == "tool_use":
@@ -53,6 +62,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         provider=call.spec.provider,
         gateway=call.spec.gateway,
         reasoning_parts=reasoning_parts(call, blocks),
+        details=Details.known(citations=citations),
         report=call.context.report,
         raw=answer,
     )

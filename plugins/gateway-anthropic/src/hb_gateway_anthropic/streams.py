@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hb_gateway_anthropic.citations import citations_of
 from hb_gateway_anthropic.replay import reasoning_parts
 from hb_gateway_anthropic.responses import FINISH, block_kind, text_of, tool_name
-from hb_gateway_anthropic.usage import merged, message_usage
+from hb_gateway_anthropic.usage import message_usage
+from heavenbase.details import Details
 from heavenbase.http import as_list, as_object, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
-from heavenbase.wires import StreamedAnswer, arguments_text, finish_reason, parsed_arguments
+from heavenbase.wires import StreamedAnswer, arguments_text, finish_reason, merged_counts, parsed_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +62,7 @@ class _Block:
 class MessageStream(StreamedAnswer):
     """What has come of one streamed answer."""
 
-    __slots__ = ("_blocks", "_has_start", "_open", "_reason", "_usage")
+    __slots__ = ("_blocks", "_has_start", "_open", "_passed", "_reason", "_said", "_usage")
 
     ending: ClassVar[str] = "message_stop"
 
@@ -69,6 +71,8 @@ class MessageStream(StreamedAnswer):
         self._has_start = False
         self._blocks: list[_Block] = []
         self._open: dict[int, _Block] = {}
+        self._passed = self._said = 0
+        """How many blocks were counted, and the characters of text in them: only citations ask for that."""
         self._reason: Any = None
         self._usage: dict[str, Any] = {}
 
@@ -96,7 +100,7 @@ class MessageStream(StreamedAnswer):
         for place, block in enumerate(as_list(self._call, message.get("content"), "`content` of message_start")):
             block_kind(self._call, block, place)
         self._has_start = True
-        self._usage = merged({}, message.get("usage"))
+        self._usage = merged_counts({}, message.get("usage"))
         return Chunk(
             usage=message_usage(self._usage),
             id=text_or_none(message.get("id")),
@@ -107,7 +111,7 @@ class MessageStream(StreamedAnswer):
         delta = event.get("delta")
         if isinstance(delta, dict) and delta.get("stop_reason") is not None:
             self._reason = delta["stop_reason"]
-        self._usage = merged(self._usage, event.get("usage"))
+        self._usage = merged_counts(self._usage, event.get("usage"))
         return Chunk(usage=message_usage(self._usage))
 
     def _close(self) -> Chunk:
@@ -163,11 +167,22 @@ class MessageStream(StreamedAnswer):
 
     def _stop_block(self, event: dict[str, Any]) -> Chunk | None:
         block = self._open.pop(_index(event), None)
+        if block is not None and block.start["type"] == "text":
+            return self._cite(block)
         if block is None or block.start["type"] != "tool_use" or any(block.pieces.get("partial_json", ())):
             return None
         # Some servers send the whole input with the block's start.
         written = arguments_text(block.start.get("input"))
         return Chunk(tool_calls=[ToolCallDelta(block.number, arguments=written)]) if written else None
+
+    def _cite(self, block: _Block) -> Chunk | None:
+        """The citations of a text that is whole."""
+        if not block.start.get("citations") and "citations" not in block.pieces:
+            return None
+        while (earlier := self._blocks[self._passed]) is not block:
+            self._said += len(earlier.whole().get("text") or "") if earlier.start["type"] == "text" else 0
+            self._passed += 1
+        return Chunk(details=Details.known(citations=citations_of(block.whole(), self._said)))
 
     def _text(self, piece: str) -> Chunk | None:
         if not piece:

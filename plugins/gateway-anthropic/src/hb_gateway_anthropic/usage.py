@@ -25,11 +25,3 @@ def message_usage(raw: Any) -> Usage | None:
         cache_write=count(raw.get("cache_creation_input_tokens")),
         reasoning=thought,
     )
-
-
-def merged(before: Any, later: Any) -> dict[str, Any]:
-    """Two usages of one stream. The counts are running totals, so the later one wins where it says something."""
-    found = dict(before) if isinstance(before, dict) else {}
-    if isinstance(later, dict):
-        found.update((name, value) for name, value in later.items() if value is not None)
-    return found

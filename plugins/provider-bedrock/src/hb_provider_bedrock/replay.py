@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heavenbase.types import Message, ParameterReport
 
 FIELD = "content"
+_THOUGHTS_AND_PLAIN = {"text", "toolUse", "reasoningContent"}
 
 
 def reasoning_parts(call: Call, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -24,7 +25,8 @@ def reasoning_parts(call: Call, blocks: list[dict[str, Any]]) -> list[dict[str, 
         return []
     # Pictures are in the answer already, and the wire takes none back.
     value = [dict(block) for block in blocks if "image" not in block]
-    return [reasoning_part(call.spec, FIELD, value)]
+    is_kept = any(not _THOUGHTS_AND_PLAIN.intersection(block) or _is_of_server(block) for block in value)
+    return [reasoning_part(call.spec, FIELD, value, is_kept=is_kept)]
 
 
 def kept_blocks(message: Message, spec: LLMSpec, report: ParameterReport) -> list[dict[str, Any]]:
@@ -45,8 +47,12 @@ def thoughts_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _is_plain_call(block: dict[str, Any]) -> bool:
+    return isinstance(block.get("toolUse"), dict) and not _is_of_server(block)
+
+
+def _is_of_server(block: dict[str, Any]) -> bool:
     use = block.get("toolUse")
-    return isinstance(use, dict) and use.get("type") != "server_tool_use"
+    return isinstance(use, dict) and use.get("type") == "server_tool_use"
 
 
 def _is_sound(block: Any) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_bedrock.details import citations_of, filters_of
 from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.usage import token_usage
+from heavenbase.details import Details
 from heavenbase.errors import HBError
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
@@ -15,7 +17,7 @@ from heavenbase.wires import finish_reason as in_words
 if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.image import LLMImage
-    from heavenbase.types import FinishReason
+    from heavenbase.types import Citation, FinishReason
 
 FINISH = finish_words(
     {
@@ -44,6 +46,8 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     thoughts: list[str] = []
     calls: list[ToolCall] = []
     images: list[LLMImage] = []
+    citations: list[Citation] = []
+    length = 0
     for place, block in enumerate(blocks):
         text.append(_text(call, as_object(call, block, f"block {place} of `content`")))
         if "reasoningContent" in block:
@@ -52,6 +56,9 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
             calls.append(_tool_call(call, block["toolUse"], len(calls)))
         elif "image" in block:
             images.append(image_of(call, block["image"]))
+        elif "citationsContent" in block:
+            citations += citations_of(block, length, length + len(text[-1]))
+        length += len(text[-1])
     answer = Completion(
         "".join(text),
         reasoning="" if is_hidden else "".join(thoughts),
@@ -63,6 +70,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         gateway=call.spec.gateway,
         images=images,
         reasoning_parts=reasoning_parts(call, blocks),
+        details=Details.known(citations=citations, filters=filters_of(decoded.get("trace"))),
         report=call.context.report,
         raw=decoded,
     )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hb_provider_bedrock.details import citations_of, filters_of
 from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.responses import finish_reason, image_of, is_of_server, text_of, tool_name
 from hb_provider_bedrock.usage import token_usage
+from heavenbase.details import Details
 from heavenbase.http import as_object, kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import StreamedAnswer, arguments_text, parsed_arguments
@@ -26,13 +28,14 @@ if TYPE_CHECKING:
 class _Block:
     """One block while it grows: what began it, and its pieces by name."""
 
-    __slots__ = ("number", "pieces", "start")
+    __slots__ = ("citations", "number", "pieces", "start")
 
     def __init__(self, start: dict[str, Any], number: int = -1) -> None:
         self.start = start
         self.number = number
         """Which tool call this is; -1 for other blocks."""
         self.pieces: dict[str, list[str]] = {}
+        self.citations: list[Any] = []
 
     def add(self, name: str, piece: str) -> None:
         self.pieces.setdefault(name, []).append(piece)
@@ -51,6 +54,9 @@ class _Block:
             if self.joined("signature"):
                 text["signature"] = self.joined("signature")
             return {"reasoningContent": {"reasoningText": text}}
+        if self.citations:
+            content = [{"text": self.joined("text")}]
+            return {"citationsContent": {"content": content, "citations": self.citations}}
         if "text" in self.pieces:
             return {"text": self.joined("text")}
         return dict(self.start) or None
@@ -59,7 +65,7 @@ class _Block:
 class ConverseStream(StreamedAnswer):
     """What has come of one streamed answer; an event is an object with its name and its content."""
 
-    __slots__ = ("_blocks", "_handlers", "_open")
+    __slots__ = ("_blocks", "_handlers", "_open", "_passed", "_said")
 
     ending: ClassVar[str] = "messageStop"
 
@@ -67,6 +73,8 @@ class ConverseStream(StreamedAnswer):
         super().__init__(call, is_hidden, held)
         self._blocks: list[_Block] = []
         self._open: dict[int, _Block] = {}
+        self._passed = self._said = 0
+        """How many blocks were counted, and the characters of text in them: only citations ask for that."""
         self._handlers: dict[str, Callable[[dict[str, Any]], Chunk | None]] = {
             "messageStart": lambda event: None,
             "contentBlockStart": self._begin,
@@ -113,6 +121,8 @@ class ConverseStream(StreamedAnswer):
         if "image" in delta:
             self.is_fresh = True
             return Chunk(images=[image_of(self._call, delta["image"])])
+        if "citation" in delta:
+            block.citations.append(delta["citation"])
         return None
 
     def _text(self, block: _Block, piece: str) -> Chunk | None:
@@ -145,8 +155,14 @@ class ConverseStream(StreamedAnswer):
         return Chunk(tool_calls=[ToolCallDelta(block.number, arguments=piece)])
 
     def _end_block(self, event: dict[str, Any]) -> Chunk | None:
-        self._open.pop(_index(event), None)
-        return None
+        block = self._open.pop(_index(event), None)
+        if block is None or not block.citations:
+            return None
+        while (earlier := self._blocks[self._passed]) is not block:
+            self._said += len(earlier.joined("text"))
+            self._passed += 1
+        end = self._said + len(block.joined("text"))
+        return Chunk(details=Details.known(citations=citations_of(block.whole() or {}, self._said, end)))
 
     def _stop(self, event: dict[str, Any]) -> Chunk:
         reason = event.get("stopReason")
@@ -161,7 +177,9 @@ class ConverseStream(StreamedAnswer):
 
     def _metadata(self, event: dict[str, Any]) -> Chunk:
         self.is_done = self.is_finished
-        return Chunk(usage=token_usage(event.get("usage")))
+        return Chunk(
+            usage=token_usage(event.get("usage")), details=Details.known(filters=filters_of(event.get("trace")))
+        )
 
 
 def _index(event: dict[str, Any]) -> int:

@@ -135,6 +135,7 @@ class ChatStream(WireStream):
         piece = ChoiceDelta(index=index)
         state.is_fresh = False
         state._choose(piece, choice)
+        state.showed = state.showed or state.is_fresh
         self._tell(chunk, others=[piece])
         self.is_fresh = self.is_fresh or state.is_fresh
 

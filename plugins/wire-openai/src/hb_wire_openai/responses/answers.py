@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_wire_openai.responses.items import FIELD, output_text
+from hb_wire_openai.details import citations_of, logprobs_of
+from hb_wire_openai.responses.items import FIELD, SAID, output_text
 from hb_wire_openai.usage import chat_usage
+from heavenbase.details import Details
 from heavenbase.http import shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text, generation_failed, proved, reasoning_part
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from hb_wire_openai.answers import Thinking
     from heavenbase.call import Call
     from heavenbase.image import LLMImage
-    from heavenbase.types import FinishReason, Usage
+    from heavenbase.types import Citation, FinishReason, TokenLogprob, Usage
 
 _FAILED = ("failed", "cancelled")
 _INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -39,6 +41,7 @@ def completion_of_response(call: Call, decoded: Any, thinking: Thinking) -> Comp
         gateway=call.spec.gateway,
         images=[image for item in items for image in images(call, item)],
         reasoning_parts=parts(call, items),
+        details=details(call, items),
         report=call.context.report,
         raw=decoded,
     )
@@ -118,10 +121,22 @@ def images(call: Call, item: dict[str, Any]) -> list[LLMImage]:
 
 
 def parts(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The items as they must go back, when there are thoughts among them."""
-    if not any(item.get("type") == "reasoning" for item in items):
-        return []
-    return [reasoning_part(call.spec, FIELD, items)]
+    """The items as they must go back, when there is more among them than text and calls of the caller's tools."""
+    kinds = {item.get("type") for item in items}.difference(SAID)
+    return [reasoning_part(call.spec, FIELD, items, is_kept=bool(kinds - {"reasoning"}))] if kinds else []
+
+
+def details(call: Call, items: list[dict[str, Any]], *, is_shown: bool = False) -> Details | None:
+    """What the texts among the items tell beside themselves; logprobs only where the stream has not told them."""
+    citations: list[Citation] = []
+    logprobs: list[TokenLogprob] = []
+    offset = 0
+    for item in items:
+        for part in (item.get("content") or ()) if item.get("type") == "message" else ():
+            citations += citations_of(part.get("annotations"), offset)
+            logprobs += [] if is_shown else logprobs_of(part.get("logprobs"))
+            offset += len(part.get("text") or part.get("refusal") or "")
+    return Details.known(citations=citations, logprobs=logprobs)
 
 
 def usage(raw: Any) -> Usage | None:

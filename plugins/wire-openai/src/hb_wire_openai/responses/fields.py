@@ -26,7 +26,6 @@ _MISSING = {
     "logit_bias": "the Responses wire has no bias",
     "frequency_penalty": "the Responses wire has no penalties",
     "presence_penalty": "the Responses wire has no penalties",
-    "logprobs": "the Responses wire has top_logprobs alone",
     "modalities": "the Responses wire answers in text; images come from a tool",
     "audio": "the Responses wire has no audio",
     "prediction": "the Responses wire has no predictions",
@@ -34,6 +33,7 @@ _MISSING = {
 }
 _LIMITS = ("max_completion_tokens", "max_tokens")
 ENCRYPTED = "reasoning.encrypted_content"
+LOGPROBS = "message.output_text.logprobs"
 
 
 def response_body(call: Call) -> dict[str, Any]:
@@ -68,11 +68,31 @@ def response_fields(
         wire["tools"] = [_tool(tool) for tool in wire["tools"]]
     if "tool_choice" in wire:
         wire["tool_choice"] = _choice(wire["tool_choice"])
-    if wire.get("store") is False and "reasoning" in wire:
-        # Without this the thoughts of an answer that is not stored could not go back.
-        wire["include"] = [ENCRYPTED]
+    if "logprobs" in wire or "top_logprobs" in wire:
+        _include(wire, LOGPROBS)
+        if wire.pop("logprobs", None) is not None:
+            report.renamed("logprobs", "include")
     merge_extra(wire, args, report)
+    if wire.get("store") is False and ("reasoning" in wire or _reasons(spec)):
+        # Without this the thoughts of an answer that is not stored could not go back.
+        _include(wire, ENCRYPTED)
     return wire
+
+
+def _include(wire: dict[str, Any], name: str) -> None:
+    """Ask for a part of the answer that the wire leaves out of itself."""
+    given = wire.get("include")
+    given = list(given) if isinstance(given, list | tuple) else []
+    wire["include"] = given if name in given else [*given, name]
+
+
+def _reasons(spec: LLMSpec) -> bool:
+    """Whether the provider, who says which of its models take no step of reasoning, does not say so of this one."""
+    asked = {"reasoning_effort": "medium"}
+    named = [name for rule in spec.provider_record.get("parameters", ()) for name in rule.get("drop", ())]
+    return "reasoning_effort" in named and not any(
+        "reasoning_effort" in rule.get("drop", ()) for rule in spec.parameter_rules(asked)
+    )
 
 
 def text_format(response_format: Mapping[str, Any]) -> dict[str, Any]:

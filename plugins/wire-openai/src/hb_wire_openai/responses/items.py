@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FIELD = "output"
 """Where an answer's items stand in `reasoning_parts`."""
+SAID = ("message", "function_call", "custom_tool_call")
+"""What a message of hb says itself; all other items are the provider's own."""
 
 
 def input_items(call: Call) -> list[dict[str, Any]]:
@@ -50,13 +52,14 @@ def input_items(call: Call) -> list[dict[str, Any]]:
 
 
 def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]:
-    thoughts: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
     own, lost = own_parts(message, call.spec, {FIELD: list})
     note_lost(lost, call.context.report)
     for part in own:
-        if _says_the_same(message, part["value"]):
-            return [dict(item) for item in part["value"]]
-        thoughts.extend(item for item in part["value"] if item.get("type") == "reasoning")
+        items = _readable(call, part["value"])
+        if _says_the_same(message, items):
+            return items
+        kept.extend(item for item in items if item.get("type") not in SAID)
     text = _content(message.get("content"), "assistant", place)
     # A thought must be followed by what it led to: alone it is refused.
     said: list[dict[str, Any]] = [{"role": "assistant", "content": text}] if text else []
@@ -70,7 +73,23 @@ def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]
                 "arguments": function.get("arguments") or "{}",
             }
         )
-    return [*thoughts, *said] if said else []
+    if not said:
+        kept = [item for item in kept if item.get("type") != "reasoning"]
+    return [*kept, *said]
+
+
+def _readable(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items of an answer as they go back: thoughts that are not stored only where they are encrypted."""
+    store = call.args.get("store")
+    extra = call.args.get("extra_body")
+    if store is not False and not (isinstance(extra, dict) and extra.get("store") is False):
+        return [dict(item) for item in items]
+    sealed = [item for item in items if item.get("type") != "reasoning" or item.get("encrypted_content")]
+    if len(sealed) == len(items):
+        return [dict(item) for item in items]
+    note_lost(["not encrypted"], call.context.report, "nothing is stored, so these thoughts stay behind")
+    # By its id an item would be looked for with the thought that led to it.
+    return [{name: value for name, value in item.items() if name != "id"} for item in sealed]
 
 
 def _says_the_same(message: Message, items: list[dict[str, Any]]) -> bool:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hb_wire_openai.details import logprobs_of
 from hb_wire_openai.events import WireStream
 from hb_wire_openai.responses import answers
 from hb_wire_openai.responses.items import output_text
 from hb_wire_openai.responses.places import Places
+from heavenbase.details import Details
 from heavenbase.http import as_object, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import generation_failed
@@ -29,12 +31,13 @@ _ENDS = ("response.completed", "response.incomplete")
 class ResponseStream(WireStream):
     """What has come of one streamed answer; the twin of `ChatStream` for this wire."""
 
-    __slots__ = ("_items", "_places", "_seen")
+    __slots__ = ("_has_logprobs", "_items", "_places", "_seen")
 
     ending: ClassVar[str] = "response.completed"
 
     def __init__(self, call: Call, thinking: Thinking, embedded: Callable[[Any], HBError]) -> None:
         super().__init__(call, thinking, embedded)
+        self._has_logprobs = False
         self._items: list[dict[str, Any]] = []
         """The items that are whole."""
         self._places = Places()
@@ -51,6 +54,9 @@ class ResponseStream(WireStream):
         chunk = Chunk()
         if kind == "response.output_text.delta" or kind == "response.refusal.delta":
             chunk.text = self._delta(event)
+            if event.get("logprobs"):
+                chunk.details = Details.known(logprobs=logprobs_of(event["logprobs"]))
+                self._has_logprobs = True
         elif kind in _THOUGHTS:
             chunk.reasoning = self._delta(event)
         elif kind == "response.function_call_arguments.delta":
@@ -121,4 +127,5 @@ class ResponseStream(WireStream):
         self.finish(chunk, *answers.finish_reason(response, items))
         chunk.usage = answers.usage(response.get("usage"))
         chunk.reasoning_parts = answers.parts(self._call, items) or None
+        chunk.details = answers.details(self._call, items, is_shown=self._has_logprobs)
         self.is_done = True
