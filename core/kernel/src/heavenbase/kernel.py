@@ -17,6 +17,7 @@ from heavenbase.discovery.inventory import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
 from heavenbase.flow.answers import annotate, check_colour, check_value, foreign, guarded, stamped, without_thoughts
 from heavenbase.flow.preparing import encode_images, has_images, prepare
+from heavenbase.flow.refusals import Refusals
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, Next, compose, side_of, sleep_async
@@ -24,7 +25,7 @@ from heavenbase.options import KNOWN, MOCKS, PREPARED, SECRETS, split_options
 from heavenbase.plugin import Gateway, Plugin
 from heavenbase.projection import CUT, warn_cut
 from heavenbase.registry import Registry
-from heavenbase.resolution.arguments import check_options, check_parameters, plain_options
+from heavenbase.resolution.arguments import check_options, check_parameters, plain_options, unasked_arguments
 from heavenbase.resolution.resolver import Resolver
 from heavenbase.spec import LLMSpec
 from heavenbase.types import Attempt, Chunk, Completion, Message
@@ -67,7 +68,8 @@ class Kernel:
         self.resolver = Resolver(config, self.registry)
         self.tool_call_repair = dict(config.section("heavenbase.llm.tool_call_repair"))
         policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
-        self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random)
+        refusals = Refusals(lambda spec: unasked_arguments(spec, config))
+        self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random, refusals=refusals)
         configured = [self.registry.load("contrib", name) for name in config.get("heavenbase.llm.middleware") or ()]
         self._middleware = [*configured, *middleware]
         self._sees_calls = "call" in {side_of(given) for given in self._middleware}

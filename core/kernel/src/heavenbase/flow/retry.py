@@ -18,6 +18,7 @@ from heavenbase.errors import (
     StreamInterrupted,
     StreamTruncated,
 )
+from heavenbase.flow.refusals import Refusals
 from heavenbase.middleware import Middleware, Next, call_sleep
 from heavenbase.types import Chunk
 
@@ -85,8 +86,10 @@ class Retry(Middleware):
         sleep: Callable[[float], Any],
         asleep: Callable[[float], Any],
         random: Callable[[], float],
+        refusals: Refusals,
     ) -> None:
         self.policy = policy
+        self._refusals = refusals
         self._sleep = sleep
         self._asleep = asleep
         self._random = random
@@ -97,22 +100,35 @@ class Retry(Middleware):
         """Answer the call, or raise the last attempt's error with the ledger on it."""
         budget = self._budget(call)
         budget.earn()
+        refusals = self._refusals
+        if refusals.known:
+            call = refusals.relieved(call)
         if call.stream:
             return self._stream(call, next, budget)
         number = billed = 0
+        gone: dict[str, str] = {}
         while True:
             number += 1
             if budget.paused_until:
                 await self._respect_pause(call, budget)
             try:
-                return await next(call)
+                answer = await next(call)
+                if gone:
+                    refusals.remember(call, gone)
+                return answer
             except ProviderError as error:
+                if refused := refusals.named(call, error):
+                    # Another request and no repetition: it costs no retry, and each default goes once.
+                    call, number = refusals.without(call, refused), number - 1
+                    gone.update(refused)
+                    continue
                 billed += error.maybe_billed
                 delay = self._delay(call, error, number, billed, budget)
             await call_sleep(call, delay, self._sleep, self._asleep)
 
     async def _stream(self, call: Call, next: Next, budget: Budget) -> AsyncIterator[Chunk]:
         number = billed = 0
+        gone: dict[str, str] = {}
         while True:
             number += 1
             if budget.paused_until:
@@ -127,6 +143,8 @@ class Retry(Middleware):
                         yield chunk
                     elif chunk.has_content or chunk.finish_reason is not None:
                         committed = True
+                        if gone:
+                            self._refusals.remember(call, gone)
                         for early in held:
                             yield early
                         yield chunk
@@ -142,6 +160,11 @@ class Retry(Middleware):
                         raise
                     told = f"the stream broke after content was delivered: {error}"
                     raise StreamInterrupted.of(error, told, maybe_billed=True) from error
+                if refused := self._refusals.named(call, error):
+                    call.context.failed(error)
+                    call, number = self._refusals.without(call, refused), number - 1
+                    gone.update(refused)
+                    continue
                 billed += error.maybe_billed
                 delay = self._delay(call, error, number, billed, budget)
             finally:

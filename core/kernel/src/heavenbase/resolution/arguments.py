@@ -34,6 +34,21 @@ def plain_options(spec: LLMSpec) -> tuple[dict[str, Any], dict[str, Any]] | None
     return found or None
 
 
+def unasked_arguments(spec: LLMSpec, config: Config) -> frozenset[str]:
+    """The default arguments that neither the caller nor the user's settings give: those of hb and of plugins."""
+    found: frozenset[str] | None = spec._keys.get("unasked")
+    if found is None:
+        packaged = ".".join((*ROOT, "default_args"))
+        names = []
+        for name in spec.args.keys() - spec.explicit:
+            origin = spec.origins.get(f"args.{name}", "")
+            where = config.origin((*ROOT, "default_args", name)) if origin == packaged else None
+            if where.layer == "default" if where is not None else not _is_the_users(name, origin, config):
+                names.append(name)
+        found = spec._keys["unasked"] = frozenset(names)
+    return found
+
+
 def unknown_arguments(spec: LLMSpec, config: Config, registry: Registry) -> frozenset[str]:
     """The default arguments that neither hb nor the wire knows, where they are allowed; else UnknownNameError.
 
