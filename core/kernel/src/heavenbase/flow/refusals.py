@@ -23,7 +23,7 @@ _Reasons: TypeAlias = Mapping[str, str]
 
 
 class Refusals:
-    """What the targets of one kernel refuse; `unasked` has the arguments of a spec that neither user nor caller gave."""
+    """What the targets of one kernel refuse; `unasked` has the arguments of a spec that nobody gave."""
 
     def __init__(self, unasked: Callable[[LLMSpec], frozenset[str]]) -> None:
         self._unasked = unasked
