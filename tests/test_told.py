@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from hb_testing.server import event_frames
 from heavenbase.errors import GenerationFailed, HBError, ResponseShapeError, ServerError, StructuredOutputError
 from heavenbase.types import Completion
-from tests.told import WIRES, Told
+from tests.told import STREAMS, WIRES, Told
 
 WEATHER = {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
 EVERY = pytest.mark.parametrize("told", WIRES, ids=lambda told: told.name)
@@ -171,3 +174,69 @@ def test_b10_with_a_schema_the_error_says_that_the_model_refused() -> None:
         assert found.code == "refusal"
         assert found.partial is not None
         assert found.partial.text == "I can't."
+
+
+# The end
+
+
+class Ticking:
+    """A body whose server goes on after the end: each piece comes a tenth of a second after the one before."""
+
+    def __init__(self, begins: bytes, behind: bytes) -> None:
+        self.pieces, self.now, self._begins, self._behind = 0, 0.0, begins, behind
+
+    def clock(self) -> float:
+        return self.now
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._begins
+        while self.pieces < 100:
+            self.pieces += 1
+            self.now += 0.1
+            yield self._behind
+
+
+IDLE = {"text/event-stream": b": ping\n\n", "application/x-ndjson": b"\n"}
+
+
+def endings(told: Told) -> list[list[Any]]:
+    """The events up to the end, for each place at which a server may fall silent behind it."""
+    events = list(told.streams[0])
+    if events[-1] == "[DONE]":
+        last = next(place for place, it in enumerate(events) if it["choices"] and it["choices"][0]["finish_reason"])
+        return [events[: last + 1], events]
+    return [events] if told.name != "bedrock" else [events[:-1], events]
+
+
+@EVERY
+def test_b13_a_stream_that_has_proved_its_end_waits_for_nobody(told: Told) -> None:
+    encode = STREAMS[told.content_type]
+    for proof in endings(told):
+        for is_async in (False, True):
+            body = Ticking(encode(proof), IDLE.get(told.content_type, event_frames.event("ping", b"{}")))
+            answer = told.over(body, clock=body.clock, is_async=is_async)
+            assert (answer.text, answer.finish_reason) == ("Hello there", "stop")
+            assert body.pieces <= 7
+
+
+@EVERY
+def test_b13_counts_behind_the_end_are_waited_for(told: Told) -> None:
+    events = list(told.streams[0])
+    for found in told.every(told.text, events)[1::2]:
+        assert isinstance(found, Completion)
+        assert found.usage is not None
+        assert found.usage.prompt_tokens == 3
+
+
+@EVERY
+def test_b13_what_comes_behind_the_end_is_not_part_of_the_answer(told: Told) -> None:
+    [events, _] = told.streams
+    again = [it for it in events if "there" in json.dumps(it) and "stop" not in json.dumps(it).lower()]
+    if told.name == "gemini":
+        again = [
+            {"candidates": [{"content": {"role": "model", "parts": [{"text": " there"}]}, "index": 0}]},
+            events[-1],
+        ]
+    for found in told.every(told.text, [*events, *again])[1::2]:
+        assert isinstance(found, Completion)
+        assert found.text == "Hello there"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -160,6 +160,19 @@ class Told:
         found: list[Any] = [_outcome(self.whole, answer, options), _outcome(self.streamed, events, options)]
         found += asyncio.run(both())
         return [it[-1].completion if isinstance(it, list) else it for it in found]
+
+    def over(self, body: Iterable[bytes], clock: Callable[[], float], *, is_async: bool) -> Completion:
+        """What a stream is read as whose bytes come so, on this clock."""
+        config, provider = Config.from_dict(SETTINGS, environ=environment(**KEYS)), self.provider or self.name
+        given = Given()
+        given.answer = HTTPResponse(200, (("content-type", self.content_type),), body)
+        with Kernel(config, transport=given, clock=clock, sleep=lambda _: None) as kernel:
+            llm = LLM(model=self.model, provider=provider, kernel=kernel, max_retries=0, **self.options)
+
+            async def last() -> Any:
+                return [it async for it in llm.astream("q", include="completion")][-1]
+
+            return asyncio.run(last()) if is_async else list(llm.stream("q", include="completion"))[-1]
 
     def _stream(self, events: Any) -> HTTPResponse:
         body = events if isinstance(events, bytes) else STREAMS[self.content_type](events)

@@ -186,6 +186,8 @@ class HTTPAttempt:
                 if reader.state.is_done:
                     body.drain()
                     break
+                if reader.state.is_finished:
+                    self.exchange.settle()
             yield from reader.closing()
         except HBError as error:
             reader.fail(error)
@@ -207,6 +209,8 @@ class HTTPAttempt:
                 if reader.state.is_done:
                     await body.drain()
                     break
+                if reader.state.is_finished:
+                    self.exchange.settle()
             for chunk in reader.closing():
                 yield chunk
         except HBError as error:

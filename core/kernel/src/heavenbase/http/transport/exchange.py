@@ -41,6 +41,7 @@ Headers: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of one answer after decompression; event streams are bounded by event instead."""
 
+_SETTLED = Timeouts(idle=0.5, stall=0.5)
 _LINGER = Timeouts(idle=0.05, stall=0.2)
 
 _UNSENT = {"maybe_billed": False}
@@ -188,6 +189,13 @@ class Exchange:
         """Content came: something that the caller sees."""
         self.has_content = True
         self._waited = 0.0
+
+    def settle(self) -> None:
+        """The end is proved; what may still come, such as counts, is waited for only so long, whatever else comes."""
+        if self.timeouts is not _SETTLED:
+            self.timeouts = _SETTLED
+            self.deadline = None
+            self.content()
 
     def linger(self) -> None:
         """The answer is complete; what may still come of it is waited for only briefly."""
