@@ -256,7 +256,11 @@ LLM = _table(
     default_provider=Field("str", "openrouter", "provider when nothing names one", free=True),
     default_preset=Field("str", "system", "preset when neither preset nor model is given", free=True),
     model_mismatch=Field(
-        "str", "raise", "what to do with a model that the provider does not list", ("raise", "warn", "ignore")
+        "str",
+        "raise",
+        "a model that the provider does not list: raise (where it lists all it has), warn, match (take the nearest), "
+        "ignore",
+        ("raise", "warn", "match", "ignore"),
     ),
     image_url_timeout=Field("float", 120, "seconds that fetching an image URL may take", minimum=0.001),
     image_allow_hosts=Field("list[str]", [], "hosts whose images are fetched from private addresses"),

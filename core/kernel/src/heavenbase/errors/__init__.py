@@ -12,6 +12,7 @@ from typing import Any
 from heavenbase.errors.base import BODY_EXCERPT as BODY_EXCERPT, MESSAGE_LIMIT as MESSAGE_LIMIT
 from heavenbase.errors.base import CacheWarning as CacheWarning, HBError as HBError, HBWarning as HBWarning
 from heavenbase.errors.base import LossyRequestWarning as LossyRequestWarning
+from heavenbase.errors.base import UnknownModelWarning as UnknownModelWarning
 from heavenbase.errors.base import PluginFallbackWarning as PluginFallbackWarning, SecurityWarning as SecurityWarning
 from heavenbase.errors.base import TruncatedAnswerWarning as TruncatedAnswerWarning
 

@@ -100,6 +100,10 @@ class TruncatedAnswerWarning(HBWarning):
     """The text of an answer was cut off at its limit of tokens, and the caller sees nothing but the text."""
 
 
+class UnknownModelWarning(HBWarning):
+    """A model is not listed by its provider: a slip of a listed name, or one that `model_mismatch` warns of."""
+
+
 class CacheWarning(HBWarning):
     """The response cache failed; calls go on without it."""
 

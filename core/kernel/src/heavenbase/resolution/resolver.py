@@ -17,6 +17,7 @@ from heavenbase.errors import (
     PluginFallbackWarning,
     PluginLoadError,
     UnknownModelError,
+    UnknownModelWarning,
     UnknownNameError,
 )
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
@@ -37,6 +38,7 @@ from heavenbase.resolution.endpoint import (
     rows_of,
 )
 from heavenbase.resolution.naming import Naming
+from heavenbase.resolution.slips import meant_model
 from heavenbase.spec import LLMSpec, Timeouts
 
 FALLBACK = "openai"
@@ -51,7 +53,7 @@ class Resolver:
         self._config = config
         self._registry = registry
         self._catalog: Catalog | None = None
-        self._memo: dict[Any, tuple[LLMSpec, tuple[tuple[str, str | None], ...]]] = {}
+        self._memo: dict[Any, tuple[LLMSpec, tuple[tuple[str, str | None], ...], tuple[str, ...]]] = {}
 
     @property
     def catalog(self) -> Catalog:
@@ -83,6 +85,8 @@ class Resolver:
             key = found = None
         environ = self._config.environ
         if found is not None and all(environ.get(name) == value for name, value in found[1]):
+            for text in found[2]:
+                warnings.warn(text, UnknownModelWarning, stacklevel=3)
             return found[0]
         for what, name in (("preset", preset), ("model", model), ("provider", provider), ("gateway", gateway)):
             if name is not None and not isinstance(name, str):
@@ -99,7 +103,9 @@ class Resolver:
         if key is not None and not resolution.fell_back:
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
-            self._memo[key] = spec, tuple(resolution.sources.read.items())
+            self._memo[key] = spec, tuple(resolution.sources.read.items()), tuple(resolution.warned)
+        for text in resolution.warned:
+            warnings.warn(text, UnknownModelWarning, stacklevel=3)
         return spec
 
     def redirect(self, spec: LLMSpec, connection: Mapping[str, Any]) -> LLMSpec:
@@ -148,6 +154,7 @@ class _Resolution:
         self.sources = Sources(config, catalog.claims.foreign)
         self.origins = self.sources.origins
         self.fell_back = False
+        self.warned: list[str] = []
 
     def run(self, preset: str | None, model: str | None, provider: str | None, gateway: str | None) -> LLMSpec:
         naming = Naming(self.sources, self.catalog, self.options)
@@ -211,22 +218,36 @@ class _Resolution:
         entry = model_record.get("providers", {}).get(provider)
         if entry is not None:
             return native_id(entry)
+        # What a provider does not list: an error where it lists all, or where only others are known to have it.
         policy = self.config.get(f"{ROOT}.model_mismatch")
-        is_own = self.catalog.is_own(provider, token)
-        if model_record and not is_own and not record.get("require_model_override"):
+        is_elsewhere = bool(model_record) and not self.catalog.is_own(provider, token)
+        is_refused = is_elsewhere and not record.get("require_model_override")
+        near = meant_model(token, self._names_of(provider)) if policy != "ignore" else None
+        text = f"provider {provider!r} lists no model {token!r}"
+        if is_refused:
             offered = ", ".join(model_record.get("providers", {})) or "none"
             text = f"provider {provider!r} does not offer model {canonical!r} (providers that do: {offered})"
-            if policy == "warn":
-                warnings.warn(text, UserWarning, stacklevel=2)
-            elif policy != "ignore":
-                raise UnknownModelError("model", token, self._models_of(provider), hint=text, provider=provider)
-            return canonical
-        if not record.get("allow_unknown_models") and policy not in ("warn", "ignore"):
-            raise UnknownModelError("model", token, self._models_of(provider), provider=provider)
-        return token
+        elif near is not None:
+            text += f"; did you mean {near!r}?"
+        if policy == "match" and near is not None:
+            known = self.catalog.model(near, provider)
+            entry = self.catalog.models.get(known or "", {}).get("providers", {}).get(provider)
+            self.warned.append(f"{text} {near!r} is taken")
+            return native_id(entry) if entry is not None else near
+        if policy in ("raise", "match") and (is_refused or not record.get("allow_unknown_models")):
+            hint = text if is_refused else ""
+            raise UnknownModelError("model", token, self._names_of(provider), hint=hint, provider=provider)
+        if policy == "warn" or (near is not None and not is_refused):
+            self.warned.append(text)
+        return canonical if is_refused else token
 
-    def _models_of(self, provider: str) -> list[str]:
-        return [name for name, record in self.catalog.models.items() if provider in record.get("providers", {})]
+    def _names_of(self, provider: str) -> list[str]:
+        """The names of the models that a provider lists, its own ids of them included."""
+        names: dict[str, None] = {}
+        for name, record in self.catalog.models.items():
+            if entry := record.get("providers", {}).get(provider):
+                names |= dict.fromkeys((name, native_id(entry), *record.get("aliases", ())))
+        return list(names)
 
     # Records
 
