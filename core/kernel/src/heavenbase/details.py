@@ -133,6 +133,10 @@ class Attempt(Record):
     maybe_billed: bool = False
 
 
+FREE_TEXT = "custom"
+"""The type of tools that take free text, and of their calls."""
+
+
 @dataclass(slots=True)
 class ToolCallDelta(Record):
     """One streamed fragment of a tool call; whatever the wire left out is None."""
@@ -141,6 +145,7 @@ class ToolCallDelta(Record):
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    type: str | None = None
 
 
 @dataclass(slots=True)

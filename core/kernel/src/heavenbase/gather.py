@@ -11,7 +11,7 @@ from typing import Any
 
 from heavenbase.call import Call
 from heavenbase.details import Details
-from heavenbase.types import Choice, ChoiceDelta, Chunk, Completion, Message, ToolCall, ToolCallDelta
+from heavenbase.types import FREE_TEXT, Choice, ChoiceDelta, Chunk, Completion, Message, ToolCall, ToolCallDelta
 
 WHOLE = ("stop", "tool_calls")
 """Finish reasons of an answer that is whole."""
@@ -64,6 +64,8 @@ class ToolCallAssembler:
         call.name = call.name or delta.name or ""
         if delta.id:
             self._by_id[delta.id] = place
+        if delta.type is not None:
+            call.type = delta.type
         if delta.index is not None:
             self._is_reused = self._by_index.setdefault(delta.index, place) != place or self._is_reused
             self._by_index[delta.index] = place
@@ -76,7 +78,7 @@ class ToolCallAssembler:
         Where one call has the arguments of several, none is to be run, and each says so in its `reason`.
         """
         for place, call in enumerate(self._calls):
-            call.arguments = "".join(self._pieces[place]) or "{}"
+            call.arguments = "".join(self._pieces[place]) or ("" if call.type == FREE_TEXT else "{}")
         read = self._is_guessed and [self._complete(place) for place, pieces in enumerate(self._pieces) if pieces]
         if read and not all(read) and len(read) < len(self._calls):
             for call in self._calls:
@@ -175,7 +177,10 @@ def name_calls(calls: Sequence[ToolCall], messages: Sequence[Message], *, only_m
 
 def call_deltas(calls: Sequence[ToolCall], first: int = 0) -> list[ToolCallDelta]:
     """Whole tool calls as fragments of a stream, numbered from `first`."""
-    return [ToolCallDelta(place, call.id, call.name, call.arguments) for place, call in enumerate(calls, first)]
+    return [
+        ToolCallDelta(place, call.id, call.name, call.arguments, call.type if call.type != "function" else None)
+        for place, call in enumerate(calls, first)
+    ]
 
 
 def whole_chunk(answer: Completion) -> Chunk:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase._lazy import front
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.types import FREE_TEXT
 
 if TYPE_CHECKING:
     from heavenbase.image.image import LLMImage
@@ -25,6 +26,15 @@ PLAIN = frozenset({"system", "developer", "user", "assistant"})
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 IMAGE_KEYS = ("image_url", "image", "input_image", "image_bytes", "b64_json", "data", "url")
 IMAGE_TYPES = frozenset({"image_url", "image", "input_image", "image_bytes", "b64_json"})
+_OF_IMAGES = frozenset(
+    {
+        *("image_url", "image", "input_image", "image_bytes", "b64_json", "data", "url", "type", "source"),
+        *("inline_data", "inlineData", "bytes", "result", "detail", "file_id", "revised_prompt", "media_type"),
+        *("mime_type", "format", "filename"),
+    }
+)
+"""What an image is read from; the rest of a part are attributes of it."""
+_CALL = frozenset({"id", "type", "function", FREE_TEXT, "name", "arguments"})
 TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
 
 
@@ -131,17 +141,41 @@ def _part(part: Any, place: int) -> dict[str, Any]:
         return {**data, "type": "text"}
     if kind in IMAGE_TYPES or (kind is None and any(key in data for key in IMAGE_KEYS)):
         found = data.get("image")
-        return {"type": "image", "image": found if isinstance(found, LLMImage) else LLMImage.from_any(dict(data))}
-    if not isinstance(kind, str):
+        rest = {key: value for key, value in data.items() if key not in _OF_IMAGES}
+        if reference := _reference(data):
+            return {**rest, "type": "image_file", "image_file": reference}
+        image = found if isinstance(found, LLMImage) else LLMImage.from_any(dict(data))
+        return {**rest, "type": "image", "image": image}
+    if not isinstance(kind, str) and ("type" in data or not any(isinstance(held, Mapping) for held in data.values())):
         raise InputError(f"message {place} has a content part without a type")
     return dict(data)  # parts of one wire (input_audio, file, document …) travel as they are
+
+
+def _reference(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What `image_file` holds of an image that is named by a file's id, or by an address that only a provider reads."""
+    held = next((data[key] for key in ("image_url", "image", "source", "url") if data.get(key)), data)
+    held = held if isinstance(held, Mapping) else {"url": held}
+    source = held["source"] if isinstance(held.get("source"), Mapping) else held
+    there = source["s3Location"] if isinstance(source.get("s3Location"), Mapping) else {"uri": source.get("url")}
+    known = source.get("file_id") or data.get("file_id")
+    if not known and not str(there.get("uri")).startswith(("s3://", "gs://")):
+        return None
+    kind = data.get("mime_type") or (f"image/{held['format']}" if held.get("format") else None)
+    named = {"file_id": known} if known else dict(there)
+    more = {"detail": held.get("detail", data.get("detail")), "mime_type": kind}
+    return {**named, **{name: value for name, value in more.items() if value is not None}}
 
 
 def _tool_call(call: Any, place: int) -> dict[str, Any]:
     data = call.to_dict() if hasattr(call, "to_dict") else _as_mapping(call)
     if data is None:
         raise InputTypeError(f"message {place} has a tool call of type {type(call).__name__}")
-    function = data.get("function", data)
+    kind, function = "function", data.get("function", data)
+    if data.get("type") == FREE_TEXT:  # of a tool that takes free text: the wire's own shape, or hb's
+        kind, inner = FREE_TEXT, data.get(FREE_TEXT)
+        function = (
+            {"name": inner.get("name"), "arguments": inner.get("input")} if isinstance(inner, Mapping) else function
+        )
     if isinstance(function, str):  # {id, function: name, arguments}
         function = {"name": function, "arguments": data.get("arguments")}
     name = function.get("name") if isinstance(function, Mapping) else None
@@ -152,8 +186,8 @@ def _tool_call(call: Any, place: int) -> dict[str, Any]:
         import json
 
         arguments = json.dumps(arguments if arguments is not None else {}, ensure_ascii=False)
-    extra = {key: value for key, value in data.items() if key not in ("id", "type", "function", "name", "arguments")}
-    return {**extra, "id": data.get("id") or "", "type": "function", "function": {"name": name, "arguments": arguments}}
+    extra = {key: value for key, value in data.items() if key not in _CALL}
+    return {**extra, "id": data.get("id") or "", "type": kind, "function": {"name": name, "arguments": arguments}}
 
 
 def _attach(messages: list[Message], images: list[LLMImage]) -> None:

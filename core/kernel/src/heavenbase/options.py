@@ -118,6 +118,7 @@ TABLE: tuple[Option, ...] = (
     _argument("prediction", "table", "what the answer will mostly say"),
     _argument("web_search_options", "table", "settings of the provider's web search"),
     _argument("stream_options", "table", "what a stream tells beside the answer"),
+    _argument("wire_include", "str | list[str]", "the field `include` of the Responses wire: more parts of an answer"),
     # Accounts
     _argument("service_tier", "str", "priority of the request"),
     _argument("store", "bool", "whether the provider keeps the answer"),
@@ -178,7 +179,7 @@ MOCKS = named(lambda option: option.name.startswith("mock"))
 """Controls that answer offline, whatever the gateway."""
 REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"})
 """Options about thinking; each gateway translates them to its wire."""
-PREPARED = frozenset({"tools", "tool_choice", "response_format"})
+PREPARED = frozenset({"tools", "tool_choice", "response_format", "stop"})
 """Arguments that callers give in many forms."""
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 COUNTS = {o.name: int(o.least) for o in TABLE if o.kind == "control" and o.types == "int" and o.least is not None}

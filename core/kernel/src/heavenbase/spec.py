@@ -161,11 +161,18 @@ class LLMSpec:
 
         `wire` are the arguments as they would be sent: a rule's `when` and `unless` pair a name with values of them.
         """
-        rules: list[dict[str, Any]] | None = self._keys.get("rules")
+        return self._rules("parameters", wire)
+
+    def message_rules(self, wire: Mapping[str, Any] = EMPTY) -> list[dict[str, Any]]:
+        """The provider's rules about messages (`[[provider.messages]]`), chosen as those about parameters are."""
+        return self._rules("messages", wire) if "messages" in self.provider_record else []
+
+    def _rules(self, kind: str, wire: Mapping[str, Any]) -> list[dict[str, Any]]:
+        rules: list[dict[str, Any]] | None = self._keys.get(kind)
         if rules is None:
-            rules = self._keys["rules"] = [
+            rules = self._keys[kind] = [
                 rule
-                for rule in self.provider_record.get("parameters", ())
+                for rule in self.provider_record.get(kind, ())
                 if any(fnmatchcase(self.model_id, pattern) for pattern in rule.get("models", ["*"]))
                 and self.gateway in rule.get("gateways", (self.gateway,))
             ]

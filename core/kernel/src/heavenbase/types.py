@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
+from heavenbase.details import FREE_TEXT as FREE_TEXT
 from heavenbase.details import Attempt as Attempt
 from heavenbase.details import Audio as Audio
 from heavenbase.details import Citation as Citation
@@ -60,7 +61,7 @@ class ToolCall(Record):
     """One tool call of the model: `arguments` is the JSON text as the model wrote it (or as repaired).
 
     `original` keeps the text before a repair, `changes` says what the repair changed, one line each. `reason` is why a
-    paused call waits, or may not be run.
+    paused call waits, or may not be run. `type` is "custom" for a tool that takes free text: `arguments` is that text.
     """
 
     id: str
@@ -69,6 +70,7 @@ class ToolCall(Record):
     original: str | None = None
     changes: tuple[str, ...] = ()
     reason: str | None = None
+    type: str = "function"
 
     @property
     def repaired(self) -> bool:
@@ -96,8 +98,8 @@ class ToolCall(Record):
         return parsed
 
     def to_dict(self) -> dict[str, Any]:
-        """The call in the shape of the OpenAI wire."""
-        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+        """The call in the shape of the OpenAI wire; the text for a custom tool stands where arguments do."""
+        return {"id": self.id, "type": self.type, "function": {"name": self.name, "arguments": self.arguments}}
 
 
 @dataclass(slots=True)

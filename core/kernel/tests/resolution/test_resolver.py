@@ -486,8 +486,8 @@ def test_equal_requests_give_the_same_spec_while_the_environment_stays() -> None
     assert ask() is ask()
     assert ask(seed=1) is ask(seed=1)
     assert ask(seed=1) is not ask(seed=2)
-    assert ask(seed=1).args["seed"] is not True
-    assert ask(seed=True).args["seed"] is True
+    assert ask(logprobs=1).args["logprobs"] is not True
+    assert ask(logprobs=True).args["logprobs"] is True
     assert ask(stop=["a"]) is not ask(stop=["a"])
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heavenbase.types import ParameterReport
 
 MOST = 4
+NOTHING = "there is nothing to mark: no system prompt, no tools, no earlier turn, or no mark is left"
 
 
 def mark(body: dict[str, Any], option: Any, report: ParameterReport) -> None:
@@ -33,9 +34,12 @@ def mark(body: dict[str, Any], option: Any, report: ParameterReport) -> None:
         control["ttl"] = option
     left = MOST - sum(1 for block in _blocks(body) if block.get("cache_control") is not None)
     report.renamed("prompt_caching", "cache_control")
+    before = left
     for step in (_mark_system, _mark_tools, _mark_messages):
         if left > 0 and step(body, control):
             left -= 1
+    if left == before:
+        report.emulated("prompt_caching", NOTHING)
 
 
 def _mark_system(body: dict[str, Any], control: dict[str, Any]) -> bool:

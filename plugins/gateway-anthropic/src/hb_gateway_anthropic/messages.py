@@ -9,10 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_anthropic.parts import block_of, blocks_of, text_block, without_blanks
-from hb_gateway_anthropic.replay import kept_blocks, thoughts_of
+from hb_gateway_anthropic.parts import TAKEN, block_of, blocks_of, text_block, without_blanks
+from hb_gateway_anthropic.replay import THOUGHTS, kept_blocks, thoughts_of
 from heavenbase.errors import InputError
-from heavenbase.wires import BEGIN, History, ToolIds, arguments_object, is_failed, meaning, note_history
+from heavenbase.wires import (
+    BEGIN,
+    MARK,
+    History,
+    ToolIds,
+    arguments_object,
+    check_prefill,
+    is_failed,
+    mark_of,
+    meaning,
+    note_history,
+)
 
 if TYPE_CHECKING:
     from hb_gateway_anthropic.models import Traits
@@ -20,6 +31,8 @@ if TYPE_CHECKING:
     from heavenbase.types import Message
 
 Block = dict[str, Any]
+_SAID = ("text", *THOUGHTS)
+"""Blocks of an answer that the model would have to go on with, unlike those of the provider's own tools."""
 
 
 def wire_messages(call: Call, traits: Traits) -> tuple[str | list[Block] | None, list[Message]]:
@@ -41,6 +54,8 @@ def joined_system(blocks: list[Block]) -> str | list[Block] | None:
 class _History(History):
     """The messages so far."""
 
+    taken = TAKEN
+
     def __init__(self, call: Call, traits: Traits) -> None:
         super().__init__(call)
         self._traits = traits
@@ -55,6 +70,8 @@ class _History(History):
         self.begin_with_user(text_block(BEGIN))
         last = self.turns[-1]
         if last["role"] == "assistant":
+            if all(block["type"] in _SAID for block in last["content"]):
+                check_prefill(self.spec)
             self._trim(last)
         return joined_system(self.system), self.turns
 
@@ -116,8 +133,8 @@ class _History(History):
             note_history(self.report, "blank results of tools travel without content")
         if is_failed(message):
             block["is_error"] = True
-        if message.get("cache_control") is not None:
-            block["cache_control"] = message["cache_control"]
+        if (mark := mark_of(message)) is not None:
+            block[MARK] = mark
         self._append("user", [block])
 
     def _assistant(self, message: Message, place: int) -> list[Block]:

@@ -5,12 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, UnsupportedError
-from heavenbase.wires import content_parts, unencoded_image
+from heavenbase.wires import MARK, Taken, content_parts, is_address, no_reference, unencoded_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_TEXT_FIELDS = ("cache_control", "citations")
+_DOCUMENT = frozenset({"citations", "context", "title"})
+TAKEN = Taken(
+    {
+        "text": frozenset({"type", "text", "citations"}),
+        "image": frozenset({"type", "source", "transformations"}),
+        "image_file": frozenset({"type", "image_file"}),
+        "document": _DOCUMENT | {"type", "source"},
+        "file": _DOCUMENT | {"type", "file"},
+        "refusal": frozenset({"type", "refusal"}),
+    },
+    tools=frozenset({"input_examples", "defer_loading", "eager_input_streaming", "allowed_callers"}),
+    marks=True,
+    documents=frozenset({"document"}),
+)
+"""What the wire takes beside contents."""
+_TEXT_FIELDS = (MARK, "citations")
+
+
+_NAMED = "files and images by file_id or https URL"
 
 
 def text_block(text: str) -> dict[str, Any]:
@@ -47,6 +65,14 @@ def block_of(part: dict[str, Any], place: int) -> dict[str, Any]:
         )
     if kind == "refusal":
         return text_block(str(part.get("refusal") or ""))
+    if kind == "image_file":
+        known = part["image_file"].get("file_id")
+        if not known:
+            raise no_reference(place, _NAMED)
+        mark = {MARK: part[MARK]} if MARK in part else {}
+        return {"type": "image", "source": {"type": "file", "file_id": known}, **mark}
+    if kind is None:
+        raise UnsupportedError(f"message {place} has a part without a type, which this wire does not know")
     return part
 
 
@@ -57,8 +83,7 @@ def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
         raise InputError(f"message {place} has a file part without a file")
     name = file.get("filename")
     extras = {"title": name} if isinstance(name, str) and name else {}
-    if part.get("cache_control") is not None:
-        extras["cache_control"] = part["cache_control"]
+    extras.update((name, part[name]) for name in (*_DOCUMENT, MARK) if part.get(name) is not None)
     if file.get("file_id"):
         return {"type": "document", "source": {"type": "file", "file_id": file["file_id"]}, **extras}
     data = file.get("file_data")
@@ -70,6 +95,8 @@ def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
 def _source(data: str, place: int) -> dict[str, Any]:
     if data.startswith("https://"):
         return {"type": "url", "url": data}
+    if is_address(data):
+        raise no_reference(place, _NAMED)
     head, comma, rest = data.partition(",")
     media_type = head.removeprefix("data:").partition(";")[0].lower() if comma else "application/pdf"
     encoded = rest if comma else data

@@ -12,13 +12,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.wires import as_tool, function_of, given_tools, note_other_choice, object_schema, read_choice
+from hb_gateway_anthropic.parts import TAKEN
+from heavenbase.wires import (
+    MARK,
+    as_tool,
+    function_of,
+    given_tools,
+    mark_of,
+    note_other_choice,
+    note_tools,
+    object_schema,
+    read_choice,
+    refuse_free_text,
+)
 
 if TYPE_CHECKING:
     from hb_gateway_anthropic.models import Traits
     from heavenbase.types import ParameterReport
-
-_KEPT = ("cache_control", "input_examples", "defer_loading", "eager_input_streaming", "allowed_callers")
 
 
 def tool_fields(
@@ -28,6 +38,7 @@ def tool_fields(
     given = given_tools(args, report)
     if not given:
         return {}
+    given = note_tools(given, TAKEN, report)
     tools = [_tool(as_tool(item, place), place, traits, report) for place, item in enumerate(given)]
     report.renamed("tools", "tools")
     fields: dict[str, Any] = {"tools": tools}
@@ -43,6 +54,7 @@ def _tool(item: Mapping[str, Any], place: int, traits: Traits, report: Parameter
     kind = item.get("type", "function")
     if "input_schema" in item or kind not in ("function", "custom"):
         return dict(item)  # already in the wire's shape, or one of the provider's own tools
+    refuse_free_text(item, place)
     function = function_of(item, place)
     tool: dict[str, Any] = {"name": function["name"]}
     if function.get("description"):
@@ -53,7 +65,9 @@ def _tool(item: Mapping[str, Any], place: int, traits: Traits, report: Parameter
             tool["strict"] = True
         else:
             report.dropped("strict", "the model keeps to no schema strictly")
-    tool.update((name, item[name]) for name in _KEPT if name in item)
+    tool.update((name, found[name]) for found in (function, item) for name in TAKEN.tools if name in found)
+    if (mark := mark_of(item) or mark_of(function)) is not None:
+        tool[MARK] = mark
     return tool
 
 

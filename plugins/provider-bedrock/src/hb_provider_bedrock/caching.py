@@ -35,12 +35,14 @@ def mark(body: dict[str, Any], option: Any, traits: Traits, report: ParameterRep
         return
     report.renamed("prompt_caching", "cachePoint")
     left = MOST - sum(1 for block in _blocks(body) if "cachePoint" in block)
-    ttl = option if option is not True else None
+    before, ttl = left, option if option is not True else None
     for holder, name in _places(body, traits):
         blocks = holder.get(name)
         if left > 0 and blocks and "cachePoint" not in blocks[-1]:
             holder[name] = [*blocks, cache_point(ttl)]
             left -= 1
+    if left == before:
+        report.emulated("prompt_caching", "there is nothing to mark: no system prompt, no tools, no earlier turn")
 
 
 def _places(body: dict[str, Any], traits: Traits) -> Iterator[tuple[dict[str, Any], str]]:

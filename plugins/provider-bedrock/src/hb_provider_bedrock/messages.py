@@ -10,10 +10,28 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_bedrock.parts import blocks_of, blocks_of_part, cache_point, text_block, title_of, without_blanks
+from hb_provider_bedrock.parts import (
+    TAKEN,
+    blocks_of,
+    blocks_of_part,
+    cache_point,
+    text_block,
+    title_of,
+    without_blanks,
+)
 from hb_provider_bedrock.replay import kept_blocks, thoughts_of
 from heavenbase.errors import InputError, VisionNotSupported
-from heavenbase.wires import BEGIN, History, ToolIds, arguments_object, is_failed, meaning, note_history
+from heavenbase.wires import (
+    BEGIN,
+    History,
+    ToolIds,
+    arguments_object,
+    check_prefill,
+    is_failed,
+    mark_of,
+    meaning,
+    note_history,
+)
 
 if TYPE_CHECKING:
     from hb_provider_bedrock.models import Traits
@@ -48,6 +66,7 @@ class _History(History):
     def __init__(self, call: Call, traits: Traits) -> None:
         super().__init__(call)
         self._traits = traits
+        self.taken = TAKEN._replace(marks=traits.caches)
         self._ids = ToolIds("a-zA-Z0-9_.:-", longest=64)
         self._titles: set[str] = set()
 
@@ -66,6 +85,8 @@ class _History(History):
             self._fit_documents(turn)
         last = self.turns[-1]
         if last["role"] == "assistant":
+            if all("text" in block or "reasoningContent" in block for block in last["content"]):
+                check_prefill(self.spec)
             self._trim(last)
         return self.system, self.turns
 
@@ -114,9 +135,8 @@ class _History(History):
         if is_failed(message):
             result["status"] = "error"
         blocks: list[Block] = [{"toolResult": result}]
-        control = message.get("cache_control")
-        if control is not None:
-            blocks.append(cache_point(control.get("ttl") if hasattr(control, "get") else None))
+        if self.taken.marks and (mark := mark_of(message)) is not None:
+            blocks.append(cache_point(mark.get("ttl") if hasattr(mark, "get") else None))
         self._append("user", blocks)
 
     def _assistant(self, message: Message, place: int) -> list[Block]:

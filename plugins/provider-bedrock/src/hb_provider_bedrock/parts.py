@@ -11,7 +11,15 @@ from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
-from heavenbase.wires import content_parts, unencoded_image
+from heavenbase.wires import (
+    MARK,
+    Taken,
+    content_parts,
+    is_address,
+    no_reference,
+    part_fields,
+    unencoded_image,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +33,14 @@ OWN = frozenset(
     }
 )
 """Blocks that a caller may give in the wire's own shape."""
+TAKEN = Taken(
+    {
+        **part_fields("text", "file", "image_file", "input_audio", "audio", "video_url", "input_video", "refusal"),
+        **{kind: frozenset({"type", kind}) for kind in OWN},
+    },
+    marks=True,
+)
+"""What the wire takes beside contents."""
 CACHE_POINT: Block = {"cachePoint": {"type": "default"}}
 _DOCUMENTS = {
     "application/pdf": "pdf",
@@ -40,6 +56,9 @@ _DOCUMENTS = {
 _VIDEOS = {"quicktime": "mov", "x-matroska": "mkv", "x-flv": "flv", "x-ms-wmv": "wmv", "3gpp": "three_gp"}
 _NO_NAME = re.compile(r"[^a-zA-Z0-9\s()\[\]-]+")
 _SPACES = re.compile(r"\s+")
+
+
+_NAMED = "files and images in S3 (s3://) or as bytes"
 
 
 def text_block(text: str) -> Block:
@@ -62,7 +81,7 @@ def without_blanks(blocks: Iterable[Block]) -> list[Block]:
 def blocks_of_part(part: dict[str, Any], place: int) -> list[Block]:
     """The block of one part, and a cache point behind it where the part asks for one."""
     block = _block(part, place)
-    control = part.get("cache_control")
+    control = part.get(MARK)
     if control is None:
         return [block]
     return [block, cache_point(control.get("ttl") if hasattr(control, "get") else None)]
@@ -75,6 +94,8 @@ def cache_point(ttl: Any = None) -> Block:
 
 def _block(part: dict[str, Any], place: int) -> Block:
     kind = part.get("type")
+    if kind is None:  # a block of the wire's own
+        kind = next((name for name in part if name in OWN), None)
     if kind == "text":
         return text_block(part["text"])
     if kind in OWN:
@@ -86,6 +107,8 @@ def _block(part: dict[str, Any], place: int) -> Block:
         return {kind: encoded(own)}
     if kind == "file":
         return _file(part, place)
+    if kind == "image_file":
+        return _image(part["image_file"], place)
     if kind in ("input_audio", "audio"):
         return _audio(part, place)
     if kind in ("video_url", "input_video"):
@@ -95,6 +118,16 @@ def _block(part: dict[str, Any], place: int) -> Block:
     raise UnsupportedError(
         f"message {place} has a part of the type {kind!r}; this wire takes text, images, files, audio and video"
     )
+
+
+def _image(reference: dict[str, Any], place: int) -> Block:
+    """An image that lies in S3."""
+    uri = str(reference.get("uri") or "")
+    if not uri.startswith("s3://"):
+        raise no_reference(place, _NAMED)
+    kind = str(reference.get("mime_type") or "").rpartition("/")[2] or _ending(uri, place)
+    source = {"s3Location": {name: reference[name] for name in ("uri", "bucketOwner") if name in reference}}
+    return {"image": {"format": "jpeg" if kind == "jpg" else kind, "source": source}}
 
 
 def encoded(value: Any) -> Any:
@@ -126,6 +159,8 @@ def _file(part: dict[str, Any], place: int) -> Block:
         document["format"] = _ending(data, place)
         document["source"] = {"s3Location": {"uri": data}}
         return {"document": document}
+    if is_address(data):
+        raise no_reference(place, _NAMED)
     media_type, base64 = _data_url(data, place)
     known = _DOCUMENTS.get(media_type) if media_type else None
     if known is None and ending.lower() in _DOCUMENTS.values():

@@ -12,8 +12,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_bedrock.parts import TAKEN, cache_point
 from heavenbase.errors import InputError, UnsupportedError
-from heavenbase.wires import as_tool, function_of, given_tools, known_tool, object_schema, read_choice
+from heavenbase.wires import (
+    as_tool,
+    function_of,
+    given_tools,
+    known_tool,
+    mark_of,
+    note_tools,
+    object_schema,
+    read_choice,
+    refuse_free_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +41,8 @@ def tool_config(call: Call, args: Mapping[str, Any], traits: Traits, by_budget: 
     given = given_tools(args, report)
     if not given:
         return None
-    tools = [_tool(as_tool(item, place), place, traits, call) for place, item in enumerate(given)]
+    given = note_tools(given, TAKEN._replace(marks=traits.caches), report)
+    tools = [tool for place, item in enumerate(given) for tool in _tools(as_tool(item, place), place, traits, call)]
     if args.get("parallel_tool_calls") is not None:
         _parallel(args["parallel_tool_calls"], call)
     kind, name = _choice(
@@ -75,6 +87,16 @@ def _choose(config: dict[str, Any], kind: str, name: str, traits: Traits, by_bud
         config["toolChoice"] = {"any": {}}
     else:
         report.dropped("tool_choice", "the model cannot be forced to call a tool on Bedrock; it decides for itself")
+
+
+def _tools(item: Mapping[str, Any], place: int, traits: Traits, call: Call) -> list[dict[str, Any]]:
+    """A tool, and a cache point behind it where it asks for one."""
+    refuse_free_text(item, place)
+    tool = _tool(item, place, traits, call)
+    mark = mark_of(item) if "toolSpec" in tool else None
+    if mark is None:
+        return [tool]
+    return [tool, cache_point(mark.get("ttl") if hasattr(mark, "get") else None)]
 
 
 def _tool(item: Mapping[str, Any], place: int, traits: Traits, call: Call) -> dict[str, Any]:

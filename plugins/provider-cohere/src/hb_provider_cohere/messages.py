@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_cohere.replay import CONTENT, PLAN, kept
 from heavenbase.errors import InputError, UnsupportedError
 from heavenbase.structured import with_instruction
-from heavenbase.wires import TEXT, content_parts, ordered, unencoded_image, with_error_mark
+from heavenbase.wires import (
+    TEXT,
+    Taken,
+    content_parts,
+    fit_message,
+    ordered,
+    part_fields,
+    unencoded_image,
+    with_error_mark,
+)
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -19,6 +28,8 @@ if TYPE_CHECKING:
 OWN_PARTS = frozenset({"image_url", "document", "thinking"})
 """Types of parts that pass as they are."""
 _IN_RESULTS = TEXT | {"document"}
+TAKEN = Taken(part_fields("text", "image_url", "document", "refusal"), documents=frozenset({"document"}))
+"""What the wire takes beside contents."""
 _ROLES = {"developer": "system", "function": "tool"}
 
 
@@ -27,6 +38,10 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     found = []
     for place, message in enumerate(with_instruction(ordered(call, _IN_RESULTS), instruction)):
         role = _ROLES.get(message["role"], message["role"])
+        if len(message) > 2 or type(message["content"]) is not str:
+            message = fit_message(message, place, TAKEN, call.context.report)
+        if message["role"] == "developer":
+            call.context.report.emulated(f"messages[{place}].role", "the wire has system for it")
         if role == "assistant":
             made = _assistant(call, message, place)
             if made is not None:

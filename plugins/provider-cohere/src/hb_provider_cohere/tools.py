@@ -14,14 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_cohere.messages import TAKEN
 from heavenbase.wires import (
     as_tool,
     function_of,
     given_tools,
     note_other_choice,
     note_parallel,
+    note_tools,
     object_schema,
     read_choice,
+    refuse_free_text,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ def tool_fields(args: Mapping[str, Any], traits: Traits, report: ParameterReport
     if not given:
         return {}
     strict: list[bool] = []
+    given = note_tools(given, TAKEN, report)
     tools = [_declaration(as_tool(item, place), place, strict) for place, item in enumerate(given)]
     report.sent("tools")
     fields: dict[str, Any] = {}
@@ -66,6 +70,7 @@ def tool_fields(args: Mapping[str, Any], traits: Traits, report: ParameterReport
 
 
 def _declaration(item: Mapping[str, Any], place: int, strict: list[bool]) -> dict[str, Any]:
+    refuse_free_text(item, place)
     function = function_of(item, place, "; this wire has tools that are functions, and no others")
     strict.append(bool(function.get("strict")))
     made: dict[str, Any] = {"name": function["name"]}

@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_gemini.parts import parts_of
+from hb_provider_gemini.parts import TAKEN, parts_of
 from hb_provider_gemini.replay import NOT_SIGNED, kept_parts, signatures_of
 from heavenbase.errors import InputError
 from heavenbase.wires import BEGIN, History, arguments_object, meaning
@@ -40,6 +40,7 @@ class _History(History):
     """The contents so far."""
 
     blocks = "parts"
+    taken = TAKEN
     results = ("tool", "function")
 
     def __init__(self, call: Call, traits: Traits) -> None:

@@ -56,6 +56,7 @@ _NO_COUNTERPART = "the wire has no such parameter"
 FOREIGN: Mapping[str, str] = {
     "metadata": "the wire has no metadata; pass labels=",
     "prompt_cache_key": "the provider caches prompts by itself; pass cached_content= for a cache of your own",
+    "prompt_caching": "the provider caches prompts by itself; pass cached_content= for a cache of your own",
     "verbosity": "the wire has no such parameter; say it in the prompt",
     **dict.fromkeys(("user", "safety_identifier"), "the wire does not tell users apart"),
     **dict.fromkeys(

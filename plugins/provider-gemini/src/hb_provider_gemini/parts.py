@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from mimetypes import guess_type
 from typing import Any
 
 from heavenbase.errors import InputError, UnsupportedError
-from heavenbase.wires import content_parts, unencoded_image
+from heavenbase.wires import Taken, content_parts, is_address, no_reference, part_fields, unencoded_image
 
 OWN_PARTS = frozenset(
     {
@@ -14,6 +15,16 @@ OWN_PARTS = frozenset(
     }
 )
 """The data that a part of the wire may hold; a part with one of these names passes."""
+TAKEN = Taken(
+    part_fields(
+        *("text", "image", "refusal", "image_file"),
+        file="videoMetadata mediaResolution",
+        input_audio="videoMetadata mediaResolution",
+        video_url="videoMetadata mediaResolution",
+    ),
+)
+"""What the wire takes beside contents; parts in its own shape are passed as they are, but for the marks of others."""
+_EXTRA = ("videoMetadata", "mediaResolution")
 _AUDIO = {"mp3": "audio/mp3", "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "aac": "audio/aac"}
 
 
@@ -30,12 +41,16 @@ def part_of(part: dict[str, Any], place: int) -> dict[str, Any]:
         return {"text": part["text"]}
     if kind == "image":
         raise unencoded_image(place)
+    extra = {name: part[name] for name in _EXTRA if name in part}
     if kind == "input_audio":
-        return _audio(part, place)
+        return {**_audio(part, place), **extra}
     if kind == "file":
-        return _file(part, place)
+        return {**_file(part, place), **extra}
     if kind == "video_url":
-        return {"fileData": {"fileUri": _url(part.get("video_url"), place)}}
+        return {"fileData": {"fileUri": _url(part.get("video_url"), place)}, **extra}
+    if kind == "image_file":
+        image = part["image_file"]
+        return _named(image.get("file_id") or image["uri"], image.get("mime_type"), place)
     if kind == "refusal":
         return {"text": str(part.get("refusal") or "")}
     if OWN_PARTS.isdisjoint(part):
@@ -64,8 +79,8 @@ def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
     data = file.get("file_data")
     if not isinstance(data, str) or not data:
         raise InputError(f"message {place} has a file without file_data or file_id")
-    if data.startswith(("https://", "gs://")):
-        return {"fileData": {"fileUri": data, **_declared(file)}}
+    if is_address(data):
+        return _named(data, _declared(file).get("mimeType"), place)
     head, comma, rest = data.partition(",")
     if not comma:
         return {"inlineData": {"mimeType": file.get("mime_type") or "application/pdf", "data": data}}
@@ -76,6 +91,13 @@ def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
     from urllib.parse import unquote_to_bytes
 
     return {"inlineData": {"mimeType": media_type, "data": b64encode(unquote_to_bytes(rest)).decode()}}
+
+
+def _named(uri: str, media_type: str | None, place: int) -> dict[str, Any]:
+    if uri.startswith("s3://"):
+        raise no_reference(place, "files and images by https, gs:// or the name that the Files API gave them")
+    found = media_type or guess_type(uri)[0]
+    return {"fileData": {"fileUri": uri, **({"mimeType": found} if found else {})}}
 
 
 def _declared(file: dict[str, Any]) -> dict[str, str]:

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_gemini.parts import TAKEN
 from heavenbase.wires import (
     as_tool,
     function_of,
     given_tools,
     note_other_choice,
     note_parallel,
+    note_tools,
     object_schema,
     read_choice,
+    refuse_free_text,
     schema_of,
 )
 
@@ -46,7 +49,7 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
         return {}
     declared: list[dict[str, Any]] = []
     tools: list[dict[str, Any]] = []
-    for place, item in enumerate(given):
+    for place, item in enumerate(note_tools(given, TAKEN, report)):
         tool = as_tool(item, place)
         if OWN_TOOLS.isdisjoint(tool):
             declared.append(_declaration(tool, place, report))
@@ -64,6 +67,7 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
 
 
 def _declaration(item: Mapping[str, Any], place: int, report: ParameterReport) -> dict[str, Any]:
+    refuse_free_text(item, place)
     function = function_of(item, place)
     if function.get("strict"):
         report.dropped("strict", "the wire has no strict tools; tool_choice allowed_tools validates arguments")

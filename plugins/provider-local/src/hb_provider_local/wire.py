@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_local.schema import fit_response_format, fit_schema
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta, Usage
-from heavenbase.wires import count, finish_reason, rest
+from heavenbase.wires import Taken, count, finish_reason, fit_message, note_tools, part_fields, refuse_free_text, rest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,9 @@ FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "tool_cal
 def chat_body(call: Call) -> dict[str, Any]:
     """The OpenAI-shaped body of a chat; the call's report says what became of each argument."""
     report = call.context.report
-    body: dict[str, Any] = {"messages": [_message(message) for message in call.messages]}
+    body: dict[str, Any] = {
+        "messages": [_message(message, place, report) for place, message in enumerate(call.messages)]
+    }
     for name, value in call.args.items():
         if name in PASSED:
             body[name] = value
@@ -109,7 +111,14 @@ def to_usage(usage: Mapping[str, Any] | None) -> Usage | None:
     return Usage(fresh, count(usage.get("completion_tokens")), cache_read=cached)
 
 
-def _message(message: Message) -> Message:
+_TAKEN = Taken(part_fields("text", "refusal"))
+
+
+def _message(message: Message, place: int, report: ParameterReport) -> Message:
+    if len(message) > 2 or type(message["content"]) is not str:
+        message = fit_message(message, place, _TAKEN, report)
+    if message["role"] == "developer":
+        report.emulated(f"messages[{place}].role", "the engine has system for it")
     role = {"developer": "system", "function": "tool"}.get(message["role"], message["role"])
     kept = ("content", "name", "tool_calls", "tool_call_id", "reasoning_content")
     return {"role": role, **{name: message[name] for name in kept if name in message}}
@@ -120,7 +129,9 @@ def _tools(call: Call, body: dict[str, Any], tools: Any) -> None:
     if call.spec.capability("tools") is False:
         report.dropped("tools", "the chat template of this model has no tools")
         return
-    body["tools"], lost = fit_schema(tools)
+    for place, tool in enumerate(tools):
+        refuse_free_text(tool, place)
+    body["tools"], lost = fit_schema(note_tools(tools, _TAKEN, report))
     _note_patterns(report, "tools", lost)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_mistral.parts import content_of
+from hb_provider_mistral.parts import TAKEN, content_of
 from hb_provider_mistral.replay import kept
 from heavenbase.structured import with_instruction
-from heavenbase.wires import note_history, ordered, with_error_mark
+from heavenbase.wires import fit_message, note_history, ordered, with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ROLES = {"developer": "system", "function": "tool"}
 _OWN_ID = re.compile(r"[a-zA-Z0-9]{9}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_ANSWER = TAKEN._replace(messages=frozenset({"prefix"}))
 _BETWEEN = "OK"
 
 
@@ -31,6 +32,10 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     late: list[dict[str, Any]] = []
     for place, message in enumerate(with_instruction(ordered(call), instruction)):
         role = str(_ROLES.get(message["role"], message["role"]))
+        if len(message) > 2 or type(message["content"]) is not str:
+            message = fit_message(message, place, _ANSWER if role == "assistant" else TAKEN, report)
+        if message["role"] == "developer":
+            report.emulated(f"messages[{place}].role", "the wire has system for it")
         if role == "assistant":
             made = _assistant(call, message, place)
         elif role == "tool":

@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.errors import InputError, UnsupportedError
-from heavenbase.wires import content_parts, unencoded_image
+from heavenbase.wires import Taken, content_parts, data_url, no_reference, part_fields, unencoded_image
 
 OWN_PARTS = frozenset({"image_url", "document_url", "reference", "thinking", "tool_reference"})
 """Types of chunks that pass as they are."""
+
+
+_NAMED = "files by file_id or https URL"
+TAKEN = Taken(
+    part_fields(
+        *("text", "image_url", "image_file", "input_audio", "refusal", "file", "reference_ids"),
+        document_url="document_name",
+    ),
+    documents=frozenset({"document_url"}),
+)
+"""What the wire takes beside contents."""
 
 
 def content_of(content: Any, place: int) -> str | list[dict[str, Any]]:
@@ -31,6 +42,10 @@ def _part(part: dict[str, Any], place: int) -> dict[str, Any]:
         return {"type": kind, "input_audio": _audio(part.get("input_audio"), place)}
     if kind == "file":
         return _file(part, place)
+    if kind == "image_file":
+        if not part["image_file"].get("file_id"):
+            raise no_reference(place, _NAMED)
+        return {"type": "file", "file_id": part["image_file"]["file_id"]}
     if kind not in OWN_PARTS:
         raise UnsupportedError(
             f"message {place} has a part of the type {kind}; this wire takes text, images, audio and documents"
@@ -47,9 +62,7 @@ def _audio(audio: Any, place: int) -> str:
 
 
 def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
-    """A file of OpenAI's shape: by its id, by URL, or its bytes; or one of the wire's own shape."""
-    if isinstance(part.get("file_id"), str):
-        return {"type": "file", "file_id": part["file_id"]}
+    """A file of OpenAI's shape: by its id, by URL, or its bytes."""
     file = part.get("file")
     if not isinstance(file, dict):
         raise InputError(f"message {place} has a file part without a file")
@@ -58,7 +71,8 @@ def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
     data = file.get("file_data")
     if not isinstance(data, str) or not data:
         raise InputError(f"message {place} has a file without file_data or file_id")
-    if not data.startswith(("https://", "http://", "data:")):
-        data = f"data:{file.get('mime_type') or 'application/pdf'};base64,{data}"
+    if data.startswith(("gs://", "s3://")):
+        raise no_reference(place, _NAMED)
+    data = data_url(file)
     name = file.get("filename")
     return {"type": "document_url", "document_url": data, **({"document_name": name} if name else {})}

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_mistral.parts import TAKEN
 from heavenbase.wires import (
     as_tool,
     function_of,
     given_tools,
     note_other_choice,
+    note_tools,
     object_schema,
     read_choice,
+    refuse_free_text,
     tool_name,
 )
 
@@ -35,7 +38,7 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
     given = given_tools(args, report)
     if not given:
         return {}
-    tools = [_tool(as_tool(item, place), place) for place, item in enumerate(given)]
+    tools = [_tool(as_tool(item, place), place) for place, item in enumerate(note_tools(given, TAKEN, report))]
     report.sent("tools")
     fields: dict[str, Any] = {}
     choice, names = _choice(args.get("tool_choice"), [tool_name(tool) for tool in tools], report)
@@ -51,6 +54,7 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
 def _tool(item: Mapping[str, Any], place: int) -> dict[str, Any]:
     if item.get("type") in _OWN:
         return dict(item)
+    refuse_free_text(item, place)
     function = function_of(item, place)
     made: dict[str, Any] = {"name": function["name"]}
     for name in ("description", "strict"):

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, UnsupportedError
 from heavenbase.wires import (
+    Taken,
     arguments_object,
     content_parts,
+    fit_message,
     note_lost,
     own_parts,
+    part_fields,
     unencoded_image,
     with_error_mark,
 )
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from heavenbase.types import Message, ParameterReport
 
 FIELD = "thinking"
+TAKEN = Taken(part_fields("text", "refusal", image="data mime_type"))
+"""What the wire takes beside contents."""
 _ROLES = {"developer": "system", "function": "tool"}
 
 
@@ -43,6 +48,10 @@ def reasoning_part(spec: LLMSpec, thoughts: str) -> list[dict[str, Any]]:
 
 def _message(message: Message, place: int, names: dict[str, str], call: Call) -> Message:
     report, role = call.context.report, message["role"]
+    if len(message) > 2 or type(message["content"]) is not str:
+        message = fit_message(message, place, TAKEN, report)
+    if role == "developer":
+        report.emulated(f"messages[{place}].role", "the wire has system for it")
     text, images = _content(with_error_mark(message).get("content"), place)
     made: Message = {"role": _ROLES.get(role, role), "content": text}
     if images:

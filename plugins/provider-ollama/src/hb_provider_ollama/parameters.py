@@ -24,6 +24,7 @@ OPTIONS: Mapping[str, str] = {"repetition_penalty": "repeat_penalty"}
 TOP = frozenset({"keep_alive", "logprobs", "top_logprobs", "truncate", "shift"})
 """Arguments and fields beside the options."""
 FOREIGN: Mapping[str, str] = {
+    "prompt_caching": "the server keeps the last prompt by itself",
     **dict.fromkeys(("user", "safety_identifier", "metadata"), "the wire does not tell users apart"),
     **dict.fromkeys(
         (

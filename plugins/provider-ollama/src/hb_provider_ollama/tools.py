@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.wires import as_tool, function_of, given_tools, note_parallel, object_schema
+from hb_provider_ollama.messages import TAKEN
+from heavenbase.wires import (
+    as_tool,
+    function_of,
+    given_tools,
+    note_parallel,
+    note_tools,
+    object_schema,
+    refuse_free_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +29,7 @@ def tool_list(args: Mapping[str, Any], report: ParameterReport) -> list[dict[str
     given = given_tools(args, report)
     if not given:
         return []
-    tools = [_tool(as_tool(item, place), place) for place, item in enumerate(given)]
+    tools = [_tool(as_tool(item, place), place) for place, item in enumerate(note_tools(given, TAKEN, report))]
     choice = args.get("tool_choice")
     if isinstance(choice, dict) and choice.get("type") in ("auto", "none"):
         choice = choice["type"]
@@ -38,6 +47,7 @@ def tool_list(args: Mapping[str, Any], report: ParameterReport) -> list[dict[str
 
 
 def _tool(item: Mapping[str, Any], place: int) -> dict[str, Any]:
+    refuse_free_text(item, place)
     function = function_of(item, place)
     made: dict[str, Any] = {"name": function["name"]}
     if function.get("description"):

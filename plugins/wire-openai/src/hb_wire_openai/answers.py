@@ -171,7 +171,10 @@ def tool_calls(call: Call, message: dict[str, Any]) -> list[ToolCall]:
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
             raise shape_error(call, f"`tool_calls[{place}]` names no function")
         arguments = arguments_text(function.get("arguments", function.get("input")))
-        result.append(ToolCall(text_or_none(item.get("id")) or f"call_{place}", function["name"], arguments or "{}"))
+        made = ToolCall(text_or_none(item.get("id")) or f"call_{place}", function["name"], arguments or "{}")
+        if "function" not in item:
+            made.type, made.arguments = "custom", arguments
+        result.append(made)
     return result
 
 

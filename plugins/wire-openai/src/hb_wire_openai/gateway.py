@@ -56,11 +56,8 @@ class WireGateway(HTTPGateway["WireAttempt"]):
 
     def chat_request(self, call: Call) -> WireRequest:
         """The request of a chat."""
-        body = {
-            "model": self.model_id(call.spec),
-            "messages": wire_messages(call),
-            **chat_fields(call.spec, call.args, call.explicit, call.context.report),
-        }
+        fields = chat_fields(call.spec, call.args, call.explicit, call.context.report)
+        body = {"model": self.model_id(call.spec), "messages": wire_messages(call, fields), **fields}
         if "response_format" in call.args:
             _fit_format(call, body)
         if call.stream:

@@ -1,7 +1,8 @@
 """Messages of hb as messages of the OpenAI wire. Pure.
 
 A message that needs no change is passed on as it is, not copied. Of an assistant message, what hb itself added is
-taken out; thoughts go back, verbatim, to the provider that wrote them.
+taken out; thoughts go back, verbatim, to the provider that wrote them. What other wires alone have is taken out too,
+unless the provider's rules about messages say that it takes it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.dialects import replay_fields
-from heavenbase.wires import TEXT, content_parts, note_lost, ordered, own_parts, unencoded_image, with_error_mark
+from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.spec import EMPTY
+from heavenbase.wires import (
+    MARK,
+    TEXT,
+    Taken,
+    check_prefill,
+    content_parts,
+    data_url,
+    fit_message,
+    is_address,
+    no_reference,
+    note_lost,
+    ordered,
+    own_parts,
+    part_fields,
+    unencoded_image,
+    with_error_mark,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heavenbase.call import Call
+    from heavenbase.spec import LLMSpec
     from heavenbase.types import Message
 
 SOUND = "audio"
@@ -27,41 +47,89 @@ _ADDED = frozenset(
 )
 _KINDS: Mapping[str, type] = {"reasoning_details": list}
 """The fields for thoughts that are no text."""
+_PARTS = part_fields("text", "image_url", "input_audio", "file", "refusal")
+_OPEN = Taken(_PARTS, messages=frozenset({"reasoning_details"}), calls=frozenset({"custom"}), is_open=True)
 
 
-def wire_messages(call: Call) -> list[Message]:
-    """The messages of a call for its provider; what cannot travel is noted in the call's report."""
-    messages = ordered(call, TEXT)
-    for place, message in enumerate(messages):
+def taken_by(spec: LLMSpec) -> Taken:
+    """What this provider takes of messages, parts and tools beside what the wire has."""
+    more = frozenset(name for rule in spec.message_rules() for name in rule.get("take", ()))
+    if not more:
+        return _OPEN
+    parts = {kind: names | more for kind, names in _PARTS.items()}
+    return _OPEN._replace(parts=parts, messages=_OPEN.messages | more, tools=more, marks=MARK in more)
+
+
+def wire_messages(call: Call, fields: Mapping[str, Any] = EMPTY) -> list[Message]:
+    """The messages of a call for its provider; what cannot travel is noted in the call's report.
+
+    `fields` are those of the request beside them, on which the provider's rules about messages may depend.
+    """
+    messages, spec = ordered(call, TEXT), call.spec
+    rules = spec.message_rules(fields)
+    roles: dict[str, str] = {}
+    fill: dict[str, str] = {}
+    for rule in rules:
+        roles.update(rule.get("roles", EMPTY))
+        fill.update(rule.get("fill", EMPTY))
+    changed = {*roles, "assistant"} if fill else roles
+    if rules and messages and messages[-1]["role"] == "assistant" and not messages[-1].get("tool_calls"):
+        check_prefill(spec, fields)
+    for message in messages:
         if len(message) == 2 and type(message.get("content")) is str:  # the common case in long conversations
-            continue
-        if _changes(message):
+            if changed and message["role"] in changed:
+                break
+        elif not _is_plain_call(message) or (changed and message["role"] in changed):
             break
-        content = message.get("content")
-        if content is not None and not isinstance(content, str):
-            _check_parts(content, place)
     else:
         return messages
-    fields = replay_fields(call.spec)
+    taken, replay = taken_by(spec), replay_fields(spec)
     result = []
     for place, message in enumerate(messages):
-        if not isinstance(message.get("content"), str | None):
-            _check_parts(message["content"], place)
-        if not _changes(message):
-            result.append(message)
-        elif message["role"] == "tool":
-            result.append(with_error_mark(message))
-        else:
-            result.append(_assistant(message, call, fields))
+        if len(message) > 2 or type(message.get("content")) is not str:
+            message = fit_message(message, place, taken, call.context.report)
+            if isinstance(message.get("content"), list):
+                message = _with_parts(message, place, call)
+        if message["role"] == "tool":
+            message = with_error_mark(message)
+        elif message["role"] == "assistant":
+            message = _assistant(message, call, replay)
+            if fill:
+                message = _filled(message, fill, place, call)
+        elif roles and message["role"] in roles:
+            other = roles[message["role"]]
+            call.context.report.emulated(f"messages[{place}].role", f"{spec.provider} has {other} for it")
+            message = {**message, "role": other}
+        result.append(message)
     return result
 
 
-def _changes(message: Message) -> bool:
-    role = message["role"]
-    return (role == "assistant" and not _ADDED.isdisjoint(message)) or (role == "tool" and "is_error" in message)
+def _is_plain_call(message: Message) -> bool:
+    """Whether a message is nothing but a text, calls of functions and their results, as they stand on the wire."""
+    if not message.keys() <= _PLAIN or not isinstance(message.get("content"), str | None):
+        return False
+    return all(
+        call.keys() <= _PLAIN_CALL and call.get("type") == "function" for call in message.get("tool_calls") or ()
+    )
+
+
+_PLAIN = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
+_PLAIN_CALL = frozenset({"id", "type", "function"})
+
+
+def _filled(message: Message, fill: Mapping[str, str], place: int, call: Call) -> Message:
+    missing = {name: value for name, value in fill.items() if message.get(name) is None}
+    for name in missing:
+        call.context.report.emulated(f"messages[{place}].{name}", "the provider wants it in every answer; it is empty")
+    return {**message, **missing} if missing else message
 
 
 def _assistant(message: Message, call: Call, fields: tuple[str, ...]) -> Message:
+    calls = message.get("tool_calls")
+    if calls and any(made.get("type") == "custom" for made in calls):
+        message = {**message, "tool_calls": [_call(made) for made in calls]}
+    if _ADDED.isdisjoint(message):
+        return message
     spec, report = call.spec, call.context.report
     wire = {name: value for name, value in message.items() if name not in _ADDED}
     if isinstance(message.get(SOUND), dict):  # the caller's own, in the shape of the wire
@@ -103,7 +171,38 @@ def _speak(wire: Message, sound: dict[str, Any], call: Call) -> None:
         wire["content"] = None
 
 
-def _check_parts(content: Any, place: int) -> None:
-    for part in content_parts(content, place):
-        if isinstance(part, dict) and part.get("type") == "image":
-            raise unencoded_image(place)
+def _call(made: dict[str, Any]) -> dict[str, Any]:
+    """A call of a tool that takes free text, as the wire has it; others as they are."""
+    if made.get("type") != "custom":
+        return made
+    function = made["function"]
+    custom = {"name": function["name"], "input": function["arguments"]}
+    return {"id": made["id"], "type": "custom", "custom": custom}
+
+
+def _with_parts(message: Message, place: int, call: Call) -> Message:
+    content = message["content"]
+    parts = [_part(part, place, call) if isinstance(part, dict) else part for part in content_parts(content, place)]
+    return {**message, "content": parts} if any(a is not b for a, b in zip(parts, content, strict=True)) else message
+
+
+def _part(part: dict[str, Any], place: int, call: Call) -> dict[str, Any]:
+    kind = part.get("type")
+    if kind == "text" or kind == "image_url":
+        return part
+    if kind == "image":
+        raise unencoded_image(place)
+    if kind == "image_file":
+        raise no_reference(place, "images as bytes or by URL; gateway='responses' takes them by file_id")
+    if kind is None:
+        raise UnsupportedError(f"message {place} has a part without a type, which this wire does not know")
+    if kind == "file":
+        file = part["file"]
+        url = data_url(file)
+        if url is None and not file.get("file_id"):
+            raise InputError(f"message {place} has a file without file_data or file_id")
+        if url is not None and is_address(url) and call.spec.capability("file_urls") is False:
+            raise no_reference(place, "files as bytes or by file_id")
+        if url is not None and url != file.get("file_data"):
+            return {**part, "file": {**file, "file_data": url}}
+    return part

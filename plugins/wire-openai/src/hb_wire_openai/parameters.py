@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.dialects import BY_DEFAULT, translate
+from hb_wire_openai.messages import taken_by
 from heavenbase.call import REASONING
 from heavenbase.http import EXTRAS, apply_rules, merge_extra
-from heavenbase.wires import REMOVED, given_tools, nearest_step
+from heavenbase.wires import REMOVED, given_tools, nearest_step, note_tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +21,17 @@ _TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 
 
 def chat_fields(
-    spec: LLMSpec, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
+    spec: LLMSpec,
+    args: Mapping[str, Any],
+    explicit: frozenset[str],
+    report: ParameterReport,
+    *,
+    tools: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """The fields of a chat request beside model and messages, `extra_body` merged in."""
+    """The fields of a chat request beside model and messages, `extra_body` merged in.
+
+    `tools` are attributes of tools that the wire takes beside those of the chat wire.
+    """
     wire: dict[str, Any] = {}
     for name, value in args.items():
         if name in REASONING or name in EXTRAS or value is None:
@@ -31,11 +40,22 @@ def chat_fields(
         report.sent(name)
     if wire.pop("prompt_caching", None) is not None:
         report.dropped("prompt_caching", "the wire has no switch for it; providers cache long prompts anyway")
-    if not _TOOLS.isdisjoint(wire) and not given_tools(wire, report):
-        for name in _TOOLS:
-            wire.pop(name, None)
+    if "wire_include" in wire:
+        del wire["wire_include"]
+        report.dropped("wire_include", "it is for the Responses wire: gateway='responses'")
+    if not _TOOLS.isdisjoint(wire):
+        given = given_tools(wire, report)
+        if given:
+            taken = taken_by(spec)
+            wire["tools"] = [_tool(t) for t in note_tools(given, taken._replace(tools=taken.tools | tools), report)]
+        else:
+            for name in _TOOLS:
+                wire.pop(name, None)
     if args.keys() & REASONING:
-        wire.update(translate(spec, args, explicit, report))
+        for name, value in translate(spec, args, explicit, report).items():
+            own = wire.get(name)
+            # What the caller says of thinking in the provider's own words counts.
+            wire[name] = {**value, **own} if isinstance(value, dict) and isinstance(own, dict) else value
         _fit_step(spec, wire, report)
     # What stands for `think` there is no argument of the caller's.
     apply_rules(spec, wire, report, lambda field: (field,) if field in report.entries else ())
@@ -43,6 +63,17 @@ def chat_fields(
         _check_switch(wire, report, off=args.get("think") is False)
     merge_extra(wire, args, report)
     return wire
+
+
+def _tool(tool: Any) -> Any:
+    """A tool that takes free text as the chat wire has it, where it was given as the Responses wire does."""
+    if not isinstance(tool, dict) or tool.get("type") != "custom" or "name" not in tool or "input_schema" in tool:
+        return tool
+    inner = {name: value for name, value in tool.items() if name != "type"}
+    form = inner.get("format")
+    if isinstance(form, dict) and form.get("type") == "grammar" and "grammar" not in form:
+        inner["format"] = {"type": "grammar", "grammar": {k: v for k, v in form.items() if k != "type"}}
+    return {"type": "custom", "custom": inner}
 
 
 def stream_fields(spec: LLMSpec, wire: dict[str, Any]) -> None:

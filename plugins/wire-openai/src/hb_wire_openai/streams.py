@@ -231,6 +231,7 @@ class ChatStream(WireStream):
             item.get("id") or None,
             name if isinstance(name, str) and name else None,
             arguments_text(function.get("arguments", function.get("input"))),
+            "custom" if item.get("custom") else None,
         )
 
     def _keep(self, details: list[Any]) -> None:

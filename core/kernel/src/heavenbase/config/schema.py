@@ -130,7 +130,7 @@ def _namespace(what: str) -> Table:
     )
 
 
-_FLAGS = "chat stream tools vision embeddings images embedding_base64 stream_usage image_detail image_urls"
+_FLAGS = "chat stream tools vision embeddings images embedding_base64 stream_usage image_detail image_urls file_urls"
 _ABILITIES = dict.fromkeys(_FLAGS.split(), "bool") | {"embedding_batch_limit": "int", "structured": "str"}
 _ABILITIES["reasoning_efforts"] = "bool | list[str]"
 CAPABILITIES = Table({name: Field(f"{words} | null", free=True) for name, words in _ABILITIES.items()})
@@ -199,6 +199,7 @@ PROVIDER = _table(
     vision=_by_gateway("image format of its wire"),
     image_endpoint=_text("how images are generated", choices=("images", "chat")),
     parameters=Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
+    messages=Field("list[table]", description="rules by model pattern about messages: roles, take, fill, prefill"),
     known_parameters=_texts("parameters that only its endpoint takes"),
     models=Table(description="canonical model name -> native id here", rows=Field("str | null")),
     default_models=Table(

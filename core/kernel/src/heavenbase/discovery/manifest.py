@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,6 +137,17 @@ RULE = {
 for, all when absent. `when` and `unless` pair the name of an argument with the values that switch the rule on or off;
 they are compared with the arguments as they would go on the wire, after thinking has been translated. `rename` is old
 to new name, `drop` name to reason, `clamp` name to limits.
+"""
+
+MESSAGE_RULE = {
+    **{name: RULE[name] for name in ("models", "gateways", "when", "unless")},
+    "roles": "table of str",
+    "take": "list[str]",
+    "fill": "table of str",
+    "prefill": "str",
+}
+"""One [[provider.messages]] rule: `roles` to the role that stands in for one that is not known, `take` attributes of
+other wires that are taken, `fill` fields that every answer must have, `prefill` why no answer may stand last.
 """
 
 CLAMP = {"min": "float", "max": "float", "map": "table of str"}
@@ -292,6 +303,9 @@ _INNER: dict[str, Callable[[Any, str], Iterator[str]]] = {
     "base_url": _addresses,
     "capabilities": lambda value, path: _table(value, CAPABILITIES, path),
     "clamp": lambda value, path: _rows(value, CLAMP, path),
+    "messages": lambda rules, path: chain.from_iterable(
+        _table(rule, MESSAGE_RULE, f"{path}[{place}]") for place, rule in enumerate(rules)
+    ),
     "parameters": _rules,
     "providers": _native_ids,
 }

@@ -29,6 +29,9 @@ def prepare(
 ) -> dict[str, Any]:
     """Bring these arguments into wire shape; returns the fields of the Call that they fill."""
     found: dict[str, Any] = {}
+    if args.get("stop", True) in ([], "", ()):
+        del args["stop"]
+        report.emulated("stop", "none is asked for, and none is sent")
     if "tools" in args or "tool_choice" in args:
         from heavenbase.tools.options import prepare_tools
 
@@ -91,12 +94,19 @@ async def encode_images(call: Call, registry: Registry, setting: Callable[..., A
         encoded[id(part)] = registry.hook.encode(image=found.get(id(image), image), format=name, spec=spec)
         if encoded[id(part)] is None:
             raise PluginContractError(f"no vision plugin answers format {name!r}")
-    messages = [
-        {**message, "content": [encoded.get(id(part), part) for part in message["content"]]}
-        if isinstance(message.get("content"), list)
-        else message
-        for message in call.messages
-    ]
+    messages = list(call.messages)
+    for place, message in enumerate(messages):
+        if isinstance(message.get("content"), list):
+            content = list(message["content"])
+            for number, part in enumerate(content):
+                if id(part) in encoded:
+                    made = encoded[id(part)]
+                    told = any("detail" in held for held in made.values() if isinstance(held, dict))
+                    if part["image"].detail is not None and not told:
+                        lost = f"messages[{place}].content[{number}].detail"
+                        call.context.report.dropped(lost, f"images of the format {name} have no hint about detail")
+                    content[number] = {**made, **{key: part[key] for key in part.keys() - {"type", "image"}}}
+            messages[place] = {**message, "content": content}
     return call.replace(messages=messages)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from heavenbase.config.config import Config
 from heavenbase.config.schema import LOSSY_ACTIONS
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
-from heavenbase.options import COUNTS, KNOWN, MOCKS, PREPARED, split_options, unknown_options
+from heavenbase.options import COUNTS, KNOWN, MOCKS, OPTIONS, PREPARED, named, split_options, unknown_options
 from heavenbase.registry import Registry
 from heavenbase.spec import LLMSpec
 from heavenbase.types import ParameterReport
@@ -104,6 +104,32 @@ def check_options(options: Mapping[str, Any]) -> None:
             _CHECKS.get(name, _check_count)(name, options[name])
 
 
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    "int": (int, "a whole number"),
+    "float": (int | float, "a number"),
+    "bool": (bool, "True or False"),
+    "str": (str, "text"),
+    "table": (Mapping, "a mapping"),
+    "list[str]": (Iterable, "a list of texts"),
+}
+
+
+def _check_argument(name: str, value: Any) -> None:
+    words, least = OPTIONS[name].types.split(" | "), OPTIONS[name].least
+    if not any(_is_of(value, word) for word in words) or value != value:  # the latter is no number
+        raise InputTypeError(f"{name} must be {' or '.join(_KINDS[w][1] for w in words)}, not {type(value).__name__}")
+    if least is not None and isinstance(value, int | float) and value < least:
+        raise InputError(f"{name} must be at least {least:g}, not {value}")
+
+
+def _is_of(value: Any, word: str) -> bool:
+    if isinstance(value, bool):
+        return word == "bool"
+    if word == "list[str]" and isinstance(value, Iterable):
+        return not isinstance(value, bytes) and all(isinstance(item, str) for item in value)
+    return isinstance(value, _KINDS[word][0]) and value not in (float("inf"), -float("inf"))
+
+
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputTypeError(f"{name} must be a whole number, not {type(value).__name__}")
@@ -140,5 +166,7 @@ def _check_headers(name: str, value: object) -> None:
             raise InputError(f"header {header!r} holds a line break or a NUL, which no header may")
 
 
+_SENT = named(lambda option: option.kind in ("argument", "extra") and _KINDS.keys() >= {*option.types.split(" | ")})
 _CHECKS = {**dict.fromkeys(REPAIR, _check_repair), "on_lossy": _check_lossy, "headers": _check_headers}
+_CHECKS |= dict.fromkeys(_SENT, _check_argument)
 CHECKED = frozenset({*COUNTS, *_CHECKS})

@@ -18,6 +18,10 @@ from heavenbase.spec import check_seconds
 if TYPE_CHECKING:
     from heavenbase.schemas.functions import Signature
 
+_TEXT = {"type": "object", "properties": {}}
+_OURS = frozenset(
+    {"name", "description", "function", "type", "parameters", "input_schema", "inputSchema", "schema", "run"}
+)
 SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "schema")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
@@ -47,12 +51,13 @@ class Tool:
     docstring of `run`, and arguments are checked and converted by them before each call. Without `run` the tool is a
     schema only: calls of it are returned to the caller. `confirm` is True (somebody must agree to each call), False
     (nobody is asked), a callable asked with the ToolCall, or None (the call's own `confirm` is asked, if it has one).
-    `timeout` is seconds. `accept_repaired=False` refuses arguments that were repaired.
+    `timeout` is seconds. `accept_repaired=False` refuses arguments that were repaired. `attributes` are what the
+    provider is told beside, such as `{"defer_loading": True}`.
     """
 
     __slots__ = (
         *("accept_repaired", "confirm", "description", "is_async", "name", "parameters", "run", "timeout"),
-        *("_signature", "_wire"),
+        *("_is_named", "_signature", "_wire"),
     )
 
     def __init__(
@@ -66,6 +71,7 @@ class Tool:
         timeout: float | None = None,
         accept_repaired: bool = True,
         wire: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> None:
         if run is not None and not callable(run):
             raise InputTypeError(f"run of a tool must be callable, not {type(run).__name__}")
@@ -86,7 +92,10 @@ class Tool:
         self.timeout = check_seconds("timeout of a tool", timeout)
         self.accept_repaired = accept_repaired
         self.is_async = run is not None and is_async(run)
+        self._is_named = True
         self._wire = dict(wire) if wire is not None else None
+        if attributes:
+            self._wire = {**self.to_openai_tool(), **attributes}
 
     def bind(self, arguments: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """(positional, named) arguments for `run`; ToolArgsError, for the model to read, when they do not fit."""
@@ -151,7 +160,7 @@ def to_tools(source: Any) -> list[Tool]:
     found = list(_of(source))
     seen: set[str] = set()
     for made in found:
-        if made.name in seen:
+        if made.name in seen and made._is_named:
             raise InputError(f"two tools are named {made.name!r}; give one of them another name: Tool(name=…, run=…)")
         seen.add(made.name)
     return found
@@ -198,9 +207,20 @@ def _of_mapping(data: Mapping[str, Any]) -> Iterable[Tool]:
     if kind == "function" and isinstance(function, Mapping) and isinstance(function.get("name"), str):
         return (_of_schema(data, function),)
     if isinstance(kind, str) and kind != "function" and "type" in data:
-        # A tool that the provider itself runs, such as a search: nothing of it is ours to read.
-        name = data.get("name")
-        return (Tool(name if isinstance(name, str) else kind, wire=data),)
+        # A tool that the provider itself runs, such as a search, or one that takes free text, which may be run here.
+        inner = data.get(kind)
+        name = data.get("name") or (inner.get("name") if isinstance(inner, Mapping) else None)
+        run = data.get("run")
+        made = Tool(name if isinstance(name, str) else kind, parameters=_TEXT, run=run if callable(run) else None)
+        made._wire = {name: value for name, value in data.items() if name != "run"} if made.run else dict(data)
+        made._is_named = isinstance(name, str)
+        return (made,)
+    if data and not _OURS & data.keys() and all(isinstance(value, Mapping | list) for value in data.values()):
+        # A tool without a type, as Gemini and Bedrock have them: {"google_search": {}}, {"toolSpec": {...}}.
+        inner = next((value for value in data.values() if isinstance(value, Mapping) and "name" in value), {})
+        made = Tool(str(inner.get("name") or next(iter(data))), wire=data)
+        made._is_named = "name" in inner
+        return (made,)
     if data and all(callable(item) or hasattr(item, "to_openai_tool") for item in data.values()):
         return _named(data)
     raise InputError('a tool schema needs a name: {"name": …, "description": …, "parameters": {…}}')
@@ -220,9 +240,13 @@ def _of_schema(data: Mapping[str, Any], function: Mapping[str, Any]) -> Tool:
     # What else a schema says goes to the provider as it is.
     if function is not data and key == "parameters":
         made._wire = {name: value for name, value in data.items() if name != "run"}
-    elif function is data and "strict" in data:
+        return made
+    read = {*SCHEMA_KEYS, "type", "function", "name", "description", "run", "strict"}
+    rest = {name: value for name, value in {**function, **data}.items() if name not in read}
+    if rest or "strict" in function:
         shape = made.to_openai_tool()
-        made._wire = {**shape, "function": {**shape["function"], "strict": data["strict"]}}
+        strict = {"strict": function["strict"]} if "strict" in function else {}
+        made._wire = {**shape, **rest, "function": {**shape["function"], **strict}}
     return made
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.spec import check_seconds
 from heavenbase.tools.base import Tool, is_async, to_tools
-from heavenbase.types import ParameterReport
+from heavenbase.types import FREE_TEXT, ParameterReport
 
 WORDS = ("auto", "none", "required")
 CALLBACKS = ("confirm", "on_round")
@@ -29,6 +29,10 @@ def prepare_tools(
     names = [made.name for made in tools]
     if choice is not None:
         choice = wire_choice(choice, names)
+        if isinstance(choice, dict) and choice.get("type") == "function":
+            chosen = next(made for made in tools if made.name == choice["function"]["name"]).to_openai_tool()
+            if chosen.get("type") == FREE_TEXT and "input_schema" not in chosen:
+                choice = {"type": FREE_TEXT, FREE_TEXT: choice["function"]}
     if not tools:
         if is_forced(choice):
             raise InputError(f"tool_choice is {choice!r}, but there are no tools; pass tools=")
@@ -89,7 +93,7 @@ def is_forced(choice: Any) -> bool:
     """Whether a choice in wire shape makes the model call a tool."""
     if isinstance(choice, Mapping):
         modes = [item.get("mode") for item in (choice, choice.get("allowed_tools")) if isinstance(item, Mapping)]
-        return choice.get("type") == "function" or "required" in modes
+        return choice.get("type") in ("function", FREE_TEXT) or "required" in modes
     return choice is not None and choice not in ("auto", "none")
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 from heavenbase.errors import InputTypeError, ToolArgsError, UnknownNameError
 from heavenbase.schemas.lenient import read_object
 from heavenbase.schemas.strict import types_of
-from heavenbase.types import ToolCall
+from heavenbase.types import FREE_TEXT, ToolCall
 
 SETTINGS = ("enabled", "strict")
 EMPTY: dict[str, Any] = {"string": "", "number": 0, "integer": 0, "boolean": False, "array": [], "object": {}}
@@ -101,6 +101,8 @@ class LLMToolCallRepair:
 
     def _one(self, call: Any, schemas: Mapping[str, Mapping[str, Any]]) -> Any:
         given: Any
+        if (call.type if isinstance(call, ToolCall) else isinstance(call, Mapping) and call.get("type")) == FREE_TEXT:
+            return call if isinstance(call, ToolCall) else dict(call)
         if isinstance(call, ToolCall):
             name, given = call.name, call.arguments
         elif isinstance(call, Mapping) and isinstance(call.get("function"), Mapping):

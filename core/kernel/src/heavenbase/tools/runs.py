@@ -16,7 +16,7 @@ from heavenbase.schemas.lenient import CUT
 from heavenbase.spec import EMPTY
 from heavenbase.tools.base import Decision, Tool, ToolPause
 from heavenbase.tools.results import failure, failure_of, result_content
-from heavenbase.types import ToolCall
+from heavenbase.types import FREE_TEXT, ToolCall
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -77,7 +77,7 @@ class ToolRuns:
         if CUT in call.changes:
             return failure("RepairedArguments", "the arguments were cut off; call again with one whole JSON object")
         try:
-            positional, named = tool.bind(call.parse())
+            positional, named = ([call.arguments], {}) if call.type == FREE_TEXT else tool.bind(call.parse())
         except ToolArgsError as error:
             if error.code == "ambiguous":
                 raise ToolArgsError(f"{error}; {_UNRUN}", code=error.code) from error

@@ -79,6 +79,7 @@ class Asked(TypedDict, total=False):
     prediction: Mapping[str, Any] | None
     web_search_options: Mapping[str, Any] | None
     stream_options: Mapping[str, Any] | None
+    wire_include: str | Sequence[str] | None
     service_tier: str | None
     store: bool | None
     metadata: Mapping[str, Any] | None

@@ -3,6 +3,8 @@
 history      messages as the turns of a wire; failed results; tool calls; reasoning parts, given back to who wrote them
 order        each tool call answered once, directly behind its message: put right, or refused
 parameters   which arguments count, the limit of tokens; thinking off or on, steps, budgets; tools and tool_choice
+attributes   what messages, parts and tools say beside their content, and what a wire does not take of it
+files        documents in the shapes of several wires, and images that are named and not held
 answers      finish reasons in hb's words, counts of tokens, embeddings; the state of a streamed answer, its proved end
 """
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from heavenbase.wires.answers import merged_counts as merged_counts, prompt_counts as prompt_counts
     from heavenbase.wires.answers import proved as proved, read_vector as read_vector
     from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest, truncated as truncated
+    from heavenbase.wires.attributes import MARK as MARK, Taken as Taken, check_prefill as check_prefill
+    from heavenbase.wires.attributes import fit_message as fit_message, mark_of as mark_of, note_tools as note_tools
+    from heavenbase.wires.attributes import part_fields as part_fields
+    from heavenbase.wires.files import data_url as data_url, is_address as is_address, no_reference as no_reference
     from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
     from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
     from heavenbase.wires.history import arguments_text as arguments_text, content_parts as content_parts
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.parameters import named_arguments as named_arguments, nearest_step as nearest_step
     from heavenbase.wires.parameters import note_other_choice as note_other_choice, note_parallel as note_parallel
     from heavenbase.wires.parameters import object_schema as object_schema, read_choice as read_choice
+    from heavenbase.wires.parameters import refuse_free_text as refuse_free_text
     from heavenbase.wires.parameters import schema_of as schema_of, thinking_off as thinking_off
     from heavenbase.wires.parameters import thoughts_hidden as thoughts_hidden, token_limit as token_limit
     from heavenbase.wires.parameters import tool_name as tool_name, whole_tokens as whole_tokens
@@ -46,6 +53,8 @@ __getattr__, __dir__ = front(
             "prompt_counts proved read_vector "
             "read_vectors rest truncated"
         ),
+        "attributes": "MARK Taken check_prefill fit_message mark_of note_tools part_fields",
+        "files": "data_url is_address no_reference",
         "history": (
             "BEGIN FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
             "empty_message is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part "
@@ -54,8 +63,8 @@ __getattr__, __dir__ = front(
         "order": "TEXT note_history ordered",
         "parameters": (
             "BUDGETS Choice LIMITS OPTIONS REMOVED STEPS as_tool asked_thoughts function_of given_tools known_tool "
-            "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice schema_of "
-            "thinking_off thoughts_hidden token_limit tool_name whole_tokens"
+            "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice "
+            "refuse_free_text schema_of thinking_off thoughts_hidden token_limit tool_name whole_tokens"
         ),
     },
 )

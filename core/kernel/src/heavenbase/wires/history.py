@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.wires.attributes import Taken, fit_message
 from heavenbase.wires.order import note_history, ordered
 
 if TYPE_CHECKING:
@@ -41,10 +42,11 @@ class History:
     """The turns of one conversation while they are written; a wire adds what becomes of the messages of each role.
 
     `system` are the blocks of the system prompt, `turns` the messages of the wire, whose blocks stand in `blocks`;
-    `results` are the roles whose messages are results of tools.
+    `results` are the roles whose messages are results of tools, `taken` what the wire takes beside contents.
     """
 
     blocks: ClassVar[str] = "content"
+    taken: Taken = Taken({})
     results: ClassVar[tuple[str, ...]] = ("tool",)
 
     def __init__(self, call: Call) -> None:
@@ -71,6 +73,8 @@ class History:
                 raise InputError(
                     f"message {place} has the role {role!r}, whose results name no call; use the role tool"
                 )
+            if len(message) > 2 or type(message["content"]) is not str:
+                message = fit_message(message, place, self.taken, self.report)
             takers[role](message, place)
             if message.get("name") and role not in self.results:
                 self.report.dropped("name", "the wire has no names of speakers")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError, UnsupportedError
 from heavenbase.http.rules import EXTRAS
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ REMOVED = "removed from the answer"
 def named_arguments(call: Call) -> dict[str, Any]:
     """The arguments of a call that are parameters; our default of `max_tokens` yields to its other name."""
     named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
+    if "wire_include" in named:
+        del named["wire_include"]
+        call.context.report.dropped("wire_include", "it is for the Responses wire: gateway='responses'")
     if named.get("max_completion_tokens") is not None and "max_tokens" not in call.explicit:
         named.pop("max_tokens", None)
     return named
@@ -145,6 +148,12 @@ def as_tool(item: Any, place: int) -> Mapping[str, Any]:
     if not hasattr(item, "keys"):
         raise InputTypeError(f"tool {place} is {type(item).__name__}, not a mapping with a name and parameters")
     return item  # type: ignore[no-any-return]
+
+
+def refuse_free_text(tool: Mapping[str, Any], place: int) -> None:
+    """UnsupportedError for a tool that takes free text, on a wire whose tools are functions."""
+    if tool.get("type") == "custom" and "input_schema" not in tool:
+        raise UnsupportedError(f"tool {place} takes free text (type custom); this wire has functions alone")
 
 
 def function_of(tool: Mapping[str, Any], place: int, hint: str = "") -> Mapping[str, Any]:

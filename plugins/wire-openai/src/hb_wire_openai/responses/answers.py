@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from heavenbase.types import Citation, FinishReason, TokenLogprob, Usage
 
 _FAILED = ("failed", "cancelled")
+CALLS = ("function_call", "custom_tool_call")
+"""Items that are calls of tools; those of the second kind hold free text."""
 _INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
@@ -31,7 +33,7 @@ def completion_of_response(call: Call, decoded: Any, thinking: Thinking) -> Comp
     answer = Completion(
         output_text(items),
         reasoning="" if thinking.is_hidden else "".join(map(thoughts, items)),
-        tool_calls=[tool_call(call, item) for item in items if item.get("type") == "function_call"],
+        tool_calls=[tool_call(call, item) for item in items if item.get("type") in CALLS],
         finish_reason=reason,
         raw_finish_reason=raw,
         usage=usage(decoded.get("usage")),
@@ -85,7 +87,7 @@ def finish_reason(decoded: dict[str, Any], items: list[dict[str, Any]]) -> tuple
     # One recorded endpoint says "complete".
     if status not in ("completed", "complete"):
         return "other", raw
-    if any(item.get("type") == "function_call" for item in items):
+    if any(item.get("type") in CALLS for item in items):
         return "tool_calls", raw
     kinds = [part.get("type") for item in items if item.get("type") == "message" for part in item["content"]]
     return "refusal" if "refusal" in kinds else "stop", raw
@@ -108,6 +110,8 @@ def tool_call(call: Call, item: dict[str, Any]) -> ToolCall:
     if not isinstance(name, str) or not name:
         raise shape_error(call, "a function call names no function")
     named = text_or_none(item.get("call_id")) or text_or_none(item.get("id")) or "call_0"
+    if item.get("type") == "custom_tool_call":
+        return ToolCall(named, name, text_or_none(item.get("input")) or "", type="custom")
     return ToolCall(named, name, arguments or "{}")
 
 

@@ -29,8 +29,14 @@ _MISSING = {
     "modalities": "the Responses wire answers in text; images come from a tool",
     "audio": "the Responses wire has no audio",
     "prediction": "the Responses wire has no predictions",
+    "web_search_options": 'search is a tool of the Responses wire: tools=[{"type": "web_search"}]',
+    "functions": "the Responses wire has tools alone",
+    "function_call": "the Responses wire has tool_choice alone",
     "stream_options": "the Responses wire always tells its usage",
 }
+_LATER = ("extra_body", "response_format", "wire_include")
+_TOOLS = frozenset({"defer_loading"})
+"""What the wire takes of tools beside what the chat wire does."""
 _LIMITS = ("max_completion_tokens", "max_tokens")
 ENCRYPTED = "reasoning.encrypted_content"
 LOGPROBS = "message.output_text.logprobs"
@@ -53,8 +59,8 @@ def response_fields(
     spec: LLMSpec, args: Mapping[str, Any], explicit: frozenset[str], report: ParameterReport
 ) -> dict[str, Any]:
     """The fields of a request beside model, input and form of the answer; `extra_body` comes on top, as it is."""
-    plain = {name: value for name, value in args.items() if name not in ("extra_body", "response_format")}
-    wire = chat_fields(spec, plain, explicit, report)
+    plain = {name: value for name, value in args.items() if name not in _LATER}
+    wire = chat_fields(spec, plain, explicit, report, tools=_TOOLS)
     for name, reason in _MISSING.items():
         if name in wire:
             del wire[name]
@@ -68,22 +74,28 @@ def response_fields(
         wire["tools"] = [_tool(tool) for tool in wire["tools"]]
     if "tool_choice" in wire:
         wire["tool_choice"] = _choice(wire["tool_choice"])
+    if "wire_include" in args:
+        given = args["wire_include"]
+        _include(wire, *([given] if isinstance(given, str) else given))
+        report.renamed("wire_include", "include")
     if "logprobs" in wire or "top_logprobs" in wire:
         _include(wire, LOGPROBS)
         if wire.pop("logprobs", None) is not None:
             report.renamed("logprobs", "include")
+    asked = wire.get("include", ())
     merge_extra(wire, args, report)
+    if asked:
+        _include(wire, *asked)
     if wire.get("store") is False and ("reasoning" in wire or _reasons(spec)):
         # Without this the thoughts of an answer that is not stored could not go back.
         _include(wire, ENCRYPTED)
     return wire
 
 
-def _include(wire: dict[str, Any], name: str) -> None:
-    """Ask for a part of the answer that the wire leaves out of itself."""
+def _include(wire: dict[str, Any], *names: str) -> None:
+    """Ask for parts of the answer that the wire leaves out of itself."""
     given = wire.get("include")
-    given = list(given) if isinstance(given, list | tuple) else []
-    wire["include"] = given if name in given else [*given, name]
+    wire["include"] = list(dict.fromkeys([*(given if isinstance(given, list | tuple) else ()), *names]))
 
 
 def _reasons(spec: LLMSpec) -> bool:
@@ -144,14 +156,24 @@ def _reasoning(wire: dict[str, Any], report: ParameterReport) -> None:
 
 
 def _tool(tool: Any) -> Any:
-    function = tool.get("function") if isinstance(tool, dict) else None
-    if not isinstance(function, dict):
+    """A tool of the chat wire, whose function or custom tool stands in the tool itself here."""
+    inner = tool.get(tool.get("type", "function")) if isinstance(tool, dict) else None
+    if not isinstance(inner, dict):
         return tool
-    # The wire is strict unless told otherwise, and then refuses most schemas.
-    return {"type": "function", "strict": False, **function}
+    rest = {name: value for name, value in tool.items() if name not in ("type", "function", "custom")}
+    if "function" in tool:
+        # The wire is strict unless told otherwise, and then refuses most schemas.
+        return {"type": "function", "strict": False, **rest, **inner}
+    form = inner.get("format")
+    if isinstance(form, dict) and isinstance(form.get("grammar"), dict):
+        inner = {**inner, "format": {"type": "grammar", **form["grammar"]}}
+    return {"type": tool["type"], **rest, **inner}
 
 
 def _choice(choice: Any) -> Any:
-    if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
-        return {"type": "function", "name": choice["function"].get("name")}
-    return choice
+    """A choice of the chat wire, with the names and the mode in the choice itself."""
+    inner = choice.get(choice.get("type")) if isinstance(choice, dict) else None
+    if not isinstance(inner, dict):
+        return choice
+    flat = {"type": choice["type"], **inner}
+    return {**flat, "tools": [_choice(tool) for tool in flat["tools"]]} if "tools" in flat else flat

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputTypeError
 from heavenbase.wires import (
+    MARK,
+    Taken,
     arguments_text,
     content_parts,
+    data_url,
+    fit_message,
+    is_address,
     meaning,
+    no_reference,
     note_lost,
     ordered,
     own_parts,
     parsed_arguments,
+    part_fields,
     unencoded_image,
     with_error_mark,
 )
@@ -25,6 +32,9 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import Message
 
+_PARTS = part_fields("text", "image_url", "image_file", "file", "refusal", "input_audio")
+_TAKEN = Taken(_PARTS, messages=frozenset({"phase"}), calls=frozenset({"namespace"}))
+_FILE = ("file_id", "filename", "file_data", "file_url", "detail")
 FIELD = "output"
 """Where an answer's items stand in `reasoning_parts`."""
 SAID = ("message", "function_call", "custom_tool_call")
@@ -34,20 +44,32 @@ SAID = ("message", "function_call", "custom_tool_call")
 def input_items(call: Call) -> list[dict[str, Any]]:
     """The items of a call's messages, in order; what cannot travel is noted in the call's report."""
     items: list[dict[str, Any]] = []
+    more = frozenset(name for rule in call.spec.message_rules() for name in rule.get("take", ()))
+    custom: set[Any] = set()
     for place, message in enumerate(ordered(call)):
         role = message["role"]
+        if len(message) > 2 or type(message.get("content")) is not str:
+            taken = _TAKEN._replace(
+                parts={kind: names | more for kind, names in _TAKEN.parts.items()}, marks=MARK in more
+            )
+            message = fit_message(message, place, taken, call.context.report)
+            if message.get("name"):
+                call.context.report.dropped(f"messages[{place}].name", "the wire has no names of speakers")
         if role == "assistant":
             items.extend(_assistant(call, message, place))
+            custom.update(made.get("id") for made in message.get("tool_calls") or () if made.get("type") == "custom")
         elif role == "tool":
+            known = message.get("tool_call_id")
             items.append(
                 {
-                    "type": "function_call_output",
-                    "call_id": str(message.get("tool_call_id") or ""),
+                    "type": "custom_tool_call_output" if known in custom else "function_call_output",
+                    "call_id": str(known or ""),
                     "output": _content(with_error_mark(message).get("content"), role, place),
                 }
             )
         else:
-            items.append({"role": role, "content": _content(message.get("content"), role, place)})
+            phase = {"phase": message["phase"]} if "phase" in message else {}
+            items.append({"role": role, "content": _content(message.get("content"), role, place), **phase})
     return items
 
 
@@ -62,17 +84,17 @@ def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]
         kept.extend(item for item in items if item.get("type") not in SAID)
     text = _content(message.get("content"), "assistant", place)
     # A thought must be followed by what it led to: alone it is refused.
-    said: list[dict[str, Any]] = [{"role": "assistant", "content": text}] if text else []
+    phase = {"phase": message["phase"]} if "phase" in message else {}
+    said: list[dict[str, Any]] = [{"role": "assistant", "content": text, **phase}] if text else []
     for tool_call in message.get("tool_calls") or ():
         function = tool_call.get("function") or {}
-        said.append(
-            {
-                "type": "function_call",
-                "call_id": str(tool_call.get("id") or ""),
-                "name": str(function.get("name") or ""),
-                "arguments": function.get("arguments") or "{}",
-            }
-        )
+        named = {"call_id": str(tool_call.get("id") or ""), "name": str(function.get("name") or "")}
+        if "namespace" in tool_call:
+            named["namespace"] = tool_call["namespace"]
+        if tool_call.get("type") == "custom":
+            said.append({"type": "custom_tool_call", **named, "input": function.get("arguments") or ""})
+        else:
+            said.append({"type": "function_call", **named, "arguments": function.get("arguments") or "{}"})
     if not said:
         kept = [item for item in kept if item.get("type") != "reasoning"]
     return [*kept, *said]
@@ -127,13 +149,40 @@ def _part(part: Any, place: int) -> dict[str, Any]:
         raise InputTypeError(f"a part of message {place} is no object")
     kind = part.get("type")
     if kind == "text":
-        return {"type": "input_text", "text": part.get("text", "")}
+        return {**_rest(part), "type": "input_text", "text": part.get("text", "")}
     if kind == "image_url":
         image = part.get("image_url")
         image = image if isinstance(image, dict) else {"url": image}
-        return {"type": "input_image", "image_url": image.get("url"), "detail": image.get("detail") or "auto"}
+        shown = {"image_url": image.get("url"), "detail": image.get("detail") or "auto"}
+        return {**_rest(part), "type": "input_image", **shown}
+    if kind == "image_file":
+        image = part["image_file"]
+        if not image.get("file_id"):
+            raise no_reference(place, "images by file_id or https URL")
+        shown = {"file_id": image["file_id"], "detail": image.get("detail") or "auto"}
+        return {**_rest(part), "type": "input_image", **shown}
     if kind == "file":
-        return {"type": "input_file", **(part.get("file") or {})}
+        return {**_rest(part), "type": "input_file", **_file(part.get("file") or {}, place)}
     if kind == "image":
         raise unencoded_image(place)
+    if kind is None:
+        raise InputTypeError(f"a part of message {place} has no type")
     return part
+
+
+def _rest(part: dict[str, Any]) -> dict[str, Any]:
+    """What a part says beside its content."""
+    return {name: value for name, value in part.items() if name not in ("type", part["type"])}
+
+
+def _file(file: dict[str, Any], place: int) -> dict[str, Any]:
+    found = {name: file[name] for name in _FILE if file.get(name) is not None}
+    url = data_url(file)
+    if url is None:
+        return found
+    if is_address(url):
+        if not url.startswith("http"):
+            raise no_reference(place, "files as bytes, by file_id or by https URL")
+        del found["file_data"]
+        return {**found, "file_url": url}
+    return {**found, "file_data": url}

@@ -59,7 +59,7 @@ class ResponseStream(WireStream):
                 self._has_logprobs = True
         elif kind in _THOUGHTS:
             chunk.reasoning = self._delta(event)
-        elif kind == "response.function_call_arguments.delta":
+        elif kind == "response.function_call_arguments.delta" or kind == "response.custom_tool_call_input.delta":
             piece = self._delta(event)
             place = self._places.found(event, event.get("item_id"))
             if place is None:
@@ -95,14 +95,15 @@ class ResponseStream(WireStream):
         place = self._places.closed(event, item_id) if is_whole else self._places.opened(event, item_id)
         if is_whole:
             self._items.append(item)
-        if item.get("type") == "function_call":
+        if item.get("type") in answers.CALLS:
             found = answers.tool_call(self._call, item)
             is_known = place in self._seen
             # Some servers send no fragments of the arguments.
             arguments = found.arguments if is_whole and not self._seen.get(place) else ""
             self._seen[place] = self._seen.get(place, 0) + len(arguments)
             if not is_known:
-                chunk.tool_calls = [ToolCallDelta(place, found.id, found.name, arguments)]
+                kind = found.type if found.type != "function" else None
+                chunk.tool_calls = [ToolCallDelta(place, found.id, found.name, arguments, kind)]
             elif arguments:
                 chunk.tool_calls = [ToolCallDelta(place, None, None, arguments)]
             self.is_fresh = bool(chunk.tool_calls)
@@ -118,7 +119,7 @@ class ResponseStream(WireStream):
             # Some servers do not repeat what they have said.
             response = {**response, "output": self._items}
         items = answers.output_items(self._call, response)
-        calls = [answers.tool_call(self._call, item) for item in items if item.get("type") == "function_call"]
+        calls = [answers.tool_call(self._call, item) for item in items if item.get("type") in answers.CALLS]
         if not self.showed:
             # Others say nothing before.
             self.say(chunk, text=output_text(items), thoughts="".join(map(answers.thoughts, items)), calls=calls)
