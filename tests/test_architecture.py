@@ -44,6 +44,7 @@ NAMES = {
     ("resolution.resolver", "openai"): "the gateway that takes the place of a missing one",
     ("resolution.resolver", "mock"): "the gateway that answers mock options offline",
     ("wires.parameters", "custom"): "a type of tool, not the provider",
+    ("details", "custom"): "a type of tool, not the provider",
     ("plugin", "openai"): "the default image format, and the SDKs that clients are exported from",
     ("plugin", "anthropic"): "the SDK that clients are exported from",
 }

@@ -193,7 +193,8 @@ SOURCES = frozenset(
 )
 """What an image or a file is read from, which is content."""
 KEPT = {
-    "message": frozenset({"name", "tool_calls", "tool_call_id", "is_error", "images", "parsed", "reasoning_content"}),
+    "message": frozenset({"name", "tool_calls", "tool_call_id", "is_error", "images", "parsed", "reasoning_content"})
+    | {"citations", "logprobs", "choices", "filters", "audio"},
     "call": frozenset({"id", "name", "arguments", "type"}),
     "tool": frozenset({"name", "description", "parameters", "input_schema", "inputSchema", "schema", "strict", "run"}),
 }

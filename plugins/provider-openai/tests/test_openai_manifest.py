@@ -18,9 +18,13 @@ SPEC = LLMSpec(None, "m", "m", "openai", "openai", requested_gateway="openai", p
 EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
 
 
+OF_OTHERS = {"top_k", "min_p", "repetition_penalty"}
+"""Parameters of other wires, which no model of OpenAI's takes."""
+
+
 def dropped(model: str, **wire: object) -> set[str]:
     rules = replace(SPEC, model_id=model).parameter_rules(wire)
-    return {name for rule in rules for name in rule.get("drop", {})}
+    return {name for rule in rules for name in rule.get("drop", {})} - OF_OTHERS
 
 
 def effort(model: str, value: str) -> str:
