@@ -93,7 +93,8 @@ def fit_message(message: Message, place: int, taken: Taken, report: ParameterRep
         fitted = [_part(part, taken, f"{where}.content[{n}]", report) for n, part in enumerate(content)]
         message = {**message, "content": fitted} if any(map(is_not, fitted, content)) else message
     for n, call in enumerate(message.get("tool_calls") or ()):
-        taken.kept(call, _CALL | taken.calls, f"{where}.tool_calls[{n}]", report)
+        if not call.keys() <= _CALL:
+            taken._replace(marks=False).kept(call, _CALL | taken.calls, f"{where}.tool_calls[{n}]", report)
     return message
 
 
