@@ -190,7 +190,7 @@ def _detailed(events: list[Any]) -> object:
 
 
 _SPEC = types.SimpleNamespace(
-    provider="p", model_id="m", gateway="g", api_key=None, gateway_key=None, headers={}, args={}
+    provider="p", model_id="m", gateway="g", api_key=None, gateway_key=None, headers={}, args={}, provider_record={}
 )
 _CALL: Any = types.SimpleNamespace(spec=_SPEC, target="p/m", messages=[], args={}, inputs=[])
 

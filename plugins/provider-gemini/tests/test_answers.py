@@ -124,7 +124,11 @@ REASON = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KE
         (refused(400, status="INVALID_ARGUMENT", details=[REASON]), errors.AuthError),
         (refused(401, status="UNAUTHENTICATED"), errors.AuthError),
         (refused(403, status="PERMISSION_DENIED"), errors.AuthError),
-        (refused(404, status="NOT_FOUND"), errors.ModelNotFound),
+        (
+            refused(404, status="NOT_FOUND", message="models/x is not found for API version v1beta"),
+            errors.ModelNotFound,
+        ),
+        (refused(404, status="NOT_FOUND", message="No such cached content"), errors.RequestRejected),
         (refused(429, status="RESOURCE_EXHAUSTED", message=QUOTA, details=[RETRY]), errors.RateLimitError),
         (refused(429, status="RESOURCE_EXHAUSTED", message=QUOTA, details=[RETRY, DAILY]), errors.QuotaExhausted),
         (refused(500, status="INTERNAL"), errors.ServerError),

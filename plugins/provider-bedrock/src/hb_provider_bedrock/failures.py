@@ -50,6 +50,7 @@ _KINDS: Mapping[str, type[StatusError]] = {
     "modelstreamerror": ServerError,
     "modeltimeout": ServerError,
     "modelnotready": Overloaded,
+    "resourcenotfound": ModelNotFound,
     "servicequotaexceeded": QuotaExhausted,
 }
 # What the provider says of a request that it calls invalid, and what that is.

@@ -7,11 +7,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import AuthError, HBError, QuotaExhausted, RateLimitError, StatusError
-from heavenbase.http import LONGEST_WAIT, status_error
+from heavenbase.http import status_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.http import Headers
 
-_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _KEY_REASONS = ("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "ACCESS_TOKEN_EXPIRED")
 
 
@@ -37,13 +35,11 @@ def google_error(
     details = [item for item in error.get("details") or () if isinstance(item, dict)]
     if any(item.get("reason") in _KEY_REASONS for item in details):
         return AuthError.of(found)
-    if status == 429:
-        delay = _delay(details)
-        if found.retry_after is None:
-            found.retry_after = delay
-        # "You exceeded your current quota" is what every limit says, those of one minute too.
-        if isinstance(found, QuotaExhausted) and delay is not None and not _is_daily(details):
-            return RateLimitError.of(found)
+    if status == 429 and _is_daily(details):
+        return QuotaExhausted.of(found)
+    # "You exceeded your current quota" is what every limit says, those of one minute too.
+    if isinstance(found, QuotaExhausted) and found.retry_after is not None:
+        return RateLimitError.of(found)
     return found
 
 
@@ -58,14 +54,6 @@ def _error_of(decoded: Any) -> dict[str, Any]:
         decoded = decoded[0]
     error = decoded.get("error") if isinstance(decoded, dict) else None
     return error if isinstance(error, dict) else {}
-
-
-def _delay(details: list[dict[str, Any]]) -> float | None:
-    for item in details:
-        match = _DELAY.fullmatch(str(item.get("retryDelay", "")))
-        if match is not None:
-            return min(float(match[1]), LONGEST_WAIT)
-    return None
 
 
 def _is_daily(details: list[dict[str, Any]]) -> bool:

@@ -201,6 +201,7 @@ PROVIDER = _table(
     parameters=Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
     messages=Field("list[table]", description="rules by model pattern about messages: roles, take, fill, prefill"),
     known_parameters=_texts("parameters that only its endpoint takes"),
+    errors=Table(description="code of an error of its own -> kind of error, as in `error.kind`", rows=Field("str")),
     models=Table(description="canonical model name -> native id here", rows=Field("str | null")),
     default_models=Table(
         {name: _optional(f"model of the provider for {what} that names none") for name, what in STAND_INS.items()},

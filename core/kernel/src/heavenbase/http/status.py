@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import (
     BODY_EXCERPT,
     MESSAGE_LIMIT,
-    AuthError,
-    ContentFiltered,
-    ContextOverflow,
     HBError,
-    ModelNotFound,
-    Overloaded,
     QuotaExhausted,
     RateLimitError,
     RedirectRefused,
@@ -23,7 +18,10 @@ from heavenbase.errors import (
     ServerError,
     StatusError,
 )
+from heavenbase.http.kinds import classify, codes_of, status_of
 from heavenbase.http.transport.exchange import request_id
+from heavenbase.http.waits import LONGEST_WAIT as LONGEST_WAIT
+from heavenbase.http.waits import asked_wait, retry_after
 from heavenbase.secrets import scrubber
 
 if TYPE_CHECKING:
@@ -34,63 +32,20 @@ if TYPE_CHECKING:
     from heavenbase.secrets import Secret
     from heavenbase.spec import LLMSpec
 
-LONGEST_WAIT = 7 * 86400.0
-"""Seconds; what a provider asks beyond that is cut to it."""
-
-# An error answer is of the first class that has its status, and whose words stand in its code and message.
-_KINDS: tuple[tuple[type[StatusError], tuple[int, ...], re.Pattern[str]], ...] = tuple(
-    (kind, statuses, re.compile(words, re.IGNORECASE | re.DOTALL))
-    for kind, statuses, words in (
-        (
-            ContentFiltered,
-            (400, 403, 404, 413, 422),
-            r"content[_ ]filter|content[_ ]policy|content management policy|moderation_blocked|content_blocked|"
-            r"responsibleaipolicy|flagged (?:as|by|for)|data_inspection_failed|safety system",
-        ),
-        (
-            ContextOverflow,
-            (400, 413, 422),
-            r"context[_ ](?:length|window)[_ ]?(?:exceeded)?|maximum context|context size|prompt is too long|"
-            r"(?:input|prompt).{0,40}(?:too long|too large|exceeds?).{0,60}(?:token|context|length)|"
-            r"too many (?:input )?tokens|reduce the length of the (?:messages|input|prompt)|exceed_context_size",
-        ),
-        (QuotaExhausted, (402,), ""),
-        (
-            QuotaExhausted,
-            (400, 403, 429),
-            r"insufficient[_ ]quota|quota_exceeded|billing|insufficient (?:balance|credit|fund)|credit balance|"
-            r"exceeded your current quota|payment required|out of credits|arrearage",
-        ),
-        (ModelNotFound, (404,), ""),
-        (
-            ModelNotFound,
-            (400, 422),
-            r"model_not_found|(?:model|deployment)\b.{0,120}(?:does not exist|not found|is not available|unknown)|"
-            r"(?:no such|unknown|invalid) model|not a valid model",
-        ),
-        (AuthError, (401, 403, 407), ""),
-        (RateLimitError, (429,), ""),
-        (Overloaded, (503, 529), ""),
-        (StatusError, (408, 409, 425), ""),
-    )
-)
+_WAITING = (RateLimitError, QuotaExhausted, ServerError)
+"""Kinds of errors that may say how long to wait."""
 _SECRET_HEADER = re.compile(r"key|token|auth|secret|cookie|password|credential", re.IGNORECASE)
 # What stands in place of a status inside a body, where providers write a word.
 _WORDS = {
     word: status
     for status, words in {
-        400: "invalid_request_error context_length_exceeded content_filter",
-        401: "authentication_error invalid_api_key",
+        400: "invalid_request_error",
         403: "permission_error permission_denied",
-        404: "not_found_error model_not_found",
+        404: "not_found_error",
         413: "request_too_large",
-        429: (
-            "rate_limit_error rate_limit_exceeded tokens requests resource_exhausted too_many_requests "
-            "insufficient_quota"
-        ),
+        429: "resource_exhausted",
         503: "service_unavailable server_overloaded",
         504: "timeout_error",
-        529: "overloaded_error overloaded",
     }.items()
     for word in words.split()
 }
@@ -153,16 +108,24 @@ def status_error(
     message, code = describe(decoded)
     # A secret in JSON text may be escaped, so what was decoded is scrubbed again.
     message = scrub(message) or _plain_text(text)
-    kind = classify(status, code, message)
+    is_page = decoded is None and text.lstrip().startswith("<")
+    own = call.spec.provider_record.get("errors") or {}
+    kind = classify(status, codes_of(decoded), "" if is_page else message, own, call.spec.model_id or "")
+    if fields["retry_after"] is None and (issubclass(kind, _WAITING) or kind is StatusError):
+        fields["retry_after"] = asked_wait(decoded, message)
     should_retry = named.get("x-should-retry", "").lower()
     if should_retry in ("true", "false"):
         fields["retryable"] = should_retry == "true"
     elif kind is StatusError or kind is RequestRejected:
         fields["retryable"] = status in (408, 409, 425)
     elif kind is ServerError:
-        fields["retryable"] = status not in (501, 505)
+        fields["retryable"] = status not in (501, 505, 511)
+    elif kind is RateLimitError and message.startswith("Request too large"):
+        fields["retryable"] = False  # it is above the limit of a whole minute
     shown = f"{call.target} answered {status}" + (f" ({scrub(code)[:80]})" if code else "")
     said = f"{shown}: {message[:MESSAGE_LIMIT]}" if message else shown
+    if status == 404 and kind is RequestRejected:
+        said += "; if it is the address that is not known there, correct base_url"
     return kind(said, code=scrub(code)[:80] if code else None, **fields)
 
 
@@ -180,21 +143,11 @@ def embedded_status(error: Any) -> int:
         for name in ("code", "status", "status_code", "http_status", "type"):
             value = error.get(name)
             if isinstance(value, str):
-                value = int(value) if value.isdigit() and len(value) == 3 else _WORDS.get(value.lower())
+                word = value.lower()
+                value = int(value) if value.isdigit() and len(value) == 3 else _WORDS.get(word) or status_of(word)
             if isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600:
                 return value
     return 500
-
-
-def classify(status: int, code: str | None, message: str) -> type[StatusError]:
-    """The class of an error answer."""
-    said = f"{code or ''} {message}"
-    for kind, statuses, words in _KINDS:
-        if status in statuses and words.search(said):
-            return kind
-    if status == 500 and "overloaded" in message.lower():
-        return Overloaded
-    return ServerError if status >= 500 else RequestRejected
 
 
 def describe(decoded: Any) -> tuple[str, str | None]:
@@ -210,7 +163,7 @@ def describe(decoded: Any) -> tuple[str, str | None]:
         error = error[0]
     if isinstance(error, str):
         detail = decoded.get("message") or decoded.get("error_description")
-        return (f"{error}: {detail}" if isinstance(detail, str) else error), None
+        return (f"{error}: {detail}" if isinstance(detail, str) else error), _code(decoded)
     if not isinstance(error, dict):
         return "", None
     if isinstance(error.get("errors"), list) and error["errors"] and "message" not in error:
@@ -225,37 +178,13 @@ def describe(decoded: Any) -> tuple[str, str | None]:
     if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str):
         # A router's own message says nothing; the provider's is inside.
         text = f"{text} ({metadata['raw']})" if text else metadata["raw"]
-    code = next(
+    return text, _code(error)
+
+
+def _code(error: Mapping[str, Any]) -> str | None:
+    return next(
         (str(error[name]) for name in ("code", "type", "status") if isinstance(error.get(name), str | int)), None
     )
-    return text, code
-
-
-def retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
-    """Seconds that the provider asks to wait, from `retry-after-ms` or `retry-after` (number or date), made sane."""
-    for name, in_a_second in (("retry-after-ms", 1000), ("retry-after", 1)):
-        if (given := _number(headers.get(name))) is not None:
-            return min(given / in_a_second, LONGEST_WAIT)
-    value = headers.get("retry-after")
-    if not value or len(value) > 100:
-        return None
-    from email.utils import parsedate_to_datetime
-
-    try:
-        moment = parsedate_to_datetime(value).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return min(max(moment - wall(), 0.0), LONGEST_WAIT)
-
-
-def _number(text: str | None) -> float | None:
-    if not text or len(text) > 400:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if number >= 0 else None  # which NaN is not
 
 
 def _detail(item: Any) -> str:
