@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 PROVIDER_COLUMNS = ("provider", "gateway", "key", "default model", "names", "base URL")
+ABOUT = ("description", "docs_url", "keys_url", "models_url")
 SHOWN_NAMES = 3
 
 
@@ -122,6 +123,7 @@ def provider_rows(state: State) -> list[dict[str, Any]]:
                 "key_variables": variables,
                 "default_model": next(iter((record.get("default_models") or {}).values()), None),
                 "names": list(record.get("prefixes") or ()),
+                **{name: record.get(name) for name in ABOUT},
                 "distribution": info.distribution if info is not None else None,
                 "installed": True,
             }
@@ -134,6 +136,7 @@ def provider_rows(state: State) -> list[dict[str, Any]]:
         "key_variables": [],
         "default_model": None,
         "names": [],
+        **dict.fromkeys(ABOUT),
     }
     rows += [
         {"provider": name, **missing, "distribution": catalog.packages[name], "installed": False}

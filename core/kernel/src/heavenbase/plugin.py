@@ -169,6 +169,8 @@ class Gateway(Plugin):
                 hint = f'use another provider, such as that of hb.LLM(preset="{call.verb}")'
                 raise error(f"{call.target} {lacks}; {hint}", provider=call.spec.provider)
         request = self.prepare(call)
+        if call.verb == "complete":
+            _check_abilities(call)
         if call.context.report.lossy():
             services = getattr(self, "services", None)
             enforce_report(call, services.setting("heavenbase.llm.on_lossy") if services is not None else None)
@@ -203,6 +205,20 @@ class Gateway(Plugin):
         return self.agenerate_images(call, request) if call.is_async else self.generate_images(call, request)
 
 
+def _check_abilities(call: Call) -> None:
+    """UnsupportedError for what `capabilities` rule out of a chat, where the gateway has not dropped it already."""
+    lacking: dict[str, str] | None = call.spec._keys.get("lacking")
+    if lacking is None:
+        abilities = {name: says for name, says in _SAYS.items() if call.spec.capability(name) is False}
+        lacking = call.spec._keys["lacking"] = abilities
+    for name, says in lacking.items():
+        entry = call.context.report.entries.get(name)
+        is_sent = entry is not None and entry.outcome in ("sent", "renamed", "clamped")
+        if name == "chat" or (call.stream if name == "stream" else is_sent):
+            raise UnsupportedError(f"{call.target} {says} (capabilities.{name})", provider=call.spec.provider)
+
+
+_SAYS = {"chat": "answers no chats", "stream": "does not stream; ask for the whole answer", "tools": "has no tools"}
 _LACKING: dict[str, tuple[str, type[UnsupportedError], str]] = {
     "embed": ("embeddings", EmbeddingsNotSupported, "has no embeddings"),
     "imagen": ("images", ImageGenerationNotSupported, "generates no images"),

@@ -178,6 +178,14 @@ class LLMSpec:
             ]
         return [rule for rule in rules if _applies(rule, wire)]
 
+    def thinking_control(self) -> str | None:
+        """How thinking is asked for on the wire: the model's word, else the provider's, else the gateway's."""
+        own = self.model_record.get("thinking_control")
+        if isinstance(own, dict):
+            own = own.get(self.gateway, own.get("default"))
+        found = own if own is not None else self.provider_value("thinking_control")
+        return str(found or self.gateway_record.get("thinking_control") or "") or None
+
     def capability(self, name: str, default: Any = None) -> Any:
         """What model or provider declare about an ability; None when neither says anything."""
         for record in (self.model_record, self.provider_record):

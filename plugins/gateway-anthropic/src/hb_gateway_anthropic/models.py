@@ -153,8 +153,4 @@ def _of_generation(family: str, version: tuple[int, int]) -> Traits:
 
 
 def _control(spec: LLMSpec) -> str | None:
-    own = spec.model_record.get("thinking_control")
-    if isinstance(own, dict):
-        own = own.get(spec.gateway, own.get("default"))
-    found = own if own is not None else spec.provider_value("thinking_control")
-    return str(found) if found else None
+    return spec.thinking_control()

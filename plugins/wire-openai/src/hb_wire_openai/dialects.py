@@ -33,11 +33,7 @@ _REPLAY = {
 
 def control_of(spec: LLMSpec) -> str | None:
     """The dialect of this model: its own, else its provider's."""
-    own = spec.model_record.get("thinking_control")
-    if isinstance(own, dict):
-        own = own.get(spec.gateway, own.get("default"))
-    found = own if own is not None else spec.provider_value("thinking_control")
-    return str(found) if found else None
+    return spec.thinking_control()
 
 
 def replay_fields(spec: LLMSpec) -> tuple[str, ...]:

@@ -32,9 +32,9 @@ class Refusals:
     def relieved(self, call: Call) -> Call:
         """The call without what its target is known to refuse, which its report says."""
         reasons = self.known.get(_target(call))
-        if not reasons:
-            return call
-        return _without(call, {name: reasons[name] for name in self._defaults(call) if name in reasons})
+        return without(
+            call, {name: reasons[name] for name in self._defaults(call) if name in reasons} if reasons else {}
+        )
 
     def named(self, call: Call, error: ProviderError) -> _Reasons:
         """The defaults on the wire that an error names, each with why it goes; none where nothing can be left out."""
@@ -47,10 +47,6 @@ class Refusals:
             for name in self._defaults(call)
             if any(_stands_in(term, said) for term in _terms(call, name))
         }
-
-    def without(self, call: Call, reasons: _Reasons) -> Call:
-        """The call without these defaults, which its report says."""
-        return _without(call, reasons)
 
     def remember(self, call: Call, reasons: _Reasons) -> None:
         """Note for later calls what the target took only when these had gone."""
@@ -91,7 +87,8 @@ def _stands_in(term: str, said: str) -> bool:
     return bool(words) and re.search(rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])", said, re.IGNORECASE) is not None
 
 
-def _without(call: Call, reasons: _Reasons) -> Call:
+def without(call: Call, reasons: _Reasons) -> Call:
+    """The call without these defaults, which its report says."""
     if not reasons:
         return call
     spec = call.spec

@@ -18,7 +18,7 @@ from heavenbase.errors import (
     StreamInterrupted,
     StreamTruncated,
 )
-from heavenbase.flow.refusals import Refusals
+from heavenbase.flow.refusals import Refusals, without
 from heavenbase.middleware import Middleware, Next, call_sleep
 from heavenbase.types import Chunk
 
@@ -119,7 +119,7 @@ class Retry(Middleware):
             except ProviderError as error:
                 if refused := refusals.named(call, error):
                     # Another request and no repetition: it costs no retry, and each default goes once.
-                    call, number = refusals.without(call, refused), number - 1
+                    call, number = without(call, refused), number - 1
                     gone.update(refused)
                     continue
                 billed += error.maybe_billed
@@ -162,7 +162,7 @@ class Retry(Middleware):
                     raise StreamInterrupted.of(error, told, maybe_billed=True) from error
                 if refused := self._refusals.named(call, error):
                     call.context.failed(error)
-                    call, number = self._refusals.without(call, refused), number - 1
+                    call, number = without(call, refused), number - 1
                     gone.update(refused)
                     continue
                 billed += error.maybe_billed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from heavenbase.config.values import references
@@ -89,11 +89,13 @@ class Naming:
         record = self.catalog.records.get(provider)
         if record is None:
             return f"provider {provider}, given in code"
-        for path, table in self._own_tables(provider, record):
+        gateway = f"gateways.{record.get('gateway', provider)}"
+        own = f"providers.{provider}"
+        tables = {own: record, f"{own}.default_args": record.get("default_args", {})}
+        for path, table in (tables | {gateway: self.config.section(f"{ROOT}.{gateway}", raw=True)}).items():
             for field in KEYS:
-                raw = table.get(field)
-                if raw and self._is_set(raw):
-                    return ".".join((*path, field))
+                if table.get(field) and self._is_set(table[field]):
+                    return f"{ROOT}.{path}.{field}"
         variables = [*record.get("api_key_env", ()), *record.get("account_env", ())]
         variables = [name for name in variables if self.sources.foreign(provider, name) is None]
         if record.get("api_key_optional"):
@@ -164,12 +166,9 @@ class Naming:
         choices = [(own, f"model {canonical}"), (default, self.where(f"{ROOT}.default_provider"))]
         if not explicit:
             choices.reverse()
-        found = False
-        for name, origin in choices:
-            if name is not None and (name in offered or not offered or name == own):
-                found = True
-                yield name, origin
-        if found:
+        fitting = [(n, origin) for n, origin in choices if n is not None and (n in offered or not offered or n == own)]
+        yield from fitting
+        if fitting:
             return
         installed = [name for name in offered if catalog.provider(name)]
         if not installed:
@@ -229,8 +228,7 @@ class Naming:
 
     def _stand_in(self, provider: str, kind: str, token: str) -> Named | None:
         """The provider's own default model of a kind; None where it has none, or has the model that was asked for."""
-        raw = self._models_of(provider).get(kind)
-        if not raw:
+        if not (raw := self._models_of(provider).get(kind)):
             return None
         found = str(self.sources.value(raw, f"{ROOT}.providers.{provider}.default_models.{kind}"))
         self.origins["model"] = f"default of provider {provider}, which has no {token}"
@@ -263,18 +261,6 @@ class Naming:
         names = CONNECTION - {"headers"}
         return any(table.get(name) is not None for table in tables for name in names.intersection(table))
 
-    def _own_tables(
-        self, provider: str, record: Mapping[str, Any]
-    ) -> Iterable[tuple[tuple[str, ...], Mapping[str, Any]]]:
-        """The tables that may hold a credential for a provider, with their keys."""
-        path = (*ROOT.split("."), "providers", provider)
-        yield path, record
-        yield (*path, "default_args"), record.get("default_args", {})
-        gateway = record.get("gateway")
-        if gateway:
-            path = (*ROOT.split("."), "gateways", gateway)
-            yield path, self.config.section(path, raw=True)
-
     def _is_set(self, raw: object) -> bool:
         named = references(raw) if isinstance(raw, str) else ()
         return all(self.sources.variable(name) is not None or default is not None for name, default in named)
@@ -282,9 +268,6 @@ class Naming:
 
 def _is_free(record: Mapping[str, Any]) -> bool:
     """Whether a provider is a server or process of the user's own, which needs no account."""
-    is_offline = str(record.get("base_url", "")).startswith("mock:")
-    return (
-        not is_offline
-        and "account_env" not in record
-        and bool(record.get("api_key_optional") or not record.get("api_key_env"))
-    )
+    if "account_env" in record or str(record.get("base_url", "")).startswith("mock:"):
+        return False
+    return bool(record.get("api_key_optional") or not record.get("api_key_env"))

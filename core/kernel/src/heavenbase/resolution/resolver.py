@@ -178,6 +178,10 @@ class _Resolution:
         model_record = self._read(model_record, f"models.{canonical}")
         entry = model_record.get("providers", {}).get(provider)
         entry = entry if isinstance(entry, dict) else {}
+        if "capabilities" in entry:
+            model_record["capabilities"] = {**model_record.get("capabilities", {}), **entry["capabilities"]}
+        if "options" in entry:
+            record["options"] = merge(record.get("options", {}), entry["options"])
         layers = (
             (f"{ROOT}.default_args", self.config.section(f"{ROOT}.default_args")),
             (f"gateway {chosen}", default_arguments(gateway_record)),

@@ -37,7 +37,7 @@ class EndpointChecks(ProviderBase):
 
     def test_its_credential_goes_to_its_address_and_nowhere_else(self, rig: Rig) -> None:
         with dialled() as addresses:
-            rig.call("chat")
+            rig.call(self.asked_verb)
         assert set(addresses) <= {("127.0.0.1", rig.server.port)}, f"a call dials {addresses}"
         sent = rig.server.requests[0]
         if self.key_variables:
@@ -50,7 +50,7 @@ class EndpointChecks(ProviderBase):
     def test_every_declared_variable_may_hold_the_credential(self, colour: Colour) -> None:
         for name in self.key_variables:
             with self.open_rig(colour, variables={name: KEY}) as rig:
-                rig.call("chat")
+                rig.call(self.asked_verb)
                 assert self.key_of(rig) == KEY, f"the key in {name} is not used"
 
     @CALLED
@@ -58,7 +58,7 @@ class EndpointChecks(ProviderBase):
     def test_the_first_variable_wins(self, colour: Colour) -> None:
         first, *rest = self.key_variables
         with self.open_rig(colour, variables={first: KEY, **dict.fromkeys(rest, OTHER)}) as rig:
-            rig.call("chat")
+            rig.call(self.asked_verb)
             assert self.key_of(rig) == KEY
 
     @CALLED
@@ -67,7 +67,7 @@ class EndpointChecks(ProviderBase):
     def test_without_a_credential_nothing_is_sent(self, colour: Colour) -> None:
         """The error names the variable to set. Other vendors' credentials are no substitute."""
         with self.open_rig(colour, variables=self.variables_of_others()) as rig:
-            error = rig.error("chat")
+            error = rig.error(self.asked_verb)
             assert type(error) is MissingCredential, f"a call without a credential raised {type(error).__name__}"
             assert self.key_variables[0] in str(error), f"the message does not name {self.key_variables[0]}: {error}"
             assert rig.server.request_count == 0
@@ -76,7 +76,7 @@ class EndpointChecks(ProviderBase):
     @recorded("api_key_optional")
     def test_an_optional_credential_may_be_missing(self, colour: Colour) -> None:
         with self.open_rig(colour, variables=self.variables_of_others()) as rig:
-            rig.call("chat")
+            rig.call(self.asked_verb)
             assert self.key_of(rig) != OTHER, "it got the credential of another vendor"
 
     @CALLED
@@ -84,7 +84,7 @@ class EndpointChecks(ProviderBase):
     @pytest.mark.parametrize("ending", ["\n", "\r\nx-more: 1"], ids=["newline", "crlf"])
     def test_a_credential_with_a_line_break_is_refused(self, colour: Colour, ending: str) -> None:
         with self.open_rig(colour, variables={self.key_variables[0]: f"{KEY}{ending}"}) as rig:
-            error = rig.error("chat")
+            error = rig.error(self.asked_verb)
             assert type(error) is CredentialFormatError, f"a key with a line break raised {type(error).__name__}"
             assert self.key_variables[0] in str(error)
             assert KEY not in str(error), "the message shows the credential"
@@ -93,7 +93,7 @@ class EndpointChecks(ProviderBase):
     @recorded("headers")
     def test_declared_headers_are_sent(self, rig: Rig) -> None:
         headers = self.record["headers"]
-        rig.call("chat")
+        rig.call(self.asked_verb)
         sent = rig.server.requests[0].headers
         assert {name: sent.get(name.lower()) for name in headers} == headers
 
@@ -160,6 +160,11 @@ class EndpointChecks(ProviderBase):
         error = rig.error(verb, **options)
         assert type(error) is refusal, f"{verb} raised {type(error).__name__}, not {refusal.__name__}"
         assert rig.server.request_count == 0, "the request was sent all the same"
+
+    @property
+    def asked_verb(self) -> str:
+        """The verb that every call of these checks takes: chats, or vectors where it answers no chats."""
+        return "embed" if self.declares("chat") is False else "chat"
 
     def declares(self, ability: str) -> Any:
         """What the manifest says of an ability; None when it says nothing."""
