@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TABLE = tomllib.loads((ROOT / "tests" / "behaviours.toml").read_text(encoding="utf-8"))
 TEST = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
-ID = re.compile(r"(hb\d\d|[ghr]\d\d|[abcdefghknpstu]\d{1,2})_")
+ID = re.compile(r"(hb\d\d|[ghr]\d\d|[abcdefghknpstuv]\d{1,2})_")
 
 
 def names() -> Iterator[str]:

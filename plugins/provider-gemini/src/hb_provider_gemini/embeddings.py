@@ -35,6 +35,17 @@ _TASKS: Mapping[str, str] = {
 
 def embedding_body(call: Call) -> dict[str, Any]:
     """The body of a batch. Our own defaults for chats are left out."""
+    fields = embedding_fields(call)
+    model = model_path(call.spec.model_id)
+    body: dict[str, Any] = {
+        "requests": [{"model": model, "content": {"parts": [{"text": text}]}, **fields} for text in call.inputs]
+    }
+    merge_extra(body, call.args, call.context.report)
+    return body
+
+
+def embedding_fields(call: Call) -> dict[str, Any]:
+    """The fields of each text beside itself."""
     report = call.context.report
     named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
     apply_rules(call.spec, named, report)
@@ -50,12 +61,7 @@ def embedding_body(call: Call) -> dict[str, Any]:
             report.emulated(name, "the wire gives floats")
         else:
             report.dropped(name, "embeddings have no such parameter")
-    model = model_path(call.spec.model_id)
-    body: dict[str, Any] = {
-        "requests": [{"model": model, "content": {"parts": [{"text": text}]}, **fields} for text in call.inputs]
-    }
-    merge_extra(body, call.args, report)
-    return body
+    return fields
 
 
 def embedding(call: Call, decoded: Any) -> Embedding:

@@ -60,9 +60,7 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
             method = "streamGenerateContent" if call.stream else "generateContent"
             return self._request(call, method, content_body(call), {"alt": "sse"} if call.stream else {})
         if call.verb == "embed":
-            from hb_provider_gemini.embeddings import embedding_body
-
-            return self._request(call, "batchEmbedContents", embedding_body(call))
+            return self.embedding_request(call)
         from hb_provider_gemini import images
         from hb_provider_gemini.models import traits_of
 
@@ -93,6 +91,26 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
 
         reader = images.images_of_prediction if images.by_prediction(attempt.call) else images.images_of_chat
         return reader(attempt.call, decoded)
+
+    # What differs where the same wire is spoken elsewhere
+
+    def place(self, spec: LLMSpec) -> str:
+        """The address of the model, without the method."""
+        return f"{clients.base_url(spec)}/{quote(model_path(spec.model_id), safe='/')}"
+
+    def auth(self, spec: LLMSpec) -> str:
+        """Where the credential goes, for people to read."""
+        return "x-goog-api-key"
+
+    def embedding_request(self, call: Call) -> WireRequest:
+        """The request for vectors."""
+        from hb_provider_gemini.embeddings import embedding_body
+
+        return self._request(call, "batchEmbedContents", embedding_body(call))
+
+    def counted_body(self, call: Call) -> dict[str, Any]:
+        """The body of a request to count tokens."""
+        return {"generateContentRequest": {"model": model_path(call.spec.model_id), **content_body(call)}}
 
     # Counting
 
@@ -127,19 +145,17 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
     ) -> WireRequest:
         spec = call.spec
         headers, added = added_parts(call)
-        url = f"{clients.base_url(spec)}/{quote(model_path(spec.model_id), safe='/')}:{method}"
+        url = f"{self.place(spec)}:{method}"
         asked = {**(query or {}), **added}
         if asked:
             url += f"?{urlencode(asked, doseq=True)}"
         shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
-        return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, _AUTH)
+        return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, self.auth(spec))
 
     def _count_request(self, call: Call) -> WireRequest:
-        body = {"model": model_path(call.spec.model_id), **content_body(call)}
-        return self._request(call, "countTokens", {"generateContentRequest": body})
+        return self._request(call, "countTokens", self.counted_body(call))
 
 
-_AUTH = "x-goog-api-key"
 _REFUSALS: Mapping[str, tuple[type[UnsupportedError], str, str]] = {
     "complete": (UnsupportedError, "chat", "a model such as gemini-2.5-flash"),
     "embed": (EmbeddingsNotSupported, "embeddings", "a model such as gemini-embedding-001"),
