@@ -22,7 +22,7 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 for _variable in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"):  # the second is what uv before 0.11 calls it
     os.environ.setdefault(_variable, "true")
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "typing", "tests", "bench"]
+nox.options.sessions = ["lint", "typing", "tests", "docs", "bench"]
 nox.options.reuse_existing_virtualenvs = True
 
 DISTRIBUTIONS = [
@@ -69,9 +69,9 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole suite, in parallel; pass other pytest arguments after --."""
+    """The whole suite, in parallel, but for the pages in environments of their own; pass pytest arguments after --."""
     install_workspace(session, *group("test"))
-    run_suite(session, *session.posargs)
+    run_suite(session, "--ignore=tests/test_pages.py", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
@@ -194,6 +194,6 @@ def constraints(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Execute every code block of README and docs."""
+    """Follow each page of README and docs from the environment that it tells its readers to install."""
     install_workspace(session, *group("test"))
-    session.run("pytest", "tests/test_docs.py", *session.posargs)
+    session.run("pytest", "tests/test_pages.py", "-n", "2", *session.posargs)

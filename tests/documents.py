@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -52,18 +54,66 @@ HB = "import sys\nfrom heavenbase.__main__ import main\nsys.exit(main())"
 
 PROLOGUE = f"""
 def _sh(*words):
-    import importlib, os, subprocess
+    import importlib, os, subprocess, sys
     if words[0] == "hb":
         done = _forks.run({HB!r}, os.getcwd(), dict(os.environ), *words[1:], name="hb")
     else:
+        words = (sys.executable, *words[1:]) if words[0] == "python" else words
         done = subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"{{' '.join(words)}}: exit {{done.returncode}}\\n{{done.stdout}}\\n{{done.stderr}}"
     importlib.invalidate_caches()
 """
 
 
+ALONE = """
+def _sh(*words):
+    import importlib, os, subprocess, sys
+    if words[0] == "python":
+        words = (sys.executable, *words[1:])
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, f"{' '.join(words)}: exit {done.returncode}\\n{done.stdout}\\n{done.stderr}"
+    importlib.invalidate_caches()
+"""
+
+
 def run(page: Path, folder: Path, env: dict[str, str], forks: Forks) -> int:
     """Run a page in a folder; the number of blocks and commands run. AssertionError with the output when one fails."""
+    count, script = prepare(page, folder, env)
+    if script is not None:
+        code = f"{PROLOGUE}\nexec(compile(open({str(script)!r}).read(), {page.name!r}, 'exec'))"
+        done = forks.run(code, folder, env)
+        assert done.returncode == 0, f"{page.name}\n{done.stdout}\n{done.stderr}"
+    return count
+
+
+def run_alone(page: Path, folder: Path, env: dict[str, str], python: Path) -> None:
+    """Run a page in an environment of its own: with its Python, its `hb`, and no module of this one."""
+    _, script = prepare(page, folder, env)
+    assert script is not None, f"{page.name} has nothing to run"
+    code = f"{ALONE}\nexec(compile(open({str(script)!r}).read(), {page.name!r}, 'exec'))"
+    done = subprocess.run([str(python), "-c", code], cwd=folder, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{page.name}\n{done.stdout}\n{done.stderr}"
+
+
+def installs(page: Path) -> list[str]:
+    """The distributions that the page tells its readers to install."""
+    words = (shlex.split(line, comments=True) for line in _shell_lines(page))
+    found = (word for line in words if line[:2] == ["pip", "install"] for word in line[2:])
+    return sorted({word for word in found if word.startswith("hb-")})
+
+
+def exports(page: Path) -> dict[str, str]:
+    """The variables that the page tells its readers to set."""
+    lines = (line.removeprefix("export ").split() for line in _shell_lines(page) if line.startswith("export "))
+    return dict(word.split("=", 1) for line in lines for word in line if "=" in word)
+
+
+def _shell_lines(page: Path) -> list[str]:
+    return [line for block in blocks(page) if block.language == "sh" for line in block.text.splitlines()]
+
+
+def prepare(page: Path, folder: Path, env: dict[str, str]) -> tuple[int, Path | None]:
+    """Lay out a page's files and its program, if it has one; also the number of its blocks and commands."""
     count = 0
     lines: list[str] = []
     for block in blocks(page):
@@ -80,13 +130,11 @@ def run(page: Path, folder: Path, env: dict[str, str], forks: Forks) -> int:
         else:
             continue
         count += 1
-    if lines:
-        script = folder / f"{page.stem}.md.py"
-        script.write_text("\n".join(lines))
-        code = f"{PROLOGUE}\nexec(compile(open({str(script)!r}).read(), {page.name!r}, 'exec'))"
-        done = forks.run(code, folder, env)
-        assert done.returncode == 0, f"{page.name}\n{done.stdout}\n{done.stderr}"
-    return count
+    if not lines:
+        return count, None
+    script = folder / f"{page.stem}.md.py"
+    script.write_text("\n".join(lines))
+    return count, script
 
 
 def _shell(block: Block, env: dict[str, str]) -> list[str]:
@@ -97,8 +145,9 @@ def _shell(block: Block, env: dict[str, str]) -> list[str]:
             calls.append("")
             continue
         if words[:2] == ["pip", "install"]:
-            words = ["uv", "pip", "install", "-q", "--no-deps", "--target", env["PYTHONPATH"], *words[2:]]
+            uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+            words = [uv, "pip", "install", "-q", "--no-deps", "--target", env["PYTHONPATH"], *words[2:]]
         elif words[0] == "pytest":
-            words = [sys.executable, "-m", *words, "-q", "-p", "no:cacheprovider"]
+            words = ["python", "-m", *words, "-q", "-p", "no:cacheprovider"]
         calls.append(f"_sh(*{words!r})")
     return calls
