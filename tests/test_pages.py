@@ -42,7 +42,7 @@ def test_a_page_can_be_followed_from_the_environment_that_it_tells_to_install(
             "HOME": str(tmp_path),
             "HEAVENBASE_HOME": str(tmp_path / "home"),
             "PYTHONPATH": str(site),
-            # What the pages ask of providers goes to the loopback server; their keys are those that a page tells to set.
+            # What pages ask of providers goes to the loopback server; the keys are those that a page tells to set.
             **{f"{name}_BASE_URL": server.url("openai") for name in ("OPENAI", "GROQ", "ACME")},
             "OPENROUTER_BASE_URL": server.url("openrouter"),
             "ANTHROPIC_BASE_URL": server.url("anthropic"),
