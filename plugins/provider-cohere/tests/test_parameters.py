@@ -66,7 +66,7 @@ def test_a1_a_field_of_tomorrow_passes_where_it_is_allowed() -> None:
         ("min_p", 0.1, "dropped"),
         ("verbosity", "low", "dropped"),
         ("tool_choice", "auto", "emulated"),
-        ("stop", [], "dropped"),
+        ("stop", [], "emulated"),
     ],
 )
 def test_what_the_wire_lacks_stays_at_home_and_is_told(name: str, value: Any, outcome: str) -> None:

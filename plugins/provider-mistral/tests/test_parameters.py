@@ -67,7 +67,6 @@ def test_a1_a_field_of_tomorrow_passes_where_it_is_allowed() -> None:
         ("store", True),
         ("verbosity", "low"),
         ("prompt_caching", True),
-        ("stop", []),
     ],
 )
 def test_what_the_wire_lacks_stays_at_home_and_is_told(name: str, value: Any) -> None:
@@ -202,3 +201,9 @@ def test_g11_parameters_of_mistral_embeddings_land_on_their_names(
 
 def test_g11_what_embeddings_of_mistral_lack_is_told() -> None:
     assert sent("mistral-embed", verb="embed", user="u").report == {"user": "dropped"}
+
+
+def test_an_empty_list_of_stops_asks_for_none() -> None:
+    found = sent(stop=[])
+    assert found.body.keys() == PLAIN
+    assert found.report == {"stop": "emulated"}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hb_gateway_anthropic.models import Traits
     from heavenbase.call import Call
 
+FILES = "files-api-2025-04-14"
 MAX_TOKENS = 8192
 """The wire wants a limit; this is it where nobody names one and that of the model is not known."""
 
@@ -97,12 +98,26 @@ def headers_and_query(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
     """(headers, query) that the caller adds to this request, `betas` among them."""
     headers, query = added_parts(call)
     betas = call.args.get("betas")
-    if betas:
-        listed = [betas] if isinstance(betas, str) else [str(beta) for beta in betas]
+    listed = [betas] if isinstance(betas, str) else [str(beta) for beta in betas or ()]
+    if _names_files(call) and FILES not in listed:
+        listed.append(FILES)
+    if listed:
         name = next((name for name in headers if name.lower() == "anthropic-beta"), "anthropic-beta")
         headers[name] = ",".join([*filter(None, [headers.get(name)]), *listed])
+    if betas:
         call.context.report.renamed("betas", "anthropic-beta")
     return headers, query
+
+
+def _names_files(call: Call) -> bool:
+    """Whether a message names a file that the provider keeps, which it reads in its beta alone."""
+    for message in call.messages:
+        content = message.get("content")
+        for part in content if type(content) is list else ():
+            held = part.get(part.get("type")) or part.get("source")
+            if "file_id" in part or (isinstance(held, dict) and "file_id" in held):
+                return True
+    return False
 
 
 def _limit(

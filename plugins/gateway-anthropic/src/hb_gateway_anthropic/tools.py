@@ -23,7 +23,7 @@ from heavenbase.wires import (
     note_tools,
     object_schema,
     read_choice,
-    refuse_free_text,
+    refuse_others,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _tool(item: Mapping[str, Any], place: int, traits: Traits, report: Parameter
     kind = item.get("type", "function")
     if "input_schema" in item or kind not in ("function", "custom"):
         return dict(item)  # already in the wire's shape, or one of the provider's own tools
-    refuse_free_text(item, place)
+    refuse_others(item, place)
     function = function_of(item, place)
     tool: dict[str, Any] = {"name": function["name"]}
     if function.get("description"):

@@ -130,6 +130,8 @@ class LiteLLMGateway(WireGateway):
         return images.images(call, answer.model_dump())
 
     def _connect(self, call: Call) -> dict[str, Any]:
+        from heavenbase.http import added_parts
+
         spec = call.spec
         limits = [limit for limit in (call.context.remaining(), call.context.timeouts.first_token) if limit is not None]
         options: dict[str, Any] = {
@@ -139,7 +141,7 @@ class LiteLLMGateway(WireGateway):
             "num_retries": 0,
             "timeout": min(limits, default=None),
         }
-        headers = {**spec.headers, **(call.args.get("extra_headers") or {})}
+        headers = {**spec.headers, **added_parts(call)[0]}
         if headers:
             options["extra_headers"] = headers
         return options

@@ -25,6 +25,10 @@ def create_arguments(spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, A
     for stands in `extra_body`.
     """
     args, _ = split_options({**spec.args, **overrides})
+    if args.get("response_format") is not None:
+        from heavenbase.structured import to_format
+
+        args["response_format"] = to_format(args["response_format"]).wire
     fields = chat_fields(spec, args, spec.explicit | overrides.keys(), ParameterReport())
     known = _create_parameters()
     result: dict[str, Any] = {"model": spec.model_id}

@@ -23,7 +23,7 @@ from heavenbase.wires import (
     note_tools,
     object_schema,
     read_choice,
-    refuse_free_text,
+    refuse_others,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _choose(config: dict[str, Any], kind: str, name: str, traits: Traits, by_bud
 
 def _tools(item: Mapping[str, Any], place: int, traits: Traits, call: Call) -> list[dict[str, Any]]:
     """A tool, and a cache point behind it where it asks for one."""
-    refuse_free_text(item, place)
+    refuse_others(item, place)
     tool = _tool(item, place, traits, call)
     mark = mark_of(item) if "toolSpec" in tool else None
     if mark is None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 OWN_PARTS = frozenset({"image_url", "document", "thinking"})
 """Types of parts that pass as they are."""
 _IN_RESULTS = TEXT | {"document"}
-TAKEN = Taken(part_fields("text", "image_url", "document", "refusal"), documents=frozenset({"document"}))
+TAKEN = Taken(part_fields("text", "image_url", "document", "refusal"))
 """What the wire takes beside contents."""
 _ROLES = {"developer": "system", "function": "tool"}
 

@@ -24,7 +24,7 @@ from heavenbase.wires import (
     note_tools,
     object_schema,
     read_choice,
-    refuse_free_text,
+    refuse_others,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def tool_fields(args: Mapping[str, Any], traits: Traits, report: ParameterReport
 
 
 def _declaration(item: Mapping[str, Any], place: int, strict: list[bool]) -> dict[str, Any]:
-    refuse_free_text(item, place)
+    refuse_others(item, place)
     function = function_of(item, place, "; this wire has tools that are functions, and no others")
     strict.append(bool(function.get("strict")))
     made: dict[str, Any] = {"name": function["name"]}

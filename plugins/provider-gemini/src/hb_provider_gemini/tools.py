@@ -22,7 +22,7 @@ from heavenbase.wires import (
     note_tools,
     object_schema,
     read_choice,
-    refuse_free_text,
+    refuse_others,
     schema_of,
 )
 
@@ -67,7 +67,7 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
 
 
 def _declaration(item: Mapping[str, Any], place: int, report: ParameterReport) -> dict[str, Any]:
-    refuse_free_text(item, place)
+    refuse_others(item, place)
     function = function_of(item, place)
     if function.get("strict"):
         report.dropped("strict", "the wire has no strict tools; tool_choice allowed_tools validates arguments")

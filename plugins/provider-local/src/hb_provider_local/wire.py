@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_local.schema import fit_response_format, fit_schema
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta, Usage
-from heavenbase.wires import Taken, count, finish_reason, fit_message, note_tools, part_fields, refuse_free_text, rest
+from heavenbase.wires import Taken, count, finish_reason, fit_message, note_tools, part_fields, refuse_others, rest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +130,7 @@ def _tools(call: Call, body: dict[str, Any], tools: Any) -> None:
         report.dropped("tools", "the chat template of this model has no tools")
         return
     for place, tool in enumerate(tools):
-        refuse_free_text(tool, place)
+        refuse_others(tool, place)
     body["tools"], lost = fit_schema(note_tools(tools, _TAKEN, report))
     _note_patterns(report, "tools", lost)
 

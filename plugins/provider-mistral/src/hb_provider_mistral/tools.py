@@ -20,7 +20,7 @@ from heavenbase.wires import (
     note_tools,
     object_schema,
     read_choice,
-    refuse_free_text,
+    refuse_others,
     tool_name,
 )
 
@@ -54,7 +54,7 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
 def _tool(item: Mapping[str, Any], place: int) -> dict[str, Any]:
     if item.get("type") in _OWN:
         return dict(item)
-    refuse_free_text(item, place)
+    refuse_others(item, place)
     function = function_of(item, place)
     made: dict[str, Any] = {"name": function["name"]}
     for name in ("description", "strict"):

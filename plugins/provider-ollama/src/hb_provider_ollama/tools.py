@@ -15,7 +15,7 @@ from heavenbase.wires import (
     note_parallel,
     note_tools,
     object_schema,
-    refuse_free_text,
+    refuse_others,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def tool_list(args: Mapping[str, Any], report: ParameterReport) -> list[dict[str
 
 
 def _tool(item: Mapping[str, Any], place: int) -> dict[str, Any]:
-    refuse_free_text(item, place)
+    refuse_others(item, place)
     function = function_of(item, place)
     made: dict[str, Any] = {"name": function["name"]}
     if function.get("description"):

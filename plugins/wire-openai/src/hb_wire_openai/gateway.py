@@ -58,6 +58,10 @@ class WireGateway(HTTPGateway["WireAttempt"]):
         """The request of a chat."""
         fields = chat_fields(call.spec, call.args, call.explicit, call.context.report)
         body = {"model": self.model_id(call.spec), "messages": wire_messages(call, fields), **fields}
+        if "prompt_caching" in call.args:
+            from hb_wire_openai.caching import mark
+
+            mark(call, body)
         if "response_format" in call.args:
             _fit_format(call, body)
         if call.stream:

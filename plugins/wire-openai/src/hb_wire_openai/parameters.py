@@ -38,8 +38,11 @@ def chat_fields(
             continue
         wire[name] = value
         report.sent(name)
-    if wire.pop("prompt_caching", None) is not None:
-        report.dropped("prompt_caching", "the wire has no switch for it; providers cache long prompts anyway")
+    if wire.get("prompt_caching") is False:
+        report.emulated("prompt_caching", "nothing is marked")
+    elif "prompt_caching" in wire:
+        report.dropped("prompt_caching", "the model reads no marks there; long prompts are cached anyway")
+    wire.pop("prompt_caching", None)
     if "wire_include" in wire:
         del wire["wire_include"]
         report.dropped("wire_include", "it is for the Responses wire: gateway='responses'")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.parameters import named_arguments as named_arguments, nearest_step as nearest_step
     from heavenbase.wires.parameters import note_other_choice as note_other_choice, note_parallel as note_parallel
     from heavenbase.wires.parameters import object_schema as object_schema, read_choice as read_choice
-    from heavenbase.wires.parameters import refuse_free_text as refuse_free_text
+    from heavenbase.wires.parameters import refuse_others as refuse_others
     from heavenbase.wires.parameters import schema_of as schema_of, thinking_off as thinking_off
     from heavenbase.wires.parameters import thoughts_hidden as thoughts_hidden, token_limit as token_limit
     from heavenbase.wires.parameters import tool_name as tool_name, whole_tokens as whole_tokens
@@ -64,7 +64,7 @@ __getattr__, __dir__ = front(
         "parameters": (
             "BUDGETS Choice LIMITS OPTIONS REMOVED STEPS as_tool asked_thoughts function_of given_tools known_tool "
             "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice "
-            "refuse_free_text schema_of thinking_off thoughts_hidden token_limit tool_name whole_tokens"
+            "refuse_others schema_of thinking_off thoughts_hidden token_limit tool_name whole_tokens"
         ),
     },
 )

@@ -113,7 +113,8 @@ def note_tools(tools: Iterable[Any], taken: Taken, report: ParameterReport) -> l
     """The tools without what this wire does not take of them, which is reported; a provider's own ones as they are."""
     known, found = _TOOL | taken.tools, []
     for place, tool in enumerate(tools):
-        if isinstance(tool, dict) and (tool.get("type", "function") == "function" or "input_schema" in tool):
+        is_function = isinstance(tool, dict) and tool.keys() & {"function", "name"}
+        if is_function and (tool.get("type", "function") == "function" or "input_schema" in tool):
             tool = taken.kept(tool, known, f"tools[{place}]", report)
             inner = tool.get("function")
             if isinstance(inner, dict) and not inner.keys() <= known:

@@ -150,10 +150,12 @@ def as_tool(item: Any, place: int) -> Mapping[str, Any]:
     return item  # type: ignore[no-any-return]
 
 
-def refuse_free_text(tool: Mapping[str, Any], place: int) -> None:
-    """UnsupportedError for a tool that takes free text, on a wire whose tools are functions."""
-    if tool.get("type") == "custom" and "input_schema" not in tool:
-        raise UnsupportedError(f"tool {place} takes free text (type custom); this wire has functions alone")
+def refuse_others(tool: Mapping[str, Any], place: int) -> None:
+    """UnsupportedError for a tool that takes free text, or that another provider runs, where tools are functions."""
+    kind = tool.get("type", "function")
+    if kind != "function" and "input_schema" not in tool:
+        what = "takes free text" if kind == "custom" else "is run by another provider"
+        raise UnsupportedError(f"tool {place} {what} (type {kind}); this wire has functions alone")
 
 
 def function_of(tool: Mapping[str, Any], place: int, hint: str = "") -> Mapping[str, Any]:
