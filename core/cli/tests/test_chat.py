@@ -112,7 +112,7 @@ def test_system_message_images_and_options_reach_the_call(run: Run, scripted: An
         "-o",
         "user=me=you",
         "-o",
-        "n=NaN",
+        "audio_note=NaN",
         "-o",
         "self=1",
     ]
@@ -126,7 +126,7 @@ def test_system_message_images_and_options_reach_the_call(run: Run, scripted: An
     assert args["temperature"] == 0.2
     assert args["stop"] == ["END"]
     assert args["user"] == "me=you"
-    assert args["n"] == "NaN"
+    assert args["audio_note"] == "NaN"
     assert args["self"] == 1
     assert "seed" not in args
 

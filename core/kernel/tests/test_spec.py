@@ -27,7 +27,7 @@ def test_hb32_hash_key_is_stable_and_changes_with_temperature() -> None:
     int(spec().hash_key(), 16)
     assert spec(temperature=0.5).hash_key() != spec().hash_key()
     assert spec(model="acme/other").hash_key() != spec().hash_key()
-    assert spec(seed=1).hash_key() != spec(seed=True).hash_key()
+    assert spec(logprobs=1).hash_key() != spec(logprobs=True).hash_key()
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.5}, {"seed": 7}, {"stop": ["x"]}, {"model": "acme/other"}])

@@ -117,7 +117,6 @@ def test_h11_bedrock_streams_that_fail_raise(colour: str, fault: str) -> None:
         ("guardrail_intervened", "content_filter"),
         ("content_filtered", "content_filter"),
         ("model_context_window_exceeded", "context_overflow"),
-        ("malformed_tool_use", "other"),
         ("a_later_word", "other"),
     ],
 )

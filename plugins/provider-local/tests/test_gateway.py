@@ -25,6 +25,9 @@ from heavenbase.errors import (
 )
 from heavenbase.kernel import Kernel
 
+# The demo model often does not know when to stop.
+pytestmark = pytest.mark.filterwarnings("ignore::heavenbase.errors.TruncatedAnswerWarning")
+
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
 

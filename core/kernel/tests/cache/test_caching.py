@@ -352,6 +352,7 @@ def test_time_to_live_and_limits_reach_the_store(make: Any) -> None:
 # What is kept
 
 
+@pytest.mark.filterwarnings("ignore::heavenbase.errors.TruncatedAnswerWarning")
 @pytest.mark.parametrize("reason", ["length", "content_filter", "refusal", "pause", "context_overflow", "other"])
 def test_an_answer_that_is_not_whole_is_not_kept(make: Any, reason: Any) -> None:
     house = make(Completion("half", finish_reason=reason))

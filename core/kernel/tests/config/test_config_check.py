@@ -224,7 +224,7 @@ def test_whatever_a_provider_manifest_may_say_can_be_configured_too() -> None:
     from heavenbase.discovery import manifest as manifest_rules
 
     # A row's name is its key in the configuration.
-    assert manifest_rules.PROVIDER.keys() - PROVIDER.fields.keys() == {"name"}
+    assert manifest_rules.PROVIDER.keys() - PROVIDER.fields.keys() == {"env", "name"}
     assert manifest_rules.MODEL.keys() <= MODEL.fields.keys()
     assert manifest_rules.PRESET.keys() <= PRESET.fields.keys()
     assert {"base_url", "base_url_env", "api_key_env", "default_args"} <= GATEWAY.fields.keys()

@@ -20,6 +20,7 @@ from heavenbase.errors import (
     MissingCredential,
     VisionNotSupported,
 )
+from heavenbase.options import OPTIONS
 
 if TYPE_CHECKING:
     from hb_testing.conformance.colours import Colour
@@ -201,7 +202,9 @@ def matching(pattern: str) -> str:
 
 
 def _sample(name: str) -> Any:
-    return next((sample.value for sample in parameters.CHAT if sample.name == name), 1)
+    found = next((sample.value for sample in parameters.CHAT if sample.name == name), None)
+    # A text where the table of options wants one.
+    return found if found is not None else ("x" if name in OPTIONS and OPTIONS[name].types.startswith("str") else 1)
 
 
 def _beyond(limit: dict[str, Any]) -> Any:

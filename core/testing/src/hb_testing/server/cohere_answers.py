@@ -72,7 +72,7 @@ def message(body: bytes, turn: Turn) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     if turn.thought:
         content.append({"type": "thinking", "thinking": turn.thought})
-    if turn.text:
+    if turn.text or not (content or turn.calls):
         content.append({"type": "text", "text": turn.text})
     said: dict[str, Any] = {"role": "assistant"}
     if content:

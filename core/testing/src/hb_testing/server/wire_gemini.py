@@ -44,7 +44,6 @@ class GeminiWire(Wire):
         "SAFETY": "content_filter",
         "RECITATION": "content_filter",
         "PROHIBITED_CONTENT": "content_filter",
-        "MALFORMED_FUNCTION_CALL": "other",
     }
     call_ids: ClassVar[bool] = False
     end_marker: ClassVar[bool] = False
