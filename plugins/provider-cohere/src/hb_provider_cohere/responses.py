@@ -32,7 +32,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     reason = decoded.get("finish_reason")
     if not isinstance(reason, str):
         raise shape_error(call, f"`finish_reason` is {kind_of(reason)}, not text")
-    if reason == "COMPLETE" and message.keys() <= {"role"}:
+    if reason == "COMPLETE" and not message:
         raise shape_error(call, "`message` is empty")
     text, thoughts = _content(call, message.get("content"))
     plan = as_text(call, message.get("tool_plan"), "`tool_plan`")
@@ -51,7 +51,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
-    return proved(call, answer)
+    return proved(call, answer, hidden=is_hidden and (thoughts or plan))
 
 
 def finish_reason(raw: str, has_calls: bool) -> FinishReason:

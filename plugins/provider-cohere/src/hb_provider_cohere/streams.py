@@ -92,7 +92,9 @@ class ChatStream(StreamedAnswer):
 
     def _think(self, chunk: Chunk, piece: str) -> None:
         self.is_fresh = True
-        if not self._is_hidden:
+        if self._is_hidden:
+            self._hid = True
+        else:
             chunk.reasoning = piece
 
     def _message(self, delta: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:

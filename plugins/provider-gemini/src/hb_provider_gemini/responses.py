@@ -63,7 +63,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
-    return proved(call, answer, candidate.get("finishMessage"))
+    return proved(call, answer, candidate.get("finishMessage"), hidden=is_hidden and read.thoughts)
 
 
 def candidate_of(call: Call, decoded: Any) -> dict[str, Any] | None:

@@ -57,8 +57,8 @@ class MistralStream(ChatStream):
         if isinstance(delta, dict):
             self._chunks += thoughts_in(delta.get("content"))
         super()._choose(chunk, choice)
-        if self._thinking.is_hidden:
-            chunk.reasoning = ""
+        if self._thinking.is_hidden and chunk.reasoning:
+            chunk.reasoning, self._hid = "", True
 
     def _tool_call(self, item: Any) -> ToolCallDelta:
         made = super()._tool_call(item)

@@ -42,7 +42,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
-    return proved(call, answer) if reason is not None else answer
+    return proved(call, answer, hidden=is_hidden and thoughts, is_proved=True)
 
 
 def message_of(call: Call, decoded: Any) -> dict[str, Any]:

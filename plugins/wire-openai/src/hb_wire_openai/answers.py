@@ -83,7 +83,7 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
         report=call.context.report,
         raw=decoded,
     )
-    return proved(call, answer)
+    return proved(call, answer, hidden=thinking.is_hidden and any(map(_thinks, choices)))
 
 
 def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
@@ -126,6 +126,11 @@ def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[
         fields["text"] = fields["text"] or "".join(sound.transcript for sound in sounds)
         fields["reasoning_parts"] += sound_parts(call, sounds)
     return fields
+
+
+def _thinks(choice: Any) -> bool:
+    message = choice.get("message") if isinstance(choice, dict) else None
+    return isinstance(message, dict) and bool(delta_thoughts(message) or isinstance(message.get("content"), list))
 
 
 def choice_error(decoded: Any) -> Any:

@@ -193,7 +193,7 @@ class ChatStream(WireStream):
         if chunk.reasoning:
             self.is_fresh = True
             if self._is_hidden:
-                chunk.reasoning = ""
+                chunk.reasoning, self._hid = "", True
         calls = delta.get("tool_calls")
         if calls is None and isinstance(delta.get("function_call"), dict):
             calls = [{"index": 0, "function": delta["function_call"]}]

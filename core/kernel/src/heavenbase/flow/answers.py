@@ -126,13 +126,22 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
     """
     gathering = Gathering()
     feed = gathering.feed
+    tags: TagFilter | None = None
+    if call.args.get("think") is False:
+        from heavenbase.wires.thoughts import TagFilter
+
+        tags = TagFilter()
     try:
         if call.is_async:
             async for chunk in source:
+                if tags is not None:
+                    chunk, tags = tags.strip(chunk), None if tags.is_open else tags
                 feed(chunk)
                 yield chunk
         else:
             for chunk in source:
+                if tags is not None:
+                    chunk, tags = tags.strip(chunk), None if tags.is_open else tags
                 feed(chunk)
                 yield chunk
         if gathering.finished:

@@ -5,6 +5,7 @@ order        each tool call answered once, directly behind its message: put righ
 parameters   which arguments count, the limit of tokens; thinking off or on, steps, budgets; tools and tool_choice
 attributes   what messages, parts and tools say beside their content, and what a wire does not take of it
 files        documents in the shapes of several wires, and images that are named and not held
+thoughts     those left out of the answer, out of its raw form too
 answers      finish reasons in hb's words, counts of tokens, embeddings; the state of a streamed answer, its proved end
 """
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.parameters import schema_of as schema_of, thinking_off as thinking_off
     from heavenbase.wires.parameters import thoughts_hidden as thoughts_hidden, token_limit as token_limit
     from heavenbase.wires.parameters import tool_name as tool_name, whole_tokens as whole_tokens
+    from heavenbase.wires.thoughts import without_thoughts as without_thoughts
 
 __getattr__, __dir__ = front(
     __name__,
@@ -66,5 +68,6 @@ __getattr__, __dir__ = front(
             "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice "
             "refuse_others schema_of thinking_off thoughts_hidden token_limit tool_name whole_tokens"
         ),
+        "thoughts": "without_thoughts",
     },
 )

@@ -12,6 +12,7 @@ from heavenbase.errors import GenerationFailed, ResponseDecodeError, StreamTrunc
 from heavenbase.gather import call_deltas
 from heavenbase.http.payload import answer_error, as_list, as_object, decode_json, kind_of, shape_error
 from heavenbase.types import Usage
+from heavenbase.wires.thoughts import without_thoughts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,15 +47,20 @@ def finish_reason(words: Mapping[str, FinishReason], raw: Any, has_calls: bool =
     return "tool_calls" if has_calls and found == "stop" else found
 
 
-def proved(call: Call, answer: Completion, said: Any = None) -> Completion:
+def proved(
+    call: Call, answer: Completion, said: Any = None, *, hidden: Any = None, is_proved: bool = False
+) -> Completion:
     """The whole answer; an error when its finish reason says that it failed, or when it has none.
 
-    `said` is what the provider says of its end. Where there is no finish reason, tool calls prove the answer, as the
-    kernel runs only whole ones.
+    `is_proved` says that something else proves it, `hidden` are thoughts in it that nobody is to see, `said` is what
+    the provider says of its end. Where there is no finish reason, tool calls prove the answer, as the kernel runs only
+    whole ones.
     """
+    if hidden:
+        answer.raw = without_thoughts(answer.raw)
     if answer.finish_reason == "other":
         raw = answer.raw_finish_reason
-        if not raw and not answer.tool_calls:
+        if not (raw or answer.tool_calls or is_proved):
             failure: HBError = shape_error(call, "the answer has no finish reason, so it may not be whole")
         elif raw and (is_failed_word(raw) or not (answer.text or answer.tool_calls or answer.images)):
             failure = generation_failed(call, raw, said)
@@ -179,7 +185,18 @@ class StreamedAnswer:
         held: The error inside a decoded event, or None.
     """
 
-    __slots__ = ("_call", "_calls", "_has_event", "_held", "_is_hidden", "is_done", "is_finished", "is_fresh", "showed")
+    __slots__ = (
+        "_call",
+        "_calls",
+        "_has_event",
+        "_held",
+        "_hid",
+        "_is_hidden",
+        "is_done",
+        "is_finished",
+        "is_fresh",
+        "showed",
+    )
 
     ending: ClassVar[str] = "a finish reason"
 
@@ -188,6 +205,8 @@ class StreamedAnswer:
         self._is_hidden = is_hidden
         self._held = held
         self._has_event = False
+        self._hid = False
+        """Whether this event holds thoughts that nobody is to see."""
         self._calls = 0
         """Tool calls that have begun."""
         self.is_done = self.is_finished = self.is_fresh = self.showed = False
@@ -211,6 +230,8 @@ class StreamedAnswer:
         chunk = self.read(event)
         if chunk is not None:
             chunk.raw = event
+            if self._hid:
+                chunk.raw, self._hid = without_thoughts(event), False
         self.showed = self.showed or self.is_fresh
         return chunk
 
@@ -246,8 +267,11 @@ class StreamedAnswer:
         """Put what the model produced into a chunk: hidden thoughts are left out, whole calls are numbered on."""
         if text:
             chunk.text = text
-        if thoughts and not self._is_hidden:
-            chunk.reasoning = thoughts
+        if thoughts:
+            if self._is_hidden:
+                self._hid = True
+            else:
+                chunk.reasoning = thoughts
         if calls:
             chunk.tool_calls = call_deltas(calls, self._calls)
             self._calls += len(calls)

@@ -47,7 +47,7 @@ def completion_of_response(call: Call, decoded: Any, thinking: Thinking) -> Comp
         report=call.context.report,
         raw=decoded,
     )
-    return proved(call, answer)
+    return proved(call, answer, hidden=thinking.is_hidden and any(map(thoughts, items)))
 
 
 def output_items(call: Call, decoded: dict[str, Any]) -> list[dict[str, Any]]:

@@ -78,8 +78,8 @@ class ResponseStream(WireStream):
             raise self._embedded(said) if said else generation_failed(self._call, kind.rpartition(".")[2])
         elif kind in _ENDS:
             self._end(chunk, event)
-        if chunk.reasoning and self._is_hidden:
-            chunk.reasoning = ""
+        if self._is_hidden:
+            chunk.reasoning, self._hid = "", self._hid or "reasoning" in kind
         return chunk
 
     def _delta(self, event: dict[str, Any]) -> str:
@@ -92,6 +92,7 @@ class ResponseStream(WireStream):
     def _item(self, chunk: Chunk, event: dict[str, Any], *, is_whole: bool) -> None:
         item = as_object(self._call, event.get("item"), "an item of the stream")
         item_id = item.get("id")
+        self._hid = self._is_hidden and item.get("type") == "reasoning"
         place = self._places.closed(event, item_id) if is_whole else self._places.opened(event, item_id)
         if is_whole:
             self._items.append(item)
@@ -119,6 +120,7 @@ class ResponseStream(WireStream):
             # Some servers do not repeat what they have said.
             response = {**response, "output": self._items}
         items = answers.output_items(self._call, response)
+        self._hid = self._is_hidden
         calls = [answers.tool_call(self._call, item) for item in items if item.get("type") in answers.CALLS]
         if not self.showed:
             # Others say nothing before.
