@@ -177,3 +177,17 @@ def test_c5_documents_on_bedrock_have_names_of_their_own_and_a_text_beside_them(
     assert names == ["a", "a (2)", "a (3)", "document", "document (2)", "a b pdf", "a (4)"]
     assert turns(body)[0]["content"][-1] == {"text": "a, a (2)"}
     assert "document" in (report.entries["messages"].reason or "")
+
+
+def test_c4_no_wire_gets_a_schema_with_choices_at_its_root_or_without_properties(kernel: Kernel, wire: str) -> None:
+    pick = {"properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "anyOf": [{"required": ["a"]}]}
+    tools = [{"name": "pick", "parameters": {"type": "object", **pick}}, {"name": "w", "parameters": {}}]
+    body, report = body_of(kernel, wire, "q", tools=tools)
+    written = json.dumps(body.get("tools", body.get("toolConfig")))
+    assert '"anyOf"' not in written
+    assert "arguments must fit" in written
+    assert written.count('"properties"') == 2
+    assert report.entries["tools.parameters"].outcome == "emulated"
+    own = [{"name": "pick", "input_schema": {"type": "object", **pick}, "type": "custom"}]
+    if wire == "anthropic":
+        assert '"anyOf"' not in json.dumps(body_of(kernel, wire, "q", tools=own)[0])

@@ -23,7 +23,7 @@ from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, Next, compose, side_of, sleep_async
 from heavenbase.options import KNOWN, MOCKS, PREPARED, SECRETS, split_options
 from heavenbase.plugin import Gateway, Plugin
-from heavenbase.projection import CUT, warn_cut
+from heavenbase.projection import warn_cut
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, check_parameters, plain_options, unasked_arguments
 from heavenbase.resolution.resolver import Resolver
@@ -148,8 +148,7 @@ class Kernel:
             if text is not None:
                 return text
         answer: Completion = self.run(self.call("complete", spec, {}, is_async=False, messages=messages, missed=key))
-        if answer.finish_reason in CUT:
-            warn_cut(answer, ["text"], 3)
+        warn_cut(answer, ["text"], 3)
         return answer.text
 
     def iterate(self, call: Call) -> Generator[Chunk, None, None]:

@@ -14,7 +14,6 @@ from heavenbase.projection import (
     AGGREGATE,
     CHAT,
     CLOCK,
-    CUT,
     EMBED,
     IMAGEN,
     STREAM,
@@ -112,8 +111,7 @@ class LLM:
             return self.kernel.text(self.spec, to_messages(messages, system=system, images=images))
         names = names_of(include, CHAT, "text")
         answer = self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))
-        if answer.finish_reason in CUT:
-            warn_cut(answer, names, 2)
+        warn_cut(answer, names, 2)
         return project(answer, names, CHAT, reduce=reduce)
 
     __call__ = chat
@@ -133,8 +131,7 @@ class LLM:
             return self.astream(messages, include, reduce, system, images, **options)
         names = names_of(include, CHAT, "text")
         answer = await self.kernel.answer(self._chat_call(messages, system, images, options, is_async=True))
-        if answer.finish_reason in CUT:
-            warn_cut(answer, names, 2)
+        warn_cut(answer, names, 2)
         return project(answer, names, CHAT, reduce=reduce)
 
     def stream(
@@ -299,16 +296,14 @@ class LLM:
     def _iterate(self, call: Call, view: StreamProjection) -> Iterator[Any]:
         with closing(self.kernel.iterate(call)) as chunks:
             for chunk in chunks:
-                if chunk.kind == "end":
-                    warn_cut(chunk.completion, view.names, 2)
+                warn_cut(chunk.completion, view.names, 2)
                 yield from view.items(chunk)
 
     async def _aiterate(self, call: Call, view: StreamProjection) -> AsyncIterator[Any]:
         chunks = self.kernel.chunks(call)
         try:
             async for chunk in chunks:
-                if chunk.kind == "end":
-                    warn_cut(chunk.completion, view.names, 2)
+                warn_cut(chunk.completion, view.names, 2)
                 for item in view.items(chunk):
                     yield item
         finally:

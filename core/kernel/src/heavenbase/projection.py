@@ -78,8 +78,6 @@ EMBED: dict[str, Callable[[Embedding], Any]] = {
 IMAGEN: dict[str, Callable[[ImageResult], Any]] = {"images": lambda i: i.images, **_ANY_VERB}
 
 
-CUT = ("length", "context_overflow")
-"""Finish reasons of answers that go on where they end."""
 TEXTS = frozenset({"text", "content"})
 """Names that show nothing of an answer but what it says."""
 
@@ -109,7 +107,7 @@ def project(answer: Any, names: list[str], table: dict[str, Callable[[Any], Any]
 
 def warn_cut(answer: Completion | None, names: list[str], stacklevel: int) -> None:
     """Warn of an answer that was cut off, where `names` show nothing of it; `stacklevel` as in `warnings.warn`."""
-    if answer is not None and answer.finish_reason in CUT and not TEXTS.isdisjoint(names) and TEXTS.issuperset(names):
+    if answer is not None and answer.finish_reason in ("length", "context_overflow") and TEXTS.issuperset(names):
         from heavenbase.gather import UNFINISHED
 
         text = f"{answer.provider}/{answer.model}: {UNFINISHED[answer.finish_reason]}"

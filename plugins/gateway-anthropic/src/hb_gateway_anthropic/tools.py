@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hb_gateway_anthropic.parts import TAKEN
+from hb_gateway_anthropic.structured import wire_schema
 from heavenbase.wires import (
     MARK,
     as_tool,
@@ -63,6 +64,7 @@ def _tool(item: Mapping[str, Any], place: int, traits: Traits, report: Parameter
     if function.get("strict"):
         if traits.has_schemas:
             tool["strict"] = True
+            tool["input_schema"] = wire_schema(tool["input_schema"])
         else:
             report.dropped("strict", "the model keeps to no schema strictly")
     tool.update((name, found[name]) for found in (function, item) for name in TAKEN.tools if name in found)

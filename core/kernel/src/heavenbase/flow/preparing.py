@@ -13,7 +13,7 @@ from heavenbase.types import Message, ParameterReport
 if TYPE_CHECKING:
     from heavenbase.image.image import FetchOptions, LLMImage
 
-UNSEEN = "[an image, which this model cannot see]"
+UNSEEN = {"type": "text", "text": "[an image, which this model cannot see]"}
 FETCHES = 8
 """Images of one call that are fetched at once."""
 
@@ -58,12 +58,6 @@ def _shows(message: Message) -> bool:
     return isinstance(content, list) and any(part.get("type") == "image" for part in content)
 
 
-def _told(message: Message) -> Message:
-    """The result of a tool with words in place of its images."""
-    parts = [{"type": "text", "text": UNSEEN} if part.get("type") == "image" else part for part in message["content"]]
-    return {**message, "content": parts}
-
-
 async def encode_images(call: Call, registry: Registry, setting: Callable[..., Any]) -> Call:
     """The call with its images as its wire wants them; VisionNotSupported where it has none.
 
@@ -77,10 +71,12 @@ async def encode_images(call: Call, registry: Registry, setting: Callable[..., A
         return call.replace(images=[found.get(id(image), image) for image in call.images])
     spec = call.spec
     if spec.capability("vision") is False:
-        if all(message["role"] == "tool" for message in call.messages if _shows(message)):
-            call.context.report.dropped("images", "the model accepts no images; it is told of those that tools gave")
-            return call.replace(messages=[_told(message) if _shows(message) else message for message in call.messages])
-        raise VisionNotSupported(f"{call.target} accepts no images", provider=spec.provider, model=spec.model_id)
+        shown = [message for message in call.messages if _shows(message)]
+        if any(message["role"] != "tool" for message in shown):
+            raise VisionNotSupported(f"{call.target} accepts no images", provider=spec.provider, model=spec.model_id)
+        call.context.report.dropped("images", "the model accepts no images; it is told of those that tools gave")
+        words = {id(m): [UNSEEN if part.get("type") == "image" else part for part in m["content"]] for m in shown}
+        return call.replace(messages=[{**m, "content": words[id(m)]} if id(m) in words else m for m in call.messages])
     name = spec.provider_value("vision") or registry.load("gateways", spec.gateway).vision
     if not name:
         return call

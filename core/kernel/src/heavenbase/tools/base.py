@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.schemas.arguments import fitting
 from heavenbase.spec import check_seconds
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Tool:
 
     def bind(self, arguments: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """(positional, named) arguments for `run`; ToolArgsError, for the model to read, when they do not fit."""
-        return self._signature.bind(arguments) if self._signature is not None else ([], arguments)
+        return self._signature.bind(arguments) if self._signature else ([], fitting(arguments, self.parameters))
 
     def to_openai_tool(self) -> dict[str, Any]:
         """The tool in the shape of the OpenAI wire."""

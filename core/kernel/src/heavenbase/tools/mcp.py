@@ -154,8 +154,7 @@ def _label(target: Any) -> str:
 def _result(answer: Any) -> Any:
     """A tool's answer for the model: its text, its data, or a list where pictures and files are among its texts."""
     content = [block.text if block.type == "text" else block for block in answer.content]
-    found = result_content(content)
-    if isinstance(found, list) and not answer.is_error:
+    if not answer.is_error and isinstance(result_content(content), list):
         return content  # pictures or files are in it
     texts = [said if isinstance(said, str) else said.model_dump_json(exclude_none=True) for said in content]
     text = "\n".join(texts)

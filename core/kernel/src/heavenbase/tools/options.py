@@ -7,8 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.schemas.arguments import is_plain, tool_schema
+from heavenbase.schemas.strict import strict_schema
 from heavenbase.spec import check_seconds
-from heavenbase.tools.base import Tool, is_async, to_tools
+from heavenbase.tools.base import SCHEMA_KEYS, Tool, is_async, to_tools
 from heavenbase.types import FREE_TEXT, ParameterReport
 
 WORDS = ("auto", "none", "required")
@@ -39,13 +41,40 @@ def prepare_tools(
         if choice is not None:
             report.emulated("tool_choice", "without tools none is called")
         return MappingProxyType({})
-    args["tools"] = [made.to_openai_tool() for made in tools]
+    args["tools"] = [_fitted(made, report) for made in tools]
     if choice is not None:
         args["tool_choice"] = choice
     runners = {made.name: made for made in tools if made.run is not None}
     if runners:
         _check_controls(controls, runners, is_async_call)
     return MappingProxyType(runners)
+
+
+def _fitted(made: Tool, report: ParameterReport) -> dict[str, Any]:
+    """The tool in wire shape, its schema as the wires take it; what is changed is reported."""
+    holder = wire = made.to_openai_tool()
+    if made._signature is not None and made._wire is None:
+        return wire  # read from a function, so that it is as the wires take it
+    if isinstance(wire.get("function"), Mapping):
+        wire["function"] = holder = dict(wire["function"])
+    key = next((key for key in SCHEMA_KEYS if isinstance(holder.get(key), Mapping)), None)
+    strict = holder.get("strict") is True
+    if key is None or (is_plain(holder[key]) and not strict):
+        return wire
+    given = holder[key]
+    schema, words = tool_schema(given, made.name)
+    if strict:
+        if (closed := strict_schema(schema)) is None:
+            del holder["strict"]
+            report.dropped("strict", f"the schema of {made.name} is open; strict decoding wants all fields told")
+        schema = closed or schema
+    if words:
+        about = holder.get("description")
+        holder["description"] = f"{about} ({words})" if about else words
+    if schema != given:
+        report.emulated("tools.parameters", f"{made.name}: {words or 'its schema is put as the wires take it'}")
+    holder[key] = schema
+    return wire
 
 
 def _check_controls(controls: Mapping[str, Any], runners: Mapping[str, Tool], is_async_call: bool) -> None:

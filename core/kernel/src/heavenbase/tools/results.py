@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from heavenbase.errors import HBError
-
 MESSAGE_LIMIT = 4_000
-_IMAGE_TYPES = ("image", "image_url", "input_image")
-_LINKS = ("http://", "https://", "data:")
 
 
 def result_content(value: Any) -> str | list[dict[str, Any]]:
@@ -23,14 +20,10 @@ def result_content(value: Any) -> str | list[dict[str, Any]]:
         return str.__str__(value)
     if isinstance(value, BaseException):
         return failure_of(value)
-    part = _part(value)
-    if part is not None:
-        return [part]
-    if isinstance(value, list | tuple):
-        parts = [_part(item) for item in value]
-        if any(parts):
-            pairs = zip(parts, value, strict=True)
-            return [found for part, item in pairs for found in ([part] if part is not None else _parts(item))]
+    items = value if isinstance(value, list | tuple) else (value,)
+    parts = [_part(item) for item in items]
+    if any(parts):
+        return [found for part, item in zip(parts, items, strict=True) for found in ([part] if part else _parts(item))]
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -46,17 +39,15 @@ def failure(kind: str, message: str) -> str:
 def failure_of(error: BaseException) -> str:
     """The result of a call that raised; an error that cannot be put into words has its name alone."""
     try:
-        message = str(error)
+        return failure(type(error).__name__, str(error))
     except Exception as second:
-        message = f"the error has no text: its __str__ raised {type(second).__name__}"
-    return failure(type(error).__name__, message)
+        return failure(type(error).__name__, f"the error has no text: its __str__ raised {type(second).__name__}")
 
 
 def _parts(item: Any) -> list[dict[str, Any]]:
     """The parts of one item of a list that has pictures or files in it."""
-    if isinstance(item, Mapping) and item.get("type") == "text" and isinstance(item.get("text"), str):
-        return [{"type": "text", "text": item["text"]}]
-    content = result_content(item)
+    is_text = isinstance(item, Mapping) and item.get("type") == "text" and isinstance(item.get("text"), str)
+    content = item["text"] if is_text else result_content(item)
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
@@ -82,80 +73,51 @@ def _mixed(value: Any) -> str | list[dict[str, Any]]:
 
 def _part(value: Any) -> dict[str, Any] | None:
     """The part for a picture or a file; None for any other value."""
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | int | float | list | tuple):
         return None
     if isinstance(value, Mapping):
-        kind = value.get("type")
-        if kind == "file":
-            file = value.get("file")
-            names = ("file_data", "file_id")
-            is_file = isinstance(file, Mapping) and any(isinstance(file.get(name), str) for name in names)
-            return dict(value) if is_file else None
-        return _image(value) if kind in _IMAGE_TYPES and _holds_image(value) else None
-    if isinstance(value, bytes | bytearray):
-        return _of_bytes(bytes(value))
-    if "heavenbase.image.image" in sys.modules:
-        from heavenbase.image.image import LLMImage
-
-        if isinstance(value, LLMImage):
-            return {"type": "image", "image": value}
-    if _is_picture(value) or (
-        getattr(value, "type", None) == "image" and isinstance(getattr(value, "data", None), str)
-    ):
+        file = value.get("file") if value.get("type") == "file" else None
+        if isinstance(file, Mapping):
+            return dict(value) if any(isinstance(file.get(name), str) for name in ("file_data", "file_id")) else None
+        return _image(value) if _holds_image(value) else None
+    if isinstance(value, bytes | bytearray) and value.startswith(b"%PDF-"):
+        return _file(b64encode(value).decode(), "application/pdf", "document.pdf")
+    homes = (sys.modules.get("PIL.Image"), "Image"), (sys.modules.get("heavenbase.image.image"), "LLMImage")
+    known = tuple(getattr(home, name) for home, name in homes if home is not None)
+    is_mcp = getattr(value, "type", None) == "image" and isinstance(getattr(value, "data", None), str)
+    if is_mcp or isinstance(value, (*known, bytes, bytearray)):
         return _image(value)
     resource = getattr(value, "resource", None)
-    if resource is not None and isinstance(blob := getattr(resource, "blob", None), str):
-        kind = str(getattr(resource, "mime_type", None) or getattr(resource, "mimeType", None) or "")
-        name = str(getattr(resource, "uri", "")).rpartition("/")[2]
-        return _image({"type": "image", "data": blob}) if kind.startswith("image/") else _file(blob, kind, name)
-    return None
+    if not isinstance(blob := getattr(resource, "blob", None), str):
+        return None
+    media_type = str(getattr(resource, "mime_type", None) or getattr(resource, "mimeType", None) or "")
+    found = _image({"data": blob}) if media_type.startswith("image/") else None
+    return found or _file(blob, media_type, str(getattr(resource, "uri", "")).rpartition("/")[2])
 
 
 def _holds_image(value: Mapping[str, Any]) -> bool:
     """Whether a mapping is a picture of a wire, and not data of the tool's own that looks like one."""
-    source = value.get("source")
-    if isinstance(source, Mapping):
-        return isinstance(source.get("data"), str) or str(source.get("url", "")).startswith(_LINKS)
-    if isinstance(value.get("data"), str):
-        return any(name in value for name in ("mimeType", "mime_type", "media_type"))
-    link = value.get("image_url")
-    link = link.get("url") if isinstance(link, Mapping) else link
-    return isinstance(link, str) and link.startswith(_LINKS)
-
-
-def _is_picture(value: Any) -> bool:
-    loaded = sys.modules.get("PIL.Image")
-    return loaded is not None and isinstance(value, loaded.Image)
+    if value.get("type") not in ("image", "image_url", "input_image"):
+        return False
+    source, link = value.get("source"), value.get("image_url")
+    outer = source or link
+    link = outer.get("url") if isinstance(outer, Mapping) else link
+    is_typed = any(name in value for name in ("mimeType", "mime_type", "media_type", "source"))
+    held = source.get("data") if isinstance(source, Mapping) else value.get("data")
+    return (is_typed and isinstance(held, str)) or str(link).startswith(("http://", "https://", "data:"))
 
 
 def _image(value: Any) -> dict[str, Any] | None:
+    """The part of a picture; None where there is none in it. Of a mapping no file is read: it may be a stranger's."""
     from heavenbase.image.image import LLMImage
 
+    is_own = not (isinstance(value, Mapping) or hasattr(value, "type"))
     try:
-        # Of a mapping no file is read: a tool may hand on what it was sent.
-        image = LLMImage.from_any(value) if _is_picture(value) else LLMImage.from_provider_item(value)
-    except (HBError, ValueError):
-        return None
-    return {"type": "image", "image": image}
-
-
-def _of_bytes(data: bytes) -> dict[str, Any] | None:
-    from heavenbase.image.probe import sniff
-
-    if data.startswith(b"%PDF-"):
-        from base64 import b64encode
-
-        return _file(b64encode(data).decode(), "application/pdf", "document.pdf")
-    if sniff(data) is None:
-        return None
-    from heavenbase.image.image import LLMImage
-
-    try:
-        return {"type": "image", "image": LLMImage.from_bytes(data)}
-    except HBError:
+        return {"type": "image", "image": (LLMImage.from_any if is_own else LLMImage.from_provider_item)(value)}
+    except ValueError:
         return None
 
 
-def _file(encoded: str, kind: str, name: str) -> dict[str, Any]:
-    data = f"data:{kind or 'application/octet-stream'};base64,{encoded}"
+def _file(encoded: str, media_type: str, name: str) -> dict[str, Any]:
+    data = f"data:{media_type or 'application/octet-stream'};base64,{encoded}"
     return {"type": "file", "file": {"filename": name or "file", "file_data": data}}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
     from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
     from heavenbase.wires.history import arguments_text as arguments_text, content_parts as content_parts
-    from heavenbase.wires.history import empty_message as empty_message, is_failed as is_failed, meaning as meaning
+    from heavenbase.wires.history import is_failed as is_failed, meaning as meaning
     from heavenbase.wires.history import note_lost as note_lost, note_unnamed as note_unnamed, own_parts as own_parts
     from heavenbase.wires.history import parsed_arguments as parsed_arguments, reasoning_part as reasoning_part
     from heavenbase.wires.history import unencoded_image as unencoded_image, with_error_mark as with_error_mark
@@ -59,7 +59,7 @@ __getattr__, __dir__ = front(
         "files": "data_url is_address no_reference",
         "history": (
             "BEGIN FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
-            "empty_message is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part "
+            "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part "
             "unencoded_image with_error_mark"
         ),
         "order": "TEXT note_history ordered",

@@ -111,7 +111,7 @@ class History:
             note_history(self.report, "blank messages are left out")
             return ""
         if not after:
-            raise empty_message(message, place)
+            raise InputError(f"message {place} (role user) is empty or blank; this wire takes none such")
         note_history(self.report, f"a blank message that was answered travels as {BLANK}")
         return BLANK
 
@@ -143,11 +143,6 @@ def content_parts(content: Any, place: int) -> list[dict[str, Any]]:
     if not isinstance(content, list):
         raise InputTypeError(f"the content of message {place} must be text or a list of parts")
     return content
-
-
-def empty_message(message: Message, place: int) -> InputError:
-    """The error for a message that says nothing."""
-    return InputError(f"message {place} (role {message['role']}) is empty or blank; this wire takes none such")
 
 
 def unencoded_image(place: int) -> InputTypeError:

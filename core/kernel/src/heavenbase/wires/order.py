@@ -8,7 +8,7 @@ theirs, and only the caller has it.
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError
 
@@ -19,25 +19,16 @@ if TYPE_CHECKING:
     from heavenbase.types import Message, ParameterReport
 
 NOT_RUN = '{"ok": false, "error": {"type": "NotRun", "message": "the call was not run"}}'
-"""The result of a call that was left open."""
 TEXT = frozenset({"text", "refusal"})
 """Parts that every wire takes in the result of a tool."""
 _STATEFUL = ("previous_response_id", "conversation")
 """Parameters that name messages which the provider has and the request has not."""
 
 
-class _Slot(NamedTuple):
-    """A call in a conversation: the place of its message, and its number there."""
-
-    place: int
-    number: int
-
-
 def note_history(report: ParameterReport, reason: str) -> None:
     """Report a repair of the messages, beside those that are reported already."""
-    known = report.entries.get("messages")
-    told = known.reason if known is not None else None
-    if told is None or reason not in told:
+    told = report.entries["messages"].reason or "" if "messages" in report.entries else ""
+    if reason not in told:
         report.emulated("messages", f"{told}; {reason}" if told else reason)
 
 
@@ -51,17 +42,17 @@ def ordered(call: Call, parts: Collection[str] | None = None) -> list[Message]:
     messages = call.messages
     if max(map(len, messages), default=0) < 3 or _is_sound(messages, parts):  # results and calls have three fields
         return messages
-    return [*_Repair(call, parts).messages()]
+    return [*_repaired(call, parts)]
 
 
 def _is_sound(messages: list[Message], parts: Collection[str] | None) -> bool:
-    waiting: set[str] = set()
+    waiting: set[str | None] = set()
     for message in messages:
         if message["role"] == "tool":
             known = message.get("tool_call_id")
             if (known not in waiting and known is not None) or _moves(message, parts):
                 return False
-            waiting.discard(known or "")
+            waiting.discard(known)
         elif waiting:
             return False
         elif calls := message.get("tool_calls"):
@@ -76,132 +67,105 @@ def _moves(message: Message, parts: Collection[str] | None) -> bool:
     return parts is not None and isinstance(content, list) and any(part.get("type") not in parts for part in content)
 
 
-class _Repair:
-    """One conversation whose order is put right."""
-
-    def __init__(self, call: Call, parts: Collection[str] | None) -> None:
-        self._report = call.context.report
-        self._given = call.messages
-        self._parts = parts
-        extra = call.args.get("extra_body") or {}
-        self._is_whole = not any(name in given for given in (call.args, extra) for name in _STATEFUL)
-        self._answers: dict[_Slot, int] = {}
-        self._loose: set[int] = set()
-        self._turns = [*accumulate(message["role"] != "tool" for message in self._given)]
-        self._match()
-
-    def _match(self) -> None:
-        """Find the call of each result: the last one before it that has none, else the first one behind it."""
-        open_slots: dict[str, list[_Slot]] = {}
-        latest: dict[str, int] = {}
-        left: list[tuple[int, int | None]] = []
-        for place, message in enumerate(self._given):
-            if message["role"] == "tool":
-                known = message.get("tool_call_id", "")
-                if slots := open_slots.get(known):
-                    self._answers[slots.pop()] = latest[known] = place
-                else:
-                    left.append((place, latest.get(known)))
-                continue
-            calls = message.get("tool_calls") or ()
-            for number in range(len(calls) - 1, -1, -1):
-                open_slots.setdefault(calls[number]["id"], []).append(_Slot(place, number))
-        for place, before in left:
-            slots = open_slots.get(self._given[place].get("tool_call_id", ""), [])
-            behind = min((slot for slot in slots if slot.place > place), default=None)
-            if behind is None:
-                self._check_odd(place, before)
-            else:
-                slots.remove(behind)
-                self._answers[behind] = place
-
-    def _check_odd(self, place: int, before: int | None) -> None:
-        """See what becomes of a result that no call waits for; `before` is the place of one of the same call."""
-        message = self._given[place]
-        known = message.get("tool_call_id")
-        if before is not None:
-            if self._given[before].get("content") != message.get("content"):
+def _repaired(call: Call, parts: Collection[str] | None) -> Iterator[Message]:
+    report, given = call.context.report, call.messages
+    answers, loose = _matched(call)
+    turns = [*accumulate(message["role"] != "tool" for message in given)]
+    moved: list[dict[str, Any]] = []
+    for place, message in enumerate(given):
+        if message["role"] == "tool":
+            if place in loose:
+                yield _result(message, "a tool", parts, moved, report)
+            continue
+        if moved:
+            yield {"role": "user", "content": moved}
+            moved = []
+        calls = _told_apart(message.get("tool_calls") or (), report)
+        yield {**message, "tool_calls": calls} if calls else message
+        for number, made in enumerate(calls):
+            found, name = answers.get((place, number)), made["function"]["name"]
+            if found is not None:
+                if found < place or turns[found] != turns[place]:
+                    note_history(report, "results of tools are moved directly behind their calls")
+                yield _result({**given[found], "tool_call_id": made["id"]}, name, parts, moved, report)
+            elif turns[place] == turns[-1]:
                 raise InputError(
-                    f"message {place} is a second result of the call {known!r}, and says something else than message "
-                    f"{before}; leave one of them out"
+                    f"message {place} calls the tool {name!r} ({made['id']!r}), and no message has the result; add it "
+                    "(role tool, tool_call_id), or go on with llm.resume(messages, {id: result})"
                 )
-            note_history(self._report, f"a second result of the call {known!r} says the same and is left out")
-        elif self._is_whole and known is not None:
+            else:
+                note_history(
+                    report, f"the call {made['id']!r} of message {place} has no result; one says it was not run"
+                )
+                yield {"role": "tool", "tool_call_id": made["id"], "name": name, "content": NOT_RUN}
+    if moved:
+        yield {"role": "user", "content": moved}
+
+
+def _matched(call: Call) -> tuple[dict[tuple[int, int], int], set[int]]:
+    """(place of the result by place of the message and number of the call, results whose call the provider has).
+
+    A result belongs to the last call before it that has none, else to the first one behind it.
+    """
+    answers: dict[tuple[int, int], int] = {}
+    waiting: dict[Any, list[tuple[int, int]]] = {}
+    latest: dict[Any, int] = {}
+    left: list[tuple[int, Any, int | None]] = []
+    for place, message in enumerate(call.messages):
+        known, calls = message.get("tool_call_id"), message.get("tool_calls") or ()
+        for number in range(len(calls) - 1, -1, -1):
+            waiting.setdefault(calls[number]["id"], []).append((place, number))
+        if message["role"] == "tool" and waiting.get(known):
+            answers[waiting[known].pop()] = latest[known] = place
+        elif message["role"] == "tool":
+            left.append((place, known, latest.get(known)))
+    loose = set()
+    is_whole = not any(name in given for given in (call.args, call.args.get("extra_body") or {}) for name in _STATEFUL)
+    for place, known, before in left:
+        slots = waiting.get(known, [])
+        if behind := min((slot for slot in slots if slot[0] > place), default=None):
+            slots.remove(behind)
+            answers[behind] = place
+        elif before is None and is_whole and known is not None:
             raise InputError(
                 f"message {place} (role tool) answers the call {known!r}, which no message makes; send the message "
                 "with that call too, or leave the result out"
             )
-        else:
-            self._loose.add(place)
-
-    def messages(self) -> Iterator[Message]:
-        """The messages in order."""
-        moved: list[dict[str, Any]] = []
-        for place, message in enumerate(self._given):
-            if message["role"] == "tool":
-                if place in self._loose:
-                    yield self._result(message, None, moved)
-                continue
-            yield from _said(moved)
-            moved = []
-            calls = message.get("tool_calls")
-            if not calls:
-                yield message
-                continue
-            calls = self._told_apart(calls)
-            yield {**message, "tool_calls": calls}
-            for number, made in enumerate(calls):
-                found = self._answers.get(_Slot(place, number))
-                if found is None:
-                    yield self._unanswered(made, place)
-                    continue
-                if found < place or self._turns[found] != self._turns[place]:
-                    note_history(self._report, "results of tools are moved directly behind their calls")
-                yield self._result({**self._given[found], "tool_call_id": made["id"]}, made, moved)
-        yield from _said(moved)
-
-    def _told_apart(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The calls of one message with an id each."""
-        used: set[str] = set()
-        found = []
-        for made in calls:
-            name, number = made["id"], 1
-            while name in used:
-                number += 1
-                name = f"{made['id']}_{number}"
-            used.add(name)
-            found.append(made if name == made["id"] else {**made, "id": name})
-        if all(new is old for new, old in zip(found, calls, strict=True)):
-            return calls
-        note_history(self._report, "calls of one message with one id are told apart")
-        return found
-
-    def _unanswered(self, made: dict[str, Any], place: int) -> Message:
-        name = made["function"]["name"]
-        if self._turns[place] == self._turns[-1]:
+        elif before is None:
+            loose.add(place)
+        elif call.messages[before].get("content") != call.messages[place].get("content"):
             raise InputError(
-                f"message {place} calls the tool {name!r} ({made['id']!r}), and no message has the result; add it "
-                "(role tool, tool_call_id), or go on with llm.resume(messages, {id: result})"
+                f"message {place} is a second result of the call {known!r}, and says something else than message "
+                f"{before}; leave one of them out"
             )
-        note_history(self._report, f"the call {made['id']!r} of message {place} has no result; one says it was not run")
-        return {"role": "tool", "tool_call_id": made["id"], "name": name, "content": NOT_RUN}
-
-    def _result(self, message: Message, made: dict[str, Any] | None, moved: list[dict[str, Any]]) -> Message:
-        """The result without the parts that move, which are put behind those that move already."""
-        if not _moves(message, self._parts):
-            return message
-        assert self._parts is not None
-        content = message["content"]
-        kept = [part for part in content if part.get("type") in self._parts]
-        name = made["function"]["name"] if made is not None else message.get("name") or "a tool"
-        note_history(self._report, "pictures and files of tools travel in a message of the user behind the results")
-        moved.append({"type": "text", "text": f"Result of {name} ({message.get('tool_call_id')}):"})
-        moved.extend(part for part in content if part.get("type") not in self._parts)
-        if not any(str(part.get("text") or part.get("refusal") or "").strip() for part in kept):
-            kept = [{"type": "text", "text": "The result is in the next message of the user."}]
-        return {**message, "content": kept}
+        else:
+            note_history(call.context.report, f"a second result of the call {known!r} says the same and is left out")
+    return answers, loose
 
 
-def _said(moved: list[dict[str, Any]]) -> Iterator[Message]:
-    if moved:
-        yield {"role": "user", "content": moved}
+def _told_apart(calls: Any, report: ParameterReport) -> list[dict[str, Any]]:
+    """The calls of one message with an id each."""
+    found: dict[str, dict[str, Any]] = {}
+    for made in calls:
+        name, number = made["id"], 1
+        while name in found:
+            number += 1
+            name = f"{made['id']}_{number}"
+            note_history(report, "calls of one message with one id are told apart")
+        found[name] = {**made, "id": name}
+    return [*found.values()]
+
+
+def _result(
+    message: Message, name: str, parts: Collection[str] | None, moved: list[dict[str, Any]], report: ParameterReport
+) -> Message:
+    """The result without the parts that move, which are put behind those that move already."""
+    if parts is None or not _moves(message, parts):
+        return message
+    kept = [part for part in message["content"] if part.get("type") in parts]
+    note_history(report, "pictures and files of tools travel in a message of the user behind the results")
+    moved.append({"type": "text", "text": f"Result of {name} ({message.get('tool_call_id')}):"})
+    moved.extend(part for part in message["content"] if part.get("type") not in parts)
+    if not any(str(part.get("text") or part.get("refusal") or "").strip() for part in kept):
+        kept = [{"type": "text", "text": "The result is in the next message of the user."}]
+    return {**message, "content": kept}
