@@ -48,7 +48,7 @@ class Wall:
 
 def kernel_of(backend: str, **config: Any) -> hb.Kernel:
     settings = {f"heavenbase.llm.cache.{name.replace('__', '.')}": value for name, value in config.items()}
-    return hb.Kernel({"heavenbase.llm.cache.backend": backend, **settings})
+    return hb.Kernel({"heavenbase.llm.cache.backend": backend, **settings}, environ=os.environ)
 
 
 def llm_of(kernel: hb.Kernel, server: LoopbackServer, **options: Any) -> hb.LLM:
@@ -111,7 +111,7 @@ def test_hb39_what_is_not_determined_is_never_cached(server: LoopbackServer, bac
 def test_hb39_ttl_seconds_expires_rows(server: LoopbackServer, backend: str) -> None:
     wall = Wall()
     config = {"heavenbase.llm.cache.backend": backend, "heavenbase.llm.cache.namespaces.text.ttl_seconds": 60}
-    with hb.Kernel(config, wall=wall) as kernel:
+    with hb.Kernel(config, environ=os.environ, wall=wall) as kernel:
         llm = llm_of(kernel, server)
         for seconds, requests in ((0, 1), (59, 1), (2, 2), (59, 2)):
             wall.now += seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import os
 import pickle
 import sys
 import traceback
@@ -57,7 +58,7 @@ def llm(
     else:
         monkeypatch.setenv("MY_SECRET", CANARY)
         rows = {"heavenbase.llm.providers.openai.api_key": "${env:MY_SECRET}"}
-    kernel = hb.Kernel({"heavenbase.llm.timeouts": {"first_token": 0.2, "idle": 0.2}, **rows})
+    kernel = hb.Kernel({"heavenbase.llm.timeouts": {"first_token": 0.2, "idle": 0.2}, **rows}, environ=os.environ)
     return hb.LLM(model="gpt-4o-mini", provider="openai", base_url=url, kernel=kernel, **options)
 
 

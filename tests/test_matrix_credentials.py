@@ -55,16 +55,15 @@ def test_g25_each_documented_variable_holds_the_key(row: Row, server: LoopbackSe
         assert carried(server.requests[-1]) == [f"key-in-{variable}"]
 
 
-def test_g25_the_other_documented_variables_of_azure_and_aws(
-    server: LoopbackServer, matrix_colour: Colour, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_g25_the_other_documented_variables_of_azure_and_aws(server: LoopbackServer, matrix_colour: Colour) -> None:
     azure, bedrock = (next(row for row in INSTALLED if row.name == name) for name in ("azure", "bedrock"))
-    # boto3 reads the variables of the process alone.
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMATRIX0000000000")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-matrix")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "session-of-the-matrix")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    environ = {**addresses(server), **credentials(azure), "AZURE_OPENAI_API_VERSION": "2025-01-01"}
+    of_aws = {
+        "AWS_ACCESS_KEY_ID": "AKIAMATRIX0000000000",
+        "AWS_SECRET_ACCESS_KEY": "secret-of-the-matrix",
+        "AWS_SESSION_TOKEN": "session-of-the-matrix",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    environ = {**addresses(server), **credentials(azure), **of_aws, "AZURE_OPENAI_API_VERSION": "2025-01-01"}
     with make_kernel(environ) as kernel:
         ask(azure, kernel, matrix_colour)
         ask(bedrock, kernel, matrix_colour)
@@ -129,7 +128,7 @@ def test_g25_a_key_that_changes_in_the_environment_is_used_at_once(
 ) -> None:
     for name, value in addresses(server, row).items():
         monkeypatch.setenv(name, value)
-    with Kernel(Config.from_dict({"heavenbase.llm.cache.enabled": False})) as kernel:
+    with Kernel({"heavenbase.llm.cache.enabled": False}, environ=os.environ) as kernel:
         for key in ("key-before", "key-after"):
             monkeypatch.setenv(row.keys[0], key)
             ask(row, kernel, matrix_colour)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -74,7 +75,8 @@ def kernel(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
         monkeypatch.delenv(f"AZURE_OPENAI_{name}", raising=False)
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", ENDPOINT)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-never-for-azure")
-    with Kernel({"heavenbase": {"llm": {"cache": {"enabled": False}}}}, transport=azure) as made:
+    settings = {"heavenbase": {"llm": {"cache": {"enabled": False}}}}
+    with Kernel(settings, environ=os.environ, transport=azure) as made:
         yield made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from hb_provider_bedrock.conformance import SIGNING, surroundings
 from hb_testing.conformance.rig import environment
 from heavenbase.call import Call, WireRequest
-from heavenbase.config.config import Config
 from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
@@ -33,7 +33,7 @@ COLOURS = ("sync", "async")
 
 
 def make_kernel(settings: Mapping[str, Any] | None = None, *, transport: Any = None, **variables: str) -> Kernel:
-    """A kernel without cache and default arguments, whose environment holds these variables."""
+    """A kernel without cache and default arguments, whose environment is these variables, else that of the process."""
     plain = {
         "heavenbase.llm.cache.enabled": False,
         "heavenbase.llm.default_args.temperature": None,
@@ -41,7 +41,7 @@ def make_kernel(settings: Mapping[str, Any] | None = None, *, transport: Any = N
         "heavenbase.llm.retry.max_attempts": 1,
         **(settings or {}),
     }
-    return Kernel(Config.from_dict(plain, environ=environment(**variables)), transport=transport)
+    return Kernel(plain, environ=environment(**variables) if variables else os.environ, transport=transport)
 
 
 def prepared(

@@ -203,8 +203,7 @@ def test_headers_of_the_caller_take_the_place_of_ours(key: str | None) -> None:
 def test_the_endpoint_variable_moves_requests() -> None:
     with (
         LoopbackServer() as server,
-        surroundings(SIGNING),
-        make_kernel(AWS_ENDPOINT_URL_BEDROCK_RUNTIME=server.url("bedrock")) as kernel,
+        make_kernel(AWS_ENDPOINT_URL_BEDROCK_RUNTIME=server.url("bedrock"), **SIGNING) as kernel,
     ):
         assert LLM(model=NOVA, provider="bedrock", kernel=kernel).chat("hi") == "echo: hi"
 

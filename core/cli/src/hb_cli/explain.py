@@ -99,7 +99,8 @@ def _lines(story: Mapping[str, Any]) -> list[str]:
             ]
         )
     cache = story["cache"]
-    return [*lines, "", f"cache: {'yes' if cache['used'] else 'no'}, {cache['reason']}", *_key(cache)]
+    lines += ["", f"cache: {'yes' if cache['used'] else 'no'}, {cache['reason']}", *_key(cache)]
+    return [*lines, "", "surroundings", *_columns([(name, text, "") for name, text in story["surroundings"].items()])]
 
 
 def _columns(rows: list[tuple[str, str, str]], indent: str = "  ") -> list[str]:

@@ -102,9 +102,8 @@ def enable(state: State, names: tuple[str, ...]) -> None:
     before = _disabled(state)
     chosen: list[str] = []
     for name in names:
-        wanted = _canonical(name)
         # Also what is not installed any more must be possible to take off the list.
-        keys = [wanted] if wanted in before else [key for key in _keys(state, name) if key in before]
+        keys = _listed(before, [_canonical(name)]) or _listed(before, _keys(state, name))
         if not keys:
             output.note(f"{name} is not disabled in {state.user_file}")
         chosen += keys
@@ -126,13 +125,15 @@ def lock(state: State) -> None:
 
     from hb_cli.settings_edit import set_value
     from heavenbase.config.files import write_atomic
-    from heavenbase.discovery.importing import lock_data
+    from heavenbase.discovery.lock import is_editable, lock_data
 
     path = os.path.join(os.path.dirname(os.path.realpath(state.user_file)), LOCK_FILE)
     infos = state.inventory.plugins
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     write_atomic(path, tomlkit.dumps(lock_data(infos)))
     set_value(state.user_file, LOCK, path)
+    if editable := sorted({info.distribution for info in infos if is_editable(info)}):
+        output.say(f"editable installs, whose files no lock can verify: {', '.join(editable)}")
     output.say(f"{len(infos)} plugins locked in {path}")
 
 
@@ -150,7 +151,7 @@ def _row(state: State, found: PluginInfo) -> dict[str, Any]:
 
 def _status(state: State, found: PluginInfo) -> tuple[str, str]:
     """ok, disabled, blocked or conflict, and why."""
-    from heavenbase.discovery.importing import check_allowed
+    from heavenbase.discovery.importing import check_allowed, normal_name
     from heavenbase.errors import HBError
 
     claims = state.inventory.claims(found.kind, found.name)
@@ -158,7 +159,8 @@ def _status(state: State, found: PluginInfo) -> tuple[str, str]:
         owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
         return "conflict", f"{owners} both claim {found.key}; uninstall one of them"
     settings = state.plugin_settings
-    if {found.key, found.distribution} & set(settings.get("disabled") or ()):
+    names = {normal_name(found.key), normal_name(found.distribution)}
+    if not names.isdisjoint(map(normal_name, settings.get("disabled") or ())):
         return "disabled", ""
     try:
         check_allowed(settings, found)
@@ -172,6 +174,14 @@ def _canonical(name: str) -> str:
     kind, found, rest = name.partition(":")
     plural = next((many for many, one in SINGULAR.items() if one == kind), kind)
     return f"{plural}:{rest}" if found else name
+
+
+def _listed(before: list[str], wanted: list[str]) -> list[str]:
+    """The entries of the list that mean one of the wanted names, however they are spelt."""
+    from heavenbase.discovery.importing import normal_name
+
+    names = set(map(normal_name, wanted))
+    return [entry for entry in before if normal_name(entry) in names]
 
 
 def _named(state: State, name: str) -> list[PluginInfo]:

@@ -62,6 +62,7 @@ def session(
 
     kernel = state.kernel
     folder = kernel.config.paths().data_dir
+    assert folder is not None  # the environment is the process's own
     options = {**target.options, **({} if think is None else {"think": think})}
 
     def connect(name: str) -> LLM:

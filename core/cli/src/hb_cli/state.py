@@ -72,7 +72,7 @@ class State:
     @property
     def plugin_settings(self) -> Mapping[str, Any]:
         """The table heavenbase.plugins."""
-        return self.config.section("heavenbase.plugins")
+        return self.config.plugins()
 
     @property
     def catalog(self) -> Catalog:

@@ -55,6 +55,7 @@ def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str
         "request_error": problem,
         "parameters": call.context.report.to_dict(),
         "cache": _cache(kernel, call),
+        "surroundings": kernel.config.surroundings(),
     }
 
 

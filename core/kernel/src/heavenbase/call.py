@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from heavenbase.config.layers import Environ, live
 from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
 from heavenbase.options import CONTROLS as CONTROLS
 from heavenbase.options import MOCKS as MOCKS
@@ -28,7 +29,8 @@ class Services:
 
     `client(key, factory, is_async)` keeps one SDK client per key (and, for async ones, per running event loop) and
     process, bounded, closed with the kernel. `transport` is the injected way to the wire or None; `setting(key,
-    default)` reads the configuration; `clock` is monotonic seconds, `wall` epoch seconds.
+    default)` reads the configuration; `clock` is monotonic seconds, `wall` epoch seconds. `environ` are the variables
+    that may be read; where it `is_embedded`, nothing else of the process's surroundings may, not even who it is.
     """
 
     client: Callable[[str, Callable[[], Any], bool], Any]
@@ -36,6 +38,7 @@ class Services:
     clock: Callable[[], float]
     wall: Callable[[], float]
     transport: Any = None
+    environ: Environ = field(default_factory=live)
 
 
 @dataclass(slots=True)

@@ -34,16 +34,19 @@ from heavenbase.types import Attempt, Chunk, Completion, Message
 class Kernel:
     """One independent set of plugins, configuration, clients and clocks; several live side by side in a process.
 
-    `config` is a Config or a mapping over the defaults; None loads the user's files and the environment. `plugins` are
-    added to the installed ones, which `discover_plugins=False` leaves out. `middleware` runs around every call, first
-    outermost. `clock` is monotonic seconds, `wall` epoch seconds, `random` yields floats in [0, 1), `transport`
-    replaces the sockets of gateways that support it (`heavenbase.http.transport.protocol`).
+    `config` is a Config or a mapping over the defaults; None loads the user's files and the environment. With a mapping
+    the kernel is embedded: it reads and writes nothing of the process's surroundings but the variables in `environ`
+    (`os.environ` gives those of the process, its proxies, home folder and identity). `plugins` are added to the
+    installed ones, which `discover_plugins=False` leaves out. `middleware` runs around every call, first outermost.
+    `clock` is monotonic seconds, `wall` epoch seconds, `random` yields floats in [0, 1), `transport` replaces the
+    sockets of gateways that support it (`heavenbase.http.transport.protocol`).
     """
 
     def __init__(
         self,
         config: Config | Mapping[str, Any] | None = None,
         *,
+        environ: Mapping[str, str] | None = None,
         plugins: Iterable[Plugin] = (),
         middleware: Sequence[Middleware] = (),
         discover_plugins: bool = True,
@@ -54,17 +57,13 @@ class Kernel:
         random: Callable[[], float] = random.random,
         transport: Any = None,
     ) -> None:
-        if config is None:
-            config = Config.load()
-        elif not isinstance(config, Config):
-            config = Config.from_dict(config)
-        self.config: Config = config
+        self.config = config = Config.of(config, environ)
         self.clock = clock
         self.wall = wall
         self.clients = ClientPool()
-        self.services = Services(self.clients.get, config.get, clock, wall, transport)
+        self.services = Services(self.clients.get, config.get, clock, wall, transport, config.environ)
         inventory = discover(config.paths().cache_dir) if discover_plugins else Inventory((), {}, {})
-        self.registry = Registry(inventory, config.section("heavenbase.plugins"), self.services, plugins)
+        self.registry = Registry(inventory, config.plugins(), self.services, plugins)
         self.resolver = Resolver(config, self.registry)
         self.tool_call_repair = dict(config.section("heavenbase.llm.tool_call_repair"))
         policy = RetryPolicy(**config.section("heavenbase.llm.retry"))

@@ -247,7 +247,8 @@ def test_references_are_resolved_when_a_value_is_read(home: Path, project: Path)
 def test_the_live_environment_is_read_again_at_every_read(home: Path, project: Path) -> None:
     code = (
         "import os\nfrom heavenbase.config import Config\n"
-        "config = Config.from_dict({'heavenbase.llm.providers.a.api_key': '${env:LATE_KEY,none}'})\n"
+        "given = {'heavenbase.llm.providers.a.api_key': '${env:LATE_KEY,none}'}\n"
+        "config = Config.from_dict(given, environ=os.environ)\n"
         "print(config.get('heavenbase.llm.providers.a.api_key'))\n"
         "os.environ['LATE_KEY'] = 'late'\n"
         "print(config.get('heavenbase.llm.providers.a.api_key'))\n"

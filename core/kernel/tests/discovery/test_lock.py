@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import tomlkit
 
-from heavenbase.discovery.importing import check_allowed, lock_data, record_hash
+from heavenbase.discovery.importing import check_allowed
 from heavenbase.discovery.inventory import discover
+from heavenbase.discovery.lock import lock_data, record_hash
 from heavenbase.errors import ConfigError, PluginBlocked
 
 from ..installed import install_gateway

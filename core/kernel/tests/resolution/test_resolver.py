@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from dataclasses import replace
@@ -493,7 +494,7 @@ def test_equal_requests_give_the_same_spec_while_the_environment_stays() -> None
 
 def test_a_changed_variable_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_API_KEY", "sk-one-0000")
-    kernel = Kernel(Config.from_dict({}), plugins=[ScriptedGateway(), CodeProvider()], discover_plugins=False)
+    kernel = Kernel({}, environ=os.environ, plugins=[ScriptedGateway(), CodeProvider()], discover_plugins=False)
 
     def key() -> str:
         found = kernel.resolve(model="acme/x", gateway="scripted").api_key

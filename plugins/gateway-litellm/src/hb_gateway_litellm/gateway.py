@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 from hb_gateway_litellm import sdk as library
 from hb_gateway_litellm.failures import failure, interrupted
 from hb_wire_openai import WireGateway
-from heavenbase.errors import CallTimeout, DeadlineExceeded, FirstTokenTimeout, IdleTimeout, InputError, StreamTruncated
+from heavenbase.errors import (
+    CallTimeout,
+    ConfigError,
+    DeadlineExceeded,
+    FirstTokenTimeout,
+    IdleTimeout,
+    InputError,
+    StreamTruncated,
+)
 from heavenbase.plugin import Gateway
 
 if TYPE_CHECKING:
@@ -51,6 +59,11 @@ class LiteLLMGateway(WireGateway):
 
     def prepare(self, call: Call) -> WireRequest:
         """What LiteLLM is given, in the words of the OpenAI wire; its address is where LiteLLM begins from."""
+        if self.services.environ.is_embedded and (found := library.surroundings()):
+            raise ConfigError(
+                f"LiteLLM would read {found} of the process, which this kernel may not; "
+                "where it may: Kernel(config, environ=os.environ)"
+            )
         proxies = [n for n in ("http_proxy", "https_proxy") if call.controls.get(n)]
         if proxies:
             raise InputError(f"LiteLLM takes its proxies from the environment, not from {proxies[0]}=")

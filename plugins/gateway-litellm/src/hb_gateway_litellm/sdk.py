@@ -6,9 +6,12 @@ import os
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import MissingPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TESTED = "1.104.0"
 INSTALL = "pip install hb-gateway-litellm[litellm]"
@@ -21,6 +24,15 @@ _QUIET = {
     "LITELLM_LOG": "ERROR",
     "DISABLE_SCHEMA_UPDATE": "True",
 }
+
+
+def surroundings(environ: Mapping[str, str] = os.environ) -> str:
+    """The variable of the process that LiteLLM would take for its own, one of them; "" where there is none."""
+    for name in sorted(environ):
+        upper = name.upper()
+        if upper.startswith(("AWS_", "OPENAI_ORG", "SSL_CERT")) or (upper.endswith("_PROXY") and upper != "NO_PROXY"):
+            return name
+    return ""
 
 
 def check_installed() -> None:

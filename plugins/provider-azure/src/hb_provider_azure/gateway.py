@@ -87,7 +87,7 @@ class AzureGateway(OpenAIGateway):
         return root
 
     def _default_identity(self) -> TokenProvider | None:
-        if self._identity is None:
+        if self._identity is None and not self.services.environ.is_embedded:
             self._identity = entra.default_identity()
         return self._identity
 

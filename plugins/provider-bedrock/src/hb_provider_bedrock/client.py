@@ -7,12 +7,12 @@ services take long to read, is made for what only it knows: an endpoint that is 
 from __future__ import annotations
 
 import logging
-import os
 from contextvars import ContextVar
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_bedrock.identity import EMBEDDED, session_of
 from hb_provider_bedrock.models import region_of
 from hb_provider_bedrock.outgoing import Outgoing
 from heavenbase.errors import MissingPackage
@@ -37,7 +37,6 @@ _IDENTITY = (
 )
 _UNUSUAL_REGIONS = ("cn-", "us-iso", "eu-iso", "eusc-")
 """Partitions whose hosts have another ending."""
-_ENVIRONMENT = os.environ
 
 _SIGNING: ContextVar[bool] = ContextVar("hb_bedrock_signing", default=False)
 
@@ -78,8 +77,9 @@ def sdk() -> SDK:
 class Client:
     """Address and signature of the requests of one key at one place. `key` is a bearer token, or None to sign."""
 
-    def __init__(self, session: Any, endpoint: str, place: str, key: str | None) -> None:
+    def __init__(self, session: Any, endpoint: str, place: str, key: str | None, *, is_embedded: bool) -> None:
         self._session = session
+        self._is_embedded = is_embedded
         self._endpoint = endpoint
         self._place = place
         self._key = key
@@ -119,7 +119,7 @@ class Client:
     def boto(self) -> Any:
         """boto3's client for the same; one."""
         if self._boto is None:
-            self._boto = _boto(self._session, self._place, self._endpoint, self._key)
+            self._boto = _boto(self._session, self._place, self._endpoint, self._key, is_embedded=self._is_embedded)
         return self._boto
 
     def close(self) -> None:
@@ -129,28 +129,30 @@ class Client:
             close()
 
 
-def client_key(spec: LLMSpec, args: Mapping[str, Any]) -> str:
+def client_key(spec: LLMSpec, args: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """What clients are kept under: key, address, place and AWS variables, so that new credentials take effect.
 
     It holds secrets, and stays in the memory of this process.
     """
     secret = spec.api_key.reveal() if spec.api_key is not None else None
     place = args.get("aws_region")
-    return f"{_session_key(args)}:{secret}:{spec.base_url}:{place}:{fallback_region(spec)}"
+    return f"{_session_key(args, environ)}:{secret}:{spec.base_url}:{place}:{fallback_region(spec)}"
 
 
 def client_of(spec: LLMSpec, args: Mapping[str, Any], services: Services, key: str | None = None) -> Client:
     """The client for a spec and the arguments of a call, one for all with the same key."""
     # One session serves all addresses: what it has read from disk and refreshed is not read again.
     profile = args.get("aws_profile")
-    session = services.client(_session_key(args), lambda: _session(profile), False)
-    client: Client = services.client(key or client_key(spec, args), lambda: _build(spec, args, session), False)
+    environ = services.environ
+    session = services.client(_session_key(args, environ), lambda: session_of(sdk(), profile, environ), False)
+    key = key or client_key(spec, args, environ)
+    client: Client = services.client(key, lambda: _build(spec, args, session, services), False)
     return client
 
 
-def region(spec: LLMSpec, args: Mapping[str, Any]) -> str | None:
+def region(args: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
     """The region that options or variables name; None where the profile of boto3 may name one."""
-    found = args.get("aws_region") or _ENVIRONMENT.get("AWS_REGION") or _ENVIRONMENT.get("AWS_DEFAULT_REGION")
+    found = args.get("aws_region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     return str(found) if found else None
 
 
@@ -165,43 +167,42 @@ def host_of(place: str) -> str:
     return f"https://bedrock-runtime.{place}.amazonaws.com"
 
 
-def _session_key(args: Mapping[str, Any]) -> str:
-    return f"hb_provider_bedrock:{args.get('aws_profile')}:{[_ENVIRONMENT.get(name) for name in _IDENTITY]}"
+def _session_key(args: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    return f"hb_provider_bedrock:{args.get('aws_profile')}:{[environ.get(name) for name in _IDENTITY]}"
 
 
-def _session(profile: Any) -> Any:
-    return sdk().session(profile=str(profile)) if profile else sdk().session()
+def _build(spec: LLMSpec, args: Mapping[str, Any], session: Any, services: Services) -> Client:
+    environ, embedded = services.environ, services.environ.is_embedded
+    place = region(args, environ) or session.get_config_variable("region") or fallback_region(spec)
+    endpoint = spec.base_url or (embedded and environ.get("AWS_ENDPOINT_URL"))
+    if not endpoint and _is_unusual(session, place, environ):
+        endpoint = _boto(session, place, None, is_embedded=embedded).meta.endpoint_url
+    return Client(session, (endpoint or host_of(place)).rstrip("/"), place, given_key(spec), is_embedded=embedded)
 
 
-def _build(spec: LLMSpec, args: Mapping[str, Any], session: Any) -> Client:
-    place = region(spec, args) or session.get_config_variable("region") or fallback_region(spec)
-    endpoint = spec.base_url
-    if not endpoint:
-        endpoint = _boto(session, place, None).meta.endpoint_url if _is_unusual(session, place) else host_of(place)
-    return Client(session, endpoint.rstrip("/"), place, given_key(spec))
-
-
-def _is_unusual(session: Any, place: str) -> bool:
+def _is_unusual(session: Any, place: str, environ: Mapping[str, str]) -> bool:
     """Whether the endpoint of a region is not where it ordinarily is: another partition, or as the user configured."""
-    if place.startswith(_UNUSUAL_REGIONS) or _ENVIRONMENT.get("AWS_ENDPOINT_URL"):
+    if place.startswith(_UNUSUAL_REGIONS) or environ.get("AWS_ENDPOINT_URL"):
         return True
     if any(session.get_config_variable(name) for name in ("use_fips_endpoint", "use_dualstack_endpoint")):
         return True
     return not session.get_scoped_config().keys().isdisjoint({"endpoint_url", "services"})
 
 
-def _boto(session: Any, place: str, endpoint: str | None, key: str | None = None) -> Any:
+def _boto(session: Any, place: str, endpoint: str | None, key: str | None = None, *, is_embedded: bool) -> Any:
     options: dict[str, Any] = {
         "retries": {"total_max_attempts": 1, "mode": "standard"},
         "user_agent_extra": "hb",
         "connect_timeout": CONNECT_TIMEOUT,
         "read_timeout": READ_TIMEOUT,
     }
-    named: dict[str, Any] = {}
+    named: dict[str, Any] = {"verify": True} if is_embedded else {}
+    if is_embedded:
+        options |= EMBEDDED
     if key is not None:
         options["signature_version"] = sdk().unsigned
         # Of no use, but that boto3 looks for none beside a token, which outside of AWS takes it seconds.
-        named = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "bearer")
+        named |= dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "bearer")
     client = session.create_client(
         "bedrock-runtime", region_name=place, endpoint_url=endpoint, config=sdk().config(**options), **named
     )

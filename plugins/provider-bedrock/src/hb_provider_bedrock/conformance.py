@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from hb_testing import GatewayContract, ProviderContract, VisionContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from hb_testing.conformance.colours import Colour
-    from hb_testing.conformance.rig import Rig
 
 __all__ = [
     "BedrockEmbeddingGatewayContract",
@@ -79,15 +76,10 @@ class BedrockImageGatewayContract(GatewayContract):
 
 
 class BedrockProviderContract(ProviderContract):
-    """The endpoint; where no bearer token is given, boto3 signs with the variables of the process."""
+    """The endpoint; where no bearer token is given, boto3 signs with the variables of the kernel."""
 
     provider = "bedrock"
-
-    @contextlib.contextmanager
-    def open_rig(self, colour: Colour, **options: Any) -> Iterator[Rig]:
-        """A rig beside which boto3 finds a made-up access key."""
-        with surroundings(SIGNING), super().open_rig(colour, **options) as rig:
-            yield rig
+    surroundings = SIGNING
 
 
 class BedrockVisionContract(VisionContract):

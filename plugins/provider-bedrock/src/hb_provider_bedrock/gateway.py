@@ -53,7 +53,13 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
         make = {"embed": embedding_body, "imagen": image_body}.get(call.verb, chat_body)
         headers = {"content-type": "application/json", **call.spec.headers, **added_parts(call)[0]}
         auth = "Bearer" if call.spec.api_key else "AWS4-HMAC-SHA256"
-        return WireRequest("POST", f"{_endpoint(call)}{_path(call)}", make(call), headers, f"Authorization: {auth}")
+        return WireRequest(
+            "POST",
+            f"{_endpoint(call, self.services.environ)}{_path(call)}",
+            make(call),
+            headers,
+            f"Authorization: {auth}",
+        )
 
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Sender:
         """What signs and sends for a spec and the arguments of a call."""
@@ -94,12 +100,12 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
         return clients.client_of(spec, spec.args, self.services).boto()
 
 
-def _endpoint(call: Call) -> str:
+def _endpoint(call: Call, environ: Mapping[str, str]) -> str:
     """Where boto3 will send this, as far as that is known before it has read the user's profile."""
     spec = call.spec
     if spec.base_url:
         return spec.base_url.rstrip("/")
-    place = clients.region(spec, call.args) or clients.fallback_region(spec)
+    place = clients.region(call.args, environ) or clients.fallback_region(spec)
     return clients.host_of(place)
 
 

@@ -39,7 +39,7 @@ class Sender:
         self._services = services
         self._connections = connections
         self._known = known
-        self._key = client_key(spec, args)
+        self._key = client_key(spec, args, services.environ)
 
     def signer(self) -> Client:
         """The client of boto3; the first one takes a tenth of a second to make."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http import HeldClient, NoConnections, configured_url, needed_key, sender_to
+from heavenbase.http import HeldClient, NoConnections, authorities, configured_url, needed_key, sender_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def _build(spec: LLMSpec, services: Services, connections: Connections, is_async
         "httpx_client": http,
         "httpx_async_client": ahttp,
         # For the live sessions of exported clients; the SDK would make one for each client, in 40 ms.
-        "async_client_args": {"ssl": tls_context()},
+        "async_client_args": {"ssl": tls_context(authorities(spec, services), not services.environ.is_embedded)},
     }
     with _quiet():
         client = package.module.Client(vertexai=False, api_key=key, http_options=options)

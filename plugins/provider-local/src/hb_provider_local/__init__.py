@@ -25,9 +25,9 @@ class LocalProvider(Provider):
 
         record = super().record(gateway, model_id)
         services = getattr(self, "services", None)
-        configured = services.setting("heavenbase.local.model", None) if services is not None else None
+        known = () if services is None else (services.setting("heavenbase.local.model", None), services.environ)
         try:
-            found = locate(model_id, configured)
+            found = locate(model_id, *known)
         except InputError:
             # Resolving must work without the file; the call says what is wrong with it.
             found = None

@@ -111,7 +111,8 @@ class LocalGateway(Gateway):
             release(engine)
 
     def _locate(self, model_id: str) -> Weights | None:
-        return locate(model_id, self.services.setting("heavenbase.local.model", None))
+        services = self.services
+        return locate(model_id, services.setting("heavenbase.local.model", None), services.environ)
 
     def engine(self, call: Call) -> Engine:
         """The engine for a call, leased once per model and settings until this gateway closes.

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_local.gguf import read_header
-from heavenbase.config import user_folder
+from heavenbase.config import has_home, user_folder
 from heavenbase.errors import InputError
 from heavenbase.resolution import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     Progress: TypeAlias = Callable[[str, int, int], None]
@@ -80,34 +80,42 @@ class Weights:
         return f"local://{quote(str(self.path))}?{found.st_size}-{found.st_mtime_ns}"
 
 
-def models_folder() -> Path:
+def models_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where pulled models lie: `$HEAVENBASE_HOME/data/models`, else the user's data folder. Not created here."""
-    return Path(user_folder("data", os.environ)) / "models"
+    return Path(user_folder("data", environ)) / "models"
 
 
-def find(explicit: str | os.PathLike[str] | None = None, *, release: Release = SMOLLM2) -> Weights | None:
+def find(
+    explicit: str | os.PathLike[str] | None = None,
+    *,
+    release: Release = SMOLLM2,
+    environ: Mapping[str, str] = os.environ,
+) -> Weights | None:
     """The model to use: `explicit`, $HB_LOCAL_MODEL, an installed package that holds it, a pulled one; else None.
 
-    A path that was asked for and is missing or no GGUF model is an InputError, never passed over.
+    Other variables than the process's own that name no home have no folder of pulled models. A path that was asked for
+    and is missing or no GGUF model is an InputError, never passed over.
     """
     if explicit:
         return _asked_for(explicit, "argument")
-    named = os.environ.get(ENVIRONMENT)
+    named = environ.get(ENVIRONMENT)
     if named:
         return _asked_for(named, "environment")
-    return _packaged(release) or pulled(release)
+    return _packaged(release) or (pulled(release, environ) if has_home(environ) else None)
 
 
-def locate(model: str, configured: str | os.PathLike[str] | None = None) -> Weights | None:
+def locate(
+    model: str, configured: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ
+) -> Weights | None:
     """The file for a model name of provider local: names of the demo model mean the `configured` one or what `find`
     finds, any other name is a path.
     """
-    return find(configured if fold(model) in DEMO_NAMES else model)
+    return find(configured if fold(model) in DEMO_NAMES else model, environ=environ)
 
 
-def pulled(release: Release = SMOLLM2) -> Weights | None:
+def pulled(release: Release = SMOLLM2, environ: Mapping[str, str] = os.environ) -> Weights | None:
     """The model in the models folder, if it is complete."""
-    path = models_folder() / release.file_name
+    path = models_folder(environ) / release.file_name
     # Files get their name only after their digest was checked, so the size tells a later truncation.
     return _weights(path, "pulled") if _size(path) == release.size else None
 

@@ -30,7 +30,7 @@ LONGEST_KEPT = 1 << 16
 class Keys:
     """Makes the keys of one kernel. What belongs to a spec is hashed once and copied for each call."""
 
-    def __init__(self, registry: Registry, data_dir: Path) -> None:
+    def __init__(self, registry: Registry, data_dir: Path | None) -> None:
         self._registry = registry
         self._data_dir = data_dir
         self._installation: bytes | None = None
@@ -142,7 +142,8 @@ class Keys:
     def _own(self) -> bytes:
         # A cached_property would hold a lock, at which a forked child may wait for ever.
         if self._installation is None:
-            self._installation = installation_key(self._data_dir)
+            # Without a folder the key lives as long as the kernel, and so do the entries that it can find.
+            self._installation = installation_key(self._data_dir) if self._data_dir else os.urandom(KEY_BYTES)
         return self._installation
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from heavenbase import colour
@@ -53,8 +54,13 @@ class CacheMiddleware(Middleware):
         self, config: Config, registry: Registry, clock: Callable[[], float], wall: Callable[[], float]
     ) -> None:
         self.stores = Stores(config, registry, clock, wall)
-        self.keys = Keys(registry, config.paths().data_dir)
-        self.settings = SettingsReader(config.section(ROOT))
+        folder, table = config.paths().data_dir, config.section(ROOT)
+        if folder is None and table["path"] is not None:
+            folder = Path(table["path"]).parent
+        elif folder is None and not any(_is_given(config, name) for name in ("enabled", "backend")):
+            table["enabled"] = False  # an embedded kernel writes nowhere that it was not told of
+        self.keys = Keys(registry, folder)
+        self.settings = SettingsReader(table)
         self._on_lossy: Any = config.get("heavenbase.llm.on_lossy")
         self._starts: dict[int, tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]] = {}
 
@@ -282,6 +288,11 @@ class CacheMiddleware(Middleware):
         self._starts.clear()
         self.keys.forget()
         self.stores.close()
+
+
+def _is_given(config: Config, name: str) -> bool:
+    origin = config.origin(f"{ROOT}.{name}")
+    return origin is not None and origin.layer != "default"
 
 
 def _allows(settings: CacheSettings, call: Call) -> bool:

@@ -101,7 +101,8 @@ class Stores:
 
     def make(self, settings: CacheSettings) -> CacheStore:
         """A store of these settings, which the caller closes. Raises what the backend raises."""
-        options = {**settings.table, "data_dir": str(self._config.paths().data_dir), "clock": self._wall}
+        folder = self._config.paths().data_dir
+        options = {**settings.table, "data_dir": folder and str(folder), "clock": self._wall}
         self._registry.load("caches", settings.backend)
         store: CacheStore | None = self._registry.hook.cache(backend=settings.backend, settings=options)
         if store is None:

@@ -8,8 +8,8 @@ from heavenbase._lazy import front
 
 if TYPE_CHECKING:
     from heavenbase.config.config import Config as Config, Paths as Paths
-    from heavenbase.config.files import user_folder as user_folder
-    from heavenbase.config.layers import Origin as Origin
+    from heavenbase.config.files import has_home as has_home, user_folder as user_folder
+    from heavenbase.config.layers import Environ as Environ, Origin as Origin
     from heavenbase.config.section import Explanation as Explanation, Section as Section
     from heavenbase.config.trusted import is_trusted as is_trusted, trust as trust, untrust as untrust
     from heavenbase.config.values import interpolate as interpolate, join_key as join_key, split_key as split_key
@@ -18,8 +18,8 @@ __getattr__, __dir__ = front(
     __name__,
     {
         "config": "Config Paths",
-        "files": "user_folder",
-        "layers": "Origin",
+        "files": "has_home user_folder",
+        "layers": "Environ Origin",
         "section": "Explanation Section",
         "trusted": "is_trusted trust untrust",
         "values": "interpolate join_key split_key",

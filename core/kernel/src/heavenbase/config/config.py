@@ -26,13 +26,16 @@ Key: TypeAlias = str | Sequence[str]
 
 
 class Paths(NamedTuple):
-    """Files and folders of this configuration; `user_file` and the folders need not exist yet."""
+    """Files and folders of this configuration; `user_file` and the folders need not exist yet.
 
-    user_file: Path
+    They are None where the variables that were given name no home: then nothing is read or written there.
+    """
+
+    user_file: Path | None
     project_file: Path | None
     dotenv_file: Path | None
-    cache_dir: Path
-    data_dir: Path
+    cache_dir: Path | None
+    data_dir: Path | None
 
 
 class Config:
@@ -48,6 +51,17 @@ class Config:
         for layer in self._layers:
             check_project(layer, self._layers)
         self._values = _stacked(self._layers)
+
+    @classmethod
+    def of(cls, config: Config | Mapping[str, Any] | None, environ: Mapping[str, str] | None = None) -> Config:
+        """The configuration of a kernel: as given, of a mapping (`from_dict`), or of the user's files (`load`)."""
+        if config is None:
+            return cls.load(environ=environ)
+        if not isinstance(config, Config):
+            return cls.from_dict(config, environ=environ)
+        if environ is not None:
+            raise InputTypeError("a Config has its environ already: give Config.load() or Config.from_dict() another")
+        return config
 
     @classmethod
     def load(
@@ -69,8 +83,10 @@ class Config:
         """
         base = _variables(environ)
         layers = [Layer("default", defaults())]
-        user_path = os.fspath(user_file or os.path.join(files.user_folder("config", base), files.USER_FILE))
-        if user_file is not None or os.path.exists(user_path):
+        user_path = os.fspath(user_file) if user_file is not None else ""
+        if not user_path and files.has_home(base):
+            user_path = os.path.join(files.user_folder("config", base), files.USER_FILE)
+        if user_file is not None or (user_path and os.path.exists(user_path)):
             layers.append(file_layer("user", files.read_settings(user_path), trusted=files.is_ours(user_path)))
 
         start = os.fspath(project_dir or _working_folder())
@@ -104,10 +120,16 @@ class Config:
     def from_dict(
         cls, mapping: Mapping[str, Any], *, layer: str = "constructor", environ: Mapping[str, str] | None = None
     ) -> Config:
-        """The packaged defaults and these values, nested or with dotted keys; no file and no `HEAVENBASE_` variable."""
+        """The packaged defaults and these values, nested or with dotted keys; no file and no `HEAVENBASE_` variable.
+
+        `environ` are the variables that may be read, keys, proxies and the home folder among them: by default none,
+        with `os.environ` those of the process. Where they name no home, nothing is written, and answers are kept only
+        where the mapping says which cache to use.
+        """
         if not hasattr(mapping, "items"):
             raise InputTypeError(f"a configuration is a Config or a mapping, not {type(mapping).__name__}")
-        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Environ(_variables(environ)))
+        base = _variables({} if environ is None else environ)
+        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Environ(base))
 
     def with_layer(self, name: str, mapping: Mapping[str, Any]) -> Config:
         """The same configuration with one more layer on top."""
@@ -186,6 +208,28 @@ class Config:
                 fix = remedy(where)
                 raise ConfigTrustError(f"{what} comes from the {where}, but the credential from the {origin}; {fix}")
 
+    def surroundings(self) -> dict[str, str]:
+        """What of the process's surroundings this configuration reads and writes, in words."""
+        environ, paths = self.environ, self.paths()
+        given = f"{len(environ)} that were given" if environ else "none"
+        return {
+            "variables": given if environ.is_embedded else "of the process",
+            "files": ", ".join(map(str, filter(None, paths[:3]))) or "none",
+            "written": ", ".join(map(str, filter(None, paths[3:]))) or "none",
+            "identity": "none" if environ.is_embedded else "of the process, where a provider has one",
+        }
+
+    def plugins(self) -> dict[str, Any]:
+        """The table `heavenbase.plugins`, with a relative path of the lock taken from the folder of its file."""
+        table = self.section("heavenbase.plugins")
+        lock = table.get("lock")
+        if lock and not os.path.isabs(os.path.expanduser(lock)):
+            origin = self.origin("heavenbase.plugins.lock")
+            if origin is None or origin.file is None:
+                raise ConfigError(f"heavenbase.plugins.lock must be an absolute path, not {lock!r} (from {origin})")
+            lock = os.path.join(os.path.dirname(origin.file), lock)
+        return {**table.copy(), "lock": lock and os.path.expanduser(lock)}
+
     def is_untrusted(self, origin: Origin | None) -> bool:
         """Whether a value of this origin comes from a file that nobody has vouched for."""
         return origin is not None and origin.layer in self._untrusted()
@@ -242,14 +286,14 @@ class Config:
         """Where this configuration's files and folders lie."""
         from pathlib import Path  # costs milliseconds that reading values does not need
 
-        base = self.environ.base
+        base, homes = self.environ.base, files.has_home(self.environ.base)
         read_files = {layer.name: Path(layer.file.path) for layer in self._layers if layer.file is not None}
         return Paths(
-            read_files.get("user", Path(files.user_folder("config", base), files.USER_FILE)),
+            read_files.get("user", Path(files.user_folder("config", base), files.USER_FILE) if homes else None),
             read_files.get("project"),
             Path(self.environ.file) if self.environ.file else None,
-            Path(files.user_folder("cache", base)),
-            Path(files.user_folder("data", base)),
+            Path(files.user_folder("cache", base)) if homes else None,
+            Path(files.user_folder("data", base)) if homes else None,
         )
 
     def _untrusted(self) -> set[str]:

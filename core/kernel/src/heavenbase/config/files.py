@@ -74,6 +74,12 @@ def user_folder(kind: str, environ: Mapping[str, str]) -> str:
     return str(getattr(platformdirs.PlatformDirs(APP, appauthor=False), f"user_{kind}_dir"))
 
 
+def has_home(environ: Mapping[str, str]) -> bool:
+    """Whether an environment says where files go: the process's own always does, another by one of two variables."""
+    embedded = getattr(environ, "is_embedded", environ is not os.environ)
+    return not embedded or bool(environ.get("HEAVENBASE_HOME") or environ.get("HOME"))
+
+
 def find_upward(name: str, start: str, environ: Mapping[str, str]) -> str | None:
     """Find the nearest file `name` in `start` or above it, up to the home folder or the root."""
     home = os.path.abspath(os.path.expanduser(environ.get("HOME") or "~"))

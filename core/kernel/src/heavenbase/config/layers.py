@@ -51,6 +51,11 @@ class Environ(Mapping[str, str]):
         named = {name: found for name, found in variables.items() if not name.startswith(_HOME_VARIABLES)}
         self._filled = {name: found for name, found in named.items() if name not in base}
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether these are variables that somebody chose, and not the process's own environment."""
+        return self.base is not os.environ
+
     def __getitem__(self, name: str) -> str:
         found = self.base.get(name)
         return self._filled[name].value if found is None else found
@@ -76,8 +81,13 @@ class Environ(Mapping[str, str]):
 
     def fixed(self) -> dict[str, str]:
         """Those that stay as they are: injected, or of the `.env` file; the live environment may change."""
-        injected = {} if self.base is os.environ else self.base
+        injected = {} if not self.is_embedded else self.base
         return {name: found.value for name, found in self._filled.items()} | dict(injected)
+
+
+def live() -> Environ:
+    """The process's own environment."""
+    return Environ(os.environ)
 
 
 class Layer(NamedTuple):

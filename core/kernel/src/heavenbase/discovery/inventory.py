@@ -110,15 +110,16 @@ def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inve
     """The inventory of `paths` (sys.path by default), from the index in `index_dir` when it is fresh."""
     searched = [path or os.getcwd() for path in (sys.path if paths is None else paths)]
     stamps = {path: stamp for path in searched if (stamp := _stamp(path)) is not None}
-    file = index_dir / _index_name(stamps) if index_dir is not None else None
-    data = _read_index(file)
+    name = _index_name(stamps)
+    file = index_dir / name if index_dir is not None else None
+    data = _read_index(file, name)
     if data is None or data["stamps"] != stamps:
         # A folder such as the working directory changes all the time: what counts is the distributions in it.
         contents = {path: _contents(path) for path in stamps}
         if data is None or data["contents"] != contents:
             data = {**_scan(list(stamps)), "contents": contents}
         data = {**data, "stamps": stamps}
-        _write_index(file, data)
+        _write_index(file, name, data)
     try:
         return _inventory(data)
     except (KeyError, TypeError):  # an index with the right stamps and a wrong shape
@@ -153,13 +154,11 @@ def _contents(path: str) -> list[list[Any]]:
         return []
 
 
-def _read_index(file: Path | None) -> dict[str, Any] | None:
-    if file is None:
-        return None
-    try:
-        content = file.read_bytes()
-    except OSError:
-        content = _scanned.get(file.name, b"")
+def _read_index(file: Path | None, name: str) -> dict[str, Any] | None:
+    content = _scanned.get(name, b"")
+    if file is not None:
+        with suppress(OSError):
+            content = file.read_bytes()
     try:
         data = _parsed(content)
         if data["format"] != FORMAT or not isinstance(data["stamps"], dict):
@@ -177,13 +176,13 @@ def _parsed(content: bytes) -> dict[str, Any]:
     return data
 
 
-def _write_index(file: Path | None, data: dict[str, Any]) -> None:
-    if file is None:
-        return
+def _write_index(file: Path | None, name: str, data: dict[str, Any]) -> None:
     content = json.dumps(data, separators=(",", ":")).encode()
     if len(_scanned) >= INDEX_LIMIT:
         _scanned.clear()
-    _scanned[file.name] = content
+    _scanned[name] = content
+    if file is None:
+        return
     temporary = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

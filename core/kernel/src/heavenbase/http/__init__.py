@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from heavenbase.http.events import IMAGE_EVENT_LIMIT as IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT as TEXT_EVENT_LIMIT
     from heavenbase.http.events import Lines as Lines, ServerEvents as ServerEvents
     from heavenbase.http.gateway import HTTPGateway as HTTPGateway, HeldClient as HeldClient
-    from heavenbase.http.gateway import NoConnections as NoConnections, configured_url as configured_url
+    from heavenbase.http.gateway import NoConnections as NoConnections, authorities as authorities
+    from heavenbase.http.gateway import configured_url as configured_url
     from heavenbase.http.gateway import content_of as content_of, given_key as given_key, http_client as http_client
     from heavenbase.http.gateway import http_library as http_library, needed_key as needed_key, sender_to as sender_to
     from heavenbase.http.payload import as_list as as_list, as_object as as_object, as_text as as_text
@@ -46,8 +47,8 @@ __getattr__, __dir__ = front(
         "attempt": "EventSource HTTPAttempt StreamState",
         "events": "IMAGE_EVENT_LIMIT Lines ServerEvents TEXT_EVENT_LIMIT",
         "gateway": (
-            "HTTPGateway HeldClient NoConnections configured_url content_of given_key http_client http_library "
-            "needed_key sender_to"
+            "HTTPGateway HeldClient NoConnections authorities configured_url content_of given_key http_client "
+            "http_library needed_key sender_to"
         ),
         "heavenbase.http.transport.connections": "Connections",
         "heavenbase.http.transport.exchange": "Headers",

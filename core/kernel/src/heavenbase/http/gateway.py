@@ -184,9 +184,17 @@ def sender_to(url: str, spec: LLMSpec, services: Services, connections: Connecti
     from heavenbase.http.transport.connections import MAX_CONNECTIONS, Route, choose_proxy
 
     record = spec.gateway_record
-    proxy = choose_proxy(url, **{name: spec.args.get(name) for name in PROXIES})
-    route = Route(proxy, record.get("ca_file"), int(record.get("max_connections") or MAX_CONNECTIONS))
+    environ = services.environ
+    proxy = choose_proxy(url, **{name: spec.args.get(name) for name in PROXIES}, environ=environ)
+    most = int(record.get("max_connections") or MAX_CONNECTIONS)
+    route = Route(proxy, authorities(spec, services), most, not environ.is_embedded)
     return connections.async_lease(route) if is_async else connections.lease(route)
+
+
+def authorities(spec: LLMSpec, services: Services) -> str | None:
+    """The file of authorities that a spec or the given variables name; None for the system's."""
+    environ = services.environ
+    return spec.gateway_record.get("ca_file") or (environ.is_embedded and environ.get("SSL_CERT_FILE")) or None
 
 
 def http_client(

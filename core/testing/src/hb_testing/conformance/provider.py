@@ -49,6 +49,8 @@ class ProviderBase(PluginChecks):
     """The models that embed and imagen ask, by verb, where it must be another one."""
     wire: ClassVar[str | None] = None
     """The server's wire that stands for the endpoint; None: the one of its name, else of its wire; "": none."""
+    surroundings: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Further variables of every kernel that sends."""
 
     def wires(self) -> Iterable[Wire]:
         """Wires to add to the loopback server."""
@@ -127,7 +129,7 @@ class ProviderBase(PluginChecks):
             address = self.by_gateway("base_url_env")
             moved = {address: server.url(wire)} if address else {}
             clock = Clock()
-            variables = environment(**moved, **variables)
+            variables = environment(**{**self.surroundings, **moved, **variables})
             kernel = make_kernel(clock, settings=self.settings(), environ=variables, plugins=self.given_plugins())
             gateway = str(self.record.get("gateway", ""))
             if not kernel.registry.has("gateways", gateway):

@@ -110,7 +110,7 @@ class AiohttpPools(Sender):
                     data=file or content,
                     headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
                     allow_redirects=False,
-                    ssl=tls_context(self._route.ca_file) if url.scheme == "https" else True,
+                    ssl=tls_context(self._route.ca_file, self._route.trusts_env) if url.scheme == "https" else True,
                     **self._proxy,
                 )
         except (OSError, aiohttp.ClientConnectionError):

@@ -39,12 +39,14 @@ MAX_CONNECTIONS = 1000
 class Route:
     """Requests on equal routes share connections.
 
-    `proxy` is an http:// URL or None, `ca_file` a file of authorities or None for the system's (and SSL_CERT_FILE).
+    `proxy` is an http:// URL or None, `ca_file` a file of authorities or None for the system's, or those of
+    SSL_CERT_FILE and SSL_CERT_DIR where the process's environment may be read (`trusts_env`).
     """
 
     proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
     max_connections: int = MAX_CONNECTIONS
+    trusts_env: bool = True
 
 
 def choose_proxy(
@@ -87,14 +89,14 @@ def proxy_credentials(proxy: str) -> tuple[str, str] | None:
 
 
 @lru_cache(maxsize=8)
-def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+def tls_context(ca_file: str | None = None, trusts_env: bool = True) -> ssl.SSLContext:
     """The TLS context for a file of authorities, or the system's; made once, as that costs 20 ms."""
     import ssl
 
     import httpx2
 
     if ca_file is None:
-        return httpx2.create_ssl_context()
+        return httpx2.create_ssl_context(trust_env=trusts_env)
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:

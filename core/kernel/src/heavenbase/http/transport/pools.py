@@ -155,7 +155,7 @@ def make_pool(route: Route, secure: bool, *, is_async: bool) -> Any:
     pool = httpcore2.AsyncConnectionPool if is_async else httpcore2.ConnectionPool
     backend: Any = AsyncBackend(tunnel=tunnel) if is_async else Backend(tunnel=tunnel)
     return pool(
-        ssl_context=tls_context(route.ca_file) if secure else None,
+        ssl_context=tls_context(route.ca_file, route.trusts_env) if secure else None,
         proxy=proxy,
         max_connections=SHARD,
         max_keepalive_connections=SHARD,
