@@ -12,8 +12,10 @@ from heavenbase.options import CONTROLS as CONTROLS
 from heavenbase.options import MOCKS as MOCKS
 from heavenbase.options import REASONING as REASONING
 from heavenbase.options import split_options as split_options
+from heavenbase.resumption import Kept as Kept
+from heavenbase.resumption import Resumption as Resumption
 from heavenbase.spec import EMPTY, LLMSpec, Timeouts, empty
-from heavenbase.types import Attempt, Message, ParameterReport, ToolCall
+from heavenbase.types import Attempt, Message, ParameterReport
 
 if TYPE_CHECKING:
     from heavenbase.image.image import LLMImage
@@ -94,15 +96,6 @@ class CallContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Resumption:
-    """Where a chat goes on that waits for tools: its open calls, the answers to them by id, the rounds that it had."""
-
-    calls: Sequence[ToolCall]
-    decided: Mapping[str, Any]
-    turns: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
     """One request: `args` may reach the wire, `controls` never do; `explicit` are the names the caller gave.
 
@@ -177,18 +170,6 @@ def new_call(
     call.format, call.resumed, call.missed = format, resumed, missed
     call.__class__ = Call
     return call  # type: ignore[no-any-return]
-
-
-class Kept:
-    """The call that a completion came from, for `LLM.resume`; it stays behind when the completion is pickled."""
-
-    __slots__ = ("call",)
-
-    def __init__(self, call: Call | None = None) -> None:
-        self.call = call
-
-    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
-        return Kept, ()
 
 
 @dataclass(frozen=True, slots=True)
