@@ -56,13 +56,16 @@ def session(
     Answers are printed as they come; Ctrl-C stops one. Each line that is piped in is a turn. With prompt-toolkit
     (pip install "hb-cli[session]") lines are edited, completed and found again.
     """
+    from pathlib import Path
+
     from hb_cli.commands import names, run_command
     from hb_cli.lines import open_lines
     from hb_cli.repl import Repl
+    from heavenbase.config.files import user_folder
 
     kernel = state.kernel
-    folder = kernel.config.paths().data_dir
-    assert folder is not None  # the environment is the process's own
+    # A kernel that was given may have no home; the person at the terminal has one.
+    folder = kernel.config.paths().data_dir or Path(user_folder("data", os.environ))
     options = {**target.options, **({} if think is None else {"think": think})}
 
     def connect(name: str) -> LLM:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -231,7 +232,7 @@ def test_a5_a_key_that_comes_later_is_seen(monkeypatch: pytest.MonkeyPatch, home
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HEAVENBASE_HOME", home)
     monkeypatch.setenv("GROQ_API_KEY", "sk-groq-000")
-    kernel = Kernel({})
+    kernel = Kernel({}, environ=os.environ)
     assert kernel.resolve().provider == "groq"
     assert kernel.resolve() is kernel.resolve()
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai-000")
