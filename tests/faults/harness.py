@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ class Harness:
         }
         self.kernel = hb.Kernel(
             settings,
+            environ=os.environ,
             clock=self.time.clock,
             wall=self.time.wall,
             sleep=self.time.sleep,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import random
 import socket
 import sqlite3
@@ -305,7 +306,7 @@ class Fallback(hb.Middleware):
 def test_c5_the_answer_of_a_fallback_is_stored_under_the_model_that_made_it(server: LoopbackServer, mode: Mode) -> None:
     where = {"base_url": server.url("openai"), "api_key": CANARY}
     fallback = Fallback()
-    with harness(server) as made, hb.Kernel(ON, middleware=[fallback]) as kernel:
+    with harness(server) as made, hb.Kernel(ON, environ=os.environ, middleware=[fallback]) as kernel:
         made.kernel.close()
         made.kernel = kernel
         fallback.other = kernel.resolve("custom", "backup", **where)

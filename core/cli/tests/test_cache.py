@@ -38,7 +38,8 @@ class Gateway(ScriptedGateway):
 def llm() -> Iterator[LLM]:
     """A model whose answers are kept in the home of the test."""
     config = {"heavenbase.llm.presets.chat": PRESET}
-    with Kernel(config, plugins=[Gateway(), ScriptedProvider(default_args={}, api_key="sk-scripted-1")]) as kernel:
+    plugins = [Gateway(), ScriptedProvider(default_args={}, api_key="sk-scripted-1")]
+    with Kernel(config, environ=os.environ, plugins=plugins) as kernel:
         yield LLM("chat", kernel=kernel)
 
 
