@@ -151,7 +151,7 @@ def _row(state: State, found: PluginInfo) -> dict[str, Any]:
 
 def _status(state: State, found: PluginInfo) -> tuple[str, str]:
     """ok, disabled, blocked or conflict, and why."""
-    from heavenbase.discovery.importing import check_allowed, normal_name
+    from heavenbase.discovery.importing import check_allowed, is_named
     from heavenbase.errors import HBError
 
     claims = state.inventory.claims(found.kind, found.name)
@@ -159,8 +159,7 @@ def _status(state: State, found: PluginInfo) -> tuple[str, str]:
         owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
         return "conflict", f"{owners} both claim {found.key}; uninstall one of them"
     settings = state.plugin_settings
-    names = {normal_name(found.key), normal_name(found.distribution)}
-    if not names.isdisjoint(map(normal_name, settings.get("disabled") or ())):
+    if is_named(found, settings.get("disabled")):
         return "disabled", ""
     try:
         check_allowed(settings, found)
@@ -178,7 +177,7 @@ def _canonical(name: str) -> str:
 
 def _listed(before: list[str], wanted: list[str]) -> list[str]:
     """The entries of the list that mean one of the wanted names, however they are spelt."""
-    from heavenbase.discovery.importing import normal_name
+    from heavenbase.discovery.inventory import normal_name
 
     names = set(map(normal_name, wanted))
     return [entry for entry in before if normal_name(entry) in names]

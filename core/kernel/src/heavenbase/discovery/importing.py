@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from importlib import import_module
 from typing import Any
 
-from heavenbase.discovery.inventory import PluginInfo
+from heavenbase.discovery.inventory import PluginInfo, normal_name
 from heavenbase.errors import PluginBlocked, PluginLoadError, PluginTimeout
 
 
@@ -49,18 +49,17 @@ def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
     return loaded
 
 
-def normal_name(name: str) -> str:
-    """A distribution's or plugin's name as PEP 503 compares them: lower case, `-` for every run of - _ and dots."""
-    return "-".join(part for part in name.lower().replace("_", "-").replace(".", "-").split("-") if part)
+def is_named(info: PluginInfo, names: Iterable[str] | None) -> bool:
+    """Whether a list of the settings names the plugin, by its key or its distribution, however that is spelt."""
+    return not {normal_name(info.key), normal_name(info.distribution)}.isdisjoint(map(normal_name, names or ()))
 
 
 def check_allowed(settings: Mapping[str, Any], info: PluginInfo) -> None:
     """PluginBlocked unless `settings`, the table `heavenbase.plugins`, admit the plugin. Imports nothing of it."""
-    names = {normal_name(info.key), normal_name(info.distribution)}
-    if not names.isdisjoint(map(normal_name, settings.get("disabled") or ())):
+    if is_named(info, settings.get("disabled")):
         raise PluginBlocked(f"{info.key} is disabled; hb plugins enable {info.key}")
     allow = settings.get("allow")
-    if allow is not None and names.isdisjoint(map(normal_name, allow)):
+    if allow is not None and not is_named(info, allow):
         raise PluginBlocked(f"{info.key} of {info.distribution} is not on the list heavenbase.plugins.allow")
     if lock := settings.get("lock"):
         from heavenbase.discovery.lock import check_lock  # few installations have one, and all ask

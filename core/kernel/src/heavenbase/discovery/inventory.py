@@ -83,7 +83,7 @@ class Inventory:
 
     def is_ours(self, plugin: PluginInfo) -> bool:
         """Whether a provider comes in the distribution of this project that has its name."""
-        return self.known_providers.get(plugin.name) == plugin.distribution.lower().replace("_", "-")
+        return self.known_providers.get(plugin.name) == normal_name(plugin.distribution)
 
     def gateway_distribution(self, name: str) -> str:
         """The distribution to install for a gateway that is not installed."""
@@ -104,6 +104,11 @@ class Inventory:
         for owner, file, line in self.slips:
             if owner == provider or line.startswith(brought):
                 raise PluginContractError(f"{file}, the manifest of provider {owner!r}: {line}")
+
+
+def normal_name(name: str) -> str:
+    """A distribution's or plugin's name as PEP 503 compares them: lower case, `-` for every run of - _ and dots."""
+    return "-".join(part for part in name.lower().replace("_", "-").replace(".", "-").split("-") if part)
 
 
 def discover(index_dir: Path | None, paths: Iterable[str] | None = None) -> Inventory:
