@@ -126,6 +126,8 @@ def test_d1_two_manifests_with_one_alias_are_a_conflict_on_its_use(site: Path, o
     for names in ({"model": "llama"}, {"model": "lla-9"}, {"preset": "fast"}, {"model": "x", "provider": "ab"}):
         with pytest.raises(PluginConflict, match=r"their-aaa.*their-bbb"):
             resolver.resolve(**names)  # type: ignore[arg-type]
+    told = "the model name 'llama' is claimed by the manifests of 'aaa' (their-aaa) and 'bbb' (their-bbb)"
+    assert told in resolver.catalog.claims.refused
     assert resolver.resolve(model="llama", provider="bbb").model_id == "bbb-llama"
     assert resolver.resolve(model="aaa-1").model_id == "aaa-llama"
 

@@ -66,8 +66,7 @@ class Catalog:
         self._models: dict[str, str] = {}
         self._native: dict[tuple[str, str], str] = {}
         # What the user says comes first, then the packaged names, then those of manifests.
-        order = [*chosen, *inventory.models, *self.models]
-        for name in order:
+        for name in dict.fromkeys((*chosen, *inventory.models, *self.models)):
             for provider, native in self.models[name].get("providers", {}).items():
                 if native is None:
                     continue

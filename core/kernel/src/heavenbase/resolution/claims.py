@@ -32,14 +32,16 @@ class Claims:
         self.prefixes: list[tuple[str, str]] = []
         self.own: dict[tuple[str, str], str] = {}
         self.refused: list[str] = []
-        self._inventory = inventory
         self._owners: dict[tuple[str, str], set[str]] = {}
+        """The providers that claim a name, by its kind and as names are compared."""
         self._variables: dict[str, set[str]] = {}
         self._strangers: dict[str, str] = {}
+        """How providers of other projects are told: name and distribution."""
         for provider, variables in inventory.known_keys.items():
             for variable in variables:
                 self._variables.setdefault(variable, set()).add(provider)
         self._packaged = set(map(fold, inventory.models))
+        self._presets = set(map(fold, inventory.presets))
         self._canonical = {fold(name): name for name in inventory.models}
         for row in inventory.models.values():
             self._packaged.update(map(fold, row.get("aliases", ())))
@@ -53,10 +55,12 @@ class Claims:
         self._providers = {*map(fold, inventory.known_providers), *(fold(plugin.name) for plugin in plugins)}
         # Those of this project first: what they claim is as good as packaged.
         for plugin in sorted(plugins, key=lambda plugin: (not inventory.is_ours(plugin), plugin.distribution)):
-            self._add(plugin, plugin.manifest or {})
-        for (what, _), owners in self._owners.items():
+            if not inventory.is_ours(plugin):
+                self._strangers[plugin.name] = f"{plugin.name!r} ({plugin.distribution})"
+            self._add(plugin.name, plugin.manifest or {})
+        for (what, name), owners in self._owners.items():
             if len(owners) > 1:
-                self.refused.append(f"{what} is claimed by the manifests of {' and '.join(sorted(owners))}")
+                self.refused.append(f"the {what} name {name!r} is claimed by the manifests of {self._told(owners)}")
 
     def check(self, what: str, folded: str, name: str, *, missing: bool) -> None:
         """PluginConflict for a name that several manifests claim, PluginBlocked for one of a plugin that may not load.
@@ -66,7 +70,7 @@ class Claims:
         """
         owners = self._owners.get((what, folded), ())
         if len(owners) > 1:
-            raise _conflict(what, name, owners)
+            raise self._conflict(what, name, owners)
         if missing and (what, folded) in self._blocked:
             raise copy(self._blocked[what, folded])
 
@@ -77,7 +81,7 @@ class Claims:
         ours = [pair for pair in found if pair[1] not in self._strangers]
         owners = {provider for _, provider in found}
         if not ours and len(owners) > 1:
-            raise _conflict("model", model, [self._strangers[owner] for owner in owners])
+            raise self._conflict("model", model, owners)
         return max(ours or found, key=lambda pair: len(pair[0]), default=(None, None))[1]
 
     def is_stranger(self, provider: str) -> bool:
@@ -116,90 +120,89 @@ class Claims:
             return False
         return True
 
-    def _add(self, plugin: PluginInfo, manifest: Mapping[str, Any]) -> None:
-        owner = f"{plugin.name!r} ({plugin.distribution})"
-        if not self._inventory.is_ours(plugin):
-            self._strangers[plugin.name] = owner
+    def _add(self, provider: str, manifest: Mapping[str, Any]) -> None:
         record = manifest.get("provider", {})
-        self.records[plugin.name] = record
+        self.records[provider] = record
         for variable in record.get("api_key_env", ()):
-            self._variables.setdefault(variable, set()).add(plugin.name)
+            self._variables.setdefault(variable, set()).add(provider)
         for alias in record.get("aliases", ()):
             if fold(alias) in self._providers:
-                self._refuse(owner, f"the alias {alias!r}, which is the name of another provider")
-            elif self._claim("provider", alias, owner, plugin):
-                self.aliases[fold(alias)] = plugin.name
+                self._refuse(provider, f"the alias {alias!r}, which is the name of another provider")
+            elif self._claim("provider", alias, provider):
+                self.aliases[fold(alias)] = provider
         for prefix in record.get("prefixes", ()):
-            self.prefixes.append((prefix.lower(), plugin.name))
+            self.prefixes.append((prefix.lower(), provider))
         for name, row in manifest.get("models", {}).items():
-            self._model(plugin, owner, name, row)
-        packaged = set(map(fold, self._inventory.presets))
+            self._model(provider, name, row)
         for name, row in manifest.get("presets", {}).items():
-            if fold(name) in packaged or row.get("provider", plugin.name) != plugin.name:
-                self._refuse(owner, f"the preset {name!r}, which is not its own")
-            elif self._claim("preset", name, owner, plugin):
-                self.presets[name] = {**row, "provider": plugin.name}
+            if fold(name) in self._presets or row.get("provider", provider) != provider:
+                self._refuse(provider, f"the preset {name!r}, which is not its own")
+            elif self._claim("preset", name, provider):
+                self.presets[name] = {**row, "provider": provider}
 
-    def _model(self, plugin: PluginInfo, owner: str, name: str, row: Mapping[str, Any]) -> None:
+    def _model(self, provider: str, name: str, row: Mapping[str, Any]) -> None:
         offered = row.get("providers", {})
-        own = {plugin.name: offered[plugin.name]} if plugin.name in offered else {}
-        if offered.keys() - own.keys():
-            self._refuse(owner, f"the model {name!r} of other providers ({', '.join(offered.keys() - own.keys())})")
+        own = {provider: offered[provider]} if provider in offered else {}
+        if others := offered.keys() - own.keys():
+            self._refuse(provider, f"the model {name!r} of other providers ({', '.join(others)})")
         canonical = self._canonical.get(fold(name))
         if canonical is not None:
             if row.keys() - {"providers"}:
-                self._refuse(owner, f"the model {name!r}, which is packaged; only its own id for it counts")
+                self._refuse(provider, f"the model {name!r}, which is packaged; only its own id for it counts")
             self.models.setdefault(canonical, {"providers": {}})["providers"].update(own)
             return
-        if self._is_taken(name, plugin):
-            self._refuse(owner, f"the model name {name!r}, which is not its own")
+        if self._is_taken(name, provider):
+            self._refuse(provider, f"the model name {name!r}, which is not its own")
             # Where the provider is named, its own id for that name counts all the same.
-            self.models[f"{plugin.name}/{name}"] = {"providers": own, "default_provider": plugin.name}
-            self.own[plugin.name, fold(name)] = f"{plugin.name}/{name}"
+            self.models[f"{provider}/{name}"] = {"providers": own, "default_provider": provider}
+            self.own[provider, fold(name)] = f"{provider}/{name}"
             return
-        self._claim("model", name, owner, plugin)
+        self._claim("model", name, provider)
         if name in self.models:  # one model that both offer: each has an id for it, and neither speaks for it
             self.models[name] = {"providers": {**self.models[name]["providers"], **own}}
         else:
-            self.models[name] = {**row, "providers": own, "default_provider": plugin.name}
-        free = [alias for alias in row.get("aliases", ()) if not self._is_taken(alias, plugin)]
+            self.models[name] = {**row, "providers": own, "default_provider": provider}
+        aliases = row.get("aliases", ())
+        taken = [alias for alias in aliases if self._is_taken(alias, provider)]
+        if taken:
+            self._refuse(provider, f"names for its model {name!r} that are not its own: {', '.join(taken)}")
+        free = [alias for alias in aliases if alias not in taken]
         for alias in free:
-            self._claim("model", alias, owner, plugin)
-            self.own[plugin.name, fold(alias)] = name
-        if len(free) < len(row.get("aliases", ())):
-            taken = ", ".join(alias for alias in row["aliases"] if alias not in free)
-            self._refuse(owner, f"names for its model {name!r} that are not its own: {taken}")
+            self._claim("model", alias, provider)
+            self.own[provider, fold(alias)] = name
         self.models[name]["aliases"] = free
 
-    def _is_taken(self, name: str, plugin: PluginInfo) -> bool:
+    def _is_taken(self, name: str, provider: str) -> bool:
         """Whether a model's name is packaged, or begins as the names of a provider of this project do."""
         if fold(name) in self._packaged:
             return True
-        heads = (prefix for prefix, provider in self.prefixes if provider not in self._strangers)
-        return plugin.name in self._strangers and name.lower().startswith(tuple(heads))
-
-    def _claim(self, what: str, name: str, owner: str, plugin: PluginInfo) -> bool:
-        """Whether a name is this plugin's; one that two of a kind claim is nobody's."""
-        owners = self._owners.setdefault((what, fold(name)), set())
-        if any(other not in self._strangers.values() for other in owners) and plugin.name in self._strangers:
-            self._refuse(owner, f"the {what} name {name!r}, which is {min(owners)}'s")
+        if provider not in self._strangers:
             return False
-        owners.add(owner)
+        return name.lower().startswith(tuple(head for head, owner in self.prefixes if owner not in self._strangers))
+
+    def _claim(self, what: str, name: str, provider: str) -> bool:
+        """Whether a name is this provider's; one that two of a kind claim is nobody's."""
+        owners = self._owners.setdefault((what, fold(name)), set())
+        if provider in self._strangers and (ours := owners - self._strangers.keys()):
+            self._refuse(provider, f"the {what} name {name!r}, which is {self._told(ours)}'s")
+            return False
+        owners.add(provider)
         return len(owners) == 1
 
-    def _refuse(self, owner: str, what: str) -> None:
-        if owner in self._strangers.values():
-            self.refused.append(f"the manifest of provider {owner} claims {what}")
+    def _refuse(self, provider: str, what: str) -> None:
+        if provider in self._strangers:
+            self.refused.append(f"the manifest of provider {self._strangers[provider]} claims {what}")
+
+    def _told(self, providers: Iterable[str]) -> str:
+        return " and ".join(self._strangers.get(name, repr(name)) for name in sorted(providers))
+
+    def _conflict(self, what: str, name: str, owners: Iterable[str]) -> PluginConflict:
+        return PluginConflict(
+            f"the manifests of {self._told(owners)} both claim the {what} name {name!r}; name the provider, "
+            f"or say in your configuration whose it is"
+        )
 
 
 def native_id(entry: Any) -> str:
     """The native id of a model's provider entry, which is the id or a table with `id`."""
     return str(entry.get("id", "")) if isinstance(entry, dict) else str(entry)
-
-
-def _conflict(what: str, name: str, owners: Iterable[str]) -> PluginConflict:
-    both = " and ".join(sorted(owners))
-    return PluginConflict(
-        f"the manifests of {both} both claim the {what} name {name!r}; name the provider, "
-        f"or say in your configuration whose it is"
-    )
