@@ -151,7 +151,7 @@ def default_row(state: State) -> dict[str, Any]:
     from heavenbase.resolution.endpoint import Sources
     from heavenbase.resolution.naming import Naming
 
-    naming = Naming(Sources(state.config), state.catalog, {})
+    naming = Naming(Sources(state.config, state.catalog.claims.foreign), state.catalog, {})
     try:
         preset, record = naming.preset(None, None)
         found = naming.target(None, None, preset, record)

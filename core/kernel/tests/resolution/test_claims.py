@@ -229,3 +229,13 @@ def test_d1_no_alias_or_prefix_of_this_projects_providers_is_refused() -> None:
 
 def kernel_of_this_project() -> Kernel:
     return Kernel(Config.from_dict({}, environ={}))
+
+
+def test_d2_a_key_that_the_user_lets_a_provider_read_makes_it_usable(site: Path) -> None:
+    more = '[provider.default_models]\nchat = "evil-1"\n[models.evil-1]\nproviders = { evil = "one" }'
+    lay(site, "evil", manifest("evil", 'api_key_env = ["SOME_KEY", "GROQ_API_KEY"]', more=more))
+    agreed = {"llm": {"providers": {"evil": {"api_key_env": ["GROQ_API_KEY"]}}, "default_provider": "evil"}}
+    environ = {"HEAVENBASE_HOME": str(site.parent / "home"), "GROQ_API_KEY": "sk-groq"}
+    spec = Kernel(Config.from_dict({"heavenbase": agreed}, environ=environ)).resolver.resolve(model="evil-1")
+    assert (spec.provider, spec.model_id) == ("evil", "one")
+    assert "no key" not in spec.origins

@@ -15,9 +15,13 @@ BASE = "http://localhost:11434/v1"
 RECORD: Mapping[str, Any] = {"base_url": BASE, "base_url_env": "ACME_BASE_URL", "host_env": "ACME_HOST"}
 
 
+def nobodys(provider: str, variable: str) -> None:
+    """No variable is another provider's key."""
+
+
 def connect(environ: Mapping[str, str], settings: Mapping[str, Any] | None = None) -> tuple[str | None, str]:
     """Base URL and its origin."""
-    sources = Sources(Config.from_dict(settings or {}, environ=environ))
+    sources = Sources(Config.from_dict(settings or {}, environ=environ), nobodys)
     found = Endpoint(sources, {}).connection("acme", RECORD, "openai", {})
     return found.base_url, sources.origins["base_url"]
 
@@ -55,7 +59,7 @@ def test_a_configured_address_beats_both() -> None:
 
 
 def test_a_key_does_not_follow_to_another_machine_in_clear_text() -> None:
-    sources = Sources(Config.from_dict({}, environ={"ACME_HOST": "box", "ACME_API_KEY": "sk-acme"}))
+    sources = Sources(Config.from_dict({}, environ={"ACME_HOST": "box", "ACME_API_KEY": "sk-acme"}), nobodys)
     record = {**RECORD, "api_key_env": ["ACME_API_KEY"]}
     with pytest.raises(ConfigError, match="clear text"):
         Endpoint(sources, {}).connection("acme", record, "openai", {})

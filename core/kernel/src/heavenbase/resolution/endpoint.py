@@ -25,10 +25,9 @@ _SCHEMES = ("http", "https", "mock", "local")
 class Sources:
     """The configuration as one resolution reads it: notes the origin of values and the variables looked at."""
 
-    def __init__(self, config: Config, foreign: Callable[[str, str], str | None] = lambda provider, name: None) -> None:
+    def __init__(self, config: Config, foreign: Callable[[str, str], str | None]) -> None:
         self.config = config
-        self.foreign = foreign
-        """Whose key a variable is that a provider's manifest names, where it is not for it to read."""
+        self._foreign = foreign
         self.origins: dict[str, str] = {}
         self.read: dict[str, str | None] = {}
 
@@ -37,6 +36,12 @@ class Sources:
         value = self.config.environ.get(name)
         self.read[name] = value
         return value or None
+
+    def foreign(self, provider: str, variable: str) -> str | None:
+        """Whose key a variable is that is not this provider's to read; None where the configuration names it."""
+        if self.config.origin(_key("providers", provider, "api_key_env")) is not None:
+            return None
+        return self._foreign(provider, variable)
 
     def value(self, raw: Any, key: str) -> Any:
         """A raw configuration value with its `${env:...}` references resolved, tables and lists included."""
@@ -167,12 +172,6 @@ class Endpoint:
         self._bind(("providers", provider, record), beyond, beyond_by, key)
         return Connection(url, key[0], own[0], beyond)
 
-    def _foreign(self, provider: str, variable: str) -> str | None:
-        """Whose key a variable is that is not this provider's to read; None where the configuration names it."""
-        if self._sources.config.origin(_key("providers", provider, "api_key_env")) is not None:
-            return None
-        return self._sources.foreign(provider, variable)
-
     def _bind(self, owner: _Table, url: str | None, chosen_by: Origin | None, *keys: _Credential) -> None:
         """Refuse a URL that a less trusted source chose than the credentials come from, or that shows them to all."""
         if chosen_by is not None:
@@ -226,9 +225,8 @@ class Endpoint:
                     value = self._sources.value(raw, ".".join(path))
                     return _secret(value, ".".join(path)), self._sources.config.trace(raw, configured)
             for variable in table.get("api_key_env", ()):
-                owner = self._foreign(name, variable) if kind == "providers" else None
                 if found := self._sources.variable(variable):
-                    if owner is not None:
+                    if kind == "providers" and (owner := self._sources.foreign(name, variable)) is not None:
                         withheld = withheld or (name, variable, owner)
                         continue
                     self._sources.origins[what] = f"environment {variable}"

@@ -29,6 +29,8 @@ class Naming:
         self.origins = sources.origins
         self.catalog = catalog
         self.options = options
+        self.gateways = self.config.section(f"{ROOT}.gateways", raw=True)
+        """What the settings say of gateways."""
 
     def preset(self, preset: str | None, model: str | None) -> tuple[str | None, Mapping[str, Any]]:
         """The name and record of the preset that counts; no preset where only a model is named."""
@@ -89,10 +91,10 @@ class Naming:
         record = self.catalog.records.get(provider)
         if record is None:
             return f"provider {provider}, given in code"
-        gateway = f"gateways.{record.get('gateway', provider)}"
+        gateway = record.get("gateway", provider)
         own = f"providers.{provider}"
         tables = {own: record, f"{own}.default_args": record.get("default_args", {})}
-        for path, table in (tables | {gateway: self.config.section(f"{ROOT}.{gateway}", raw=True)}).items():
+        for path, table in (tables | {f"gateways.{gateway}": self.gateways.get(gateway, {})}).items():
             for field in KEYS:
                 if table.get(field) and self._is_set(table[field]):
                     return f"{ROOT}.{path}.{field}"
@@ -246,11 +248,10 @@ class Naming:
 
     def _canonical(self, token: str, provider: str) -> str:
         """The model of a name at a provider: none of the catalogue's for an id of the provider's own."""
-        if not self.catalog.is_native(provider, token) and self.catalog.is_own(provider, token):
-            known = self.catalog.model(token, provider)
-            if known is None or fold(known) != fold(token):
-                return token
-        return self.catalog.model(token, provider) or token
+        known = self.catalog.model(token, provider)
+        if known is None or self.catalog.is_native(provider, token) or fold(known) == fold(token):
+            return known or token
+        return token if self.catalog.is_own(provider, token) else known
 
     # Readiness
 
