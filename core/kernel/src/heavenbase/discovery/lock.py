@@ -25,14 +25,18 @@ _SHOWN = 5
 
 def lock_data(infos: Iterable[PluginInfo]) -> dict[str, Any]:
     """The content of a lock file for these plugins."""
-    return {"plugins": {info.key: _row(info) for info in infos}}
+    return {"plugins": {info.key: _row(info, _distribution(info)) for info in infos}}
 
 
 def record_hash(info: PluginInfo) -> str:
     """SHA-256 of the RECORD of the plugin's distribution, which itself lists the hash of each file."""
+    return _record_hash(_distribution(info))
+
+
+def _record_hash(distribution: Distribution | None) -> str:
     from hashlib import sha256
 
-    text = _record(_distribution(info))
+    text = _record(distribution)
     # Compiled files come and go with the interpreter that first imported the plugin.
     lines = sorted(line for line in text.splitlines() if _CACHE not in line)
     return sha256("\n".join(lines).encode()).hexdigest() if text else "none"
@@ -40,10 +44,13 @@ def record_hash(info: PluginInfo) -> str:
 
 def is_editable(info: PluginInfo) -> bool:
     """Whether the plugin's files are where somebody works on them, and not those that were installed."""
+    return _is_editable(_distribution(info))
+
+
+def _is_editable(distribution: Distribution | None) -> bool:
     import json
 
-    found = _distribution(info)
-    text = found.read_text("direct_url.json") if found is not None else None
+    text = distribution.read_text("direct_url.json") if distribution is not None else None
     try:
         return bool(json.loads(text or "{}").get("dir_info", {}).get("editable"))
     except (ValueError, AttributeError):
@@ -65,13 +72,14 @@ def check_lock(path: str, info: PluginInfo) -> None:
         raise ConfigError(f"plugin lock {path}: other users may write to it; run: chmod go-w {path}")
     if locked is None:
         raise PluginBlocked(f"{info.key} of {info.distribution} is not in the plugin lock {path}; hb plugins lock")
+    distribution = _distribution(info)
     changed = [
         f"{name}: locked {locked.get(name)}, installed {value}"
-        for name, value in _row(info).items()
+        for name, value in _row(info, distribution).items()
         if locked.get(name) != value
     ]
-    if not changed and not is_editable(info):
-        changed = list(_changes(info))
+    if not changed and not _is_editable(distribution):
+        changed = list(_changes(info, distribution))
     if changed:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         raise PluginBlocked(
@@ -80,9 +88,10 @@ def check_lock(path: str, info: PluginInfo) -> None:
         )
 
 
-def _row(info: PluginInfo) -> dict[str, str]:
-    row = {"distribution": info.distribution, "version": info.version, "entry": info.value, "record": record_hash(info)}
-    return {**row, "files": "not verified: an editable install"} if is_editable(info) else row
+def _row(info: PluginInfo, distribution: Distribution | None) -> dict[str, str]:
+    row = {"distribution": info.distribution, "version": info.version, "entry": info.value}
+    row["record"] = _record_hash(distribution)
+    return {**row, "files": "not verified: an editable install"} if _is_editable(distribution) else row
 
 
 def _distribution(info: PluginInfo) -> Distribution | None:
@@ -95,12 +104,12 @@ def _record(distribution: Distribution | None) -> str:
     return (distribution.read_text("RECORD") if distribution is not None else None) or ""
 
 
-def _changes(info: PluginInfo) -> Iterator[str]:
+def _changes(info: PluginInfo, distribution: Distribution | None) -> Iterator[str]:
     """What differs on disk from RECORD: edited, missing and added files, and a module that comes from elsewhere."""
     from importlib.util import find_spec
 
     base = Path(info.location)
-    listed = csv.reader(_record(_distribution(info)).splitlines())
+    listed = csv.reader(_record(distribution).splitlines())
     rows = {os.path.realpath(base / row[0]): row for row in listed if row}
     for path, row in rows.items():
         if _CACHE not in row[0] and len(row) > 1 and row[1] and not _has_digest(path, row[1]):
