@@ -12,15 +12,12 @@ try:
     from heavenbase._lazy import front
 except ImportError as error:
     # The files of another project of that import name lie over those of hb-kernel, or took them along as they went.
-    told = (
-        f"{error}"
-        if "pip uninstall" in f"{error}"
-        else (
-            "the module `heavenbase` here is not that of hb-kernel: another project of this name came over it; run: "
-            "pip uninstall -y heavenbase, and then: pip install --force-reinstall --no-deps hb-kernel hb-core"
-        )
-    )
-    raise ImportError(told) from error
+    if "pip uninstall" in f"{error}":  # told already
+        raise
+    raise ImportError(
+        "the module `heavenbase` here is not that of hb-kernel: another project of this name came over it; run: "
+        "pip uninstall -y heavenbase, and then: pip install --force-reinstall --no-deps hb-kernel hb-core"
+    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,8 +29,9 @@ def prompt_text(argument: str | None, files: Iterable[str] = (), *, required: bo
     """
     paths = list(files)
     parts = [_checked(argument, "the prompt") if argument is not None else ""]
-    if "-" not in paths:
-        parts.append(piped_text() if argument is None and not paths else _text_at_hand())
+    is_given = argument is not None or bool(paths)
+    if "-" not in paths and not (is_given and _is_quiet()):
+        parts.append(piped_text())
     parts += [_file_text(path) for path in paths]
     text = "\n\n".join(part.strip("\n") for part in parts if part.strip())
     if required and not text.strip():
@@ -45,18 +46,17 @@ def piped_text() -> str:
     return _decoded(sys.stdin.buffer.read(), "standard input")
 
 
-def _text_at_hand() -> str:
-    """What is piped into the program, where it begins to come within the grace."""
+def _is_quiet() -> bool:
+    """Whether nothing begins to come from standard input within the grace, which is told."""
     if sys.stdin is None or is_terminal(sys.stdin):
-        return ""
+        return False
     try:
         is_quiet = not select.select([sys.stdin.fileno()], [], [], GRACE)[0]
     except (OSError, ValueError):  # no file of the system's, or one that cannot be watched there
-        is_quiet = False
+        return False
     if is_quiet:
         note("standard input is open and says nothing, so the prompt goes without it; -i - waits for it")
-        return ""
-    return piped_text()
+    return is_quiet
 
 
 def _file_text(path: str) -> str:
