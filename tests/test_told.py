@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hb_testing.server import event_frames
-from heavenbase.errors import GenerationFailed, HBError, ResponseShapeError, ServerError, StructuredOutputError
+from heavenbase.errors import (
+    ContentFiltered,
+    GenerationFailed,
+    HBError,
+    QuotaExhausted,
+    RateLimitError,
+    ResponseShapeError,
+    ServerError,
+    StructuredOutputError,
+)
 from heavenbase.types import Completion
 from tests.told import STREAMS, WIRES, Told
 
@@ -95,6 +105,25 @@ def test_b4_the_error_in_a_choice_is_that_error(name: str) -> None:
         for found in told.every(answer, [event, "[DONE]"]):
             assert isinstance(found, HBError), finish
             assert "Provider returned error" in str(found)
+
+
+def test_b4_a_provider_that_says_beside_each_answer_what_became_of_it_is_believed() -> None:
+    told = replace(BY_NAME["openai"], provider="minimax", model="MiniMax-M2.5", options={"api_key": "k"})
+    fine = {"status_code": 0, "status_msg": ""}
+    for found in told.every(
+        {**told.text, "base_resp": fine}, [{**told.streams[0][0], "base_resp": fine}, *told.streams[0][1:]]
+    ):
+        assert isinstance(found, Completion), found
+    for code, expected in (
+        (1008, QuotaExhausted),
+        (1002, RateLimitError),
+        (1027, ContentFiltered),
+        (1000, ServerError),
+    ):
+        answer = {"id": "c-1", "choices": None, "base_resp": {"status_code": code, "status_msg": "It went wrong."}}
+        for found in told.every(answer, [answer]):
+            assert type(found) is expected, (code, found)
+            assert "It went wrong." in str(found)
 
 
 @EVERY

@@ -20,11 +20,21 @@ def error_reader(embedded: Callable[[Any], HBError]) -> Callable[[Any], HBError 
     """What finds the error inside a decoded answer or event; `embedded` makes the error of hb for an error object."""
 
     def held(decoded: Any) -> HBError | None:
-        if isinstance(decoded, dict) and (decoded.get("error") or decoded.get("object") == "error"):
-            return embedded(decoded.get("error") or decoded)
+        if not isinstance(decoded, dict):
+            return None
+        if error := decoded.get("error") or (decoded if decoded.get("object") == "error" else _outcome(decoded)):
+            return embedded(error)
         return None
 
     return held
+
+
+def _outcome(decoded: dict[str, Any]) -> dict[str, Any] | None:
+    """The error of servers that say beside each answer what became of it: 0 where all is well."""
+    said = decoded.get("base_resp")
+    if not isinstance(said, dict) or said.get("status_code") in (None, 0, "0", ""):
+        return None
+    return {"code": said["status_code"], "message": said.get("status_msg")}
 
 
 class WireStream(StreamedAnswer):
