@@ -256,6 +256,77 @@ def test_v6_credentials_of_the_machine_may_be_forbidden(server: LoopbackServer) 
     assert server.requests == []
 
 
+@pytest.fixture
+def surroundings(account: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has an identity of Google Cloud in each place, and a proxy that nothing answers at."""
+    adc = tmp_path / "home/.config/gcloud/application_default_credentials.json"
+    adc.parent.mkdir(parents=True)
+    adc.write_text(account.read_text())
+    (tmp_path / "home/.netrc").write_text("machine 127.0.0.1 login canary password canary\n")
+    planted = {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(account),
+        "GOOGLE_CLOUD_PROJECT": "canary",
+        "GOOGLE_CLOUD_LOCATION": "canary",
+        "VERTEX_API_KEY": "canary",
+        "GOOGLE_API_KEY": "canary",
+        "HOME": str(tmp_path / "home"),
+        "GCE_METADATA_HOST": "127.0.0.1:9",
+        "REQUESTS_CA_BUNDLE": "/canary.pem",
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"),
+    }
+    for name, value in planted.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("way", ["chat", "stream", "achat", "astream", "to_client"])
+def test_e2_an_embedded_kernel_takes_no_identity_of_the_machine(
+    way: str, server: LoopbackServer, tokens: SimpleNamespace
+) -> None:
+    def ask(model: hb.LLM) -> Any:
+        if way == "to_client":
+            return model.to_client()
+        answer = getattr(model, way)("hi")
+        if way == "achat":
+            return asyncio.run(answer)
+        if way == "stream":
+            return list(answer)
+
+        async def all_of() -> list[Any]:
+            return [chunk async for chunk in answer]
+
+        return asyncio.run(all_of()) if way == "astream" else answer
+
+    with Kernel({}) as made:
+        with pytest.raises(errors.ConfigError, match="project"):
+            ask(llm(server, made))
+        with pytest.raises(errors.MissingCredential, match=r"credentials=.*environ=os\.environ"):
+            ask(llm(server, made, **PLACE))
+    assert (server.requests, tokens.asked) == ([], [])
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_e2_the_server_of_tokens_is_asked_without_what_the_process_says(
+    server: LoopbackServer, account: Path, tokens: SimpleNamespace
+) -> None:
+    with Kernel({}) as made:
+        assert llm(server, made, credentials=str(account), **PLACE).chat("hi")
+    given = {"GOOGLE_APPLICATION_CREDENTIALS": str(account), "GOOGLE_CLOUD_PROJECT": PROJECT}
+    with Kernel({}, environ=given) as made:
+        assert llm(server, made, location=LOCATION).chat("hi")
+    assert len(tokens.asked) == 2
+    assert [sent.headers["authorization"] for sent in server.requests] == [f"Bearer {TOKEN}"] * 2
+    assert "canary" not in str([(sent.path, sent.headers, sent.body) for sent in server.requests])
+
+
+def test_e2_a_given_proxy_is_on_the_way_to_the_server_of_tokens(
+    server: LoopbackServer, account: Path, tokens: SimpleNamespace
+) -> None:
+    with Kernel({}) as made, pytest.raises(errors.ConnectError, match="TransportError"):
+        llm(server, made, credentials=str(account), http_proxy="http://127.0.0.1:9", **PLACE).chat("hi")
+    assert tokens.asked == []
+
+
 @pytest.mark.parametrize("url", ["http://vertex.invalid", "http://127.0.0.1.vertex.invalid"])
 def test_v6_a_token_goes_over_https_alone(url: str, account: Path, tokens: SimpleNamespace) -> None:
     with kernel() as made, pytest.raises(errors.ConfigError, match="https"):

@@ -45,8 +45,8 @@ def client_of(
 ) -> Client:
     """The client of a spec and the arguments of a call, one for all equal client keys and places."""
     key = given_key(spec)
-    source = source_of(spec, args, services) if key is None else None
     url = root_of(spec, place_of(spec, args))
+    source = source_of(spec, args, services) if key is None else None
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         told = "a credential of Google Cloud goes over https:// alone; give base_url so"
@@ -71,8 +71,8 @@ def exported(spec: LLMSpec, services: Services, connections: Connections, *, is_
     from heavenbase.http.transport import async_client, sync_client
 
     key = given_key(spec)
-    source = source_of(spec, spec.args, services) if key is None else None
     place = place_of(spec, spec.args)
+    source = source_of(spec, spec.args, services) if key is None else None
     url, package, missing = root_of(spec, place), sdk(), NoConnections(is_async=is_async)
     address, _, version = url.rpartition("/")
     lent = sender_to(url, spec, services, connections, is_async=is_async)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_vertex.place import option
 from heavenbase.errors import AuthError, ConnectError, HBError, InputTypeError, MissingCredential, MissingPackage
+from heavenbase.http import authorities, proxy_to
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from heavenbase.call import Services
     from heavenbase.spec import LLMSpec
@@ -22,10 +23,13 @@ TIMEOUT = 30.0
 
 
 class Source:
-    """Fresh tokens of one identity."""
+    """Fresh tokens of one identity.
 
-    def __init__(self, credentials: Any) -> None:
-        self._credentials = credentials
+    `route` says with which proxies and authorities the server of tokens is asked; None means those of the process.
+    """
+
+    def __init__(self, credentials: Any, route: Callable[[str], dict[str, Any]] | None = None) -> None:
+        self._credentials, self._route = credentials, route
         self._lock = threading.Lock()
 
     @property
@@ -54,7 +58,7 @@ class Source:
 
         failure: HBError
         try:
-            self._credentials.refresh(_Limited(Request()))
+            self._credentials.refresh(_Limited(Request, self._route))
             return
         except exceptions.TransportError as error:
             failure = ConnectError(f"no token for Vertex AI: {type(error).__name__}", provider="vertex")
@@ -69,12 +73,19 @@ class Source:
 class _Limited:
     """google-auth's way to the network, which waits no longer than `TIMEOUT`."""
 
-    def __init__(self, request: Any) -> None:
-        self._request = request
+    def __init__(self, request: Any, route: Callable[[str], dict[str, Any]] | None) -> None:
+        import requests
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
+        self._session, self._route = requests.Session(), route
+        # Else requests adds proxies, authorities and the passwords of ~/.netrc by itself.
+        self._session.trust_env = route is None
+        self._request = request(self._session)
+
+    def __call__(self, url: str, *given: Any, **named: Any) -> Any:
         named["timeout"] = min(named.get("timeout") or TIMEOUT, TIMEOUT)
-        return self._request(*given, **named)
+        if self._route is not None:
+            named |= self._route(url)
+        return self._request(url, *given, **named)
 
 
 def source_of(spec: LLMSpec, args: Mapping[str, Any], services: Services) -> Source:
@@ -84,36 +95,53 @@ def source_of(spec: LLMSpec, args: Mapping[str, Any], services: Services) -> Sou
         key = f"hb_provider_vertex:object:{id(given)}"
     elif given is None or isinstance(given, str | os.PathLike):
         given = os.fspath(given) if given is not None else None
-        key = f"hb_provider_vertex:file:{given}:{os.environ.get('GOOGLE_APPLICATION_CREDENTIALS')}"
+        key = f"hb_provider_vertex:file:{given}:{services.environ.get('GOOGLE_APPLICATION_CREDENTIALS')}"
     else:
         raise InputTypeError(
             f"credentials is the path of a file, or an object of google-auth, not {type(given).__name__}"
         )
-    found: Source = services.client(key, lambda: _found(spec, given), False)
+    found: Source = services.client(key, lambda: _found(spec, given, services), False)
     return found
 
 
-def _found(spec: LLMSpec, given: Any) -> Source:
+def _found(spec: LLMSpec, given: Any, services: Services) -> Source:
     try:
         import google.auth
         from google.auth import exceptions
     except ImportError as error:
         raise MissingPackage("Vertex AI needs google-auth: pip install 'google-auth[requests]'") from error
+    route = _route(spec, services) if services.environ.is_embedded else None
     if given is not None and not isinstance(given, str):
-        return Source(given)
-    told = "pass credentials= or set GOOGLE_APPLICATION_CREDENTIALS to a file, or set VERTEX_API_KEY"
+        return Source(given, route)
+    told = "pass credentials= or set GOOGLE_APPLICATION_CREDENTIALS to a file, or pass api_key= or set VERTEX_API_KEY"
+    refused = None
+    if given is None and option(spec, "adc") not in (True, "true"):
+        refused = f"provider 'vertex' may look for no credentials of this machine: {told}"
+    elif given is None and route is not None:
+        refused = (
+            "provider 'vertex' has no credentials, and an embedded kernel looks for none on this machine: "
+            f"{told}, or let it look: Kernel(config, environ=os.environ)"
+        )
+    if refused:
+        raise MissingCredential(refused, provider=spec.provider)
     try:
-        if given is not None:
-            return Source(_of_file(given))
-        if option(spec, "adc") not in (True, "true"):
-            raise MissingCredential(f"provider 'vertex' may look for no credentials of this machine: {told}")
-        return Source(google.auth.default(scopes=SCOPES)[0])
+        return Source(_of_file(given) if given is not None else google.auth.default(scopes=SCOPES)[0], route)
     except (exceptions.GoogleAuthError, OSError, ValueError) as error:
         said = str(error.args[0] if error.args else error).partition(". ")[0][:200]
         raise MissingCredential(
             f"provider 'vertex' found no credentials ({said}): gcloud auth application-default login, or {told}",
             provider=spec.provider,
         ) from None
+
+
+def _route(spec: LLMSpec, services: Services) -> Callable[[str], dict[str, Any]]:
+    """How an embedded kernel reaches the server of tokens: over the proxy and authorities that it was given."""
+
+    def chosen(url: str) -> dict[str, Any]:
+        proxy = proxy_to(url, spec, services)
+        return {"proxies": {"all": proxy} if proxy else {}, "verify": authorities(spec, services) or True}
+
+    return chosen
 
 
 def _of_file(path: str) -> Any:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from heavenbase.http.gateway import NoConnections as NoConnections, authorities as authorities
     from heavenbase.http.gateway import configured_url as configured_url
     from heavenbase.http.gateway import content_of as content_of, given_key as given_key, http_client as http_client
-    from heavenbase.http.gateway import http_library as http_library, needed_key as needed_key, sender_to as sender_to
+    from heavenbase.http.gateway import http_library as http_library, needed_key as needed_key, proxy_to as proxy_to
+    from heavenbase.http.gateway import sender_to as sender_to
     from heavenbase.http.payload import as_list as as_list, as_object as as_object, as_text as as_text
     from heavenbase.http.payload import decode_json as decode_json, encode_json as encode_json, kind_of as kind_of
     from heavenbase.http.payload import shape_error as shape_error, text_or_none as text_or_none
@@ -48,7 +49,7 @@ __getattr__, __dir__ = front(
         "events": "IMAGE_EVENT_LIMIT Lines ServerEvents TEXT_EVENT_LIMIT",
         "gateway": (
             "HTTPGateway HeldClient NoConnections authorities configured_url content_of given_key http_client "
-            "http_library needed_key sender_to"
+            "http_library needed_key proxy_to sender_to"
         ),
         "heavenbase.http.transport.connections": "Connections",
         "heavenbase.http.transport.exchange": "Headers",

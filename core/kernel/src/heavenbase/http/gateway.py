@@ -181,14 +181,19 @@ def sender_to(url: str, spec: LLMSpec, services: Services, connections: Connecti
         from heavenbase.http.transport.protocol import InjectedSender
 
         return InjectedSender(services.transport, is_async=is_async)
-    from heavenbase.http.transport.connections import MAX_CONNECTIONS, Route, choose_proxy
+    from heavenbase.http.transport.connections import MAX_CONNECTIONS, Route
 
-    record = spec.gateway_record
-    environ = services.environ
-    proxy = choose_proxy(url, **{name: spec.args.get(name) for name in PROXIES}, environ=environ)
-    most = int(record.get("max_connections") or MAX_CONNECTIONS)
-    route = Route(proxy, authorities(spec, services), most, not environ.is_embedded)
+    most = int(spec.gateway_record.get("max_connections") or MAX_CONNECTIONS)
+    proxy = proxy_to(url, spec, services)
+    route = Route(proxy, authorities(spec, services), most, not services.environ.is_embedded)
     return connections.async_lease(route) if is_async else connections.lease(route)
+
+
+def proxy_to(url: str, spec: LLMSpec, services: Services) -> str | None:
+    """The proxy to a URL that a spec or the variables name; None for none."""
+    from heavenbase.http.transport.connections import choose_proxy
+
+    return choose_proxy(url, **{name: spec.args.get(name) for name in PROXIES}, environ=services.environ)
 
 
 def authorities(spec: LLMSpec, services: Services) -> str | None:
