@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import DeadlineExceeded, ModelNotFound, RequestRejected
+from heavenbase.errors import ContextOverflow, DeadlineExceeded, ModelNotFound, RequestRejected
 from heavenbase.flow import refusals
 from heavenbase.llm import LLM
 from heavenbase.types import Completion
@@ -167,3 +167,35 @@ def test_a7_targets_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPa
     before = len(house.gateway.calls)
     assert ask() == "fine"
     assert len(house.gateway.calls) == before + 1
+
+
+@pytest.mark.parametrize("colour", [0, 1])
+@pytest.mark.parametrize("way", WAYS)
+def test_a7_a_limit_that_nobody_gave_shrinks_to_what_the_prompt_leaves(way: str, colour: int) -> None:
+    def full(call: Any) -> str:
+        limit = call.args.get("max_tokens", 64_000)
+        if limit > 50_000:
+            told = f"input length and `max_tokens` exceed context limit: 150000 + {limit} > 200000, decrease it"
+            raise ContextOverflow(told, status=400)
+        return "fine"
+
+    house = scripted(full)
+    answer = asked(way, house.llm, colour)
+    assert (answer.text, [attempt.status for attempt in answer.attempts]) == ("fine", [400, None])
+    assert (house.gateway.calls[-1].args["max_tokens"], house.time.naps) == (50_000, [])
+    # A shorter prompt of the same target has its whole limit again; one that somebody gave stays as it is.
+    asked(way, house.llm, colour)
+    assert "max_tokens" not in house.gateway.calls[2].args
+    with pytest.raises(ContextOverflow):
+        asked(way, house.llm, colour, max_tokens=60_000)
+
+
+@pytest.mark.parametrize("words", ["a prompt of 150000 tokens is too long", "200000 + 64000 > 200000", "3 + 2 > 1"])
+def test_a7_a_prompt_that_leaves_no_room_is_refused(words: str) -> None:
+    def full(call: Any) -> str:
+        raise ContextOverflow(words, status=400)
+
+    house = scripted(full)
+    with pytest.raises(ContextOverflow):
+        house.llm.complete("q")
+    assert len(house.gateway.calls) == 1

@@ -1,4 +1,8 @@
-"""Default arguments that an endpoint refuses: the call is sent once more without them, and the target is remembered."""
+"""Default arguments that an endpoint refuses: the call is sent once more without them, and the target is remembered.
+
+The limit of tokens is one that a gateway may have to name: where nobody gave it, and the prompt leaves less of the
+context, the call is sent once more with what is left.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import TypeAlias
 from heavenbase.call import Call
 from heavenbase.errors import ContentFiltered, ContextOverflow, ProviderError, QuotaExhausted
 from heavenbase.spec import EMPTY, LLMSpec
+from heavenbase.wires import LIMITS
 
 STATUSES = (400, 422)
 LIMIT = 1024
@@ -19,6 +24,8 @@ SWITCHES = {"stream_options": "stream_usage", "encoding_format": "embedding_base
 """Fields that gateways add by themselves, and the ability without which they do not."""
 _VAGUE = frozenset({"type", "enabled", "effort", "enable"})
 _PARAM = re.compile(r'"param"\s*:\s*"([^"]{1,100})"')
+_SUM = re.compile(r"(\d{1,9}) \+ \d{1,9} > (\d{1,9})")
+"""How an endpoint says that a prompt and the limit of its answer are more than the context."""
 _Reasons: TypeAlias = Mapping[str, str]
 
 
@@ -36,9 +43,17 @@ class Refusals:
             call, {name: reasons[name] for name in self._defaults(call) if name in reasons} if reasons else {}
         )
 
+    def again(self, call: Call, error: ProviderError) -> tuple[Call, _Reasons] | None:
+        """The call as it is sent once more after this error, and the defaults that went; None where it is not."""
+        if isinstance(error, ContextOverflow):
+            fitted = _fitted(call, error)
+            return None if fitted is None else (fitted, EMPTY)
+        refused = self.named(call, error)
+        return (without(call, refused), refused) if refused else None
+
     def named(self, call: Call, error: ProviderError) -> _Reasons:
         """The defaults on the wire that an error names, each with why it goes; none where nothing can be left out."""
-        if error.status not in STATUSES or isinstance(error, ContentFiltered | ContextOverflow | QuotaExhausted):
+        if error.status not in STATUSES or isinstance(error, ContentFiltered | QuotaExhausted):
             return {}
         # Models are called after what they do, and some "seed".
         said = error.message.replace(call.spec.model_id, "") + " ".join(["", *_PARAM.findall(error.body or "")])
@@ -66,6 +81,15 @@ class Refusals:
 
 def _target(call: Call) -> tuple[str, ...]:
     return call.verb, call.spec.target_key(), call.spec.gateway, call.spec.model_id
+
+
+def _fitted(call: Call, error: ContextOverflow) -> Call | None:
+    """The call with the limit that its prompt leaves room for; None where somebody gave one, or nothing is left."""
+    told = _SUM.search(error.message)
+    room = int(told[2]) - int(told[1]) if told else 0
+    if room <= 0 or not call.args.keys().isdisjoint(LIMITS):
+        return None
+    return call.replace(args={**call.args, LIMITS[0]: room}, explicit=call.explicit | {LIMITS[0]})
 
 
 def _terms(call: Call, name: str) -> set[str]:

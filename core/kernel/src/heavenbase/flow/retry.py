@@ -18,7 +18,7 @@ from heavenbase.errors import (
     StreamInterrupted,
     StreamTruncated,
 )
-from heavenbase.flow.refusals import Refusals, without
+from heavenbase.flow.refusals import Refusals
 from heavenbase.middleware import Middleware, Next, call_sleep
 from heavenbase.types import Chunk
 
@@ -117,10 +117,10 @@ class Retry(Middleware):
                     refusals.remember(call, gone)
                 return answer
             except ProviderError as error:
-                if refused := refusals.named(call, error):
+                if again := refusals.again(call, error):
                     # Another request and no repetition: it costs no retry, and each default goes once.
-                    call, number = without(call, refused), number - 1
-                    gone.update(refused)
+                    call, number = again[0], number - 1
+                    gone.update(again[1])
                     continue
                 billed += error.maybe_billed
                 delay = self._delay(call, error, number, billed, budget)
@@ -160,10 +160,10 @@ class Retry(Middleware):
                         raise
                     told = f"the stream broke after content was delivered: {error}"
                     raise StreamInterrupted.of(error, told, maybe_billed=True) from error
-                if refused := self._refusals.named(call, error):
+                if again := self._refusals.again(call, error):
                     call.context.failed(error)
-                    call, number = without(call, refused), number - 1
-                    gone.update(refused)
+                    call, number = again[0], number - 1
+                    gone.update(again[1])
                     continue
                 billed += error.maybe_billed
                 delay = self._delay(call, error, number, billed, budget)
