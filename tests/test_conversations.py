@@ -103,6 +103,25 @@ def test_c1_a_conversation_may_begin_with_an_answer(kernel: Kernel, wire: str) -
         assert "begin" in (report.entries["messages"].reason or "")
 
 
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_c1_instructions_between_messages_stay_or_move_with_a_word(kernel: Kernel, wire: str, role: str) -> None:
+    late: Message = {"role": role, "content": "instructed"}
+    for messages in (
+        [USER, GREETING, late, USER],
+        [USER, GREETING, late],
+        [USER, calls("call_1"), late, result("call_1")],
+    ):
+        body, report = body_of(kernel, wire, messages, tools=TOOLS)
+        assert json.dumps(body).count("instructed") == 1
+        last = turns(body)[-1]
+        assert last.get("role") != "assistant", messages
+        if wire in ("anthropic", "bedrock", "gemini"):
+            assert report.entries["system"].outcome == "emulated"
+            assert last["role"] == "user"
+        elif role == "developer" and wire in ("cohere", "mistral", "ollama"):
+            assert any(name.endswith(".role") for name in report.entries)
+
+
 def test_c1_mistral_takes_late_system_messages_at_the_top(kernel: Kernel) -> None:
     late: Message = {"role": "system", "content": "late"}
     body, report = body_of(kernel, "mistral", [USER, GREETING, late, USER])

@@ -72,11 +72,72 @@ def test_a_late_system_message_stays_behind_the_users_turn_where_the_model_takes
     assert body["messages"][0]["content"] == [text("hi"), text("more")]
 
 
-def test_a_system_message_behind_an_answer_is_lifted_also_there() -> None:
+def test_a_system_message_behind_the_last_answer_follows_a_turn_that_says_to_go_on() -> None:
     messages = [USER, said("yes", "assistant"), said("late", "system")]
-    body = body_of(make_spec(model=ADAPTIVE), messages=messages)
+    request, entries = prepared(model=ADAPTIVE, messages=messages)
+    body = request.body
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user", "system"]
+    assert "go on" in str(entries["messages"].reason)
+    body = body_of(messages=messages)
     assert body["system"] == "late"
-    assert [message["role"] for message in body["messages"]] == ["user", "assistant"]
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
+
+
+def test_a_system_message_between_two_answers_is_lifted() -> None:
+    messages = [USER, said("yes", "assistant"), said("late", "system"), said("and", "assistant"), USER]
+    request, entries = prepared(model=ADAPTIVE, messages=messages)
+    body = request.body
+    assert body["system"] == "late"
+    assert entries["system"].outcome == "emulated"
+
+
+def test_a_system_message_that_moves_behind_the_user_is_told() -> None:
+    messages = [USER, said("yes", "assistant"), said("late", "system"), said("more")]
+    request, entries = prepared(model=ADAPTIVE, messages=messages)
+    body = request.body
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user", "system"]
+    assert "move behind" in str(entries["messages"].reason)
+    _, entries = prepared(
+        make_spec(model=ADAPTIVE), messages=[USER, said("late", "system"), said("yes", "assistant"), USER]
+    )
+    assert "messages" not in entries
+
+
+def test_marked_blocks_of_late_system_messages_keep_their_marks() -> None:
+    marked = {**text("late"), "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    messages = [USER, said("yes", "assistant"), USER, {"role": "system", "content": [marked]}, said("x", "developer")]
+    assert body_of(make_spec(model=ADAPTIVE), messages=messages)["messages"][-1] == {
+        "role": "system",
+        "content": [marked, text("x")],
+    }
+    assert marked in body_of(messages=messages)["system"]
+
+
+def test_what_a_late_system_message_says_beside_text_goes_in_its_beta() -> None:
+    change = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "w"}}
+    late = {"role": "system", "content": [text("late"), change], "clear_at": "next_user_message"}
+    request, _ = prepared(model=ADAPTIVE, messages=[USER, late])
+    assert request.body["messages"][-1] == late
+    assert request.headers["anthropic-beta"].count("mid-conversation") == 2
+    with pytest.raises(UnsupportedError, match="changes the tools"):
+        prepared(messages=[USER, late])
+    _, entries = prepared(messages=[USER, {**late, "content": "late"}])
+    assert entries["messages[1].clear_at"].outcome == "dropped"
+
+
+def test_records_say_where_late_system_messages_stand() -> None:
+    messages = [USER, said("late", "system")]
+
+    def is_late(model: str, own: object = None, provider: object = None) -> bool:
+        record = {"capabilities": {"late_system": own}}
+        spec = make_spec(model=model, model_record=record, provider_record={"capabilities": {"late_system": provider}})
+        return "system" not in body_of(spec, messages=messages)
+
+    assert is_late(ADAPTIVE)
+    assert not is_late(ADAPTIVE, own=False)
+    assert not is_late(ADAPTIVE, provider=False)
+    assert not is_late(BUDGET, provider=True)
+    assert is_late(BUDGET, own=True)
 
 
 @pytest.mark.parametrize("messages", [[said("a", "system")], [said("a", "system"), said("b", "developer")]])

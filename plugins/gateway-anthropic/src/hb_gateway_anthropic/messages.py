@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_anthropic.parts import TAKEN, block_of, blocks_of, text_block, without_blanks
+from hb_gateway_anthropic.parts import LATE_FIELDS, TAKEN, TOOL_CHANGES, block_of, blocks_of, text_block, without_blanks
 from hb_gateway_anthropic.replay import THOUGHTS, kept_blocks, thoughts_of
 from heavenbase.errors import InputError
 from heavenbase.wires import (
     BEGIN,
+    GO_ON,
     MARK,
     History,
     ToolIds,
@@ -55,18 +56,20 @@ class _History(History):
     """The messages so far."""
 
     taken = TAKEN
+    late_fields = LATE_FIELDS
+    tool_changes = TOOL_CHANGES
 
     def __init__(self, call: Call, traits: Traits) -> None:
         super().__init__(call)
         self._traits = traits
+        self.takes_late = traits.takes_late_system
         self._ids = ToolIds("a-zA-Z0-9_-")
-        self._late: list[Block] = []
 
     def finish(self) -> tuple[str | list[Block] | None, list[Message]]:
         """The system prompt and the messages."""
-        self._place_late()
         if not self.turns:
             raise InputError("there is no message of a user; this wire needs one beside the system prompt")
+        self.go_on(text_block(GO_ON))
         self.begin_with_user(text_block(BEGIN))
         last = self.turns[-1]
         if last["role"] == "assistant":
@@ -89,34 +92,20 @@ class _History(History):
         """Take an answer of the model, if it says anything."""
         blocks = self._assistant(message, place)
         if blocks:
-            self._place_late()
+            self.place_late()
             self._append("assistant", blocks)
 
-    def add_system(self, message: Message, place: int) -> None:
-        """Take a system message: into the system prompt, or in its place where the model takes it there."""
+    def system_blocks(self, message: Message, place: int) -> list[Block]:
+        """The blocks of a system message: texts, and changes of the tools."""
         blocks = blocks_of(message["content"], place)
-        if any(block["type"] != "text" for block in blocks):
+        if any(block["type"] != "text" and not self.is_change(block) for block in blocks):
             raise InputError(f"message {place} (role {message['role']}) has a part that is no text")
-        if not self.turns:
-            self.system += blocks
-        elif self._traits.takes_late_system:
-            self._late += blocks
-        else:
-            self._lift(blocks)
+        return blocks
 
-    def _lift(self, blocks: list[Block]) -> None:
-        self.system += blocks
-        self.report.emulated("system", "late system messages are lifted into the system prompt")
-
-    def _place_late(self) -> None:
-        """Put waiting system messages behind the user's turn, the only place where the wire takes them."""
-        if not self._late:
-            return
-        if self.turns[-1]["role"] == "user":
-            self.turns.append({"role": "system", "content": self._late})
-        else:
-            self._lift(self._late)
-        self._late = []
+    def is_paused(self, turn: Message) -> bool:
+        """Whether the provider's own tools are at work, so that the model goes on by itself."""
+        content = turn["content"]
+        return isinstance(content, list) and content[-1]["type"] not in (*_SAID, "tool_use")
 
     def add_result(self, message: Message, place: int) -> None:
         """Take the result of a tool."""

@@ -17,6 +17,9 @@ Thoughts by budget rule out a forced tool call; of 5.1 to 5.5 only Haiku can be 
 Later generations are taken to be like the last, but for what the provider alone should refuse. Other models on this
 wire think by budget and sample freely. A provider or model says otherwise with `thinking_control` ("budget",
 "adaptive" or "none" for this gateway) and with its capabilities `reasoning_efforts` and `structured`.
+
+Opus 4.8 and all from 5 on but Sonnet 5 take system messages between the others; the capability `late_system` of a model
+says otherwise, and that of a provider that it has none.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
+
+from heavenbase.wires import takes_late_system
 
 if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec
@@ -97,6 +102,8 @@ def traits_of(spec: LLMSpec) -> Traits:
     most = spec.capability("max_output_tokens")
     if isinstance(most, int) and not isinstance(most, bool):
         found = replace(found, most_tokens=most)
+    if (late := takes_late_system(spec, found.takes_late_system, here=True)) != found.takes_late_system:
+        found = replace(found, takes_late_system=late)
     if found.has_schemas is None:
         found = replace(found, has_schemas=spec.capability("structured") == "json_schema")
     return found

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
 
 FILES = "files-api-2025-04-14"
+LATE = {
+    "clear_at": "mid-conversation-system-clear-at-2026-08-21",
+    "output_config": "mid-conversation-output-config-2026-07-01",
+    "tool_addition": "mid-conversation-tool-changes-2026-07-01",
+    "tool_removal": "mid-conversation-tool-changes-2026-07-01",
+}
+"""The betas of what system messages between others may say beside text."""
 MAX_TOKENS = 8192
 """The wire wants a limit; this is it where nobody names one and that of the model is not known."""
 
@@ -99,8 +106,7 @@ def headers_and_query(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
     headers, query = added_parts(call)
     betas = call.args.get("betas")
     listed = [betas] if isinstance(betas, str) else [str(beta) for beta in betas or ()]
-    if _names_files(call) and FILES not in listed:
-        listed.append(FILES)
+    listed += [beta for beta in _needed(call) if beta not in listed]
     if listed:
         name = next((name for name in headers if name.lower() == "anthropic-beta"), "anthropic-beta")
         headers[name] = ",".join([*filter(None, [headers.get(name)]), *listed])
@@ -109,15 +115,21 @@ def headers_and_query(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
     return headers, query
 
 
-def _names_files(call: Call) -> bool:
-    """Whether a message names a file that the provider keeps, which it reads in its beta alone."""
+def _needed(call: Call) -> dict[str, None]:
+    """The betas that the messages need: for a file that the provider keeps, and for more than text from the system."""
+    found: dict[str, None] = {}
     for message in call.messages:
-        content = message.get("content")
+        content, is_system = message["content"], message["role"] in ("system", "developer")
+        if is_system and len(message) > 2:
+            found.update((beta, None) for name, beta in LATE.items() if message.get(name) is not None)
         for part in content if type(content) is list else ():
-            held = part.get(part.get("type")) or part.get("source")
-            if "file_id" in part or (isinstance(held, dict) and "file_id" in held):
-                return True
-    return False
+            kind = part.get("type")
+            held = part.get(kind) or part.get("source")
+            if is_system and kind in LATE:
+                found[LATE[kind]] = None
+            elif "file_id" in part or (isinstance(held, dict) and "file_id" in held):
+                found[FILES] = None
+    return found
 
 
 def _limit(

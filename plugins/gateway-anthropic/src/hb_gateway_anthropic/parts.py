@@ -26,7 +26,10 @@ TAKEN = Taken(
 )
 """What the wire takes beside contents."""
 _TEXT_FIELDS = (MARK, "citations")
-
+LATE_FIELDS = frozenset({"clear_at", "output_config"})
+"""What a system message between others may say beside its content."""
+TOOL_CHANGES = frozenset({"tool_addition", "tool_removal"})
+"""Blocks of such a message that are no text."""
 
 _NAMED = "files and images by file_id or https URL"
 

@@ -23,6 +23,7 @@ from hb_provider_bedrock.replay import kept_blocks, thoughts_of
 from heavenbase.errors import InputError, VisionNotSupported
 from heavenbase.wires import (
     BEGIN,
+    GO_ON,
     History,
     ToolIds,
     arguments_object,
@@ -31,6 +32,7 @@ from heavenbase.wires import (
     mark_of,
     meaning,
     note_history,
+    takes_late_system,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from heavenbase.types import Message
 
 Block = dict[str, Any]
+_OF_SYSTEM = frozenset({"text", "cachePoint", "guardContent"})
 
 
 def wire_messages(call: Call, traits: Traits, instruction: str = "") -> tuple[list[Block], list[Message]]:
@@ -63,19 +66,23 @@ def in_words(messages: list[Message]) -> list[Message]:
 class _History(History):
     """The messages so far."""
 
+    tool_changes = frozenset({"toolAddition", "toolRemoval"})
+
     def __init__(self, call: Call, traits: Traits) -> None:
         super().__init__(call)
         self._traits = traits
+        self.takes_late = takes_late_system(self.spec, traits.takes_late_system, here=False)
         self.taken = TAKEN._replace(marks=traits.caches)
         self._ids = ToolIds("a-zA-Z0-9_.:-", longest=64)
         self._titles: set[str] = set()
 
     def finish(self, instruction: str) -> tuple[list[Block], list[Message]]:
         """The system prompt, with the instruction at its end, and the messages."""
-        if instruction:
-            self.system.append(text_block(instruction))
         if not self.turns:
             raise InputError("there is no message of a user; this wire needs one beside the system prompt")
+        self.go_on(text_block(GO_ON))
+        if instruction:
+            self.system.append(text_block(instruction))
         if self.system and not self._traits.system:
             self.report.emulated("system", "the model has no system prompt; it leads the first message")
             self._lead([block for block in self.system if "text" in block])
@@ -110,16 +117,15 @@ class _History(History):
         """Take an answer of the model, if it says anything."""
         blocks = self._assistant(message, place)
         if blocks:
+            self.place_late()
             self._append("assistant", blocks)
 
-    def add_system(self, message: Message, place: int) -> None:
-        """Take a system message into the system prompt."""
+    def system_blocks(self, message: Message, place: int) -> list[Block]:
+        """The blocks of a system message: texts, marks, and changes of the tools."""
         blocks = blocks_of(message["content"], place)
-        if any(not block.keys() & {"text", "cachePoint", "guardContent"} for block in blocks):
+        if any(not block.keys() & _OF_SYSTEM and not self.is_change(block) for block in blocks):
             raise InputError(f"message {place} (role {message['role']}) has a part that is no text")
-        if self.turns:
-            self.report.emulated("system", "late system messages are lifted into the system prompt")
-        self.system += blocks
+        return blocks
 
     def add_result(self, message: Message, place: int) -> None:
         """Take the result of a tool."""

@@ -31,8 +31,8 @@ class Traits:
     `family` chooses the body of requests that are no chats; `choices` are the kinds of toolChoice it takes; `streams`
     and `streams_tools` whether answers, and answers with tools, may be streamed; `top_k` is the path of that option
     below additionalModelRequestFields, "" for none; `thinking` how it is told to think ("always": by itself);
-    `structured` whether it keeps to a JSON schema; `caches` whether it knows cache points; `claude` what Claude alone
-    has.
+    `structured` whether it keeps to a JSON schema; `caches` whether it knows cache points; `takes_late_system`
+    whether it takes system messages between the others on its vendor's own wire; `claude` what Claude alone has.
     """
 
     family: str = ""
@@ -47,6 +47,7 @@ class Traits:
     thinking: Literal["unknown", "none", "always", "claude", "nova", "effort"] = "unknown"
     structured: bool = True
     caches: bool = True
+    takes_late_system: bool = False
     claude: Claude | None = None
 
 
@@ -161,5 +162,6 @@ def _claude(claude: Claude) -> Traits:
         thinking="claude" if claude.thinking != "none" else "none",
         structured=claude.version >= (4, 5),
         caches=claude.version >= (3, 5),
+        takes_late_system=claude.version >= (4, 8),
         claude=claude,
     )

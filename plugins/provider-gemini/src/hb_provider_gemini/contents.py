@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_gemini.parts import TAKEN, parts_of
 from hb_provider_gemini.replay import NOT_SIGNED, kept_parts, signatures_of
 from heavenbase.errors import InputError
-from heavenbase.wires import BEGIN, History, arguments_object, meaning
+from heavenbase.wires import BEGIN, GO_ON, History, arguments_object, meaning
 
 if TYPE_CHECKING:
     from hb_provider_gemini.models import Traits
@@ -41,6 +41,7 @@ class _History(History):
 
     blocks = "parts"
     taken = TAKEN
+    prompt = "system instruction"
     results = ("tool", "function")
 
     def __init__(self, call: Call, traits: Traits) -> None:
@@ -69,6 +70,7 @@ class _History(History):
         if not self.turns:
             raise InputError("there is no message of a user; this wire needs one beside the system instruction")
         self.begin_with_user({"text": BEGIN})
+        self.go_on({"text": GO_ON})
         if not self.system:
             return None, self.turns
         if self._traits.has_system:
@@ -81,14 +83,12 @@ class _History(History):
             self.turns.insert(0, {"role": "user", "parts": self.system})
         return None, self.turns
 
-    def add_system(self, message: Message, place: int) -> None:
-        """Take a system message into the system instruction."""
+    def system_blocks(self, message: Message, place: int) -> list[Part]:
+        """The parts of a system message, which are texts."""
         parts = parts_of(message["content"], place)
         if any(part.keys() != {"text"} for part in parts):
             raise InputError(f"message {place} (role {message['role']}) has a part that is no text")
-        if self.turns:
-            self.report.emulated("system", "late system messages are lifted into the system instruction")
-        self.system += parts
+        return parts
 
     def _assistant(self, message: Message, place: int) -> list[Part]:
         calls = message.get("tool_calls") or ()

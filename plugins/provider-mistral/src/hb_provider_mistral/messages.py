@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_mistral.parts import TAKEN, content_of
 from hb_provider_mistral.replay import kept
 from heavenbase.structured import with_instruction
-from heavenbase.wires import fit_message, note_history, ordered, with_error_mark
+from heavenbase.wires import GO_ON, fit_message, note_history, ordered, with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -30,6 +30,7 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     report = call.context.report
     found: list[dict[str, Any]] = []
     late: list[dict[str, Any]] = []
+    asks = False
     for place, message in enumerate(with_instruction(ordered(call), instruction)):
         role = str(_ROLES.get(message["role"], message["role"]))
         if len(message) > 2 or type(message["content"]) is not str:
@@ -46,14 +47,19 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
                 report.dropped("name", "the wire has no names of speakers")
         if made is None:
             continue
+        asks = asks and role != "assistant"
         if role == "system" and found and found[-1]["role"] in ("assistant", "tool"):
             late.append(made)
+            asks = True
             note_history(report, "late system messages, which may not follow an answer or a result, are put first")
             continue
         if role == "user" and found and found[-1]["role"] == "tool":
             found.append({"role": "assistant", "content": _BETWEEN})
             note_history(report, "an answer is put between the result of a tool and what a user says next")
         found.append(made)
+    if late and asks and found[-1]["role"] == "assistant":
+        found.append({"role": "user", "content": GO_ON})
+        note_history(report, "a system message asks for more behind an answer; the user says to go on")
     if late:
         first = next((place for place, made in enumerate(found) if made["role"] != "system"), len(found))
         found[first:first] = late

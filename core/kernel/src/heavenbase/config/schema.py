@@ -131,7 +131,10 @@ def _namespace(what: str) -> Table:
 
 
 _FLAGS = "chat stream tools vision embeddings images embedding_base64 stream_usage image_detail image_urls file_urls"
-_ABILITIES = dict.fromkeys(_FLAGS.split(), "bool") | {"embedding_batch_limit": "int", "structured": "str"}
+_ABILITIES = dict.fromkeys([*_FLAGS.split(), "late_system"], "bool") | {
+    "embedding_batch_limit": "int",
+    "structured": "str",
+}
 _ABILITIES["reasoning_efforts"] = "bool | list[str]"
 CAPABILITIES = Table({name: Field(f"{words} | null", free=True) for name, words in _ABILITIES.items()})
 """What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest, truncated as truncated
     from heavenbase.wires.attributes import MARK as MARK, Taken as Taken, check_prefill as check_prefill
     from heavenbase.wires.attributes import fit_message as fit_message, mark_of as mark_of, note_tools as note_tools
-    from heavenbase.wires.attributes import part_fields as part_fields
+    from heavenbase.wires.attributes import part_fields as part_fields, takes_late_system as takes_late_system
     from heavenbase.wires.files import data_url as data_url, is_address as is_address, no_reference as no_reference
-    from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, UNNAMED as UNNAMED, UNSIGNED as UNSIGNED
+    from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, GO_ON as GO_ON, UNNAMED as UNNAMED
+    from heavenbase.wires.history import UNSIGNED as UNSIGNED
     from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
     from heavenbase.wires.history import arguments_text as arguments_text, content_parts as content_parts
     from heavenbase.wires.history import is_failed as is_failed, meaning as meaning
@@ -55,10 +56,10 @@ __getattr__, __dir__ = front(
             "prompt_counts proved read_vector "
             "read_vectors rest truncated"
         ),
-        "attributes": "MARK Taken check_prefill fit_message mark_of note_tools part_fields",
+        "attributes": "MARK Taken check_prefill fit_message mark_of note_tools part_fields takes_late_system",
         "files": "data_url is_address no_reference",
         "history": (
-            "BEGIN FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
+            "BEGIN FOREIGN GO_ON History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
             "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part "
             "unencoded_image with_error_mark"
         ),

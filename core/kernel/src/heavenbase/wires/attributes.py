@@ -134,6 +134,17 @@ def mark_of(held: Mapping[str, Any]) -> Any:
     return {"type": "ephemeral", **({"ttl": ttl} if ttl in ("5m", "1h") else {})}
 
 
+def takes_late_system(spec: LLMSpec, by_name: bool, *, here: bool) -> bool:
+    """Whether system messages may stand between the others: as the model's record says, else as its name tells.
+
+    The name counts where the provider has them at all: `here`, unless its capability `late_system` says otherwise.
+    """
+    own = spec.model_record.get("capabilities", EMPTY).get("late_system")
+    if own is not None:
+        return own is True
+    return by_name and spec.capability("late_system", here) is True
+
+
 def check_prefill(spec: LLMSpec, wire: Mapping[str, Any] = EMPTY) -> None:
     """UnsupportedError where a provider's rule says that this model goes on with no answer that it is given."""
     for reason in (rule["prefill"] for rule in spec.message_rules(wire) if "prefill" in rule):

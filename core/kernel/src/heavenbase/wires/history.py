@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from heavenbase.errors import InputError, InputTypeError
+from heavenbase.errors import InputError, InputTypeError, UnsupportedError
 from heavenbase.wires.attributes import Taken, fit_message
 from heavenbase.wires.order import note_history, ordered
 
@@ -28,8 +28,11 @@ UNNAMED = "thoughts that do not say whose they are stay behind"
 FOREIGN = "thoughts of another provider stay behind"
 BEGIN = "(The conversation begins with the answer.)"
 """What the user says where a wire wants him to begin."""
+GO_ON = "(The conversation goes on.)"
+"""What the user says where a system message asks for more behind an answer, and the wire wants his turn there."""
 BLANK = "(blank)"
 """What stands for a message of blanks alone."""
+_SYSTEM = frozenset({"system", "developer"})
 _MARK = "[ERROR] "
 _FAILED = ('{"ok": false', '{"ok":false')
 """How the result of a tool begins that hb ran and that failed."""
@@ -43,11 +46,18 @@ class History:
 
     `system` are the blocks of the system prompt, `turns` the messages of the wire, whose blocks stand in `blocks`;
     `results` are the roles whose messages are results of tools, `taken` what the wire takes beside contents.
+    System messages behind the first turn are lifted into the system prompt, or with `takes_late` put behind the turn
+    of the user that they follow, where they may have `late_fields` and blocks that are `tool_changes`; the report tells
+    of what has moved.
     """
 
     blocks: ClassVar[str] = "content"
     taken: Taken = Taken({})
     results: ClassVar[tuple[str, ...]] = ("tool",)
+    prompt: ClassVar[str] = "system prompt"
+    late_fields: ClassVar[frozenset[str]] = frozenset()
+    tool_changes: ClassVar[frozenset[str]] = frozenset()
+    takes_late: bool = False
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -56,6 +66,8 @@ class History:
         self.system: list[dict[str, Any]] = []
         self.turns: list[Message] = []
         self._messages: list[Message] = []
+        self._late: Message = {}
+        self._is_asked = False
 
     def write(self) -> None:
         """Take the messages of the call."""
@@ -73,15 +85,82 @@ class History:
                 raise InputError(
                     f"message {place} has the role {role!r}, whose results name no call; use the role tool"
                 )
+            is_system = role in _SYSTEM
             if len(message) > 2 or type(message["content"]) is not str:
-                message = fit_message(message, place, self.taken, self.report)
+                more = self.late_fields if is_system else frozenset()
+                taken = self.taken._replace(messages=self.taken.messages | more) if more else self.taken
+                message = fit_message(message, place, taken, self.report)
+            if role == "assistant":
+                self._is_asked = False
+            elif self._late and not is_system:
+                note_history(self.report, "late system messages move behind the turn of the user that comes next")
             takers[role](message, place)
             if message.get("name") and role not in self.results:
                 self.report.dropped("name", "the wire has no names of speakers")
 
-    def add_system(self, message: Message, place: int) -> None:
-        """Take a message of the system or the developer."""
+    def system_blocks(self, message: Message, place: int) -> list[dict[str, Any]]:
+        """The blocks of a message of the system or the developer; InputError for what cannot stand in one."""
         raise NotImplementedError
+
+    def add_system(self, message: Message, place: int) -> None:
+        """Take a message of the system or the developer: into the prompt, or to its place where the wire has one."""
+        blocks = self.system_blocks(message, place)
+        fields = {name: message[name] for name in self.late_fields if message.get(name) is not None}
+        if not blocks:
+            return
+        if self.turns:
+            self._is_asked = self.turns[-1]["role"] != "user"
+        if not self.turns or not self.takes_late:
+            self._refuse_changes(blocks, f"message {place}")
+            for name in fields:
+                self.report.dropped(f"messages[{place}].{name}", f"the {self.prompt} has no such attribute")
+            self.lift(blocks, is_late=bool(self.turns))
+            return
+        before = self._late or {self.blocks: []}
+        if any(before.get(name, value) != value for name, value in fields.items()):
+            raise InputError(f"message {place} (role {message['role']}) says otherwise than the one that it joins")
+        self._late = {**before, **fields, self.blocks: [*before[self.blocks], *blocks]}
+
+    def lift(self, blocks: list[dict[str, Any]], *, is_late: bool) -> None:
+        """Put the blocks of a system message into the system prompt."""
+        self.system += blocks
+        if is_late:
+            self.report.emulated("system", f"late system messages are lifted into the {self.prompt}")
+
+    def place_late(self) -> None:
+        """Put system messages that wait behind the last turn, if that is one which they may follow; else lift them."""
+        late, self._late = self._late, {}
+        if not late:
+            return
+        if self.turns[-1]["role"] == "user" or self.is_paused(self.turns[-1]):
+            self.turns.append({"role": "system", **late})
+            return
+        self._refuse_changes(late[self.blocks], "a system message between two answers")
+        for name in late.keys() - {self.blocks}:
+            self.report.dropped(name, f"the {self.prompt} has no such attribute")
+        self.lift(late[self.blocks], is_late=True)
+
+    def _refuse_changes(self, blocks: list[dict[str, Any]], what: str) -> None:
+        if any(self.is_change(block) for block in blocks):
+            raise UnsupportedError(
+                f"{what} changes the tools; only a system message behind a turn of the user can, for a model that "
+                "takes it there; change tools= instead"
+            )
+
+    def is_change(self, block: dict[str, Any]) -> bool:
+        """Whether a block of a system message changes the tools."""
+        return not self.tool_changes.isdisjoint((str(block.get("type")), *block))
+
+    def is_paused(self, turn: Message) -> bool:
+        """Whether a turn of the model is not at its end, so that the model goes on with it by itself."""
+        return False
+
+    def go_on(self, block: dict[str, Any]) -> None:
+        """End the conversation: with a turn of the user where a system message behind an answer asks for more."""
+        if self._is_asked and self.turns[-1]["role"] != "user" and not self.is_paused(self.turns[-1]):
+            self.turns.append({"role": "user", self.blocks: [block]})
+            note_history(self.report, "a system message asks for more behind an answer; the user says to go on")
+        self.place_late()
 
     def add_answer(self, message: Message, place: int) -> None:
         """Take an answer of the model."""
@@ -106,7 +185,7 @@ class History:
 
         An earlier one has been answered, maybe by another provider: it must not stop the conversation for good.
         """
-        after = [later["role"] for later in self._messages[place + 1 :] if later["role"] not in ("system", "developer")]
+        after = [later["role"] for later in self._messages[place + 1 :] if later["role"] not in _SYSTEM]
         if (self.turns and self.turns[-1]["role"] == "user") or "user" in after[:1]:
             note_history(self.report, "blank messages are left out")
             return ""

@@ -184,6 +184,19 @@ class RequestChecks(GatewayBase):
         assert not lost, f"{', '.join(lost)} did not reach the wire"
         assert places == sorted(places), "the messages reach the wire in another order"
 
+    @pytest.mark.parametrize("is_last", [False, True], ids=["between", "last"])
+    @pytest.mark.parametrize("role", ["system", "developer"])
+    @needs("chat")
+    def test_late_instructions_reach_the_wire_and_a_move_is_told(self, wired: Rig, role: str, is_last: bool) -> None:
+        """In their place, or elsewhere with an entry in the report; never as an answer to be gone on with."""
+        answer = wired.call("chat", content=samples.late_system(role, is_last=is_last))
+        words = "\n".join(samples.words_of(wired.server.requests[0].json))
+        order = ["system-words", "first-question", "first-answer", "late-words", "last-question"][: 4 + (not is_last)]
+        assert words.count("late-words") == 1, "the instructions are sent once"
+        places = [words.find(word) for word in order]
+        assert -1 not in places, "a message did not reach the wire"
+        assert places == sorted(places) or answer.report.entries.keys() & {"system", "messages"}, "moved and not told"
+
     @needs("chat", "vision")
     def test_images_reach_the_wire(self, wired: Rig) -> None:
         wired.call("chat", content=samples.with_images(urls=self.image_urls))

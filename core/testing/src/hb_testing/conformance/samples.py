@@ -65,6 +65,17 @@ ORDERED_WORDS = (
 """Words of that conversation in the order that every wire keeps."""
 
 
+def late_system(role: str, *, is_last: bool) -> list[dict[str, Any]]:
+    """A conversation with instructions between the messages, or behind the last answer."""
+    late = {"role": role, "content": [{"type": "text", "text": "late-words"}]}
+    before = [
+        {"role": "system", "content": "system-words"},
+        {"role": "user", "content": "first-question"},
+        {"role": "assistant", "content": "first-answer"},
+    ]
+    return [*before, late] if is_last else [*before, late, {"role": "user", "content": "last-question"}]
+
+
 def with_images(*, urls: bool = True) -> list[dict[str, Any]]:
     """A message with text, an image as bytes, and one by URL where asked."""
     parts: list[dict[str, Any]] = [
