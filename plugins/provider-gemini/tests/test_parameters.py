@@ -65,7 +65,6 @@ def test_an_argument_is_a_field_of_the_request(name: str, value: Any, field: str
     [
         ("user", "u", "dropped"),
         ("logit_bias", {"1": 1}, "dropped"),
-        ("n", 2, "dropped"),
         ("n", 1, "emulated"),
         ("metadata", {"a": "b"}, "dropped"),
         ("min_p", 0.1, "dropped"),

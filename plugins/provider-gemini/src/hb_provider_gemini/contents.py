@@ -97,6 +97,8 @@ class _History(History):
         kept = kept_parts(message, self.spec, self.report)
         if kept and _says(kept) == _meant(message):
             return kept
+        if message.get("audio"):
+            self.report.dropped("audio", "the wire has no sounds in answers that go back; the text goes")
         parts = [*parts_of(message.get("content"), place), *self._images(message)]
         signatures = signatures_of(kept)
         for number, call in enumerate(calls):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_gemini.models import purpose_of
 from hb_provider_gemini.parameters import content_fields, merge_extra
-from hb_provider_gemini.responses import candidate_of, finish_reason, read_parts
+from hb_provider_gemini.responses import candidates_of, finish_reason, parts_of, read_parts
 from hb_provider_gemini.usage import content_usage
 from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, InputError, UnsupportedError
@@ -110,10 +110,11 @@ def prediction_body(call: Call) -> dict[str, Any]:
 
 def images_of_chat(call: Call, decoded: Any) -> ImageResult:
     """The images of a chat's answer; none is no error, as the model may have answered in words."""
-    candidate = candidate_of(call, decoded)
-    if candidate is None:
+    candidates = [candidate for _, candidate in candidates_of(call, decoded)]
+    if not candidates:
         raise shape_error(call, "the answer has no candidate")
-    found = read_parts(call, candidate).images
+    found = [image for it in candidates for image in read_parts(call, parts_of(call, it)).images]
+    candidate = candidates[0]
     reason = candidate.get("finishReason")
     if not found and finish_reason(reason, False) == "content_filter":
         raise _filtered(call, str(reason), text_or_none(candidate.get("finishMessage")))

@@ -110,6 +110,22 @@ def content_fields(call: Call, traits: Traits) -> Fields:
     return Fields(top, config, instruction)
 
 
+def asked_candidates(args: Mapping[str, Any]) -> int:
+    """How many answers a call asks for, wherever it says so; what is laid over the rest counts first."""
+    extra = args.get("extra_body")
+    whole = [mapping(args, name) for name in ("generation_config", "generationConfig") if args.get(name)]
+    if extra:
+        whole.insert(0, mapping(mapping(args, "extra_body"), "generationConfig"))
+    for held, names in [
+        *((it, ("candidateCount",)) for it in whole),
+        (args, ("candidate_count", "candidateCount", "n")),
+    ]:
+        found = next((held[name] for name in names if isinstance(held.get(name), int)), None)
+        if found is not None:
+            return int(found)
+    return 1
+
+
 def merge_extra(body: dict[str, Any], args: Mapping[str, Any], report: ParameterReport) -> None:
     """Lay `extra_body` over a request; mappings are merged, so that one key can be added to generationConfig."""
     extra = mapping(args, "extra_body")
@@ -169,7 +185,8 @@ def _count(name: str, value: Any, top: dict[str, Any], config: dict[str, Any], r
     if value == 1:
         report.emulated(name, "the wire gives one answer")
     else:
-        report.dropped(name, "a completion of hb holds one answer")
+        config["candidateCount"] = value
+        report.renamed(name, "generationConfig.candidateCount")
 
 
 def _modalities(name: str, value: Any, top: dict[str, Any], config: dict[str, Any], report: ParameterReport) -> None:

@@ -19,6 +19,8 @@ FIELD = "parts"
 NOT_SIGNED = "skip_thought_signature_validator"
 """Google's word for a tool call of another model, which has no signature."""
 _PLAIN = ({"text"}, {"functionCall"}, {"inlineData"})
+_SAID = frozenset({"text", "functionCall", "inlineData", "thought", "thoughtSignature"})
+"""Fields of parts that are text, thoughts, calls of the caller's tools and images; others are of Google's own tools."""
 
 
 def joined(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -39,7 +41,7 @@ def reasoning_parts(call: Call, parts: list[dict[str, Any]]) -> list[dict[str, A
     """The parts to keep of an answer: none where text, calls and images without signatures are all there is."""
     if all(part.keys() in _PLAIN for part in parts):
         return []
-    return [reasoning_part(call.spec, FIELD, joined(parts))]
+    return [reasoning_part(call.spec, FIELD, joined(parts), is_kept=not all(part.keys() <= _SAID for part in parts))]
 
 
 def kept_parts(message: Message, spec: LLMSpec, report: ParameterReport) -> list[dict[str, Any]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hb_provider_gemini.details import details_of, filters_of
 from hb_provider_gemini.replay import reasoning_parts
 from hb_provider_gemini.usage import content_usage
+from heavenbase.details import Details
 from heavenbase.errors import ContentFiltered, InputError
 from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none
-from heavenbase.types import Completion, ToolCall
+from heavenbase.types import Audio, Choice, Completion, ToolCall
 from heavenbase.wires import arguments_text, proved
 from heavenbase.wires import finish_reason as in_words
 
@@ -37,80 +39,114 @@ class Read(NamedTuple):
     thoughts: str
     calls: list[ToolCall]
     images: list[LLMImage]
+    audio: list[Audio]
     parts: list[dict[str, Any]]
 
 
 def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     """The answer; ResponseShapeError when it is none, ContentFiltered when the prompt was blocked."""
-    candidate = candidate_of(call, decoded)
-    if candidate is None:
+    candidates = candidates_of(call, decoded)
+    if not candidates:
         raise shape_error(call, "the answer has no candidate")
-    read = read_parts(call, candidate)
-    reason = candidate.get("finishReason")
+    (_, first), *others = candidates
+    fields = _read(call, first, is_hidden)
+    details = Details.known(
+        filters=filters_of(decoded.get("promptFeedback"), "prompt"),
+        others=[Choice(index, **_read(call, candidate, is_hidden)) for index, candidate in others],
+    )
+    if details is not None:
+        fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], details.others)
     answer = Completion(
-        read.text,
-        reasoning="" if is_hidden else read.thoughts,
-        tool_calls=read.calls,
-        finish_reason=finish_reason(reason, bool(read.calls)),
-        raw_finish_reason=text_or_none(reason),
+        **fields,
         usage=content_usage(decoded.get("usageMetadata")),
         id=text_or_none(decoded.get("responseId")),
         model=text_or_none(decoded.get("modelVersion")),
         provider=call.spec.provider,
         gateway=call.spec.gateway,
-        images=read.images,
-        reasoning_parts=reasoning_parts(call, read.parts),
         report=call.context.report,
         raw=decoded,
     )
-    return proved(call, answer, candidate.get("finishMessage"), hidden=is_hidden and read.thoughts)
+    is_thought = is_hidden and any("thought" in part for _, it in candidates for part in parts_of(call, it))
+    return proved(call, answer, first.get("finishMessage"), hidden=is_thought)
 
 
-def candidate_of(call: Call, decoded: Any) -> dict[str, Any] | None:
-    """The first candidate of an answer, None when it has none; ContentFiltered when that is for the prompt's sake."""
+def _read(call: Call, candidate: dict[str, Any], is_hidden: bool) -> dict[str, Any]:
+    """What one candidate says, by the names of a completion."""
+    read, reason = read_parts(call, parts_of(call, candidate)), candidate.get("finishReason")
+    details = details_of(candidate, read.parts)
+    if read.audio:
+        details = Details.merged([details or Details(), Details(audio=Audio.joined(read.audio))])
+    return {
+        "text": read.text,
+        "reasoning": "" if is_hidden else read.thoughts,
+        "tool_calls": read.calls,
+        "finish_reason": finish_reason(reason, bool(read.calls)),
+        "raw_finish_reason": text_or_none(reason),
+        "images": read.images,
+        "reasoning_parts": reasoning_parts(call, read.parts),
+        "details": details,
+    }
+
+
+def candidates_of(call: Call, decoded: Any) -> list[tuple[int, dict[str, Any]]]:
+    """The candidates of an answer by their numbers; ContentFiltered when there is none for the prompt's sake."""
     candidates = as_object(call, decoded, "the answer").get("candidates")
     if candidates is not None and not isinstance(candidates, list):
         raise shape_error(call, f"`candidates` is {kind_of(candidates)}, not a list")
-    for candidate in candidates or ():
-        if as_object(call, candidate, "a candidate").get("index", 0) == 0 or len(candidates or ()) == 1:
-            return candidate  # type: ignore[no-any-return]
+    found = []
+    for place, candidate in enumerate(candidates or ()):
+        index = as_object(call, candidate, "a candidate").get("index", place)
+        found.append((index if isinstance(index, int) else place, candidate))
+    if found:
+        return sorted(found, key=lambda it: it[0])
     feedback = decoded.get("promptFeedback")
     blocked = feedback.get("blockReason") if isinstance(feedback, dict) else None
     if blocked:
         said = text_or_none(feedback.get("blockReasonMessage")) if isinstance(feedback, dict) else None
-        raise ContentFiltered(
+        error = ContentFiltered(
             f"{call.target}: the provider blocked the prompt ({blocked}){': ' + said if said else ''}; "
             "change the prompt, or pass safety_settings=",
             provider=call.spec.provider,
             model=call.spec.model_id,
             code=str(blocked),
         )
-    return None
+        verdicts = Details.known(filters=filters_of(feedback, "prompt"))
+        if verdicts is not None:
+            error.partial = Completion(finish_reason="content_filter", details=verdicts, raw=decoded)
+        raise error
+    return []
 
 
-def read_parts(call: Call, candidate: dict[str, Any], first_call: int = 0) -> Read:
-    """What a candidate says; one that was cut off or filtered may have no content. Calls are numbered on."""
+def parts_of(call: Call, candidate: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of a candidate; one that was cut off or filtered may have no content."""
     content = candidate.get("content")
     if content is None and candidate.get("finishReason"):
         content = {}
     parts = as_object(call, content, "`content` of the candidate").get("parts")
     if parts is not None and not isinstance(parts, list):
         raise shape_error(call, f"`parts` of the candidate is {kind_of(parts)}, not a list")
+    return [as_object(call, part, "a part of the candidate") for part in parts or ()]
+
+
+def read_parts(call: Call, parts: list[dict[str, Any]], first_call: int = 0) -> Read:
+    """What parts say. Calls are numbered on."""
     text: list[str] = []
     thoughts: list[str] = []
     calls: list[ToolCall] = []
     images: list[LLMImage] = []
-    for part in parts or ():
-        as_object(call, part, "a part of the candidate")
+    audio: list[Audio] = []
+    for part in parts:
         if "text" in part:
             (thoughts if part.get("thought") else text).append(as_text(call, part["text"], "`text` of a part"))
         elif "functionCall" in part:
             calls.append(_tool_call(call, part["functionCall"], first_call + len(calls)))
         elif "inlineData" in part and not part.get("thought"):
-            image = _image(call, part["inlineData"])
-            if image is not None:
-                images.append(image)
-    return Read("".join(text), "".join(thoughts), calls, images, list(parts or ()))
+            found = _media(call, part["inlineData"])
+            if isinstance(found, Audio):
+                audio.append(found)
+            elif found is not None:
+                images.append(found)
+    return Read("".join(text), "".join(thoughts), calls, images, audio, parts)
 
 
 def finish_reason(raw: Any, has_calls: bool) -> FinishReason:
@@ -128,11 +164,19 @@ def _tool_call(call: Call, made: Any, place: int) -> ToolCall:
     return ToolCall(text_or_none(made.get("id")) or f"call_{place}", name, arguments_text(given) or "{}")
 
 
-def _image(call: Call, data: Any) -> LLMImage | None:
-    """The image in inline data; None for sound and whatever else is no image."""
+def _media(call: Call, data: Any) -> LLMImage | Audio | None:
+    """The image or the sound in inline data; None for what is neither."""
     if not isinstance(data, dict) or not isinstance(data.get("data"), str):
         raise shape_error(call, "`inlineData` of a part has no data")
-    if not str(data.get("mimeType", "image/png")).startswith("image/"):
+    kind = str(data.get("mimeType", "image/png"))
+    if kind.startswith("audio/"):
+        from base64 import b64decode
+
+        try:
+            return Audio(b64decode(data["data"]), kind)
+        except ValueError as error:
+            raise shape_error(call, f"a sound of the answer cannot be read: {error}") from None
+    if not kind.startswith("image/"):
         return None
     from heavenbase.image import LLMImage
 

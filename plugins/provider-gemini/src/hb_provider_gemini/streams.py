@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_gemini.replay import reasoning_parts
-from hb_provider_gemini.responses import candidate_of, finish_reason, read_parts
+from hb_provider_gemini.details import METADATA, citations_of, filters_of, logprobs_of
+from hb_provider_gemini.parameters import asked_candidates
+from hb_provider_gemini.replay import joined, reasoning_parts
+from hb_provider_gemini.responses import candidates_of, finish_reason, parts_of, read_parts
 from hb_provider_gemini.usage import content_usage
+from heavenbase.details import Details
+from heavenbase.errors import GenerationFailed
 from heavenbase.http import shape_error, text_or_none
-from heavenbase.types import Chunk
-from heavenbase.wires import StreamedAnswer, truncated
+from heavenbase.types import ChoiceDelta, Chunk
+from heavenbase.wires import StreamedAnswer, merged_counts, truncated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,22 +27,38 @@ if TYPE_CHECKING:
 
 
 class ContentStream(StreamedAnswer):
-    """What has come of one streamed answer."""
+    """What has come of one streamed answer, or of one candidate beside the first."""
 
-    __slots__ = ("_has_candidate", "_is_named", "_parts", "_usage")
+    __slots__ = (
+        "_first",
+        "_has_candidate",
+        "_has_ended",
+        "_is_named",
+        "_others",
+        "_parts",
+        "_told",
+        "_usage",
+        "_wanted",
+    )
 
-    def __init__(self, call: Call, is_hidden: bool, held: Callable[[Any], HBError | None]) -> None:
+    def __init__(self, call: Call, is_hidden: bool, held: Callable[[Any], HBError | None], wanted: int = 0) -> None:
         super().__init__(call, is_hidden, held)
-        self._has_candidate = False
+        self._has_candidate = self._has_ended = False
         self._is_named = False
         self._parts: list[dict[str, Any]] = []
+        self._told: list[dict[str, Any]] = []
+        """Pieces that named sources; how their places are to be read is known at the end."""
         self._usage: Any = None
+        self._wanted = wanted or asked_candidates(call.args)
+        self._first = 0 if self._wanted > 1 else None
+        """The number of the candidate that is the answer: where one was asked for, the first that comes."""
+        self._others: dict[int, ContentStream] = {}
 
     def read(self, event: dict[str, Any]) -> Chunk:
         """The chunk for one event."""
-        candidate = candidate_of(self._call, event)
+        candidates = candidates_of(self._call, event)
         usage = event.get("usageMetadata")
-        if candidate is None and usage is None:
+        if not candidates and usage is None:
             raise shape_error(self._call, "an event of the stream has no candidate")
         chunk = Chunk()
         if not self._is_named:
@@ -46,12 +66,23 @@ class ContentStream(StreamedAnswer):
             chunk.id = text_or_none(event.get("responseId"))
             chunk.model = text_or_none(event.get("modelVersion"))
         if isinstance(usage, dict):
-            self._usage = usage
-        if candidate is not None:
-            self._choose(chunk, candidate)
-        if self.is_finished:
+            self._usage = merged_counts(self._usage, usage)
+        self._tell(chunk, Details.known(filters=filters_of(event.get("promptFeedback"), "prompt")))
+        for index, candidate in candidates:
+            if self._first is None:
+                self._first = index
+            if index == self._first:
+                self._choose(chunk, candidate)
+            else:
+                self._choose_other(chunk, candidate, index)
+        self.is_finished = self._have_ended() and len(self._others) + 1 >= self._wanted
+        if self._have_ended():
             chunk.usage = content_usage(self._usage)
         return chunk
+
+    def end(self) -> Chunk | None:
+        """After the last byte: nothing, or an error when the end was not proved; fewer may come than were asked for."""
+        return None if self._have_ended() else super().end()
 
     def unfinished(self) -> HBError:
         """The first event of this wire may be the whole answer, so a stream without one is cut off like any other."""
@@ -59,20 +90,50 @@ class ContentStream(StreamedAnswer):
             return shape_error(self._call, "the stream has no answer in it")
         return truncated(self._call, f"without {self.ending}", showed=self.showed)
 
+    def _have_ended(self) -> bool:
+        return self._has_ended and all(other._has_ended for other in self._others.values())
+
+    def _choose_other(self, chunk: Chunk, candidate: dict[str, Any], index: int) -> None:
+        state = self._others.get(index)
+        if state is None:
+            state = self._others[index] = ContentStream(self._call, self._is_hidden, self._held, 1)
+        piece = ChoiceDelta(index=index)
+        state.is_fresh = False
+        try:
+            state._choose(piece, candidate)
+        except GenerationFailed as error:  # that is said of this one, and does not take the others along
+            piece.finish_reason, piece.raw_finish_reason, state._has_ended = "other", error.code, True
+        self._hid, state._hid = self._hid or state._hid, False
+        self.is_fresh = self.is_fresh or state.is_fresh
+        self._tell(chunk, Details(others=[piece]))
+
+    def _tell(self, chunk: Chunk, details: Details | None) -> None:
+        """Put what is more than text into a chunk."""
+        if details is not None and chunk.details is not None:
+            details = Details.merged([chunk.details, details], [*chunk.details.others, *details.others])
+        chunk.details = details or chunk.details
+
     def _choose(self, chunk: Chunk, candidate: dict[str, Any]) -> None:
         self._has_candidate = True
         reason = candidate.get("finishReason")
-        if self.is_finished:
+        if any(candidate.get(name) for name in METADATA):
+            self._told.append({name: candidate.get(name) for name in METADATA})
+        if self._has_ended:
             return  # behind the end come counts alone
+        self._tell(chunk, Details.known(logprobs=logprobs_of(candidate), filters=filters_of(candidate)))
         # Some events bring grounding or citations alone.
         if candidate.get("content") is not None:
-            read = read_parts(self._call, candidate, self._calls)
+            read = read_parts(self._call, parts_of(self._call, candidate), self._calls)
             self._parts += read.parts
             self.say(chunk, text=read.text, thoughts=read.thoughts, calls=read.calls)
             if read.images:
                 chunk.images = read.images
-                self.is_fresh = True
+            self._tell(chunk, Details.known(audio=read.audio))
+            self.is_fresh = self.is_fresh or bool(read.images or read.audio)
         if reason is not None:
             self.finish(chunk, finish_reason(reason, bool(self._calls)), reason, candidate.get("finishMessage"))
-            chunk.reasoning_parts = reasoning_parts(self._call, self._parts) or None
-            self._parts = []
+            self._has_ended = True
+            parts = joined(self._parts)
+            self._tell(chunk, Details.known(citations=citations_of(self._told, parts)))
+            chunk.reasoning_parts = reasoning_parts(self._call, parts) or None
+            self._parts, self._told = [], []

@@ -1,0 +1,229 @@
+"""What Gemini tells beside text: sources, likelihoods, safety ratings. Pure; what is malformed is passed over.
+
+The wire counts places in bytes of UTF-8, within one part or over all of the text; here they are characters of the
+answer. Where the counts do not lead to the words that a place is said to have, the words are looked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.details import Details
+from heavenbase.http import text_or_none
+from heavenbase.types import Citation, FilterResult, TokenLogprob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Objects = list[dict[str, Any]]
+METADATA = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
+"""Fields of a candidate that name sources."""
+_WIDE = "\x80\u0800\U00010000"
+"""From these characters on one more byte is needed."""
+
+
+def details_of(candidate: dict[str, Any], parts: Objects) -> Details | None:
+    """What a whole candidate with these parts tells."""
+    found = citations_of([candidate], parts)
+    return Details.known(citations=found, logprobs=logprobs_of(candidate), filters=filters_of(candidate))
+
+
+# Sources
+
+
+def citations_of(told: Iterable[dict[str, Any]], parts: Objects) -> list[Citation]:
+    """The sources that the pieces of a candidate name: over the text where they say so, else for all of it.
+
+    Pieces may say again what earlier ones said; `parts` are those of the whole answer.
+    """
+    places = _Places(parts)
+    found: list[Citation] = []
+    for piece in told:
+        found += _grounding(_object(piece.get("groundingMetadata")), places)
+        found += _quotes(_object(piece.get("citationMetadata")), places)
+    known = {(it.url, it.id) for it in found if it.start is not None}
+    kept = [it for it in _once(found) if it.start is not None or (it.url, it.id) not in known]
+    urls = {it.url for it in kept}
+    read = [it for piece in told for it in _read_pages(_object(piece.get("urlContextMetadata"))) if it.url not in urls]
+    return kept + _once(read)
+
+
+def _grounding(said: dict[str, Any], places: _Places) -> Iterator[Citation]:
+    chunks, used = _list(said.get("groundingChunks")), set()
+    if chunks:
+        places.chunks = chunks
+    for support in _objects(said.get("groundingSupports")):
+        start, end = places.of(_object(support.get("segment")))
+        for number in _list(support.get("groundingChunkIndices")):
+            source = _source(places.chunks, number)
+            if source is not None:
+                used.add(number)
+                source.start, source.end = start, end
+                yield source
+    for number in range(len(chunks)):
+        source = _source(chunks, number) if number not in used else None
+        if source is not None:
+            yield source
+
+
+def _source(chunks: list[Any], number: Any) -> Citation | None:
+    if not isinstance(number, int) or not 0 <= number < len(chunks):
+        return None
+    chunk = _object(chunks[number])
+    said = _object(chunk.get("retrievedContext"))
+    if said:
+        inner = _object(said.get("ragChunk"))
+        pages = _object(inner.get("pageSpan"))
+        first, last = _number(pages, "firstPage", _number(said, "pageNumber")), _number(pages, "lastPage")
+        return Citation(
+            kind="document",
+            id=_first(said, "documentName", "mediaId") or _first(inner, "fileId", "chunkId"),
+            title=_first(said, "title"),
+            url=_first(said, "uri"),
+            quote=_first(inner, "text") or _first(said, "text"),
+            source_start=first,
+            source_end=last,
+            unit="pages" if first is not None else None,
+        )
+    said = _object(chunk.get("web")) or _object(chunk.get("image")) or _object(chunk.get("maps"))
+    if not said:
+        return None
+    url = _first(said, "uri", "sourceUri")
+    return Citation(
+        id=_first(said, "placeId"), title=_first(said, "title", "domain"), url=url, quote=_first(said, "text")
+    )
+
+
+def _quotes(said: dict[str, Any], places: _Places) -> Iterator[Citation]:
+    """Sources that the model quotes; the two servers of this wire call them differently."""
+    for item in _objects(said.get("citations") or said.get("citationSources")):
+        start, end = places.of(item)
+        yield Citation(start, end, title=_first(item, "title"), url=_first(item, "uri"))
+
+
+def _read_pages(said: dict[str, Any]) -> Iterator[Citation]:
+    for item in _objects(said.get("urlMetadata")):
+        url = _first(item, "retrievedUrl")
+        if url and str(item.get("urlRetrievalStatus", "")).endswith("SUCCESS"):
+            yield Citation(url=url)
+
+
+def _once(found: list[Citation]) -> list[Citation]:
+    kept = {tuple(it.to_dict().items()): it for it in found}
+    return list(kept.values())
+
+
+class _Places:
+    """Places of the wire in the text of an answer; `chunks` are the sources that the last piece listed."""
+
+    def __init__(self, parts: Objects) -> None:
+        said = [str(part.get("text") or "") if not part.get("thought") else "" for part in parts]
+        self.chunks: list[Any] = []
+        self._text = "".join(said)
+        self._all = _Bytes(self._text)
+        self._parts = said
+        self._begins = list(accumulate(map(len, said), initial=0))
+        self._counted: dict[int, _Bytes] = {}
+        self._sought = 0
+        """From here on words are looked for; -1 after some were not found."""
+
+    def of(self, said: dict[str, Any]) -> tuple[int | None, int | None]:
+        """(start, end) of a segment; (None, None) where it has no place."""
+        first, last, words = _number(said, "startIndex", 0), _number(said, "endIndex"), _first(said, "text")
+        if last is None:
+            return self._seek(words)
+        part = _number(said, "partIndex", 0) or 0
+        if 0 <= part < len(self._parts) and self._parts[part]:
+            counted = self._counted.setdefault(part, _Bytes(self._parts[part]))
+            found = counted.span(first or 0, last, words)
+            if found is not None:
+                return found[0] + self._begins[part], found[1] + self._begins[part]
+        return self._all.span(first or 0, last, words) or self._seek(words)
+
+    def _seek(self, words: str | None) -> tuple[int | None, int | None]:
+        if words is None or self._sought < 0:
+            return None, None
+        start = self._text.find(words, self._sought)
+        self._sought = start  # supports come in order, so that the text is gone through once
+        return (start, start + len(words)) if start >= 0 else (None, None)
+
+
+class _Bytes:
+    """A text whose places are counted in bytes."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts: list[int] | None = None
+        if not text.isascii():
+            widths = (1 + sum(character >= first for first in _WIDE) for character in text)
+            self._starts = list(accumulate(widths, initial=0))
+        self._length = self._starts[-1] if self._starts is not None else len(text)
+
+    def span(self, first: int, last: int, words: str | None) -> tuple[int, int] | None:
+        """The characters between two bytes; None where they are not there, or are other words than these."""
+        if not 0 <= first <= last <= self._length:
+            return None
+        start, end = (n if self._starts is None else bisect_left(self._starts, n) for n in (first, last))
+        return (start, end) if words is None or self._text[start:end] == words else None
+
+
+# Likelihoods and ratings
+
+
+def logprobs_of(candidate: dict[str, Any]) -> list[TokenLogprob]:
+    """The tokens of a candidate, or of a piece of one."""
+    said = _object(candidate.get("logprobsResult"))
+    likely = _list(said.get("topCandidates"))
+    found = []
+    for place, item in enumerate(_objects(said.get("chosenCandidates"))):
+        token = _token(item)
+        others = _object(likely[place]).get("candidates") if place < len(likely) else None
+        token.top = [_token(other) for other in _objects(others)]
+        found.append(token)
+    return found
+
+
+def _token(item: dict[str, Any]) -> TokenLogprob:
+    return TokenLogprob(str(item.get("token", "")), _float(item, "logProbability"), id=_number(item, "tokenId"))
+
+
+def filters_of(said: Any, on: Any = "answer") -> list[FilterResult]:
+    """The rating for each category, of a candidate or of what was said to the prompt."""
+    return [
+        FilterResult(
+            str(item.get("category") or ""),
+            on,
+            item.get("blocked") is True,
+            severity=_first(item, "probability", "severity"),
+            score=_float(item, "probabilityScore" if "probability" in item else "severityScore"),
+        )
+        for item in _objects(_object(said).get("safetyRatings"))
+    ]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _objects(value: Any) -> Objects:
+    return [item for item in _list(value) if isinstance(item, dict)]
+
+
+def _first(said: dict[str, Any], *names: str) -> str | None:
+    return next((found for name in names if (found := text_or_none(said.get(name)))), None)
+
+
+def _number(said: dict[str, Any], name: str, missing: int | None = None) -> int | None:
+    value = said.get(name, missing)
+    return value if isinstance(value, int) and not isinstance(value, bool) else missing
+
+
+def _float(said: dict[str, Any], name: str) -> float | None:
+    value = said.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
