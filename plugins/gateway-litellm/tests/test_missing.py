@@ -12,7 +12,7 @@ import pytest
 
 from hb_gateway_litellm import LiteLLMGateway, sdk
 from hb_testing.server import LoopbackServer
-from heavenbase.errors import MissingPackage, PluginFallbackWarning, PluginLoadError
+from heavenbase.errors import ConfigError, MissingPackage, PluginFallbackWarning, PluginLoadError
 from heavenbase.llm import LLM
 
 from .support import DEEPSEEK, KEY, make_kernel
@@ -95,3 +95,33 @@ def test_hb27_models_are_named_with_their_provider_in_front(monkeypatch: pytest.
         assert LiteLLMGateway().model_id(spec) == "deepseek/deepseek-v4-flash"
         spec = kernel.resolve(**{**DEEPSEEK, "model": "deepseek/deepseek-v4-flash"})
         assert LiteLLMGateway().model_id(spec) == "deepseek/deepseek-v4-flash"
+
+
+@pytest.mark.parametrize(
+    ("backend", "variable", "is_read"),
+    [
+        ("openai", "HTTPS_PROXY", True),
+        ("openai", "ssl_cert_file", True),
+        ("deepseek", "OPENAI_CUSTOM_HEADERS", True),
+        ("deepseek", "OPENAI_PROJECT_ID", True),
+        ("deepseek", "AWS_REGION", False),
+        ("bedrock", "AWS_REGION", True),
+        ("vertex_ai", "GOOGLE_APPLICATION_CREDENTIALS", True),
+        ("openai", "NO_PROXY", False),
+        ("openai", "OPENAI_API_KEY", False),
+    ],
+)
+def test_e2_what_litellm_reads_of_the_process_must_have_been_given(backend: str, variable: str, is_read: bool) -> None:
+    process = {variable: "canary", "PATH": "/bin"}
+    assert sdk.surroundings(backend, {}, process) == (variable if is_read else "")
+    assert sdk.surroundings(backend, {variable: "other"}, process) == (variable if is_read else "")
+    assert sdk.surroundings(backend, dict(process), process) == ""
+
+
+def test_e2_an_embedded_kernel_is_refused_what_litellm_would_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sdk, "find_spec", lambda name: object())
+    monkeypatch.setenv("HTTPS_PROXY", "http://canary:canary@127.0.0.1:9")
+    with make_kernel(DEEPSEEK_BASE_URL="http://127.0.0.1:9", DEEPSEEK_API_KEY=KEY) as kernel:
+        with pytest.raises(ConfigError, match="HTTPS_PROXY") as caught:
+            LLM(**DEEPSEEK, kernel=kernel).chat("x")
+        assert "canary" not in str(caught.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import (
@@ -86,15 +88,23 @@ def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
         return ProviderError(f"{call.target}: LiteLLM failed: {text}", maybe_billed=True, **facts)
     response: Any = getattr(answered, "response", None)
     headers = [(str(n).encode(), str(v).encode()) for n, v in getattr(response, "headers", {}).items()]
-    said: dict[str, Any] = {"message": _message(error)}
-    for item in chain:
-        code = getattr(item, "code", None) or _CODES.get(type(item).__name__)
-        if isinstance(code, str):
-            said["code"] = code
-            break
+    said = _said(error, chain)
     if type(error).__name__ in _CODES:
         said["code"] = _CODES[type(error).__name__]
     return status_error(call, status, headers, encode_json({"error": said}), wall=wall)
+
+
+def _said(error: Exception, chain: list[BaseException]) -> dict[str, Any]:
+    """The error object of the provider in LiteLLM's words, which keep it apart, in their own text, or nowhere."""
+    words = _message(error)
+    found = [body for item in chain if isinstance(body := getattr(item, "body", None), dict) and body]
+    with suppress(ValueError, RecursionError):
+        inside = json.loads(words[words.index("{") :])
+        found.append(inside["error"] if isinstance(inside.get("error"), dict) else inside)
+    kept = {name: body[name] for body in reversed(found) for name in ("code", "type") if body.get(name)}
+    codes = (getattr(item, "code", None) or _CODES.get(type(item).__name__) for item in chain)
+    code = next((code for code in codes if isinstance(code, str) and not code.isdigit()), None)
+    return {"message": words, **({"code": code} if code else {}), **kept}
 
 
 def interrupted(error: HBError) -> HBError:

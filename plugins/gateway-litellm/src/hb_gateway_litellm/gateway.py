@@ -59,7 +59,8 @@ class LiteLLMGateway(WireGateway):
 
     def prepare(self, call: Call) -> WireRequest:
         """What LiteLLM is given, in the words of the OpenAI wire; its address is where LiteLLM begins from."""
-        if self.services.environ.is_embedded and (found := library.surroundings()):
+        environ, backend = self.services.environ, call.spec.provider_backend()
+        if environ.is_embedded and (found := library.surroundings(backend, environ)):
             raise ConfigError(
                 f"LiteLLM would read {found} of the process, which this kernel may not; "
                 "where it may: Kernel(config, environ=os.environ)"

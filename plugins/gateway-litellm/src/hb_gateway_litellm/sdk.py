@@ -26,11 +26,25 @@ _QUIET = {
 }
 
 
-def surroundings(environ: Mapping[str, str] = os.environ) -> str:
-    """The variable of the process that LiteLLM would take for its own, one of them; "" where there is none."""
+_READ = ("SSL_", "OPENAI_ORG", "OPENAI_PROJECT", "OPENAI_CUSTOM_HEADERS")
+_READ_FOR = {
+    "azure": ("AZURE_",),
+    "bedrock": ("AWS_",),
+    "openrouter": ("OR_",),
+    "sagemaker": ("AWS_",),
+    "sagemaker_chat": ("AWS_",),
+    "vertex_ai": ("GOOGLE_", "VERTEX"),
+}
+"""Beginnings of the variables that LiteLLM takes beside key and address: for each provider, and for some."""
+
+
+def surroundings(backend: str, given: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> str:
+    """A variable of the process that LiteLLM would take for its own and that is not in `given`; "" for none."""
+    beginnings = (*_READ, *_READ_FOR.get(backend, ()))
     for name in sorted(environ):
         upper = name.upper()
-        if upper.startswith(("AWS_", "OPENAI_ORG", "SSL_CERT")) or (upper.endswith("_PROXY") and upper != "NO_PROXY"):
+        is_proxy = upper.endswith("_PROXY") and upper != "NO_PROXY"
+        if (is_proxy or upper.startswith(beginnings)) and given.get(name) != environ[name]:
             return name
     return ""
 
