@@ -37,10 +37,12 @@ def tool_schema(given: Mapping[str, Any], name: str) -> tuple[dict[str, Any], st
     try:
         root = map_schema({key: value for key, value in given.items() if value is not None}, _sound)
         made = _flat(root, root, name, DEPTH, {})
+        lost = {key: root[key] for key in _ROOT[1:] if key in root}
+        words = json.dumps(lost, ensure_ascii=False) if lost else ""
     except RecursionError:
         raise InputError(f"the parameters of tool {name!r} are nested too deep") from None
-    lost = {key: root[key] for key in _ROOT[1:] if key in root}
-    words = json.dumps(lost, ensure_ascii=False) if lost else ""
+    except (AttributeError, LookupError, TypeError) as error:  # keywords of other types than theirs
+        raise InputError(f"the parameters of tool {name!r} are no JSON schema ({error})") from None
     words = words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
     return {**made, "type": "object"}, f"arguments must fit: {words}" if words else ""
 

@@ -6,6 +6,7 @@ jsonschema-rs decides what fits, and says what does not. Nothing is ever fetched
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -29,6 +30,8 @@ LONGEST = 200
 KEPT = 128
 """Compiled schemas that are kept."""
 _ROOT = "heavenbase:schema"
+_DRAFT = "https://json-schema.org/"
+_DRAFTS = re.compile(r"https?://json-schema\.org/")
 _UNIONS = ("anyOf", "oneOf")
 _SCHEMAS = ("properties", "dependentSchemas", "$defs", "definitions", "prefixItems", "allOf", *_UNIONS)
 """Keywords that hold schemas by name or by place."""
@@ -38,7 +41,8 @@ _MENDED = 100
 def problems(value: Any, schema: Any) -> list[str]:
     """What keeps a value from fitting a schema, one line each with the place first; empty when it fits.
 
-    Raises InputError for a schema with a reference that leads out of it, or to nothing.
+    Raises InputError for a schema that cannot be used: it has a reference that leads out of it, or to nothing, is no
+    JSON, or is nested too deep.
     """
     return checker_of(schema).problems(value)
 
@@ -69,8 +73,12 @@ def tries(value: Any, schema: Any) -> float:
 
 
 def checker_of(schema: Any) -> Checker:
-    """The compiled schema, kept for the next value; InputError for one with a reference that cannot be followed."""
-    return _compiled(_as_text(schema))
+    """The compiled schema, kept for the next value; InputError for one that cannot be used, see `problems`."""
+    try:
+        text = _as_text(schema)
+    except (TypeError, ValueError, RecursionError) as error:  # the last for what is nested deeper than Python's stack
+        raise InputError(f"the JSON schema cannot be used: it cannot be written as JSON ({error})") from None
+    return _compiled(text)
 
 
 @lru_cache(KEPT)
@@ -87,12 +95,15 @@ class Checker:
     """One schema, compiled.
 
     `documents` are further schemas by their address, which `$ref` may name. Raises InputError for a reference to
-    anything else, because a schema never makes hb fetch a file or an address.
+    anything else, because a schema never makes hb fetch a file or an address, and for what cannot be compiled.
     """
 
     def __init__(self, schema: Any, documents: Mapping[str, Any] | None = None) -> None:
         import jsonschema_rs as library  # on use: it takes 10 MB
 
+        dialect = str(schema.get("$schema", _DRAFT)) if isinstance(schema, dict) else _DRAFT
+        if not _DRAFTS.match(dialect) and dialect not in (documents or ()):
+            schema = {key: value for key, value in schema.items() if key != "$schema"}  # a dialect of somebody's own
         self.schema = schema
         self._documents = [*(documents or {}).items()]
         self._parts: dict[tuple[Path, bool], Validator] = {}
@@ -104,7 +115,12 @@ class Checker:
                 wrong = error.schema_path if error.kind.name == "format" else error.instance_path
                 if error.kind.name == "$ref" or not wrong:
                     raise InputError(f"the JSON schema cannot be used: {error.message}") from None
-                self.schema = _without(self.schema, wrong)  # left to the provider
+                try:
+                    self.schema = _without(self.schema, wrong)  # left to the provider
+                except (LookupError, TypeError):  # the place is one of another document
+                    raise InputError(f"the JSON schema cannot be used: {error.message}") from None
+            except ValueError as error:  # nested too deep for the library, or no schema at all
+                raise InputError(f"the JSON schema cannot be used: {error}") from None
             else:
                 return
         raise InputError("the JSON schema cannot be used: too much of it is not as JSON Schema defines it")
@@ -170,10 +186,15 @@ class Checker:
 
             whole = self.schema
             part = {"$ref": _ROOT + "#" + "".join(map(_pointer, at))} if at else whole
-            documents = Registry([*self._documents, (_ROOT, whole)]) if at or self._documents else None
             unions: Any = dict.fromkeys(_UNIONS, partial(_Union, self)) if stops else None
             make = validator_cls_for(whole if isinstance(whole, dict) else {})
-            found = make(part, registry=documents, offline=True, validate_formats=False, keywords=unions)
+            try:
+                documents = Registry([*self._documents, (_ROOT, whole)]) if at or self._documents else None
+                found = make(part, registry=documents, offline=True, validate_formats=False, keywords=unions)
+            except ValueError as error:
+                if not at:
+                    raise
+                raise InputError(f"the JSON schema cannot be used: {error}") from None
             self._parts[at, stops] = found
         return found
 

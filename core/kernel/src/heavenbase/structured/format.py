@@ -126,7 +126,10 @@ def to_format(source: Any) -> OutputFormat:
             raise UnknownNameError("response_format", source, WORDS[:2])
         return OutputFormat("text" if source == "text" else "json_object", {"type": source})
     if isinstance(source, Mapping):
-        return _of_mapping(dict(source))
+        try:
+            return _of_mapping(dict(source))
+        except (AttributeError, LookupError, RecursionError, TypeError) as error:  # keywords of other types than theirs
+            raise InputError(f"the JSON schema of response_format cannot be used: {error}") from None
     if hasattr(source, "model_dump") or (is_dataclass(source) and not isinstance(source, type)):
         if not isinstance(source, type):
             name = type(source).__name__
