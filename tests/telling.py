@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from heavenbase.details import Details, RateLimits
+from heavenbase.details import Details, RateLimit, RateLimits
 from heavenbase.types import Audio, Choice, Citation, FilterResult, TokenLogprob
 from tests.told import Told
 
@@ -171,7 +171,224 @@ _GEMINI: dict[str, Any] = {
     ),
     "asked": {"n": 2},
 }
+
+
+# Cohere
+
+_DOCUMENT = {"id": "doc-0", "title": "A", "url": "https://a.example", "text": "quote"}
+_COHERE_SOURCES = [
+    {
+        "start": 0,
+        "end": 5,
+        "text": "Ärger",
+        "sources": [{"type": "document", "id": "doc-0", "document": _DOCUMENT}],
+        "content_index": 1,
+        "type": "TEXT_CONTENT",
+    },
+    {
+        "start": 6,
+        "end": 8,
+        "text": "日本",
+        "sources": [{"type": "tool", "id": "call-1:0", "tool_output": {"content": "result"}}],
+        "content_index": 1,
+    },
+    {
+        "start": 0,
+        "end": 2,
+        "text": "hm",
+        "sources": [{"type": "tool", "id": "call-1:0", "tool_output": {"content": "result"}}],
+        "content_index": 0,
+        "type": "THINKING_CONTENT",
+    },
+]
+_COHERE_END = {"finish_reason": "COMPLETE", "usage": {"tokens": {"input_tokens": 3, "output_tokens": 2}}}
+
+
+def _cohere(kind: str, place: int | None, more: Any = None, **message: Any) -> dict[str, Any]:
+    at = {} if place is None else {"index": place}
+    return {"type": kind, **at, "delta": {"message": message}, **(more or {})}
+
+
+_COHERE: dict[str, Any] = {
+    "answer": {
+        "id": "c-1",
+        "message": {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Ärger 日本"}],
+            "citations": _COHERE_SOURCES,
+        },
+        **_COHERE_END,
+        "logprobs": [
+            {"text": "Ärger ", "token_ids": [1, 2], "logprobs": [-0.5, -1]},
+            {"text": "日本", "token_ids": [3], "logprobs": [-2.0]},
+        ],
+    },
+    "events": [
+        {"type": "message-start", "id": "c-1", "delta": {"message": {"role": "assistant"}}},
+        _cohere("content-start", 0, content={"type": "thinking", "thinking": ""}),
+        _cohere("content-delta", 0, content={"thinking": "hm"}),
+        {"type": "content-end", "index": 0},
+        _cohere("content-start", 1, content={"type": "text", "text": ""}),
+        _cohere(
+            "content-delta",
+            1,
+            {"logprobs": {"text": "Ärger ", "token_ids": [1, 2], "logprobs": [-0.5, -1]}},
+            content={"text": "Ärger "},
+        ),
+        _cohere("citation-start", 0, citations=_COHERE_SOURCES[0]),
+        {"type": "citation-end", "index": 0},
+        _cohere(
+            "content-delta",
+            1,
+            {"logprobs": {"text": "日本", "token_ids": [3], "logprobs": [-2.0]}},
+            content={"text": "日本"},
+        ),
+        {"type": "content-end", "index": 1},
+        _cohere("citation-start", 1, citations=_COHERE_SOURCES[1]),
+        _cohere("citation-start", 2, citations=_COHERE_SOURCES[2]),
+        {"type": "message-end", "delta": _COHERE_END},
+    ],
+    "expected": Details(
+        citations=[
+            Citation(0, 5, kind="document", id="doc-0", title="A", url="https://a.example", quote="quote"),
+            Citation(6, 8, kind="tool", id="call-1:0", quote="result"),
+            Citation(kind="tool", id="call-1:0", quote="result"),
+        ],
+        logprobs=[
+            TokenLogprob("Ärger ", -0.5, id=1),
+            TokenLogprob("", -1.0, id=2),
+            TokenLogprob("日本", -2.0, id=3),
+        ],
+    ),
+    "headers": {
+        "x-trial-endpoint-call-limit": "40",
+        "x-trial-endpoint-call-remaining": "7",
+        "x-endpoint-monthly-call-limit": "1000",
+    },
+    "limits": RateLimits(RateLimit(40, 7), others={"requests_month": RateLimit(1000)}),
+}
+
+
+# The chat wire of OpenAI
+
+_LIKELY = {
+    "content": [
+        {"token": "Ärger", "logprob": -0.5, "bytes": [195, 132], "top_logprobs": [{"token": "A", "logprob": -2}]},
+        {"token": " 日本", "logprob": -1, "bytes": None, "top_logprobs": []},
+    ]
+}
+_TOKENS = [
+    TokenLogprob("Ärger", -0.5, [TokenLogprob("A", -2.0)], [195, 132]),
+    TokenLogprob(" 日本", -1.0),
+]
+_OPENAI_LIMITS = {
+    "x-ratelimit-limit-requests": "60",
+    "x-ratelimit-remaining-requests": "59",
+    "x-ratelimit-reset-requests": "1s",
+    "x-ratelimit-limit-tokens": "150000",
+    "x-ratelimit-remaining-tokens": "149984",
+    "x-ratelimit-reset-tokens": "6m0s",
+}
+_OPENAI_TOLD = RateLimits(RateLimit(60, 59, 1.0), RateLimit(150000, 149984, 360.0))
+_CHAT_COUNTS = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def _chat(*choices: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"id": "c-1", "created": 1, "model": "m", "choices": list(choices), **more}
+
+
+def _said(message: dict[str, Any], index: int = 0, finish: str | None = "stop", **more: Any) -> dict[str, Any]:
+    return {"index": index, "message": {"role": "assistant", **message}, "finish_reason": finish, **more}
+
+
+def _piece(delta: dict[str, Any], index: int = 0, finish: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"index": index, "delta": delta, "finish_reason": finish, **more}
+
+
+_OTHER = Choice(1, "other", finish_reason="length", raw_finish_reason="length")
+_MISTRAL: dict[str, Any] = {
+    "answer": _chat(
+        _said(
+            {
+                "content": [
+                    {"type": "text", "text": "Ärger"},
+                    {"type": "reference", "reference_ids": [0, "doc-b"]},
+                    {"type": "text", "text": " 日本"},
+                    {"type": "tool_reference", "tool": "web_search", "title": "A", "url": "https://a.example"},
+                ]
+            },
+            logprobs=_LIKELY,
+        ),
+        _said({"content": "other"}, 1, "length"),
+        usage=_CHAT_COUNTS,
+    ),
+    "events": [
+        _chat(_piece({"role": "assistant", "content": ""})),
+        _chat(_piece({"content": "Är"})),
+        _chat(_piece({"content": "oth"}, 1)),
+        _chat(_piece({"content": [{"type": "text", "text": "ger"}]}, logprobs={"content": _LIKELY["content"][:1]})),
+        _chat(_piece({"content": [{"type": "reference", "reference_ids": [0, "doc-b"]}]})),
+        _chat(_piece({"content": " 日本"}, logprobs={"content": _LIKELY["content"][1:]})),
+        _chat(
+            _piece(
+                {
+                    "content": [
+                        {"type": "tool_reference", "tool": "web_search", "title": "A", "url": "https://a.example"}
+                    ]
+                }
+            )
+        ),
+        _chat(_piece({"content": "er"}, 1, "length")),
+        _chat(_piece({"content": ""}, 0, "stop"), usage=_CHAT_COUNTS),
+        "[DONE]",
+    ],
+    "expected": Details(
+        citations=[
+            Citation(0, 5, kind="document", id="0"),
+            Citation(0, 5, kind="document", id="doc-b"),
+            Citation(5, 8, id="web_search", title="A", url="https://a.example"),
+        ],
+        logprobs=_TOKENS,
+        others=[_OTHER],
+    ),
+    "headers": {
+        "x-ratelimit-limit-req-minute": "60",
+        "x-ratelimit-remaining-req-minute": "59",
+        "x-ratelimit-limit-tokens-minute": "150000",
+        "x-ratelimit-remaining-tokens-minute": "149984",
+        "x-ratelimit-tokens-query-cost": "11",
+    },
+    "limits": RateLimits(
+        RateLimit(60, 59),
+        RateLimit(150000, 149984),
+        others={"requests_minute": RateLimit(60, 59), "tokens_minute": RateLimit(150000, 149984)},
+    ),
+    "asked": {"n": 2, "logprobs": True},
+}
+
+
+# Ollama
+
+
+def _line(content: str, done: bool = False, **more: Any) -> dict[str, Any]:
+    made = {"model": "m", "created_at": "t", "message": {"role": "assistant", "content": content}, "done": done, **more}
+    return {**made, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 2} if done else made
+
+
+_OLLAMA: dict[str, Any] = {
+    "answer": _line("Ärger 日本", True, logprobs=_LIKELY["content"]),
+    "events": [
+        _line("Ärger", logprobs=_LIKELY["content"][:1]),
+        _line(" 日本", logprobs=_LIKELY["content"][1:]),
+        _line("", True),
+    ],
+    "expected": Details(logprobs=_TOKENS),
+    "asked": {"logprobs": True, "top_logprobs": 1},
+}
 TELLINGS = [
     Telling(_told("gemini", "gemini-2.5-flash"), **_GEMINI),
     Telling(_told("vertex", "gemini-2.5-flash"), **_GEMINI),
+    Telling(_told("cohere", "command-a-03-2025"), **_COHERE),
+    Telling(_told("mistral", "mistral-small-latest"), **_MISTRAL),
+    Telling(_told("ollama", "qwen3", "application/x-ndjson"), **_OLLAMA),
 ]

@@ -106,6 +106,7 @@ class Told:
     content_type: str = "text/event-stream"
     provider: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def given(self) -> Given:
@@ -134,13 +135,13 @@ class Told:
     def whole(self, answer: Any, **options: Any) -> Completion:
         """What a whole answer is read as."""
         body = answer if isinstance(answer, bytes) else _written(answer)
-        self.given.answer = HTTPResponse(200, (("content-type", "application/json"),), body)
+        self.given.answer = HTTPResponse(200, (("content-type", "application/json"), *self.headers), body)
         return self.llm.complete("q", **options)
 
     async def awhole(self, answer: Any, **options: Any) -> Completion:
         """Async form of `whole`."""
         body = answer if isinstance(answer, bytes) else _written(answer)
-        self.given.answer = HTTPResponse(200, (("content-type", "application/json"),), body)
+        self.given.answer = HTTPResponse(200, (("content-type", "application/json"), *self.headers), body)
         return await self.llm.acomplete("q", **options)
 
     def streamed(self, events: Any, **options: Any) -> list[Chunk]:
@@ -179,7 +180,7 @@ class Told:
 
     def _stream(self, events: Any) -> HTTPResponse:
         body = events if isinstance(events, bytes) else STREAMS[self.content_type](events)
-        return HTTPResponse(200, (("content-type", self.content_type),), body)
+        return HTTPResponse(200, (("content-type", self.content_type), *self.headers), body)
 
     def _call(self, *, is_async: bool, **options: Any) -> Any:
         messages = [{"role": "user", "content": "q"}]

@@ -50,6 +50,16 @@ def full(**changes: Any) -> Completion:
         ("ratelimit: limit=100, remaining=50, reset=5", "requests", "remaining", 50),
         ('ratelimit: "default";r=50;t=30', "requests", "reset", 30.0),
         ("x-ms-ratelimit-remaining-requests: 3", "requests", "remaining", 3),
+        ("x-trial-endpoint-call-limit: 40", "requests", "limit", 40),
+        ("x-trial-endpoint-call-remaining: 7", "requests", "remaining", 7),
+        ("x-endpoint-monthly-call-limit: 1000", "requests", "limit", 1000),
+        ("ratelimitbysize-remaining: 12", "tokens", "remaining", 12),
+        ("x-ratelimitbysize-limit-minute: 12", "tokens", "limit", 12),
+        ("x-tokenlimit-remaining: 9", "tokens", "remaining", 9),
+        ("x-ratelimit-limit-tokens-prompt: 60000", "input_tokens", "limit", 60000),
+        ("x-ratelimit-remaining-tokens-generated: 5", "output_tokens", "remaining", 5),
+        ("x-ratelimit-reset-requests-day: 33011.38", "requests", "reset", 33011.38),
+        ("x-ratelimit-reset-requests: 1d2h", "requests", "reset", 93600.0),
     ],
 )
 def test_b12_rate_limits_are_read_in_every_usual_form(header: str, bucket: str, field: str, value: Any) -> None:
@@ -61,11 +71,36 @@ def test_b12_rate_limits_are_read_in_every_usual_form(header: str, bucket: str, 
 
 @pytest.mark.parametrize(
     "header",
-    ["content-length: 5", "x-ratelimit-reset: never", "x-ratelimit-limit: ", "x-ratelimit-reset: nan"],
+    [
+        "content-length: 5",
+        "x-ratelimit-reset: never",
+        "x-ratelimit-over-limit: no",
+        "x-max-tokenlimits: 5",
+        "x-ratelimit-limit: ",
+        "x-ratelimit-reset: nan",
+    ],
 )
 def test_b12_what_says_no_limit_is_none(header: str) -> None:
     name, _, text = header.partition(": ")
     assert rate_limits([(name.encode(), text.encode())], NOW) is None
+
+
+def test_b12_limits_for_a_long_window_or_of_another_kind_stand_under_their_own_names() -> None:
+    headers = [
+        (b"x-trial-endpoint-call-limit", b"40"),
+        (b"x-endpoint-monthly-call-limit", b"1000"),
+        (b"anthropic-priority-input-tokens-remaining", b"8"),
+        (b"anthropic-ratelimit-unified-5h-reset", b"1700000030"),
+    ]
+    found = rate_limits(headers, NOW)
+    assert found == hb.RateLimits(
+        hb.RateLimit(40),
+        others={
+            "requests_month": hb.RateLimit(1000),
+            "input_tokens_priority": hb.RateLimit(remaining=8),
+            "requests_unified_5h": hb.RateLimit(reset=30.0, reset_at=NOW + 30),
+        },
+    )
 
 
 def test_b12_limits_are_read_when_asked_for_and_headers_stay_behind() -> None:

@@ -62,7 +62,6 @@ def test_a1_a_field_of_tomorrow_passes_where_it_is_allowed() -> None:
     [
         ("user", "u"),
         ("logit_bias", {"1": 1}),
-        ("n", 2),
         ("min_p", 0.1),
         ("store", True),
         ("verbosity", "low"),

@@ -8,12 +8,24 @@ from datetime import UTC, datetime
 
 from heavenbase.details import RateLimit, RateLimits
 
-_NAME = re.compile(rb"rate-?limit", re.IGNORECASE)
+_NAME = re.compile(rb"rate-?limit|token-?limit|-(?:tokens|requests|call)-(?:limit|remaining|reset)", re.IGNORECASE)
 _FIELD = re.compile(r"\b(limit|remaining|reset|[qrt])=(\d+)")
 _FIELDS = {"q": "limit", "r": "remaining", "t": "reset"}
 _STEP = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|[smhd])")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_WORDS = {"req": "requests", "request": "requests", "token": "tokens"}
+_WORDS = {
+    "req": "requests",
+    "request": "requests",
+    "call": "requests",
+    "token": "tokens",
+    "monthly": "month",
+    "prompt": "input",
+    "generated": "output",
+    "completion": "output",
+}
+_TOKENS = ("tokenlimit", "ratelimitbysize")
+"""How names begin that speak of tokens without the word."""
+_PLACES = ("trial", "endpoint")
 _BUCKETS = ("requests", "tokens", "input_tokens", "output_tokens")
 _WINDOWS = ("minute", "second", "hour", "day", "month")
 _MOMENT = 1e9
@@ -23,8 +35,9 @@ _MOMENT = 1e9
 def rate_limits(headers: Iterable[tuple[bytes, bytes]], received: float) -> RateLimits | None:
     """The limits that headers tell of, None where they tell of none.
 
-    Read is every name with `ratelimit` in it, and limit, remaining or reset; requests are meant where it does not say
-    tokens. A provider that says limits for several windows alone has the shortest usual one under the plain name too.
+    Read is every name with `ratelimit` in it or what some providers say for it, and limit, remaining or reset; requests
+    are meant where it does not say tokens. A provider that says limits for several windows alone has the shortest usual
+    one under the plain name too.
 
     Args:
         headers: Names and values as they came.
@@ -47,9 +60,13 @@ def rate_limits(headers: Iterable[tuple[bytes, bytes]], received: float) -> Rate
 
 
 def _read(found: dict[str, RateLimit], name: str, value: str, received: float) -> None:
-    words = re.split(r"[-_]+", name.replace("rate-limit", "ratelimit"))
-    first = next((place for place, word in enumerate(words) if word.startswith("ratelimit")), 0)
-    words = words[first + 1 :]  # whose limits they are stands before
+    words = re.split(r"[-_]+", re.sub("(rate|token)-limit", r"\1limit", name))
+    first = next((place for place, word in enumerate(words) if word.startswith(("ratelimit", "tokenlimit"))), None)
+    if first is not None:  # whose limits they are stands before
+        kind = ["tokens"] if words[first] in _TOKENS else []
+        words = kind + words[first + 1 :]
+    else:
+        words = [word for word in words[1:] if word not in _PLACES]
     if words in ([], ["policy"]):  # the form of the IETF's drafts: all in one value
         limit = found.setdefault("requests", RateLimit())
         for letter, number in _FIELD.findall(value):

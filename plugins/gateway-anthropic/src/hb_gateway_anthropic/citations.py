@@ -44,7 +44,3 @@ def _citation(raw: dict[str, Any], start: int, end: int) -> Citation:
         source_end=places[1] if is_placed else None,
         unit=unit if is_placed else None,
     )
-
-
-def _number(raw: dict[str, Any], *names: str) -> int | None:
-    return next((value for name in names if isinstance(value := raw.get(name), int)), None)

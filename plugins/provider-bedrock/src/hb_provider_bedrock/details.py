@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.http import text_or_none
 from heavenbase.types import Citation, FilterResult
+from heavenbase.wires import object_or_empty, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,22 +31,22 @@ def citations_of(block: dict[str, Any], start: int, end: int) -> list[Citation]:
     """The citations of a block, whose text stands from `start` to `end` in the answer's."""
     cited = block.get("citationsContent")
     found = cited.get("citations") if isinstance(cited, dict) else None
-    return [_citation(item, start, end) for item in _objects(found)]
+    return [_citation(item, start, end) for item in objects(found)]
 
 
 def _citation(raw: dict[str, Any], start: int, end: int) -> Citation:
-    location = _object(raw.get("location"))
+    location = object_or_empty(raw.get("location"))
     source = text_or_none(raw.get("source"))
-    quoted = "".join(str(part.get("text") or "") for part in _objects(raw.get("sourceContent")))
+    quoted = "".join(str(part.get("text") or "") for part in objects(raw.get("sourceContent")))
     found = Citation(start, end, id=source, title=text_or_none(raw.get("title")), quote=quoted or None)
     for name, (kind, number, unit) in _PLACES.items():
-        place = _object(location.get(name))
+        place = object_or_empty(location.get(name))
         if place:
             found.kind, found.unit = kind, unit
             found.document, found.source_start, found.source_end = (
                 value if isinstance(value := place.get(key), int) else None for key in (number, "start", "end")
             )
-    found.url = text_or_none(_object(location.get("web")).get("url"))
+    found.url = text_or_none(object_or_empty(location.get("web")).get("url"))
     if found.url is None and source is not None and source.startswith(("https://", "http://")):
         found.url = source
     return found
@@ -53,12 +54,12 @@ def _citation(raw: dict[str, Any], start: int, end: int) -> Citation:
 
 def filters_of(trace: Any) -> list[FilterResult]:
     """What the guardrails of an answer's `trace` found."""
-    guardrail = _object(_object(trace).get("guardrail"))
+    guardrail = object_or_empty(object_or_empty(trace).get("guardrail"))
     found = []
-    for assessment in _object(guardrail.get("inputAssessment")).values():
-        found += list(_verdicts(_object(assessment), "prompt"))
-    for assessments in _object(guardrail.get("outputAssessments")).values():
-        for assessment in _objects(assessments):
+    for assessment in object_or_empty(guardrail.get("inputAssessment")).values():
+        found += list(_verdicts(object_or_empty(assessment), "prompt"))
+    for assessments in object_or_empty(guardrail.get("outputAssessments")).values():
+        for assessment in objects(assessments):
             found += list(_verdicts(assessment, "answer"))
     return found
 
@@ -66,7 +67,7 @@ def filters_of(trace: Any) -> list[FilterResult]:
 def _verdicts(assessment: dict[str, Any], on: Any) -> Iterator[FilterResult]:
     for policy, lists in _POLICIES.items():
         for name in lists:
-            for item in _objects(_object(assessment.get(policy)).get(name)):
+            for item in objects(object_or_empty(assessment.get(policy)).get(name)):
                 said = next(
                     (value for key in ("name", "type", "match") if isinstance(value := item.get(key), str)), name
                 )
@@ -79,11 +80,3 @@ def _verdicts(assessment: dict[str, Any], on: Any) -> Iterator[FilterResult]:
                     text_or_none(item.get("confidence")),
                     float(score) if isinstance(score, int | float) else None,
                 )
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(items: Any) -> list[dict[str, Any]]:
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

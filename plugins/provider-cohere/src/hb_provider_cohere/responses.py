@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_cohere.details import citations_of, logprobs_of
 from hb_provider_cohere.replay import reasoning_parts
 from hb_provider_cohere.usage import chat_usage
+from heavenbase.details import Details
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import finish_reason as in_words
@@ -34,7 +36,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         raise shape_error(call, f"`finish_reason` is {kind_of(reason)}, not text")
     if reason == "COMPLETE" and not message:
         raise shape_error(call, "`message` is empty")
-    text, thoughts = _content(call, message.get("content"))
+    text, thoughts, lengths = _content(call, message.get("content"))
     plan = as_text(call, message.get("tool_plan"), "`tool_plan`")
     calls = _tool_calls(call, message.get("tool_calls"))
     answer = Completion(
@@ -48,6 +50,9 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         provider=call.spec.provider,
         gateway=call.spec.gateway,
         reasoning_parts=reasoning_parts(call, thoughts, plan),
+        details=Details.known(
+            citations=citations_of(message.get("citations"), lengths), logprobs=logprobs_of(decoded.get("logprobs"))
+        ),
         report=call.context.report,
         raw=decoded,
     )
@@ -69,19 +74,19 @@ def called(call: Call, made: Any, place: int) -> ToolCall:
     return ToolCall(text_or_none(made.get("id")) or f"call_{place}", name, written)
 
 
-def _content(call: Call, content: Any) -> tuple[str, list[str]]:
-    """(the text, the blocks of thoughts) of an answer's content."""
+def _content(call: Call, content: Any) -> tuple[str, list[str], dict[int, int]]:
+    """(the text, the blocks of thoughts, how long each block of text is) of an answer's content."""
     if content is None or isinstance(content, str):
-        return content or "", []
-    text: list[str] = []
+        return content or "", [], {}
+    text: dict[int, str] = {}
     thoughts: list[str] = []
-    for part in as_list(call, content, "`message.content`"):
+    for place, part in enumerate(as_list(call, content, "`message.content`")):
         as_object(call, part, "a part of `message.content`")
         if part.get("type") == "thinking":
             thoughts.append(as_text(call, part.get("thinking"), "`thinking`"))
         elif "text" in part:
-            text.append(as_text(call, part["text"], "`text`"))
-    return "".join(text), thoughts
+            text[place] = as_text(call, part["text"], "`text`")
+    return "".join(text.values()), thoughts, {place: len(said) for place, said in text.items()}
 
 
 def _tool_calls(call: Call, made: Any) -> list[ToolCall]:

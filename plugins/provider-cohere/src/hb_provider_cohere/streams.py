@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_provider_cohere.details import citations_of, logprobs_of
 from hb_provider_cohere.replay import reasoning_parts
 from hb_provider_cohere.responses import called, finish_reason
 from hb_provider_cohere.usage import chat_usage
+from heavenbase.details import Details
 from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import StreamedAnswer
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
 class ChatStream(StreamedAnswer):
     """What has come of one streamed answer."""
 
-    __slots__ = ("_numbers", "_plan", "_thoughts")
+    __slots__ = ("_lengths", "_numbers", "_plan", "_thoughts")
 
     def __init__(self, call: Call, is_hidden: bool, held: Callable[[Any], HBError | None]) -> None:
         super().__init__(call, is_hidden, held)
         self._numbers: dict[Any, int] = {}
         self._plan: list[str] = []
+        self._lengths: dict[Any, int] = {}
+        """Of the blocks of text, by their places: citations count within one."""
         self._thoughts: dict[Any, list[str]] = {}
 
     def read(self, event: dict[str, Any]) -> Chunk | None:
@@ -39,7 +43,7 @@ class ChatStream(StreamedAnswer):
         if not isinstance(kind, str):
             raise shape_error(self._call, f"`type` of an event is {kind_of(kind)}, not text")
         handler = _HANDLERS.get(kind)
-        if handler is None:  # citations, ends of blocks, and what is to come
+        if handler is None:  # ends of blocks, and what is to come
             return None
         chunk = Chunk()
         handler(self, chunk, event, as_object(self._call, event.get("delta"), f"`delta` of {kind}"))
@@ -53,10 +57,20 @@ class ChatStream(StreamedAnswer):
     def _content(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
         content = as_object(self._call, self._message(delta, event).get("content"), "`content` of an event")
         chunk.text = as_text(self._call, content.get("text"), "`text`")
+        if chunk.text:
+            place = event.get("index") if isinstance(event.get("index"), int) else None
+            self._lengths[place] = self._lengths.get(place, 0) + len(chunk.text)
+        if event.get("logprobs"):
+            chunk.details = Details.known(logprobs=logprobs_of(event["logprobs"]))
         thought = as_text(self._call, content.get("thinking"), "`thinking`")
         if thought:
             self._thoughts.setdefault(event.get("index"), []).append(thought)
             self._think(chunk, thought)
+
+    def _cite(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
+        message = delta.get("message")
+        said = message.get("citations") if isinstance(message, dict) else None
+        chunk.details = Details.known(citations=citations_of(said, self._lengths))
 
     def _plan_on(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
         piece = as_text(self._call, self._message(delta, event).get("tool_plan"), "`tool_plan`")
@@ -109,6 +123,7 @@ _HANDLERS: dict[str, Callable[[ChatStream, Chunk, dict[str, Any], dict[str, Any]
     "message-start": ChatStream._begin,
     "content-start": ChatStream._content,
     "content-delta": ChatStream._content,
+    "citation-start": ChatStream._cite,
     "tool-plan-delta": ChatStream._plan_on,
     "tool-call-start": ChatStream._begin_call,
     "tool-call-delta": ChatStream._go_on_with_call,

@@ -11,8 +11,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.details import Details
-from heavenbase.http import text_or_none
 from heavenbase.types import Citation, FilterResult, TokenLogprob
+from heavenbase.wires import any_number, first_text, object_or_empty, objects, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,12 +41,17 @@ def citations_of(told: Iterable[dict[str, Any]], parts: Objects) -> list[Citatio
     places = _Places(parts)
     found: list[Citation] = []
     for piece in told:
-        found += _grounding(_object(piece.get("groundingMetadata")), places)
-        found += _quotes(_object(piece.get("citationMetadata")), places)
+        found += _grounding(object_or_empty(piece.get("groundingMetadata")), places)
+        found += _quotes(object_or_empty(piece.get("citationMetadata")), places)
     known = {(it.url, it.id) for it in found if it.start is not None}
     kept = [it for it in _once(found) if it.start is not None or (it.url, it.id) not in known]
     urls = {it.url for it in kept}
-    read = [it for piece in told for it in _read_pages(_object(piece.get("urlContextMetadata"))) if it.url not in urls]
+    read = [
+        it
+        for piece in told
+        for it in _read_pages(object_or_empty(piece.get("urlContextMetadata")))
+        if it.url not in urls
+    ]
     return kept + _once(read)
 
 
@@ -54,8 +59,8 @@ def _grounding(said: dict[str, Any], places: _Places) -> Iterator[Citation]:
     chunks, used = _list(said.get("groundingChunks")), set()
     if chunks:
         places.chunks = chunks
-    for support in _objects(said.get("groundingSupports")):
-        start, end = places.of(_object(support.get("segment")))
+    for support in objects(said.get("groundingSupports")):
+        start, end = places.of(object_or_empty(support.get("segment")))
         for number in _list(support.get("groundingChunkIndices")):
             source = _source(places.chunks, number)
             if source is not None:
@@ -71,41 +76,49 @@ def _grounding(said: dict[str, Any], places: _Places) -> Iterator[Citation]:
 def _source(chunks: list[Any], number: Any) -> Citation | None:
     if not isinstance(number, int) or not 0 <= number < len(chunks):
         return None
-    chunk = _object(chunks[number])
-    said = _object(chunk.get("retrievedContext"))
+    chunk = object_or_empty(chunks[number])
+    said = object_or_empty(chunk.get("retrievedContext"))
     if said:
-        inner = _object(said.get("ragChunk"))
-        pages = _object(inner.get("pageSpan"))
-        first, last = _number(pages, "firstPage", _number(said, "pageNumber")), _number(pages, "lastPage")
+        inner = object_or_empty(said.get("ragChunk"))
+        pages = object_or_empty(inner.get("pageSpan"))
+        first, last = (
+            whole_number(pages, "firstPage", whole_number(said, "pageNumber")),
+            whole_number(pages, "lastPage"),
+        )
         return Citation(
             kind="document",
-            id=_first(said, "documentName", "mediaId") or _first(inner, "fileId", "chunkId"),
-            title=_first(said, "title"),
-            url=_first(said, "uri"),
-            quote=_first(inner, "text") or _first(said, "text"),
+            id=first_text(said, "documentName", "mediaId") or first_text(inner, "fileId", "chunkId"),
+            title=first_text(said, "title"),
+            url=first_text(said, "uri"),
+            quote=first_text(inner, "text") or first_text(said, "text"),
             source_start=first,
             source_end=last,
             unit="pages" if first is not None else None,
         )
-    said = _object(chunk.get("web")) or _object(chunk.get("image")) or _object(chunk.get("maps"))
+    said = (
+        object_or_empty(chunk.get("web")) or object_or_empty(chunk.get("image")) or object_or_empty(chunk.get("maps"))
+    )
     if not said:
         return None
-    url = _first(said, "uri", "sourceUri")
+    url = first_text(said, "uri", "sourceUri")
     return Citation(
-        id=_first(said, "placeId"), title=_first(said, "title", "domain"), url=url, quote=_first(said, "text")
+        id=first_text(said, "placeId"),
+        title=first_text(said, "title", "domain"),
+        url=url,
+        quote=first_text(said, "text"),
     )
 
 
 def _quotes(said: dict[str, Any], places: _Places) -> Iterator[Citation]:
     """Sources that the model quotes; the two servers of this wire call them differently."""
-    for item in _objects(said.get("citations") or said.get("citationSources")):
+    for item in objects(said.get("citations") or said.get("citationSources")):
         start, end = places.of(item)
-        yield Citation(start, end, title=_first(item, "title"), url=_first(item, "uri"))
+        yield Citation(start, end, title=first_text(item, "title"), url=first_text(item, "uri"))
 
 
 def _read_pages(said: dict[str, Any]) -> Iterator[Citation]:
-    for item in _objects(said.get("urlMetadata")):
-        url = _first(item, "retrievedUrl")
+    for item in objects(said.get("urlMetadata")):
+        url = first_text(item, "retrievedUrl")
         if url and str(item.get("urlRetrievalStatus", "")).endswith("SUCCESS"):
             yield Citation(url=url)
 
@@ -131,10 +144,14 @@ class _Places:
 
     def of(self, said: dict[str, Any]) -> tuple[int | None, int | None]:
         """(start, end) of a segment; (None, None) where it has no place."""
-        first, last, words = _number(said, "startIndex", 0), _number(said, "endIndex"), _first(said, "text")
+        first, last, words = (
+            whole_number(said, "startIndex", 0),
+            whole_number(said, "endIndex"),
+            first_text(said, "text"),
+        )
         if last is None:
             return self._seek(words)
-        part = _number(said, "partIndex", 0) or 0
+        part = whole_number(said, "partIndex", 0) or 0
         if 0 <= part < len(self._parts) and self._parts[part]:
             counted = self._counted.setdefault(part, _Bytes(self._parts[part]))
             found = counted.span(first or 0, last, words)
@@ -174,19 +191,21 @@ class _Bytes:
 
 def logprobs_of(candidate: dict[str, Any]) -> list[TokenLogprob]:
     """The tokens of a candidate, or of a piece of one."""
-    said = _object(candidate.get("logprobsResult"))
+    said = object_or_empty(candidate.get("logprobsResult"))
     likely = _list(said.get("topCandidates"))
     found = []
-    for place, item in enumerate(_objects(said.get("chosenCandidates"))):
+    for place, item in enumerate(objects(said.get("chosenCandidates"))):
         token = _token(item)
-        others = _object(likely[place]).get("candidates") if place < len(likely) else None
-        token.top = [_token(other) for other in _objects(others)]
+        others = object_or_empty(likely[place]).get("candidates") if place < len(likely) else None
+        token.top = [_token(other) for other in objects(others)]
         found.append(token)
     return found
 
 
 def _token(item: dict[str, Any]) -> TokenLogprob:
-    return TokenLogprob(str(item.get("token", "")), _float(item, "logProbability"), id=_number(item, "tokenId"))
+    return TokenLogprob(
+        str(item.get("token", "")), any_number(item, "logProbability"), id=whole_number(item, "tokenId")
+    )
 
 
 def filters_of(said: Any, on: Any = "answer") -> list[FilterResult]:
@@ -196,34 +215,12 @@ def filters_of(said: Any, on: Any = "answer") -> list[FilterResult]:
             str(item.get("category") or ""),
             on,
             item.get("blocked") is True,
-            severity=_first(item, "probability", "severity"),
-            score=_float(item, "probabilityScore" if "probability" in item else "severityScore"),
+            severity=first_text(item, "probability", "severity"),
+            score=any_number(item, "probabilityScore" if "probability" in item else "severityScore"),
         )
-        for item in _objects(_object(said).get("safetyRatings"))
+        for item in objects(object_or_empty(said).get("safetyRatings"))
     ]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _objects(value: Any) -> Objects:
-    return [item for item in _list(value) if isinstance(item, dict)]
-
-
-def _first(said: dict[str, Any], *names: str) -> str | None:
-    return next((found for name in names if (found := text_or_none(said.get(name)))), None)
-
-
-def _number(said: dict[str, Any], name: str, missing: int | None = None) -> int | None:
-    value = said.get(name, missing)
-    return value if isinstance(value, int) and not isinstance(value, bool) else missing
-
-
-def _float(said: dict[str, Any], name: str) -> float | None:
-    value = said.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

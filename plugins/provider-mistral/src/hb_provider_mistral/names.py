@@ -7,6 +7,7 @@ from hb_provider_mistral.parameters import EMBEDDING, FOREIGN, NAMES
 PARAMETERS = frozenset(
     {
         *(*FOREIGN, *EMBEDDING, *NAMES, *NAMES.values()),
-        *("safe_prompt", "prompt_mode", "guardrails", "document_image_limit", "document_page_limit"),
+        *("safe_prompt", "prompt_mode", "guardrails", "document_image_limit", "document_page_limit", "prompt_logprobs"),
+        "top_prompt_logprobs",
     }
 )

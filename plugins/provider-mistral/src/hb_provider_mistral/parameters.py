@@ -61,8 +61,6 @@ def chat_fields(call: Call, traits: Traits) -> tuple[dict[str, Any], str]:
             continue
         if name in FOREIGN:
             report.dropped(name, FOREIGN[name])
-        elif name == "n" and value != 1:
-            report.dropped(name, "a completion of hb holds one answer")
         elif name == "stop" and not value:
             report.dropped(name, "the list is empty")
         else:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_ollama.messages import reasoning_part
+from heavenbase.details import Details
 from heavenbase.errors import InputError
 from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
 from heavenbase.types import Completion, Embedding, ImageResult, ToolCall, Usage
-from heavenbase.wires import arguments_text, count, known_usage, proved, read_vector, read_vectors
+from heavenbase.wires import arguments_text, count, known_usage, proved, read_vector, read_vectors, token_logprobs
 from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         provider=call.spec.provider,
         gateway=call.spec.gateway,
         reasoning_parts=reasoning_part(call.spec, thoughts),
+        details=Details.known(logprobs=token_logprobs(decoded.get("logprobs"))),
         report=call.context.report,
         raw=decoded,
     )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_ollama.messages import reasoning_part
 from hb_provider_ollama.responses import finish_reason, message_of, text_of, tool_calls, usage_of
+from heavenbase.details import Details
 from heavenbase.http import text_or_none
 from heavenbase.types import Chunk
-from heavenbase.wires import StreamedAnswer, truncated
+from heavenbase.wires import StreamedAnswer, token_logprobs, truncated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,8 @@ class ChatStream(StreamedAnswer):
             self._thoughts.append(thoughts)
         calls = tool_calls(self._call, message, self._calls)
         self.say(chunk, text=text_of(self._call, message, "content"), thoughts=thoughts, calls=calls)
+        if event.get("logprobs"):
+            chunk.details = Details.known(logprobs=token_logprobs(event["logprobs"]))
         if event.get("done") is True:
             reason = event.get("done_reason")
             self.finish(chunk, finish_reason(reason, bool(self._calls)), reason)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hb_wire_openai import images as images
     from hb_wire_openai.answers import Thinking as Thinking
     from hb_wire_openai.answers import completion as completion
+    from hb_wire_openai.answers import in_order as in_order
     from hb_wire_openai.answers import thinking_of as thinking_of
     from hb_wire_openai.attempt import Files as Files
     from hb_wire_openai.attempt import WireAttempt as WireAttempt
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _TABLE = {
     "": "images",
-    "answers": "Thinking completion thinking_of",
+    "answers": "Thinking completion in_order thinking_of",
     "attempt": "WireAttempt",
     "embeddings": "embedding",
     "gateway": "WireGateway",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.http import text_or_none
 from heavenbase.types import Audio, Citation, FilterResult, TokenLogprob
+from heavenbase.wires import any_number, first_text, flag, objects, token_logprobs, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +22,16 @@ _FILES = {"file_citation": "file_id", "container_file_citation": "file_id", "fil
 
 def citations_of(items: Any, offset: int = 0) -> list[Citation]:
     """Annotations of a text that begins at `offset` of the answer's."""
-    return [_annotation(item, offset) for item in _objects(items)]
+    return [_annotation(item, offset) for item in objects(items)]
 
 
 def _annotation(item: dict[str, Any], offset: int) -> Citation:
     kind = str(item.get("type") or "url_citation")
     inner = item.get(kind)
     said = inner if isinstance(inner, dict) else item
-    start, end = _number(said, "start_index"), _number(said, "end_index")
+    start, end = whole_number(said, "start_index"), whole_number(said, "end_index")
     if start is None:
-        start = end = _number(said, "index")  # a file is cited at a place, not over a stretch
+        start = end = whole_number(said, "index")  # a file is cited at a place, not over a stretch
     found = source_of(said, "file" if kind in _FILES else "url")
     if start is not None and end is not None and 0 <= start <= end:
         found.start, found.end = start + offset, end + offset
@@ -43,16 +44,16 @@ def source_of(said: Any, kind: Any = "url") -> Citation:
         return Citation(url=text_or_none(said))
     return Citation(
         kind=kind,
-        id=_first(said, "file_id", "id", "chunk_id"),
-        title=_first(said, "title", "filename", "filepath"),
-        url=_first(said, *_URLS),
-        quote=_first(said, *_QUOTES),
+        id=first_text(said, "file_id", "id", "chunk_id"),
+        title=first_text(said, "title", "filename", "filepath"),
+        url=first_text(said, *_URLS),
+        quote=first_text(said, *_QUOTES),
     )
 
 
 def sources_of(decoded: dict[str, Any]) -> list[Citation]:
     """The sources that a provider names at the top of its answer: in order, so that [1] in the text is the first."""
-    described = {it.url: it for it in map(source_of, _objects(decoded.get("search_results")))}
+    described = {it.url: it for it in map(source_of, objects(decoded.get("search_results")))}
     listed = decoded.get("citations")
     found = [source_of(item) for item in listed if isinstance(item, str | dict)] if isinstance(listed, list) else []
     return [described.get(it.url, it) for it in found] or list(described.values())
@@ -62,7 +63,7 @@ def context_of(message: dict[str, Any]) -> list[Citation]:
     """The documents of the user's own data that a message says it was written from."""
     context = message.get("context")
     listed = context.get("citations") if isinstance(context, dict) else None
-    found = [source_of(item, "document") for item in _objects(listed)]
+    found = [source_of(item, "document") for item in objects(listed)]
     for place, citation in enumerate(found):
         citation.document = place
     return found
@@ -71,21 +72,9 @@ def context_of(message: dict[str, Any]) -> list[Citation]:
 def logprobs_of(raw: Any) -> list[TokenLogprob]:
     """The tokens of a choice or of a text, in either shape of the wire."""
     if isinstance(raw, dict):
-        content = [*_objects(raw.get("content")), *_objects(raw.get("refusal"))]
-        return [token_of(item) for item in content] or list(_legacy(raw))
-    return [token_of(item) for item in _objects(raw)]
-
-
-def token_of(item: dict[str, Any]) -> TokenLogprob:
-    """One token, with those that were likely too."""
-    read = item.get("bytes")
-    return TokenLogprob(
-        str(item.get("token", "")),
-        _float(item.get("logprob")),
-        [token_of(other) for other in _objects(item.get("top_logprobs"))],
-        [byte for byte in read if isinstance(byte, int)] if isinstance(read, list) else None,
-        _number(item, "id"),
-    )
+        content = token_logprobs(raw.get("content")) + token_logprobs(raw.get("refusal"))
+        return content or list(_legacy(raw))
+    return token_logprobs(raw)
 
 
 def _legacy(raw: dict[str, Any]) -> Iterator[TokenLogprob]:
@@ -95,8 +84,8 @@ def _legacy(raw: dict[str, Any]) -> Iterator[TokenLogprob]:
         others = top[place] if place < len(top) and isinstance(top[place], dict) else {}
         yield TokenLogprob(
             str(token),
-            _float(likely[place]) if place < len(likely) else None,
-            [TokenLogprob(str(name), _float(value)) for name, value in others.items()],
+            any_number({"": likely[place]}, "") if place < len(likely) else None,
+            [TokenLogprob(str(name), any_number(others, name)) for name in others],
             id=ids[place] if place < len(ids) and isinstance(ids[place], int) else None,
         )
 
@@ -107,8 +96,8 @@ def filters_of(results: Any, on: Any = "answer") -> list[FilterResult]:
         FilterResult(
             str(category),
             on,
-            _flag(verdict.get("filtered")),
-            _flag(verdict.get("detected")),
+            flag(verdict, "filtered"),
+            flag(verdict, "detected"),
             text_or_none(verdict.get("severity")),
         )
         for category, verdict in (results.items() if isinstance(results, dict) else ())
@@ -120,7 +109,7 @@ def prompt_filters(decoded: dict[str, Any]) -> list[FilterResult]:
     """What the filters found in the prompt."""
     return [
         verdict
-        for item in _objects(decoded.get("prompt_filter_results"))
+        for item in objects(decoded.get("prompt_filter_results"))
         for verdict in filters_of(item.get("content_filter_results"), "prompt")
     ]
 
@@ -134,7 +123,7 @@ def audio_of(raw: Any, format: Any) -> list[Audio]:
         text_or_none(format),
         str(raw.get("transcript") or ""),
         text_or_none(raw.get("id")),
-        _float(raw.get("expires_at")),
+        any_number(raw, "expires_at"),
     )
     return [sound] if sound.data or sound.transcript or sound.id or sound.expires_at else []
 
@@ -146,24 +135,3 @@ def _bytes(data: Any) -> bytes:
         return b64decode(data) if isinstance(data, str) else b""
     except ValueError:
         return b""
-
-
-def _objects(items: Any) -> list[dict[str, Any]]:
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-
-
-def _first(said: dict[str, Any], *names: str) -> str | None:
-    return next((value for name in names if isinstance(value := said.get(name), str) and value), None)
-
-
-def _number(said: dict[str, Any], name: str) -> int | None:
-    value = said.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _float(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

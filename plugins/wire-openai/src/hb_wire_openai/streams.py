@@ -31,6 +31,7 @@ from hb_wire_openai.details import (
 from hb_wire_openai.events import WireStream
 from hb_wire_openai.usage import chat_usage
 from heavenbase.details import Details
+from heavenbase.errors import ProviderError, ResponseShapeError
 from heavenbase.http import shape_error
 from heavenbase.types import Audio, ChoiceDelta, Chunk, ToolCallDelta
 from heavenbase.wires import arguments_text, finish_reason, merged_counts, reasoning_part
@@ -131,10 +132,16 @@ class ChatStream(WireStream):
         state = self._others.get(index)
         if state is None:
             state = self._others[index] = type(self)(self._call, self._thinking, self._embedded)
-            state.showed = True  # one that is empty says so, and does not take the others along
         piece = ChoiceDelta(index=index)
         state.is_fresh = False
-        state._choose(piece, choice)
+        try:
+            state._choose(piece, choice)
+        except ProviderError as error:  # what failed is this one, and does not take the others along
+            if isinstance(error, ResponseShapeError):
+                raise
+            reason = choice.get("finish_reason")
+            piece.finish_reason, piece.raw_finish_reason = "other", reason if isinstance(reason, str) else error.kind
+            state._has_ended = True
         state.showed = state.showed or state.is_fresh
         self._tell(chunk, others=[piece])
         self.is_fresh = self.is_fresh or state.is_fresh

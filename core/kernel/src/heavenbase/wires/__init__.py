@@ -6,6 +6,7 @@ parameters   which arguments count, the limit of tokens; thinking off or on, ste
 attributes   what messages, parts and tools say beside their content, and what a wire does not take of it
 files        documents in the shapes of several wires, and images that are named and not held
 thoughts     those left out of the answer, out of its raw form too
+details      what answers tell beside text, read without trust; likelihoods of tokens
 answers      finish reasons in hb's words, counts of tokens, embeddings; the state of a streamed answer, its proved end
 """
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from heavenbase.wires.attributes import MARK as MARK, Taken as Taken, check_prefill as check_prefill
     from heavenbase.wires.attributes import fit_message as fit_message, mark_of as mark_of, note_tools as note_tools
     from heavenbase.wires.attributes import part_fields as part_fields, takes_late_system as takes_late_system
+    from heavenbase.wires.details import any_number as any_number, first_text as first_text, flag as flag
+    from heavenbase.wires.details import object_or_empty as object_or_empty, objects as objects
+    from heavenbase.wires.details import token_logprobs as token_logprobs, whole_number as whole_number
     from heavenbase.wires.files import data_url as data_url, is_address as is_address, no_reference as no_reference
     from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, GO_ON as GO_ON, UNNAMED as UNNAMED
     from heavenbase.wires.history import UNSIGNED as UNSIGNED
@@ -57,6 +61,7 @@ __getattr__, __dir__ = front(
             "read_vectors rest truncated"
         ),
         "attributes": "MARK Taken check_prefill fit_message mark_of note_tools part_fields takes_late_system",
+        "details": "any_number first_text flag object_or_empty objects token_logprobs whole_number",
         "files": "data_url is_address no_reference",
         "history": (
             "BEGIN FOREIGN GO_ON History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
