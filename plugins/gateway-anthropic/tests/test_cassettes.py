@@ -13,6 +13,7 @@ import pytest
 from hb_gateway_anthropic import AnthropicGateway
 from hb_vision_anthropic import encode
 from heavenbase import errors
+from heavenbase.colour import drive
 from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.image.image import LLMImage
 from heavenbase.types import Completion, Message, Usage
@@ -151,7 +152,8 @@ def test_every_recorded_count_is_read(name: str) -> None:
         if one["counts"]:
             call = make_call(make_spec("https://api.anthropic.com", model=one["sent"]["model"]))
             replay = Replay(one["response"])
-            assert Caller(transport=replay).gateway.count_tokens(call) == one["response"]["parsed_body"]["input_tokens"]
+            counted = drive.run(Caller(transport=replay).gateway.count_tokens(call))
+            assert counted.tokens == one["response"]["parsed_body"]["input_tokens"]
             assert replay.requests[0].url == "https://api.anthropic.com/v1/messages/count_tokens"
 
 

@@ -15,6 +15,7 @@ from hb_gateway_anthropic import AnthropicGateway
 from hb_testing.server import LoopbackServer
 from heavenbase import errors
 from heavenbase.clients import LIMIT
+from heavenbase.colour import drive
 from heavenbase.secrets import Secret
 
 from .support import ANTHROPIC, BUDGET, CANARY, Caller, make_call, make_spec
@@ -316,10 +317,10 @@ def test_hb30_g12_embeddings_and_images_are_refused_with_the_alternative(
 def test_tokens_are_counted_without_an_answer(caller: Caller, server: LoopbackServer) -> None:
     spec = make_spec(server.url("anthropic"), args={"temperature": 0})
     call = make_call(spec, messages=[{"role": "user", "content": "one two three"}], max_tokens=9)
-    assert caller.gateway.count_tokens(call) == 3
+    assert int(drive.run(caller.gateway.count_tokens(call))) == 3
 
     async def work() -> int:
-        found = await caller.gateway.acount_tokens(make_call(spec, is_async=True))
+        found = await caller.gateway.count_tokens(make_call(spec, is_async=True))
         await caller.clients.aclose()
         return int(found)
 
@@ -327,4 +328,4 @@ def test_tokens_are_counted_without_an_answer(caller: Caller, server: LoopbackSe
     assert {request.path for request in server.requests} == {"/anthropic/v1/messages/count_tokens"}
     server.reply(body={"tokens": 3})
     with pytest.raises(errors.ResponseShapeError, match="input_tokens"):
-        caller.gateway.count_tokens(call)
+        drive.run(caller.gateway.count_tokens(call))

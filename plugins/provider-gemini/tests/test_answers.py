@@ -245,9 +245,8 @@ def test_the_async_client_of_the_sdk_reaches_the_endpoint() -> None:
 def test_tokens_are_counted_by_the_provider() -> None:
     replay = Replay(answering({"totalTokens": 31}))
     with kernel(replay) as made:
-        spec = made.resolve(model="gemini-2.5-flash", provider="gemini")
-        call = made.call("complete", spec, {}, is_async=False, messages=[{"role": "user", "content": "hi"}])
-        assert made.gateway(spec).count_tokens(call) == 31  # type: ignore[attr-defined]
+        counted = hb.LLM(model="gemini-2.5-flash", provider="gemini", kernel=made).count_tokens("hi")
+        assert (int(counted), counted.method) == (31, "endpoint")
     assert replay.sent[0].url.endswith("/models/gemini-2.5-flash:countTokens")
     assert replay.body()["generateContentRequest"]["model"] == "models/gemini-2.5-flash"
 

@@ -353,10 +353,8 @@ def test_v6_vectors_are_predictions(server: LoopbackServer) -> None:
 
 def test_v6_tokens_are_counted_in_the_shape_of_vertex(server: LoopbackServer) -> None:
     with kernel() as made:
-        spec = llm(server, made, auth_token=TOKEN, **PLACE).spec
-        call = made.call("complete", spec, {}, is_async=False, messages=[{"role": "user", "content": "one two three"}])
-        counted: Any = made.gateway(spec)
-        assert int(counted.count_tokens(call)) == 3
+        counted = llm(server, made, auth_token=TOKEN, **PLACE).count_tokens("one two three")
+        assert (int(counted), counted.method) == (3, "endpoint")
     assert server.requests[0].json.keys() == {"contents"}
 
 

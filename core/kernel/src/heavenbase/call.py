@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heavenbase.config.layers import Environ, live
 from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from heavenbase.structured.format import OutputFormat
     from heavenbase.tools.base import Tool
 
-Verb: TypeAlias = Literal["complete", "embed", "imagen"]
+Verb: TypeAlias = str
+"""complete, embed, imagen; or the name of an operation, such as count_tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Call:
     `tools` are those that hb itself runs, by name; `given` are the caller's options where the call may be resumed, and
     `resumed` says where it goes on when it is.
     `format` is what `response_format` asks for. `messages` (complete), `inputs` (embed) or `prompt` with `images`
-    (imagen) is the content.
+    (imagen) is the content, or the `subject` of an operation.
     """
 
     verb: Verb
@@ -121,6 +122,7 @@ class Call:
     given: Mapping[str, Any] = field(default_factory=empty)
     format: OutputFormat | None = None
     resumed: Resumption | None = None
+    subject: Any = None
     missed: bytes | None = None
     """The key under which the cache has nothing, where it was looked up before."""
 
@@ -156,6 +158,7 @@ def new_call(
     given: Mapping[str, Any] = EMPTY,
     format: OutputFormat | None = None,
     resumed: Resumption | None = None,
+    subject: Any = None,
     missed: bytes | None = None,
 ) -> Call:
     """`Call(...)` at a third of its cost, a quarter of the kernel's own time: written as a draft, frozen at the end."""
@@ -167,7 +170,7 @@ def new_call(
     call.prompt = prompt
     call.images = [] if images is None else images
     call.tools, call.given = tools, given
-    call.format, call.resumed, call.missed = format, resumed, missed
+    call.format, call.resumed, call.subject, call.missed = format, resumed, subject, missed
     call.__class__ = Call
     return call  # type: ignore[no-any-return]
 
@@ -186,3 +189,5 @@ class WireRequest:
     """Not in the repr, as callers put credentials of their own into headers."""
     auth: str | None = None
     """How the credential travels, such as "Authorization: Bearer"; None without one."""
+    content: bytes | None = field(default=None, repr=False)
+    """The body where it is no JSON."""

@@ -21,6 +21,7 @@ from heavenbase.flow.refusals import Refusals
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, Next, compose, side_of, sleep_async
+from heavenbase.operations.asking import perform
 from heavenbase.options import KNOWN, MOCKS, PREPARED, SECRETS, split_options
 from heavenbase.plugin import Gateway, Plugin
 from heavenbase.projection import warn_cut
@@ -244,7 +245,8 @@ class Kernel:
         attempt = Attempt(spec.provider, spec.model_id, spec.gateway, started=self.wall())
         context.began = started = self.clock()
         try:
-            answer = getattr(self.registry.hook, call.verb)(call=call)
+            hook = getattr(self.registry.hook, call.verb, None)
+            answer = hook(call=call) if hook is not None else perform(self.registry, call)
             if answer is None:
                 raise PluginContractError(f"no loaded gateway answers {call.verb} for {spec.gateway!r}")
             check_colour(call, answer)

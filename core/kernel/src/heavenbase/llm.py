@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.messages import to_images, to_messages
+from heavenbase.operations.facade import Operations
 from heavenbase.options import CONNECTION, CONTENT, unknown_options
 from heavenbase.projection import (
     AGGREGATE,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 STREAM_NAMES = (*STREAM, *CLOCK, *AGGREGATE)
 
 
-class LLM:
+class LLM(Operations):
     """A language model to call: `LLM()` is the default preset, `LLM("chat")` another, `LLM(model="gpt-4o")` a model.
 
     `preset`, `model`, `provider` and `gateway` are names; `kernel` the kernel to use instead of the default one; every

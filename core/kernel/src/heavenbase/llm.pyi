@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, Unpack, overload
 
 from heavenbase.image.image import LLMImage
 from heavenbase.kernel import Kernel
+from heavenbase.operations import Operations
 from heavenbase.spec import LLMSpec
 from heavenbase.typed import Asked, Options
 from heavenbase.types import Chunk, Completion
@@ -35,7 +36,7 @@ Named: TypeAlias = dict[str, Any]
 # fmt: off
 # ruff: noqa: E501
 
-class LLM:
+class LLM(Operations):
     kernel: Kernel
     spec: LLMSpec
     def __init__(self, preset: str | None = None, model: str | None = None, provider: str | None = None,

@@ -24,6 +24,7 @@ from __future__ import annotations
 from hb_testing.conformance.checks_answers import AnswerChecks
 from hb_testing.conformance.checks_errors import ErrorChecks
 from hb_testing.conformance.checks_life import LifeChecks
+from hb_testing.conformance.checks_operations import OperationChecks
 from hb_testing.conformance.checks_requests import RequestChecks
 from hb_testing.conformance.checks_secrets import SecretChecks
 from hb_testing.conformance.checks_streams import StreamChecks
@@ -35,6 +36,7 @@ __all__ = ["GatewayContract", "VariantContract"]
 class VariantContract(
     SecretChecks,
     LifeChecks,
+    OperationChecks,
     AnswerChecks,
     RequestChecks,
 ):

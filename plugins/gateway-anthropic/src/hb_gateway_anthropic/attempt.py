@@ -9,7 +9,7 @@ from hb_gateway_anthropic.failures import with_reset
 from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
 from heavenbase.errors import HBError
-from heavenbase.http import HTTPAttempt, ServerEvents, content_of, embedded_error, encode_json, status_error
+from heavenbase.http import HTTPAttempt, ServerEvents, content_of, embedded_error, request_content, status_error
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
@@ -26,10 +26,16 @@ class MessageAttempt(HTTPAttempt):
 
     def send(self, client: Any, request: WireRequest) -> None:
         """Send through the SDK's own door, past its models and retries."""
+        if request.method != "POST":
+            client.request(sdk().response_type, _bodiless(client, request), stream=True)
+            return
         client.post(request.url, cast_to=sdk().response_type, stream=True, **_arguments(client, request))
 
     async def asend(self, client: Any, request: WireRequest) -> None:
         """Async form of `send`."""
+        if request.method != "POST":
+            await client.request(sdk().response_type, _bodiless(client, request), stream=True)
+            return
         await client.post(request.url, cast_to=sdk().response_type, stream=True, **_arguments(client, request))
 
     # Reading
@@ -66,7 +72,15 @@ class MessageAttempt(HTTPAttempt):
         return embedded_error(self.call, error, self.exchange.headers, wall=self.wall)
 
 
+def _bodiless(client: Any, request: WireRequest) -> Any:
+    """A request without a body, as the SDK writes one."""
+    headers = spelled(request.headers, client._custom_headers)
+    return sdk().request_options.construct(
+        method=request.method.lower(), url=request.url, headers=headers, max_retries=0
+    )
+
+
 def _arguments(client: Any, request: WireRequest) -> dict[str, Any]:
     """What `client.post` takes beside path and types. Bytes, which the SDK passes on without looking into them."""
     options: dict[str, Any] = {"headers": spelled(request.headers, client._custom_headers), "max_retries": 0}
-    return {"content": encode_json(request.body), "options": options}
+    return {"content": request_content(request), "options": options}

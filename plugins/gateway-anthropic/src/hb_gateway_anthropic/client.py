@@ -43,6 +43,8 @@ class SDK:
         self.module = anthropic
         self.http = http_library(anthropic)
         self.response_type: Any = self.http.Response
+        self.request_options: Any = anthropic._models.FinalRequestOptions
+        """What `client.request` takes: the door for what is no POST, where the answer is a stream."""
         self.absent: Any = anthropic.Omit()
         """The SDK's word for a header that is to be left out."""
         self.has_tracing = "open_telemetry" in inspect.signature(anthropic.Anthropic.__init__).parameters

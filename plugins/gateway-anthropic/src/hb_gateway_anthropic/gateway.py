@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hb_gateway_anthropic.attempt import MessageAttempt
     from heavenbase.call import Call
     from heavenbase.errors import UnsupportedError
+    from heavenbase.operations import TokenCount
     from heavenbase.spec import LLMSpec
 
 MESSAGES = "v1/messages"
@@ -61,15 +62,14 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
         is_hidden = thoughts_hidden(call.args, call.explicit, by_step=True)
         return MessageAttempt(call, self.services.wall, extra_bytes, is_hidden=is_hidden)
 
-    # Counting
+    # Operations
 
-    def count_tokens(self, call: Call) -> int:
+    async def count_tokens(self, call: Call) -> TokenCount:
         """How many input tokens a chat call would have, as the provider counts them. Free of charge."""
-        return self.ask(self.attempt(call), self._request(call, COUNT, count_body(call)), _counted)
+        from heavenbase.operations import counted
 
-    async def acount_tokens(self, call: Call) -> int:
-        """Async form of `count_tokens`."""
-        return await self.aask(self.attempt(call), self._request(call, COUNT, count_body(call)), _counted)
+        request = self._request(call, COUNT, count_body(call))
+        return await self.exchange(call, request, lambda _, found: counted(call, found, "input_tokens"))
 
     # Exports
 
@@ -92,16 +92,6 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
         shown = {name: value for name, value in clients.versioned(spec.headers).items() if not is_secret_header(name)}
         auth = "Authorization: Bearer" if clients.is_bearer(spec) else "x-api-key"
         return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, auth)
-
-
-def _counted(attempt: MessageAttempt, decoded: Any) -> int:
-    from heavenbase.http import shape_error
-    from heavenbase.wires import count
-
-    found = count(decoded.get("input_tokens")) if isinstance(decoded, dict) else None
-    if found is None:
-        raise shape_error(attempt.call, "the answer has no `input_tokens`")
-    return found
 
 
 def refusal(call: Call) -> UnsupportedError:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hb_gateway_mock.options import Layer
     from heavenbase.call import Call
+    from heavenbase.operations import TokenCount
     from heavenbase.types import Chunk, Completion
 
 REMEMBERED = 256
@@ -128,6 +129,25 @@ class MockGateway(Gateway):
         script = await self._ascript(call)
         await self._apause(_draw(script)(), call)
         return _images(script, call)
+
+    # Operations
+
+    async def count_tokens(self, call: Call) -> TokenCount:
+        """The words of the messages, as the mock's usage counts them."""
+        from heavenbase.operations import TokenCount
+
+        script = await self._scripted(call)
+        counted = answers.usage(script, call)
+        return TokenCount((counted.prompt_tokens if counted is not None else None) or 0)
+
+    async def _scripted(self, call: Call) -> Script:
+        """The script of an operation, after its pause; what it fails with is raised."""
+        script = await self._ascript(call) if call.is_async else self._script(call)
+        seconds = _draw(script)()
+        await self._apause(seconds, call) if call.is_async else self._pause(seconds, call)
+        if script.error is not None:
+            raise failure(script.error, call)
+        return script
 
     # The script of a call
 

@@ -87,7 +87,7 @@ def layers(call: Call) -> list[Layer]:
 
     Pure. InputError for a key that does not exist, InputTypeError for a value of the wrong type.
     """
-    kind = KINDS[call.verb]
+    kind = kind_of(call)
     found: list[Layer] = []
     for name in ("mock", f"mock_{kind}"):
         value = call.controls.get(name)
@@ -97,6 +97,11 @@ def layers(call: Call) -> list[Layer]:
     if any(value is not None for value in single.values()):
         found.append(_checked(single, "mock_"))
     return found
+
+
+def kind_of(call: Call) -> str:
+    """What a call asks for, in the mock's word for it; of an operation, its name."""
+    return KINDS.get(call.verb, call.verb)
 
 
 def layer(value: Any, name: str) -> Layer:
@@ -129,8 +134,8 @@ def ask(function: Callable[..., Any], call: Call) -> Any:
         "imagen": {"prompt": call.prompt, "images": call.images},
     }
     given = {
-        "kind": KINDS[call.verb],
-        **content[call.verb],
+        "kind": kind_of(call),
+        **content.get(call.verb, {"messages": call.messages, "subject": call.subject}),
         "model": call.spec.model_id,
         "provider": call.spec.provider,
         "stream": call.stream,
@@ -143,7 +148,7 @@ def ask(function: Callable[..., Any], call: Call) -> Any:
     if any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
         return function(**given)
     # One callable may serve several kinds: what it names and this kind lacks is None.
-    known = {**dict.fromkeys(("messages", "inputs", "prompt", "images")), **given}
+    known = {**dict.fromkeys(("messages", "inputs", "prompt", "images", "subject")), **given}
     for p in parameters:
         if p.name not in known and p.default is Parameter.empty and p.kind is not Parameter.VAR_POSITIONAL:
             raise InputTypeError(f"the mock callable wants {p.name!r}; it may take {', '.join(known)}, or **everything")

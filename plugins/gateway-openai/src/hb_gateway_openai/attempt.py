@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_gateway_openai.client import sdk
 from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
-from heavenbase.http import content_of, encode_json, status_error
+from heavenbase.http import content_of, request_content, status_error
 
 if TYPE_CHECKING:
     from hb_wire_openai import Files
@@ -23,10 +23,16 @@ class OpenAIAttempt(WireAttempt):
 
     def send(self, client: Any, request: WireRequest) -> None:
         """Send through the SDK's own door, past its models and retries."""
+        if request.method != "POST":
+            client.request(sdk().response_type, _bodiless(client, request), stream=True)
+            return
         client.post(request.url, cast_to=sdk().response_type, stream=True, **_arguments(client, request, self.files))
 
     async def asend(self, client: Any, request: WireRequest) -> None:
         """Async form of `send`."""
+        if request.method != "POST":
+            await client.request(sdk().response_type, _bodiless(client, request), stream=True)
+            return
         arguments = _arguments(client, request, self.files)
         await client.post(request.url, cast_to=sdk().response_type, stream=True, **arguments)
 
@@ -46,7 +52,7 @@ ChatAttempt = OpenAIAttempt
 def _arguments(client: Any, request: WireRequest, files: Files) -> dict[str, Any]:
     """What `client.post` takes beside path and types."""
     options: dict[str, Any] = {"max_retries": 0}
-    if len(request.headers) > 1 or files:
+    if len(request.headers) > 1 or files or request.content is not None:
         options["headers"] = _headers(client, request)
     if files:
         named = {name for name, _, _ in files}
@@ -56,9 +62,16 @@ def _arguments(client: Any, request: WireRequest, files: Files) -> dict[str, Any
             for place, (name, image, data) in enumerate(files)
         ]
         return {"body": fields, "files": parts, "options": options}
-    content = encode_json(request.body)
+    content = request_content(request)
     # Older releases of major 2 take bytes as the body; newer ones have a parameter of their own, and warn.
     return {"content" if sdk().takes_content else "body": content, "options": options}
+
+
+def _bodiless(client: Any, request: WireRequest) -> Any:
+    """A request without a body, as the SDK writes one."""
+    return sdk().request_options.construct(
+        method=request.method.lower(), url=request.url, headers=_headers(client, request), max_retries=0
+    )
 
 
 def _headers(client: Any, request: WireRequest) -> dict[str, str]:

@@ -32,6 +32,8 @@ class SDK:
         self.module = openai
         self.http = http_library(openai)
         self.response_type: Any = self.http.Response
+        self.request_options: Any = openai._models.FinalRequestOptions
+        """What `client.request` takes: the door for what is no POST, where the answer is a stream."""
         self.takes_content = "content" in inspect.signature(openai.OpenAI.post).parameters
 
 

@@ -59,7 +59,7 @@ class BedrockEmbeddingGatewayContract(GatewayContract):
     image_urls = False
     openai_exports = False
     capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType(
-        dict.fromkeys(("chat", "stream", "tools", "vision", "reasoning", "structured", "images"), False)
+        dict.fromkeys(("chat", "stream", "tools", "vision", "reasoning", "structured", "images", "count_tokens"), False)
     )
 
 
@@ -71,7 +71,9 @@ class BedrockImageGatewayContract(GatewayContract):
     image_urls = False
     openai_exports = False
     capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType(
-        dict.fromkeys(("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings"), False)
+        dict.fromkeys(
+            ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "count_tokens"), False
+        )
     )
 
 

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from hb_provider_bedrock.senders import Sender
     from hb_provider_bedrock.wire import BedrockAttempt
     from heavenbase.call import Call
+    from heavenbase.operations import TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
+
+
+COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
+"""What a request to count tokens may hold of a chat."""
 
 
 class BedrockGateway(HTTPGateway["BedrockAttempt"]):
@@ -93,6 +98,18 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
         """The images in a decoded answer."""
         return image_result(attempt.call, decoded)
 
+    # Operations
+
+    async def count_tokens(self, call: Call) -> TokenCount:
+        """How many input tokens a chat call would have, as the provider counts them. Free of charge."""
+        from heavenbase.operations import counted
+
+        request = self.prepare(call)
+        body = {"input": {"converse": {name: request.body[name] for name in COUNTED if name in request.body}}}
+        return await self.exchange(
+            call, replace(request, body=body), lambda _, found: counted(call, found, "inputTokens")
+        )
+
     # Exports
 
     def to_bedrock_client(self, spec: LLMSpec) -> Any:
@@ -111,7 +128,8 @@ def _endpoint(call: Call, environ: Mapping[str, str]) -> str:
 
 def _path(call: Call) -> str:
     """The path below the endpoint, with the query that the caller adds."""
-    operation = "invoke" if call.verb != "complete" else "converse-stream" if call.stream else "converse"
+    chat = "converse-stream" if call.stream else "converse"
+    operation = {"complete": chat, "count_tokens": "count-tokens"}.get(call.verb, "invoke")
     query = added_parts(call)[1]
     path = f"/model/{quote(call.spec.model_id, safe='-._~')}/{operation}"
     return f"{path}?{urlencode(query)}" if query else path

@@ -8,7 +8,7 @@ from hb_provider_cohere.failures import cohere_error, held_error
 from hb_provider_cohere.responses import completion
 from hb_provider_cohere.streams import ChatStream
 from heavenbase.errors import HBError
-from heavenbase.http import TEXT_EVENT_LIMIT, HTTPAttempt, ServerEvents, encode_json
+from heavenbase.http import TEXT_EVENT_LIMIT, HTTPAttempt, ServerEvents, request_content
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
@@ -60,5 +60,5 @@ def _built(client: Any, request: WireRequest) -> tuple[Any, Any]:
     headers: dict[str, tuple[str, str]] = {}
     for found in (wrapper.get_headers(), wrapper._headers or {}, request.headers):
         headers.update({name.lower(): (name, value) for name, value in found.items()})
-    content = encode_json(request.body)
-    return http, http.build_request("POST", request.url, content=content, headers=list(headers.values()))
+    content = request_content(request)
+    return http, http.build_request(request.method, request.url, content=content, headers=list(headers.values()))

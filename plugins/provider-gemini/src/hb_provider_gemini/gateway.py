@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from hb_provider_gemini.wire import GeminiAttempt
     from heavenbase.call import Call
+    from heavenbase.operations import TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
@@ -112,15 +113,14 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
         """The body of a request to count tokens."""
         return {"generateContentRequest": {"model": model_path(call.spec.model_id), **content_body(call)}}
 
-    # Counting
+    # Operations
 
-    def count_tokens(self, call: Call) -> int:
+    async def count_tokens(self, call: Call) -> TokenCount:
         """How many input tokens a chat call would have, as the provider counts them. Free of charge."""
-        return self.ask(self.attempt(call), self._count_request(call), _counted)
+        from heavenbase.operations import counted
 
-    async def acount_tokens(self, call: Call) -> int:
-        """Async form of `count_tokens`."""
-        return await self.aask(self.attempt(call), self._count_request(call), _counted)
+        request = self._request(call, "countTokens", self.counted_body(call))
+        return await self.exchange(call, request, lambda _, found: counted(call, found, "totalTokens"))
 
     # Exports
 
@@ -152,9 +152,6 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
         shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
         return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, self.auth(spec))
 
-    def _count_request(self, call: Call) -> WireRequest:
-        return self._request(call, "countTokens", self.counted_body(call))
-
 
 _REFUSALS: Mapping[str, tuple[type[UnsupportedError], str, str]] = {
     "complete": (UnsupportedError, "chat", "a model such as gemini-2.5-flash"),
@@ -173,13 +170,3 @@ def _check_purpose(call: Call) -> None:
         provider=call.spec.provider,
         model=call.spec.model_id,
     )
-
-
-def _counted(attempt: GeminiAttempt, decoded: Any) -> int:
-    from heavenbase.http import shape_error
-    from heavenbase.wires import count
-
-    found = count(decoded.get("totalTokens")) if isinstance(decoded, dict) else None
-    if found is None:
-        raise shape_error(attempt.call, "the answer has no `totalTokens`")
-    return found

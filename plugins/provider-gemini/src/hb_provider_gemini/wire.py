@@ -9,7 +9,7 @@ from hb_provider_gemini.failures import error_status, google_error
 from hb_provider_gemini.responses import completion
 from hb_provider_gemini.streams import ContentStream
 from heavenbase.errors import HBError
-from heavenbase.http import IMAGE_EVENT_LIMIT, HTTPAttempt, ServerEvents, content_of, encode_json
+from heavenbase.http import IMAGE_EVENT_LIMIT, HTTPAttempt, ServerEvents, content_of, encode_json, request_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,9 +77,9 @@ class GeminiAttempt(HTTPAttempt):
 
 def _prepared(inside: Any, request: WireRequest) -> Any:
     """The SDK's request, with its credential and headers, and hb's address and body."""
-    made = inside._build_request("post", "models", {}, None)
+    made = inside._build_request(request.method.lower(), "models", {}, None)
     made.url = request.url
-    made.data = encode_json(request.body)
+    made.data = request_content(request)
     made.timeout = None
     spelling = {name.lower(): name for name in made.headers}
     made.headers.update({spelling.get(name.lower(), name): value for name, value in request.headers.items()})

@@ -19,7 +19,7 @@ class MistralContract(GatewayContract):
 
     gateway = "mistral"
     openai_exports = False
-    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"images": False})
+    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"images": False, "count_tokens": False})
 
 
 class MistralVisionContract(VisionContract):

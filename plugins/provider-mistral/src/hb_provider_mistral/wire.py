@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_provider_mistral.responses import MistralStream, completion
 from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
-from heavenbase.http import encode_json
+from heavenbase.http import request_content
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
@@ -61,5 +61,5 @@ def _built(config: Any, http: Any, request: WireRequest) -> Any:
     own = {"Authorization": f"Bearer {config.security.api_key}", "User-Agent": config.user_agent}
     for found in (own, request.headers):
         headers.update({name.lower(): (name, value) for name, value in found.items()})
-    content = encode_json(request.body)
-    return http.build_request("POST", request.url, content=content, headers=list(headers.values()))
+    content = request_content(request)
+    return http.build_request(request.method, request.url, content=content, headers=list(headers.values()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_provider_ollama.responses import completion
 from hb_provider_ollama.streams import ChatStream
 from heavenbase.errors import ConnectError, HBError
-from heavenbase.http import HTTPAttempt, Lines, embedded_error, encode_json
+from heavenbase.http import HTTPAttempt, Lines, embedded_error, request_content
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
@@ -62,4 +62,6 @@ class OllamaAttempt(HTTPAttempt):
 
 
 def _built(http: Any, request: WireRequest) -> Any:
-    return http.build_request("POST", request.url, content=encode_json(request.body), headers=dict(request.headers))
+    return http.build_request(
+        request.method, request.url, content=request_content(request), headers=dict(request.headers)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_gemini.wire import GeminiAttempt
-from heavenbase.http import encode_json
+from heavenbase.http import request_content
 
 if TYPE_CHECKING:
     from hb_provider_vertex.client import Client
@@ -41,4 +41,5 @@ def _built(http: Any, shown: dict[str, str], request: WireRequest) -> Any:
     named: dict[str, tuple[str, str]] = {}
     for found in (shown, request.headers):
         named.update({name.lower(): (name, value) for name, value in found.items()})
-    return http.build_request("POST", request.url, content=encode_json(request.body), headers=list(named.values()))
+    content = request_content(request)
+    return http.build_request(request.method, request.url, content=content, headers=list(named.values()))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hb_wire_openai.attempt import Files, WireAttempt
     from heavenbase.call import Call
+    from heavenbase.operations import TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
@@ -132,6 +133,16 @@ class WireGateway(HTTPGateway["WireAttempt"]):
 
         files = [(name, image, await image.ato_bytes()) for name, image in images.files(call)]
         return await self.aask(self.attempt(call, files=files), request, self.images)
+
+    # Operations
+
+    async def count_tokens(self, call: Call) -> TokenCount:
+        """How many input tokens a chat would have, at the endpoint that `capabilities.count_tokens` names."""
+        from hb_wire_openai.counting import count_request
+        from heavenbase.operations import counted
+
+        request, field = count_request(self, call)
+        return await self.exchange(call, request, lambda _, found: counted(call, found, field))
 
     # Shared
 

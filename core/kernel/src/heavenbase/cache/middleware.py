@@ -67,8 +67,8 @@ class CacheMiddleware(Middleware):
     def __call__(self, call: Call, next: Next) -> Any:
         """The kept answer, or the next one, which is kept when it is complete."""
         # Not async itself: a call that is not cached gets through without a coroutine of its own.
-        if call.verb == "embed":
-            return next(call)  # its inputs were looked up one by one: see `vectors`
+        if call.verb not in ("complete", "imagen"):
+            return next(call)  # inputs of an embedding were looked up one by one: see `vectors`
         settings = self.settings.read(call.controls)
         return self._answer(call, next, settings) if _allows(settings, call) else next(call)
 

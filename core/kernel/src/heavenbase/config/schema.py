@@ -130,14 +130,21 @@ def _namespace(what: str) -> Table:
     )
 
 
-_FLAGS = "chat stream tools vision embeddings images embedding_base64 stream_usage image_detail image_urls file_urls"
-_ABILITIES = dict.fromkeys([*_FLAGS.split(), "late_system"], "bool") | {
+_FLAGS = (
+    *("chat", "stream", "tools", "vision", "embeddings", "images", "embedding_base64", "stream_usage"),
+    *("image_detail", "image_urls", "file_urls", "late_system"),
+)
+_ABILITIES = dict.fromkeys(_FLAGS, "bool") | {
     "embedding_batch_limit": "int",
     "structured": "str",
+    "count_tokens": "bool | str",
+    "reasoning_efforts": "bool | list[str]",
 }
-_ABILITIES["reasoning_efforts"] = "bool | list[str]"
 CAPABILITIES = Table({name: Field(f"{words} | null", free=True) for name, words in _ABILITIES.items()})
-"""What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none."""
+"""What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none.
+
+`count_tokens` may name the endpoint for it where a wire has several.
+"""
 
 STAND_INS = {"chat": "a chat", "embed": "an embedding", "image": "an image"}
 """Kinds of default models that providers have."""

@@ -11,6 +11,7 @@ from heavenbase.colour import drive as drive
 from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
+from heavenbase.operations.results import OperationResult
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 
@@ -35,8 +36,9 @@ def check_colour(call: Call, answer: Any) -> None:
 
 def check_value(call: Call, answer: Any) -> None:
     """PluginContractError unless a hook answered the type of its verb."""
-    if not isinstance(answer, SHAPES[call.verb]):
-        raise _contract(call, answer, SHAPES[call.verb].__name__)
+    shape = SHAPES.get(call.verb, OperationResult)
+    if not isinstance(answer, shape):
+        raise _contract(call, answer, shape.__name__)
 
 
 def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:

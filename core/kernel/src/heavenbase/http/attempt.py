@@ -145,14 +145,18 @@ class HTTPAttempt:
         """Async form of `post`."""
         return await self._post(client, request, is_async=True)
 
-    async def _post(self, client: Any, request: WireRequest, *, is_async: bool) -> Any:
+    async def exchanged(self, client: Any, request: WireRequest, *, is_json: bool = True) -> Any:
+        """As `post`, in the colour of the call; or the bytes of the answer as they came."""
+        return await self._post(client, request, is_async=self.call.is_async, is_json=is_json)
+
+    async def _post(self, client: Any, request: WireRequest, *, is_async: bool, is_json: bool = True) -> Any:
         body = await self._open(client, request, is_async=is_async)
         try:
             self._body = await body.read() if is_async else body.read()
         except HBError as error:
             failure = self.with_facts(error)
         else:
-            return self.decoded(self._body)
+            return self.decoded(self._body) if is_json else self._body
         raise failure
 
     def decoded(self, body: bytes) -> Any:

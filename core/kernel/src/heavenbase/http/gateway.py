@@ -109,6 +109,17 @@ class HTTPGateway(Gateway, Generic[A]):
         decoded = await attempt.apost(self._client(attempt.call), request)
         return attempt.read(lambda: read(attempt, decoded))
 
+    async def exchange(
+        self, call: Call, request: WireRequest, read: Callable[[A, Any], T], *, is_json: bool = True
+    ) -> T:
+        """What `read` makes of the answer to one request of an operation, sent in the colour of the call.
+
+        With `is_json=False` it gets the bytes as they came.
+        """
+        attempt = self.attempt(call)
+        found = await attempt.exchanged(self._client(call), request, is_json=is_json)
+        return attempt.read(lambda: read(attempt, found))
+
     def connections(self) -> Connections:
         """The connections that all clients of this gateway share."""
         if self._connections is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from heavenbase.errors import HBError, InputError, InputTypeError, ResponseDecodeError, ResponseShapeError
 
 if TYPE_CHECKING:
-    from heavenbase.call import Call
+    from heavenbase.call import Call, WireRequest
 
 E = TypeVar("E", bound=HBError)
 
@@ -41,6 +41,13 @@ def encode_json(value: Any) -> bytes:
     except (ValueError, RecursionError) as error:
         failure = InputError(f"the request cannot be written as JSON: {error}")
     raise failure
+
+
+def request_content(request: WireRequest) -> bytes | None:
+    """The body of a request as it travels; None for one without."""
+    if request.content is not None:
+        return request.content
+    return encode_json(request.body) if request.body or request.method == "POST" else None
 
 
 def decode_json(body: bytes) -> Any:

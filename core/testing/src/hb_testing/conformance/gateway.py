@@ -14,6 +14,7 @@ from hb_testing.conformance.rig import KEY, PATIENCE, Clock, LazyRig, Rig, make_
 from hb_testing.server import LoopbackServer, Reply, Wire, fault_names
 from heavenbase.errors import HBError
 from heavenbase.http.gateway import HTTPGateway
+from heavenbase.operations.asking import method_of
 from heavenbase.plugin import Gateway
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ _VERBS = {
 """The methods of which a gateway overrides one when it has the ability."""
 _PARTS = {"chat": "attempt", "stream": "attempt", "embeddings": "embedding", "images": "images"}
 """The part that it may bring in place of them where `HTTPGateway` has the methods."""
-CAPABILITIES = ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "images")
+OPERATIONS = ("count_tokens",)
+"""Methods beside the verbs, each an ability of its own."""
+CAPABILITIES = ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "images", *OPERATIONS)
 
 _PLAN = pytest.StashKey[Rig]()
 
@@ -133,7 +136,7 @@ class GatewayBase(PluginChecks):
                 "base_url": server.url(wire) if server is not None else NOWHERE,
                 "wire": self.own_wire(),
                 "capabilities": dict.fromkeys(("chat", "stream", "tools", "vision", "embeddings", "images"), True)
-                | {"structured": "json_schema", "stream_usage": True},
+                | {"structured": "json_schema", "stream_usage": True, "count_tokens": "responses"},
                 **self.provider_record(),
                 **(record or {}),
             }
@@ -236,8 +239,12 @@ class GatewayBase(PluginChecks):
             return self.capabilities[ability]
         if ability in _VERBS and not _brings(type(rig.gateway), ability):
             return False
+        if ability in OPERATIONS and method_of(rig.gateway, ability) is None:
+            return False
         if ability == "reasoning" and not rig.is_wired:
             return self.script(Reply(reasoning="thought")) is not None
+        if ability in OPERATIONS:
+            return bool(rig.llm().spec.capability(ability))
         verb = {"embeddings": "embed", "images": "imagen"}.get(ability, "chat")
         return rig.llm_for(verb).spec.capability(ability) is not False
 

@@ -43,7 +43,7 @@ def event(value: Mapping[str, Any]) -> bytes:
 
 def plan(payload: Mapping[str, Any], reply: Reply) -> chat.Turn:
     """Decide the answer; its `finish` is `completed`, `failed`, or why the answer is incomplete."""
-    turn = chat.plan(_as_chat(payload), reply)
+    turn = chat.plan(as_chat(payload), reply)
     turn.finish = _ENDS.get(turn.finish, turn.finish)
     turn.usage = _own_names(turn.usage)
     return turn
@@ -195,7 +195,7 @@ def _own_names(usage: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _as_chat(payload: Mapping[str, Any]) -> dict[str, Any]:
+def as_chat(payload: Mapping[str, Any]) -> dict[str, Any]:
     """What the deterministic answer depends on, as in a request of the chat wire."""
     given = payload.get("input")
     items = [{"content": given}] if isinstance(given, str) else given if isinstance(given, list) else []

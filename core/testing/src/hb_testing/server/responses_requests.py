@@ -9,6 +9,13 @@ from hb_testing.server.checks import check, missing, refuse, says_json
 from hb_testing.server.schema import RequestSchema
 
 SCHEMA = RequestSchema("responses")
+COUNTED = frozenset(
+    {
+        *("conversation", "input", "instructions", "model", "parallel_tool_calls", "personality"),
+        *("previous_response_id", "reasoning", "text", "tool_choice", "tools", "truncation"),
+    }
+)
+"""What a request to count input tokens may hold."""
 _CONTINUED = ("previous_response_id", "conversation", "prompt")
 
 
@@ -33,6 +40,14 @@ def check_response(payload: Mapping[str, Any], extensions: Collection[str] = ())
             "input",
             None,
         )
+
+
+def check_count(payload: Mapping[str, Any]) -> None:
+    """Refuse a request to count input tokens that OpenAI would refuse."""
+    for name in payload:
+        if name not in COUNTED:
+            refuse(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+    check_response(payload)
 
 
 def _check_items(items: list[Any], *, is_continued: bool) -> None:

@@ -16,6 +16,7 @@ from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.bedrock_requests import check_converse
 from hb_testing.server.http import dumps
 from hb_testing.server.recorder import RecordedRequest
+from hb_testing.server.synthesis import count_tokens
 from hb_testing.server.wire import Exchange, Framing, Rejected, Wire, route
 
 EXCEPTIONS: Mapping[int, str] = {
@@ -36,6 +37,8 @@ IN_STREAM: Mapping[int, str] = {
     500: "internalServerException",
     503: "serviceUnavailableException",
 }
+COUNTED = frozenset({"messages", "system", "toolConfig", "additionalModelRequestFields"})
+"""What a conversation to be counted may hold."""
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 
 
@@ -83,6 +86,18 @@ class BedrockWire(Wire):
         payload = self._checked(exchange)
         reply = exchange.reply()
         return reply if reply.raw else answers.stream(answers.plan(payload, reply), reply)
+
+    @route("POST", "/model/{model}/count-tokens")
+    def count(self, exchange: Exchange) -> Answer:
+        """Answer how many words a conversation has."""
+        given = exchange.json().get("input")
+        asked = given.get("converse") if isinstance(given, dict) else None
+        if not isinstance(asked, dict) or asked.keys() - COUNTED:
+            raise Rejected("Malformed input request, please reformat your input and try again.")
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
+        return Reply(body={"inputTokens": count_tokens(" ".join(answers.prompt_text(asked)))}, headers=reply.headers)
 
     @route("POST", "/model/{model}/invoke")
     def invoke(self, exchange: Exchange) -> Answer:

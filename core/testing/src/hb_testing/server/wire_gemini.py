@@ -104,6 +104,9 @@ class GeminiWire(Wire):
         inner = payload.get("generateContentRequest", payload)
         if exchange.server.strict:
             check_content(inner)
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
         return Reply(body={"totalTokens": count_tokens(" ".join(answers.prompt_text(inner)))})
 
     # -- what the faults need

@@ -142,6 +142,31 @@ class OpenAIWire(Wire):
         """The image that a `response_format: url` answer points to."""
         return Reply(body=png(exchange.query), headers={"content-type": "image/png"})
 
+    @route("POST", "/responses/input_tokens")
+    def count_input(self, exchange: Exchange) -> Answer:
+        """Answer how many words a request of the Responses wire has."""
+        from hb_testing.server import responses_answers
+        from hb_testing.server.responses_requests import check_count
+
+        payload = exchange.json()
+        if exchange.server.strict:
+            check_count(payload)
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
+        counted = count_tokens(" ".join(chat.prompt_text(responses_answers.as_chat(payload))))
+        return Reply(body={"object": "response.input_tokens", "input_tokens": counted}, headers=reply.headers)
+
+    @route("POST", "/tokenize")
+    def tokenize(self, exchange: Exchange) -> Answer:
+        """Answer the tokens of a chat, as vLLM does."""
+        payload = exchange.json()
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
+        counted = count_tokens(" ".join(chat.prompt_text(payload)))
+        return Reply(body={"count": counted, "max_model_len": 4096, "tokens": list(range(counted))})
+
     @route("GET", "/models")
     def list_models(self, exchange: Exchange) -> Answer:
         """The wire's model ids."""

@@ -1,0 +1,78 @@
+"""The methods of `LLM` for operations, each in both colours over one flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.colour import drive as drive
+from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.options import OPTIONS
+
+if TYPE_CHECKING:
+    from heavenbase.operations.results import TokenCount
+    from heavenbase.spec import LLMSpec
+
+
+class Operations:
+    """What an LLM does beside its verbs. UnsupportedError says who has an operation that its target has not."""
+
+    kernel: Any
+    spec: LLMSpec
+
+    def count_tokens(
+        self, messages: Any, *, system: str | None = None, images: Any = None, estimate: bool | None = None,
+        **options: Any,
+    ) -> TokenCount:  # fmt: skip
+        """How many input tokens a chat with these messages, tools and options would have.
+
+        The provider counts where it has an endpoint for it; else hb estimates, and the result says so in `method`.
+        `estimate=True` asks for that at once, without a request; `estimate=False` makes it an UnsupportedError.
+        """
+        return drive.run(_count(self, messages, system, images, estimate, options, is_async=False))
+
+    async def acount_tokens(
+        self, messages: Any, *, system: str | None = None, images: Any = None, estimate: bool | None = None,
+        **options: Any,
+    ) -> TokenCount:  # fmt: skip
+        """Async form of `count_tokens`."""
+        return await _count(self, messages, system, images, estimate, options, is_async=True)
+
+
+async def ask(llm: Any, operation: str, options: dict[str, Any], *, is_async: bool, **content: Any) -> Any:
+    """The answer of an operation that takes no parameters of chats, on the flow of every call."""
+    from heavenbase.operations.asking import lacking, refusal
+
+    for name in options:
+        if name in OPTIONS and OPTIONS[name].kind == "argument":
+            raise InputError(f"{operation} takes no {name}, which is a parameter of calls to a model")
+    kernel = llm.kernel
+    call = kernel.call(operation, llm._target(options), options, is_async=is_async, **content)
+    if reason := lacking(kernel.registry, call.spec, operation):
+        raise refusal(kernel.registry, call.spec, operation, reason)
+    return await kernel.answer_once(call)
+
+
+async def _count(
+    llm: Any, messages: Any, system: str | None, images: Any, estimate: bool | None, options: dict[str, Any],
+    *, is_async: bool,
+) -> TokenCount:  # fmt: skip
+    from heavenbase.operations.asking import lacking, refusal
+
+    if estimate not in (None, True, False):
+        raise InputTypeError(f"estimate must be True, False or None, not {type(estimate).__name__}")
+    kernel = llm.kernel
+    # As a chat, so that tools, form and messages are made ready for the wire as those of one.
+    call = llm._chat_call(messages, system, images, options, is_async=is_async)
+    reason = "it was asked for" if estimate else lacking(kernel.registry, call.spec, "count_tokens")
+    if not reason and call.spec.capability("count_tokens") is None:
+        reason = f"nothing says that provider {call.spec.provider!r} counts tokens (capabilities.count_tokens)"
+    if not reason:
+        try:
+            return await kernel.answer_once(call.replace(verb="count_tokens", tools={}))  # type: ignore[no-any-return]
+        except UnsupportedError as error:  # a gateway that counts, and not for this provider or model
+            reason = str(error)
+    if estimate is False:
+        raise refusal(kernel.registry, call.spec, "count_tokens", reason)
+    from heavenbase.operations.estimate import estimated
+
+    return estimated(call, reason)

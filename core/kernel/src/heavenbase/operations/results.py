@@ -1,0 +1,57 @@
+"""What operations answer: small typed values, each with what the kernel knows of its call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from heavenbase.details import Record, Usage
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.types import Attempt, ParameterReport
+
+
+@dataclass(kw_only=True)
+class OperationResult(Record):
+    """Base of what operations answer. The kernel fills these fields, but for `usage` and `raw`.
+
+    `created_at` is epoch seconds, `elapsed` seconds, `raw` the provider's own answer.
+    """
+
+    usage: Usage | None = None
+    model: str | None = None
+    provider: str | None = None
+    gateway: str | None = None
+    created_at: float | None = None
+    elapsed: float | None = None
+    report: ParameterReport | None = field(default=None, repr=False)
+    attempts: list[Attempt] = field(default_factory=list, repr=False)
+    raw: Any = field(default=None, repr=False)
+
+
+@dataclass
+class TokenCount(OperationResult):
+    """How many input tokens a chat would have; `int(count)` is the number.
+
+    `method` is "endpoint" where the provider counted, and "estimate" where hb did without one; then `reason` says why.
+    """
+
+    tokens: int
+    method: Literal["endpoint", "estimate"] = "endpoint"
+    reason: str | None = None
+
+    def __int__(self) -> int:
+        return self.tokens
+
+    __index__ = __int__
+
+
+def counted(call: Call, decoded: Any, name: str) -> TokenCount:
+    """The count in the field `name` of a decoded answer; ResponseShapeError where there is none."""
+    from heavenbase.http.payload import as_object, shape_error
+
+    found = as_object(call, decoded, "the answer").get(name)
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        raise shape_error(call, f"the answer has no `{name}`")
+    return TokenCount(found, raw=decoded)

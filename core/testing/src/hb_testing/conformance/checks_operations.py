@@ -1,0 +1,79 @@
+"""Checks of operations: what the gateway has beside the verbs, by the names of its methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hb_testing.conformance.gateway import OPERATIONS, GatewayBase
+from hb_testing.conformance.needs import needs
+from hb_testing.server import Reply
+from heavenbase.errors import ProviderError, RateLimitError, ResponseError, UnsupportedError
+
+if TYPE_CHECKING:
+    from hb_testing.conformance.rig import Rig
+    from hb_testing.server.recorder import RecordedRequest
+
+TOOL = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
+
+
+class OperationChecks(GatewayBase):
+    """Operations are answered typed, in both colours, and fail as calls do."""
+
+    def perform(self, rig: Rig, operation: str, fault: str = "", **options: Any) -> Any:
+        """The answer of an operation in the rig's colour."""
+        llm = rig.llm(fault)
+        content = {"count_tokens": ("one two three",)}[operation]
+        method, twin = getattr(llm, operation), getattr(llm, f"a{operation}")
+        return rig.colour.run(lambda: method(*content, **options), lambda: twin(*content, **options))
+
+    @needs("count_tokens")
+    def test_v2_tokens_are_counted_by_the_endpoint(self, rig: Rig) -> None:
+        few = rig.colour.run(
+            lambda: rig.llm().count_tokens("one", estimate=False),
+            lambda: rig.llm().acount_tokens("one", estimate=False),
+        )
+        many = rig.colour.run(
+            lambda: rig.llm().count_tokens("one two three", system="Be brief.", tools=[TOOL], estimate=False),
+            lambda: rig.llm().acount_tokens("one two three", system="Be brief.", tools=[TOOL], estimate=False),
+        )
+        assert few.method == many.method == "endpoint"
+        assert 0 < int(few) < int(many), (few, many)
+        assert few.provider == rig.llm().spec.provider
+        assert len(few.attempts) == 1
+
+    @needs("verb", "server")
+    @pytest.mark.parametrize("verb", OPERATIONS)
+    def test_v2_an_operation_that_fails_raises_what_a_call_does(self, rig: Rig, verb: str) -> None:
+        with pytest.raises(RateLimitError) as refused:
+            self.perform(rig, verb, "S3.number")
+        assert refused.value.status == 429
+        assert len(refused.value.attempts) == 1
+        with pytest.raises(ProviderError):
+            self.perform(rig, verb, "N2.b")
+        rig.server.strike(None, rig.wire)
+        rig.server.reply(body={"unheard": "of"})
+        with pytest.raises(ResponseError):
+            self.perform(rig, verb)
+
+    @needs("verb", "server")
+    @pytest.mark.parametrize("verb", OPERATIONS)
+    def test_v2_what_a_provider_says_that_it_has_not_is_not_asked_for(self, rig: Rig, verb: str) -> None:
+        with self.open_rig(rig.colour, record={"capabilities": {verb: False}}) as other:
+            options: dict[str, Any] = {"estimate": False} if verb == "count_tokens" else {}
+            with pytest.raises(UnsupportedError, match=verb):
+                self.perform(other, verb, **options)
+            assert other.server.requests == []
+
+    @needs("verb", "server")
+    @pytest.mark.parametrize("verb", OPERATIONS)
+    def test_v2_an_operation_is_tried_again_as_a_call_is(self, rig: Rig, verb: str) -> None:
+        answered = iter([True])
+
+        def once(request: RecordedRequest) -> Reply | None:
+            return Reply(status=503, body={"error": {"message": "busy"}}) if next(answered, False) else None
+
+        rig.server.script(once)
+        found = self.perform(rig, verb, max_retries=2)
+        assert [attempt.status for attempt in found.attempts] == [503, None]
