@@ -123,7 +123,7 @@ class Kernel:
             if options.get("reasoning_effort") is not None and "think" not in options:
                 args["think"] = True
             if not PREPARED.isdisjoint(args):
-                content |= prepare(verb, args, controls, options, context.report, is_async=is_async)
+                content |= prepare(verb, spec, args, controls, options, context.report, is_async=is_async)
         explicit = spec.explicit.union(options) if options else spec.explicit
         return new_call(verb, spec, context, is_async, stream, args, controls, explicit, **content)
 

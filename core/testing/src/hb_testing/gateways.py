@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from hb_testing.conformance.checks_answers import AnswerChecks
 from hb_testing.conformance.checks_errors import ErrorChecks
+from hb_testing.conformance.checks_features import FeatureChecks
 from hb_testing.conformance.checks_life import LifeChecks
 from hb_testing.conformance.checks_operations import OperationChecks
 from hb_testing.conformance.checks_requests import RequestChecks
@@ -39,6 +40,7 @@ class VariantContract(
     OperationChecks,
     AnswerChecks,
     RequestChecks,
+    FeatureChecks,
 ):
     """A part of the contract, for the own tests of a gateway that is another one but for its requests.
 

@@ -39,7 +39,7 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     for place, message in enumerate(with_instruction(ordered(call, _IN_RESULTS), instruction)):
         role = _ROLES.get(message["role"], message["role"])
         if len(message) > 2 or type(message["content"]) is not str:
-            message = fit_message(message, place, TAKEN, call.context.report)
+            message = fit_message(message, place, TAKEN.of(call.spec), call.context.report)
         if message["role"] == "developer":
             call.context.report.emulated(f"messages[{place}].role", "the wire has system for it")
         if role == "assistant":

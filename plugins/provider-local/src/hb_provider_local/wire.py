@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_local.schema import fit_response_format, fit_schema
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta, Usage
-from heavenbase.wires import Taken, count, finish_reason, fit_message, note_tools, part_fields, refuse_others, rest
+from heavenbase.wires import (
+    Taken,
+    count,
+    finish_reason,
+    fit_message,
+    given_tools,
+    note_tools,
+    part_fields,
+    refuse_others,
+    rest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,6 +139,7 @@ def _tools(call: Call, body: dict[str, Any], tools: Any) -> None:
     if call.spec.capability("tools") is False:
         report.dropped("tools", "the chat template of this model has no tools")
         return
+    tools = given_tools({"tools": tools}, report)
     for place, tool in enumerate(tools):
         refuse_others(tool, place)
     body["tools"], lost = fit_schema(note_tools(tools, _TAKEN, report))

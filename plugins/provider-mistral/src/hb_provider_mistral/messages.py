@@ -34,7 +34,7 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     for place, message in enumerate(with_instruction(ordered(call), instruction)):
         role = str(_ROLES.get(message["role"], message["role"]))
         if len(message) > 2 or type(message["content"]) is not str:
-            message = fit_message(message, place, _ANSWER if role == "assistant" else TAKEN, report)
+            message = fit_message(message, place, (_ANSWER if role == "assistant" else TAKEN).of(call.spec), report)
         if message["role"] == "developer":
             report.emulated(f"messages[{place}].role", "the wire has system for it")
         if role == "assistant":

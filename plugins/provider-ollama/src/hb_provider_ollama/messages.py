@@ -49,7 +49,7 @@ def reasoning_part(spec: LLMSpec, thoughts: str) -> list[dict[str, Any]]:
 def _message(message: Message, place: int, names: dict[str, str], call: Call) -> Message:
     report, role = call.context.report, message["role"]
     if len(message) > 2 or type(message["content"]) is not str:
-        message = fit_message(message, place, TAKEN, report)
+        message = fit_message(message, place, TAKEN.of(call.spec), report)
     if role == "developer":
         report.emulated(f"messages[{place}].role", "the wire has system for it")
     text, images = _content(with_error_mark(message).get("content"), place)

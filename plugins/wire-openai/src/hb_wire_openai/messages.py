@@ -55,9 +55,9 @@ def taken_by(spec: LLMSpec) -> Taken:
     """What this provider takes of messages, parts and tools beside what the wire has."""
     more = frozenset(name for rule in spec.message_rules() for name in rule.get("take", ()))
     if not more:
-        return _OPEN
+        return _OPEN.of(spec)
     parts = {kind: names | more for kind, names in _PARTS.items()}
-    return _OPEN._replace(parts=parts, messages=_OPEN.messages | more, tools=more, marks=MARK in more)
+    return _OPEN._replace(parts=parts, messages=_OPEN.messages | more, tools=more, marks=MARK in more).of(spec)
 
 
 def wire_messages(call: Call, fields: Mapping[str, Any] = EMPTY) -> list[Message]:

@@ -27,10 +27,12 @@ def chat_fields(
     report: ParameterReport,
     *,
     tools: frozenset[str] = frozenset(),
+    has_groups: bool = False,
 ) -> dict[str, Any]:
     """The fields of a chat request beside model and messages, `extra_body` merged in.
 
-    `tools` are attributes of tools that the wire takes beside those of the chat wire.
+    `tools` are attributes of tools that the wire takes beside those of the chat wire; with `has_groups` tools may stand
+    in groups.
     """
     wire: dict[str, Any] = {}
     for name, value in args.items():
@@ -47,7 +49,7 @@ def chat_fields(
         del wire["wire_include"]
         report.dropped("wire_include", "it is for the Responses wire: gateway='responses'")
     if not _TOOLS.isdisjoint(wire):
-        given = given_tools(wire, report)
+        given = given_tools(wire, report, has_groups=has_groups)
         if given:
             taken = taken_by(spec)
             wire["tools"] = [_tool(t) for t in note_tools(given, taken._replace(tools=taken.tools | tools), report)]

@@ -12,6 +12,7 @@ from heavenbase.types import Message, ParameterReport
 
 if TYPE_CHECKING:
     from heavenbase.image.image import FetchOptions, LLMImage
+    from heavenbase.spec import LLMSpec
 
 UNSEEN = {"type": "text", "text": "[an image, which this model cannot see]"}
 FETCHES = 8
@@ -20,6 +21,7 @@ FETCHES = 8
 
 def prepare(
     verb: str,
+    spec: LLMSpec,
     args: dict[str, Any],
     controls: Mapping[str, Any],
     options: Mapping[str, Any],
@@ -33,9 +35,11 @@ def prepare(
         del args["stop"]
         report.emulated("stop", "none is asked for, and none is sent")
     if "tools" in args or "tool_choice" in args:
-        from heavenbase.tools.options import prepare_tools
+        from heavenbase.tools.options import fitted_tools, prepare_tools
 
         found["tools"] = prepare_tools(verb, args, controls, report, is_async_call=is_async)
+        if "tools" in args:
+            args["tools"] = fitted_tools(args["tools"], spec, report)
         found["given"] = options
     if verb == "complete" and "response_format" in args:
         from heavenbase.structured.format import to_format

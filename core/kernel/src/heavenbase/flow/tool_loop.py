@@ -13,7 +13,7 @@ from heavenbase.call import Call, Kept, Resumption
 from heavenbase.errors import HBError, InputError, InputTypeError, ToolArgsError, UnknownNameError
 from heavenbase.messages import to_messages
 from heavenbase.tools.base import Decision
-from heavenbase.tools.options import is_forced, schema_name
+from heavenbase.tools.options import is_forced, schema_names
 from heavenbase.tools.runs import ToolRuns
 from heavenbase.types import Chunk, Completion, Message, ParameterReport, ToolCall, Usage
 
@@ -91,8 +91,7 @@ class ToolLoop:
         self.truncated = False
         self.latest: list[Message] = []
         self._runs = ToolRuns(call.tools, call.controls, is_async=call.is_async)
-        names = {schema_name(schema) for schema in call.args.get("tools") or ()}
-        self._schema_only = names - call.tools.keys()
+        self._schema_only = schema_names(call.args.get("tools") or ()) - call.tools.keys()
         self._messages = list(call.messages)
         self._delta: list[Message] = []
         self._calls: list[ToolCall] = []

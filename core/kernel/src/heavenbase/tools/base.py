@@ -58,7 +58,7 @@ class Tool:
 
     __slots__ = (
         *("accept_repaired", "confirm", "description", "is_async", "name", "parameters", "run", "timeout"),
-        *("_is_named", "_signature", "_wire"),
+        *("_grouped", "_is_named", "_signature", "_wire"),
     )
 
     def __init__(
@@ -94,6 +94,7 @@ class Tool:
         self.accept_repaired = accept_repaired
         self.is_async = run is not None and is_async(run)
         self._is_named = True
+        self._grouped: list[Tool] = []
         self._wire = dict(wire) if wire is not None else None
         if attributes:
             self._wire = {**self.to_openai_tool(), **attributes}
@@ -156,15 +157,23 @@ def to_tools(source: Any) -> list[Tool]:
     InputTypeError for what is none of them, InputError for two of one name.
     A tool is a function (also a method, a partial or an object that can be called), a Tool, a function schema as a
     dictionary (OpenAI's, or flat: name, description, parameters), a pydantic model (a schema only), or an object with
-    `to_openai_tool()` and `run` or `run_to_str`. A toolkit has `.tools`, a mapping or an iterable.
+    `to_openai_tool()` and `run` or `run_to_str`; a dictionary of another type may group tools in its `tools`. A toolkit
+    has `.tools`, a mapping or an iterable.
     """
     found = list(_of(source))
     seen: set[str] = set()
-    for made in found:
+    for made in each_tool(found):
         if made.name in seen and made._is_named:
             raise InputError(f"two tools are named {made.name!r}; give one of them another name: Tool(name=…, run=…)")
         seen.add(made.name)
     return found
+
+
+def each_tool(tools: Iterable[Tool]) -> Iterator[Tool]:
+    """The tools, and those that are grouped in them."""
+    for made in tools:
+        yield made
+        yield from made._grouped
 
 
 def _of(source: Any, *, is_item: bool = False) -> Iterator[Tool]:
@@ -215,6 +224,8 @@ def _of_mapping(data: Mapping[str, Any]) -> Iterable[Tool]:
         made = Tool(name if isinstance(name, str) else kind, parameters=_TEXT, run=run if callable(run) else None)
         made._wire = {name: value for name, value in data.items() if name != "run"} if made.run else dict(data)
         made._is_named = isinstance(name, str)
+        if isinstance(data.get("tools"), list | tuple):  # a group of tools under one name
+            made._grouped = to_tools(data["tools"])
         return (made,)
     if data and not _OURS & data.keys() and all(isinstance(value, Mapping | list) for value in data.values()):
         # A tool without a type, as Gemini and Bedrock have them: {"google_search": {}}, {"toolSpec": {...}}.

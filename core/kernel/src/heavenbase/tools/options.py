@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError, UnsupportedError
 from heavenbase.schemas.arguments import is_plain, tool_schema
 from heavenbase.schemas.strict import strict_schema
 from heavenbase.spec import check_seconds
-from heavenbase.tools.base import SCHEMA_KEYS, Tool, is_async, to_tools
+from heavenbase.tools.base import SCHEMA_KEYS, Tool, each_tool, is_async, to_tools
 from heavenbase.types import FREE_TEXT, ParameterReport
+
+if TYPE_CHECKING:
+    from heavenbase.spec import LLMSpec
 
 WORDS = ("auto", "none", "required")
 CALLBACKS = ("confirm", "on_round")
+_UNLESS = {"defer_loading": "deferred_tools", "cache_control": "prompt_marks"}
+"""Attributes of tools, and the capability without which they stay behind."""
 
 
 def prepare_tools(
@@ -28,11 +33,11 @@ def prepare_tools(
     choice = args.pop("tool_choice", None)
     if verb != "complete":  # the defaults of a model that can do more than chat
         return MappingProxyType({})
-    names = [made.name for made in tools]
+    names = [made.name for made in each_tool(tools)]
     if choice is not None:
         choice = wire_choice(choice, names)
         if isinstance(choice, dict) and choice.get("type") == "function":
-            chosen = next(made for made in tools if made.name == choice["function"]["name"]).to_openai_tool()
+            chosen = next(made for made in each_tool(tools) if made.name == choice["function"]["name"]).to_openai_tool()
             if chosen.get("type") == FREE_TEXT and "input_schema" not in chosen:
                 choice = {"type": FREE_TEXT, FREE_TEXT: choice["function"]}
     if not tools:
@@ -44,7 +49,7 @@ def prepare_tools(
     args["tools"] = [_fitted(made, report) for made in tools]
     if choice is not None:
         args["tool_choice"] = choice
-    runners = {made.name: made for made in tools if made.run is not None}
+    runners = {made.name: made for made in each_tool(tools) if made.run is not None}
     if runners:
         _check_controls(controls, runners, is_async_call)
     return MappingProxyType(runners)
@@ -55,6 +60,9 @@ def _fitted(made: Tool, report: ParameterReport) -> dict[str, Any]:
     holder = wire = made.to_openai_tool()
     if made._signature is not None and made._wire is None:
         return wire  # read from a function, so that it is as the wires take it
+    if made._grouped:
+        wire["tools"] = [_fitted(each, report) for each in made._grouped]
+        return wire
     if isinstance(wire.get("function"), Mapping):
         wire["function"] = holder = dict(wire["function"])
     key = next((key for key in SCHEMA_KEYS if isinstance(holder.get(key), Mapping)), None)
@@ -126,7 +134,36 @@ def is_forced(choice: Any) -> bool:
     return choice is not None and choice not in ("auto", "none")
 
 
-def schema_name(schema: Mapping[str, Any]) -> str | None:
-    """The name of a tool in wire shape."""
-    found = schema.get("function", schema)
-    return found.get("name") if isinstance(found, Mapping) else None
+def fitted_tools(tools: list[dict[str, Any]], spec: LLMSpec, report: ParameterReport) -> list[dict[str, Any]]:
+    """Tools in wire shape as this target takes them, by its capabilities; UnsupportedError for what it has not."""
+    if spec.capability("free_text_tools") is False:
+        for tool in tools:
+            if tool.get("type") == FREE_TEXT and "input_schema" not in tool:
+                where = f"{spec.provider}/{spec.model_id}"
+                text = f"{where} has no tools that take free text (type {FREE_TEXT}); give a function"
+                raise UnsupportedError(text, provider=spec.provider, model=spec.model_id)
+    lost = [name for name, cap in _UNLESS.items() if spec.capability(cap) is False]
+    return [_without(tool, f"tools[{n}]", lost, report) for n, tool in enumerate(tools)] if lost else tools
+
+
+def _without(tool: dict[str, Any], where: str, names: list[str], report: ParameterReport) -> dict[str, Any]:
+    held = [name for name in names if tool.get(name)]
+    for name in held:
+        report.dropped(f"{where}.{name}", f"capability {_UNLESS[name]} is false")
+    found = {name: value for name, value in tool.items() if name not in held}
+    if isinstance(tool.get("function"), dict):
+        found["function"] = _without(tool["function"], f"{where}.function", names, report)
+    if isinstance(tool.get("tools"), list):
+        found["tools"] = [_without(each, f"{where}.tools[{n}]", names, report) for n, each in enumerate(tool["tools"])]
+    return found
+
+
+def schema_names(schemas: Iterable[Mapping[str, Any]]) -> set[Any]:
+    """The names of tools in wire shape, and of those that are grouped in them."""
+    names = set()
+    for schema in schemas:
+        found = schema.get("function", schema)
+        names.add(found.get("name") if isinstance(found, Mapping) else None)
+        if isinstance(grouped := schema.get("tools"), list):
+            names |= schema_names(grouped)
+    return names

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.errors import UnsupportedError
 from heavenbase.spec import EMPTY
-from heavenbase.wires.files import as_file
+from heavenbase.wires.files import as_file, no_reference, reference_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,6 +39,8 @@ _MESSAGE = frozenset(
     }
 )
 _CALL = frozenset({"id", "type", "function"})
+_NAMING = frozenset({"file", "image_file", "document", "input_file", "document_url"})
+"""Parts that may name a file."""
 _TOOL = frozenset(
     {
         *("type", "function", "name", "description", "strict", "parameters", "input_schema", "inputSchema"),
@@ -53,7 +55,8 @@ class Taken(NamedTuple):
 
     `parts` are the fields of a part by its type; of a type that is not there all pass. `messages`, `calls` and `tools`
     are fields beside those that every wire has. `marks`: prompts can be marked. `documents` are types of parts in its
-    own shape, which are left alone. An `is_open` wire takes what hb does not know.
+    own shape, which are left alone. `references` are the ways in which files may be named, None for those that the wire
+    reads. An `is_open` wire takes what hb does not know.
     """
 
     parts: Mapping[str | None, Fields]
@@ -63,6 +66,14 @@ class Taken(NamedTuple):
     marks: bool = False
     documents: frozenset[str | None] = frozenset()
     is_open: bool = False
+    references: Fields | None = None
+
+    def of(self, spec: LLMSpec) -> Taken:
+        """The same for one target: its capabilities `prompt_marks` and `file_references` may allow less."""
+        marks, named = self.marks and spec.capability("prompt_marks") is not False, spec.capability("file_references")
+        if marks == self.marks and named is None:
+            return self
+        return self._replace(marks=marks, references=None if named is None else frozenset(named))
 
     def kept(self, held: dict[str, Any], known: Fields, where: str, report: ParameterReport) -> dict[str, Any]:
         """What is left of something that is known to have these fields; what is lost of it is reported."""
@@ -90,12 +101,20 @@ def fit_message(message: Message, place: int, taken: Taken, report: ParameterRep
     where = f"messages[{place}]"
     message = taken.kept(message, _MESSAGE | taken.messages, where, report)
     if type(content) is list:
+        if taken.references is not None:
+            _check_references(content, place, taken.references)
         fitted = [_part(part, taken, f"{where}.content[{n}]", report) for n, part in enumerate(content)]
         message = {**message, "content": fitted} if any(map(is_not, fitted, content)) else message
     for n, call in enumerate(message.get("tool_calls") or ()):
         if not call.keys() <= _CALL:
             taken._replace(marks=False).kept(call, _CALL | taken.calls, f"{where}.tool_calls[{n}]", report)
     return message
+
+
+def _check_references(content: list[Any], place: int, known: Fields) -> None:
+    for part in content:
+        if isinstance(part, dict) and part.get("type") in _NAMING and (way := reference_of(part)) not in (None, *known):
+            raise no_reference(place, f"files by {', '.join(sorted(known)) or 'their bytes alone'}, not by {way}")
 
 
 def _part(part: Any, taken: Taken, where: str, report: ParameterReport) -> Any:

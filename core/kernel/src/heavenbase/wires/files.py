@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PDF = "application/pdf"
+_ADDRESSES = frozenset({"file_id", "file_data", "file_url", "fileUri", "file_uri", "uri", "url"})
 _READ = frozenset({"source", "title", "file_id", "filename", "file_data", "file_url", "document_url", "document_name"})
 
 
@@ -49,6 +50,20 @@ def data_url(file: Mapping[str, Any]) -> str | None:
     if not isinstance(data, str) or not data or data.startswith("data:") or is_address(data):
         return data or None
     return f"data:{file.get('mime_type') or guess_type(str(file.get('filename') or ''))[0] or _PDF};base64,{data}"
+
+
+def reference_of(part: Mapping[str, Any]) -> str | None:
+    """How a part names a file that it does not hold: id, https, gs or s3; None for one that it holds."""
+    for name, value in part.items():
+        if name == "file_id" and value and not is_address(str(value)):
+            return "id"
+        if isinstance(value, dict):
+            if found := reference_of(value):
+                return found
+        elif isinstance(value, str) and name in _ADDRESSES and is_address(value):
+            scheme = value.partition(":")[0]
+            return "https" if scheme == "http" else scheme
+    return None
 
 
 def no_reference(place: int, takes: str) -> UnsupportedError:

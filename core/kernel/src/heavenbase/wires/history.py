@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.types import FREE_TEXT
 from heavenbase.wires.attributes import Taken, fit_message
 from heavenbase.wires.order import note_history, ordered
 
@@ -52,7 +53,7 @@ class History:
     """
 
     blocks: ClassVar[str] = "content"
-    taken: Taken = Taken({})
+    taken = Taken({})
     results: ClassVar[tuple[str, ...]] = ("tool",)
     prompt: ClassVar[str] = "system prompt"
     late_fields: ClassVar[frozenset[str]] = frozenset()
@@ -79,6 +80,7 @@ class History:
             **dict.fromkeys(self.results, self.add_result),
         }
         self._messages = ordered(self.call)
+        self.taken = self.taken.of(self.spec)
         for place, message in enumerate(self._messages):
             role = message["role"]
             if role not in takers:
@@ -242,7 +244,8 @@ def meaning(message: Message) -> tuple[str, list[tuple[str, str, Any]]] | None:
     calls = []
     for call in message.get("tool_calls") or ():
         function = call["function"]
-        given = parsed_arguments(function["arguments"])
+        is_text = call.get("type") == FREE_TEXT
+        given = function["arguments"] if is_text else parsed_arguments(function["arguments"])
         if given is None:
             return None
         calls.append((call["id"], function["name"], given))

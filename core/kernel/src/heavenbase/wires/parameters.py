@@ -128,8 +128,11 @@ Kind: TypeAlias = Literal["auto", "none", "any", "tool", "allowed", "other"]
 _WORDS: Mapping[str, Kind] = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
 
 
-def given_tools(args: Mapping[str, Any], report: ParameterReport) -> list[Any]:
-    """The argument `tools` as a list; without tools what was said about them is reported as lost."""
+def given_tools(args: Mapping[str, Any], report: ParameterReport, *, has_groups: bool = False) -> list[Any]:
+    """The argument `tools` as a list; without tools what was said about them is reported as lost.
+
+    Unless the wire has groups of tools (type namespace), those in them stand by themselves, which is reported.
+    """
     given = args.get("tools")
     if not given:
         if given is not None:
@@ -140,7 +143,16 @@ def given_tools(args: Mapping[str, Any], report: ParameterReport) -> list[Any]:
         return []
     if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
         raise InputTypeError(f"tools must be a list of tools, not {type(given).__name__}")
-    return list(given)
+    found: list[Any] = []
+    for place, tool in enumerate(given):
+        is_group = not has_groups and hasattr(tool, "keys") and tool.get("type") == "namespace"
+        grouped = tool.get("tools") if is_group else None
+        if grouped:
+            report.emulated(
+                f"tools[{place}]", f"the wire has no groups; tools of {tool.get('name')} stand by themselves"
+            )
+        found += grouped or [tool]
+    return found
 
 
 def as_tool(item: Any, place: int) -> Mapping[str, Any]:

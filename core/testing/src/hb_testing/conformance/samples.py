@@ -37,6 +37,21 @@ TEXTS = (
     "long " * 2000,
 )
 """Texts that some encoder, template or splitter changes."""
+DEFERRED: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "late_tool", "description": "rare", "parameters": {"type": "object", "properties": {}}},
+    "defer_loading": True,
+}
+"""A tool that is loaded when the model looks for it."""
+FREE_TEXT: dict[str, Any] = {
+    "type": "custom",
+    "name": "calculator",
+    "description": "takes a sum",
+    "format": {"type": "grammar", "syntax": "lark", "definition": 'start: NUMBER "+" NUMBER'},
+}
+"""A tool that takes text of a grammar."""
+REFERENCES = ("file-conformance", "https://files.example.com/a.pdf", "gs://bucket/a.pdf", "s3://bucket/a.pdf")
+"""Names of files that are not sent along."""
 URL = "https://images.example.com/conformance.png?signature=1"
 
 

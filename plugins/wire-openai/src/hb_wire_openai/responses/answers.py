@@ -127,6 +127,8 @@ def images(call: Call, item: dict[str, Any]) -> list[LLMImage]:
 def parts(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The items as they must go back, when there is more among them than text and calls of the caller's tools."""
     kinds = {item.get("type") for item in items}.difference(SAID)
+    if any(item.get("namespace") for item in items):  # a call of a grouped tool is known by its group
+        kinds.add("namespace")
     return [reasoning_part(call.spec, FIELD, items, is_kept=bool(kinds - {"reasoning"}))] if kinds else []
 
 

@@ -60,7 +60,7 @@ def response_fields(
 ) -> dict[str, Any]:
     """The fields of a request beside model, input and form of the answer; `extra_body` comes on top, as it is."""
     plain = {name: value for name, value in args.items() if name not in _LATER}
-    wire = chat_fields(spec, plain, explicit, report, tools=_TOOLS)
+    wire = chat_fields(spec, plain, explicit, report, tools=_TOOLS, has_groups=True)
     for name, reason in _MISSING.items():
         if name in wire:
             del wire[name]
@@ -157,6 +157,8 @@ def _reasoning(wire: dict[str, Any], report: ParameterReport) -> None:
 
 def _tool(tool: Any) -> Any:
     """A tool of the chat wire, whose function or custom tool stands in the tool itself here."""
+    if isinstance(tool, dict) and isinstance(tool.get("tools"), list):
+        return {**tool, "tools": [_tool(each) for each in tool["tools"]]}
     inner = tool.get(tool.get("type", "function")) if isinstance(tool, dict) else None
     if not isinstance(inner, dict):
         return tool

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputTypeError
+from heavenbase.http import text_or_none
 from heavenbase.wires import (
     MARK,
     Taken,
@@ -51,7 +52,7 @@ def input_items(call: Call) -> list[dict[str, Any]]:
         if len(message) > 2 or type(message.get("content")) is not str:
             taken = _TAKEN._replace(
                 parts={kind: names | more for kind, names in _TAKEN.parts.items()}, marks=MARK in more
-            )
+            ).of(call.spec)
             message = fit_message(message, place, taken, call.context.report)
             if message.get("name"):
                 call.context.report.dropped(f"messages[{place}].name", "the wire has no names of speakers")
@@ -117,9 +118,15 @@ def _readable(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _says_the_same(message: Message, items: list[dict[str, Any]]) -> bool:
     """Whether an answer's items still are what its message says: callers edit histories."""
     calls = [
-        (item.get("call_id"), item.get("name"), parsed_arguments(arguments_text(item.get("arguments"))))
+        (
+            item.get("call_id"),
+            item.get("name"),
+            text_or_none(item.get("input")) or ""
+            if item["type"] == "custom_tool_call"
+            else parsed_arguments(arguments_text(item.get("arguments"))),
+        )
         for item in items
-        if item.get("type") == "function_call"
+        if item.get("type") in SAID[1:]
     ]
     return meaning(message) == (output_text(items), calls)
 

@@ -1,0 +1,139 @@
+"""What not every wire has: groups of tools, tools that wait, free text, marks of a prompt's cache, files by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import heavenbase as hb
+from hb_testing.conformance.rig import environment
+from hb_testing.prepared import Prepared, prepared
+from hb_testing.server import LoopbackServer
+from heavenbase.config.config import Config
+from heavenbase.errors import UnsupportedError
+from heavenbase.kernel import Kernel
+from heavenbase.messages import to_messages
+
+LATE = {"type": "function", "name": "orders", "parameters": {"type": "object", "properties": {}}, "defer_loading": True}
+FREE = {"type": "custom", "name": "sql", "format": {"type": "text"}}
+MARKED = {"role": "user", "content": [{"type": "text", "text": "q", "cache_control": {"type": "ephemeral"}}]}
+PLACES = {
+    "id": {"type": "file", "file": {"file_id": "file_1"}},
+    "https": {"type": "document", "source": {"type": "url", "url": "https://a.example/a.pdf"}},
+    "gs": {"type": "image_file", "image_file": {"uri": "gs://b/a.png", "mime_type": "image/png"}},
+    "s3": {"type": "file", "file": {"file_data": "s3://b/a.pdf", "filename": "a.pdf"}},
+}
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[LoopbackServer, hb.LLM]]:
+    with LoopbackServer() as server, Kernel(Config.from_dict({}, environ=environment())) as kernel:
+        url = server.url("openai_responses")
+        yield (
+            server,
+            hb.LLM(model="openai/gpt-5.6", gateway="responses", base_url=url, api_key="k", kernel=kernel, cache=False),
+        )
+
+
+def asked(model: str, *messages: Any, **options: Any) -> Prepared:
+    return prepared(model, content={"messages": to_messages(messages or "q")}, **options)
+
+
+def able(model: str, **abilities: Any) -> dict[str, Any]:
+    return {f"heavenbase.llm.providers.{model.partition('/')[0]}.capabilities.{n}": v for n, v in abilities.items()}
+
+
+def test_a10_tools_of_a_group_are_run_or_returned_as_others_are(served: tuple[LoopbackServer, hb.LLM]) -> None:
+    server, llm = served
+
+    def stock(part: str) -> str:
+        """How many there are."""
+        return f"7 {part}"
+
+    group = {"type": "namespace", "name": "crm", "description": "customers", "tools": [stock, LATE]}
+    server.reply(tool_calls=[{"name": "stock", "arguments": {"part": "bolts"}}])
+    server.reply(tool_calls=[{"name": "orders", "arguments": {}}])
+    answer = llm.complete("q", tools=[group, {"type": "tool_search"}])
+    assert server.requests[1].json["input"][-1]["output"] == "7 bolts"
+    assert [call.name for call in answer.pending] == ["orders"]
+    sent = server.requests[0].json["tools"][0]["tools"]
+    assert [(tool["name"], tool.get("defer_loading")) for tool in sent] == [("stock", None), ("orders", True)]
+
+
+def test_a10_tools_of_a_group_stand_by_themselves_on_other_wires() -> None:
+    group = {"type": "namespace", "name": "crm", "description": "customers", "tools": [LATE]}
+    for model in ("anthropic/claude-sonnet-4-5", "openai/gpt-5.6", "gemini/gemini-3-pro-preview"):
+        sent = asked(model, tools=[group])
+        assert "orders" in json.dumps(sent.body["tools"])
+        assert "namespace" not in json.dumps(sent.body["tools"])
+        assert sent.report["tools[0]"] == "emulated"
+
+
+def test_b11_a_call_of_a_grouped_tool_goes_back_with_its_group(served: tuple[LoopbackServer, hb.LLM]) -> None:
+    server, llm = served
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "orders", "namespace": "crm"}
+    item = {**call, "arguments": "{}", "status": "completed"}
+    server.reply(body={"id": "resp_1", "status": "completed", "model": "gpt-5.6", "output": [item]})
+    first = llm.complete("q", tools=[LATE])
+    llm.resume(first, {"call_1": "none"})
+    assert server.requests[1].json["input"][1]["namespace"] == "crm"
+
+
+def test_b11_calls_with_free_text_go_back_beside_the_thoughts_that_led_to_them() -> None:
+    items = [
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "custom_tool_call", "id": "ct_1", "call_id": "call_1", "name": "sql", "input": "not json"},
+        {"type": "reasoning", "id": "rs_2", "summary": []},
+        {"type": "custom_tool_call", "id": "ct_2", "call_id": "call_2", "name": "sql", "input": "{}"},
+    ]
+    part = {"provider": "openai", "model": "gpt-5.6", "field": "output", "value": items}
+    calls = [
+        {"id": f"call_{n}", "type": "custom", "function": {"name": "sql", "arguments": given}}
+        for n, given in ((1, "not json"), (2, "{}"))
+    ]
+    answer = {"role": "assistant", "content": None, "tool_calls": calls, "reasoning_parts": [part]}
+    results = [{"role": "tool", "tool_call_id": f"call_{n}", "content": "r"} for n in (1, 2)]
+    sent = asked("openai/gpt-5.6", "q", answer, *results, gateway="responses").body["input"]
+    assert sent[1:5] == items
+    assert [item["type"] for item in sent[5:]] == ["custom_tool_call_output"] * 2
+
+
+def test_what_an_endpoint_has_not_stays_behind_or_is_refused() -> None:
+    openai, claude = "openai/gpt-5.6", "anthropic/claude-sonnet-4-5"
+    late = asked(claude, tools=[LATE], settings=able(claude, deferred_tools=False))
+    assert "defer_loading" not in json.dumps(late.body)
+    assert late.report["tools[0].defer_loading"] == "dropped"
+    with pytest.raises(UnsupportedError, match="free text"):
+        asked(openai, tools=[FREE], settings=able(openai, free_text_tools=False))
+    plain = asked(claude, MARKED, settings=able(claude, prompt_marks=False))
+    assert "cache_control" not in json.dumps(plain.body)
+    assert plain.report["messages[0].content[0].cache_control"] == "dropped"
+    with pytest.raises(UnsupportedError, match="not by id"):
+        asked(openai, {"role": "user", "content": [PLACES["id"]]}, settings=able(openai, file_references=["https"]))
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        ("anthropic/claude-sonnet-4-5", "id https"),
+        ("openai/gpt-5.6", "id https"),
+        ("bedrock/amazon.nova-lite-v1:0", "s3"),
+        ("gemini/gemini-3-pro-preview", "id https gs"),
+        ("vertex/gemini-3-pro-preview", "https gs"),
+        ("mistral/mistral-large-latest", "id https"),
+    ],
+)
+@pytest.mark.parametrize("way", PLACES)
+def test_files_are_named_in_the_ways_that_a_provider_reads(model: str, taken: str, way: str) -> None:
+    message = {"role": "user", "content": [{"type": "text", "text": "read"}, PLACES[way]]}
+    options = {"gateway": "responses"} if model.startswith("openai") else {}
+    options |= {"environ": {"GOOGLE_CLOUD_PROJECT": "p"}}
+    if way not in taken.split():
+        with pytest.raises(UnsupportedError, match=r"names a file|by"):
+            asked(model, message, **options)
+        return
+    name = {"id": "file_1", "https": "https://a.example/a.pdf", "gs": "gs://b/a.png", "s3": "s3://b/a.pdf"}[way]
+    assert name in json.dumps(asked(model, message, **options).body)
