@@ -208,3 +208,37 @@ def test_g07_the_results_of_one_turn_arrive_as_the_wire_wants_them(bench: Bench,
     assert ["rain" in texts[0], "noon" in texts[1], len(texts)] == [True, True, 2]
     together = bench.row.family in ("anthropic", "bedrock", "gemini")
     assert len(set(places)) == (1 if together else 2)
+
+
+@EVERY
+@WAYS
+@pytest.mark.parametrize("given", ["null", " null\n", None, ""])
+def test_c7_arguments_null_are_none_at_all_and_a_tool_that_wants_some_says_which(
+    bench: Bench, way: str, given: str | None
+) -> None:
+    ran: list[str] = []
+
+    def get_time(zone: str = "UTC") -> str:
+        ran.append(zone)
+        return "noon"
+
+    def get_weather(city: str) -> str:
+        ran.append(city)
+        return "rain"
+
+    bench.reply(
+        tool_calls=[
+            {"id": "call00001", "name": "get_time", "arguments": given},
+            {"id": "call00002", "name": "get_weather", "arguments": given},
+        ]
+    )
+    bench.reply("so it is")
+    answer = bench.ask(way, "Both?", tools=[get_time, get_weather])
+    assert answer.text == "so it is"
+    assert ran == ["UTC"]
+    done, failed = (message["content"] for message in answer.delta if message["role"] == "tool")
+    assert done == "noon"
+    assert json.loads(failed)["error"]["type"] == "ValidationError"
+    assert "city: Field required" in failed
+    if bench.row.family in ("anthropic", "gemini", "bedrock", "ollama"):
+        assert given is None or "null" not in json.dumps(bench.server.requests[1].json.get("messages", ""))

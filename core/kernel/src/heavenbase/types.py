@@ -78,7 +78,7 @@ class ToolCall(Record):
         return self.original is not None
 
     def parse(self) -> dict[str, Any]:
-        """The arguments as a dictionary; ToolArgsError if they are no JSON object.
+        """The arguments as a dictionary, empty for a blank text or null; ToolArgsError if they are no JSON object.
 
         Its `code` is "ambiguous" for what can be read in two ways: a name that stands twice, two objects in one text.
         """
@@ -86,9 +86,9 @@ class ToolCall(Record):
 
         from heavenbase.errors import ToolArgsError
 
-        text = self.arguments
+        text = "{}" if (self.arguments or "").strip() in ("", "null") else self.arguments
         try:
-            parsed = json.loads(text, parse_constant=_refuse, object_pairs_hook=unique_object) if text.strip() else {}
+            parsed = json.loads(text, parse_constant=_refuse, object_pairs_hook=unique_object)
         except (ValueError, RecursionError) as error:  # the latter for what is nested too deeply
             is_second = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data" and text[error.pos] == "{"
             code = "ambiguous" if is_second or isinstance(error, RepeatedName) else None

@@ -16,6 +16,8 @@ from heavenbase import Tool, tool
 from heavenbase.errors import InputError, InputTypeError, ToolArgsError, UnknownNameError
 from heavenbase.tools.base import to_tools
 from heavenbase.tools.options import wire_choice
+from heavenbase.tools.repair import LLMToolCallRepair
+from heavenbase.types import ToolCall
 
 from ..support import scripted
 
@@ -181,6 +183,24 @@ def test_arguments_are_converted_to_the_types_of_the_function() -> None:
 def test_arguments_that_do_not_fit_are_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ToolArgsError, match=message):
         Tool(run=add).bind(arguments)
+
+
+def test_c7_a_null_for_an_argument_that_may_be_left_out_is_left_out() -> None:
+    def find(city: str, most: int = 3, near: str | None = "here") -> None: ...
+
+    made = Tool(run=find)
+    assert made.bind({"city": "Köln", "most": None}) == ([], {"city": "Köln"})
+    assert made.bind({"city": "Köln", "near": None}) == ([], {"city": "Köln", "near": None})
+    with pytest.raises(ToolArgsError, match="city: Input should be a valid string"):
+        made.bind({"city": None})
+
+
+@pytest.mark.parametrize("text", ["null", " null ", "", "  "])
+def test_c7_arguments_null_are_none_at_all(text: str) -> None:
+    call = ToolCall("c", "find", text)
+    assert call.parse() == {}
+    (repaired,) = LLMToolCallRepair().repair(call)
+    assert (repaired.arguments, repaired.original) == ("{}", text)
 
 
 # Sources

@@ -6,7 +6,6 @@ pydantic does the work: it is imported on use, because it takes longer to load t
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache, partial, reduce
@@ -28,18 +27,14 @@ from typing import (
 from weakref import WeakKeyDictionary
 
 from heavenbase.errors import InputError, ToolArgsError
-from heavenbase.schemas.check import listed
+from heavenbase.schemas.check import listed, without_nulls
+from heavenbase.schemas.docstrings import read_docstring
 from heavenbase.schemas.strict import tidy_schema
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 SHOWN_ERRORS = 20
-_SECTION = re.compile(
-    r"^[ \t]*(?:(?:Args|Arguments|Parameters|Params|Keyword Args|Keyword Arguments|Other Parameters|Returns|Raises)"
-    r"[ \t]*:?[ \t]*$|[:@](?:param|parameter|arg|argument|key|returns?)\b)",
-    re.MULTILINE,
-)
 
 
 class Signature:
@@ -76,7 +71,7 @@ class Signature:
             known = ", ".join(self._defaults) or "none"
             raise ToolArgsError(f"{', '.join(unknown)}: unexpected argument (arguments: {known})")
         try:
-            checked = self._model.model_validate(dict(arguments))
+            checked = self._model.model_validate(without_nulls(dict(arguments), self.parameters))
         except ValidationError as error:
             raise ToolArgsError(explain(error, "arguments")) from None
         given = checked.model_fields_set | self._always
@@ -217,27 +212,6 @@ def explain(error: Any, whole: str, most: int = SHOWN_ERRORS) -> str:
     """What pydantic's ValidationError says, in one line, of `most` problems; a problem of all is one of `whole`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return listed([f"{'.'.join(map(str, item['loc'])) or whole}: {item['msg']}" for item in found], most)
-
-
-def read_docstring(text: str | None) -> tuple[str, dict[str, str]]:
-    """(what the function does, description by parameter); the whole text where it has no section of parameters."""
-    body = inspect.cleandoc(text) if text else ""
-    if not _SECTION.search(body):
-        return body, {}
-    # Imported on use: most docstrings need no parser.
-    from docstring_parser import ParseError, parse
-
-    try:
-        found = parse(body)
-    except ParseError:
-        return body, {}
-    parameters = {
-        item.arg_name.lstrip("*"): " ".join(item.description.split()) for item in found.params if item.description
-    }
-    about = (found.description or "").strip()
-    if found.returns is not None and found.returns.description:
-        about = f"{about}\n\nReturns: {' '.join(found.returns.description.split())}".strip()
-    return about, parameters
 
 
 def portable(hint: Any) -> Any:

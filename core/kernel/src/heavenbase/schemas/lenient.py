@@ -113,8 +113,8 @@ def read_object(text: str) -> tuple[dict[str, Any], list[str]] | None:
     """(the object, what was changed to read it) of a text that is meant as a JSON object; None when it is unclear."""
     given = text.strip()
     body = given.lstrip("\ufeff")
-    if not body:
-        return {}, ["nothing at all was read as {}"]
+    if body in ("", "null"):
+        return {}, [f"{body or 'nothing at all'} was read as {{}}"]
     steps = ["removed a byte order mark"] if body != given else []
     valid = strict_object(body)
     if valid is not None:

@@ -280,9 +280,9 @@ def arguments_text(value: Any) -> str:
 
 
 def parsed_arguments(written: str) -> Any:
-    """The value that the text of arguments says, {} for no text, None for text that is no JSON."""
+    """The value that the text of arguments says, {} for no text and for null, None for text that is no JSON."""
     try:
-        return json.loads(written) if written.strip() else {}
+        return {} if written.strip() in ("", "null") else json.loads(written)
     except (ValueError, RecursionError):
         return None
 
