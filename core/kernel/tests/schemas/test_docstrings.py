@@ -64,7 +64,7 @@ FORMS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "numpy first": ("Parameters\n    ----------\n    a : str\n        one\n    ", "", {"a": "one"}),
     "numpy with others": (
-        "Say it.\n\nKeyword Arguments\n---------\na\n    one\n\nOther Parameters\n----------------\n**kw\n    two",
+        "Say it.\n\nKeyword Args\n------------\na\n    one\n\nOther Parameters\n----------------\n**kw\n    two",
         "Say it.",
         {"a": "one", "kw": "two"},
     ),
