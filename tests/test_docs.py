@@ -34,6 +34,7 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, forks: Forks) 
             "PYTHONPATH": str(site),
             **{f"{name}_API_KEY": "test-key" for name in PROVIDERS},
             **{f"{name}_BASE_URL": server.url("openai") for name in PROVIDERS},
+            "OPENAI_BASE_URL": server.url("openai_responses"),  # has the chat wire too, as OpenAI has
             "OPENROUTER_BASE_URL": server.url("openrouter"),
             "ANTHROPIC_API_KEY": "test-key",
             "ANTHROPIC_BASE_URL": server.url("anthropic"),
@@ -42,6 +43,7 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, forks: Forks) 
             "ACME_BASE_URL": server.url("openai"),
         }
         env |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_CERT_"))}
+        env = {**documents.exports(page), **env}
         documents.run(page, work, env, forks)
 
 

@@ -43,7 +43,8 @@ def test_a_page_can_be_followed_from_the_environment_that_it_tells_to_install(
             "HEAVENBASE_HOME": str(tmp_path / "home"),
             "PYTHONPATH": str(site),
             # What pages ask of providers goes to the loopback server; the keys are those that a page tells to set.
-            **{f"{name}_BASE_URL": server.url("openai") for name in ("OPENAI", "GROQ", "ACME")},
+            **{f"{name}_BASE_URL": server.url("openai") for name in ("GROQ", "ACME")},
+            "OPENAI_BASE_URL": server.url("openai_responses"),  # has the chat wire too, as OpenAI has
             "OPENROUTER_BASE_URL": server.url("openrouter"),
             "ANTHROPIC_BASE_URL": server.url("anthropic"),
             "DEEPSEEK_BASE_URL": lax.url("openai"),  # it takes fields that OpenAI's refuses
