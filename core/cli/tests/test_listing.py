@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hb_testing.server import LoopbackServer
 from heavenbase.discovery.inventory import Inventory, discover
 
 Run = Callable[..., Any]
@@ -100,3 +101,33 @@ def test_no_listing_imports_a_plugin(run: Run, poisoned: Any) -> None:
     for command in (["models"], ["providers"], ["llm", "list"], ["llm", "status"]):
         assert run(*command).code == 0
     assert "poisoned" in run("llm", "list", "gateways").out
+
+
+def test_v3_models_of_an_endpoint_are_listed_live(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-live")
+    with LoopbackServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url("openai"))
+        code, out, err = run("models", "-b", "openai", "--live")
+        assert (code, err) == (0, "")
+        assert out.splitlines()[1].split() == ["gpt-4o-mini", "hb", "2023-11-14"]
+        found = json.loads(run("models", "-b", "openai", "--live", "--json", "--limit", "1").out)
+        assert [model["id"] for model in found["models"]] == ["gpt-4o-mini"]
+        assert (found["provider"], found["has_more"]) == ("openai", True)
+        _, _, err = run("models", "-b", "openai", "--live", "--limit", "1")
+        assert "there are more than these 1" in err
+    code, _, err = run("models", "--live")
+    assert code == 2
+    assert "-b" in err
+
+
+def test_v3_a_provider_without_a_list_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOYAGE_API_KEY", "k")
+    code, out, err = run("models", "-b", "voyage", "--live")
+    assert (code != 0, out) == (True, "")
+    assert "has no list of its models" in err
+
+
+def test_v3_providers_say_what_they_do_beside_calls(run: Run) -> None:
+    rows = {row["provider"]: row for row in json.loads(run("providers", "--json").out)["providers"]}
+    assert rows["anthropic"]["capabilities"]["count_tokens"] is True
+    assert rows["voyage"]["capabilities"]["models"] is False

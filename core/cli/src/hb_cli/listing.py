@@ -21,15 +21,48 @@ SHOWN_NAMES = 3
 
 @click.command()
 @click.option("-b", "--provider", help="Only the models of this provider.")
+@click.option("--live", is_flag=True, help="Ask the provider which models it has now; with -b.")
+@click.option("--limit", type=click.IntRange(1), help="Most models of --live.")
 @json_option
 @pass_state
-def models(state: State, provider: str | None, as_json: bool) -> None:
+def models(state: State, provider: str | None, live: bool, limit: int | None, as_json: bool) -> None:
     """List the models that hb knows. A model that is not listed works too, wherever its provider knows it."""
+    if live:
+        if provider is None:
+            raise click.UsageError("--live asks one provider: name it with -b")
+        _say_live(state, provider, limit, as_json)
+        return
     rows = model_rows(state, provider)
     if as_json:
         output.say_json({"models": rows})
     elif rows:
         output.say_table(_model_cells(rows), ("model", "aliases", "native ids"))
+
+
+def _say_live(state: State, provider: str, limit: int | None, as_json: bool) -> None:
+    from heavenbase.errors import UnknownModelError
+    from heavenbase.llm import LLM
+
+    kernel = state.kernel
+    try:
+        llm = LLM(provider=provider, kernel=kernel)
+    except UnknownModelError:  # it has no default model, and a list needs none
+        llm = LLM(model="models", provider=provider, kernel=kernel)
+    found = llm.models(**({"limit": limit} if limit is not None else {}))
+    if as_json:
+        rows = [model.to_dict() for model in found]
+        output.say_json({"provider": found.provider, "models": rows, "has_more": found.has_more})
+        return
+    cells = [[m.id, m.owner or "", _date(m.created), str(m.context_window or "")] for m in found]
+    output.say_table(cells, ("model", "owner", "created", "context window"))
+    if found.has_more:
+        output.note(f"there are more than these {len(found)}; --limit says how many are read")
+
+
+def _date(seconds: float | None) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds is not None else ""
 
 
 @click.command()
@@ -123,6 +156,7 @@ def provider_rows(state: State) -> list[dict[str, Any]]:
                 "key_variables": variables,
                 "default_model": next(iter((record.get("default_models") or {}).values()), None),
                 "names": list(record.get("prefixes") or ()),
+                "capabilities": dict(record.get("capabilities") or {}),
                 **{name: record.get(name) for name in ABOUT},
                 "distribution": info.distribution if info is not None else None,
                 "installed": True,
@@ -136,6 +170,7 @@ def provider_rows(state: State) -> list[dict[str, Any]]:
         "key_variables": [],
         "default_model": None,
         "names": [],
+        "capabilities": {},
         **dict.fromkeys(ABOUT),
     }
     rows += [

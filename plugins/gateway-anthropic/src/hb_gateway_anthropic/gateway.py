@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from hb_gateway_anthropic.attempt import MessageAttempt
     from heavenbase.call import Call
     from heavenbase.errors import UnsupportedError
-    from heavenbase.operations import TokenCount
+    from heavenbase.operations import Listing, ModelInfo, TokenCount
     from heavenbase.spec import LLMSpec
 
 MESSAGES = "v1/messages"
 COUNT = "v1/messages/count_tokens"
+PAGE = 1_000
+"""Most models of one page."""
 
 
 class AnthropicGateway(HTTPGateway["MessageAttempt"]):
@@ -71,6 +73,16 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
         request = self._request(call, COUNT, count_body(call))
         return await self.exchange(call, request, lambda _, found: counted(call, found, "input_tokens"))
 
+    async def models(self, call: Call) -> Listing[ModelInfo]:
+        """The models that the endpoint lists."""
+        from heavenbase.operations import listed, model_info
+
+        def page(cursor: str | None) -> WireRequest:
+            asked = {"limit": min(call.subject, PAGE), **({"after_id": cursor} if cursor else {})}
+            return self._request(call, "v1/models", {}, "GET", asked)
+
+        return await listed(self, call, page, model_info)
+
     # Exports
 
     def to_anthropic_client(self, spec: LLMSpec) -> Any:
@@ -83,15 +95,19 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
 
     # Shared
 
-    def _request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
+    def _request(
+        self, call: Call, path: str, body: dict[str, Any], method: str = "POST", asked: Mapping[str, Any] | None = None
+    ) -> WireRequest:
         spec = call.spec
-        headers, query = headers_and_query(call)
+        headers, added = headers_and_query(call)
+        query = {**(asked or {}), **added}
         url = f"{clients.base_url(spec)}/{path}"
         if query:
             url += f"?{urlencode(query, doseq=True)}"
         shown = {name: value for name, value in clients.versioned(spec.headers).items() if not is_secret_header(name)}
         auth = "Authorization: Bearer" if clients.is_bearer(spec) else "x-api-key"
-        return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, auth)
+        sent = {"content-type": "application/json"} if method == "POST" else {}
+        return WireRequest(method, url, body, {**sent, **shown, **headers}, auth)
 
 
 def refusal(call: Call) -> UnsupportedError:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hb_gateway_mock.options import Layer
     from heavenbase.call import Call
-    from heavenbase.operations import TokenCount
+    from heavenbase.operations import Listing, ModelInfo, TokenCount
     from heavenbase.types import Chunk, Completion
 
 REMEMBERED = 256
@@ -139,6 +139,13 @@ class MockGateway(Gateway):
         script = await self._scripted(call)
         counted = answers.usage(script, call)
         return TokenCount((counted.prompt_tokens if counted is not None else None) or 0)
+
+    async def models(self, call: Call) -> Listing[ModelInfo]:
+        """The model of the call."""
+        from heavenbase.operations import Listing, ModelInfo
+
+        await self._scripted(call)
+        return Listing([ModelInfo(call.spec.model_id, owner="mock")])
 
     async def _scripted(self, call: Call) -> Script:
         """The script of an operation, after its pause; what it fails with is raised."""

@@ -87,19 +87,23 @@ class Client:
         self.may_wait = key is None
         """Whether signing may find or refresh credentials, over the network or by a program."""
 
-    def sign(self, path: str, body: bytes, headers: Mapping[str, str]) -> Outgoing:
-        """A request to a path below the endpoint, signed. Raises what boto3 raises."""
-        url = f"{self._endpoint}{path}"
+    def sign(self, path: str, body: bytes, headers: Mapping[str, str], method: str = "POST") -> Outgoing:
+        """A request to a path below the endpoint, signed. Raises what boto3 raises.
+
+        What is only asked for (GET) is the control plane's to tell, at the endpoint beside.
+        """
+        place = self._endpoint if method == "POST" else self._endpoint.replace("bedrock-runtime", "bedrock", 1)
+        url = f"{place}{path}"
         # In lower case, so that a header given by the caller takes the place of ours.
         named = {"user-agent": sdk().user_agent, **{name.lower(): value for name, value in headers.items()}}
         if self._key is not None:
             named["authorization"] = f"Bearer {self._key}"
         else:
-            named = self._signed(url, body, named)
+            named = self._signed(method, url, body, named)
         named["content-length"] = str(len(body))
-        return Outgoing("POST", url, list(named.items()), body)
+        return Outgoing(method, url, list(named.items()), body)
 
-    def _signed(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+    def _signed(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
         """The headers with the signature over them and the body."""
         # Kept by the session, which looks for them once.
         credentials = self._session.get_credentials()
@@ -107,7 +111,7 @@ class Client:
             raise sdk().exceptions.NoCredentialsError
         # Keys from variables and files are as they are; all others are asked for when they are needed.
         self.may_wait = type(credentials) is not sdk().credentials
-        request = sdk().request("POST", url, headers, body)
+        request = sdk().request(method, url, headers, body)
         token = _SIGNING.set(True)
         try:
             keys = credentials.get_frozen_credentials()

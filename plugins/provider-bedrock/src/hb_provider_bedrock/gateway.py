@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from hb_provider_bedrock.senders import Sender
     from hb_provider_bedrock.wire import BedrockAttempt
     from heavenbase.call import Call
-    from heavenbase.operations import TokenCount
+    from heavenbase.operations import Listing, ModelInfo, TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
 
+MODELS = "/foundation-models"
 COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
 """What a request to count tokens may hold of a chat."""
 
@@ -57,13 +58,12 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
         """The request of this call, as it will be sent; an error for what the model does not do."""
         make = {"embed": embedding_body, "imagen": image_body}.get(call.verb, chat_body)
         headers = {"content-type": "application/json", **call.spec.headers, **added_parts(call)[0]}
-        auth = "Bearer" if call.spec.api_key else "AWS4-HMAC-SHA256"
         return WireRequest(
             "POST",
             f"{_endpoint(call, self.services.environ)}{_path(call)}",
             make(call),
             headers,
-            f"Authorization: {auth}",
+            self._auth(call),
         )
 
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Sender:
@@ -110,6 +110,18 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
             call, replace(request, body=body), lambda _, found: counted(call, found, "inputTokens")
         )
 
+    async def models(self, call: Call) -> Listing[ModelInfo]:
+        """The foundation models of the region, which the control plane lists."""
+        from heavenbase.operations import listed, model_info
+
+        place = _endpoint(call, self.services.environ).replace("bedrock-runtime", "bedrock", 1)
+        headers = {**call.spec.headers, **added_parts(call)[0]}
+        request = WireRequest("GET", f"{place}{_path(call)}", {}, headers, self._auth(call))
+        return await listed(self, call, lambda _: request, model_info, "modelSummaries")
+
+    def _auth(self, call: Call) -> str:
+        return f"Authorization: {'Bearer' if call.spec.api_key else 'AWS4-HMAC-SHA256'}"
+
     # Exports
 
     def to_bedrock_client(self, spec: LLMSpec) -> Any:
@@ -131,7 +143,7 @@ def _path(call: Call) -> str:
     chat = "converse-stream" if call.stream else "converse"
     operation = {"complete": chat, "count_tokens": "count-tokens"}.get(call.verb, "invoke")
     query = added_parts(call)[1]
-    path = f"/model/{quote(call.spec.model_id, safe='-._~')}/{operation}"
+    path = f"/model/{quote(call.spec.model_id, safe='-._~')}/{operation}" if call.verb != "models" else MODELS
     return f"{path}?{urlencode(query)}" if query else path
 
 

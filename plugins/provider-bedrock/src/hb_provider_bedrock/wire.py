@@ -9,7 +9,7 @@ from hb_provider_bedrock.failures import answer_error, event_error, sdk_error
 from hb_provider_bedrock.frames import Events
 from hb_provider_bedrock.responses import completion
 from hb_provider_bedrock.streams import ConverseStream
-from heavenbase.http import HTTPAttempt, encode_json
+from heavenbase.http import HTTPAttempt, request_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ class BedrockAttempt(HTTPAttempt):
         await client.to(signed.url, is_async=True).send(self.exchange, signed)
 
     def _signed(self, client: Sender, request: WireRequest) -> Outgoing:
-        signed = client.signer().sign(self._path, encode_json(request.body), request.headers)
+        signed = client.signer().sign(self._path, request_content(request) or b"", request.headers, request.method)
         self.call.context.remaining()
         signed.headers.multi_items().append(ACCEPT_ENCODING)
         return signed

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
     from hb_provider_cohere.wire import CohereAttempt
     from heavenbase.call import Call
+    from heavenbase.operations import Listing, ModelInfo
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding
 
 __all__ = ["CohereGateway"]
+
+PAGE = 1_000
+"""Most models of one page."""
 
 
 class CohereGateway(HTTPGateway["CohereAttempt"]):
@@ -54,13 +58,19 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
 
     def request(self, call: Call, operation: str, body: dict[str, Any]) -> WireRequest:
         """A request of this call for an operation of the API."""
+        return self._at(call, f"{clients.base_url(call.spec)}/{operation}", body)
+
+    def _at(
+        self, call: Call, url: str, body: dict[str, Any], asked: Mapping[str, Any] | None = None, method: str = "POST"
+    ) -> WireRequest:
         spec = call.spec
-        headers, query = added_parts(call)
-        url = f"{clients.base_url(spec)}/{operation}"
+        headers, added = added_parts(call)
+        query = {**(asked or {}), **added}
         if query:
             url += f"?{urlencode(query, doseq=True)}"
         shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
-        return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, _AUTH)
+        sent = {"content-type": "application/json"} if method == "POST" else {}
+        return WireRequest(method, url, body, {**sent, **shown, **headers}, _AUTH)
 
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
         """The SDK client for a spec; the arguments of a call change nothing about it."""
@@ -78,6 +88,18 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
         from hb_provider_cohere.embeddings import embedding
 
         return embedding(attempt.call, decoded)
+
+    # Operations
+
+    async def models(self, call: Call) -> Listing[ModelInfo]:
+        """The models that the endpoint lists, which is one of version 1 of the API."""
+        from heavenbase.operations import listed, model_info
+
+        def page(cursor: str | None) -> WireRequest:
+            asked = {"page_size": min(call.subject, PAGE), **({"page_token": cursor} if cursor else {})}
+            return self._at(call, f"{clients.place(call.spec)[0]}/v1/models", {}, asked, "GET")
+
+        return await listed(self, call, page, model_info, "models")
 
     # Exports
 

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 
     from hb_provider_gemini.wire import GeminiAttempt
     from heavenbase.call import Call
-    from heavenbase.operations import TokenCount
+    from heavenbase.operations import Listing, ModelInfo, TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
 __all__ = ["GeminiGateway"]
+
+PAGE = 1_000
+"""Most models of one page."""
 
 
 class GeminiGateway(HTTPGateway["GeminiAttempt"]):
@@ -113,6 +116,10 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
         """The body of a request to count tokens."""
         return {"generateContentRequest": {"model": model_path(call.spec.model_id), **content_body(call)}}
 
+    def model_list(self, spec: LLMSpec) -> tuple[str, str]:
+        """(the address of the list of models, the field of its models)."""
+        return f"{clients.base_url(spec)}/models", "models"
+
     # Operations
 
     async def count_tokens(self, call: Call) -> TokenCount:
@@ -121,6 +128,17 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
 
         request = self._request(call, "countTokens", self.counted_body(call))
         return await self.exchange(call, request, lambda _, found: counted(call, found, "totalTokens"))
+
+    async def models(self, call: Call) -> Listing[ModelInfo]:
+        """The models that the endpoint lists."""
+        from heavenbase.operations import listed, model_info
+
+        def page(cursor: str | None) -> WireRequest:
+            asked = {"pageSize": min(call.subject, PAGE), **({"pageToken": cursor} if cursor else {})}
+            return self._at(call, address, {}, asked, "GET")
+
+        address, field = self.model_list(call.spec)
+        return await listed(self, call, page, model_info, field)
 
     # Exports
 
@@ -143,14 +161,19 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
     def _request(
         self, call: Call, method: str, body: dict[str, Any], query: Mapping[str, Any] | None = None
     ) -> WireRequest:
+        return self._at(call, f"{self.place(call.spec)}:{method}", body, query)
+
+    def _at(
+        self, call: Call, url: str, body: dict[str, Any], query: Mapping[str, Any] | None, method: str = "POST"
+    ) -> WireRequest:
         spec = call.spec
         headers, added = added_parts(call)
-        url = f"{self.place(spec)}:{method}"
         asked = {**(query or {}), **added}
         if asked:
             url += f"?{urlencode(asked, doseq=True)}"
         shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
-        return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, self.auth(spec))
+        sent = {"content-type": "application/json"} if method == "POST" else {}
+        return WireRequest(method, url, body, {**sent, **shown, **headers}, self.auth(spec))
 
 
 _REFUSALS: Mapping[str, tuple[type[UnsupportedError], str, str]] = {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hb_provider_ollama.wire import OllamaAttempt
+    from heavenbase.operations import Listing, ModelInfo
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
@@ -75,6 +76,14 @@ class OllamaGateway(HTTPGateway["OllamaAttempt"]):
 
         return images(attempt.call, decoded)
 
+    # Operations
+
+    async def models(self, call: Call) -> Listing[ModelInfo]:
+        """The models that the server has."""
+        from heavenbase.operations import listed, model_info
+
+        return await listed(self, call, lambda _: self._request(call, "api/tags", {}, "GET"), model_info, "models")
+
     # Exports
 
     def to_client(self, spec: LLMSpec) -> Any:
@@ -97,7 +106,7 @@ class OllamaGateway(HTTPGateway["OllamaAttempt"]):
 
     # Shared
 
-    def _request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
+    def _request(self, call: Call, path: str, body: dict[str, Any], method: str = "POST") -> WireRequest:
         spec = call.spec
         headers, query = added_parts(call)
         url = f"{clients.base_url(spec)}/{path}"
@@ -105,4 +114,5 @@ class OllamaGateway(HTTPGateway["OllamaAttempt"]):
             url += f"?{urlencode(query, doseq=True)}"
         shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
         auth = "Authorization: Bearer" if spec.api_key is not None else None
-        return WireRequest("POST", url, body, {"content-type": "application/json", **shown, **headers}, auth)
+        sent = {"content-type": "application/json"} if method == "POST" else {}
+        return WireRequest(method, url, body, {**sent, **shown, **headers}, auth)

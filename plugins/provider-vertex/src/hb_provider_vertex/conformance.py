@@ -40,6 +40,12 @@ class VertexWire(GeminiWire):
         """Answer with vectors, or images."""
         return self._vectors(exchange) or self.predict(exchange)
 
+    @route("GET", "/v1beta1/publishers/google/models")
+    def publisher_models(self, exchange: Exchange) -> Answer:
+        """The models of Google, as the beta alone lists them."""
+        rows = [{"name": f"publishers/google/models/{name}"} for name in ("gemini-2.5-flash", "gemini-2.5-pro")]
+        return exchange.reply(Reply(body={"publisherModels": rows}))
+
     @route("POST", "/publishers/google/models/{model}:generateContent")
     def generate_by_key(self, exchange: Exchange) -> Answer:
         """Answer with whole content."""

@@ -95,6 +95,15 @@ class VertexGateway(GeminiGateway):
         body = content_body(call)
         return {name: body[name] for name in ("contents", "systemInstruction", "tools") if name in body}
 
+    def model_list(self, spec: LLMSpec) -> tuple[str, str]:
+        """(the address of the list of Google's models, the field of its models); the beta alone has it."""
+        root = root_of(spec, place_of(spec, spec.args)).rpartition("/")[0]
+        return f"{root}/v1beta1/publishers/google/models", "publisherModels"
+
+    def _at(self, call: Call, *given: Any) -> WireRequest:
+        own = {name: call.args[name] for name in OWN if name in call.args}
+        return super()._at(call.replace(spec=call.spec.with_args(**own)) if own else call, *given)
+
     # Exports
 
     def to_client(self, spec: LLMSpec) -> Any:

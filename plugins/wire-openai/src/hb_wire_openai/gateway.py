@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hb_wire_openai.attempt import Files, WireAttempt
     from heavenbase.call import Call
-    from heavenbase.operations import TokenCount
+    from heavenbase.operations import Listing, ModelInfo, TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
@@ -144,19 +144,31 @@ class WireGateway(HTTPGateway["WireAttempt"]):
         request, field = count_request(self, call)
         return await self.exchange(call, request, lambda _, found: counted(call, found, field))
 
+    async def models(self, call: Call) -> Listing[ModelInfo]:
+        """The models that the endpoint lists."""
+        from heavenbase.operations import listed, model_info
+
+        def page(cursor: str | None) -> WireRequest:
+            return self.request(call, "models", {}, "GET", {"after": cursor} if cursor else {})
+
+        return await listed(self, call, page, model_info)
+
     # Shared
 
-    def request(self, call: Call, path: str, body: dict[str, Any]) -> WireRequest:
-        """A request of this call to a path of its endpoint."""
+    def request(
+        self, call: Call, path: str, body: dict[str, Any], method: str = "POST", asked: Mapping[str, Any] | None = None
+    ) -> WireRequest:
+        """A request of this call to a path of its endpoint; `asked` is its query."""
         spec = call.spec
-        headers, query = added_parts(call)
+        headers, added = added_parts(call)
+        query = {**(asked or {}), **added}
         url = self.url(spec, path)
         if query:
             url += f"{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
         multipart = path == "images/edits"
         content_type = "multipart/form-data" if multipart else "application/json"
-        shown = {"content-type": content_type, **self.shown_headers(spec), **headers}
-        return WireRequest("POST", url, body, shown, self.auth)
+        sent = {"content-type": content_type} if method == "POST" else {}
+        return WireRequest(method, url, body, {**sent, **self.shown_headers(spec), **headers}, self.auth)
 
 
 def _fit_format(call: Call, body: dict[str, Any]) -> None:

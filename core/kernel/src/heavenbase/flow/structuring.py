@@ -34,7 +34,7 @@ class StructuredOutput(Middleware):
     def __call__(self, call: Call, next: Next) -> Any:
         """The answer with its value in `structured`, the usage of all that were asked for together."""
         # Not async itself: a call that wants no form, as most do, gets through without a coroutine of its own.
-        wanted = call.format
+        wanted = call.format if call.verb == "complete" else None
         return next(call) if wanted is None or not (wanted.is_json or call.stream) else self._form(call, next, wanted)
 
     async def _form(self, call: Call, next: Next, wanted: OutputFormat) -> Any:

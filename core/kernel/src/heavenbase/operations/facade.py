@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
-from heavenbase.errors import InputError, InputTypeError, UnsupportedError
+from heavenbase.errors import InputError, InputTypeError, ProviderError, UnsupportedError
 from heavenbase.options import OPTIONS
 
 if TYPE_CHECKING:
-    from heavenbase.operations.results import TokenCount
+    from heavenbase.operations.results import Listing, ModelInfo, TokenCount
     from heavenbase.spec import LLMSpec
+
+MOST_MODELS = 10_000
+"""Entries of a list of models that are read."""
 
 
 class Operations:
@@ -37,6 +40,14 @@ class Operations:
         """Async form of `count_tokens`."""
         return await _count(self, messages, system, images, estimate, options, is_async=True)
 
+    def models(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
+        """The models that the endpoint lists, `limit` at most; `options` are those that steer a call."""
+        return drive.run(_listed(self, "models", limit, options, is_async=False))
+
+    async def amodels(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
+        """Async form of `models`."""
+        return await _listed(self, "models", limit, options, is_async=True)  # type: ignore[no-any-return]
+
 
 async def ask(llm: Any, operation: str, options: dict[str, Any], *, is_async: bool, **content: Any) -> Any:
     """The answer of an operation that takes no parameters of chats, on the flow of every call."""
@@ -49,7 +60,16 @@ async def ask(llm: Any, operation: str, options: dict[str, Any], *, is_async: bo
     call = kernel.call(operation, llm._target(options), options, is_async=is_async, **content)
     if reason := lacking(kernel.registry, call.spec, operation):
         raise refusal(kernel.registry, call.spec, operation, reason)
-    return await kernel.answer_once(call)
+    try:
+        return await kernel.answer_once(call)
+    except ProviderError as error:
+        if operation == "models" and error.status in (404, 405, 501):
+            raise UnsupportedError(
+                f"the endpoint of provider {call.spec.provider!r} has no list of its models: {error}",
+                provider=call.spec.provider,
+                status=error.status,
+            ) from error
+        raise
 
 
 async def _count(
@@ -76,3 +96,11 @@ async def _count(
     from heavenbase.operations.estimate import estimated
 
     return estimated(call, reason)
+
+
+async def _listed(llm: Any, operation: str, limit: Any, options: dict[str, Any], *, is_async: bool) -> Any:
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise InputTypeError(f"limit must be a whole number, not {type(limit).__name__}")
+    if limit < 1:
+        raise InputError(f"limit must be at least 1, not {limit}")
+    return await ask(llm, operation, options, is_async=is_async, subject=limit)

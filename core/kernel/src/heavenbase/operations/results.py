@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from heavenbase.details import Record, Usage
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.types import Attempt, ParameterReport
+
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -55,3 +58,36 @@ def counted(call: Call, decoded: Any, name: str) -> TokenCount:
     if isinstance(found, bool) or not isinstance(found, int) or found < 0:
         raise shape_error(call, f"the answer has no `{name}`")
     return TokenCount(found, raw=decoded)
+
+
+@dataclass
+class ModelInfo(Record):
+    """One model of an endpoint. What the provider does not tell is None.
+
+    `created` is epoch seconds, `context_window` and `max_output` are tokens.
+    """
+
+    id: str
+    owner: str | None = None
+    created: float | None = None
+    name: str | None = None
+    context_window: int | None = None
+    max_output: int | None = None
+    raw: Any = field(default=None, repr=False)
+
+
+@dataclass
+class Listing(OperationResult, Generic[T]):
+    """Items in order; a sequence of them. `has_more` where the provider has more than were asked for."""
+
+    items: list[T]
+    has_more: bool = False
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __getitem__(self, place: int) -> T:
+        return self.items[place]

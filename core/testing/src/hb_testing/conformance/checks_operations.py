@@ -9,7 +9,8 @@ import pytest
 from hb_testing.conformance.gateway import OPERATIONS, GatewayBase
 from hb_testing.conformance.needs import needs
 from hb_testing.server import Reply
-from heavenbase.errors import ProviderError, RateLimitError, ResponseError, UnsupportedError
+from heavenbase.errors import InputError, InputTypeError, ProviderError, RateLimitError, ResponseError, UnsupportedError
+from heavenbase.operations import ModelInfo
 
 if TYPE_CHECKING:
     from hb_testing.conformance.rig import Rig
@@ -24,7 +25,7 @@ class OperationChecks(GatewayBase):
     def perform(self, rig: Rig, operation: str, fault: str = "", **options: Any) -> Any:
         """The answer of an operation in the rig's colour."""
         llm = rig.llm(fault)
-        content = {"count_tokens": ("one two three",)}[operation]
+        content = {"count_tokens": ("one two three",), "models": ()}[operation]
         method, twin = getattr(llm, operation), getattr(llm, f"a{operation}")
         return rig.colour.run(lambda: method(*content, **options), lambda: twin(*content, **options))
 
@@ -42,6 +43,22 @@ class OperationChecks(GatewayBase):
         assert 0 < int(few) < int(many), (few, many)
         assert few.provider == rig.llm().spec.provider
         assert len(few.attempts) == 1
+
+    @needs("models")
+    def test_v3_the_models_of_the_endpoint_are_listed(self, rig: Rig) -> None:
+        found = self.perform(rig, "models")
+        assert len(found) >= 1
+        assert not found.has_more
+        assert all(isinstance(model, ModelInfo) and model.id and "models/" not in model.id for model in found)
+        assert found.provider == rig.llm().spec.provider
+        one = self.perform(rig, "models", limit=1)
+        assert [model.id for model in one] == [found[0].id]
+        assert one.has_more == (len(found) > 1)
+        for limit, error in ((0, InputError), (-1, InputError), (1.5, InputTypeError), (True, InputTypeError)):
+            with pytest.raises(error, match="limit"):
+                self.perform(rig, "models", limit=limit)
+        with pytest.raises(InputError, match="temperature"):
+            self.perform(rig, "models", temperature=1)
 
     @needs("verb", "server")
     @pytest.mark.parametrize("verb", OPERATIONS)

@@ -114,6 +114,18 @@ FAULT_TOKENS = ("Grüße", ", ", "schöne ", "Welt ", "🌍", "!")
 FAULT_TEXT = "".join(FAULT_TOKENS)
 
 
+def paged(exchange: Exchange, rows: list[Any], size: str, cursor: str) -> tuple[list[Any], str | None]:
+    """(the rows of one page, the cursor of the next one), by what these fields of the query say."""
+    from urllib.parse import parse_qs
+
+    asked = {name: values[-1] for name, values in parse_qs(exchange.query).items()}
+    start, most = asked.get(cursor, "0"), asked.get(size, "1000")
+    if not (start.isdigit() and most.isdigit()) or not 1 <= int(most) <= 1000:
+        raise Rejected(f"{size} or {cursor} is invalid")
+    end = int(start) + int(most)
+    return rows[int(start) : end], str(end) if end < len(rows) else None
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 from hb_testing.server import anthropic_answers as answers
 from hb_testing.server.answers import Answer, Reply, Stream
@@ -99,8 +100,14 @@ class AnthropicWire(Wire):
     @route("GET", "/v1/models")
     def list_models(self, exchange: Exchange) -> Answer:
         """The wire's model ids."""
-        data = [{"type": "model", "id": id_, "display_name": id_} for id_ in self.models]
-        return Reply(body={"data": data, "has_more": False, "first_id": self.models[0], "last_id": self.models[-1]})
+        created = "2025-09-29T00:00:00Z"
+        data = [{"type": "model", "id": id_, "display_name": id_, "created_at": created} for id_ in self.models]
+        asked = {name: values[-1] for name, values in parse_qs(exchange.query).items()}
+        start = self.models.index(asked["after_id"]) + 1 if "after_id" in asked else 0
+        page = data[start : start + int(asked.get("limit", "20"))]
+        more = bool(page) and page[-1] is not data[-1]
+        ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
+        return exchange.reply(Reply(body={"data": page, "has_more": more, **ends}))
 
     # -- what the faults need
 

@@ -87,6 +87,12 @@ class BedrockWire(Wire):
         reply = exchange.reply()
         return reply if reply.raw else answers.stream(answers.plan(payload, reply), reply)
 
+    @route("GET", "/foundation-models")
+    def list_models(self, exchange: Exchange) -> Answer:
+        """The models of the region, as the control plane lists them."""
+        rows = [{"modelId": f"acme.{n}", "modelName": n.title(), "providerName": "Acme"} for n in ("one", "two")]
+        return exchange.reply(Reply(body={"modelSummaries": rows}))
+
     @route("POST", "/model/{model}/count-tokens")
     def count(self, exchange: Exchange) -> Answer:
         """Answer how many words a conversation has."""

@@ -10,13 +10,14 @@ from hb_testing.server import cohere_answers as answers
 from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.cohere_requests import check_chat, check_embed, check_rerank
 from hb_testing.server.synthesis import count_tokens, vector
-from hb_testing.server.wire import Exchange, Rejected, Wire, route
+from hb_testing.server.wire import Exchange, Rejected, Wire, paged, route
 
 _MESSAGES = {
     401: "invalid api token",
     404: "model 'loopback' not found, make sure the correct model ID was used and that you have access to the model.",
 }
 _MONTHLY = "You are using a Trial key, which is limited to 1000 API calls / month."
+MODELS = ("command-a-03-2025", "rerank-v3.5")
 _DIMENSIONS = 8
 
 
@@ -97,6 +98,13 @@ class CohereWire(Wire):
             "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
         }
         return Reply(body=body, headers=reply.headers, delay=reply.delay)
+
+    @route("GET", "/v1/models")
+    def list_models(self, exchange: Exchange) -> Answer:
+        """The wire's models, in pages."""
+        rows = [{"name": name, "endpoints": ["chat"], "context_length": 256_000} for name in MODELS]
+        page, following = paged(exchange, rows, "page_size", "page_token")
+        return exchange.reply(Reply(body={"models": page, **({"next_page_token": following} if following else {})}))
 
     # -- what the faults need
 

@@ -10,7 +10,7 @@ from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.gemini_requests import check_content, check_embeddings
 from hb_testing.server.recorder import RecordedRequest
 from hb_testing.server.synthesis import count_tokens, vector
-from hb_testing.server.wire import Exchange, Rejected, Wire, route
+from hb_testing.server.wire import Exchange, Rejected, Wire, paged, route
 
 STATUSES: Mapping[int, str] = {
     400: "INVALID_ARGUMENT",
@@ -27,6 +27,7 @@ _MESSAGES = {
     404: "models/loopback is not found for API version v1beta, or is not supported for generateContent.",
     503: "The model is overloaded. Please try again later.",
 }
+MODELS = ("gemini-2.5-flash", "gemini-embedding-001")
 _DIMENSIONS = 8
 _MODEL = "loopback"
 
@@ -108,6 +109,16 @@ class GeminiWire(Wire):
         if reply.raw:
             return reply
         return Reply(body={"totalTokens": count_tokens(" ".join(answers.prompt_text(inner)))})
+
+    @route("GET", "/models")
+    def list_models(self, exchange: Exchange) -> Answer:
+        """The wire's models, in pages."""
+        rows = [
+            {"name": f"models/{name}", "displayName": name, "inputTokenLimit": 1_048_576, "outputTokenLimit": 65_536}
+            for name in MODELS
+        ]
+        page, following = paged(exchange, rows, "pageSize", "pageToken")
+        return exchange.reply(Reply(body={"models": page, **({"nextPageToken": following} if following else {})}))
 
     # -- what the faults need
 

@@ -171,7 +171,7 @@ class OpenAIWire(Wire):
     def list_models(self, exchange: Exchange) -> Answer:
         """The wire's model ids."""
         data = [{"id": id_, "object": "model", "created": chat.CREATED, "owned_by": "hb"} for id_ in self.models]
-        return Reply(body={"object": "list", "data": data})
+        return exchange.reply(Reply(body={"object": "list", "data": data}))
 
     # -- what the faults need
 

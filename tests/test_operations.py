@@ -1,0 +1,118 @@
+"""Operations over all that is installed: what manifests say, what gateways have, and real wires on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hb_testing.server import LoopbackServer
+from heavenbase.config.config import Config
+from heavenbase.errors import ProviderError, UnsupportedError
+from heavenbase.kernel import Kernel
+from heavenbase.llm import LLM
+from heavenbase.operations.asking import method_of
+
+ROOT = Path(__file__).parents[1]
+MANIFESTS = sorted((ROOT / "plugins").glob("*/src/*/provider.toml"))
+OPERATIONS = ("count_tokens", "models")
+OPENAI_WAYS = ("responses", "tokenize")
+
+
+def kernel(environ: dict[str, str] | None = None) -> Kernel:
+    return Kernel(Config.from_dict({"heavenbase.llm.cache.enabled": False}, environ=environ or {}))
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.parts[-4])
+def test_v3_what_a_manifest_says_of_operations_its_gateway_has(path: Path) -> None:
+    record = tomllib.loads(path.read_text(encoding="utf-8"))["provider"]
+    said = {name: record.get("capabilities", {}).get(name) for name in OPERATIONS}
+    with kernel() as made:
+        gateway = made.registry.load("gateways", record["gateway"])
+        for name, value in said.items():
+            if value:
+                assert method_of(gateway, name) is not None, f"{record['gateway']} has no {name}"
+            if name == "count_tokens" and record["gateway"] == "openai":
+                assert value in (None, False, *OPENAI_WAYS)
+
+
+def openai(server: LoopbackServer, made: Kernel, provider: str = "openai", **options: Any) -> LLM:
+    url = server.url("openai")
+    return LLM(model="gpt-4o-mini", provider=provider, base_url=url, api_key="k", kernel=made, **options)
+
+
+def test_v2_openai_counts_with_the_body_of_its_responses_wire(server: LoopbackServer) -> None:
+    def weather(city: str) -> str:
+        """The weather."""
+        return city
+
+    with kernel() as made:
+        for gateway in ("openai", "responses"):
+            llm = openai(server, made, gateway=gateway, max_tokens=5, temperature=0.5)
+            form = {"type": "json_object"}
+            found = llm.count_tokens("one two", system="Say json.", tools=[weather], response_format=form)
+            assert (int(found), found.method) == (4, "endpoint")
+    for request in server.requests:
+        assert request.path == "/openai/v1/responses/input_tokens"
+        assert {"model", "input", "tools", "text"} <= request.json.keys()
+        assert not {"max_output_tokens", "temperature", "stream", "store"} & request.json.keys()
+
+
+def test_v2_vllm_counts_beside_the_version_of_its_api(server: LoopbackServer) -> None:
+    with kernel() as made:
+        found = openai(server, made, "vllm").count_tokens("one two three")
+    assert (int(found), found.method) == (3, "endpoint")
+    assert server.requests[0].path == "/openai/tokenize"
+    assert server.requests[0].json.keys() == {"model", "messages"}
+
+
+def test_v2_a_provider_behind_a_wire_that_is_not_its_own_is_estimated(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = LLM(
+            model="claude-opus-4-8", provider="anthropic", gateway="openai", base_url=server.url("openai"),
+            api_key="k", kernel=made,
+        )  # fmt: skip
+        found = llm.count_tokens("hi")
+        assert found.method == "estimate"
+        assert "openai" in (found.reason or "")
+        with pytest.raises(UnsupportedError, match="bedrock"):
+            llm.count_tokens("hi", estimate=False)
+    assert server.requests == []
+
+
+def test_v3_an_endpoint_without_a_list_says_so(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = LLM(model="m", preset="custom", base_url=server.url("openai"), api_key="k", kernel=made)
+        assert llm.models()[0].id == "gpt-4o-mini"
+        server.reply(status=404, body={"detail": "Not Found"})
+        with pytest.raises(UnsupportedError, match="no list of its models"):
+            llm.models()
+        server.reply(status=500, body={})
+        with pytest.raises(ProviderError):
+            asyncio.run(llm.amodels(max_retries=0))
+    assert {(request.method, request.body) for request in server.requests} == {("GET", b"")}
+
+
+def test_v3_a_provider_without_a_list_names_those_that_have_one() -> None:
+    with kernel() as made, pytest.raises(UnsupportedError, match="openai"):
+        LLM(model="voyage-4-lite", provider="voyage", api_key="k", kernel=made).models()
+
+
+def test_v3_azure_lists_beside_its_deployments(server: LoopbackServer) -> None:
+    server.reply(body={"data": [{"id": "gpt-4o", "created_at": 1700000000}], "object": "list"})
+    with kernel() as made:
+        llm = LLM(model="gpt-4o", provider="azure", base_url=server.origin, api_key="k", kernel=made)
+        server.script(lambda request: server.next_reply())
+        found = llm.models(api_version="2025-01-01-preview")
+    assert (found[0].id, found[0].created) == ("gpt-4o", 1700000000.0)
+    assert server.requests[0].path == "/openai/models?api-version=2025-01-01-preview"
