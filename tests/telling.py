@@ -385,10 +385,421 @@ _OLLAMA: dict[str, Any] = {
     "expected": Details(logprobs=_TOKENS),
     "asked": {"logprobs": True, "top_logprobs": 1},
 }
+
+
+# OpenAI's chat wire, as OpenAI, Azure and others speak it
+
+_ANNOTATION = {
+    "type": "url_citation",
+    "url_citation": {"start_index": 0, "end_index": 5, "url": "https://a.example", "title": "A", "content": "quote"},
+}
+_CITED_BY = Citation(0, 5, title="A", url="https://a.example", quote="quote")
+_VERDICT = {"hate": {"filtered": False, "severity": "safe"}, "jailbreak": {"filtered": True, "detected": True}}
+_VERDICTS = [
+    FilterResult("hate", "prompt", False, severity="safe"),
+    FilterResult("jailbreak", "prompt", True, True),
+    FilterResult("hate", "answer", False, severity="safe"),
+]
+_PROMPT_VERDICT = {"prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _VERDICT}]}
+_SOUND = {"id": "audio-1", "expires_at": 9, "data": b64encode(SOUND).decode(), "transcript": "Ärger 日本"}
+_MODERATION = {
+    "moderation": {
+        "input": {"type": "moderation_results", "model": "m", "results": [
+            {"flagged": True, "categories": {"violence": True}, "category_scores": {"violence": 0.9}}]},
+        "output": {"type": "moderation_results", "model": "m", "results": [
+            {"flagged": False, "categories": {"hate": False}, "category_scores": {"hate": 0.1}}]},
+    }
+}  # fmt: skip
+_MODERATED = [
+    FilterResult("violence", "prompt", detected=True, score=0.9),
+    FilterResult("hate", "answer", detected=False, score=0.1),
+]
+
+
+def _halves(*more: dict[str, Any]) -> list[Any]:
+    return [
+        _chat(_piece({"role": "assistant", "content": "Ärger"}, logprobs={"content": _LIKELY["content"][:1]})),
+        _chat(_piece({"content": "oth"}, 1)),
+        _chat(_piece({"content": " 日本"}, logprobs={"content": _LIKELY["content"][1:]})),
+        *more,
+        _chat(_piece({"content": "er"}, 1, "length")),
+        _chat(_piece({}, 0, "stop")),
+        _chat(usage=_CHAT_COUNTS),
+        "[DONE]",
+    ]
+
+
+_OPENAI: dict[str, Any] = {
+    "answer": _chat(
+        _said({"content": None, "annotations": [_ANNOTATION], "audio": _SOUND}, logprobs=_LIKELY),
+        _said({"content": "other"}, 1, "length"),
+        usage=_CHAT_COUNTS,
+        **_MODERATION,
+    ),
+    "events": [
+        _chat(_piece({"role": "assistant", "audio": {"id": "audio-1", "transcript": "Ärger"}})),
+        _chat(_piece({"content": "oth"}, 1)),
+        _chat(_piece({"audio": {"data": b64encode(SOUND[:2]).decode()}}, logprobs=_LIKELY)),
+        _chat(_piece({"audio": {"data": b64encode(SOUND[2:]).decode(), "transcript": " 日本"}})),
+        _chat(_piece({"audio": {"expires_at": 9}, "annotations": [_ANNOTATION]})),
+        _chat(_piece({"content": "er"}, 1, "length")),
+        _chat(_piece({}, 0, "stop")),
+        _chat(usage=_CHAT_COUNTS, **_MODERATION),
+        "[DONE]",
+    ],
+    "expected": Details(
+        citations=[_CITED_BY],
+        logprobs=_TOKENS,
+        filters=_MODERATED,
+        audio=[Audio(SOUND, "wav", "Ärger 日本", "audio-1", 9.0)],
+        others=[_OTHER],
+    ),
+    "headers": _OPENAI_LIMITS,
+    "limits": _OPENAI_TOLD,
+    "asked": {"n": 2, "logprobs": True, "audio": {"voice": "alloy", "format": "wav"}},
+}
+_AZURE: dict[str, Any] = {
+    "answer": _chat(
+        _said({"content": "Ärger 日本"}, logprobs=_LIKELY, content_filter_results={"hate": _VERDICT["hate"]}),
+        _said({"content": "other"}, 1, "length"),
+        usage=_CHAT_COUNTS,
+        **_PROMPT_VERDICT,
+    ),
+    "events": [
+        _chat(**_PROMPT_VERDICT),
+        *_halves(_chat(_piece({}, content_filter_results={"hate": _VERDICT["hate"]}))),
+    ],
+    "expected": Details(logprobs=_TOKENS, filters=_VERDICTS, others=[_OTHER]),
+    "headers": {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "59",
+        "x-ratelimit-limit-tokens": "150000",
+        "x-ratelimit-remaining-tokens": "149984",
+        "x-ratelimit-reset-tokens": "3",
+    },
+    "limits": RateLimits(RateLimit(60, 59), RateLimit(150000, 149984, 3.0)),
+    "asked": {"n": 2, "logprobs": True},
+}
+_OPENROUTER: dict[str, Any] = {
+    "answer": _chat(
+        _said({"content": "Ärger 日本", "annotations": [_ANNOTATION, {"type": "file", "file": {"hash": "h"}}]},
+              logprobs=_LIKELY),
+        usage=_CHAT_COUNTS,
+    ),
+    "events": [
+        _chat(_piece({"role": "assistant", "content": "Ärger"})),
+        _chat(_piece({"content": " 日本"}, logprobs=_LIKELY)),
+        _chat(_piece({"content": "", "annotations": [_ANNOTATION]})),
+        _chat(_piece({"content": ""}, 0, "stop")),
+        _chat(_piece({"content": ""}), usage=_CHAT_COUNTS),
+        "[DONE]",
+    ],
+    "expected": Details(citations=[_CITED_BY], logprobs=_TOKENS),
+    "headers": {"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1500000000000"},
+    "limits": RateLimits(RateLimit(20, 0, 0.0)),
+    "asked": {"logprobs": True},
+}  # fmt: skip
+_GROQ_CITED = {
+    "type": "document_citation",
+    "document_citation": {"start_index": 0, "end_index": 5, "document_id": "doc-0"},
+}
+_GROQ: dict[str, Any] = {
+    "answer": _chat(_said({"content": "Ärger 日本", "annotations": [_GROQ_CITED]}), usage=_CHAT_COUNTS),
+    "events": [
+        _chat(_piece({"role": "assistant", "content": "Ärger"}), x_groq={"id": "r-1"}),
+        _chat(_piece({"content": " 日本"})),
+        _chat(_piece({"annotations": [_GROQ_CITED]})),
+        _chat(_piece({}, 0, "stop"), x_groq={"id": "r-1", "usage": _CHAT_COUNTS}),
+        "[DONE]",
+    ],
+    "expected": Details(citations=[Citation(0, 5, kind="document", id="doc-0")]),
+    "headers": {**_OPENAI_LIMITS, "x-ratelimit-reset-requests": "2m59.56s"},
+    "limits": RateLimits(RateLimit(60, 59, 179.56), RateLimit(150000, 149984, 360.0)),
+}
+_URLS = ["https://a.example", "https://b.example"]
+_SEARCHED = {"citations": _URLS, "search_results": [{"title": "B", "url": _URLS[1], "snippet": "quote"}]}
+_SOURCES = [Citation(url=_URLS[0]), Citation(title="B", url=_URLS[1], quote="quote")]
+_GROK: dict[str, Any] = {
+    "answer": _chat(_said({"content": "Ärger 日本"}, logprobs=_LIKELY), usage=_CHAT_COUNTS, citations=_URLS),
+    "events": [
+        _chat(_piece({"role": "assistant", "content": "Ärger"})),
+        _chat(_piece({"content": " 日本"}, logprobs=_LIKELY)),
+        _chat(_piece({}, 0, "stop"), citations=_URLS),
+        _chat(usage=_CHAT_COUNTS, citations=_URLS),
+        "[DONE]",
+    ],
+    "expected": Details(citations=[Citation(url=url) for url in _URLS], logprobs=_TOKENS),
+    "headers": _OPENAI_LIMITS,
+    "limits": _OPENAI_TOLD,
+    "asked": {"logprobs": True},
+}
+_CUSTOM: dict[str, Any] = {
+    "answer": _chat(_said({"content": "Ärger 日本"}), usage=_CHAT_COUNTS, **_SEARCHED),
+    "events": [  # as Perplexity, in each event
+        _chat(_piece({"role": "assistant", "content": "Ärger"}), citations=_URLS),
+        _chat(_piece({"content": " 日本"}), citations=_URLS),
+        _chat(_piece({"content": ""}, 0, "stop"), usage=_CHAT_COUNTS, **_SEARCHED),
+        "[DONE]",
+    ],
+    "expected": Details(citations=_SOURCES),
+}
+_DEEPSEEK: dict[str, Any] = {
+    "answer": _chat(_said({"content": "Ärger 日本"}, logprobs=_LIKELY), usage=_CHAT_COUNTS),
+    "events": [
+        _chat(_piece({"role": "assistant", "content": "Ärger"}, logprobs={"content": _LIKELY["content"][:1]})),
+        _chat(_piece({"content": " 日本"}, logprobs={"content": _LIKELY["content"][1:]})),
+        _chat(_piece({"content": ""}, 0, "stop"), usage=_CHAT_COUNTS),
+        "[DONE]",
+    ],
+    "expected": Details(logprobs=_TOKENS),
+    "asked": {"logprobs": True},
+}
+_VLLM: dict[str, Any] = {
+    "answer": _chat(
+        _said({"content": "Ärger 日本"}, logprobs=_LIKELY),
+        _said({"content": "other"}, 1, "length"),
+        usage=_CHAT_COUNTS,
+    ),
+    "events": _halves(),
+    "expected": Details(logprobs=_TOKENS, others=[_OTHER]),
+    "asked": {"n": 2, "logprobs": True},
+}
+_ZAI: dict[str, Any] = {
+    "answer": _chat(_said({"content": "Ärger 日本"}), usage=_CHAT_COUNTS,
+                    web_search=[{"title": "A", "link": "https://a.example", "content": "quote", "refer": "ref_1"}]),
+    "events": [
+        _chat(_piece({"role": "assistant", "content": "Ärger 日本"}),
+              web_search=[{"title": "A", "link": "https://a.example", "content": "quote", "refer": "ref_1"}]),
+        _chat(_piece({"content": ""}, 0, "stop"), usage=_CHAT_COUNTS),
+        "[DONE]",
+    ],
+    "expected": Details(citations=[Citation(title="A", url="https://a.example", quote="quote")]),
+}  # fmt: skip
+
+
+# The Responses wire
+
+_FLAT = {"type": "url_citation", "start_index": 0, "end_index": 5, "url": "https://a.example", "title": "A"}
+_FILE = {"type": "file_citation", "index": 8, "file_id": "file-1", "filename": "b.pdf"}
+
+
+def _response(content: list[Any], **more: Any) -> dict[str, Any]:
+    item = {"type": "message", "id": "m-1", "role": "assistant", "status": "completed", "content": content}
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    made = {"id": "r-1", "object": "response", "model": "m", "status": "completed", "output": [item], "usage": usage}
+    return {**made, **more}
+
+
+_WRITTEN = {
+    "type": "output_text",
+    "text": "Ärger 日本",
+    "annotations": [_FLAT, _FILE],
+    "logprobs": _LIKELY["content"],
+}
+_CONTENT_FILTERS = [
+    {"blocked": False, "source_type": "prompt", "content_filter_results": _VERDICT},
+    {"blocked": False, "source_type": "completion", "content_filter_results": {"hate": _VERDICT["hate"]}},
+]
+_WHOLE = _response([_WRITTEN, {"type": "output_audio", "data": b64encode(SOUND).decode(), "transcript": ""}],
+                   content_filters=_CONTENT_FILTERS)  # fmt: skip
+_RESPONSES: dict[str, Any] = {
+    "answer": _WHOLE,
+    "events": [
+        {"type": "response.created", "response": {**_response([]), "output": [], "status": "in_progress"}},
+        {"type": "response.output_item.added", "output_index": 0, "item": _response([])["output"][0]},
+        {"type": "response.output_text.delta", "output_index": 0, "item_id": "m-1", "delta": "Ärger",
+         "logprobs": _LIKELY["content"][:1]},
+        {"type": "response.output_text.delta", "output_index": 0, "item_id": "m-1", "delta": " 日本",
+         "logprobs": _LIKELY["content"][1:]},
+        {"type": "response.output_text.annotation.added", "output_index": 0, "annotation": _FLAT},
+        {"type": "response.audio.delta", "delta": b64encode(SOUND[:2]).decode()},
+        {"type": "response.audio.delta", "delta": b64encode(SOUND[2:]).decode()},
+        {"type": "response.output_item.done", "output_index": 0, "item": _WHOLE["output"][0]},
+        {"type": "response.completed", "response": _WHOLE},
+    ],
+    "expected": Details(
+        citations=[
+            Citation(0, 5, title="A", url="https://a.example"),
+            Citation(8, 8, kind="file", id="file-1", title="b.pdf"),
+        ],
+        logprobs=_TOKENS,
+        filters=_VERDICTS,
+        audio=[Audio(SOUND)],
+    ),
+    "headers": _OPENAI_LIMITS,
+    "limits": _OPENAI_TOLD,
+}  # fmt: skip
+
+
+# Anthropic
+
+_CHARS = {
+    "type": "char_location",
+    "cited_text": "quote",
+    "document_index": 1,
+    "document_title": "B",
+    "start_char_index": 3,
+    "end_char_index": 8,
+    "file_id": "file-1",
+}
+_WEB = {
+    "type": "web_search_result_location",
+    "cited_text": "quote",
+    "url": "https://a.example",
+    "title": "A",
+    "encrypted_index": "x",
+}
+_REFUSED = {"type": "refusal", "category": "cyber", "explanation": "because"}
+_ANTHROPIC: dict[str, Any] = {
+    "answer": {
+        "id": "m-1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [
+            {"type": "text", "text": "Ärger", "citations": [_WEB]},
+            {"type": "text", "text": " 日本", "citations": [_CHARS]},
+        ],
+        "stop_reason": "refusal",
+        "stop_details": _REFUSED,
+        "usage": {"input_tokens": 3, "output_tokens": 2},
+    },
+    "events": [
+        {"type": "message_start", "message": {"id": "m-1", "model": "m", "content": [], "usage": {"input_tokens": 3}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "", "citations": []}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": _WEB}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Ärger"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": " 日本"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "citations_delta", "citation": _CHARS}},
+        {"type": "content_block_stop", "index": 1},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "refusal", "stop_details": _REFUSED},
+            "usage": {"output_tokens": 2},
+        },
+        {"type": "message_stop"},
+    ],
+    "expected": Details(
+        citations=[
+            Citation(0, 5, title="A", url="https://a.example", quote="quote"),
+            Citation(
+                5,
+                8,
+                kind="document",
+                id="file-1",
+                document=1,
+                title="B",
+                quote="quote",
+                source_start=3,
+                source_end=8,
+                unit="characters",
+            ),
+        ],
+        filters=[FilterResult("cyber", filtered=True)],
+    ),
+    "headers": {
+        "anthropic-ratelimit-requests-limit": "50",
+        "anthropic-ratelimit-requests-remaining": "49",
+        "anthropic-ratelimit-requests-reset": "2000-01-01T00:00:00Z",
+        "anthropic-ratelimit-input-tokens-remaining": "7",
+    },
+    "limits": RateLimits(RateLimit(50, 49, 0.0), input_tokens=RateLimit(remaining=7)),
+}
+
+
+# Bedrock
+
+_PAGE = {
+    "title": "B",
+    "source": "b.pdf",
+    "sourceContent": [{"text": "quote"}],
+    "location": {"documentPage": {"documentIndex": 0, "start": 3, "end": 4}},
+}
+_TRACE = {
+    "trace": {
+        "guardrail": {
+            "inputAssessment": {
+                "g-1": {"topicPolicy": {"topics": [{"name": "tax", "type": "DENY", "action": "BLOCKED"}]}}
+            },
+            "outputAssessments": {
+                "g-1": [
+                    {
+                        "contentPolicy": {
+                            "filters": [{"type": "HATE", "confidence": "LOW", "action": "NONE", "detected": True}]
+                        }
+                    }
+                ]
+            },
+        }
+    }
+}
+_BEDROCK_COUNTS = {"usage": {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5}}
+_BEDROCK: dict[str, Any] = {
+    "answer": {
+        "output": {
+            "message": {
+                "role": "assistant",
+                "content": [
+                    {"text": "Ärger "},
+                    {"citationsContent": {"content": [{"text": "日本"}], "citations": [_PAGE]}},
+                ],
+            }
+        },
+        "stopReason": "end_turn",
+        **_BEDROCK_COUNTS,
+        **_TRACE,
+    },
+    "events": [
+        {"messageStart": {"role": "assistant"}},
+        {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": "Ärger "}}},
+        {"contentBlockStop": {"contentBlockIndex": 0}},
+        {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"text": "日"}}},
+        {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"citation": _PAGE}}},
+        {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"text": "本"}}},
+        {"contentBlockStop": {"contentBlockIndex": 1}},
+        {"messageStop": {"stopReason": "end_turn"}},
+        {"metadata": {**_BEDROCK_COUNTS, **_TRACE}},
+    ],
+    "expected": Details(
+        citations=[
+            Citation(
+                6,
+                8,
+                kind="document",
+                id="b.pdf",
+                document=0,
+                title="B",
+                quote="quote",
+                source_start=3,
+                source_end=4,
+                unit="pages",
+            )
+        ],
+        filters=[
+            FilterResult("tax", "prompt", True),
+            FilterResult("HATE", "answer", False, True, "LOW"),
+        ],
+    ),
+}
+_CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 TELLINGS = [
+    Telling(_told("openai", "gpt-audio"), **_OPENAI),
+    Telling(_told("responses", "gpt-5", provider="openai", options={"gateway": "responses"}), **_RESPONSES),
+    Telling(_told("azure", "d"), **_AZURE),
+    Telling(_told("anthropic", "claude-sonnet-4-5"), **_ANTHROPIC),
     Telling(_told("gemini", "gemini-2.5-flash"), **_GEMINI),
     Telling(_told("vertex", "gemini-2.5-flash"), **_GEMINI),
+    Telling(_told("bedrock", _CLAUDE, "application/vnd.amazon.eventstream"), **_BEDROCK),
     Telling(_told("cohere", "command-a-03-2025"), **_COHERE),
     Telling(_told("mistral", "mistral-small-latest"), **_MISTRAL),
     Telling(_told("ollama", "qwen3", "application/x-ndjson"), **_OLLAMA),
+    Telling(_told("openrouter", "acme/any"), **_OPENROUTER),
+    Telling(_told("groq", "openai/gpt-oss-120b"), **_GROQ),
+    Telling(_told("grok", "grok-4.5"), **_GROK),
+    Telling(_told("deepseek", "deepseek-chat"), **_DEEPSEEK),
+    Telling(_told("zai", "glm-4.7"), **_ZAI),
+    Telling(_told("vllm", "m"), **_VLLM),
+    Telling(_told("custom", "m", options={"base_url": "https://api.example/v1", "api_key": "k"}), **_CUSTOM),
 ]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import heavenbase as hb
+from heavenbase.cache import rows
 from heavenbase.details import Details
-from heavenbase.types import Completion
+from heavenbase.types import Completion, ParameterReport
 from tests.telling import TELLINGS, Telling
 
 
@@ -17,6 +22,7 @@ def answers(telling: Telling) -> list[object]:
     return list(telling.told.every(telling.answer, telling.events, **telling.asked))
 
 
+FIELDS = ("citations", "logprobs", "choices", "rate_limits", "filters", "audio")
 EVERY = pytest.mark.parametrize("telling", TELLINGS, ids=lambda it: it.told.name)
 
 
@@ -39,3 +45,26 @@ def test_b12_limits_are_told_where_the_provider_has_them(telling: Telling) -> No
                 if limit is not None:
                     limit.reset_at = None
         assert limits == telling.limits
+
+
+@EVERY
+def test_b12_what_was_told_comes_back_from_dicts_pickles_the_cache_and_sessions(
+    telling: Telling, tmp_path: Path
+) -> None:
+    for found in answers(telling)[:2]:
+        assert isinstance(found, Completion), found
+        _ = found.rate_limits
+        told = found.to_dict()
+        assert {name for name in FIELDS if name in told} == telling.fields
+        json.dumps(told)
+        again = pickle.loads(pickle.dumps(found))  # noqa: S301
+        assert again.to_dict() == told
+        kept = rows.encode_completion(found, None, found.report or ParameterReport(), {})
+        assert rows.completion_of(kept).details == telling.expected
+    talk = hb.LLMSession(telling.told.llm)
+    answers(telling)  # puts the stream into the transport
+    _ = [*talk.stream("q", **telling.asked)]
+    talk.save(tmp_path / "session.json")
+    [*_, message] = hb.LLMSession.load(tmp_path / "session.json", telling.told.llm).messages
+    for name in telling.fields - {"rate_limits"}:
+        assert message[name] == told[name], name

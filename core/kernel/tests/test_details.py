@@ -164,3 +164,17 @@ def test_b12_a_category_that_was_filtered_stays_so() -> None:
     verdicts = [hb.FilterResult("hate", filtered=True), hb.FilterResult("hate", filtered=False)]
     whole = Details.merged([Details(filters=[verdict]) for verdict in verdicts])
     assert whole.filters == verdicts[:1]
+
+
+def test_b12_calls_of_free_text_and_doubtful_ones_come_back_from_the_cache_as_such() -> None:
+    calls = [ToolCall("c1", "shell", "ls -l", type="custom"), ToolCall("c2", "f", "{}", reason="unsure")]
+    answer = Completion("", tool_calls=calls, finish_reason="tool_calls")
+    answer.details = Details(others=[Choice(1, tool_calls=calls)])
+    chunk = whole_chunk(answer)
+    kept = rows.encode_completion(answer, [chunk], ParameterReport(), {})
+    again = rows.completion_of(kept)
+    assert again.tool_calls == calls
+    assert again.choices[1].tool_calls == calls
+    [piece] = rows.chunks_of(kept)
+    assert piece.tool_calls is not None
+    assert [it.type for it in piece.tool_calls] == ["custom", None]

@@ -68,6 +68,14 @@ def test_usage_is_told_apart(mode: str) -> None:
     assert (counted.input, counted.cache_read, counted.output) == (60, 40, 30)
 
 
+def test_b7_cached_tokens_of_an_earlier_event_are_not_forgotten() -> None:
+    first = {**piece({"content": "x"}), "usage": {"prompt_tokens": 100, "num_cached_tokens": 40}}
+    last = {**piece({"content": ""}, "stop"), "usage": {"prompt_tokens": 100, "completion_tokens": 30}}
+    counted = ask("stream", Replay(events(first, last))).usage
+    assert counted is not None
+    assert (counted.input, counted.cache_read, counted.output) == (60, 40, 30)
+
+
 # Errors
 
 

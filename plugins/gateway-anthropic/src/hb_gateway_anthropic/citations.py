@@ -1,11 +1,11 @@
-"""The sources that a block of text names, as citations over that text. Pure; what is malformed is passed over."""
+"""The sources that a block of text names, and what stopped an answer. Pure; what is malformed is passed over."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from heavenbase.http import text_or_none
-from heavenbase.types import Citation
+from heavenbase.types import Citation, FilterResult
 
 # By the kind of a citation: what its source is, what the places in it are counted in, and the names of the ends.
 _PLACES: dict[str, tuple[Any, Any, str, str]] = {
@@ -21,6 +21,12 @@ def citations_of(block: dict[str, Any], offset: int) -> list[Citation]:
     found = block.get("citations")
     end = offset + len(block.get("text") or "")
     return [_citation(it, offset, end) for it in found if isinstance(it, dict)] if isinstance(found, list) else []
+
+
+def filters_of(details: Any) -> list[FilterResult]:
+    """What a refusal was for, from `stop_details`."""
+    category = text_or_none(details.get("category")) if isinstance(details, dict) else None
+    return [FilterResult(category, filtered=True)] if category else []
 
 
 def _citation(raw: dict[str, Any], start: int, end: int) -> Citation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_gateway_anthropic.citations import citations_of
+from hb_gateway_anthropic.citations import citations_of, filters_of
 from hb_gateway_anthropic.replay import reasoning_parts
 from hb_gateway_anthropic.usage import message_usage
 from heavenbase.details import Details
@@ -62,7 +62,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         provider=call.spec.provider,
         gateway=call.spec.gateway,
         reasoning_parts=reasoning_parts(call, blocks),
-        details=Details.known(citations=citations),
+        details=Details.known(citations=citations, filters=filters_of(answer.get("stop_details"))),
         report=call.context.report,
         raw=answer,
     )

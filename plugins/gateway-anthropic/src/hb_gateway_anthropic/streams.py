@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hb_gateway_anthropic.citations import citations_of
+from hb_gateway_anthropic.citations import citations_of, filters_of
 from hb_gateway_anthropic.replay import reasoning_parts
 from hb_gateway_anthropic.responses import FINISH, block_kind, text_of, tool_name
 from hb_gateway_anthropic.usage import message_usage
@@ -112,7 +112,10 @@ class MessageStream(StreamedAnswer):
         if isinstance(delta, dict) and delta.get("stop_reason") is not None:
             self._reason = delta["stop_reason"]
         self._usage = merged_counts(self._usage, event.get("usage"))
-        return Chunk(usage=message_usage(self._usage))
+        chunk = Chunk(usage=message_usage(self._usage))
+        if isinstance(delta, dict) and delta.get("stop_details"):
+            chunk.details = Details.known(filters=filters_of(delta["stop_details"]))
+        return chunk
 
     def _close(self) -> Chunk:
         if not self._has_start:

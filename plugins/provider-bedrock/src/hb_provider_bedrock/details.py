@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.http import text_or_none
-from heavenbase.types import Citation, FilterResult
+from heavenbase.types import Audio, Citation, FilterResult
 from heavenbase.wires import object_or_empty, objects
 
 if TYPE_CHECKING:
@@ -50,6 +50,18 @@ def _citation(raw: dict[str, Any], start: int, end: int) -> Citation:
     if found.url is None and source is not None and source.startswith(("https://", "http://")):
         found.url = source
     return found
+
+
+def audio_of(block: Any) -> list[Audio]:
+    """The sound in a block."""
+    from base64 import b64decode
+
+    data = object_or_empty(object_or_empty(block).get("source")).get("bytes")
+    try:
+        sound = b64decode(data) if isinstance(data, str) else b""
+    except ValueError:
+        return []
+    return [Audio(sound, text_or_none(block.get("format")))] if sound else []
 
 
 def filters_of(trace: Any) -> list[FilterResult]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_provider_bedrock.details import citations_of, filters_of
+from hb_provider_bedrock.details import audio_of, citations_of, filters_of
 from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.usage import token_usage
 from heavenbase.details import Details
@@ -17,7 +17,7 @@ from heavenbase.wires import finish_reason as in_words
 if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.image import LLMImage
-    from heavenbase.types import Citation, FinishReason
+    from heavenbase.types import Audio, Citation, FinishReason
 
 FINISH = finish_words(
     {
@@ -47,6 +47,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     calls: list[ToolCall] = []
     images: list[LLMImage] = []
     citations: list[Citation] = []
+    audio: list[Audio] = []
     length = 0
     for place, block in enumerate(blocks):
         text.append(_text(call, as_object(call, block, f"block {place} of `content`")))
@@ -56,6 +57,8 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
             calls.append(_tool_call(call, block["toolUse"], len(calls)))
         elif "image" in block:
             images.append(image_of(call, block["image"]))
+        elif "audio" in block:
+            audio += audio_of(block["audio"])
         elif "citationsContent" in block:
             citations += citations_of(block, length, length + len(text[-1]))
         length += len(text[-1])
@@ -70,7 +73,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         gateway=call.spec.gateway,
         images=images,
         reasoning_parts=reasoning_parts(call, blocks),
-        details=Details.known(citations=citations, filters=filters_of(decoded.get("trace"))),
+        details=Details.known(citations=citations, filters=filters_of(decoded.get("trace")), audio=audio),
         report=call.context.report,
         raw=decoded,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_local.schema import fit_response_format, fit_schema
+from heavenbase.details import Details
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta, Usage
 from heavenbase.wires import (
     Taken,
@@ -16,6 +17,7 @@ from heavenbase.wires import (
     part_fields,
     refuse_others,
     rest,
+    token_logprobs,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +88,8 @@ def to_chunk(event: Mapping[str, Any]) -> Chunk:
         chunk.reasoning = delta.get("reasoning_content") or ""
         if delta.get("tool_calls"):
             chunk.tool_calls = [_tool_delta(fragment) for fragment in delta["tool_calls"]]
+        if choice.get("logprobs"):
+            chunk.details = _details(choice)
         chunk.raw_finish_reason = choice.get("finish_reason")
         if chunk.raw_finish_reason:
             chunk.finish_reason = finish_reason(FINISH, chunk.raw_finish_reason)
@@ -108,8 +112,13 @@ def to_completion(answer: Mapping[str, Any]) -> Completion:
         usage=to_usage(answer.get("usage")),
         id=answer.get("id"),
         model=answer.get("model"),
+        details=_details(choice),
         raw=dict(answer),
     )
+
+
+def _details(choice: Mapping[str, Any]) -> Details | None:
+    return Details.known(logprobs=token_logprobs((choice.get("logprobs") or {}).get("content")))
 
 
 def to_usage(usage: Mapping[str, Any] | None) -> Usage | None:

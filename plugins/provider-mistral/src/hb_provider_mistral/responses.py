@@ -95,7 +95,7 @@ class MistralStream(ChatStream):
         """The chunk for the data of one event; None for the terminal marker."""
         chunk = super().feed(data)
         if chunk is not None and chunk.usage is not None:
-            chunk.usage = usage_of(chunk.raw.get("usage"))
+            chunk.usage = usage_of(self._counts)
         return chunk
 
     def _choose(self, chunk: Chunk, choice: dict[str, Any]) -> None:

@@ -8,9 +8,9 @@ from hb_wire_openai.details import (
     audio_of,
     citations_of,
     context_of,
+    filters_beside,
     filters_of,
     logprobs_of,
-    prompt_filters,
     sources_of,
 )
 from hb_wire_openai.dialects import replay_fields
@@ -68,7 +68,7 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
     fields = read_choice(call, first, thinking)
     details = Details.known(
         citations=sources_of(decoded),
-        filters=prompt_filters(decoded),
+        filters=filters_beside(decoded),
         others=[Choice(_number(it, place), **read_choice(call, it, thinking)) for place, it in enumerate(others, 1)],
     )
     if details is not None:

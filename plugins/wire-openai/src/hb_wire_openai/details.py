@@ -10,19 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.http import text_or_none
 from heavenbase.types import Audio, Citation, FilterResult, TokenLogprob
-from heavenbase.wires import any_number, first_text, flag, objects, token_logprobs, whole_number
+from heavenbase.wires import any_number, first_text, flag, object_or_empty, objects, token_logprobs, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from heavenbase.details import SourceKind
+
 _URLS = ("url", "link", "uri")
 _QUOTES = ("content", "snippet", "text", "quote")
-_FILES = {"file_citation": "file_id", "container_file_citation": "file_id", "file_path": "file_id"}
+_KINDS: dict[Any, SourceKind] = {
+    **dict.fromkeys(("file_citation", "container_file_citation", "file_path"), "file"),
+    "document_citation": "document",
+    "function_citation": "tool",
+}
+_IDS = ("file_id", "id", "chunk_id", "document_id", "tool_call_id")
 
 
 def citations_of(items: Any, offset: int = 0) -> list[Citation]:
     """Annotations of a text that begins at `offset` of the answer's."""
-    return [_annotation(item, offset) for item in objects(items)]
+    # One provider gives back what it read of the caller's files here.
+    return [_annotation(item, offset) for item in objects(items) if item.get("type") != "file"]
 
 
 def _annotation(item: dict[str, Any], offset: int) -> Citation:
@@ -32,7 +40,7 @@ def _annotation(item: dict[str, Any], offset: int) -> Citation:
     start, end = whole_number(said, "start_index"), whole_number(said, "end_index")
     if start is None:
         start = end = whole_number(said, "index")  # a file is cited at a place, not over a stretch
-    found = source_of(said, "file" if kind in _FILES else "url")
+    found = source_of(said, _KINDS.get(kind, "url"))
     if start is not None and end is not None and 0 <= start <= end:
         found.start, found.end = start + offset, end + offset
     return found
@@ -44,7 +52,7 @@ def source_of(said: Any, kind: Any = "url") -> Citation:
         return Citation(url=text_or_none(said))
     return Citation(
         kind=kind,
-        id=first_text(said, "file_id", "id", "chunk_id"),
+        id=first_text(said, *_IDS),
         title=first_text(said, "title", "filename", "filepath"),
         url=first_text(said, *_URLS),
         quote=first_text(said, *_QUOTES),
@@ -53,7 +61,8 @@ def source_of(said: Any, kind: Any = "url") -> Citation:
 
 def sources_of(decoded: dict[str, Any]) -> list[Citation]:
     """The sources that a provider names at the top of its answer: in order, so that [1] in the text is the first."""
-    described = {it.url: it for it in map(source_of, objects(decoded.get("search_results")))}
+    found_by = objects(decoded.get("search_results")) or objects(decoded.get("web_search"))
+    described = {it.url: it for it in map(source_of, found_by)}
     listed = decoded.get("citations")
     found = [source_of(item) for item in listed if isinstance(item, str | dict)] if isinstance(listed, list) else []
     return [described.get(it.url, it) for it in found] or list(described.values())
@@ -100,18 +109,35 @@ def filters_of(results: Any, on: Any = "answer") -> list[FilterResult]:
             flag(verdict, "detected"),
             text_or_none(verdict.get("severity")),
         )
-        for category, verdict in (results.items() if isinstance(results, dict) else ())
-        if isinstance(verdict, dict)
+        for category, verdict in object_or_empty(results).items()
+        if isinstance(verdict, dict) and category != "error"
     ]
 
 
-def prompt_filters(decoded: dict[str, Any]) -> list[FilterResult]:
-    """What the filters found in the prompt."""
-    return [
-        verdict
-        for item in objects(decoded.get("prompt_filter_results"))
-        for verdict in filters_of(item.get("content_filter_results"), "prompt")
-    ]
+def filters_beside(decoded: dict[str, Any]) -> list[FilterResult]:
+    """What filters found in prompt and answer, as it stands beside the choices or items."""
+    found = []
+    for item in objects(decoded.get("prompt_filter_results")):
+        found += filters_of(item.get("content_filter_results"), "prompt")
+    for item in objects(decoded.get("content_filters")):
+        on = "prompt" if item.get("source_type") == "prompt" else "answer"
+        found += filters_of(item.get("content_filter_results"), on)
+    moderated = decoded.get("moderation")
+    if isinstance(moderated, dict):
+        for name, on in (("input", "prompt"), ("output", "answer")):
+            said = object_or_empty(moderated.get(name))
+            for result in objects(said.get("results", [said])):
+                found += _moderated(result, on)
+    return found
+
+
+def _moderated(result: dict[str, Any], on: Any) -> Iterator[FilterResult]:
+    """What a moderation saw, which stops nothing."""
+    scores = object_or_empty(result.get("category_scores"))
+    categories = object_or_empty(result.get("categories"))
+    for category in categories:
+        detected, score = flag(categories, category), any_number(scores, category)
+        yield FilterResult(str(category), on, detected=detected, score=score)
 
 
 def audio_of(raw: Any, format: Any) -> list[Audio]:

@@ -23,9 +23,9 @@ from hb_wire_openai.details import (
     audio_of,
     citations_of,
     context_of,
+    filters_beside,
     filters_of,
     logprobs_of,
-    prompt_filters,
     sources_of,
 )
 from hb_wire_openai.events import WireStream
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.errors import HBError
 
+_SOURCES = ("citations", "search_results", "web_search")
+_BESIDE = frozenset({*_SOURCES, "prompt_filter_results", "content_filters", "moderation"})
+"""What an event may hold beside choices."""
 _MERGED = ("text", "summary", "data", "signature")
 
 
@@ -51,7 +54,7 @@ class ChatStream(WireStream):
 
     __slots__ = (
         *("_counts", "_details", "_first", "_has_choice", "_has_ended", "_is_named", "_is_refused", "_others"),
-        *("_pieces", "_sounds", "_spoke", "_texts", "_wanted"),
+        *("_pieces", "_sounds", "_sources", "_spoke", "_texts", "_wanted"),
     )
 
     ending: ClassVar[str] = "a finish reason or [DONE]"
@@ -71,6 +74,8 @@ class ChatStream(WireStream):
         self._first = 0 if self._wanted > 1 else None
         """The number of the choice that is the answer: where one was asked for, the first that comes."""
         self._others: dict[int, ChatStream] = {}
+        self._sources: dict[str, Any] | None = {}
+        """Of a search, which some servers name in every event; None once they are told."""
         self._sounds: list[Audio] = []
         self._spoke = False
         """Whether text came that is no transcript."""
@@ -103,8 +108,13 @@ class ChatStream(WireStream):
         usage = event.get("usage")
         if usage is None and "x_groq" in event:
             usage = (event["x_groq"] or {}).get("usage")
-        if not choices or chunk.finish_reason is not None:
-            self._tell(chunk, citations=sources_of(event), filters=prompt_filters(event))
+        if not _BESIDE.isdisjoint(event):
+            if self._sources is not None:
+                self._sources.update({name: event[name] for name in _SOURCES if event.get(name)})
+            self._tell(chunk, filters=filters_beside(event))
+        if self._sources and self._has_ended:
+            self._tell(chunk, citations=sources_of(self._sources))
+            self._sources = None
         if usage:
             self._counts = merged_counts(self._counts, usage)
             chunk.usage = chat_usage(self._counts)
@@ -118,7 +128,9 @@ class ChatStream(WireStream):
             return None
         if self.is_done and self._has_choice:
             # The provider says that this is all, and not why: the reason is not known, so it is "other".
-            return self._close(Chunk(finish_reason="refusal" if self._is_refused else "other"))
+            chunk = self._close(Chunk(finish_reason="refusal" if self._is_refused else "other"))
+            self._tell(chunk, citations=sources_of(self._sources or {}))
+            return chunk
         return super().end()
 
     def unfinished(self) -> HBError:

@@ -70,7 +70,7 @@ def encode_completion(
     """An answer, with the chunks of a stream and what became of its parameters."""
     head = {
         "reasoning": answer.reasoning or None,
-        "tool_calls": [[call.id, call.name, call.arguments] for call in answer.tool_calls],
+        "tool_calls": [_call_row(call) for call in answer.tool_calls],
         "finish": [answer.finish_reason, answer.raw_finish_reason],
         "usage": _usage_row(answer.usage),
         "id": answer.id,
@@ -105,7 +105,7 @@ def completion_of(value: bytes) -> Completion:
     answer = Recalled(
         json.loads(text),
         reasoning=head.get("reasoning", ""),
-        tool_calls=[ToolCall(*fields) for fields in head.get("tool_calls", ())],
+        tool_calls=[_call(fields) for fields in head.get("tool_calls", ())],
         finish_reason=finish,
         raw_finish_reason=raw_finish,
         usage=Usage(**head["usage"]) if "usage" in head else None,
@@ -244,7 +244,9 @@ def _with_bytes(found: dict[str, Any]) -> Any:
 def _chunk_row(chunk: Chunk) -> dict[str, Any]:
     row = {name: value for name in CHUNK_FIELDS if (value := getattr(chunk, name))}
     if chunk.tool_calls:
-        row["tool_calls"] = [[d.index, d.id, d.name, d.arguments] for d in chunk.tool_calls]
+        row["tool_calls"] = [
+            [d.index, d.id, d.name, d.arguments, *([d.type] if d.type else ())] for d in chunk.tool_calls
+        ]
     if chunk.usage is not None:
         row["usage"] = _usage_row(chunk.usage)
     if chunk.images:
@@ -280,16 +282,29 @@ def _choice_row(choice: Choice) -> dict[str, Any]:
     return {
         **{name: value for name in CHOICE_FIELDS if (value := getattr(choice, name))},
         "index": choice.index,
-        "tool_calls": [[call.id, call.name, call.arguments] for call in choice.tool_calls],
+        "tool_calls": [_call_row(call) for call in choice.tool_calls],
         "images": [image.to_dict() for image in choice.images],
         "details": _details_row(choice.details or Details(), _choice_row),
     }
 
 
 def _choice(row: dict[str, Any]) -> Choice:
-    calls = [ToolCall(*fields) for fields in row["tool_calls"]]
+    calls = [_call(fields) for fields in row["tool_calls"]]
     details = _details(row["details"], _choice) if row["details"] else None
     return Choice(**{**row, "tool_calls": calls, "images": _images(row["images"]), "details": details})
+
+
+def _call_row(call: ToolCall) -> list[Any]:
+    row = [call.id, call.name, call.arguments]
+    # What a repair changed is not kept: it is done again for who asks for it.
+    return row if call.type == "function" and call.reason is None else [*row, call.type, call.reason]
+
+
+def _call(row: list[Any]) -> ToolCall:
+    made = ToolCall(*row[:3])
+    if len(row) > 3:
+        made.type, made.reason = row[3:]
+    return made
 
 
 def _usage_row(usage: Usage | None) -> dict[str, Any] | None:

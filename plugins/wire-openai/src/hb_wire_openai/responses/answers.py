@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hb_wire_openai.details import citations_of, logprobs_of
+from hb_wire_openai.details import audio_of, citations_of, filters_beside, logprobs_of
 from hb_wire_openai.responses.items import FIELD, SAID, output_text
 from hb_wire_openai.usage import chat_usage
 from heavenbase.details import Details
@@ -13,10 +13,12 @@ from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text, generation_failed, proved, reasoning_part
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hb_wire_openai.answers import Thinking
     from heavenbase.call import Call
     from heavenbase.image import LLMImage
-    from heavenbase.types import Citation, FinishReason, TokenLogprob, Usage
+    from heavenbase.types import Audio, Citation, FinishReason, TokenLogprob, Usage
 
 _FAILED = ("failed", "cancelled")
 CALLS = ("function_call", "custom_tool_call")
@@ -43,7 +45,7 @@ def completion_of_response(call: Call, decoded: Any, thinking: Thinking) -> Comp
         gateway=call.spec.gateway,
         images=[image for item in items for image in images(call, item)],
         reasoning_parts=parts(call, items),
-        details=details(call, items),
+        details=details(decoded, items),
         report=call.context.report,
         raw=decoded,
     )
@@ -125,24 +127,31 @@ def images(call: Call, item: dict[str, Any]) -> list[LLMImage]:
 
 
 def parts(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The items as they must go back, when there is more among them than text and calls of the caller's tools."""
+    """The items as they must go back, when there is more among them than text and calls of the caller's tools.
+
+    That includes the phase of a message and the namespace of a call, which no message of hb has.
+    """
     kinds = {item.get("type") for item in items}.difference(SAID)
-    if any(item.get("namespace") for item in items):  # a call of a grouped tool is known by its group
-        kinds.add("namespace")
-    return [reasoning_part(call.spec, FIELD, items, is_kept=bool(kinds - {"reasoning"}))] if kinds else []
+    is_marked = any(item.get("phase") or item.get("namespace") for item in items)
+    if not kinds and not is_marked:
+        return []
+    return [reasoning_part(call.spec, FIELD, items, is_kept=is_marked or bool(kinds - {"reasoning"}))]
 
 
-def details(call: Call, items: list[dict[str, Any]], *, is_shown: bool = False) -> Details | None:
-    """What the texts among the items tell beside themselves; logprobs only where the stream has not told them."""
+def details(decoded: dict[str, Any], items: list[dict[str, Any]], shown: Collection[str] = ()) -> Details | None:
+    """What an answer tells beside its texts; of `logprobs` and `audio` not what its stream has `shown`."""
     citations: list[Citation] = []
     logprobs: list[TokenLogprob] = []
+    audio: list[Audio] = []
     offset = 0
     for item in items:
         for part in (item.get("content") or ()) if item.get("type") == "message" else ():
             citations += citations_of(part.get("annotations"), offset)
-            logprobs += [] if is_shown else logprobs_of(part.get("logprobs"))
+            logprobs += [] if "logprobs" in shown else logprobs_of(part.get("logprobs"))
+            if part.get("type") == "output_audio" and "audio" not in shown:
+                audio += audio_of(part, part.get("format"))
             offset += len(part.get("text") or part.get("refusal") or "")
-    return Details.known(citations=citations, logprobs=logprobs)
+    return Details.known(citations=citations, logprobs=logprobs, audio=audio, filters=filters_beside(decoded))
 
 
 def usage(raw: Any) -> Usage | None:
@@ -156,5 +165,6 @@ def usage(raw: Any) -> Usage | None:
             "completion_tokens": raw.get("output_tokens"),
             "completion_tokens_details": raw.get("output_tokens_details"),
             "total_tokens": raw.get("total_tokens"),
+            "cost": raw.get("cost"),
         }
     )

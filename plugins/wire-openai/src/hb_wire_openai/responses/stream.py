@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hb_wire_openai.details import logprobs_of
+from hb_wire_openai.details import audio_of, logprobs_of
 from hb_wire_openai.events import WireStream
 from hb_wire_openai.responses import answers
 from hb_wire_openai.responses.items import output_text
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
     from heavenbase.errors import HBError
 
 _THOUGHTS = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
+_SOUNDS = {"response.audio.delta": "data", "response.audio.transcript.delta": "transcript"}
 _ENDS = ("response.completed", "response.incomplete")
 
 
 class ResponseStream(WireStream):
     """What has come of one streamed answer; the twin of `ChatStream` for this wire."""
 
-    __slots__ = ("_has_logprobs", "_items", "_places", "_seen")
+    __slots__ = ("_items", "_places", "_seen", "_shown")
 
     ending: ClassVar[str] = "response.completed"
 
     def __init__(self, call: Call, thinking: Thinking, embedded: Callable[[Any], HBError]) -> None:
         super().__init__(call, thinking, embedded)
-        self._has_logprobs = False
+        self._shown: set[str] = set()
+        """Details that came before the end."""
         self._items: list[dict[str, Any]] = []
         """The items that are whole."""
         self._places = Places()
@@ -56,7 +58,12 @@ class ResponseStream(WireStream):
             chunk.text = self._delta(event)
             if event.get("logprobs"):
                 chunk.details = Details.known(logprobs=logprobs_of(event["logprobs"]))
-                self._has_logprobs = True
+                self._shown.add("logprobs")
+        elif kind in _SOUNDS:
+            said = event.get("delta")
+            chunk.details = Details.known(audio=audio_of({_SOUNDS[kind]: said}, None))
+            self.is_fresh = chunk.details is not None
+            self._shown.add("audio")
         elif kind in _THOUGHTS:
             chunk.reasoning = self._delta(event)
         elif kind == "response.function_call_arguments.delta" or kind == "response.custom_tool_call_input.delta":
@@ -130,5 +137,5 @@ class ResponseStream(WireStream):
         self.finish(chunk, *answers.finish_reason(response, items))
         chunk.usage = answers.usage(response.get("usage"))
         chunk.reasoning_parts = answers.parts(self._call, items) or None
-        chunk.details = answers.details(self._call, items, is_shown=self._has_logprobs)
+        chunk.details = answers.details(response, items, self._shown)
         self.is_done = True
