@@ -133,17 +133,18 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
         from heavenbase.wires.thoughts import TagFilter
 
         tags = TagFilter()
+    is_one = call.args.get("n") in (None, 1)
     try:
         if call.is_async:
             async for chunk in source:
                 if tags is not None:
-                    chunk, tags = tags.strip(chunk), None if tags.is_open else tags
+                    chunk, tags = tags.strip(chunk), None if is_one and tags.is_done else tags
                 feed(chunk)
                 yield chunk
         else:
             for chunk in source:
                 if tags is not None:
-                    chunk, tags = tags.strip(chunk), None if tags.is_open else tags
+                    chunk, tags = tags.strip(chunk), None if is_one and tags.is_done else tags
                 feed(chunk)
                 yield chunk
         if gathering.finished:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heavenbase.types import Chunk, Completion
+    from heavenbase.details import Details
+    from heavenbase.types import Choice, Chunk, Citation, Completion
 
 TAGS = ("<think>", "<thinking>")
 """Between these and their ends, models whose server does not tell thoughts apart write them before the answer."""
@@ -19,14 +21,17 @@ _KEPT = frozenset({"type", "id", "index", "item_id", "output_index", "summary_in
 class TagFilter:
     """Takes the thoughts in tags off the beginning of a text that comes in pieces.
 
-    `is_open`: the text of the answer has begun, and nothing more is taken off.
+    `is_open`: the text of the answer has begun, and nothing more is taken off. `is_done`: nothing was, nor will be.
     """
 
-    __slots__ = ("_close", "_held", "_is_behind", "is_open")
+    __slots__ = ("_close", "_held", "_is_behind", "_others", "_taken", "is_open")
 
     def __init__(self) -> None:
         self.is_open = False
         self._held = self._close = ""
+        self._taken = 0
+        self._others: dict[int, TagFilter] = {}
+        """Those of the other choices."""
         self._is_behind = False
         """Whether thoughts were taken off, and so the blanks behind them."""
 
@@ -60,6 +65,11 @@ class TagFilter:
         left, self._held = "" if self._close else self._held, ""
         return left
 
+    @property
+    def is_done(self) -> bool:
+        """Whether chunks pass as they are from here on, as far as those of one choice."""
+        return self.is_open and not self._taken and not self._others
+
     def strip(self, chunk: Chunk) -> Chunk:
         """The chunk without thoughts in tags; one that had some has no `raw`."""
         if chunk.kind == "restart":
@@ -67,7 +77,15 @@ class TagFilter:
         text = self.feed(chunk.text) if chunk.text else ""
         if chunk.finish_reason is not None:
             text += self.flush()
-        return chunk if text == chunk.text else replace(chunk, text=text, raw=None)
+        taken = len(chunk.text) - len(text)
+        self._taken += taken
+        details, others = chunk.details, chunk.choices
+        if details is not None:
+            stripped = [self._others.setdefault(it.index, TagFilter()).strip(it) for it in others]
+            details = replace(_without(details, self._taken, taken), others=stripped)
+        if not taken and details == chunk.details:
+            return chunk
+        return replace(chunk, text=text, raw=None, details=details)
 
 
 def untagged(text: str) -> str:
@@ -77,10 +95,36 @@ def untagged(text: str) -> str:
 
 
 def strip_tags(answer: Completion) -> None:
-    """Take thoughts in tags out of an answer and its `raw`."""
+    """Take thoughts in tags out of an answer, its other choices and its `raw`."""
+    had_some = [_strip(one) for one in (answer, *(answer.details.others if answer.details is not None else ()))]
+    if any(had_some):
+        answer.raw = without_thoughts(answer.raw)
+
+
+def _strip(answer: Completion | Choice) -> bool:
     text = untagged(answer.text)
-    if text != answer.text:
-        answer.text, answer.raw = text, without_thoughts(answer.raw)
+    taken = len(answer.text) - len(text)
+    answer.text = text
+    if taken and answer.details is not None:
+        answer.details = _without(answer.details, taken, taken)
+    return taken > 0
+
+
+def _without(details: Details, before: int, taken: int) -> Details:
+    """Details of a text that lost so many characters: `taken` at the beginning of this piece, `before` in all."""
+    if before:
+        details = replace(details, citations=[_moved(it, before) for it in details.citations])
+    if taken > 0 and details.logprobs:
+        lengths = accumulate(len(it.token) for it in details.logprobs)
+        left = [token for token, end in zip(details.logprobs, lengths, strict=True) if end > taken]
+        details = replace(details, logprobs=left)
+    return details
+
+
+def _moved(citation: Citation, by: int) -> Citation:
+    if citation.start is None or citation.end is None:
+        return citation
+    return replace(citation, start=max(citation.start - by, 0), end=max(citation.end - by, 0))
 
 
 def without_thoughts(raw: Any, name: str = "") -> Any:
