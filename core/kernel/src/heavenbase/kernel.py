@@ -266,8 +266,7 @@ class Kernel:
             raise failure from error
         finally:
             attempt.elapsed = self.clock() - started
-        is_tagged = call.verb == "complete" and (answer.details is not None or answer.text.lstrip().startswith("<"))
-        if is_tagged and call.args.get("think") is False:
+        if call.verb == "complete" and call.args.get("think") is False:
             from heavenbase.wires.thoughts import strip_tags
 
             strip_tags(answer)
