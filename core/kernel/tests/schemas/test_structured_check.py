@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from heavenbase.errors import InputError
-from heavenbase.flow.preparing import prepare
 from heavenbase.schemas.arguments import tool_schema
 from heavenbase.schemas.check import DEPTH, Checker, tries
 from heavenbase.structured import problems, without_nulls
 from heavenbase.structured.format import to_format
-from heavenbase.types import ParameterReport
+
+from ..support import scripted
 
 FITS: list[tuple[Any, Any]] = [
     (1, {"type": "integer"}),
@@ -111,9 +111,11 @@ def test_schemas_of_earlier_drafts_are_read_as_such() -> None:
 )
 def test_a_reference_that_leads_out_of_the_schema_or_nowhere_is_refused_before_anything_is_sent(reference: str) -> None:
     schema = {"type": "object", "properties": {"a": {"items": {"$ref": reference}}}}
+    made = scripted("hello")
     for form in (schema, {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}):
         with pytest.raises(InputError, match="the JSON schema cannot be used"):
-            prepare("complete", {"response_format": form}, {}, {}, ParameterReport(), is_async=False)
+            made.llm.complete("hi", response_format=form)
+    assert made.gateway.calls == []
     with pytest.raises(InputError):
         problems(1, schema)
 
