@@ -6,35 +6,33 @@ pydantic does the work: it is imported on use, because it takes longer to load t
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping
-from functools import cache, partial, reduce
-from operator import or_
-from types import UnionType
+from functools import cache, partial
 from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
-    Literal,
     NotRequired,
+    ParamSpecArgs,
+    ParamSpecKwargs,
     Required,
-    Union,
+    Self,
     get_args,
     get_origin,
-    get_type_hints,
-    is_typeddict,
 )
 from weakref import WeakKeyDictionary
 
 from heavenbase.errors import InputError, ToolArgsError
 from heavenbase.schemas.check import listed, without_nulls
 from heavenbase.schemas.docstrings import read_docstring
+from heavenbase.schemas.hints import Names, names_around, portable, resolve, shown, signature, unresolved, with_callers
 from heavenbase.schemas.strict import tidy_schema
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 SHOWN_ERRORS = 20
+_LEFT_OUT = object()
 
 
 class Signature:
@@ -42,24 +40,37 @@ class Signature:
 
     __slots__ = ("_always", "_defaults", "_fields", "_is_open", "_model", "_positional", "description", "parameters")
 
-    def __init__(
-        self, parameters: list[inspect.Parameter], hints: Mapping[str, Any], doc: str | None, *, is_open: bool
-    ) -> None:
+    def __init__(self, given: list[inspect.Parameter], doc: str | None, names: list[Names], name: str) -> None:
         self.description, described = read_docstring(doc)
+        rest = next((p.annotation for p in given if p.kind is p.VAR_KEYWORD), None)
+        parameters = [p for p in given if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if getattr(get_origin(rest), "_name", "") == "Unpack":  # of typing, or of typing_extensions
+            try:
+                parameters += _unpacked(get_args(rest)[0])
+            except Exception as error:
+                raise _unusable("**", rest, name, _reason(get_args(rest)[0], error)) from error
+            rest = None
+        self._is_open = rest is not None
         self._fields = {f"p{place}": parameter.name for place, parameter in enumerate(parameters)}
         self._defaults = {parameter.name: parameter.default for parameter in parameters}
         self._positional = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
         fields = {
-            f"p{place}": (
-                _annotation(p, portable(hints.get(p.name, Any)), described.get(p.name)),
-                ... if p.default is p.empty else p.default,
-            )
+            f"p{place}": (_annotation(p, described.get(p.name)), ... if p.default is p.empty else p.default)
             for place, p in enumerate(parameters)
         }
         # pydantic's way of writing a default means nothing to the function itself.
         self._always = {field for field, (_, default) in fields.items() if hasattr(default, "default_factory")}
-        self._is_open = is_open
-        self._model = _model_of(fields)
+        more = None if rest in (None, Any, object) else rest
+        try:
+            self._model = _make(fields, names, more)
+        except Exception as whole:
+            for p, (field, made) in zip(parameters, fields.items(), strict=True):
+                try:
+                    _make({field: made}, names)
+                except Exception as error:
+                    raise _unusable(p.name, p.annotation, name, _reason(p.annotation, error)) from error
+            last = next((p for p in given if p.kind is p.VAR_KEYWORD), None)
+            raise _unusable(last.name if last else "", rest, name, _reason(rest, whole)) from whole
         self.parameters = model_schema(self._model)
 
     def bind(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -77,7 +88,7 @@ class Signature:
         given = checked.model_fields_set | self._always
         # What the model left out keeps the function's own default.
         named = {name: getattr(checked, field) for field, name in self._fields.items() if field in given}
-        named.update((name, arguments[name]) for name in unknown)
+        named.update((name, (checked.model_extra or arguments)[name]) for name in unknown)
         places = [name for name in self._positional if name in named]
         if not places:
             return [], named
@@ -105,42 +116,75 @@ def _read(function: Callable[..., Any]) -> Signature:
         fixed |= base.keywords.keys()
         base = base.func
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = signature(function).parameters.values()
     except (TypeError, ValueError) as error:
         raise InputError(
             f"the parameters of {base!r} cannot be read ({error}); use Tool(name, description, parameters, run)"
         ) from error
     source = base if inspect.isroutine(base) else type(base).__call__
+    holder = getattr(base, "__self__", None) if inspect.isroutine(base) else base
+    kind = holder if isinstance(holder, type) else type(holder)
+    names = names_around(source, kind)
     # An argument that a partial has fixed is not the model's to give.
-    taken = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in fixed]
-    is_open = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    given = [p.replace(annotation=_hint(p, names, kind, base)) for p in parameters if p.name not in fixed]
     doc = inspect.getdoc(source) if source is base else source.__doc__ or type(base).__doc__
-    return Signature(taken, _hints(source), doc, is_open=is_open)
+    return Signature(given, doc, names, _called(base))
 
 
-def _hints(function: Any) -> dict[str, Any]:
-    """The resolved type hints; one that cannot be resolved is left out."""
+def _hint(parameter: inspect.Parameter, names: list[Names], kind: type, function: Any) -> Any:
+    """What the hint of a parameter of a function of this class means; InputError when that cannot be told."""
+    hint = parameter.annotation
+    if hint is parameter.empty:
+        return Any
     try:
-        return get_type_hints(function, include_extras=True)
-    except Exception:
-        pass
-    plain = inspect.unwrap(getattr(function, "__func__", function))
-    names = dict(inspect.getclosurevars(plain).nonlocals) if inspect.isfunction(plain) else {}
-    found = {}
-    for name, hint in getattr(plain, "__annotations__", {}).items():
-        holder = type("Holder", (), {"__annotations__": {name: hint}})
-        try:
-            found.update(get_type_hints(holder, getattr(plain, "__globals__", {}), names, include_extras=True))
-        except Exception:
-            continue
-    return found
+        found = resolve(hint, names)
+    except Exception as error:
+        raise _unusable(parameter.name, hint, _called(function), f"cannot be resolved ({error})") from error
+    if isinstance(found, ParamSpecArgs | ParamSpecKwargs):
+        reason = "says nothing of the arguments; use functools.wraps where the function is decorated"
+        raise _unusable(parameter.name, hint, _called(function), reason)
+    return portable(kind if found is Self else found)
 
 
-def _annotation(parameter: inspect.Parameter, hint: Any, described: str | None) -> Any:
+def _called(function: Any) -> str:
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+def _unusable(name: str, hint: Any, function: str, reason: str) -> InputError:
+    return InputError(
+        f"the hint {shown(hint)} of parameter {name!r} of {function} {reason}; let its names be known where the "
+        "function is written, fix the argument with functools.partial, or say the schema: Tool(name, description, "
+        "parameters, run)"
+    )
+
+
+def _unpacked(table: Any) -> list[inspect.Parameter]:
+    """The parameters that `**options: Unpack[table]` stands for."""
+    names, made = names_around(table), []
+    for name, hint in table.__annotations__.items():
+        given = resolve(hint, names)
+        mark: Any = get_origin(given)
+        is_marked = mark in (Required, NotRequired)
+        needed = mark is Required if is_marked else name in table.__required_keys__
+        kind, default = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty if needed else _LEFT_OUT
+        made.append(
+            inspect.Parameter(name, kind, annotation=get_args(given)[0] if is_marked else given, default=default)
+        )
+    return made
+
+
+def _reason(hint: Any, error: Exception) -> str:
+    """Why a type cannot be used."""
+    if inner := unresolved(hint):
+        return f"cannot be resolved (in it, {inner})"
+    return f"cannot be written as a JSON schema ({str(error).partition(chr(10))[0]})"
+
+
+def _annotation(parameter: inspect.Parameter, described: str | None) -> Any:
     """The hint with the parameter's name as alias, for field names may not be all that parameters may, and its text."""
     from pydantic import Field
 
-    said = described
+    said, hint = described, parameter.annotation
     if get_origin(hint) is Annotated:
         # A bare text, or PEP 727's Doc.
         notes = [getattr(note, "documentation", note) for note in hint.__metadata__]
@@ -165,28 +209,40 @@ def _takes_none(hint: Any) -> bool:
     return True
 
 
-def _model_of(fields: Mapping[str, Any]) -> type[BaseModel]:
-    try:
-        return _make(fields)
-    except Exception:
-        # A type that pydantic does not know, or that JSON cannot write, is taken as it comes.
-        return _make({name: _known_or_any(name, field) for name, field in fields.items()})
+def _make(fields: Mapping[str, Any], names: list[Names], more: Any = None) -> type[BaseModel]:
+    """The model with these fields; `more` is the type of further ones, None for no check of them."""
+    from pydantic import BaseModel, ConfigDict, create_model
 
-
-def _make(fields: Mapping[str, Any]) -> type[BaseModel]:
-    from pydantic import create_model
-
-    made: type[BaseModel] = create_model("Arguments", **fields)
+    base: Any = BaseModel
+    if more is not None:
+        space = {"__module__": __name__, "__annotations__": {"__pydantic_extra__": dict[str, more]}}
+        base = type("Open", (BaseModel,), {**space, "model_config": ConfigDict(extra="allow")})
+    made: type[BaseModel] = create_model("Arguments", __base__=base, **fields)
+    complete(made, names)
     model_schema(made)
     return made
 
 
-def _known_or_any(name: str, field: tuple[Any, Any]) -> tuple[Any, Any]:
+def complete(model: Any, names: list[Names]) -> None:
+    """Let a pydantic model, or a TypeAdapter, know what the names in its hints mean, if it does not yet."""
+    is_class = isinstance(model, type)
+    rebuild: Any = model.model_rebuild if is_class else model.rebuild
+    for known in (names[0], None):
+        if model.__pydantic_complete__ if is_class else model.pydantic_complete:
+            return
+        rebuild(raise_errors=known is None, _types_namespace=known or with_callers(names[0]))
+
+
+def class_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a pydantic model of the caller's; InputError for one that has none."""
     try:
-        _make({name: field})
-    except Exception:
-        return Annotated[Any, field[0].__metadata__[-1]], field[1]
-    return field
+        complete(model, names_around(model))
+        return model_schema(model)
+    except Exception as error:
+        reason = _reason(model, error)
+        raise InputError(
+            f"class {model.__name__} {reason}; let its names be known where the class is written"
+        ) from error
 
 
 def model_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -212,39 +268,3 @@ def explain(error: Any, whole: str, most: int = SHOWN_ERRORS) -> str:
     """What pydantic's ValidationError says, in one line, of `most` problems; a problem of all is one of `whole`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return listed([f"{'.'.join(map(str, item['loc'])) or whole}: {item['msg']}" for item in found], most)
-
-
-def portable(hint: Any) -> Any:
-    """The type with every `typing.TypedDict` in it as the twin of typing_extensions; itself on newer Pythons."""
-    return hint if sys.version_info >= (3, 12) else _portable(hint, ())
-
-
-def _portable(hint: Any, inside: tuple[Any, ...]) -> Any:
-    if is_typeddict(hint):
-        if type(hint).__module__ != "typing" or hint in inside:
-            return hint if hint not in inside else Any
-        return _twin(hint, (*inside, hint))
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is None or origin is Literal or not args:
-        return hint
-    new = tuple(_portable(arg, inside) for arg in args)
-    if all(before is after for before, after in zip(args, new, strict=True)):
-        return hint
-    if origin in (Union, UnionType):
-        return reduce(or_, new)
-    return hint.copy_with(new) if origin is not Annotated and hasattr(hint, "copy_with") else origin[new]
-
-
-def _twin(hint: Any, inside: tuple[Any, ...]) -> Any:
-    from typing_extensions import TypedDict
-
-    fields = {}
-    for name, given in get_type_hints(hint, include_extras=True).items():
-        mark: Any = get_origin(given)
-        bare = get_args(given)[0] if mark in (Required, NotRequired) else given
-        if bare is given:  # the marks themselves come first: the keys are wrong where annotations are strings
-            mark = Required if name in hint.__required_keys__ else NotRequired
-        fields[name] = mark[_portable(bare, inside)]
-    twin = TypedDict(hint.__name__, fields)  # type: ignore[misc]
-    twin.__doc__ = hint.__doc__
-    return twin

@@ -182,14 +182,18 @@ def _of_type(source: Any) -> OutputFormat:
         from pydantic.errors import PydanticUserError
     except ImportError as error:
         raise MissingPackage("response_format as a type needs pydantic: pip install pydantic") from error
-    from heavenbase.schemas.functions import portable, quiet_generator
+    from heavenbase.schemas.functions import complete, quiet_generator
+    from heavenbase.schemas.hints import names_around, portable, resolve, unresolved
 
     name = _name(getattr(source, "__name__", None))
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(portable(source))
+        names = names_around(source)
+        adapter: TypeAdapter[Any] = TypeAdapter(portable(resolve(source, names)))
+        complete(adapter, names)
         schema = adapter.json_schema(by_alias=True, schema_generator=quiet_generator())
     except (PydanticUserError, TypeError, NameError) as error:
-        shown = str(error).partition("\n")[0]
+        inner = unresolved(source)
+        shown = f"{inner} cannot be resolved" if inner else str(error).partition("\n")[0]
         raise InputError(f"response_format {name!r} cannot be written as a JSON schema: {shown}") from None
     if "$ref" in schema:  # the root of a type that contains itself
         schema = {**schema["$defs"][schema["$ref"].rpartition("/")[2]], "$defs": schema["$defs"]}

@@ -265,9 +265,9 @@ def _of_schema(data: Mapping[str, Any], function: Mapping[str, Any]) -> Tool:
 def _schema_of(source: type) -> dict[str, Any]:
     if not hasattr(source, "model_json_schema"):
         raise InputTypeError(f"class {source.__name__} is no tool; pass a function, or an object that can be called")
-    from heavenbase.schemas.functions import model_schema
+    from heavenbase.schemas.functions import class_schema
 
-    return model_schema(source)
+    return class_schema(source)
 
 
 def _of_foreign(source: Any) -> Tool:
