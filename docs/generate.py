@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -129,6 +130,27 @@ def authors() -> str:
         table = "| name | what it is |\n|---|---|\n" + "\n".join(rows)
         parts.append(f"{table}\n" if rows else "Nothing of it is for plugins.\n")
     return "\n".join(parts)
+
+
+TELLS = ("citations", "logprobs", "choices", "filters", "audio", "rate_limits")
+"""The columns of the table of providers."""
+TABLE = "<!-- the table of providers -->"
+
+
+def answers() -> str:
+    """The page as it stands, with the table of what each provider tells, as the tests have it."""
+    if str(FOLDER.parent) not in sys.path:
+        sys.path.append(str(FOLDER.parent))
+    from tests.telling import TELLINGS
+
+    rows = []
+    for telling in TELLINGS:
+        wire = telling.told.name
+        name = f"`{telling.provider}`" + (f' over `gateway="{wire}"`' if wire != telling.provider else "")
+        rows.append(f"| {name} | " + " | ".join("×" if it in telling.fields else "" for it in TELLS) + " |")
+    table = "| provider | " + " | ".join(f"`{it}`" for it in TELLS) + " |\n" + "|---" * (len(TELLS) + 1) + "|\n"
+    page = (FOLDER / "how-to/answers.md").read_text(encoding="utf-8")
+    return page.partition(TABLE)[0] + TABLE + "\n\n" + table + "\n".join(rows) + "\n"
 
 
 def how_it_works() -> str:
@@ -275,6 +297,7 @@ PAGES = {
     "reference/hooks.md": hooks,
     "explanation/decisions/README.md": decisions,
     "explanation/how-it-works.md": how_it_works,
+    "how-to/answers.md": answers,
 }
 
 

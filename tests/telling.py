@@ -458,18 +458,22 @@ _OPENAI: dict[str, Any] = {
     "limits": _OPENAI_TOLD,
     "asked": {"n": 2, "logprobs": True, "audio": {"voice": "alloy", "format": "wav"}},
 }
+_OWN_DATA = {"context": {"citations": [{"content": "quote", "title": "B", "filepath": "b.pdf", "url": None}]}}
+_OWN = Citation(kind="document", document=0, title="B", quote="quote")
 _AZURE: dict[str, Any] = {
     "answer": _chat(
-        _said({"content": "Ärger 日本"}, logprobs=_LIKELY, content_filter_results={"hate": _VERDICT["hate"]}),
+        _said(
+            {"content": "Ärger 日本", **_OWN_DATA}, logprobs=_LIKELY, content_filter_results={"hate": _VERDICT["hate"]}
+        ),
         _said({"content": "other"}, 1, "length"),
         usage=_CHAT_COUNTS,
         **_PROMPT_VERDICT,
     ),
     "events": [
         _chat(**_PROMPT_VERDICT),
-        *_halves(_chat(_piece({}, content_filter_results={"hate": _VERDICT["hate"]}))),
+        *_halves(_chat(_piece(_OWN_DATA, content_filter_results={"hate": _VERDICT["hate"]}))),
     ],
-    "expected": Details(logprobs=_TOKENS, filters=_VERDICTS, others=[_OTHER]),
+    "expected": Details(citations=[_OWN], logprobs=_TOKENS, filters=_VERDICTS, others=[_OTHER]),
     "headers": {
         "x-ratelimit-limit-requests": "60",
         "x-ratelimit-remaining-requests": "59",

@@ -26,7 +26,7 @@ from heavenbase.errors import (
 from heavenbase.gather import Gathering
 from heavenbase.image.image import LLMImage
 from heavenbase.spec import LLMSpec, Timeouts
-from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall, Usage
+from heavenbase.types import Chunk, Citation, Completion, Embedding, ImageResult, TokenLogprob, ToolCall, Usage
 
 SPEC = LLMSpec("mock", "mock", "mock", "mock", "mock", requested_gateway="mock")
 USER = {"role": "user", "content": "one two three"}
@@ -603,3 +603,15 @@ def test_there_is_no_client_to_export() -> None:
             export(SPEC)
     with pytest.raises(ValueError, match="mock"):
         MockGateway().to_args(SPEC, {})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_details_are_those_of_the_answer(ask: Ask, stream: bool) -> None:
+    cited = Citation(0, 2, url="https://a.example")
+    given = {"citations": [cited], "logprobs": [{"token": "hi", "logprob": -0.5}]}
+    answer = ask("complete", stream=stream, mock={"text": "hi", "details": given})
+    answer = answer[-1] if stream else answer
+    assert answer.citations == [cited]
+    assert answer.logprobs == [TokenLogprob("hi", -0.5)]
+    with pytest.raises(UnknownNameError):
+        ask("complete", mock={"details": {"quotes": []}})

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from hb_gateway_mock.failures import failure
+from heavenbase.details import Details
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.types import Chunk, FinishReason, ToolCall, ToolCallDelta, Usage
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TEXT = "mock response"
 DIM = 3
+DETAILS = ("citations", "logprobs", "filters", "audio")
 CHUNK_KEYS = ("text", "think", "tool_calls", "error")
 _BUCKETS = {"prompt_tokens": "input", "completion_tokens": "output", "input_tokens": "input", "output_tokens": "output"}
 
@@ -47,8 +49,18 @@ def chunks(script: Script, call: Call) -> Iterator[Chunk]:
         usage=usage(script, call, "".join(said), "".join(thought)),
         id="mock",
         model=call.spec.model_id,
+        details=_details(script.details) if script.details else None,
         raw={"finish_reason": reason},
     )
+
+
+def _details(given: Mapping[str, Any]) -> Details:
+    """The details of an answer, from lists of records or of mappings."""
+    for name in given:
+        if name not in DETAILS:
+            raise UnknownNameError("detail of a mock", name, DETAILS)
+    plain = {name: [getattr(it, "to_dict", lambda it=it: it)() for it in items] for name, items in given.items()}
+    return Details.from_dict(plain)
 
 
 def _pieces(script: Script, call: Call, calls: list[ToolCall], thinking: bool) -> Iterator[Chunk]:

@@ -31,10 +31,10 @@ Layer: TypeAlias = "dict[str, Any] | Callable[..., Any]"
 class Script:
     """What the mock does with one call; every attribute is a key of `mock=`.
 
-    `text`, `think`, `tool_calls`, `structured`, `usage`, `finish_reason` make the answer; `chunks` replace text and
-    thinking; `chunk_chars` cuts them. `pause` is seconds before each piece, a number or a range drawn with `seed`.
-    `embeddings` and `embed_dim` make vectors, `image_text` and `b64_json` images. `error` fails; `outcomes` are one
-    script per call, the last one repeated.
+    `text`, `think`, `tool_calls`, `structured`, `usage`, `finish_reason` make the answer, `details` are its citations,
+    logprobs, filters and audio; `chunks` replace text and thinking; `chunk_chars` cuts them. `pause` is seconds before
+    each piece, a number or a range drawn with `seed`. `embeddings` and `embed_dim` make vectors, `image_text` and
+    `b64_json` images. `error` fails; `outcomes` are one script per call, the last one repeated.
     """
 
     text: str | None = None
@@ -43,6 +43,7 @@ class Script:
     structured: Any = None
     usage: Any = None
     finish_reason: str | None = None
+    details: Any = None
     chunks: Any = None
     chunk_chars: int = CHUNK_CHARS
     pause: tuple[float, float] = (0, 0)
@@ -75,6 +76,7 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "text": (str, "a str"),
     "think": (str, "a str"),
     "finish_reason": (str, "a str"),
+    "details": (Mapping, "a mapping"),
     "chunk_chars": (int, "a number of characters"),
     "seed": (int, "an int"),
     "embed_dim": (int, "a length"),
