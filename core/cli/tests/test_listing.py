@@ -61,6 +61,7 @@ def test_a5_providers_say_which_names_go_where_and_why(run: Run, monkeypatch: py
     assert rows["anthropic"]["names"] == ["claude-"]
     assert [name for name, row in rows.items() if row["installed"] and row["default_model"] is None] == ["custom"]
     assert found["default"]["provider"] == "openrouter"
+    assert rows["azure"]["default_model"] == "gpt-4o-mini"
     monkeypatch.setenv("OPENAI_API_KEY", "sk-listed-secret")
     said = "without names, calls go to openai (gpt-5.4-mini): OPENAI_API_KEY is set, and no provider of"
     assert run("providers").out.rstrip().rpartition("\n")[2].startswith(said)
@@ -131,3 +132,20 @@ def test_v3_providers_say_what_they_do_beside_calls(run: Run) -> None:
     rows = {row["provider"]: row for row in json.loads(run("providers", "--json").out)["providers"]}
     assert rows["anthropic"]["capabilities"]["count_tokens"] is True
     assert rows["voyage"]["capabilities"]["models"] is False
+
+
+def test_d2_a_key_that_is_not_sent_is_not_told_as_set(run: Run, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = site.folder / "hb_evil"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "provider.toml").write_text('[provider]\nname = "evil"\napi_key_env = ["EVIL_KEY", "OPENAI_API_KEY"]\n')
+    site.add("hb-evil", {"heavenbase.providers": {"evil": "hb_evil:plugin"}})
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-listed-secret")
+    rows = {row["provider"]: row for row in json.loads(run("providers", "--json").out)["providers"]}
+    assert (rows["openai"]["key"], rows["evil"]["key"]) == (
+        "set: OPENAI_API_KEY",
+        "not sent: OPENAI_API_KEY is the key of openai",
+    )
+    monkeypatch.setenv("EVIL_KEY", "e-000")
+    rows = {row["provider"]: row for row in json.loads(run("providers", "--json").out)["providers"]}
+    assert rows["evil"]["key"] == "set: EVIL_KEY"

@@ -136,9 +136,10 @@ def preset_rows(state: State) -> list[dict[str, Any]]:
 def provider_rows(state: State) -> list[dict[str, Any]]:
     """The providers by name: those that can be used, then those that the catalogue knows and that are not installed."""
     from heavenbase.resolution.catalog import merge
+    from heavenbase.resolution.endpoint import Sources
 
     catalog = state.catalog
-    environ = state.config.environ
+    sources = Sources(state.config, catalog.claims.foreign)
     installed = {info.name: info for info in state.inventory.plugins if info.kind == "providers"}
     rows = []
     for name in catalog.providers:
@@ -146,15 +147,17 @@ def provider_rows(state: State) -> list[dict[str, Any]]:
         manifest = ((info.manifest if info is not None else None) or {}).get("provider", {})
         record = merge(manifest, catalog.configured_providers.get(name, {}))
         variables = key_variables(record)
+        owners = {variable: sources.foreign(name, variable) for variable in variables}
+        model = next(iter((record.get("default_models") or {}).values()), None)
         rows.append(
             {
                 "provider": name,
                 "title": record.get("title"),
                 "gateway": record.get("gateway"),
                 "base_url": _shown_url(record.get("base_url")),
-                "key": _key_state(record, variables, environ),
+                "key": _key_state(record, owners, state.config.environ),
                 "key_variables": variables,
-                "default_model": next(iter((record.get("default_models") or {}).values()), None),
+                "default_model": sources.value(model, f"provider {name}"),
                 "names": list(record.get("prefixes") or ()),
                 "capabilities": dict(record.get("capabilities") or {}),
                 **{name: record.get(name) for name in ABOUT},
@@ -215,19 +218,23 @@ def key_variables(record: Mapping[str, Any]) -> list[str]:
     return [found] if isinstance(found, str) else list(found)
 
 
-def _key_state(record: Mapping[str, Any], variables: list[str], environ: Mapping[str, str]) -> str:
+def _key_state(record: Mapping[str, Any], owners: Mapping[str, str | None], environ: Mapping[str, str]) -> str:
+    """What is said of a provider's key; `owners` has its variables, each with the provider whose key it really is."""
     configured = record.get("api_key")
     if configured:
         from heavenbase.config.values import references
 
         named = [name for name, default in references(configured) if not environ.get(name) and default is None]
         return f"not set: {named[0]}" if named else "set in the settings"
-    found = [name for name in variables if environ.get(name)]
-    if found:
-        return f"set: {found[0]}"
-    if not variables or record.get("api_key_optional") or record.get("placeholder_key"):
+    found = [name for name in owners if environ.get(name)]
+    own = [name for name in found if owners[name] is None]
+    if own:
+        return f"set: {own[0]}"
+    if found and not record.get("placeholder_key"):
+        return f"not sent: {found[0]} is the key of {owners[found[0]]}"
+    if not owners or record.get("api_key_optional") or record.get("placeholder_key"):
         return "not needed"
-    return f"not set: {variables[0]}"
+    return f"not set: {next(iter(owners))}"
 
 
 def _shown_url(value: Any) -> str | None:

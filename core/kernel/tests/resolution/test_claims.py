@@ -239,3 +239,25 @@ def test_d2_a_key_that_the_user_lets_a_provider_read_makes_it_usable(site: Path)
     spec = Kernel(Config.from_dict({"heavenbase": agreed}, environ=environ)).resolver.resolve(model="evil-1")
     assert (spec.provider, spec.model_id) == ("evil", "one")
     assert "no key" not in spec.origins
+
+
+@pytest.mark.parametrize("variable", ["PATH", "GITHUB_TOKEN", "HOME"])
+def test_d1_a_package_that_is_only_installed_answers_to_no_default_with_what_a_variable_holds(
+    site: Path, variable: str
+) -> None:
+    more = '[provider.default_models]\nchat = "evil-1"\n[models."deepseek-v4-flash"]\nproviders = { evil = "four" }'
+    lay(site, "evil", manifest("evil", f'api_key_env = ["{variable}"]', more=more))
+    none = dict.fromkeys(KEYS, "")
+    for names in NAMES[:4]:
+        made = kernel(site, **none, **{variable: "sk-not-for-you"}).resolve(**names)
+        assert (made.provider, made.api_key) == ("openrouter", None)
+
+
+def test_d1_one_whose_own_key_is_set_may_stand_in_and_so_may_one_that_the_user_names(site: Path) -> None:
+    more = '[provider.default_models]\nchat = "evil-1"'
+    none = dict.fromkeys(KEYS, "")
+    lay(site, "evil", manifest("evil", 'api_key_env = ["GITHUB_TOKEN", "EVIL_API_KEY"]', more=more))
+    assert kernel(site, **none, EVIL_API_KEY="sk-evil").resolve().provider == "evil"
+    asked = {"llm": {"providers": {"evil": {"title": "mine"}}}}
+    assert kernel(site, asked, **none, GITHUB_TOKEN="gh-000").resolve().provider == "evil"
+    assert kernel(site, **none, GITHUB_TOKEN="gh-000").resolve(model="x", provider="evil").provider == "evil"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from heavenbase.config.config import Config
-from heavenbase.errors import UnknownModelError
+from heavenbase.errors import InputError, UnknownModelError, UnknownNameError
 from heavenbase.http.gateway import needed_key
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
@@ -59,6 +59,8 @@ OWN = [
     ("ollama", "qwen3.6:35b-a3b"),
     ("anthropic", "claude-opus-4-1-20250805"),
     ("groq", "llama-3.1-8b-instant"),
+    ("groq", "openai/gpt-oss-120b"),
+    ("openrouter", "anthropic/claude-sonnet-4.5:beta"),
 ]
 
 
@@ -68,6 +70,19 @@ def test_a4_an_id_of_the_providers_own_is_sent_as_it_is(made: Callable[..., Kern
     for spec in (kernel.resolve(model=model, provider=provider), kernel.resolve(model=f"{provider}/{model}")):
         assert (spec.provider, spec.model_id) == (provider, model)
     assert kernel.resolve(model="deepseek-chat", provider="deepseek").args.get("think") is None
+
+
+def test_a4_an_id_that_begins_with_the_providers_name_keeps_it(made: Callable[..., Kernel]) -> None:
+    kernel = made()
+    for named in ({"provider": "openrouter"}, {}):
+        for model, sent in (
+            ("openrouter/auto", "openrouter/auto"),
+            ("openrouter/openai/gpt-4o", "openai/gpt-4o"),
+            ("openrouter/ds-flash", "deepseek/deepseek-v4-flash"),
+            ("openrouter/gpt-5.5", "openai/gpt-5.5"),
+        ):
+            spec = kernel.resolve(model=model, **named)
+            assert (spec.provider, spec.model_id) == ("openrouter", sent)
 
 
 def test_a4_no_alias_shadows_a_native_id_of_any_manifest_or_of_the_catalogue(made: Callable[..., Kernel]) -> None:
@@ -135,6 +150,20 @@ WHERE = [
     ("deepseek", "ds-flash", "deepseek", "deepseek-v4-flash"),
     ("", "sonnet", "openrouter", "anthropic/claude-sonnet-5"),
     ("groq", "sonnet", "openrouter", "anthropic/claude-sonnet-5"),
+    # a key that two places of one vendor read is that of the first
+    ("moonshot", "kimi", "moonshot", "kimi-k2.6"),
+    ("moonshot_zh", "kimi", "moonshot-zh", "kimi-k2.6"),
+    ("zai", "glm", "zai", "glm-5.2"),
+    # ids of places that serve the models of others
+    ("groq", "llama-3.1-8b-instant", "groq", "llama-3.1-8b-instant"),
+    ("groq", "openai/gpt-oss-120b", "groq", "openai/gpt-oss-120b"),
+    ("groq openai", "openai/gpt-oss-120b", "openai", "gpt-oss-120b"),
+    ("groq", "qwen/qwen3-32b", "groq", "qwen/qwen3-32b"),
+    ("groq openrouter", "qwen/qwen3-32b", "openrouter", "qwen/qwen3-32b"),
+    ("openrouter", "meta-llama/llama-3.3-70b-instruct", "openrouter", "meta-llama/llama-3.3-70b-instruct"),
+    ("openrouter", "anthropic/claude-sonnet-4.5", "openrouter", "anthropic/claude-sonnet-4.5"),
+    ("openrouter", "groq/llama-3.1-8b-instant", "groq", "llama-3.1-8b-instant"),
+    ("", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4.5"),
 ]
 
 
@@ -242,16 +271,39 @@ def test_a5_a_key_that_comes_later_is_seen(monkeypatch: pytest.MonkeyPatch, home
     assert kernel.resolve(model="gpt-5.5").provider == "openai"
 
 
+def told_without_a_key(kernel: Kernel, **names: Any) -> str:
+    try:
+        needed_key(kernel.resolve(**names), "")
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def test_a5_without_any_key_the_error_names_the_three_shortest_ways(made: Callable[..., Kernel]) -> None:
-    for names in ({}, {"preset": "chat"}, {"model": "sonnet"}):
-        told = ""
-        try:
-            needed_key(made().resolve(**names), "")
-        except ValueError as error:
-            told = str(error)
+    for names in ({}, {"preset": "chat"}):
+        told = told_without_a_key(made(), **names)
         assert "set OPENROUTER_API_KEY (from https://openrouter.ai/settings/keys); or set the key of another" in told
         assert "such as OPENAI_API_KEY or ANTHROPIC_API_KEY" in told
         assert "hb chat -p local" in told
+
+
+def test_a5_the_ways_that_are_named_lead_to_an_answer(made: Callable[..., Kernel]) -> None:
+    told = told_without_a_key(made(), model="sonnet")
+    assert "set OPENROUTER_API_KEY" in told
+    assert "of another provider of the model: ANTHROPIC_API_KEY; or ask a model on this machine" in told
+    told = told_without_a_key(made(keys("openai")), preset="coder")
+    assert "ask the default model of openai, whose key is set: hb chat -b openai, or provider='openai'" in told
+    told = told_without_a_key(made(keys("anthropic")), preset="embed")
+    assert "such as OPENAI_API_KEY or GEMINI_API_KEY" in told
+    assert "hb embed -b local" in told
+    assert "hb imagen -b ollama" in told_without_a_key(made(), preset="imagen")
+
+
+def test_a5_a_provider_that_cannot_chat_says_what_it_can(made: Callable[..., Kernel]) -> None:
+    with pytest.raises(InputError, match="'voyage' has no default model to chat with, only to embed; pass model="):
+        made(keys("voyage")).resolve(provider="voyage")
+    with pytest.raises(UnknownNameError, match="'portkey' is a gateway: gateway='portkey', or hb … -g portkey"):
+        made().resolve(provider="portkey")
 
 
 def test_a5_a_provider_given_in_code_is_left_to_itself() -> None:

@@ -43,6 +43,8 @@ class Catalog:
         """What to install for each provider of this project: a pip line must not lead to a stranger's distribution."""
         self.wanted = sorted(set(self.packages).difference(self.providers))
         """Providers of this project that are not installed."""
+        self.gateways = inventory.known_gateways
+        """Gateways of this project, installed or not."""
         self._providers = {fold(name): name for name in self.providers}
         prefixes: list[tuple[str, str]] = []
         for name, record in self.configured_providers.items():
@@ -114,11 +116,13 @@ class Catalog:
         """Whether a name is an id of the provider's own, listed or not; no alias stands for it there.
 
         A pattern that begins with "@" is for where the provider is named; elsewhere, without `mark`, the alias counts.
+        A pattern has the slashes of the ids that it is for.
         """
         if self.is_native(provider, name):
             return True
         lowered = name.lower()
-        return any(fnmatchcase(lowered, p.removeprefix(mark)) for p in self._own.get(provider, ()))
+        own = self._own.get(provider, ())
+        return any(fnmatchcase(lowered, p.removeprefix(mark)) for p in own if p.count("/") == lowered.count("/"))
 
     def vendors(self, name: str) -> list[str]:
         """The usable providers whose family of names this is of: by the longest prefix, then by patterns."""

@@ -11,6 +11,9 @@ from heavenbase.options import CONNECTION
 from heavenbase.resolution.catalog import Catalog, fold
 from heavenbase.resolution.endpoint import KEYS, ROOT, Sources
 
+VERBS = {"chat": "chat", "embed": "embed", "image": "imagen"}
+"""The verb, in Python and on the command line, for each kind of default model."""
+
 
 class Named(NamedTuple):
     """What a name means: the provider, the model as asked for without a provider head, and its canonical name."""
@@ -61,14 +64,20 @@ class Naming:
             if given is not None:
                 named = self.provider(given)
                 self.origins["provider"] = origin
-                if (
-                    kind is not None
-                    and not self._offers(named, token)
-                    and (found := self._stand_in(named, kind, token))
-                ):
-                    return found
+                if kind is not None and not self._offers(named, token):
+                    if found := self._stand_in(named, kind, token):
+                        return found
+                    if has := sorted(self._models_of(named)):
+                        raise InputError(
+                            f"provider {named!r} has no default model to {VERBS.get(kind, kind)} with, only to "
+                            f"{' and '.join(VERBS.get(each, each) for each in has)}; pass model=, or hb … -m MODEL"
+                        )
                 head, rest = self.catalog.split(token)
-                if head == named and self.catalog.model(token, named) is None:
+                if (
+                    head == named
+                    and self.catalog.model(token, named) is None
+                    and not self._is_whole(named, token, rest)
+                ):
                     token = rest
                 return Named(named, token, self._canonical(token, named))
         return self._infer(token, kind, self._has_connection(preset_record), explicit=model is not None)
@@ -81,12 +90,15 @@ class Naming:
         wanted = self.catalog.wanted_provider(name)
         if wanted is not None:
             raise PluginLoadError(f"provider {wanted!r} is not installed; pip install {self.catalog.packages[wanted]}")
-        raise UnknownNameError("provider", name, sorted({*self.catalog.providers, *self.catalog.wanted}))
+        hint = f"{name!r} is a gateway: gateway={name!r}, or hb … -g {name}" if name in self.catalog.gateways else ""
+        raise UnknownNameError("provider", name, sorted({*self.catalog.providers, *self.catalog.wanted}), hint=hint)
 
-    def key_of(self, provider: str) -> str | None:
+    def key_of(self, provider: str, *, is_asked: bool = True) -> str | None:
         """What says that a provider can be used: the name of a variable or key; None where nothing does.
 
-        Reads settings and variables alone. A server of the user's own needs no key: there its address says it.
+        Reads settings and variables alone. A server of the user's own needs no key: there its address says it. Where
+        neither it nor its model `is_asked` for, the variables of another project's manifest count if they bear its
+        name: a package that is only installed must not answer with what any variable holds.
         """
         record = self.catalog.records.get(provider)
         if record is None:
@@ -106,6 +118,8 @@ class Naming:
             addresses = record.get("base_url_env")
             variables += addresses.values() if isinstance(addresses, dict) else [addresses]
             variables.append(record.get("host_env"))
+        if not is_asked and self.catalog.claims.is_stranger(provider) and not self._is_named(provider):
+            variables = [name for name in variables if name and fold(name).startswith(fold(provider))]
         return next((name for name in variables if name and self.sources.variable(name)), None)
 
     def where(self, key: str) -> str:
@@ -119,17 +133,19 @@ class Naming:
         default = catalog.provider(str(self.config.get(f"{ROOT}.default_provider")))
         head, rest = catalog.split(token)
         if head is not None:
-            if default not in (None, head) and not has_connection and catalog.is_native(default, token):
-                found = self.key_of(default) if self.key_of(head) is None else None
-                if found is not None:
-                    self.origins["provider"] = f"{found} is set, and {head} has no key"
-                    return Named(default, token, self._canonical(token, default))
+            others = [name for name in (default, *catalog.vendors(token)) if name not in (None, head)]
+            if others and not has_connection and self.key_of(head) is None:
+                for name in others:
+                    if catalog.is_own(name, token, "") and (found := self.key_of(name)):
+                        self.origins["provider"] = f"{found} is set, and {head} has no key"
+                        return Named(name, token, self._canonical(token, name))
             self.origins["provider"] = "head of the model name"
-            return Named(head, rest, self._canonical(rest, head))
+            token = token if self._is_whole(head, token, rest) else rest
+            return Named(head, token, self._canonical(token, head))
         canonical = catalog.model(token)
         vendors = [name for name in catalog.vendors(token) if canonical is None or catalog.is_own(name, token, "")]
         if canonical is None:
-            return self._unlisted(token, vendors)
+            return self._unlisted(token, sorted(vendors, key=lambda name: name != default))
         chosen = self.config.origin(f"{ROOT}.default_provider")
         is_chosen = kind is not None and chosen is not None and chosen.layer != "default"
         lacks = is_chosen and default is not None and not self._offers(default, token)
@@ -148,8 +164,8 @@ class Naming:
                 return instead
             if vendors:
                 self.origins["provider"] = f"{token!r} is its own id, and neither it nor {name} has a key"
-                return self._keyless(Named(vendors[0], token, self._canonical(token, vendors[0])))
-            self._keyless(Named(name, token, canonical))
+                return self._keyless(Named(vendors[0], token, self._canonical(token, vendors[0])), kind)
+            self._keyless(Named(name, token, canonical), kind)
         self.origins["provider"] = origin
         return Named(self.provider(name), token, canonical)
 
@@ -197,20 +213,24 @@ class Naming:
     # What may take the place of a default without a key
 
     def _with_key(self, canonical: str, token: str, default: str, kind: str | None) -> Named | None:
-        for name in self.catalog.models[canonical].get("providers", {}):
-            if name != default and self.catalog.provider(name) == name and (found := self.key_of(name)):
+        offered = self.catalog.models[canonical].get("providers", {})
+        for name in filter(offered.__contains__, self.catalog.in_order()):
+            if name != default and (found := self.key_of(name, is_asked=False)):
                 self.origins["provider"] = f"{found} is set, and {default} has no key"
                 return Named(name, token, self._canonical(token, name))
         if kind is None:
             return None
         for name in self.catalog.in_order():
-            if name != default and kind in self._models_of(name) and (found := self.key_of(name)):
+            if name != default and kind in self._models_of(name) and (found := self.key_of(name, is_asked=False)):
                 self.origins["provider"] = f"{found} is set, and no provider of {canonical} has a key"
                 return self._stand_in(name, kind, token)
         return None
 
-    def _keyless(self, named: Named) -> Named:
-        """Note for the error of a call, and for `hb explain`, what the shortest ways to a key are."""
+    def _keyless(self, named: Named, kind: str | None) -> Named:
+        """Note for the error of a call, and for `hb explain`, what the shortest ways to a key are.
+
+        A default model of this `kind` may stand in; without one, only another provider of the same model helps.
+        """
         records = {name: self.catalog.records.get(name, {}) for name in [named.provider, *self.catalog.in_order()]}
         vendors = {n: r["api_key_env"][0] for n, r in records.items() if r.get("api_key_env") and not _is_free(r)}
         own = vendors.pop(named.provider, None)
@@ -218,15 +238,33 @@ class Naming:
             return named
         page = records[named.provider].get("keys_url")
         ways = [f"set {own}{f' (from {page})' if page else ''}"]
-        if vendors:
-            others = " or ".join(list(vendors.values())[:2])
-            ways.append(f"set the key of another provider, such as {others}, whose default model then answers")
-        free = next((n for n, r in records.items() if _is_free(r) and "chat" in r.get("default_models", {})), None)
-        preset = next((n for n, r in self.catalog.presets.items() if free and r.get("provider") == free), None)
-        name = f"-p {preset}, or preset={preset!r}" if preset else f"-b {free}, or provider={free!r}"
-        ways.append(f"ask a model on this machine: hb chat {name}" if free else "pass base_url= of a server of yours")
+        offered = self.catalog.models.get(named.model, {}).get("providers", {})
+        others = [v for n, v in vendors.items() if (kind in self._models_of(n) if kind is not None else n in offered)]
+        if others and kind is not None:
+            named_ones = " or ".join(others[:2])
+            ways.append(f"set the key of another provider, such as {named_ones}, whose default model then answers")
+        elif others:
+            ways.append(f"set that of another provider of the model: {' or '.join(others[:2])}")
+        ready = next((n for n in vendors if kind is None and "chat" in self._models_of(n) and self.key_of(n)), None)
+        if ready is not None:
+            ways.append(
+                f"ask the default model of {ready}, whose key is set: hb chat -b {ready}, or provider={ready!r}"
+            )
+        ways.append(self._free_way(kind or "chat"))
         self.origins["no key"] = "; or ".join(ways)
         return named
+
+    def _free_way(self, kind: str) -> str:
+        """How to get an answer of this kind without a key."""
+        records = {name: self.catalog.records.get(name, {}) for name in self.catalog.in_order()}
+        free = next((n for n, r in records.items() if _is_free(r) and kind in r.get("default_models", {})), None)
+        if free is None:
+            return "pass base_url= of a server of yours"
+        verb = VERBS.get(kind, "chat")
+        preset = next((n for n, r in self.catalog.presets.items() if r.get("provider") == free), None)
+        is_chat = verb == "chat" and preset is not None
+        name = f"-p {preset}, or preset={preset!r}" if is_chat else f"-b {free}, or provider={free!r}"
+        return f"ask a model on this machine: hb {verb} {name}"
 
     def _stand_in(self, provider: str, kind: str, token: str) -> Named | None:
         """The provider's own default model of a kind; None where it has none, or has the model that was asked for."""
@@ -245,6 +283,14 @@ class Naming:
         if canonical is not None:
             return provider in self.catalog.models[canonical].get("providers", {})
         return self.catalog.split(token)[0] == provider or provider in self.catalog.vendors(token)
+
+    def _is_whole(self, provider: str, token: str, rest: str) -> bool:
+        """Whether a name is an id of the provider's own that begins with the provider's name, as openrouter/auto."""
+        return self.catalog.is_own(provider, token) and self.catalog.model(rest, provider) is None
+
+    def _is_named(self, provider: str) -> bool:
+        """Whether the user's settings say something of a provider."""
+        return provider in self.catalog.configured_providers
 
     def _canonical(self, token: str, provider: str) -> str:
         """The model of a name at a provider: none of the catalogue's for an id of the provider's own."""
