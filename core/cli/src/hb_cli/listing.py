@@ -40,13 +40,13 @@ def models(state: State, provider: str | None, live: bool, limit: int | None, as
 
 
 def _say_live(state: State, provider: str, limit: int | None, as_json: bool) -> None:
-    from heavenbase.errors import UnknownModelError
+    from heavenbase.errors import InputError
     from heavenbase.llm import LLM
 
     kernel = state.kernel
     try:
         llm = LLM(provider=provider, kernel=kernel)
-    except UnknownModelError:  # it has no default model, and a list needs none
+    except InputError:  # it has no default model, and a list needs none
         llm = LLM(model="models", provider=provider, kernel=kernel)
     found = llm.models(**({"limit": limit} if limit is not None else {}))
     if as_json:
