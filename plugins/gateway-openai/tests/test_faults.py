@@ -242,7 +242,8 @@ def test_b4_a_bomb_in_an_error(caller: Caller, server: LoopbackServer) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(70)) + packer.flush()
     server.reply(status=500, body=bomb, headers={"content-encoding": "gzip", "content-type": "text/plain"})
-    assert isinstance(failure(caller, "chat", server.url()), errors.ResponseTooLarge)
+    # The status says what it is, and no more of the body is read than a message may have.
+    assert type(failure(caller, "chat", server.url())) is errors.ServerError
 
 
 @pytest.mark.parametrize("fault", ["one-1", "deltas-1000-1"])

@@ -237,7 +237,7 @@ def test_an_early_answer_is_read_though_the_upload_failed(module: Any) -> None:
         thread.join(2)
 
 
-def test_bytes_that_are_no_http_are_a_decode_error(sender: Sender) -> None:
+def test_b17_bytes_that_are_no_http_are_a_protocol_error(sender: Sender) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -249,7 +249,7 @@ def test_bytes_that_are_no_http_are_a_decode_error(sender: Sender) -> None:
 
         threading.Thread(target=serve, daemon=True).start()
         error = sender.failure(f"http://127.0.0.1:{listener.getsockname()[1]}/x")
-    assert type(error) is errors.ResponseDecodeError
+    assert type(error) is errors.ProtocolError
     assert error.maybe_billed
 
 

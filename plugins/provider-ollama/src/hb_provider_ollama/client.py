@@ -66,6 +66,7 @@ def _build(spec: LLMSpec, services: Services, connections: Connections, is_async
         timeout=http.timeout,
         follow_redirects=False,
         transport=http._transport,
+        cookies=http.cookies.jar,
         trust_env=False,
     )
     if key is None and not any(name.lower() == "authorization" for name in spec.headers):

@@ -270,6 +270,10 @@ class ResponseDecodeError(ResponseError):
     """The answer cannot be decoded."""
 
 
+class ProtocolError(ResponseDecodeError, retryable=False):
+    """The answer breaks the rules of HTTP, or of the frames that its events travel in."""
+
+
 class ResponseShapeError(ResponseError):
     """The answer decodes, but has the wrong shape."""
 

@@ -94,8 +94,10 @@ class Visit(Exchange):
         return ImageError(f"the answer from {self.target!r} was cut off", retryable=True)
 
     def unreadable(self, what: str) -> HBError:
-        """The answer is no HTTP, or packed in a way that nobody asked for."""
+        """The answer is packed in a way that nobody asked for, or not as it claims."""
         return ImageError(f"the answer from {self.target!r} {what}")
+
+    broken = unreadable
 
     def too_large(self) -> HBError:
         """The answer passed its limit."""

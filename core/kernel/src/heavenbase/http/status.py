@@ -103,8 +103,7 @@ def status_error(
             **fields,
         )
     if decoded is None:
-        with suppress(ValueError, RecursionError):
-            decoded = json.loads(body)
+        decoded = _decoded(body)
     message, code = describe(decoded)
     # A secret in JSON text may be escaped, so what was decoded is scrubbed again.
     message = scrub(message) or _plain_text(text)
@@ -127,6 +126,19 @@ def status_error(
     if status == 404 and kind is RequestRejected:
         said += "; if it is the address that is not known there, correct base_url"
     return kind(said, code=scrub(code)[:80] if code else None, **fields)
+
+
+def _decoded(body: bytes) -> Any:
+    """The body as JSON, where it is any; of one that breaks off what is whole."""
+    with suppress(ValueError, RecursionError):
+        return json.loads(body)
+    from pydantic_core import from_json
+
+    with suppress(ValueError):
+        found = from_json(body, allow_partial=True)
+        if isinstance(found, dict | list):
+            return found
+    return None
 
 
 def embedded_error(call: Call, error: Any, headers: Headers, *, wall: Callable[[], float]) -> HBError:

@@ -21,7 +21,7 @@ from hb_testing.server.faults_wire import body_faults
 from hb_testing.server.http import LAST_CHUNK, chunk, head, response
 from hb_testing.server.loopback import LoopbackServer
 from hb_testing.server.recorder import RecordedRequest
-from hb_testing.server.sockets import black_hole, refused_port, resetting_port
+from hb_testing.server.sockets import RawServer, black_hole, refused_port, resetting_port
 from hb_testing.server.sse_vectors import SSE_VECTORS, SseEvent, SseVector
 from hb_testing.server.tls import TLSServer, tls_server
 from hb_testing.server.wire import FAULT_TEXT, FAULT_TOKENS, Exchange, Rejected, Wire, route
@@ -55,6 +55,7 @@ __all__ = [
     "OpenAIWire",
     "OpenRouterWire",
     "Pause",
+    "RawServer",
     "RecordedRequest",
     "Rejected",
     "Reply",

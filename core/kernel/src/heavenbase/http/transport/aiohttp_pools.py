@@ -6,6 +6,7 @@ Used where aiohttp is installed. It stands behind the same transport, clocks and
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from yarl import URL
 
 from heavenbase.errors import HBError, InputError
 from heavenbase.http.transport.connections import Route, proxy_credentials, tls_context
+from heavenbase.http.transport.framing import FIELD_LIMIT, HEAD_LIMIT, Framing
 from heavenbase.http.transport.network import current, is_readable
 from heavenbase.http.transport.pools import KEEPALIVE
 from heavenbase.http.transport.sender import Sender, close_with_loop
@@ -23,7 +25,44 @@ if TYPE_CHECKING:
     from heavenbase.http.transport.exchange import Exchange
 
 _LARGE = 128 * 1024
+# The bounds on heads are those of all transports; aiohttp's own must not be nearer.
+_BOUNDS: dict[str, Any] = {
+    name: limit
+    for name, limit in {
+        "max_line_size": HEAD_LIMIT,
+        "max_field_size": HEAD_LIMIT,
+        "max_headers": 2 * FIELD_LIMIT,
+    }.items()
+    if name in inspect.signature(aiohttp.ClientSession).parameters
+}
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+
+
+class _Watch(asyncio.Protocol):
+    """Between a connection and aiohttp's protocol: lets nothing through that breaks HTTP, or that nobody asked for."""
+
+    def __init__(self, protocol: Any, transport: Any) -> None:
+        self.framing = Framing()
+        self.exchange: Exchange | None = None
+        self._protocol = protocol
+        self._transport = transport
+        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
+        self.eof_received = protocol.eof_received  # type: ignore[method-assign]
+        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what belongs to the answer; end the connection where it cannot be told."""
+        framing = self.framing
+        data = framing.feed(data)
+        if framing.is_spent:
+            self._protocol.force_close()
+        if data:
+            self._protocol.data_received(data)
+        if framing.failure is not None and self.exchange is not None:
+            self.exchange.failure = framing.failure
+            # Not before the reader has had what came: aiohttp drops it when the connection is lost.
+            asyncio.get_running_loop().call_soon(self._transport.abort)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -34,13 +73,18 @@ class _Connector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol: Any = connection.protocol
-            exchange.is_reused = getattr(protocol, "hb_used", False)
-            transport = connection.transport
-            if exchange.is_reused and (transport is None or is_readable(transport.get_extra_info("socket"))):
-                # The loop has not had time to say that the peer closed it.
+            transport: Any = connection.transport
+            watch = getattr(protocol, "hb_watch", None)
+            exchange.is_reused = watch is not None
+            if watch is None:
+                watch = protocol.hb_watch = _Watch(protocol, transport)
+                transport.set_protocol(watch)
+            elif transport is None or watch.framing.is_spent or is_readable(transport.get_extra_info("socket")):
+                # The loop has not had time to say that the peer closed it, or more came than was asked for.
                 connection.close()
                 continue
-            protocol.hb_used = True
+            watch.exchange = exchange
+            watch.framing.begin(exchange, is_bare=req.method == "HEAD")
             try:
                 exchange.arm(exchange.read_limit())
             except BaseException:
@@ -100,6 +144,7 @@ class AiohttpPools(Sender):
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                 auto_decompress=False,
                 timeout=_NO_TIMEOUT,
+                **_BOUNDS,
             )
         try:
             async with asyncio.timeout(exchange.connect_limit()) as timer:
@@ -128,6 +173,8 @@ class AiohttpPools(Sender):
     @staticmethod
     def explain(exchange: Exchange, error: Exception) -> HBError:
         """The error of hb for one of aiohttp's."""
+        if exchange.failure is not None:
+            return exchange.failure
         if isinstance(error, TimeoutError):
             return exchange.timed_out()
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -145,7 +192,7 @@ class AiohttpPools(Sender):
             # The library's text repeats the offending header, which may be a credential.
             return InputError(f"{exchange.target}: the request has a header or URL that HTTP cannot carry")
         if isinstance(error, aiohttp.ClientResponseError):
-            return exchange.unreadable("is not HTTP")
+            return exchange.broken("is not HTTP/1.1")
         return exchange.closed(f"broke the connection ({type(error).__name__})")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore2
 
+from heavenbase.http.transport.framing import Framing
 from heavenbase.http.transport.network import (
     COALESCE,
     current,
@@ -164,6 +165,7 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
         self._exchange = exchange
         self._tunnel = tunnel
         self._used = False
+        self._framing = Framing()
         self._held = b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -173,12 +175,11 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
             if exchange is not self._exchange or not self._used:
                 exchange.is_reused = self._used
                 self._exchange = exchange
-                if self._used and (
-                    self._wire.has_arrived or is_readable(self._wire.transport.get_extra_info("socket"))
-                ):
+                if self._used and (self._is_over or is_readable(self._wire.transport.get_extra_info("socket"))):
                     # The peer has closed the kept connection, and the loop has not had time to say so.
                     raise httpcore2.ConnectionNotAvailable
                 self._used = True
+                self._framing.begin(exchange, is_bare=buffer.startswith(b"HEAD "))
         self._held += buffer
         if len(self._held) > COALESCE:
             await self._flush()
@@ -192,16 +193,22 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
             except httpcore2.WriteError:
                 # The peer may have answered before it had read everything.
                 pass
-        limit = exchange.connect_limit() if self._tunnel else exchange.read_limit()
-        try:
-            data = await self._wire.receive(limit, max_bytes)
-        except OSError as error:
-            raise read_failure(exchange, error) from None
-        if not data:
-            exchange.eof = True
-        elif not self._tunnel:
+        while self._framing.failure is None:
+            limit = exchange.connect_limit() if self._tunnel else exchange.read_limit()
+            try:
+                data = await self._wire.receive(limit, max_bytes)
+            except OSError as error:
+                raise read_failure(exchange, error) from None
+            if self._tunnel:
+                return data
+            if not data:
+                exchange.eof = True
+                return data
             exchange.arrived()
-        return data
+            data = self._framing.feed(data)
+            if data:
+                return data
+        raise self._framing.failure
 
     async def aclose(self) -> None:
         """Close the connection at once."""
@@ -231,8 +238,13 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """What httpcore2 asks: the TLS object, whether bytes wait (on an idle connection: the peer's end)."""
         if info == "is_readable":
-            return self._wire.has_arrived
+            return self._is_over
         return self._wire.transport.get_extra_info(info)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether an unused connection cannot serve again."""
+        return self._framing.is_spent or self._wire.has_arrived
 
     async def _flush(self) -> None:
         held, self._held = self._held, b""

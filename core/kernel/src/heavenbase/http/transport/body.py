@@ -20,15 +20,20 @@ ACCEPT_ENCODING = "gzip"
 """What bodies unpack; transports send it."""
 
 _PIECE = 1024 * 1024
+_REFUSAL_LIMIT = 1024 * 1024
 
 
 class _Answer:
     """What bodies of both colours do alike: count bytes, and unpack gzip in pieces of at most 1 MiB.
 
-    `source` are the pieces on the wire, `close` frees it.
+    `source` are the pieces on the wire, `close` frees it. Of an answer that `is_refusal` the status tells what it is:
+    its body is what came of it, however it ends.
     """
 
-    __slots__ = ("_close", "_exchange", "_left", "_packed", "_source", "_stream", "_translate", "_unbounded")
+    __slots__ = (
+        *("_close", "_exchange", "_left", "_packed", "_source", "_stream", "_translate", "_unbounded"),
+        "is_refusal",
+    )
 
     def __init__(
         self,
@@ -41,7 +46,11 @@ class _Answer:
         self._source = source
         self._close: Callable[[], Any] | None = close
         self._translate = translate
+        self.is_refusal = exchange.status is not None and exchange.status >= 300
         self._left = self._packed = exchange.body_limit
+        if self.is_refusal:
+            exchange.refused()
+            self._left = self._packed = min(exchange.body_limit, _REFUSAL_LIMIT)
         named = {name.lower(): value.strip().lower() for name, value in exchange.headers}
         # Events of a stream are bounded one by one by their parser; the stream itself may be endless.
         is_stream = named.get(b"content-type", b"").startswith(b"text/event-stream")
@@ -51,9 +60,12 @@ class _Answer:
         if coding in (b"gzip", b"x-gzip"):
             self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
         elif coding not in (b"", b"identity"):
-            raise exchange.unreadable("has a content encoding that was not asked for")
+            if not self.is_refusal:
+                raise exchange.unreadable("has a content encoding that was not asked for")
+            self._left = 0
         length = named.get(b"content-length", b"")
-        if not self._unbounded and self._stream is None and length.isdigit() and int(length[:20]) > self._left:
+        is_bounded = not (self._unbounded or self.is_refusal) and self._stream is None
+        if is_bounded and length.isdigit() and int(length[:20]) > self._left:
             raise exchange.too_large()
 
     @property
@@ -114,8 +126,12 @@ class Body(_Answer):
                     yield from self._unpack(data)
             return
         except HBError:
-            raise
+            if not self.is_refusal:
+                raise
+            return
         except Exception as error:
+            if self.is_refusal:
+                return
             failure = self._translate(exchange, error)
         finally:
             self.close()
@@ -173,7 +189,11 @@ class AsyncBody(_Answer):
             return piece
         except BaseException as error:
             await self.aclose()
-            if isinstance(error, StopAsyncIteration | HBError) or not isinstance(error, Exception):
+            if not isinstance(error, Exception) or isinstance(error, StopAsyncIteration):
+                raise
+            if self.is_refusal:
+                raise StopAsyncIteration from None
+            if isinstance(error, HBError):
                 raise
             failure = self._translate(exchange, error)
         raise failure

@@ -23,6 +23,7 @@ from heavenbase.errors import (
     HBError,
     IdleTimeout,
     PoolTimeout,
+    ProtocolError,
     ResponseDecodeError,
     ResponseTimeout,
     ResponseTooLarge,
@@ -38,10 +39,14 @@ if TYPE_CHECKING:
 Headers: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Names and values as they came."""
 
+SUCCESSES = (200, 201, 202, 203, 204)
+"""The statuses of answers that are read; others say that the body is a part, or something else than was asked for."""
+
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of one answer after decompression; event streams are bounded by event instead."""
 
 _SETTLED = Timeouts(idle=0.5, stall=0.5)
+_REFUSED = Timeouts(idle=5.0, stall=5.0)
 _LINGER = Timeouts(idle=0.05, stall=0.2)
 
 _UNSENT = {"maybe_billed": False}
@@ -77,6 +82,8 @@ class Exchange:
     sent: bool = False
     write_failed: bool = False
     eof: bool = False
+    failure: HBError | None = None
+    """What broke the answer, where the library below can only be told that the connection ended."""
     status: int | None = None
     headers: Headers = ()
     body: Any = None
@@ -175,8 +182,10 @@ class Exchange:
     # Progress
 
     def head(self, status: int, headers: Headers) -> None:
-        """The status line and the headers came."""
+        """The status line and the headers came; ProtocolError for a status that no wire answers with."""
         self.status = status
+        if not (300 <= status < 600 or status in SUCCESSES):
+            raise self.broken(f"has the status {status}, which no provider's wire knows")
         self.headers = headers
 
     def arrived(self) -> None:
@@ -196,6 +205,11 @@ class Exchange:
             self.timeouts = _SETTLED
             self.deadline = None
             self.content()
+
+    def refused(self) -> None:
+        """The status says what the answer is; its body is waited for only so long."""
+        self.timeouts = _REFUSED
+        self.content()
 
     def linger(self) -> None:
         """The answer is complete; what may still come of it is waited for only briefly."""
@@ -237,8 +251,12 @@ class Exchange:
         """The connection ended before the answer did."""
         return TransportClosed(f"{self.target}: {self.host} {reason}", **self.facts())
 
+    def broken(self, what: str) -> HBError:
+        """The answer breaks the rules of HTTP; to ask again would only cost again."""
+        return ProtocolError(f"{self.target}: the answer {what}", **self.facts())
+
     def unreadable(self, what: str) -> HBError:
-        """The answer is no HTTP, or packed in a way that nobody asked for."""
+        """The answer is packed in a way that nobody asked for, or not as it claims."""
         return ResponseDecodeError(f"{self.target}: the answer {what}", **self.facts())
 
     def too_large(self) -> HBError:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore2
 
 from heavenbase.http.transport.exchange import CURRENT, Exchange
+from heavenbase.http.transport.framing import Framing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,7 @@ class Stream(httpcore2.NetworkStream):
         self._exchange: Exchange = exchange
         self._tunnel = tunnel
         self._used = False
+        self._framing = Framing()
         self._held = b""
         self._limit = connection.gettimeout()
 
@@ -56,10 +58,10 @@ class Stream(httpcore2.NetworkStream):
         if not self._tunnel:
             exchange = current()
             if exchange is not self._exchange or not self._used:
-                if self._used and is_readable(self._socket):
-                    # All that can be there on an unused connection is its end.
+                if self._used and self._is_over():
                     raise httpcore2.ConnectionNotAvailable
                 self._exchange = exchange
+                self._framing.begin(exchange, is_bare=buffer.startswith(b"HEAD "))
                 exchange.is_reused = self._used
                 self._used = True
         self._held += buffer
@@ -75,16 +77,22 @@ class Stream(httpcore2.NetworkStream):
             except httpcore2.WriteError:
                 # The peer may have answered before it had read everything.
                 pass
-        self._allow(exchange.connect_limit() if self._tunnel else exchange.read_limit())
-        try:
-            data = self._socket.recv(max_bytes)
-        except OSError as error:
-            raise read_failure(exchange, error) from None
-        if not data:
-            exchange.eof = True
-        elif not self._tunnel:
+        while self._framing.failure is None:
+            self._allow(exchange.connect_limit() if self._tunnel else exchange.read_limit())
+            try:
+                data = self._socket.recv(max_bytes)
+            except OSError as error:
+                raise read_failure(exchange, error) from None
+            if self._tunnel:
+                return data
+            if not data:
+                exchange.eof = True
+                return data
             exchange.arrived()
-        return data
+            data = self._framing.feed(data)
+            if data:
+                return data
+        raise self._framing.failure
 
     def close(self) -> None:
         """Close the socket."""
@@ -109,8 +117,12 @@ class Stream(httpcore2.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """What httpcore2 asks: the TLS object, whether bytes wait (on an idle connection: the peer's end)."""
         if info == "is_readable":
-            return is_readable(self._socket)  # also asked of connections that nobody will use
+            return self._is_over()  # also asked of connections that nobody will use
         return getattr(self._socket, "_sslobj", None) if info == "ssl_object" else None
+
+    def _is_over(self) -> bool:
+        """Whether an unused connection cannot serve again: all that can wait there is its end, or what nobody asked."""
+        return self._framing.is_spent or is_readable(self._socket)
 
     def _flush(self) -> None:
         held, self._held = memoryview(self._held), b""

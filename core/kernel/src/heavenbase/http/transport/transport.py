@@ -7,6 +7,7 @@ cause, which `hb_error` finds again however often the SDK wrapped it.
 from __future__ import annotations
 
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ def _settings(module: Any, timeouts: Timeouts) -> dict[str, Any]:
         "trust_env": False,
         "follow_redirects": False,
         "headers": {"accept-encoding": ACCEPT_ENCODING},
+        # A client serves many callers: what a server sets for one of them is not told with the calls of the others.
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
     }
 
 
@@ -114,8 +117,8 @@ def _classes(module: Any) -> SimpleNamespace:
 
     def response(exchange: Exchange, body: Body | AsyncBody, request: Any) -> Any:
         headers = exchange.headers
-        if not body.is_plain:
-            # The body is unpacked here, under its limit; the library must not try again.
+        if not body.is_plain or body.is_refusal:
+            # The body is unpacked here, under its limit, or as far as it came; the library must not try again.
             gone = (b"content-encoding", b"content-length")
             headers = [(name, value) for name, value in headers if name.lower() not in gone]
         return module.Response(exchange.status, headers=headers, stream=Stream(body, request))

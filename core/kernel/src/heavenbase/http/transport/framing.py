@@ -1,0 +1,239 @@
+"""The rules of HTTP/1.1 for what comes on one connection, the same above every library's parser; no I/O.
+
+Libraries read what breaks the rules each in its own way: what one refuses, another takes for a stranger's answer. So
+they are given whole heads that keep them, and no byte behind the end of an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from heavenbase.errors import HBError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from heavenbase.http.transport.exchange import Exchange
+
+    _State: TypeAlias = Callable[[bytes, int], int]
+
+HEAD_LIMIT = 64 * 1024
+"""Bytes of the heads of one answer, those of informational answers and the trailers among them."""
+
+FIELD_LIMIT = 128
+"""Header fields of one head; providers send up to forty."""
+
+_LINE_LIMIT = 4096
+_END = re.compile(rb"\n\r?\n")
+_FIELD = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\n]*\n"
+_HEAD = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\n]*)?\r?\n(?:" + _FIELD + rb")*\r?\n")
+_TRAILER = re.compile(_FIELD + rb"|\r?\n")
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}(?: |\r?\n)")
+_TEXT = bytes({*range(256)} - {*range(32), 127} | {9, 10, 13})
+_FRAME = re.compile(rb"\n(content-length|transfer-encoding):[ \t]*([^\r\n]*)")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
+
+
+class Framing:
+    """Follows the bytes of one connection, answer after answer.
+
+    `is_spent`: bytes came behind the end of an answer; to which request others would belong can no longer be told.
+    `failure`: what broke HTTP, a ProtocolError; what came before it has been passed on.
+    """
+
+    __slots__ = ("_exchange", "_held", "_is_bare", "_left", "_room", "_state", "failure", "is_spent")
+
+    def __init__(self) -> None:
+        self.is_spent = False
+        self.failure: HBError | None = None
+        self._state: _State = self._surplus
+        self._held = bytearray()
+        self._left = 0
+
+    def begin(self, exchange: Exchange, *, is_bare: bool = False) -> None:
+        """A request is sent; `is_bare` when its answer has no body, whatever its head says (HEAD)."""
+        self._exchange = exchange
+        self._is_bare = is_bare
+        self._room = HEAD_LIMIT
+        self._held.clear()
+        self._state = self._head
+
+    def feed(self, data: bytes) -> bytes:
+        """What a parser may have of these bytes: heads when they are complete, nothing behind the end of the answer."""
+        # By far the most pieces of a long answer.
+        if self._state == self._body and len(data) < self._left:
+            self._left -= len(data)
+            return data
+        place, before = 0, b""
+        try:
+            while place < len(data):
+                if self._state == self._surplus:
+                    self.is_spent = True
+                    break
+                if self._state == self._head:
+                    held, known = self._held, len(self._held)
+                    end = self._head(data, place)
+                    if self._held is held:
+                        break
+                    before += held[:known]
+                    place = end
+                else:
+                    place = self._state(data, place)
+        except HBError as error:
+            self.failure = error
+        if place < len(data):
+            data = data[:place]
+        return before + data if before else data
+
+    # States: each takes bytes from a place on, and returns the place behind them.
+
+    def _head(self, data: bytes, place: int) -> int:
+        """Holds back a head that is not complete; a new `_held` says that it is."""
+        held = self._held
+        known = len(held)
+        held += data[place : place + self._room + 1 - known]
+        if not b"HTTP/1.".startswith(held[:7]):
+            raise self._exchange.broken("is not HTTP/1.1")
+        found = _END.search(held, max(known - 2, 0))
+        size = len(held) if found is None else found.end()
+        if found is None and size <= self._room:
+            return place + size - known
+        self._take_room(size)
+        self._held = bytearray()
+        head = bytes(held[:size])
+        matched = _HEAD.fullmatch(head)
+        if matched is None or not _is_text(head):
+            raise self._exchange.broken(_what_is_wrong(head))
+        if head.count(b"\n") - 2 > FIELD_LIMIT:
+            raise self._exchange.broken(f"has more than {FIELD_LIMIT} headers")
+        status = int(matched[2])
+        if status == 101:
+            raise self._exchange.broken("switches to a protocol that nobody asked for")
+        if status >= 200:
+            self._frame(head, is_old=matched[1] == b"0", has_none=self._is_bare or status in (204, 304))
+        return place + size - known
+
+    def _frame(self, head: bytes, *, is_old: bool, has_none: bool) -> None:
+        """How the body ends, which two parsers must not be able to see differently."""
+        fields = _FRAME.findall(head.lower())
+        if len(fields) > 1:
+            raise self._exchange.broken("says in more than one way how long it is")
+        name, value = fields[0] if fields else (b"", b"")
+        value = value.strip()
+        if name == b"transfer-encoding" and (value != b"chunked" or is_old):
+            raise self._exchange.broken("has a transfer encoding that was not asked for")
+        if name == b"content-length" and not (value.isdigit() and len(value) < 20):
+            raise self._exchange.broken("has a Content-Length that is no number")
+        if has_none:
+            self._state = self._surplus
+        elif name == b"transfer-encoding":
+            self._state = self._chunk
+        elif name == b"content-length":
+            self._left = int(value)
+            self._state = self._body if self._left else self._surplus
+        else:
+            self._state = self._rest
+
+    def _body(self, data: bytes, place: int) -> int:
+        return self._skip(data, place, self._surplus)
+
+    def _rest(self, data: bytes, place: int) -> int:
+        return len(data)
+
+    def _chunk(self, data: bytes, place: int) -> int:
+        # Most chunks come whole, behind the end of another.
+        matched = None if self._held else _CHUNK.match(data, place)
+        while matched is not None:
+            place = matched.end()
+            self._left = int(matched[1], 16)
+            end = place + self._left
+            if not self._left or not data.startswith(b"\r\n", end):
+                break
+            place = end + 2
+            matched = _CHUNK.match(data, place)
+            if matched is None:
+                return place
+        else:
+            line, place = self._line(data, place)
+            if not line:
+                return place
+            matched = _CHUNK.fullmatch(line)
+            if matched is None:
+                raise self._exchange.broken("has a chunk without a valid size")
+            self._left = int(matched[1], 16)
+        self._state = self._chunk_data if self._left else self._trailers
+        return place
+
+    def _chunk_data(self, data: bytes, place: int) -> int:
+        return self._skip(data, place, self._chunk_end)
+
+    def _chunk_end(self, data: bytes, place: int) -> int:
+        line, place = self._line(data, place)
+        if line:
+            if line != b"\r\n":
+                raise self._exchange.broken("has a chunk that is longer than its size")
+            self._state = self._chunk
+        return place
+
+    def _trailers(self, data: bytes, place: int) -> int:
+        line, place = self._line(data, place)
+        if line:
+            if _TRAILER.fullmatch(line) is None or not _is_text(line):
+                raise self._exchange.broken("has a trailer that is no header field")
+            self._take_room(len(line))
+            if not line.strip():
+                self._state = self._surplus
+        return place
+
+    def _surplus(self, data: bytes, place: int) -> int:
+        raise NotImplementedError("`feed` looks for it")
+
+    # What they share
+
+    def _skip(self, data: bytes, place: int, then: _State) -> int:
+        """Leave out as much as is left of a length."""
+        end = place + self._left
+        if end > len(data):
+            self._left = end - len(data)
+            return len(data)
+        self._state = then
+        return end
+
+    def _take_room(self, size: int) -> None:
+        self._room -= size
+        if self._room < 0:
+            raise self._exchange.broken(f"has more than {HEAD_LIMIT:,} bytes of headers")
+
+    def _line(self, data: bytes, place: int) -> tuple[bytes, int]:
+        """One line; b"" when its end is not there yet."""
+        end = data.find(b"\n", place, place + _LINE_LIMIT) + 1
+        stop = end or len(data)
+        held = self._held
+        held += data[place : min(stop, place + _LINE_LIMIT)]
+        if len(held) >= _LINE_LIMIT:
+            raise self._exchange.broken("has a line between its chunks that is too long")
+        if not end:
+            return b"", stop
+        line = bytes(held)
+        held.clear()
+        return line, stop
+
+
+def _is_text(lines: bytes) -> bool:
+    """Whether there are no control characters in lines but for tabs, and CR only before LF."""
+    return not lines.translate(None, _TEXT) and lines.count(b"\r") == lines.count(b"\r\n")
+
+
+def _what_is_wrong(head: bytes) -> str:
+    first, *lines = head.split(b"\n")
+    if not _STATUS_LINE.match(first + b"\n"):
+        return "is not HTTP/1.1"
+    if any(line.startswith((b" ", b"\t")) for line in lines):
+        return "has a header that is folded over several lines"
+    if not _is_text(head):
+        return "has a control character in its headers"
+    if not 100 <= int(first[9:12]) < 600:
+        return f"has the status {int(first[9:12])}, which HTTP does not know"
+    return "has a line that is no header"

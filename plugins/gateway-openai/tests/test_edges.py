@@ -1,0 +1,97 @@
+"""Edges of HTTP through the openai SDK: its client must add nothing of its own to what the connections hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from hb_testing.server import RawServer
+from heavenbase import errors
+
+from .support import Caller, make_spec
+
+ASKED = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+def answer(text: str, *headers: str) -> bytes:
+    """A whole chat completion."""
+    body = {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}
+    said = json.dumps(body).encode()
+    lines = "".join(f"{line}\r\n" for line in headers).encode("latin-1")
+    return ASKED + lines + b"content-length: %d\r\n\r\n" % len(said) + said
+
+
+def several(caller: Caller, mode: str, server: RawServer, count: int) -> list[str]:
+    """The texts of several calls, of async ones on one loop."""
+    spec = make_spec(server.url())
+    if not mode.startswith("a"):
+        return [caller.run(mode, spec).text for _ in range(count)]
+
+    async def work() -> list[str]:
+        try:
+            return [(await caller.arun(mode, spec)).text for _ in range(count)]
+        finally:
+            await caller.clients.aclose()
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize("behind", [answer("stranger"), answer("stranger")[:50], b"\r\n", b"\0" * 100_000])
+def test_b17_the_answer_to_a_request_is_its_own(caller: Caller, mode: str, behind: bytes) -> None:
+    with RawServer(answer("one") + behind, answer("two") + behind, answer("three")) as server:
+        assert several(caller, mode, server, 3) == ["one", "two", "three"]
+        assert server.accepted == 3
+
+
+def test_b17_a_connection_that_kept_to_its_answers_serves_again(caller: Caller, mode: str) -> None:
+    with RawServer(answer("same")) as server:
+        assert several(caller, mode, server, 3) == ["same"] * 3
+        assert server.accepted == 1
+
+
+@pytest.mark.parametrize("cookie", ["id=1; Path=/", "id=\xe9\xff", "id=1; Domain=127.0.0.1; Max-Age=99999"])
+def test_b17_what_a_server_would_have_kept_is_told_to_nobody(caller: Caller, mode: str, cookie: str) -> None:
+    with RawServer(answer("same", f"set-cookie: {cookie}", "Set-Cookie: other=2")) as server:
+        assert several(caller, mode, server, 3) == ["same"] * 3
+        assert not [request for request in server.requests if b"\r\ncookie:" in request.lower()]
+
+
+REFUSED: Any = pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "context_length_exceeded", errors.ContextOverflow),
+        (401, "invalid_api_key", errors.AuthError),
+        (429, "insufficient_quota", errors.QuotaExhausted),
+        (500, "", errors.ServerError),
+    ],
+)
+
+
+@REFUSED
+@pytest.mark.parametrize("rest", ["length", "half a body", "chunks", "bad chunk"])
+def test_b17_a_refusal_that_breaks_off_is_what_its_status_says(
+    caller: Caller, mode: str, rest: str, status: int, code: str, kind: type[errors.HBError]
+) -> None:
+    said = json.dumps({"error": {"message": "no", "code": code}}).encode()
+    if rest in ("length", "half a body"):
+        body = b"content-length: 9999\r\n\r\n" + (said if rest == "length" else said[:-1] + b', "param": "mess')
+    else:
+        body = b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(said) + said + b"\r\n"
+        body += b"?\r\n" if rest == "bad chunk" else b"5\r\n  "
+    head = b"HTTP/1.1 %d No\r\nx-request-id: r-1\r\n" % status
+    with RawServer([head + body, None]) as server, pytest.raises(errors.HBError) as caught:
+        caller.run(mode, make_spec(server.url()))
+    assert type(caught.value) is kind
+    assert (caught.value.status, caught.value.request_id) == (status, "r-1")
+    assert caught.value.__cause__ is None
+
+
+def test_b17_an_exported_client_keeps_no_cookies(caller: Caller) -> None:
+    with RawServer(answer("same", "set-cookie: id=\xe9")) as server:
+        client = caller.gateway.to_client(make_spec(server.url()))
+        for _ in range(2):
+            client.chat.completions.create(model="m", messages=[])
+        assert not [request for request in server.requests if b"\r\ncookie:" in request.lower()]
