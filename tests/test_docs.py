@@ -18,6 +18,8 @@ from tests.forks import Forks
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROVIDERS = ("OPENAI", "OPENROUTER", "DEEPSEEK", "GROQ")
+NATIVE = ("anthropic", "cohere")
+"""Those whose own wires the loopback server speaks."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -36,8 +38,8 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, forks: Forks) 
             **{f"{name}_BASE_URL": server.url("openai") for name in PROVIDERS},
             "OPENAI_BASE_URL": server.url("openai_responses"),  # has the chat wire too, as OpenAI has
             "OPENROUTER_BASE_URL": server.url("openrouter"),
-            "ANTHROPIC_API_KEY": "test-key",
-            "ANTHROPIC_BASE_URL": server.url("anthropic"),
+            **{f"{name.upper()}_API_KEY": "test-key" for name in NATIVE},
+            **{f"{name.upper()}_BASE_URL": server.url(name) for name in NATIVE},
             "DEEPSEEK_BASE_URL": lax.url("openai"),
             "ACME_API_KEY": "test-key",
             "ACME_BASE_URL": server.url("openai"),

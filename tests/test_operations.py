@@ -12,14 +12,14 @@ import pytest
 
 from hb_testing.server import LoopbackServer
 from heavenbase.config.config import Config
-from heavenbase.errors import ProviderError, UnsupportedError
+from heavenbase.errors import ProviderError, UnknownNameError, UnsupportedError
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 from heavenbase.operations.asking import method_of
 
 ROOT = Path(__file__).parents[1]
 MANIFESTS = sorted((ROOT / "plugins").glob("*/src/*/provider.toml"))
-OPERATIONS = ("count_tokens", "models")
+OPERATIONS = ("count_tokens", "models", "rerank")
 OPENAI_WAYS = ("responses", "tokenize")
 
 
@@ -116,3 +116,46 @@ def test_v3_azure_lists_beside_its_deployments(server: LoopbackServer) -> None:
         found = llm.models(api_version="2025-01-01-preview")
     assert (found[0].id, found[0].created) == ("gpt-4o", 1700000000.0)
     assert server.requests[0].path == "/openai/models?api-version=2025-01-01-preview"
+
+
+def test_v4_voyage_ranks_under_its_own_names(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = LLM(model="rerank-2.5", provider="voyage", base_url=server.url("openai"), api_key="k", kernel=made)
+        found = llm.rerank("a b", ["c", "a b"], top_n=1, truncation=False)
+        assert [(one.index, one.score, one.document) for one in found] == [(1, 1.0, "a b")]
+        assert found.usage is not None
+        assert found.usage.input == 5
+        assert found.report is not None
+        assert found.report.entries["truncation"].outcome == "sent"
+        with pytest.raises(UnknownNameError, match="truncate"):
+            llm.rerank("a", ["b"], trunkate=True)
+    assert server.requests[0].json == {
+        "model": "rerank-2.5",
+        "query": "a b",
+        "documents": ["c", "a b"],
+        "top_k": 1,
+        "truncation": False,
+    }
+
+
+def test_v4_a_server_of_ones_own_is_asked_as_vllm_is(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = LLM(model="bge", preset="custom", base_url=server.url("openai"), api_key="k", kernel=made)
+        found = asyncio.run(llm.arerank("a b", iter(["a", "b a", "c"]), extra_body={"return_documents": False}))
+    assert [one.index for one in found] == [1, 0, 2]
+    assert server.requests[0].json["return_documents"] is False
+    assert "top_n" not in server.requests[0].json
+
+
+def test_v4_bedrock_ranks_by_the_body_of_each_family(server: LoopbackServer) -> None:
+    with kernel() as made:
+        for model, version in (("cohere.rerank-v3-5:0", {"api_version": 2}), ("amazon.rerank-v1:0", {})):
+            llm = LLM(model=model, provider="bedrock", base_url=server.url("bedrock"), api_key="k", kernel=made)
+            assert llm.rerank("a", ["b", "a"], top_n=1, aws_region="eu-west-1")[0].index == 1
+            assert server.requests[-1].json == {"query": "a", "documents": ["b", "a"], "top_n": 1, **version}
+            assert server.requests[-1].path.endswith(f"{model.replace(':', '%3A')}/invoke")
+
+
+def test_v4_a_provider_without_rerank_names_those_that_have_it() -> None:
+    with kernel() as made, pytest.raises(UnsupportedError, match=r"bedrock, cohere.*voyage"):
+        LLM(model="gpt-4o", provider="openai", api_key="k", kernel=made).rerank("a", ["b"])

@@ -46,7 +46,7 @@ def test_a_page_can_be_followed_from_the_environment_that_it_tells_to_install(
             **{f"{name}_BASE_URL": server.url("openai") for name in ("GROQ", "ACME")},
             "OPENAI_BASE_URL": server.url("openai_responses"),  # has the chat wire too, as OpenAI has
             "OPENROUTER_BASE_URL": server.url("openrouter"),
-            "ANTHROPIC_BASE_URL": server.url("anthropic"),
+            **{f"{name.upper()}_BASE_URL": server.url(name) for name in ("anthropic", "cohere")},
             "DEEPSEEK_BASE_URL": lax.url("openai"),  # it takes fields that OpenAI's refuses
             **documents.exports(page),
         }

@@ -212,7 +212,7 @@ def test_rerank_gives_the_best_first_in_both_colours() -> None:
         llm = hb.LLM(model="rerank-v3.5", provider="cohere", kernel=made)
         sync = rerank(llm, "q", ["a", "b"], top_n=2, max_tokens_per_doc=100)
         later = asyncio.run(arerank(llm, "q", ["a", "b"]))
-    assert sync == later == [Ranked(0, 0.75), Ranked(1, 0.25)]
+    assert sync == later == [Ranked(0, 0.75, "a"), Ranked(1, 0.25, "b")]
     assert replay.body(0) == {
         "model": "rerank-v3.5",
         "query": "q",
@@ -226,9 +226,9 @@ def test_rerank_is_refused_where_it_cannot_be_asked_for() -> None:
     replay = Replay(answering(RANKED))
     with kernel(replay) as made:
         llm = hb.LLM(model="rerank-v3.5", provider="cohere", kernel=made)
-        with pytest.raises(errors.InputError, match="list of texts"):
+        with pytest.raises(errors.InputError, match="no documents"):
             rerank(llm, "q", [])
-        with pytest.raises(errors.UnsupportedError, match="gateway='cohere'"):
+        with pytest.raises(errors.UnsupportedError, match="has no rerank"):
             rerank(hb.LLM(model="x", provider="cohere", gateway="openai", kernel=made), "q", ["a"])
         assert replay.sent == []
         with pytest.raises(errors.ResponseShapeError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hb_gateway_mock.options import Layer
     from heavenbase.call import Call
-    from heavenbase.operations import Listing, ModelInfo, TokenCount
+    from heavenbase.operations import Listing, ModelInfo, Ranking, TokenCount
     from heavenbase.types import Chunk, Completion
 
 REMEMBERED = 256
@@ -146,6 +146,16 @@ class MockGateway(Gateway):
 
         await self._scripted(call)
         return Listing([ModelInfo(call.spec.model_id, owner="mock")])
+
+    async def rerank(self, call: Call) -> Ranking:
+        """The documents by the share of the query's words that they have."""
+        from heavenbase.operations import Ranked, Ranking
+
+        await self._scripted(call)
+        wanted, asked = set(call.subject.query.lower().split()), call.subject
+        scores = [len(wanted & set(text.lower().split())) / len(wanted) for text in asked.documents]
+        found = [Ranked(place, score, asked.documents[place]) for place, score in enumerate(scores)]
+        return Ranking(sorted(found, key=lambda one: -one.score)[: asked.top_n])
 
     async def _scripted(self, call: Call) -> Script:
         """The script of an operation, after its pause; what it fails with is raised."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hb_provider_bedrock.senders import Sender
     from hb_provider_bedrock.wire import BedrockAttempt
     from heavenbase.call import Call
-    from heavenbase.operations import Listing, ModelInfo, TokenCount
+    from heavenbase.operations import Listing, ModelInfo, Ranking, TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
@@ -118,6 +118,18 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
         headers = {**call.spec.headers, **added_parts(call)[0]}
         request = WireRequest("GET", f"{place}{_path(call)}", {}, headers, self._auth(call))
         return await listed(self, call, lambda _: request, model_info, "modelSummaries")
+
+    async def rerank(self, call: Call) -> Ranking:
+        """Documents by how well they answer a query, by a model of Cohere's or Amazon's for that."""
+        from heavenbase.operations import ranking, rerank_body
+
+        # The version is a field of Cohere's models there, which no other has.
+        fixed = {"api_version": 2} if "cohere." in call.spec.model_id else {}
+        body = {name: value for name, value in rerank_body(call, **fixed).items() if name not in clients.PLACES}
+        request = WireRequest("POST", f"{_endpoint(call, self.services.environ)}{_path(call)}", body,
+                              {"content-type": "application/json", **call.spec.headers, **added_parts(call)[0]},
+                              self._auth(call))  # fmt: skip
+        return await self.exchange(call, request, lambda _, found: ranking(call, found))
 
     def _auth(self, call: Call) -> str:
         return f"Authorization: {'Bearer' if call.spec.api_key else 'AWS4-HMAC-SHA256'}"

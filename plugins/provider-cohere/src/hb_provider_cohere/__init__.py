@@ -22,13 +22,16 @@ class CohereProvider(Provider):
     """The manifest, with what the model can do."""
 
     def record(self, gateway: str, model_id: str) -> Mapping[str, Any]:
-        """The provider's record for a model: whether it sees is told from its name."""
+        """The provider's record for a model behind a gateway: whether it sees is told from its name."""
         from hb_provider_cohere.models import traits_of_name
 
         record = super().record(gateway, model_id)
-        if traits_of_name(model_id).sees:
+        lacking = [] if traits_of_name(model_id).sees else ["vision"]
+        if gateway == "openai":
+            lacking.append("rerank")  # the compatible endpoint stands beside that
+        if not lacking:
             return record
-        return {**record, "capabilities": {**record.get("capabilities", {}), "vision": False}}
+        return {**record, "capabilities": {**record.get("capabilities", {}), **dict.fromkeys(lacking, False)}}
 
 
 plugin = CohereProvider(__name__, "cohere")

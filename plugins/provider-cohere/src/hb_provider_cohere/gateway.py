@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hb_provider_cohere.wire import CohereAttempt
     from heavenbase.call import Call
-    from heavenbase.operations import Listing, ModelInfo
+    from heavenbase.operations import Listing, ModelInfo, Ranking
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding
 
@@ -100,6 +100,13 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
             return self._at(call, f"{clients.place(call.spec)[0]}/v1/models", {}, asked, "GET")
 
         return await listed(self, call, page, model_info, "models")
+
+    async def rerank(self, call: Call) -> Ranking:
+        """Documents by how well they answer a query."""
+        from heavenbase.operations import ranking, rerank_body
+
+        body = {"model": call.spec.model_id, **rerank_body(call)}
+        return await self.exchange(call, self.request(call, "rerank", body), lambda _, found: ranking(call, found))
 
     # Exports
 

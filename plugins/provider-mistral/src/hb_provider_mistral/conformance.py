@@ -19,7 +19,9 @@ class MistralContract(GatewayContract):
 
     gateway = "mistral"
     openai_exports = False
-    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"images": False, "count_tokens": False})
+    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType(
+        {"images": False, "count_tokens": False, "rerank": False}
+    )
 
 
 class MistralVisionContract(VisionContract):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hb_wire_openai.attempt import Files, WireAttempt
     from heavenbase.call import Call
-    from heavenbase.operations import Listing, ModelInfo, TokenCount
+    from heavenbase.operations import Listing, ModelInfo, Ranking, TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
@@ -152,6 +152,13 @@ class WireGateway(HTTPGateway["WireAttempt"]):
             return self.request(call, "models", {}, "GET", {"after": cursor} if cursor else {})
 
         return await listed(self, call, page, model_info)
+
+    async def rerank(self, call: Call) -> Ranking:
+        """Documents by how well they answer a query, at the path that servers of this wire have for it."""
+        from heavenbase.operations import ranking, rerank_body
+
+        body = {"model": self.model_id(call.spec), **rerank_body(call)}
+        return await self.exchange(call, self.request(call, "rerank", body), lambda _, found: ranking(call, found))
 
     # Shared
 

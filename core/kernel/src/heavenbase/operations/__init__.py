@@ -4,6 +4,7 @@
     asking     the gateway's method for an operation, found by its name
     facade     the methods of `LLM`
     listing    lists in pages, and models as every wire tells of them
+    rerank     what is asked of a rerank, and its answers
     estimate   a count of tokens without an endpoint
 
 Nothing here is loaded before an operation is asked for.
@@ -18,7 +19,9 @@ from heavenbase._lazy import front
 if TYPE_CHECKING:
     from heavenbase.operations.facade import Operations as Operations
     from heavenbase.operations.listing import listed as listed, model_info as model_info
+    from heavenbase.operations.rerank import Rerank as Rerank, ranking as ranking, rerank_body as rerank_body
     from heavenbase.operations.results import Listing as Listing, ModelInfo as ModelInfo
+    from heavenbase.operations.results import Ranked as Ranked, Ranking as Ranking
     from heavenbase.operations.results import OperationResult as OperationResult, TokenCount as TokenCount
     from heavenbase.operations.results import counted as counted
 
@@ -27,6 +30,7 @@ __getattr__, __dir__ = front(
     {
         "facade": "Operations",
         "listing": "listed model_info",
-        "results": "Listing ModelInfo OperationResult TokenCount counted",
+        "rerank": "Rerank ranking rerank_body",
+        "results": "Listing ModelInfo OperationResult Ranked Ranking TokenCount counted",
     },
 )

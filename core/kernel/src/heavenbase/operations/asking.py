@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from heavenbase.registry import Registry
     from heavenbase.spec import LLMSpec
 
-WORDS = {"count_tokens": "endpoint that counts tokens", "models": "list of its models"}
+WORDS = {"count_tokens": "endpoint that counts tokens", "models": "list of its models", "rerank": "rerank"}
 """What is missing where an operation is, for messages."""
 
 

@@ -9,7 +9,9 @@ from heavenbase.errors import InputError, InputTypeError, ProviderError, Unsuppo
 from heavenbase.options import OPTIONS
 
 if TYPE_CHECKING:
-    from heavenbase.operations.results import Listing, ModelInfo, TokenCount
+    from collections.abc import Iterable
+
+    from heavenbase.operations.results import Listing, ModelInfo, Ranking, TokenCount
     from heavenbase.spec import LLMSpec
 
 MOST_MODELS = 10_000
@@ -47,6 +49,27 @@ class Operations:
     async def amodels(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """Async form of `models`."""
         return await _listed(self, "models", limit, options, is_async=True)  # type: ignore[no-any-return]
+
+    def rerank(self, query: str, documents: Iterable[str], top_n: int | None = None, **options: Any) -> Ranking:
+        """The documents by how well they answer the query, best first: all of them, or the best `top_n`.
+
+        Each has its place among those that were given, its score (the higher the better, on the model's own scale) and
+        its text. `options` are those that steer a call, and parameters that the provider has for this alone.
+        """
+        return drive.run(_ranked(self, query, documents, top_n, options, is_async=False))
+
+    async def arerank(self, query: str, documents: Iterable[str], top_n: int | None = None, **options: Any) -> Ranking:
+        """Async form of `rerank`."""
+        return await _ranked(self, query, documents, top_n, options, is_async=True)
+
+
+async def _ranked(
+    llm: Any, query: Any, documents: Any, top_n: Any, options: dict[str, Any], *, is_async: bool
+) -> Ranking:
+    from heavenbase.operations.rerank import to_rerank
+
+    asked = to_rerank(query, documents, top_n)
+    return await ask(llm, "rerank", options, is_async=is_async, subject=asked)  # type: ignore[no-any-return]
 
 
 async def ask(llm: Any, operation: str, options: dict[str, Any], *, is_async: bool, **content: Any) -> Any:

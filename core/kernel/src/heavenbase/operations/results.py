@@ -91,3 +91,19 @@ class Listing(OperationResult, Generic[T]):
 
     def __getitem__(self, place: int) -> T:
         return self.items[place]
+
+
+@dataclass(frozen=True)
+class Ranked(Record):
+    """One document of a ranking: its place among those that were given, how relevant it is, and its text."""
+
+    index: int
+    score: float
+    document: str
+
+
+@dataclass
+class Ranking(Listing[Ranked]):
+    """Documents, best first. `search_units` are what some providers bill by; others tell tokens in `usage`."""
+
+    search_units: float | None = None

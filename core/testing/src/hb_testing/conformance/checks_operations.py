@@ -15,7 +15,9 @@ from heavenbase.operations import ModelInfo
 if TYPE_CHECKING:
     from hb_testing.conformance.rig import Rig
     from hb_testing.server.recorder import RecordedRequest
+    from heavenbase.llm import LLM
 
+DOCUMENTS = ["c d", "a b c", "a c d"]
 TOOL = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
 
 
@@ -25,7 +27,7 @@ class OperationChecks(GatewayBase):
     def perform(self, rig: Rig, operation: str, fault: str = "", **options: Any) -> Any:
         """The answer of an operation in the rig's colour."""
         llm = rig.llm(fault)
-        content = {"count_tokens": ("one two three",), "models": ()}[operation]
+        content = {"count_tokens": ("one two three",), "models": (), "rerank": ("a b", DOCUMENTS)}[operation]
         method, twin = getattr(llm, operation), getattr(llm, f"a{operation}")
         return rig.colour.run(lambda: method(*content, **options), lambda: twin(*content, **options))
 
@@ -59,6 +61,58 @@ class OperationChecks(GatewayBase):
                 self.perform(rig, "models", limit=limit)
         with pytest.raises(InputError, match="temperature"):
             self.perform(rig, "models", temperature=1)
+
+    @needs("rerank")
+    def test_v4_documents_come_best_first(self, rig: Rig) -> None:
+        found = self.perform(rig, "rerank")
+        assert [one.index for one in found] == [1, 2, 0]
+        assert [one.document for one in found] == [DOCUMENTS[one.index] for one in found]
+        assert found[0].score > found[1].score > found[2].score
+        assert found.provider == rig.llm().spec.provider
+        assert [one.index for one in self.perform(rig, "rerank", top_n=1)] == [1]
+        assert len(self.perform(rig, "rerank", top_n=99)) == 3
+
+    @needs("rerank")
+    def test_v4_bad_questions_are_refused_before_anything_is_sent(self, rig: Rig) -> None:
+        llm = rig.llm()
+        bad: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
+            ("", DOCUMENTS, {}, InputError, "query"),
+            (3, DOCUMENTS, {}, InputTypeError, "query"),
+            ("a", [], {}, InputError, "documents"),
+            ("a", "text", {}, InputTypeError, "documents"),
+            ("a", {"a": "b"}, {}, InputTypeError, "documents"),
+            ("a", ["b", 3], {}, InputTypeError, "document 1"),
+            ("a", DOCUMENTS, {"top_n": 0}, InputError, "top_n"),
+            ("a", DOCUMENTS, {"top_n": "2"}, InputTypeError, "top_n"),
+            ("a", DOCUMENTS, {"temperature": 1}, InputError, "temperature"),
+        ]
+        for query, documents, options, error, words in bad:
+            with pytest.raises(error, match=words):
+                self.colour_of(rig, llm, query, documents, options)
+        if rig.is_wired:
+            assert rig.server.requests == []
+
+    def colour_of(self, rig: Rig, llm: LLM, query: Any, documents: Any, options: dict[str, Any]) -> Any:
+        """A ranking in the rig's colour."""
+        return rig.colour.run(
+            lambda: llm.rerank(query, documents, **options), lambda: llm.arerank(query, documents, **options)
+        )
+
+    @needs("rerank", "server")
+    def test_v4_a_ranking_that_names_other_documents_is_an_error(self, rig: Rig) -> None:
+        for rows in (
+            [{"index": 3, "relevance_score": 1}],
+            [{"index": -1, "relevance_score": 1}],
+            [{"index": True, "relevance_score": 1}],
+            [{"index": 0}],
+            [{"index": 0, "relevance_score": "high"}],
+            [{"index": 0, "relevance_score": 1}, {"index": 0, "relevance_score": 0.5}],
+            ["first"],
+            None,
+        ):
+            rig.server.reply(body={"results": rows})
+            with pytest.raises(ResponseError):
+                self.perform(rig, "rerank")
 
     @needs("verb", "server")
     @pytest.mark.parametrize("verb", OPERATIONS)

@@ -37,7 +37,7 @@ _VERBS = {
 """The methods of which a gateway overrides one when it has the ability."""
 _PARTS = {"chat": "attempt", "stream": "attempt", "embeddings": "embedding", "images": "images"}
 """The part that it may bring in place of them where `HTTPGateway` has the methods."""
-OPERATIONS = ("count_tokens", "models")
+OPERATIONS = ("count_tokens", "models", "rerank")
 """Methods beside the verbs, each an ability of its own."""
 CAPABILITIES = ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "images", *OPERATIONS)
 
@@ -136,7 +136,8 @@ class GatewayBase(PluginChecks):
                 "base_url": server.url(wire) if server is not None else NOWHERE,
                 "wire": self.own_wire(),
                 "capabilities": dict.fromkeys(("chat", "stream", "tools", "vision", "embeddings", "images"), True)
-                | {"structured": "json_schema", "stream_usage": True, "count_tokens": "responses", "models": True},
+                | {"structured": "json_schema", "stream_usage": True, "count_tokens": "responses", "models": True}
+                | {"rerank": True},
                 **self.provider_record(),
                 **(record or {}),
             }

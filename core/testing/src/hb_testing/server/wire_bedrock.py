@@ -15,6 +15,7 @@ from hb_testing.server import event_frames as frames
 from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.bedrock_requests import check_converse
 from hb_testing.server.http import dumps
+from hb_testing.server.ranking import ranked
 from hb_testing.server.recorder import RecordedRequest
 from hb_testing.server.synthesis import count_tokens
 from hb_testing.server.wire import Exchange, Framing, Rejected, Wire, route
@@ -112,6 +113,8 @@ class BedrockWire(Wire):
         reply = exchange.reply()
         if reply.raw:
             return reply
+        if "query" in payload:
+            return Reply(body={"results": ranked(payload)}, headers=reply.headers)
         if payload.keys() & {"texts", "inputText", "singleEmbeddingParams"}:
             body, counted = answers.embeddings(payload, reply)
             headers = {"x-amzn-bedrock-input-token-count": str(counted), **reply.headers}

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hb_testing.server import cohere_answers as answers
 from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.cohere_requests import check_chat, check_embed, check_rerank
+from hb_testing.server.ranking import ranked
 from hb_testing.server.synthesis import count_tokens, vector
 from hb_testing.server.wire import Exchange, Rejected, Wire, paged, route
 
@@ -88,13 +89,9 @@ class CohereWire(Wire):
         reply = exchange.reply()
         if reply.raw:
             return reply
-        wanted = set(payload["query"].split())
-        scores = [len(wanted & set(text.split())) / (len(wanted) or 1) for text in payload["documents"]]
-        found = [{"index": place, "relevance_score": score} for place, score in enumerate(scores)]
-        found.sort(key=lambda item: -item["relevance_score"])
         body = {
             "id": answers.identity(exchange.request.body),
-            "results": found[: payload.get("top_n") or len(found)],
+            "results": ranked(payload),
             "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
         }
         return Reply(body=body, headers=reply.headers, delay=reply.delay)

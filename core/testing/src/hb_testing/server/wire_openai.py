@@ -17,6 +17,7 @@ from hb_testing.server.openai_requests import (
     check_embeddings,
     check_image,
 )
+from hb_testing.server.ranking import ranked
 from hb_testing.server.synthesis import count_tokens, little_endian, png, vector
 from hb_testing.server.wire import Exchange, Rejected, Wire, route
 
@@ -30,6 +31,7 @@ ERRORS: Mapping[int, tuple[str, str | None]] = {
     429: ("requests", "rate_limit_exceeded"),
     529: ("overloaded_error", None),
 }
+RERANK = frozenset({"model", "query", "documents", "top_n", "top_k", "return_documents", "truncation"})
 _DIMENSIONS = {"text-embedding-3-large": 3072}
 
 
@@ -166,6 +168,23 @@ class OpenAIWire(Wire):
             return reply
         counted = count_tokens(" ".join(chat.prompt_text(payload)))
         return Reply(body={"count": counted, "max_model_len": 4096, "tokens": list(range(counted))})
+
+    @route("POST", "/rerank")
+    def rerank(self, exchange: Exchange) -> Answer:
+        """Answer the documents in order, as vLLM does; those of a request with `top_k` as Voyage does."""
+        payload = exchange.json()
+        for name in payload:
+            if exchange.server.strict and name not in RERANK | self.extensions:
+                raise Rejected(f"Unknown parameter: '{name}'.", param=name)
+        if not payload.get("documents") or not payload.get("query") or not payload.get("model"):
+            raise Rejected("model, query and documents are required")
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
+        usage = {"total_tokens": count_tokens(" ".join([payload["query"], *payload["documents"]]))}
+        found = ranked(payload, "top_k" if "top_k" in payload else "top_n")
+        body = {"object": "list", "data": found} if "top_k" in payload else {"id": "rerank-1", "results": found}
+        return Reply(body={**body, "model": payload["model"], "usage": usage}, headers=reply.headers)
 
     @route("GET", "/models")
     def list_models(self, exchange: Exchange) -> Answer:

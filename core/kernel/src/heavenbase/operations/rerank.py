@@ -1,0 +1,106 @@
+"""Rerank: what is asked, checked before anything is sent, and the answers of the wires that have it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.details import Usage
+from heavenbase.errors import InputError, InputTypeError
+from heavenbase.http.payload import as_list, as_object, shape_error
+from heavenbase.http.rules import EXTRAS, apply_rules, merge_extra
+from heavenbase.operations.results import Ranked, Ranking
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+
+_SCORES = ("relevance_score", "score", "relevanceScore")
+
+
+@dataclass(frozen=True, slots=True)
+class Rerank:
+    """What is asked: documents to be sorted by how well they answer the query, the best `top_n` of them back."""
+
+    query: str
+    documents: tuple[str, ...]
+    top_n: int | None = None
+
+
+def to_rerank(query: Any, documents: Any, top_n: Any) -> Rerank:
+    """The question, of a text and an iterable of texts; InputError and InputTypeError say what is wrong with them."""
+    if not isinstance(query, str):
+        raise InputTypeError(f"query must be a str, not {type(query).__name__}")
+    if not query.strip():
+        raise InputError("the query is empty")
+    if isinstance(documents, str | bytes | Mapping) or not hasattr(documents, "__iter__"):
+        raise InputTypeError(f"documents must be an iterable of str, not {type(documents).__name__}")
+    texts = tuple(documents)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputTypeError(f"document {place} is {type(text).__name__}, not a str")
+    if not texts:
+        raise InputError("there are no documents to rerank")
+    if top_n is not None and (isinstance(top_n, bool) or not isinstance(top_n, int)):
+        raise InputTypeError(f"top_n must be a whole number, not {type(top_n).__name__}")
+    if top_n is not None and top_n < 1:
+        raise InputError(f"top_n must be at least 1, not {top_n}")
+    return Rerank(query, texts, top_n)
+
+
+def rerank_body(call: Call, **fixed: Any) -> dict[str, Any]:
+    """The body that most wires have: model, query, documents, top_n; what the caller gives beside, and the rules."""
+    asked: Rerank = call.subject
+    fields: dict[str, Any] = {}
+    if asked.top_n is not None:
+        fields["top_n"] = min(asked.top_n, len(asked.documents))
+    for name in sorted(call.explicit - call.spec.explicit - EXTRAS):
+        if name in call.args:
+            fields[name] = call.args[name]
+            call.context.report.sent(name)
+    apply_rules(call.spec, fields, call.context.report)
+    body = {"query": asked.query, "documents": list(asked.documents), **fields, **fixed}
+    merge_extra(body, call.args, call.context.report)
+    return body
+
+
+def ranking(call: Call, decoded: Any) -> Ranking:
+    """The ranking in a decoded answer, best first; ResponseShapeError for anything else."""
+    page = as_object(call, decoded, "the answer")
+    field = "results" if "results" in page else "data"
+    rows = as_list(call, page.get(field), f"`{field}`")
+    found = sorted((_ranked(call, row) for row in rows), key=lambda one: -one.score)
+    if len({one.index for one in found}) < len(found):
+        raise shape_error(call, "a document is ranked twice")
+    return Ranking(found, usage=_usage(page), search_units=_units(page), raw=decoded)
+
+
+def _ranked(call: Call, row: Any) -> Ranked:
+    documents = call.subject.documents
+    row = as_object(call, row, "a result")
+    place, score = row.get("index"), next((row[name] for name in _SCORES if name in row), None)
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < len(documents):
+        raise shape_error(call, "a result names no document that was given")
+    if not isinstance(score, int | float) or isinstance(score, bool) or not isfinite(score):
+        raise shape_error(call, "a result has no `relevance_score`")
+    return Ranked(place, float(score), documents[place])
+
+
+def _usage(page: Mapping[str, Any]) -> Usage | None:
+    """The tokens that were read, where the endpoint tells."""
+    meta = page.get("meta")
+    tables = [page.get("usage"), *((meta.get("billed_units"), meta.get("tokens")) if isinstance(meta, dict) else ())]
+    for table in tables:
+        for name in ("input_tokens", "prompt_tokens", "total_tokens"):
+            value = table.get(name) if isinstance(table, dict) else None
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return Usage(int(value))
+    return None
+
+
+def _units(page: Mapping[str, Any]) -> float | None:
+    meta = page.get("meta")
+    units = meta.get("billed_units") if isinstance(meta, dict) else None
+    value = units.get("search_units") if isinstance(units, dict) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
