@@ -82,13 +82,20 @@ class LLM(Operations):
     # Chat
 
     def complete(self, messages: Any, *, system: str | None = None, images: Any = None, **options: Any) -> Completion:
-        """The whole answer: text, reasoning, tool calls, usage, finish reason, attempts, parameter report."""
+        """The whole answer: text, reasoning, tool calls, usage, finish reason, attempts, parameter report.
+
+        With `background=True` it is a Job, as `submit` answers it.
+        """
+        if self._in_background(options):
+            return self.submit(messages, system=system, images=images, **options)  # type: ignore[return-value]
         return self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))  # type: ignore[no-any-return]
 
     async def acomplete(
         self, messages: Any, *, system: str | None = None, images: Any = None, **options: Any
     ) -> Completion:
         """Async form of `complete`."""
+        if self._in_background(options):
+            return await self.asubmit(messages, system=system, images=images, **options)  # type: ignore[return-value]
         return await self.kernel.answer(self._chat_call(messages, system, images, options, is_async=True))  # type: ignore[no-any-return]
 
     def chat(
@@ -104,10 +111,12 @@ class LLM(Operations):
         """The answer's text, or the values named by `include` (a dictionary unless one name is reduced).
 
         `messages` is a text, a message, or an iterable of them; `images` go to the last user message. With
-        `stream=True` it is `stream`.
+        `stream=True` it is `stream`, with `background=True` a Job, for `poll`.
         """
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
+        if self._in_background(options):
+            return self.submit(messages, system=system, images=images, **options)
         if include is None and not options and reduce:
             return self.kernel.text(self.spec, to_messages(messages, system=system, images=images))
         names = names_of(include, CHAT, "text")
@@ -130,6 +139,8 @@ class LLM(Operations):
         """Async form of `chat`; with `stream=True` the awaited value is an async iterator."""
         if stream:
             return self.astream(messages, include, reduce, system, images, **options)
+        if self._in_background(options):
+            return await self.asubmit(messages, system=system, images=images, **options)
         names = names_of(include, CHAT, "text")
         answer = await self.kernel.answer(self._chat_call(messages, system, images, options, is_async=True))
         warn_cut(answer, names, 2)

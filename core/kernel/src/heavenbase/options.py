@@ -138,7 +138,7 @@ TABLE: tuple[Option, ...] = (
     _tuning("aspect_ratio", "str", "width to height, such as 16:9"),
     _tuning("quality", "str", "quality of the image"),
     _tuning("style", "str", "style of the image"),
-    _tuning("background", "str", "transparent, opaque, auto"),
+    _argument("background", "str | bool", "of an image: transparent, opaque, auto; True: answer in the background"),
     _argument("moderation", "str", "strictness of the provider's filter"),
     _tuning("output_format", "str", "png, jpeg, webp"),
     _tuning("output_compression", "int", "compression", unit="%", least=0),
@@ -179,7 +179,7 @@ MOCKS = named(lambda option: option.name.startswith("mock"))
 """Controls that answer offline, whatever the gateway."""
 REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"})
 """Options about thinking; each gateway translates them to its wire."""
-PREPARED = frozenset({"tools", "tool_choice", "response_format", "stop"})
+PREPARED = frozenset({"tools", "tool_choice", "response_format", "stop", "background"})
 """Arguments that callers give in many forms."""
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 COUNTS = {o.name: int(o.least) for o in TABLE if o.kind == "control" and o.types == "int" and o.least is not None}

@@ -12,7 +12,7 @@ from heavenbase.errors import ExportError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hb_wire_openai import WireAttempt
+    from hb_wire_openai import Background, WireAttempt
     from heavenbase.call import Call, WireRequest
     from heavenbase.http import StreamState
     from heavenbase.spec import LLMSpec
@@ -48,6 +48,13 @@ class ResponsesGateway(OpenAIGateway):
     def attempt_class(self) -> type[WireAttempt]:
         """What reads the answers of a chat."""
         return ResponsesAttempt
+
+    @property
+    def background(self) -> Background:
+        """Answers in the background, by their ids."""
+        from hb_wire_openai import Background
+
+        return Background(self)
 
     def to_args(self, spec: LLMSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """None: the arguments of `client.responses.create` depend on the messages."""

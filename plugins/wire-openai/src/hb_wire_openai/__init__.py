@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hb_wire_openai.names import PARAMETERS as PARAMETERS
     from hb_wire_openai.parameters import chat_fields as chat_fields
     from hb_wire_openai.responses.answers import completion_of_response as completion_of_response
+    from hb_wire_openai.responses.background import Background as Background
     from hb_wire_openai.responses.fields import response_body as response_body
     from hb_wire_openai.responses.stream import ResponseStream as ResponseStream
     from hb_wire_openai.streams import ChatStream as ChatStream
@@ -43,6 +44,7 @@ _TABLE = {
     "names": "PARAMETERS",
     "parameters": "chat_fields",
     "responses.answers": "completion_of_response",
+    "responses.background": "Background",
     "responses.fields": "response_body",
     "responses.stream": "ResponseStream",
     "streams": "ChatStream",

@@ -9,9 +9,9 @@ from typing import Any
 from heavenbase.call import Call, Kept
 from heavenbase.colour import drive as drive
 from heavenbase.colour.parallel import LONG, call_in_thread
+from heavenbase.details import Record
 from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
-from heavenbase.operations.results import OperationResult
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 
@@ -36,9 +36,9 @@ def check_colour(call: Call, answer: Any) -> None:
 
 def check_value(call: Call, answer: Any) -> None:
     """PluginContractError unless a hook answered the type of its verb."""
-    shape = SHAPES.get(call.verb, OperationResult)
-    if not isinstance(answer, shape):
-        raise _contract(call, answer, shape.__name__)
+    shape = SHAPES.get(call.verb)
+    if not isinstance(answer, shape or Record):
+        raise _contract(call, answer, shape.__name__ if shape else "an OperationResult")
 
 
 def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:

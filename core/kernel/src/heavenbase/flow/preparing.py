@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.call import Call
-from heavenbase.errors import PluginContractError, VisionNotSupported
+from heavenbase.errors import PluginContractError, UnsupportedError, VisionNotSupported
 from heavenbase.registry import Registry
 from heavenbase.types import Message, ParameterReport
 
@@ -34,6 +34,10 @@ def prepare(
     if args.get("stop", True) in ([], "", ()):
         del args["stop"]
         report.emulated("stop", "none is asked for, and none is sent")
+    if verb == "complete" and args.get("background") is not None:
+        if args.pop("background") is True:
+            raise UnsupportedError("background=True is for complete and chat, without a stream; see LLM.poll")
+        report.emulated("background", "the answer is waited for")
     if "tools" in args or "tool_choice" in args:
         from heavenbase.tools.options import fitted_tools, prepare_tools
 

@@ -126,6 +126,13 @@ class Retry(Middleware):
                 delay = self._delay(call, error, number, billed, budget)
             await call_sleep(call, delay, self._sleep, self._asleep)
 
+    async def wait(self, seconds: float, *, is_async: bool) -> None:
+        """Sleep in a colour."""
+        if is_async:
+            await self._asleep(seconds)
+        else:
+            self._sleep(seconds)
+
     async def _stream(self, call: Call, next: Next, budget: Budget) -> AsyncIterator[Chunk]:
         number = billed = 0
         gone: dict[str, str] = {}
@@ -199,7 +206,9 @@ class Retry(Middleware):
         too_long = asked is not None and asked > policy.max_retry_after
         if asked is not None and not too_long:
             budget.paused_until = max(budget.paused_until, call.context.clock() + asked)
-        if not error.retryable or number >= self._limit(call) or billed > 1 or too_long:
+        # What makes a job is sent once: a server that failed may have made it all the same.
+        once = call.controls.get("billed_repeats") == 0 and (error.maybe_billed or (error.status or 0) >= 500)
+        if not error.retryable or number >= self._limit(call) or billed > 1 or too_long or once:
             raise error
         if asked is not None:
             delay = asked * (1 + RETRY_AFTER_JITTER * self._random())

@@ -6,6 +6,7 @@
     listing    lists in pages, and models as every wire tells of them
     rerank     what is asked of a rerank, and its answers
     estimate   a count of tokens without an endpoint
+    background answers that are made in the background: sent once, polled, cancelled; its methods in `jobs`
 
 Nothing here is loaded before an operation is asked for.
 """
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from heavenbase.operations.facade import Operations as Operations
     from heavenbase.operations.listing import listed as listed, model_info as model_info
     from heavenbase.operations.rerank import Rerank as Rerank, ranking as ranking, rerank_body as rerank_body
+    from heavenbase.operations.results import JOB_STATES as JOB_STATES, Job as Job
     from heavenbase.operations.results import Listing as Listing, ModelInfo as ModelInfo
     from heavenbase.operations.results import Ranked as Ranked, Ranking as Ranking
     from heavenbase.operations.results import OperationResult as OperationResult, TokenCount as TokenCount
@@ -31,6 +33,6 @@ __getattr__, __dir__ = front(
         "facade": "Operations",
         "listing": "listed model_info",
         "rerank": "Rerank ranking rerank_body",
-        "results": "Listing ModelInfo OperationResult Ranked Ranking TokenCount counted",
+        "results": "JOB_STATES Job Listing ModelInfo OperationResult Ranked Ranking TokenCount counted",
     },
 )

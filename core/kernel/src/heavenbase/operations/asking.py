@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from heavenbase.registry import Registry
     from heavenbase.spec import LLMSpec
 
-WORDS = {"count_tokens": "endpoint that counts tokens", "models": "list of its models", "rerank": "rerank"}
+WORDS = {
+    "count_tokens": "endpoint that counts tokens",
+    "models": "list of its models",
+    "rerank": "rerank",
+    "background": "answers in the background",
+}
 """What is missing where an operation is, for messages."""
 
 

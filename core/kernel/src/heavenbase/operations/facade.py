@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
 from heavenbase.errors import InputError, InputTypeError, ProviderError, UnsupportedError
+from heavenbase.operations.jobs import Jobs
 from heavenbase.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ MOST_MODELS = 10_000
 """Entries of a list of models that are read."""
 
 
-class Operations:
+class Operations(Jobs):
     """What an LLM does beside its verbs. UnsupportedError says who has an operation that its target has not."""
 
     kernel: Any

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from heavenbase.details import Record, Usage
 
 if TYPE_CHECKING:
-    from heavenbase.call import Call
-    from heavenbase.types import Attempt, ParameterReport
+    from heavenbase.call import Call, Kept
+    from heavenbase.errors import HBError
+    from heavenbase.types import Attempt, Completion, ParameterReport
 
 T = TypeVar("T")
 
@@ -48,6 +49,36 @@ class TokenCount(OperationResult):
         return self.tokens
 
     __index__ = __int__
+
+
+JOB_STATES = ("queued", "in_progress", "completed", "incomplete", "failed", "cancelled")
+
+
+@dataclass
+class Job(OperationResult):
+    """An answer that the provider makes in the background. Its `id` is enough to ask for it, from any process.
+
+    `status` is queued, in_progress, completed, incomplete (cut off, as its answer says), failed or cancelled.
+    `completion` is the answer of one that is completed or incomplete, `error` why there is none.
+    """
+
+    id: str
+    status: str
+    completion: Completion | None = None
+    error: HBError | None = None
+    _call: Kept | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status not in JOB_STATES[:2]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data; of the error its class and its words."""
+        found = super().to_dict()
+        if self.error is not None:
+            found["error"] = {"type": type(self.error).__name__, "message": self.error.message}
+        return found
 
 
 def counted(call: Call, decoded: Any, name: str) -> TokenCount:

@@ -8,7 +8,7 @@ from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from heavenbase.errors import InputError
+from heavenbase.errors import InputError, UnsupportedError
 from heavenbase.llm import LLM
 from heavenbase.messages import to_message, to_messages
 from heavenbase.projection import CHAT, STREAM, names_of, project
@@ -228,6 +228,8 @@ class LLMSession:
     # Within
 
     def _turn(self, prompt: Any, options: dict[str, Any]) -> _Turn:
+        if self.llm._in_background(options):
+            raise UnsupportedError("a session waits for its answers; background=True is for LLM.complete and LLM.chat")
         asked = to_messages(prompt, images=options.pop("images", None))
         before = self._with_system(options.pop("system", None) or self.system)
         if self.tools:

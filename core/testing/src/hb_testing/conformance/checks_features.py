@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hb_testing.conformance import samples
 from hb_testing.conformance.gateway import GatewayBase
 from hb_testing.conformance.needs import needs
-from heavenbase.errors import InputError, UnsupportedError
+from hb_testing.conformance.rig import PROMPT
+from heavenbase.errors import InputError, ProviderError, UnsupportedError
 from heavenbase.wires.attributes import MARKS
 
 if TYPE_CHECKING:
@@ -46,6 +47,33 @@ class FeatureChecks(GatewayBase):
             assert not rig.is_wired or rig.server.request_count == 0, "the request was sent all the same"
             return
         assert samples.FREE_TEXT["format"]["definition"] in samples.words_of(request.body)
+
+    @needs("background", "server")
+    def test_an_answer_in_the_background_is_made_once_and_found_by_its_id(self, rig: Rig) -> None:
+        rig.server.reply("made in the background")
+        llm = rig.llm()
+        job = self.asked(rig, llm, "submit", PROMPT)
+        assert not job.is_done
+        assert self.asked(rig, llm, "retrieve", job.id).id == job.id
+        answer = self.asked(rig, rig.llm(), "poll", job.id)
+        assert answer.text == "made in the background"
+        made = [request for request in rig.server.requests if request.body and b"background" in request.body]
+        assert len(made) == 1, "the job was made more than once"
+        other = self.asked(rig, llm, "submit", PROMPT)
+        assert self.asked(rig, llm, "cancel", other).status == "cancelled"
+        with pytest.raises(ProviderError):
+            self.asked(rig, llm, "poll", other)
+
+    @needs("background", "server")
+    def test_b6_a_job_that_may_have_been_made_is_not_made_again(self, rig: Rig) -> None:
+        with pytest.raises(ProviderError):
+            self.asked(rig, rig.llm("N2.b"), "submit", PROMPT, max_retries=2)
+        assert rig.server.request_count == 1
+
+    def asked(self, rig: Rig, llm: Any, method: str, *content: Any, **options: Any) -> Any:
+        """What a method of an LLM answers in the rig's colour."""
+        plain, twin = getattr(llm, method), getattr(llm, f"a{method}")
+        return rig.colour.run(lambda: plain(*content, **options), lambda: twin(*content, **options))
 
     @pytest.mark.parametrize("mark", sorted(MARKS))
     @needs("chat")

@@ -39,7 +39,20 @@ _PARTS = {"chat": "attempt", "stream": "attempt", "embeddings": "embedding", "im
 """The part that it may bring in place of them where `HTTPGateway` has the methods."""
 OPERATIONS = ("count_tokens", "models", "rerank")
 """Methods beside the verbs, each an ability of its own."""
-CAPABILITIES = ("chat", "stream", "tools", "vision", "reasoning", "structured", "embeddings", "images", *OPERATIONS)
+JOBS = "background"
+"""The ability to answer in the background, and the object whose methods do."""
+CAPABILITIES = (
+    "chat",
+    "stream",
+    "tools",
+    "vision",
+    "reasoning",
+    "structured",
+    "embeddings",
+    "images",
+    *OPERATIONS,
+    JOBS,
+)
 
 _PLAN = pytest.StashKey[Rig]()
 
@@ -242,6 +255,8 @@ class GatewayBase(PluginChecks):
             return False
         if ability in OPERATIONS and method_of(rig.gateway, ability) is None:
             return False
+        if ability == JOBS:
+            return method_of(rig.gateway, f"{JOBS}.submit") is not None
         if ability == "reasoning" and not rig.is_wired:
             return self.script(Reply(reasoning="thought")) is not None
         if ability in OPERATIONS:
