@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
 
-from hb_testing.server import LoopbackServer, Pause, Reply, Stream, event_frames
+from hb_provider_bedrock.frames import LARGEST as FRAME_LIMIT
+from hb_provider_bedrock.frames import FrameReader
+from hb_testing.server import LoopbackServer, Pause, RawServer, Reply, Stream, event_frames
 from hb_testing.server.bedrock_answers import STREAM_TYPE, event
 from heavenbase import errors
 
@@ -282,3 +285,64 @@ def test_pictures_and_citations_in_an_answer_are_read() -> None:
     assert [image.to_bytes() for image in answer.images] == [IMAGES["png"]]
     assert answer.tool_calls == []
     assert answer.usage is None
+
+
+PIECE = event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hi"}})
+
+
+def streamed(*frames: bytes) -> bytes:
+    """The answer of a stream of these frames, which then breaks off."""
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {STREAM_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n"
+    return head.encode() + b"".join(b"%x\r\n%s\r\n" % (len(frame), frame) for frame in frames)
+
+
+def bent(frame: bytes, place: int) -> bytes:
+    """A frame with another bit at a place."""
+    return frame[:place] + bytes([frame[place] ^ 1]) + frame[place + 1 :]
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("place", [0, 5, 9, 14, -20, -1], ids=lambda place: f"byte {place}")
+def test_b17_a_frame_that_is_not_as_it_was_sent_is_asked_for_once(colour: str, place: int) -> None:
+    with (
+        RawServer([streamed(bent(PIECE, place % len(PIECE))), None]) as server,
+        llm_of(base_url=server.url(""), max_retries=2) as llm,
+    ):
+        with pytest.raises(errors.ProtocolError) as caught:
+            ask(llm, colour, "stream", "hi")
+        assert caught.value.maybe_billed
+        assert not caught.value.retryable
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_b17_behind_content_such_a_frame_interrupts_the_stream(colour: str) -> None:
+    with (
+        RawServer([streamed(PIECE, bent(PIECE, len(PIECE) - 1)), None]) as server,
+        llm_of(base_url=server.url(""), max_retries=2) as llm,
+    ):
+        with pytest.raises(errors.StreamInterrupted) as caught:
+            ask(llm, colour, "stream", "hi")
+        assert caught.value.partial is not None
+        assert caught.value.partial.text == "Hi"
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("size", [FRAME_LIMIT, FRAME_LIMIT + 1024 * 1024])
+def test_b17_a_large_frame_that_is_broken_costs_its_limit_at_most(size: int) -> None:
+    frame = event_frames.prelude(size, 0) + bytes(size - 12)
+    pieces = [frame[place : place + 65536] for place in range(0, size, 65536)]
+    reader = FrameReader()
+
+    def read() -> None:
+        for piece in pieces:
+            list(reader.feed(piece))
+
+    tracemalloc.start()
+    try:
+        with pytest.raises((errors.ProtocolError, errors.EventTooLarge)):
+            read()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.2 * FRAME_LIMIT

@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from heavenbase.errors import EventTooLarge, ResponseDecodeError
+from heavenbase.errors import EventTooLarge, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -66,27 +66,32 @@ class FrameReader:
     def feed(self, data: bytes) -> Iterator[tuple[Mapping[str, str], bytes]]:
         """(text headers, payload) of each frame that these bytes complete.
 
-        Raises ResponseDecodeError for a broken frame, EventTooLarge for one beyond the limit.
+        Raises ProtocolError for a broken frame, EventTooLarge for one beyond the limit.
         """
         buffer = self._buffer
         buffer += data
         while len(buffer) >= _LEAST:
             total, length, checksum = _PRELUDE.unpack_from(buffer)
             if crc32(buffer[:8]) != checksum:
-                raise ResponseDecodeError("the stream is broken: a frame's lengths do not match their checksum")
+                raise _broken("a frame's lengths do not match their checksum")
             if total > LARGEST or length > LARGEST_HEADERS:
-                raise EventTooLarge(f"an event of the stream has {total:,} bytes, above the limit of {LARGEST:,}")
+                raise EventTooLarge(
+                    f"an event of the stream has {total:,} bytes, above the limit of {LARGEST:,}", maybe_billed=True
+                )
             if total < _LEAST + length:
-                raise ResponseDecodeError("the stream is broken: a frame is shorter than its parts")
+                raise _broken("a frame is shorter than its parts")
             if len(buffer) < total:
                 return
-            frame = bytes(buffer[:total])
+            start, end = _PRELUDE.size + length, total - _CHECKSUM.size
+            # A frame may be large: it is checked where it lies, and of a broken one nothing is copied.
+            with memoryview(buffer) as view:
+                with view[:end] as checked:
+                    is_whole = crc32(checked) == _CHECKSUM.unpack_from(view, end)[0]
+                headers, payload = bytes(view[_PRELUDE.size : start]), bytes(view[start:end]) if is_whole else b""
+            if not is_whole:
+                raise _broken("a frame does not match its checksum")
             del buffer[:total]
-            end = total - _CHECKSUM.size
-            if crc32(frame[:end]) != _CHECKSUM.unpack_from(frame, end)[0]:
-                raise ResponseDecodeError("the stream is broken: a frame does not match its checksum")
-            start = _PRELUDE.size + length
-            yield self._named(frame[_PRELUDE.size : start]), frame[start:end]
+            yield self._named(headers), payload
 
     def _named(self, data: bytes) -> dict[str, str]:
         # A stream has a handful of different headers, repeated in thousands of frames.
@@ -115,7 +120,12 @@ def _parsed(data: bytes) -> dict[str, str]:
                 found[name] = data[place : place + size].decode()
             place += size
     except (IndexError, KeyError, UnicodeDecodeError):
-        raise ResponseDecodeError("the stream is broken: a frame's headers cannot be read") from None
+        raise _broken("a frame's headers cannot be read") from None
     if place != len(data):
-        raise ResponseDecodeError("the stream is broken: a frame's headers cannot be read")
+        raise _broken("a frame's headers cannot be read")
     return found
+
+
+def _broken(what: str) -> ProtocolError:
+    # The answer was made, and so may be billed; to ask again would pay twice.
+    return ProtocolError(f"the stream is broken: {what}", maybe_billed=True)
