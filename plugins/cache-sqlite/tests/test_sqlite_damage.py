@@ -14,7 +14,7 @@ import pytest
 from hb_cache_sqlite import SQLiteCache, schema
 from hb_cache_sqlite.store import SQLiteStore
 from hb_testing.caches import ManualClock, cache_key
-from heavenbase.errors import CacheWarning
+from heavenbase.errors import CacheError, CacheWarning
 
 VALUE = b"what the model said " * 100
 COUNT = 60
@@ -262,3 +262,49 @@ def test_two_damages_in_one_second_keep_both_files(path: Path, clock: ManualCloc
 def integrity(path: Path) -> str:
     with closing(sqlite3.connect(path)) as raw:
         return str(raw.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+@pytest.mark.parametrize("content", [b"my notes, not a cache " * 1000, b"", b"SQLite format 3\0 but no more"])
+def test_h8_what_a_link_leads_to_stays_where_it_is(tmp_path: Path, clock: ManualClock, content: bytes) -> None:
+    important = tmp_path / "important.txt"
+    important.write_bytes(content)
+    important.chmod(0o644)
+    link = tmp_path / "cache.db"
+    link.symlink_to(important)
+    with closing(open_store(link, clock)) as store:
+        with pytest.warns(CacheWarning, match=r"is a link to .*important\.txt, which is no cache"):
+            store.set("text", cache_key(1), VALUE)
+        assert store.get("text", cache_key(1)) is None
+        with pytest.raises(CacheError, match="is a link to"):
+            store.purge()
+    assert important.read_bytes() == content
+    assert important.stat().st_mode & 0o777 == 0o644
+    assert link.is_symlink()
+    assert not list(tmp_path.glob("*.corrupt-*"))
+
+
+def test_h8_a_cache_behind_a_link_is_used_and_not_moved_when_it_breaks(
+    tmp_path: Path, path: Path, clock: ManualClock
+) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    with closing(open_store(link, clock)) as store:
+        assert read_all(store) == COUNT
+    path.write_bytes(b"x" * path.stat().st_size)
+    with closing(open_store(link, clock)) as store, pytest.warns(CacheWarning, match="is a link to"):
+        assert read_all(store) == 0
+    assert path.read_bytes().startswith(b"xxx")
+
+
+def test_h8_a_link_that_took_the_place_of_the_cache_is_not_followed(
+    tmp_path: Path, path: Path, clock: ManualClock
+) -> None:
+    important = tmp_path / "important.txt"
+    with closing(open_store(path, clock)) as store:
+        assert read_all(store) == COUNT
+        important.write_bytes(b"my notes")
+        path.unlink()
+        path.symlink_to(important)
+        with pytest.warns(CacheWarning, match="is a link to"):
+            store.set("text", cache_key(1), VALUE)
+    assert important.read_bytes() == b"my notes"

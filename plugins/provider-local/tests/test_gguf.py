@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,41 @@ def test_what_is_no_model_is_a_clear_error(tmp_path: Path, data: bytes, word: st
 def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_header(tmp_path / "none.gguf")
+
+
+def nested(depth: int, count: int = 1) -> bytes:
+    """An array of arrays."""
+    return struct.pack("<IQ", 9, count) * depth + struct.pack("<IQ", 4, 0)
+
+
+def test_h8_an_array_within_arrays_is_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(header(("a", 9, nested(3)), ("general.architecture", 8, text("bert"))))
+    assert read_header(path).architecture == "bert"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        header(("a", 9, nested(100_000))),
+        header(("a", 9, struct.pack("<IQ", 9, 1 << 20) + struct.pack("<IQ", 4, 0) * (1 << 20))),
+        header(("a", 9, struct.pack("<IQ", 9, 60_000) + (struct.pack("<IQ", 0, 1000) + bytes(1000)) * 60_000)),
+        header(("a", 9, struct.pack("<IQ", 0, 100 << 20) + bytes(100 << 20))),
+        header(("a", 9, struct.pack("<IQ", 12, 1 << 60))),
+        header(("a", 9, struct.pack("<IQ", 8, 1 << 63))),
+        struct.pack("<4sIQQ", b"GGUF", 3, 0, 1 << 40) + (text("k") + struct.pack("<IB", 0, 1)) * 1_000_000,
+    ],
+    ids=["deep", "wide", "wide and long", "long", "longer than files", "endless", "many"],
+)
+def test_h8_a_header_that_would_not_end_is_damaged(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(data)
+    del data
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="damaged"):
+            read_header(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 << 20

@@ -226,7 +226,7 @@ class Database:
                 self._drop()
                 self._generation += 1
                 news = opening.replace_file(self._settings, self._identity, reason)
-        except (OSError, Busy, sqlite3.Error) as error:
+        except (OSError, Busy, Refused, sqlite3.Error) as error:
             raise self._fail(error, classify(error)) from error
         if news:
             self.news.append(news)

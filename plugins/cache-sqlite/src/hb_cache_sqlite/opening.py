@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from hb_cache_sqlite import files, schema
@@ -69,8 +68,10 @@ def purge_file(settings: Settings) -> None:
         return
     with files.exclusive(settings.path, settings.busy_timeout):
         if os.path.exists(settings.path):
-            with suppress(Damaged, sqlite3.Error):
+            try:
                 _connect(settings).close()
+            except (Damaged, sqlite3.Error) as error:
+                _check_link(settings, str(error))
         files.remove_all(settings.path)
 
 
@@ -90,7 +91,18 @@ def _connect(settings: Settings) -> sqlite3.Connection:
         time.sleep(0.002)
 
 
+def _check_link(settings: Settings, reason: str) -> None:
+    """Refused for what a link leads to: it may be anything of the user's, which is no cache that was damaged."""
+    link = settings.link or (settings.path if os.path.islink(settings.path) else "")
+    if link:
+        raise Refused(
+            f"{link} is a link to {os.path.realpath(link)}, which is no cache ({reason}) and stays where it is; remove "
+            "the link, or set heavenbase.llm.cache.path to a file that does not exist"
+        )
+
+
 def _move_aside(settings: Settings, reason: str) -> str:
+    _check_link(settings, reason)
     target = files.move_aside(settings.path, settings.clock())
     schema.create(settings.path)
     return (

@@ -31,13 +31,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of one store: `path` is absolute, `clock` gives epoch seconds, `busy_timeout` is in seconds."""
+    """Settings of one store: `path` is absolute, `clock` gives epoch seconds, `busy_timeout` is in seconds.
+
+    `link` is the symbolic link that was given for the path, "" for none.
+    """
 
     path: str
     clock: Callable[[], float] = time.time
     busy_timeout: float = BUSY_TIMEOUT_MS / 1000
     limits: Mapping[str, Limits] = field(default_factory=dict)
     allow_network: bool = False
+    link: str = ""
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> Settings:
@@ -50,8 +54,11 @@ class Settings:
         network = options.get("allow_network_file_system", False)
         if not isinstance(network, bool):
             raise ConfigError(f"{ROOT}.options.allow_network_file_system: must be true or false, not {network!r}")
+        path = _path(settings)
         return cls(
-            path=_path(settings),
+            # SQLite names the files beside the database after the target of a link, so it is resolved once, here.
+            path=os.path.realpath(path),
+            link=path if os.path.islink(path) else "",
             clock=settings.get("clock") or time.time,
             busy_timeout=_number("options.busy_timeout_ms", BUSY_TIMEOUT_MS if busy is None else busy) / 1000,
             limits={name: _limits(name, table) for name, table in (settings.get("namespaces") or {}).items()},
@@ -69,8 +76,7 @@ def _path(settings: Mapping[str, Any]) -> str:
     path = os.fspath(path)
     if not isinstance(path, str) or not path or "\0" in path or path == ":memory:":
         raise ConfigError(f'{ROOT}.path: {path!r} is no file; for a cache in memory set {ROOT}.backend to "memory"')
-    # SQLite names the files beside the database after the target of a link, so the link is resolved once, here.
-    return os.path.realpath(os.path.expanduser(path))
+    return os.path.expanduser(path)
 
 
 def _limits(namespace: str, table: Mapping[str, Any]) -> Limits:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 MAGIC = b"GGUF"
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_LONGEST = 1 << 20
-"""Bytes of a string and items of an array that a sane header stays below; more means a damaged file."""
+_MOST_BYTES = 16 << 20
+_MOST_VALUES = 1 << 16
+_DEEPEST = 4
+"""Bytes, values and arrays within arrays that a sane header stays below; more means a damaged file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,17 @@ def _parse(file: BinaryIO, path: Path) -> Header:
     magic = file.read(4)
     if magic != MAGIC:
         raise InputError(f"{path} is no GGUF model (it begins with {magic!r}); llama.cpp reads only GGUF files")
-    version, _tensors, count = _unpack(file, "<IQQ")
+    reader = _Reader(file)
+    version, _tensors, count = reader.unpack("<IQQ")
     if not 2 <= version <= 3:
         raise InputError(f"{path} is GGUF version {version} (or big-endian); versions 2 and 3 are supported")
     found: dict[str, Any] = {}
-    for _ in range(count):
-        key = _string(file)
+    for _ in range(reader.counted(count)):
+        key = reader.text()
         # The tokenizer's tables hold 100,000 strings and more, and every converter writes them after the facts.
         if key.startswith("tokenizer."):
             break
-        found[key] = _value(file, _unpack(file, "<I")[0])
+        found[key] = reader.value(reader.unpack("<I")[0])
     architecture = str(found.get("general.architecture", ""))
 
     def number(name: str) -> int | None:
@@ -72,25 +75,50 @@ def _parse(file: BinaryIO, path: Path) -> Header:
     )
 
 
-def _unpack(file: BinaryIO, layout: str) -> tuple[Any, ...]:
-    return struct.unpack(layout, file.read(struct.calcsize(layout)))
+class _Reader:
+    """The values of one header, in bounded space; OverflowError beyond the bounds, struct.error at the file's end."""
 
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._bytes = _MOST_BYTES
+        self._values = _MOST_VALUES
 
-def _size(file: BinaryIO) -> int:
-    (size,) = _unpack(file, "<Q")
-    if size > _LONGEST:
-        raise OverflowError(size)
-    return int(size)
+    def unpack(self, layout: str) -> tuple[Any, ...]:
+        """Values of a fixed size."""
+        return struct.unpack(layout, self._read(struct.calcsize(layout)))
 
+    def text(self) -> str:
+        """A string."""
+        return self._read(self.unpack("<Q")[0]).decode("utf-8")
 
-def _string(file: BinaryIO) -> str:
-    return file.read(_size(file)).decode("utf-8")
+    def value(self, kind: int, depth: int = 0) -> Any:
+        """A value of this type; None for an array, of which nothing is needed."""
+        if kind == _STRING:
+            return self.text()
+        if kind != _ARRAY:
+            return self.unpack("<" + _NUMBERS[kind])[0]
+        if depth >= _DEEPEST:
+            raise OverflowError(depth)
+        item, count = self.unpack("<IQ")
+        if item in _NUMBERS:
+            self._read(count * struct.calcsize(_NUMBERS[item]))
+        else:
+            for _ in range(self.counted(count)):
+                self.value(item, depth + 1)
+        return None
 
+    def counted(self, count: int) -> int:
+        """A number of values that are to be read one by one."""
+        self._values -= count
+        if self._values < 0:
+            raise OverflowError(count)
+        return count
 
-def _value(file: BinaryIO, kind: int) -> Any:
-    if kind == _STRING:
-        return _string(file)
-    if kind == _ARRAY:
-        (item,) = _unpack(file, "<I")
-        return [_value(file, item) for _ in range(_size(file))]
-    return _unpack(file, "<" + _NUMBERS[kind])[0]
+    def _read(self, size: int) -> bytes:
+        self._bytes -= size
+        if self._bytes < 0:
+            raise OverflowError(size)
+        data = self._file.read(size)
+        if len(data) < size:
+            raise struct.error("the file ends")
+        return data
