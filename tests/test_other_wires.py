@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hb_testing.prepared import Prepared, prepared
-from heavenbase.errors import HBError, UnsupportedError
+from heavenbase.errors import ConfigError, HBError, UnsupportedError
 from heavenbase.messages import to_messages
 from heavenbase.tools import to_tools
 
@@ -107,3 +107,13 @@ def test_a10_tools_that_take_free_text_have_the_shape_of_their_wire() -> None:
     assert chat["tools"][0]["custom"]["format"]["grammar"]["syntax"] == "lark"
     assert chat["tool_choice"] == {"type": "custom", "custom": {"name": "sql"}}
     assert asked("openai/gpt-5.6", gateway="responses", tools=[FREE]).body["tools"] == [FREE]
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-4o", *FUNCTIONS, "mistral/mistral-large-latest", "ollama/qwen3"])
+@pytest.mark.parametrize("option", ["extra_headers", "default_headers"])
+def test_h8_no_header_of_a_call_with_a_credential_goes_in_clear_text_on_any_wire(model: str, option: str) -> None:
+    row = f"heavenbase.llm.providers.{model.partition('/')[0]}"
+    far = {f"{row}.base_url": "http://far.test:1234/v1", f"{row}.api_key": "none", f"{row}.placeholder_key": "none"}
+    with pytest.raises(ConfigError, match="would send the header 'Authorization' in clear text"):
+        asked(model, settings=far, **{option: {"Authorization": "Bearer s"}})
+    assert asked(model, settings=far, **{option: {"X-Team": "a"}}).headers["X-Team"] == "a"

@@ -15,6 +15,12 @@ SHORTEST = 4
 
 _BASE64_SHORTEST = 8
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_SECRET_HEADER = re.compile(r"(?<!idempotency-)key|token|auth|secret|cookie|password|credential", re.IGNORECASE)
+
+
+def is_secret_header(name: str) -> bool:
+    """Whether a header of this name may hold a credential."""
+    return _SECRET_HEADER.search(name) is not None
 
 
 class Secret:

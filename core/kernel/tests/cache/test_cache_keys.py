@@ -201,6 +201,24 @@ def test_a_shared_namespace_joins_credentials_and_two_names_do_not_meet(keys: Ke
     assert elsewhere.of(mine, None) != keys.of(mine, None)
 
 
+def test_h8_a_proxy_that_can_answer_for_the_endpoint_is_part_of_the_key(tmp_path: Path) -> None:
+    plain = replace(SPEC, base_url="http://gpu.test:8000/v1", args={})
+
+    def key(spec: Any = plain, environ: Any = None, **controls: Any) -> bytes:
+        made = Keys(KERNEL.registry, tmp_path, environ or {})
+        assert made.description(call(spec=spec, controls=controls), None).get("proxy") in (None, "a.test:1", "b.test:1")
+        return made.of(call(spec=spec, controls=controls), None)
+
+    direct, a, b = {}, {"http_proxy": "http://me:pw@a.test:1"}, {"HTTP_PROXY": "http://b.test:1/"}
+    assert len({key(environ=found) for found in (direct, a, b)}) == 3
+    assert key(http_proxy="http://b.test:1") == key(environ=b) == key(replace(plain, args={"http_proxy": "b.test:1"}))
+    assert key(environ=b, http_proxy="") == key(environ={**b, "NO_PROXY": "gpu.test"}) == key()
+    # Behind TLS nobody but the endpoint can answer; and this machine is reached without the environment's proxies.
+    for url in ("https://gpu.test/v1", "http://127.0.0.1:8000/v1"):
+        spec = replace(SPEC, base_url=url)
+        assert len({key(spec, environ={**found, "ALL_PROXY": "http://a.test:1"}) for found in (direct, b)}) == 1
+
+
 TEXT = st.text(st.characters(codec=None, categories=None), max_size=20)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | TEXT,

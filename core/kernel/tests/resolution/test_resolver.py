@@ -310,6 +310,28 @@ def test_a_key_never_travels_in_clear_text_to_another_machine() -> None:
     assert allowed.resolve(base_url="http://far.test/v1").base_url == "http://far.test/v1"
 
 
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "X-Tenant-Token", "Cookie", "cf-access-client-secret"])
+def test_h8_a_header_that_may_hold_a_credential_never_travels_in_clear_text_to_another_machine(name: str) -> None:
+    far, plain = {"base_url": "http://far.test/v1"}, {"heavenbase.llm.providers.acme.api_key": "none"}
+    record = {**plain, "heavenbase.llm.providers.acme.placeholder_key": "none"}
+    kernel = make_kernel(config=record)
+    assert kernel.resolve(**far).base_url == "http://far.test/v1"
+    for wrong in (
+        lambda: kernel.resolve(headers={name: "s"}, **far),
+        lambda: make_kernel(config={**record, f"heavenbase.llm.providers.acme.headers.{name}": "s"}).resolve(**far),
+        lambda: LLM(kernel=kernel, headers={name: "s"}).chat("x", api_key="none", **far),
+        lambda: LLM(kernel=kernel).chat("x", headers={name: "s"}, api_key="none", **far),
+    ):
+        with pytest.raises(ConfigError, match=f"would send the header '{name}' in clear text") as caught:
+            wrong()
+        assert "allow_http" in str(caught.value)
+    assert kernel.resolve(headers={name: "s"}, base_url="http://[::1]:1/v1").headers[name] == "s"
+    assert kernel.resolve(headers={name: "s"}, base_url="https://far.test/v1").headers[name] == "s"
+    assert kernel.resolve(headers={"X-Team": "a", "Idempotency-Key": "1"}, **far).headers["X-Team"] == "a"
+    allowed = make_kernel(config={**record, "heavenbase.llm.providers.acme.allow_http": True})
+    assert allowed.resolve(headers={name: "s"}, **far).headers[name] == "s"
+
+
 @pytest.mark.parametrize("constructor", [{}, {"api_key": "sk-given-000"}])
 def test_a_key_never_travels_in_clear_text_because_one_call_named_another_address(constructor: dict[str, str]) -> None:
     kernel = make_kernel()

@@ -14,7 +14,8 @@ from typing import Any
 from heavenbase.call import Call
 from heavenbase.config.values import mapped
 from heavenbase.errors import CacheError, InputTypeError
-from heavenbase.options import SECRETS
+from heavenbase.http.transport.connections import choose_proxy
+from heavenbase.options import PROXIES, SECRETS
 from heavenbase.registry import Registry
 from heavenbase.secrets import Secret
 from heavenbase.spec import LLMSpec
@@ -30,15 +31,16 @@ LONGEST_KEPT = 1 << 16
 class Keys:
     """Makes the keys of one kernel. What belongs to a spec is hashed once and copied for each call."""
 
-    def __init__(self, registry: Registry, data_dir: Path | None) -> None:
+    def __init__(self, registry: Registry, data_dir: Path | None, environ: Mapping[str, str] | None = None) -> None:
         self._registry = registry
+        self._environ = environ
         self._data_dir = data_dir
         self._installation: bytes | None = None
         self._prefixes: dict[tuple[int, str | None], tuple[LLMSpec, Any]] = {}
 
     def of(self, call: Call, shared: str | None) -> bytes:
         """The key of a chat or of an image generation. Raises CacheError, and InputTypeError for what has no key."""
-        hasher = self.with_args(call.spec, call.args, shared, call.verb)
+        hasher = self.with_args(call.spec, call.args, shared, call.verb, call.controls)
         if call.verb == "complete":
             hasher.update(messages_of(call.messages))
         else:
@@ -47,7 +49,7 @@ class Keys:
 
     def of_inputs(self, call: Call, texts: Sequence[str], shared: str | None) -> list[bytes]:
         """The keys of the inputs of an embedding, in order."""
-        start = self.with_args(call.spec, call.args, shared, call.verb)
+        start = self.with_args(call.spec, call.args, shared, call.verb, call.controls)
         found = []
         for text in texts:
             hasher = start.copy()
@@ -55,14 +57,27 @@ class Keys:
             found.append(hasher.digest())
         return found
 
-    def with_args(self, spec: LLMSpec, args: Mapping[str, Any], shared: str | None, verb: str) -> Any:
-        """A hash to go on with, over the spec, the verb and the arguments."""
+    def with_args(
+        self, spec: LLMSpec, args: Mapping[str, Any], shared: str | None, verb: str, controls: Mapping[str, Any]
+    ) -> Any:
+        """A hash to go on with, over the spec, the verb, the arguments, and who may answer in the endpoint's place."""
         hasher = self._prefix(spec, shared).copy()
         parts = [verb, canonical(args)]
         # The order of properties in a schema is the order that a model writes them in.
         parts += [canonical(args[name], ordered=True) for name in ("tools", "response_format") if name in args]
+        if (proxy := self._proxy(spec, controls)) is not None:
+            parts.append(f"proxy {proxy}")
         hasher.update(("\n".join(parts) + "\n").encode())
         return hasher
+
+    def _proxy(self, spec: LLMSpec, controls: Mapping[str, Any]) -> str | None:
+        """Host and port of the proxy that requests in clear text go over: its answers may be its own."""
+        url = spec.base_url
+        if not url or not url.lower().startswith("http://"):
+            return None
+        given = {name: controls[name] if name in controls else spec.args.get(name) for name in PROXIES}
+        proxy = choose_proxy(url, **given, environ=self._environ)
+        return proxy and proxy.partition("://")[2].rpartition("@")[2].rstrip("/").lower()
 
     def description(self, call: Call, shared: str | None) -> dict[str, Any]:
         """What the key of a call was made from, to be kept with the answer: no credential, no image, no long blob."""
@@ -77,6 +92,8 @@ class Keys:
             },
             "verb": call.verb,
         }
+        if (proxy := self._proxy(spec, call.controls)) is not None:
+            about["proxy"] = proxy
         for place in ("base_url", "provider_url"):
             about[place] = _without_secrets(about[place])
         if call.verb == "complete":

@@ -59,7 +59,7 @@ class CacheMiddleware(Middleware):
             folder = Path(table["path"]).parent
         elif folder is None and not any(_is_given(config, name) for name in ("enabled", "backend")):
             table["enabled"] = False  # an embedded kernel writes nowhere that it was not told of
-        self.keys = Keys(registry, folder)
+        self.keys = Keys(registry, folder, config.environ)
         self.settings = SettingsReader(table)
         self._on_lossy: Any = config.get("heavenbase.llm.on_lossy")
         self._starts: dict[int, tuple[LLMSpec, Any, Callable[[str, bytes], bytes | None] | None]] = {}
@@ -146,7 +146,7 @@ class CacheMiddleware(Middleware):
                 if guard is None:
                     return spec, None, None  # the first call opens it
                 if guard.store.instant:
-                    start, get = self.keys.with_args(spec, args, settings.shared, "complete"), guard.store.get
+                    start, get = self.keys.with_args(spec, args, settings.shared, "complete", controls), guard.store.get
         except HBError:
             pass  # the call itself will raise it
         if len(self._starts) >= REMEMBERED:

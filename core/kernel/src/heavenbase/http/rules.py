@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.options import EXTRAS as EXTRAS
+from heavenbase.resolution.endpoint import check_plain_headers, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -77,7 +78,8 @@ def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def added_parts(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
     """(headers, query) that the caller adds to this request, reported; InputTypeError when they are no mappings.
 
-    InputError for a header that says where the body ends: a wrong one would break the connection.
+    InputError for a header that says where the body ends: a wrong one would break the connection. ConfigError for one
+    that may hold a credential, where it would travel in clear text.
     """
     if call.args.keys().isdisjoint(_ADDED):
         return {}, {}
@@ -89,6 +91,9 @@ def added_parts(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
         framing = [name for name in headers if name.lower() in _FRAMING]
         if framing:
             raise InputError(f"extra_headers holds {framing[0]}, which follows from the body; leave it out")
+        spec = call.spec
+        owner = owner_of(spec.provider, spec.provider_record, spec.gateway, spec.gateway_record)
+        check_plain_headers(spec.base_url, headers, owner)
     return {name: str(value) for name, value in headers.items()}, query
 
 

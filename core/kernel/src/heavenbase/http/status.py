@@ -22,6 +22,7 @@ from heavenbase.http.kinds import classify, codes_of, status_of
 from heavenbase.http.transport.exchange import request_id
 from heavenbase.http.waits import LONGEST_WAIT as LONGEST_WAIT
 from heavenbase.http.waits import asked_wait, retry_after
+from heavenbase.secrets import is_secret_header as is_secret_header
 from heavenbase.secrets import scrubber
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 _WAITING = (RateLimitError, QuotaExhausted, ServerError)
 """Kinds of errors that may say how long to wait."""
-_SECRET_HEADER = re.compile(r"key|token|auth|secret|cookie|password|credential", re.IGNORECASE)
 # What stands in place of a status inside a body, where providers write a word.
 _WORDS = {
     word: status
@@ -49,11 +49,6 @@ _WORDS = {
     }.items()
     for word in words.split()
 }
-
-
-def is_secret_header(name: str) -> bool:
-    """Whether a header of this name may hold a credential."""
-    return _SECRET_HEADER.search(name) is not None
 
 
 def call_secrets(spec: LLMSpec) -> list[Secret | str]:

@@ -11,7 +11,7 @@ from heavenbase.config.layers import Origin
 from heavenbase.config.values import interpolate, references
 from heavenbase.errors import ConfigError, ConfigTrustError, InputError, InputTypeError
 from heavenbase.options import CONNECTION
-from heavenbase.secrets import Secret
+from heavenbase.secrets import Secret, is_secret_header
 
 _Table: TypeAlias = tuple[str, str, Mapping[str, Any]]
 _Credential: TypeAlias = tuple[Secret | None, Origin | None]
@@ -310,14 +310,25 @@ def owner_of(provider: str, record: Mapping[str, Any], gateway: str, gateway_rec
 
 def check_plain_http(url: str | None, key: Secret | None, owner: _Table) -> None:
     """ConfigError for a key that would travel in clear text to another machine."""
+    if key is not None and key.reveal() != owner[2].get("placeholder_key"):
+        _refuse_plain_http(url, owner, "its key")
+
+
+def check_plain_headers(url: str | None, headers: Mapping[str, Any], owner: _Table) -> None:
+    """ConfigError for a header that may hold a credential and would travel in clear text to another machine."""
+    secret = next((name for name, value in headers.items() if value and is_secret_header(name)), None)
+    if secret is not None:
+        _refuse_plain_http(url, owner, f"the header {secret!r}")
+
+
+def _refuse_plain_http(url: str | None, owner: _Table, what: str) -> None:
     kind, name, record = owner
-    if url is None or key is None or not url.lower().startswith("http://") or record.get("allow_http"):
+    if url is None or not url.lower().startswith("http://") or record.get("allow_http") or is_loopback(url):
         return
-    if not is_loopback(url) and key.reveal() != record.get("placeholder_key"):
-        raise ConfigError(
-            f"{kind.removesuffix('s')} {name!r} would send its key in clear text over http; use https, "
-            f"or allow it with hb cfg set {ROOT}.{kind}.{name}.allow_http true"
-        )
+    raise ConfigError(
+        f"{kind.removesuffix('s')} {name!r} would send {what} in clear text over http; use https, "
+        f"or allow it with hb cfg set {ROOT}.{kind}.{name}.allow_http true"
+    )
 
 
 def origin_of(url: object) -> str:

@@ -31,6 +31,7 @@ from heavenbase.resolution.endpoint import (
     Endpoint,
     Sources,
     by_gateway,
+    check_plain_headers,
     check_plain_http,
     given_connection,
     origin_of,
@@ -127,6 +128,7 @@ class Resolver:
         owner = owner_of(spec.provider, record, spec.gateway, spec.gateway_record)
         for key in (moved.api_key, moved.gateway_key):
             check_plain_http(moved.base_url, key, owner)
+        check_plain_headers(moved.base_url, headers, owner)
         check_plain_http(moved.provider_url, moved.api_key, ("providers", spec.provider, record))
         return moved
 
@@ -192,6 +194,8 @@ class _Resolution:
         )
         args = self._args(layers)
         tables = [record.get("headers", {}), gateway_record.get("headers", {}), *(found.value for found in headers)]
+        merged = _headers(tables)
+        check_plain_headers(connection.base_url, merged, owner_of(provider, record, chosen, gateway_record))
         limits = Timeouts(**self.config.section(f"{ROOT}.timeouts")).merged(args.get("timeout"))
         return LLMSpec(
             preset=preset,
@@ -201,7 +205,7 @@ class _Resolution:
             gateway=chosen,
             requested_gateway=wanted,
             **connection._asdict(),
-            headers=MappingProxyType(_headers(tables)),
+            headers=MappingProxyType(merged),
             args=MappingProxyType(args),
             explicit=frozenset(self.options),
             timeouts=limits,
