@@ -19,6 +19,7 @@ from heavenbase.errors import (
     ResponseShapeError,
     ServerError,
     StructuredOutputError,
+    ToolArgsError,
 )
 from heavenbase.types import Completion
 from tests.told import STREAMS, WIRES, Told
@@ -172,6 +173,49 @@ def test_b6_a_choice_without_a_message_that_a_filter_took_is_a_filtered_answer(n
         for found in told.every(answer, [answer, "[DONE]"]):
             assert isinstance(found, Completion)
             assert (found.text, found.finish_reason) == ("", "content_filter")
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", "mistral"])
+def test_b6_verdicts_of_a_filter_say_what_nothing_else_does(name: str) -> None:
+    told = BY_NAME[name]
+    verdict = {"hate": {"filtered": False}, "violence": {"filtered": True, "severity": "high"}}
+    for choice in ({"index": 0}, {"index": 0, "message": None, "finish_reason": None}):
+        answer = {**told.text, "choices": [{**choice, "content_filter_results": verdict}]}
+        for found in told.every(answer, told.streams[0])[::2]:
+            assert isinstance(found, Completion)
+            assert (found.text, found.finish_reason) == ("", "content_filter")
+    prompt = [{"prompt_index": 0, "content_filter_results": verdict}]
+    for found in told.every({**told.text, "choices": [], "prompt_filter_results": prompt}, told.streams[0])[::2]:
+        assert isinstance(found, ContentFiltered)
+        assert not found.retryable
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", "deepseek", "mistral"])
+def test_b4_a_stream_whose_one_event_is_the_whole_answer_is_that_answer(name: str) -> None:
+    told = BY_NAME[name]
+    for place, answer in enumerate((told.text, told.calls)):
+        for found in told.every(answer, [answer, "[DONE]"], tools=[WEATHER]):
+            assert isinstance(found, Completion)
+            assert (found.text, len(found.pending)) == ("" if place else "Hello there", place)
+
+
+@EVERY
+def test_b15_a_name_that_stands_twice_in_arguments_is_doubtful_in_text_and_objects(told: Told) -> None:
+    def twice(value: Any) -> str:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        once = text.replace('Köln\\"}', 'Köln\\", \\"city\\": \\"Bonn\\"}')
+        return once.replace('Köln"}', 'Köln", "city": "Bonn"}')
+
+    if told.name == "bedrock":
+        events: list[Any] = [{name: twice(it) for name, it in event.items()} for event in told.streams[1]]
+    else:
+        events = [twice(event) for event in told.streams[1]]
+    for found in told.every(twice(told.calls).encode(), events, tools=[WEATHER]):
+        assert isinstance(found, Completion), found
+        [call] = found.pending
+        with pytest.raises(ToolArgsError, match="a name stands twice") as caught:
+            call.parse()
+        assert caught.value.code == "ambiguous"
 
 
 REFUSAL = [{"role": "assistant", "refusal": "I "}, {"refusal": "can't."}]

@@ -199,6 +199,7 @@ def test_b8_a_404_is_about_the_model_where_it_says_so(body: Any, kind: type[erro
         (said("Your quota will reset after 1h2m3s."), 3723.0),
         (said("try again in 2 hours, 5 minutes"), 7500.0),
         (said("Rate limit exceeded, wait for 3 sec"), 3.0),
+        (said("Too many requests: please wait 5 seconds before you retry"), 5.0),
         (said("x", details=[{"@type": "RetryInfo", "retryDelay": "12.5s"}]), 12.5),
         (said("x", details=[{"retryDelay": {"seconds": 3, "nanos": 500_000_000}}]), 3.5),
         (said("x", details=[{"metadata": {"quotaResetDelay": "477.5ms"}}]), 0.4775),
@@ -244,6 +245,10 @@ def test_b8_the_codes_of_one_provider_are_data_of_its_manifest() -> None:
     assert type(error(400, said("x", code=1302), errors=own)) is errors.RateLimitError
     assert type(error(500, {"base_resp": {"status_code": 1113}}, errors=own)) is errors.QuotaExhausted
     assert type(error(400, said("x", code="9"), errors=own)) is errors.RequestRejected
+    vague = {"2013": "request_rejected"}
+    too_long = said("invalid params, context window exceeds limit (2013)", code="2013")
+    assert type(error(400, too_long, errors=vague)) is errors.ContextOverflow
+    assert type(error(500, said("invalid params", code="2013"), errors=vague)) is errors.RequestRejected
 
 
 def test_b8_errors_inside_answers_are_told_apart_by_the_same_codes() -> None:

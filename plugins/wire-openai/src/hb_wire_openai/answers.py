@@ -43,6 +43,8 @@ FINISH = finish_words(
 
 FAILED: dict[str, Any] = {"message": "the provider could not finish the generation", "code": 500, "type": "error"}
 """What a finish reason "error" says."""
+REFUSED: dict[str, Any] = {"message": "the provider's filter refused the prompt", "code": "content_filter"}
+"""What verdicts on the prompt say, with no answer beside them."""
 
 
 class Thinking(NamedTuple):
@@ -89,6 +91,8 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
 def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
     """What one choice says, by the names of a completion."""
     message, reason = choice.get("message"), choice.get("finish_reason")
+    if message is None and not reason and is_filtered(choice.get("content_filter_results")):
+        reason = "content_filter"
     if message is None and FINISH.get(str(reason)) == "content_filter":
         message = {"content": ""}  # a filter that looks at the answer when it is made leaves nothing of it
     if not isinstance(message, dict):
@@ -138,8 +142,15 @@ def choice_error(decoded: Any) -> Any:
     choices = decoded.get("choices") if isinstance(decoded, dict) else None
     first = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(first, dict):
-        return None
+        verdicts = decoded.get("prompt_filter_results") if choices == [] else None
+        results = [it.get("content_filter_results") for it in verdicts or () if isinstance(it, dict)]
+        return REFUSED if any(map(is_filtered, results)) else None
     return first.get("error") or (FAILED if first.get("finish_reason") == "error" else None)
+
+
+def is_filtered(results: Any) -> bool:
+    """Whether the verdicts of a filter say that it took something away."""
+    return isinstance(results, dict) and any(isinstance(it, dict) and it.get("filtered") for it in results.values())
 
 
 def sound_format(call: Call) -> Any:

@@ -171,6 +171,8 @@ class ChatStream(WireStream):
 
     def _choose(self, chunk: Chunk, choice: dict[str, Any]) -> None:
         delta = choice.get("delta")
+        if delta is None:
+            delta = choice.get("message")  # of servers that answer at once, in the only event of their stream
         if isinstance(delta, dict):
             self._has_choice = True
             content = delta.get("content")

@@ -77,7 +77,7 @@ def classify(
         model: The model's id at the provider, which a 404 about the model names.
     """
     named = next((KINDS[own[code]] for code in codes if own.get(code) in KINDS), None) if own else None
-    if named is not None:
+    if named is not None and named is not RequestRejected:
         return named
     known, words = _words()
     told = {known[code] for code in codes if code in known}
@@ -85,6 +85,8 @@ def classify(
     bare = _QUOTED.sub(" ", said)
     # The names of parameters, in backticks, belong to what is said of lengths.
     said = _QUOTED.sub(lambda quoted: quoted[0] if quoted[0][0] == "`" else " ", said)
+    if named is not None:  # a code for all that is wrong with a request: what is too long says so in words
+        return ContextOverflow if words["context_overflow"].search(said) else named
     if status == 429:
         return _limit(told, bare, words)
     if status in (401, 407):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from heavenbase.errors import HBError, InputError, InputTypeError, ResponseDecodeError, ResponseShapeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from heavenbase.call import Call, WireRequest
 
 E = TypeVar("E", bound=HBError)
@@ -24,6 +26,8 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _LARGE_UPPER = re.compile(rb"E\+?[0-9]{3}")
+_ARGUMENTS = re.compile(rb'"(?:arg(?:ument)?s|input)"\s*:\s*\{\s*"')
+"""Where arguments of a tool stand as an object: in text they are read later, and more strictly."""
 
 
 def encode_json(value: Any) -> bytes:
@@ -53,7 +57,7 @@ def request_content(request: WireRequest) -> bytes | None:
 def decode_json(body: bytes) -> Any:
     """The decoded JSON; ResponseDecodeError for anything else, NaN, infinities and nesting deeper than 200.
 
-    Half a surrogate pair becomes U+FFFD.
+    Half a surrogate pair becomes U+FFFD. An object with a name twice in arguments of a tool is `Repeated`.
     """
     from pydantic_core import from_json  # 20 ms that making a request does not need
 
@@ -65,14 +69,42 @@ def decode_json(body: bytes) -> Any:
     else:
         if _LARGE.search(body) or _LARGE_UPPER.search(body):
             _check_finite(value)
-        return value
+        return _with_repeated(body, value) if _ARGUMENTS.search(body) else value
     return _decode_slowly(body) if reason is None else _refused(reason)
+
+
+class Repeated(dict[str, Any]):
+    """A decoded object in which a name stands twice: the last value counts, and as JSON it is written as it came."""
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]] = ()) -> None:
+        self.pairs = list(pairs)
+        super().__init__(self.pairs)
+
+    def items(self) -> Any:
+        """All pairs as they came, which is what the JSON encoder asks for."""
+        return self.pairs
+
+    def __reduce__(self) -> Any:
+        return Repeated, (self.pairs,)
+
+
+def _with_repeated(body: bytes, value: Any) -> Any:
+    try:
+        return json.loads(body, object_pairs_hook=_object)
+    except (ValueError, RecursionError):  # a number of thousands of digits: the first decoder has read it
+        return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else Repeated(pairs)
 
 
 def _decode_slowly(body: bytes) -> Any:
     try:
         text = _ESCAPE.sub(_whole_characters, body.decode("utf-8-sig"))
-        value = json.loads(text, parse_constant=_refuse)
+        hook = _object if _ARGUMENTS.search(body) else None
+        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=hook)
     except UnicodeDecodeError:
         reason = "invalid UTF-8"
     except ValueError as error:

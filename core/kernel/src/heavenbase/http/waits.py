@@ -16,7 +16,7 @@ _BETWEEN = re.compile(r"[\s,]{0,3}(?:and\s{1,3})?")
 # What is announced may be another's wait: "your limit resets in" is one, "requests of the last 60 seconds" is none.
 _ASKED = re.compile(
     r"(?:try again|retry|resets?|available(?: again)?|wait(?:ing)?|back ?off)\b[^.;\d]{0,30}?"
-    r"(?:\b(?:in|after|for|at least|about)\s{1,3}|[:=]\s{0,3})(?=\d)",
+    r"(?:\b(?:in|after|for|at least|about)\s{1,3}|[:=]\s{0,3})(?=\d)|\bwait(?:ing)?\s{1,3}(?=\d)",
     re.IGNORECASE,
 )
 _FIELDS = {
