@@ -199,3 +199,45 @@ def test_a7_a_prompt_that_leaves_no_room_is_refused(words: str) -> None:
     with pytest.raises(ContextOverflow):
         house.llm.complete("q")
     assert len(house.gateway.calls) == 1
+
+
+@pytest.mark.parametrize("colour", [0, 1])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "max_tokens: 64000 > 8192, which is the maximum allowed number of output tokens for claude-x",
+        "max_tokens is too large: 64000. This model supports at most 8192 completion tokens.",
+        "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]",
+        "The maximum tokens you requested exceeds the model limit of 8192. Try again with a lower one.",
+        "max_output_tokens must be less than or equal to 8192",
+    ],
+)
+def test_a7_a_limit_that_a_gateway_names_by_itself_shrinks_to_the_models(way: str, colour: int, words: str) -> None:
+    def less(call: Any) -> str:
+        if call.args.get("max_tokens", 64_000) > 8192:
+            raise RequestRejected(words, status=400)
+        return "fine"
+
+    house = scripted(less)
+    answer = asked(way, house.llm, colour)
+    assert (answer.text, [attempt.status for attempt in answer.attempts]) == ("fine", [400, None])
+    assert house.gateway.calls[-1].args["max_tokens"] == 8192
+    # It is remembered, and what somebody gives is sent as it is.
+    asked(way, house.llm, colour)
+    assert len(house.gateway.calls) == 3
+    with pytest.raises(RequestRejected):
+        asked(way, house.llm, colour, max_tokens=60_000)
+    assert len(house.gateway.calls) == 4
+
+
+def test_a7_a_limit_that_the_model_ran_into_is_no_limit_that_it_has() -> None:
+    def full(call: Any) -> str:
+        raise RequestRejected(
+            "Could not finish the message because max_tokens or model output limit was reached", status=400
+        )
+
+    house = scripted(full)
+    with pytest.raises(RequestRejected):
+        house.llm.complete("q")
+    assert len(house.gateway.calls) == 1

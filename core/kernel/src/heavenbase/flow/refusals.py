@@ -1,7 +1,7 @@
 """Default arguments that an endpoint refuses: the call is sent once more without them, and the target is remembered.
 
 The limit of tokens is one that a gateway may have to name: where nobody gave it, and the prompt leaves less of the
-context, the call is sent once more with what is left.
+context, or the model has a lower one, the call is sent once more with that.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ _VAGUE = frozenset({"type", "enabled", "effort", "enable"})
 _PARAM = re.compile(r'"param"\s*:\s*"([^"]{1,100})"')
 _SUM = re.compile(r"(\d{1,9}) \+ \d{1,9} > (\d{1,9})")
 """How an endpoint says that a prompt and the limit of its answer are more than the context."""
+_MOST = re.compile(
+    r"max(?:imum)?[_ ]?(?:output[_ ])?tokens\b.{0,100}?"
+    r"(?:\d > |\[\d{1,4}, ?|(?:less|lower|smaller) than (?:or equal to )?|at most |<= ?|limit of |maximum (?:of|is) )"
+    r"(\d{2,9})",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How one says that the limit of an answer is above the model's own."""
 _Reasons: TypeAlias = Mapping[str, str]
 
 
@@ -39,15 +46,19 @@ class Refusals:
     def relieved(self, call: Call) -> Call:
         """The call without what its target is known to refuse, which its report says."""
         reasons = self.known.get(_target(call))
-        return without(
-            call, {name: reasons[name] for name in self._defaults(call) if name in reasons} if reasons else {}
-        )
+        if not reasons:
+            return call
+        relieved = without(call, {name: reasons[name] for name in self._defaults(call) if name in reasons})
+        return _limited(relieved, int(reasons[LIMITS[0]])) or relieved if LIMITS[0] in reasons else relieved
 
     def again(self, call: Call, error: ProviderError) -> tuple[Call, _Reasons] | None:
         """The call as it is sent once more after this error, and the defaults that went; None where it is not."""
         if isinstance(error, ContextOverflow):
             fitted = _fitted(call, error)
             return None if fitted is None else (fitted, EMPTY)
+        most = _MOST.search(error.message) if error.status in STATUSES else None
+        if most is not None and (limited := _limited(call, int(most[1]))) is not None:
+            return limited, {LIMITS[0]: most[1]}
         refused = self.named(call, error)
         return (without(call, refused), refused) if refused else None
 
@@ -86,10 +97,14 @@ def _target(call: Call) -> tuple[str, ...]:
 def _fitted(call: Call, error: ContextOverflow) -> Call | None:
     """The call with the limit that its prompt leaves room for; None where somebody gave one, or nothing is left."""
     told = _SUM.search(error.message)
-    room = int(told[2]) - int(told[1]) if told else 0
-    if room <= 0 or not call.args.keys().isdisjoint(LIMITS):
+    return _limited(call, int(told[2]) - int(told[1]) if told else 0)
+
+
+def _limited(call: Call, most: int) -> Call | None:
+    """The call with this limit of tokens; None where somebody gave one, or it leaves no room."""
+    if most <= 0 or not call.args.keys().isdisjoint(LIMITS):
         return None
-    return call.replace(args={**call.args, LIMITS[0]: room}, explicit=call.explicit | {LIMITS[0]})
+    return call.replace(args={**call.args, LIMITS[0]: most}, explicit=call.explicit | {LIMITS[0]})
 
 
 def _terms(call: Call, name: str) -> set[str]:
