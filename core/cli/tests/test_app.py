@@ -276,6 +276,18 @@ def test_f3_a_full_disk_is_told(home: Path, buffered: bool, monkeypatch: pytest.
     assert done.stderr == b"error: No space left on device\n"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_f3_what_is_said_beside_an_answer_costs_neither_it_nor_the_exit_code(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    for arguments, code, said in (("-p nope", 2, b""), ("-p mock -v", 0, b"mock response\n")):
+        command = [sys.executable, "-m", "heavenbase", "chat", "hi", *arguments.split()]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=full, check=False)
+        assert (done.returncode, done.stdout) == (code, said)
+
+
 def test_help_works_when_plugins_cannot_be_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: State) -> None:
         raise OSError("no such folder")

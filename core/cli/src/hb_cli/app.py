@@ -94,7 +94,7 @@ class App(LazyGroup):
                     code = failures.report(error, state)
                 except BrokenPipeError:
                     code = failures.ERROR
-                failures.settle()
+            failures.settle()
         sys.exit(code)
 
 

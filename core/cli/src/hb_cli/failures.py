@@ -32,7 +32,7 @@ def report(error: BaseException, state: State) -> int:
         output.note("")
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
-        _silence()
+        output.silence(sys.stdout)
         return ERROR
     scrub = scrubber(state)
     if state.debug and not isinstance(error, click.UsageError | click.Abort):
@@ -106,17 +106,10 @@ def scrubber(state: State, also: Iterable[Secret] = ()) -> Callable[[str], str]:
 
 
 def settle() -> None:
-    """Drop what standard output could not take: the interpreter would try again as it ends, and exit with 120."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except (OSError, ValueError):
-        _silence()
-
-
-def _silence() -> None:
-    """Let nothing more go to a pipe that nobody reads, or the interpreter would complain while it ends."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        return  # no real file, or none at all
+    """Drop what the standard streams could not take."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            output.silence(stream)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -121,10 +121,22 @@ def writes() -> int:
 def put(stream: TextIO | None, text: str) -> None:
     """Put text on a stream as it is, at once: only for what `escape` or this package made."""
     global _writes
-    if stream is not None:  # None where the program was started without it
-        _writes += 1
+    if stream is None:  # the program was started without it
+        return
+    _writes += 1
+    try:
         stream.write(text)
         stream.flush()
+    except (OSError, ValueError):
+        if stream is not sys.stderr:
+            raise
+        silence(stream)  # what is said beside an answer must not cost the answer, nor the exit code
+
+
+def silence(stream: TextIO | None) -> None:
+    """Let nothing more go to where nothing can: the interpreter would try again as it ends, and exit with 120."""
+    with suppress(OSError, ValueError, AttributeError):  # no real file, or none at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

@@ -106,12 +106,22 @@ def project(answer: Any, names: list[str], table: dict[str, Callable[[Any], Any]
 
 
 def warn_cut(answer: Completion | None, names: list[str], stacklevel: int) -> None:
-    """Warn of an answer that was cut off, where `names` show nothing of it; `stacklevel` as in `warnings.warn`."""
-    if answer is not None and answer.finish_reason in ("length", "context_overflow") and TEXTS.issuperset(names):
+    """Warn of an answer that was cut off, or whose tools were not run, where `names` show nothing of it.
+
+    `stacklevel` is as in `warnings.warn`.
+    """
+    if answer is None or not TEXTS.issuperset(names):
+        return
+    if answer.finish_reason in ("length", "context_overflow"):
         from heavenbase.gather import UNFINISHED
 
-        text = f"{answer.provider}/{answer.model}: {UNFINISHED[answer.finish_reason]}"
-        warnings.warn(text, TruncatedAnswerWarning, stacklevel=stacklevel + 1)
+        why = UNFINISHED[answer.finish_reason]
+    elif answer.finish_reason == "other" and answer.pending:
+        ended = repr(answer.raw_finish_reason)
+        why = f"nobody knows whether the answer is whole (it ended with {ended}): no tool was run, see `pending`"
+    else:
+        return
+    warnings.warn(f"{answer.provider}/{answer.model}: {why}", TruncatedAnswerWarning, stacklevel=stacklevel + 1)
 
 
 def parse_json(text: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heavenbase import RUN
-from heavenbase.errors import ToolArgsError
+from heavenbase.errors import ToolArgsError, TruncatedAnswerWarning
 from heavenbase.gather import ToolCallAssembler
 from heavenbase.tools.repair import LLMToolCallRepair
 from heavenbase.types import Chunk, ToolCall, ToolCallDelta
@@ -170,6 +170,15 @@ def test_b5_calls_that_are_not_run_are_pending(text: str, raw: str | None, colou
     assert (tools.ran, [call.arguments for call in answer.pending]) == ([], [text])
     assert answer.finish_reason == "other"
     assert made.llm.resume(answer, {"id-note": "later"}).text == "done"
+
+
+@pytest.mark.parametrize("colour", [0, 1])
+@pytest.mark.parametrize("verb", ["chat", "stream"])
+def test_b5_who_sees_the_text_alone_is_warned_of_calls_that_were_not_run(verb: str, colour: int) -> None:
+    tools, made = Tools(), scripted(calling(("note", '{"a": 1}'), finish="other", raw="who_knows"), "done")
+    with pytest.warns(TruncatedAnswerWarning, match="it ended with 'who_knows'.: no tool was run, see `pending`"):
+        both_colours(made.llm, verb)[colour]("go", tools=tools.given)
+    assert tools.ran == []
 
 
 # Cut arguments

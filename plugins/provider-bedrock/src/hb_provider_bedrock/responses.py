@@ -9,7 +9,7 @@ from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.usage import token_usage
 from heavenbase.details import Details
 from heavenbase.errors import HBError
-from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_list, as_object, as_text, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text, finish_words, proved
 from heavenbase.wires import finish_reason as in_words
@@ -39,9 +39,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     if not isinstance(message, dict):
         raise shape_error(call, "the answer has no `output.message`")
     blocks = as_list(call, message.get("content"), "`content`", "a list of blocks")
-    reason = decoded.get("stopReason")
-    if not isinstance(reason, str):
-        raise shape_error(call, f"`stopReason` is {kind_of(reason)}, not text")
+    reason = as_text(call, decoded.get("stopReason"), "`stopReason`")
     text: list[str] = []
     thoughts: list[str] = []
     calls: list[ToolCall] = []

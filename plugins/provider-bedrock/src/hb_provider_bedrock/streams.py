@@ -14,7 +14,7 @@ from hb_provider_bedrock.replay import reasoning_parts
 from hb_provider_bedrock.responses import finish_reason, image_of, is_of_server, text_of, tool_name
 from hb_provider_bedrock.usage import token_usage
 from heavenbase.details import Details
-from heavenbase.http import as_object, kind_of, shape_error, text_or_none
+from heavenbase.http import as_object, as_text, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import StreamedAnswer, arguments_text, parsed_arguments
 
@@ -165,9 +165,9 @@ class ConverseStream(StreamedAnswer):
         return Chunk(details=Details.known(citations=citations_of(block.whole() or {}, self._said, end)))
 
     def _stop(self, event: dict[str, Any]) -> Chunk:
-        reason = event.get("stopReason")
-        if not isinstance(reason, str):
-            raise shape_error(self._call, f"`stopReason` is {kind_of(reason)}, not text")
+        reason = as_text(self._call, event.get("stopReason"), "`stopReason`")
+        if not reason and not self._calls:  # which prove the end
+            raise shape_error(self._call, "`stopReason` is missing, so the answer may not be whole")
         blocks = [whole for block in self._blocks if (whole := block.whole()) is not None]
         chunk = Chunk(reasoning_parts=reasoning_parts(self._call, blocks) or None)
         self.finish(chunk, finish_reason(reason, bool(self._calls)), reason)

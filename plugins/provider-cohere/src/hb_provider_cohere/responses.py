@@ -8,7 +8,7 @@ from hb_provider_cohere.details import citations_of, logprobs_of
 from hb_provider_cohere.replay import reasoning_parts
 from hb_provider_cohere.usage import chat_usage
 from heavenbase.details import Details
-from heavenbase.http import as_list, as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_list, as_object, as_text, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import finish_reason as in_words
 from heavenbase.wires import proved
@@ -31,9 +31,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     """The answer; ResponseShapeError when it is none."""
     as_object(call, decoded, "the answer")
     message = as_object(call, decoded.get("message"), "`message`")
-    reason = decoded.get("finish_reason")
-    if not isinstance(reason, str):
-        raise shape_error(call, f"`finish_reason` is {kind_of(reason)}, not text")
+    reason = as_text(call, decoded.get("finish_reason"), "`finish_reason`")
     if reason == "COMPLETE" and not message:
         raise shape_error(call, "`message` is empty")
     text, thoughts, lengths = _content(call, message.get("content"))

@@ -95,9 +95,9 @@ class ChatStream(StreamedAnswer):
             chunk.tool_calls = [ToolCallDelta(number, arguments=piece)]
 
     def _end(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
-        reason = delta.get("finish_reason")
-        if not isinstance(reason, str):
-            raise shape_error(self._call, f"`finish_reason` is {kind_of(reason)}, not text")
+        reason = as_text(self._call, delta.get("finish_reason"), "`finish_reason`")
+        if not reason and not self._calls:  # which prove the end
+            raise shape_error(self._call, "`finish_reason` is missing, so the answer may not be whole")
         thoughts = ["".join(pieces) for pieces in self._thoughts.values()]
         self.finish(chunk, finish_reason(reason, bool(self._calls)), reason)
         self.is_done = True

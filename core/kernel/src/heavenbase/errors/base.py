@@ -97,7 +97,7 @@ class LossyRequestWarning(HBWarning):
 
 
 class TruncatedAnswerWarning(HBWarning):
-    """The text of an answer was cut off at its limit of tokens, and the caller sees nothing but the text."""
+    """An answer was cut off at its limit of tokens, or its tools were not run, and the caller sees its text alone."""
 
 
 class UnknownModelWarning(HBWarning):
