@@ -141,3 +141,21 @@ def test_an_empty_list_of_images_is_no_image() -> None:
     assert to_messages("hi", images=[]) == [{"role": "user", "content": "hi"}]
     with pytest.raises(InputError, match="empty"):
         to_messages([], images=[])
+
+
+def test_a8_images_of_a_user_that_stand_beside_the_text_are_parts() -> None:
+    [message] = to_messages({"role": "user", "content": "?", "images": [PIXEL]})
+    assert [part["type"] for part in message["content"]] == ["text", "image"]
+    assert "images" not in message
+
+
+def test_a8_results_that_say_the_name_of_the_tool_belong_to_the_calls_of_that_name() -> None:
+    calls = [{"function": {"name": name, "arguments": {}}} for name in ("a", "b", "a")]
+    results = [{"role": "tool", "tool_name": name, "content": name} for name in ("b", "a", "a")]
+    answer, *found = to_messages([{"role": "assistant", "content": "", "tool_calls": calls}, *results])
+    ids = [call["id"] for call in answer["tool_calls"]]
+    assert [message["tool_call_id"] for message in found] == [ids[1], ids[0], ids[2]]
+    with pytest.raises(InputError, match="no call before it is of 'c'"):
+        to_messages([{"role": "user", "content": "x"}, {"role": "tool", "tool_name": "c", "content": "y"}])
+    with pytest.raises(InputError, match="has no tool_call_id"):
+        to_messages([{"role": "tool", "content": "y"}])

@@ -135,7 +135,14 @@ def seeing(image: LLMImage) -> list[dict[str, Any]]:
 def test_g13_images_of_mistral_are_urls_as_text(mode: str) -> None:
     url, png = "https://images.example.com/a.png", LLMImage.from_bytes(IMAGES["png"], detail="high")
     data = f"data:image/png;base64,{png.to_b64()}"
-    for image, sent in ((LLMImage.from_url(url, detail="high"), url), (png, data), (LLMImage.from_any(data), data)):
+    high = {"url": url, "detail": "high"}
+    forms: list[tuple[LLMImage, Any]] = [
+        (LLMImage.from_url(url, detail="high"), high),
+        (LLMImage.from_url(url), url),
+        (png, {"url": data, "detail": "high"}),
+        (LLMImage.from_any(data), data),
+    ]
+    for image, sent in forms:
         replay = given(mode, saying("a picture"))
         ask(mode, replay, seeing(image))
         assert replay.body()["messages"][0]["content"] == [

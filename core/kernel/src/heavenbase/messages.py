@@ -51,6 +51,8 @@ def to_messages(source: Any, *, system: str | None = None, images: Any = None) -
         raise InputTypeError("messages must be text, a message or an iterable of them, not bytes")
     else:
         messages = [to_message(item, place) for place, item in enumerate(source)]
+    if any(message["role"] == "tool" and not message.get("tool_call_id") for message in messages):
+        _match_names(messages)
     pictures = to_images(images) if images is not None else []
     if not messages and not pictures:
         raise InputError("the message list is empty; pass at least one message")
@@ -93,14 +95,44 @@ def to_message(source: Any, place: int = 0) -> Message:
     elif not isinstance(content, str):
         parts = [content] if isinstance(content, Mapping) or not isinstance(content, Iterable) else content
         message["content"] = [_part(part, place) for part in parts]
+    if role == "user" and message.get("images"):  # as one wire has them; those of an answer stay as they are
+        held = [message]
+        _attach(held, to_images(message.pop("images")))
+        [message] = held
     if message.get("tool_calls"):
         calls = message["tool_calls"]
         if isinstance(calls, Mapping | str) or not isinstance(calls, Iterable):
             raise InputTypeError(f"message {place} has tool_calls of type {type(calls).__name__}, not a list")
         message["tool_calls"] = [_tool_call(call, place) for call in calls]
-    if role == "tool" and not message.get("tool_call_id"):
+    if role == "tool" and not message.get("tool_call_id") and not _tool_named(message):
         raise InputError(f"message {place} (role tool) has no tool_call_id")
     return message
+
+
+def _tool_named(message: Message) -> Any:
+    return message.get("name") or message.get("tool_name")
+
+
+def _match_names(messages: list[Message]) -> None:
+    """Give ids to calls that have none, and to results that say the tool's name instead, as one wire has them."""
+    waiting: list[dict[str, Any]] = []
+    for place, message in enumerate(messages):
+        for number, call in enumerate(message.get("tool_calls") or ()):
+            call["id"] = call["id"] or f"call_{place}_{number}"
+            waiting.append(call)
+        if message["role"] != "tool":
+            continue
+        known, name = message.get("tool_call_id"), _tool_named(message)
+        found = next(
+            (it for it in waiting if known == it["id"] or (not known and name == it["function"]["name"])), None
+        )
+        if found is not None:
+            waiting.remove(found)
+        elif not known:
+            raise InputError(f"message {place} (role tool) has no tool_call_id, and no call before it is of {name!r}")
+        if not known and found is not None:
+            message["tool_call_id"] = found["id"]
+            message.setdefault("name", message.pop("tool_name", None) or name)
 
 
 def to_images(source: Any) -> list[LLMImage]:

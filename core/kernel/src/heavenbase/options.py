@@ -139,7 +139,7 @@ TABLE: tuple[Option, ...] = (
     _tuning("quality", "str", "quality of the image"),
     _tuning("style", "str", "style of the image"),
     _argument("background", "str | bool", "of an image: transparent, opaque, auto; True: answer in the background"),
-    _argument("moderation", "str", "strictness of the provider's filter"),
+    _argument("moderation", "str | table", "strictness of the provider's filter, or how it moderates"),
     _tuning("output_format", "str", "png, jpeg, webp"),
     _tuning("output_compression", "int", "compression", unit="%", least=0),
     _tuning("input_fidelity", "str", "how closely references are kept"),

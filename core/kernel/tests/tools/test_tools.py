@@ -328,6 +328,8 @@ def test_what_is_no_tool_is_an_error_before_anything_is_sent(source: Any, error:
         ({"type": "tool", "name": "add"}, {"type": "function", "function": {"name": "add"}}),
         ({"type": "function", "function": {"name": "add"}}, {"type": "function", "function": {"name": "add"}}),
         ({"type": "any"}, "required"),
+        ("REQUIRED", "required"),
+        ("NONE", "none"),
     ],
 )
 def test_tool_choice_takes_every_form(choice: Any, wire: Any) -> None:

@@ -8,6 +8,7 @@ PARAMETERS = frozenset(
     {
         *FOREIGN,
         *("betas", "thinking", "output_config", "output_format", "cache_control", "container", "context_management"),
-        *("mcp_servers", "inference_geo", "speed", "stop_sequences", "diagnostics"),
+        *("mcp_servers", "inference_geo", "speed", "stop_sequences", "diagnostics", "compaction", "fallbacks"),
+        *("billing_policy", "fallback_credit_token", "thread"),
     }
 )

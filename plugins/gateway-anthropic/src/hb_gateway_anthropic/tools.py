@@ -58,7 +58,7 @@ def _tool(item: Mapping[str, Any], place: int, traits: Traits, report: Parameter
     refuse_others(item, place)
     function = function_of(item, place)
     tool: dict[str, Any] = {"name": function["name"]}
-    if function.get("description"):
+    if function.get("description") is not None:
         tool["description"] = function["description"]
     tool["input_schema"] = object_schema(function)
     if function.get("strict"):

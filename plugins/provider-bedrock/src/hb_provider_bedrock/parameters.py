@@ -32,7 +32,7 @@ _ELSEWHERE = REASONING | EXTRAS | {*LIMITS, *PLACES, "tools", "tool_choice", "pa
 _ELSEWHERE |= {"response_format", "prompt_caching"}
 _OWN = (
     *("guardrailConfig", "performanceConfig", "requestMetadata", "promptVariables", "inferenceConfig", "outputConfig"),
-    *("additionalModelResponseFieldPaths", FIELDS, "serviceTier"),
+    *("additionalModelResponseFieldPaths", FIELDS, "serviceTier", "projectIdentifier"),
 )
 OWN_NAMES = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): name for name in _OWN} | {name: name for name in _OWN}
 OWN_NAMES["guardrail"] = "guardrailConfig"

@@ -29,7 +29,7 @@ Block = dict[str, Any]
 OWN = frozenset(
     {
         *("image", "document", "video", "audio", "guardContent", "cachePoint", "searchResult", "citationsContent"),
-        *("toolAddition", "toolRemoval"),
+        *("toolAddition", "toolRemoval", "toolUse", "toolResult", "reasoningContent"),
     }
 )
 """Blocks that a caller may give in the wire's own shape."""

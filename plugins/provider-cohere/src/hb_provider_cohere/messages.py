@@ -30,6 +30,7 @@ OWN_PARTS = frozenset({"image_url", "document", "thinking"})
 _IN_RESULTS = TEXT | {"document"}
 TAKEN = Taken(part_fields("text", "image_url", "document", "refusal"))
 """What the wire takes beside contents."""
+_ANSWER = TAKEN._replace(messages=frozenset({PLAN}))
 _ROLES = {"developer": "system", "function": "tool"}
 
 
@@ -39,7 +40,8 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     for place, message in enumerate(with_instruction(ordered(call, _IN_RESULTS), instruction)):
         role = _ROLES.get(message["role"], message["role"])
         if len(message) > 2 or type(message["content"]) is not str:
-            message = fit_message(message, place, TAKEN.of(call.spec), call.context.report)
+            taken = _ANSWER if role == "assistant" else TAKEN
+            message = fit_message(message, place, taken.of(call.spec), call.context.report)
         if message["role"] == "developer":
             call.context.report.emulated(f"messages[{place}].role", "the wire has system for it")
         if role == "assistant":
@@ -77,8 +79,12 @@ def _assistant(call: Call, message: Message, place: int) -> dict[str, Any] | Non
     calls = message.get("tool_calls")
     if calls:
         found["tool_calls"] = [_call(made) for made in calls]
-        if fields.get(PLAN):
-            found["tool_plan"] = fields[PLAN]
+    plan = message.get(PLAN) or (fields.get(PLAN) if calls else None)
+    if plan:
+        found[PLAN] = plan
+    cited = message.get("citations") or ()
+    if cited and all("sources" in it for it in cited):  # the caller's own, in the shape of the wire
+        found["citations"] = cited
     return found if len(found) > 1 else None
 
 

@@ -46,13 +46,16 @@ def tool_fields(args: Mapping[str, Any], traits: Traits, report: ParameterReport
     tools = [_declaration(as_tool(item, place), place, strict) for place, item in enumerate(given)]
     report.sent("tools")
     fields: dict[str, Any] = {}
-    if any(strict) and "strict_tools" not in args:
-        if not all(strict):
+    if any(strict):
+        if "strict_tools" in args:
+            report.emulated("strict", "strict_tools says it for all tools")
+        elif not all(strict):
             report.dropped("strict", "the wire has it for all tools or for none")
         elif not all(tool["function"]["parameters"].get("required") for tool in tools):
             report.dropped("strict", "the wire has it for tools that require a parameter alone")
         else:
             fields["strict_tools"] = True
+            report.renamed("strict", "strict_tools")
     word, names = _choice(args.get("tool_choice"), [tool["function"]["name"] for tool in tools], report)
     if names:
         tools = [tool for tool in tools if tool["function"]["name"] in names]
@@ -74,7 +77,7 @@ def _declaration(item: Mapping[str, Any], place: int, strict: list[bool]) -> dic
     function = function_of(item, place, "; this wire has tools that are functions, and no others")
     strict.append(bool(function.get("strict")))
     made: dict[str, Any] = {"name": function["name"]}
-    if function.get("description"):
+    if function.get("description") is not None:
         made["description"] = function["description"]
     made["parameters"] = object_schema(function)
     return {"type": "function", "function": made}

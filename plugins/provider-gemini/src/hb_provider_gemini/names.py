@@ -6,9 +6,9 @@ from hb_provider_gemini.parameters import CONFIG, FOREIGN, TOP
 
 _CONFIG = (
     *("routing_config", "model_selection_config", "audio_timestamp", "enable_affective_dialog"),
-    *("enable_enhanced_civic_answers", "response_logprobs"),
+    *("enable_enhanced_civic_answers", "response_logprobs", "audio_transcription_config"),
 )
-_EMBEDDINGS = ("title", "output_dimensionality", "auto_truncate", "mime_type")
+_EMBEDDINGS = ("audio_track_extraction", "document_ocr", "title", "output_dimensionality", "auto_truncate", "mime_type")
 _IMAGES = (
     *("image_size", "person_generation", "enhance_prompt", "add_watermark", "language", "guidance_scale"),
     *("include_rai_reason", "safety_filter_level", "include_safety_attributes", "output_mime_type", "sample_count"),
@@ -23,4 +23,11 @@ def _camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in others)
 
 
-PARAMETERS = _SNAKE | {*map(_camel, _SNAKE), *CONFIG.values(), *TOP.values(), "includeRaiReason", "storageUri"}
+PARAMETERS = _SNAKE | {
+    *map(_camel, _SNAKE),
+    *CONFIG.values(),
+    *TOP.values(),
+    "serviceTier",
+    "includeRaiReason",
+    "storageUri",
+}

@@ -48,8 +48,12 @@ TOP: Mapping[str, str] = {
     "tool_config": "toolConfig",
     "labels": "labels",
     "store": "store",
+    "continuation_token": "continuationToken",
+    "model_armor_config": "modelArmorConfig",
+    "generation_output_config": "outputConfig",
 }
-"""Arguments and their fields beside generationConfig."""
+"""Arguments and their fields beside generationConfig; they may be given under the wire's own names too."""
+_TOP = {**TOP, **{field: field for field in TOP.values()}}
 _TIERS = {"auto": "standard", "default": "standard"}
 _NO_COUNTERPART = "the wire has no such parameter"
 # Of other wires; this one answers what it does not know with status 400.
@@ -96,9 +100,9 @@ def content_fields(call: Call, traits: Traits) -> Fields:
             report.dropped(name, FOREIGN[name])
         elif name in _HANDLERS:
             _HANDLERS[name](name, value, top, config, report)
-        elif name in TOP:
-            top[TOP[name]] = value
-            report.renamed(name, TOP[name])
+        elif name in _TOP:
+            top[_TOP[name]] = value
+            report.renamed(name, _TOP[name])
         else:
             config[CONFIG.get(name, name)] = value
             report.renamed(name, f"generationConfig.{CONFIG.get(name, name)}")
@@ -208,7 +212,7 @@ _HANDLERS = {
     "stop": _stop,
     "n": _count,
     "modalities": _modalities,
-    "service_tier": _tier,
+    **dict.fromkeys(("service_tier", "serviceTier"), _tier),
     "generation_config": _whole_config,
     "generationConfig": _whole_config,
 }

@@ -15,9 +15,12 @@ OWN_PARTS = frozenset(
     }
 )
 """The data that a part of the wire may hold; a part with one of these names passes."""
+_OF_TEXT = ("thought", "thoughtSignature")
+"""What a model wrote beside a text, in an answer of the wire's own shape."""
 TAKEN = Taken(
     part_fields(
-        *("text", "image", "refusal", "image_file"),
+        *("image", "refusal", "image_file"),
+        text=" ".join(_OF_TEXT),
         file="videoMetadata mediaResolution",
         input_audio="videoMetadata mediaResolution",
         video_url="videoMetadata mediaResolution",
@@ -38,7 +41,7 @@ def part_of(part: dict[str, Any], place: int) -> dict[str, Any]:
     """One part; parts that are in the wire's own shape pass."""
     kind = part.get("type")
     if kind == "text":
-        return {"text": part["text"]}
+        return {"text": part["text"], **{name: part[name] for name in _OF_TEXT if name in part}}
     if kind == "image":
         raise unencoded_image(place)
     extra = {name: part[name] for name in _EXTRA if name in part}

@@ -39,6 +39,8 @@ OWN_TOOLS = frozenset(
     }
 )
 """Tools that Google runs, and lists of declarations in its own shape; they pass as they are."""
+_FUNCTION = frozenset({"type", "name", "function"})
+"""One of these a tool has that is none of Google's own, of which there are ever more."""
 _MODES = {"auto": "AUTO", "none": "NONE", "any": "ANY", "tool": "ANY"}
 
 
@@ -51,7 +53,7 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
     tools: list[dict[str, Any]] = []
     for place, item in enumerate(note_tools(given, TAKEN, report)):
         tool = as_tool(item, place)
-        if OWN_TOOLS.isdisjoint(tool):
+        if OWN_TOOLS.isdisjoint(tool) and not _FUNCTION.isdisjoint(tool):
             declared.append(_declaration(tool, place, report))
         else:
             tools.append({name: value for name, value in tool.items() if name != "type"})

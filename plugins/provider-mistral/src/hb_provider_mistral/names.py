@@ -8,6 +8,6 @@ PARAMETERS = frozenset(
     {
         *(*FOREIGN, *EMBEDDING, *NAMES, *NAMES.values()),
         *("safe_prompt", "prompt_mode", "guardrails", "document_image_limit", "document_page_limit", "prompt_logprobs"),
-        "top_prompt_logprobs",
+        *("top_prompt_logprobs", "min_tokens"),
     }
 )

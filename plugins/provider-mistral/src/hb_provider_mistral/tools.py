@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from heavenbase.types import ParameterReport
 
-_OWN = frozenset({"web_search", "web_search_premium", "code_interpreter", "image_generation", "document_library"})
+_OWN = frozenset(
+    {"web_search", "web_search_premium", "code_interpreter", "image_generation", "document_library", "connector"}
+)
 """Tools that Mistral runs; they pass as they are."""
 
 

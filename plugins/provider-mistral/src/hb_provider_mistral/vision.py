@@ -16,12 +16,12 @@ __all__ = ["MistralVision", "encode"]
 def encode(image: LLMImage) -> dict[str, Any]:
     """The `image_url` part of an image, whose URL is plain text: an https URL as it is, bytes as a data URL.
 
-    The wire has no hint about detail. A plain http URL is sent only when it is all there is. Never fetches.
+    A plain http URL is sent only when it is all there is. Never fetches.
     """
     url = image.url
     if url is None or (image.has_bytes and not url.lower().startswith("https://")):
         url = image.to_data_url()
-    return {"type": "image_url", "image_url": url}
+    return {"type": "image_url", "image_url": url if image.detail is None else {"url": url, "detail": image.detail}}
 
 
 class MistralVision(VisionFormat):

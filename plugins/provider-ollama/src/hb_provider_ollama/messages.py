@@ -49,7 +49,9 @@ def reasoning_part(spec: LLMSpec, thoughts: str) -> list[dict[str, Any]]:
 def _message(message: Message, place: int, names: dict[str, str], call: Call) -> Message:
     report, role = call.context.report, message["role"]
     if len(message) > 2 or type(message["content"]) is not str:
-        message = fit_message(message, place, TAKEN.of(call.spec), report)
+        has_thoughts = role == "assistant" and isinstance(message.get(FIELD), str)
+        taken = TAKEN._replace(messages=frozenset({FIELD})) if has_thoughts else TAKEN
+        message = fit_message(message, place, taken.of(call.spec), report)
     if role == "developer":
         report.emulated(f"messages[{place}].role", "the wire has system for it")
     text, images = _content(with_error_mark(message).get("content"), place)
@@ -85,7 +87,7 @@ def _add_answer(made: Message, message: Message, names: dict[str, str], call: Ca
 def _thoughts(message: Message, spec: LLMSpec, report: ParameterReport) -> str:
     if message.get("reasoning_parts") is None:
         # Without provenance the caller wrote these himself.
-        return str(message.get("reasoning_content") or message.get("reasoning") or "")
+        return str(message.get(FIELD) or message.get("reasoning_content") or message.get("reasoning") or "")
     own, lost = own_parts(message, spec, {FIELD: str})
     note_lost(lost, report)
     return "".join(part["value"] for part in own)

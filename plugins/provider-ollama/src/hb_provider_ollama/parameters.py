@@ -21,7 +21,7 @@ _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _ELSEWHERE = REASONING | EXTRAS | {*_TOOLS, *LIMITS, "response_format"}
 OPTIONS: Mapping[str, str] = {"repetition_penalty": "repeat_penalty"}
 """Arguments that are called otherwise among the options; names that hb does not know go there too, as they are."""
-TOP = frozenset({"keep_alive", "logprobs", "top_logprobs", "truncate", "shift"})
+TOP = frozenset({"format", "keep_alive", "logprobs", "top_logprobs", "truncate", "shift"})
 """Arguments and fields beside the options."""
 FOREIGN: Mapping[str, str] = {
     "prompt_caching": "the server keeps the last prompt by itself",

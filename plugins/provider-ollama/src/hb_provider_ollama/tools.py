@@ -29,7 +29,7 @@ def tool_list(args: Mapping[str, Any], report: ParameterReport) -> list[dict[str
     given = given_tools(args, report)
     if not given:
         return []
-    tools = [_tool(as_tool(item, place), place) for place, item in enumerate(note_tools(given, TAKEN, report))]
+    tools = [_tool(as_tool(item, place), place, report) for place, item in enumerate(note_tools(given, TAKEN, report))]
     choice = args.get("tool_choice")
     if isinstance(choice, dict) and choice.get("type") in ("auto", "none"):
         choice = choice["type"]
@@ -46,11 +46,13 @@ def tool_list(args: Mapping[str, Any], report: ParameterReport) -> list[dict[str
     return tools
 
 
-def _tool(item: Mapping[str, Any], place: int) -> dict[str, Any]:
+def _tool(item: Mapping[str, Any], place: int, report: ParameterReport) -> dict[str, Any]:
     refuse_others(item, place)
     function = function_of(item, place)
+    if function.get("strict"):
+        report.dropped("strict", "the wire has no strict tools")
     made: dict[str, Any] = {"name": function["name"]}
-    if function.get("description"):
+    if function.get("description") is not None:
         made["description"] = function["description"]
     made["parameters"] = object_schema(function)
     return {"type": "function", "function": made}

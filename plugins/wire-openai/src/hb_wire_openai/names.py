@@ -15,7 +15,16 @@ CHAT = frozenset(
 )
 RESPONSES = frozenset(
     {
-        *("context_management", "conversation", "instructions", "max_output_tokens", "max_tool_calls", "prompt"),
+        *(
+            "context_management",
+            "access_programs",
+            "background_options",
+            "conversation",
+            "instructions",
+            "max_output_tokens",
+            "max_tool_calls",
+            "prompt",
+        ),
         *("previous_response_id", "text", "truncation"),
     }
 )
@@ -23,7 +32,15 @@ ROUTERS = frozenset(
     {
         *("transforms", "plugins", "usage", "session_id", "trace", "top_a", "debug"),
         *("cache_control", "image_config", "fallbacks", "data_sources", "request_metadata"),
-        *("api_version", "tags", "drop_params", "additional_drop_params", "safety_settings", "deployment_id"),
+        *(
+            "api_version",
+            "tags",
+            "user_security_context",
+            "drop_params",
+            "additional_drop_params",
+            "safety_settings",
+            "deployment_id",
+        ),
     }
 )
 SEARCH = frozenset(
@@ -69,7 +86,19 @@ IMAGES = frozenset(
     {
         *("partial_images", "image_size", "steps", "num_inference_steps", "guidance_scale", "cfg_scale", "strength"),
         *("width", "height", "prompt_extend", "watermark", "image_resolution", "resolution", "prompt_optimizer"),
-        *("subject_reference", "image", "sequential_image_generation", "sampler", "scheduler", "style_type"),
+        *(
+            "subject_reference",
+            "complexity",
+            "frame_count",
+            "frame_duration_ms",
+            "markup",
+            "svg",
+            "image",
+            "sequential_image_generation",
+            "sampler",
+            "scheduler",
+            "style_type",
+        ),
     }
 )
 PARAMETERS = CHAT | RESPONSES | ROUTERS | SEARCH | SERVERS | EMBEDDINGS | IMAGES

@@ -255,10 +255,10 @@ def _of_schema(data: Mapping[str, Any], function: Mapping[str, Any]) -> Tool:
         return made
     read = {*SCHEMA_KEYS, "type", "function", "name", "description", "run", "strict"}
     rest = {name: value for name, value in {**function, **data}.items() if name not in read}
-    if rest or "strict" in function:
+    said = {name: function[name] for name in ("description", "strict") if function.get(name) is not None}
+    if rest or "strict" in said or said.get("description") == "":
         shape = made.to_openai_tool()
-        strict = {"strict": function["strict"]} if "strict" in function else {}
-        made._wire = {**shape, **rest, "function": {**shape["function"], **strict}}
+        made._wire = {**shape, **rest, "function": {**shape["function"], **said}}
     return made
 
 

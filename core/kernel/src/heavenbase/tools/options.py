@@ -35,6 +35,9 @@ def prepare_tools(
         return MappingProxyType({})
     names = [made.name for made in each_tool(tools)]
     if choice is not None:
+        single = choice.get("disable_parallel_tool_use") if isinstance(choice, Mapping) else None
+        if isinstance(single, bool) and tools:
+            args.setdefault("parallel_tool_calls", not single)
         choice = wire_choice(choice, names)
         if isinstance(choice, dict) and choice.get("type") == "function":
             chosen = next(made for made in each_tool(tools) if made.name == choice["function"]["name"]).to_openai_tool()
@@ -117,11 +120,12 @@ def wire_choice(choice: Any, names: list[str]) -> Any:
         choice = choice.name if isinstance(choice, Tool) else getattr(choice, "__name__", None)
     if not isinstance(choice, str):
         raise InputTypeError(f"tool_choice must be {', '.join(WORDS)}, or name a tool; not {type(choice).__name__}")
-    if choice in WORDS:
-        return choice
-    if choice in names:
+    if choice in names and choice not in WORDS:
         return {"type": "function", "function": {"name": choice}}
-    if choice == "any":  # what some providers call it
+    word = choice.lower()  # some wires shout
+    if word in WORDS:
+        return word
+    if word == "any":  # what some providers call it
         return "required"
     raise UnknownNameError("tool in tool_choice", choice, [*WORDS, *names])
 

@@ -32,7 +32,6 @@ _MISSING = {
     "web_search_options": 'search is a tool of the Responses wire: tools=[{"type": "web_search"}]',
     "functions": "the Responses wire has tools alone",
     "function_call": "the Responses wire has tool_choice alone",
-    "stream_options": "the Responses wire always tells its usage",
 }
 _LATER = ("extra_body", "response_format", "wire_include")
 _TOOLS = frozenset({"defer_loading"})
@@ -65,10 +64,15 @@ def response_fields(
         if name in wire:
             del wire[name]
             report.dropped(name, reason)
+    if isinstance(wire.get("stream_options"), dict):
+        wire["stream_options"] = {k: v for k, v in wire["stream_options"].items() if k != "include_usage"}
+    if "stream_options" in wire and not wire["stream_options"]:
+        del wire["stream_options"]
+        report.emulated("stream_options", "the Responses wire always tells its usage")
     _limit(wire, report)
     _reasoning(wire, report)
     if "verbosity" in wire:
-        wire["text"] = {"verbosity": wire.pop("verbosity")}
+        wire["text"] = {**(wire.get("text") or {}), "verbosity": wire.pop("verbosity")}
         report.renamed("verbosity", "text.verbosity")
     if "tools" in wire:
         wire["tools"] = [_tool(tool) for tool in wire["tools"]]
