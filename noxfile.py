@@ -123,6 +123,14 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Broken answers on every wire, 2,000 of each kind; HB_FUZZ_SEED is any text, for others than the last time."""
+    install_workspace(session, *group("test"))
+    env = {"HB_FUZZ_CASES": os.environ.get("HB_FUZZ_CASES", "2000")}
+    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "tests/fuzz", *session.posargs, env=env)
+
+
+@nox.session
 def downstream(session: nox.Session) -> None:
     """Render the template for authors of plugins, and run its tox as they would, on wheels of this workspace."""
     session.install("uv", "tox>=4.30")

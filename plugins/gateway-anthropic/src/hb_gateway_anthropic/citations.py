@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from heavenbase.http import text_or_none
+from heavenbase.http import text_or_none, whole_or_none
 from heavenbase.types import Citation, FilterResult
+from heavenbase.wires import whole_number
 
 # By the kind of a citation: what its source is, what the places in it are counted in, and the names of the ends.
 _PLACES: dict[str, tuple[Any, Any, str, str]] = {
@@ -33,16 +34,14 @@ def _citation(raw: dict[str, Any], start: int, end: int) -> Citation:
     kind, unit, first, last = _PLACES.get(str(raw.get("type")), ("url", None, "", ""))
     source = text_or_none(raw.get("source"))
     is_address = source is not None and source.startswith(("https://", "http://"))
-    places = raw.get(first), raw.get(last)
-    is_placed = all(isinstance(place, int) for place in places)
+    places = whole_or_none(raw.get(first)), whole_or_none(raw.get(last))
+    is_placed = None not in places
     return Citation(
         start,
         end,
         kind=kind,
         id=text_or_none(raw.get("file_id")) or source,
-        document=next(
-            (raw[it] for it in ("document_index", "search_result_index") if isinstance(raw.get(it), int)), None
-        ),
+        document=whole_number(raw, "document_index", whole_number(raw, "search_result_index")),
         title=text_or_none(raw.get("title")) or text_or_none(raw.get("document_title")),
         url=text_or_none(raw.get("url")) or (source if is_address else None),
         quote=text_or_none(raw.get("cited_text")),

@@ -20,8 +20,9 @@ from heavenbase.errors import (
     ServerError,
     StatusError,
 )
-from heavenbase.http import status_error
+from heavenbase.http import json_or_none, status_error
 from heavenbase.secrets import redact
+from heavenbase.wires import object_or_empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +87,7 @@ def event_error(
 ) -> HBError:
     """The error for an exception event of a stream, or for an error event, which has no payload."""
     name = str(event.get(":exception-type") or event.get(":error-code") or "")
-    decoded = _decoded(payload)
+    decoded = object_or_empty(json_or_none(payload))
     if event.get(":error-message") and not decoded:
         decoded = {"message": str(event[":error-message"])}
     status = _STATUSES.get(_plain(name), 500)
@@ -100,7 +101,7 @@ def _typed(
     call: Call, name: str, status: int, headers: Headers, body: bytes, wall: Callable[[], float], decoded: Any
 ) -> HBError:
     if decoded is None:
-        decoded = _decoded(body)
+        decoded = object_or_empty(json_or_none(body))
     message = decoded.get("message") or decoded.get("Message") if isinstance(decoded, dict) else None
     shape = {"error": {"message": message, "code": name or None}} if isinstance(message, str) else None
     found = status_error(call, status, headers, body, wall=wall, decoded=shape)
@@ -125,16 +126,6 @@ def _as(kind: type[StatusError], found: HBError, **changed: Any) -> HBError:
 
 def _plain(name: str) -> str:
     return name.lower().removesuffix("exception")
-
-
-def _decoded(payload: bytes) -> dict[str, Any]:
-    import json
-
-    try:
-        found = json.loads(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def sdk_error(call: Call, error: Exception, exceptions: Any) -> HBError:

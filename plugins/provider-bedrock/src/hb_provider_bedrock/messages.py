@@ -32,6 +32,7 @@ from heavenbase.wires import (
     mark_of,
     meaning,
     note_history,
+    objects,
     takes_late_system,
 )
 
@@ -148,7 +149,9 @@ class _History(History):
     def _assistant(self, message: Message, place: int) -> list[Block]:
         kept = kept_blocks(message, self.spec, self.report)
         if kept and _says(kept) == meaning(message):
-            self._ids.begin(block["toolUse"]["toolUseId"] for block in kept if block.get("toolUse") is not None)
+            self._ids.begin(
+                use["toolUseId"] for use in objects([block.get("toolUse") for block in kept]) if "toolUseId" in use
+            )
             return without_blanks(kept)
         if message.get("images"):
             self.report.dropped("images", "the wire has no images in answers that go back")
@@ -231,14 +234,16 @@ def _is_words(part: Block) -> bool:
     return "text" in part or "json" in part
 
 
-def _says(blocks: list[Block]) -> tuple[str, list[tuple[str, str, Any]]]:
+def _says(blocks: list[Block]) -> tuple[str, list[tuple[Any, Any, Any]]]:
     text = "".join(_text(block) for block in blocks)
-    uses = [block["toolUse"] for block in blocks if "toolUse" in block]
-    return text, [(u["toolUseId"], u["name"], u["input"]) for u in uses if u.get("type") != "server_tool_use"]
+    uses = objects([block.get("toolUse") for block in blocks])
+    return text, [
+        (it.get("toolUseId"), it.get("name"), it.get("input")) for it in uses if it.get("type") != "server_tool_use"
+    ]
 
 
 def _text(block: Block) -> str:
     cited = block.get("citationsContent")
     if isinstance(cited, dict):
-        return "".join(str(part.get("text", "")) for part in cited.get("content") or ())
+        return "".join(str(part.get("text") or "") for part in objects(cited.get("content")))
     return str(block.get("text") or "")

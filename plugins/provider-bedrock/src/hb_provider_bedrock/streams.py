@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 class _Block:
     """One block while it grows: what began it, and its pieces by name."""
 
-    __slots__ = ("citations", "number", "pieces", "start")
+    __slots__ = ("begun", "citations", "number", "pieces", "start")
 
     def __init__(self, start: dict[str, Any], number: int = -1) -> None:
         self.start = start
+        self.begun = 0
+        """Characters of the answer before it."""
         self.number = number
         """Which tool call this is; -1 for other blocks."""
         self.pieces: dict[str, list[str]] = {}
@@ -65,7 +67,7 @@ class _Block:
 class ConverseStream(StreamedAnswer):
     """What has come of one streamed answer; an event is an object with its name and its content."""
 
-    __slots__ = ("_blocks", "_handlers", "_open", "_passed", "_said")
+    __slots__ = ("_blocks", "_handlers", "_open", "_said")
 
     ending: ClassVar[str] = "messageStop"
 
@@ -73,8 +75,8 @@ class ConverseStream(StreamedAnswer):
         super().__init__(call, is_hidden, held)
         self._blocks: list[_Block] = []
         self._open: dict[int, _Block] = {}
-        self._passed = self._said = 0
-        """How many blocks were counted, and the characters of text in them: only citations ask for that."""
+        self._said = 0
+        """Characters of the answer so far."""
         self._handlers: dict[str, Callable[[dict[str, Any]], Chunk | None]] = {
             "messageStart": lambda event: None,
             "contentBlockStart": self._begin,
@@ -92,10 +94,10 @@ class ConverseStream(StreamedAnswer):
 
     def _begin(self, event: dict[str, Any]) -> Chunk | None:
         start = as_object(self._call, event.get("start"), "`start` of a block")
-        use = start.get("toolUse")
-        if use is None or is_of_server(use):
+        if "toolUse" not in start or is_of_server(start["toolUse"]):
             self._new(event, _Block(start))
             return None
+        use = start["toolUse"]
         name = tool_name(self._call, use)
         block = _Block(start, self._calls)
         self._calls += 1
@@ -104,6 +106,7 @@ class ConverseStream(StreamedAnswer):
         return Chunk(tool_calls=[ToolCallDelta(block.number, text_or_none(use.get("toolUseId")), name)])
 
     def _new(self, event: dict[str, Any], block: _Block) -> _Block:
+        block.begun = self._said
         self._blocks.append(block)
         self._open[_index(event)] = block
         return block
@@ -127,6 +130,7 @@ class ConverseStream(StreamedAnswer):
 
     def _text(self, block: _Block, piece: str) -> Chunk | None:
         block.add("text", piece)
+        self._said += len(piece)
         if not piece:
             return None
         self.is_fresh = True
@@ -158,11 +162,8 @@ class ConverseStream(StreamedAnswer):
         block = self._open.pop(_index(event), None)
         if block is None or not block.citations:
             return None
-        while (earlier := self._blocks[self._passed]) is not block:
-            self._said += len(earlier.joined("text"))
-            self._passed += 1
-        end = self._said + len(block.joined("text"))
-        return Chunk(details=Details.known(citations=citations_of(block.whole() or {}, self._said, end)))
+        end = block.begun + len(block.joined("text"))
+        return Chunk(details=Details.known(citations=citations_of(block.whole() or {}, block.begun, end)))
 
     def _stop(self, event: dict[str, Any]) -> Chunk:
         reason = as_text(self._call, event.get("stopReason"), "`stopReason`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.http import text_or_none
+from heavenbase.http import number_or_none, text_or_none, whole_or_none
 from heavenbase.types import Citation, TokenLogprob
 from heavenbase.wires import first_text, object_or_empty, objects, whole_number
 
@@ -25,7 +25,7 @@ def _sources(item: dict[str, Any], lengths: Mapping[Any, int]) -> Iterator[Citat
     if start is None or end is None or not 0 <= start <= end or item.get("type") not in _OF_TEXT:
         start = end = None
     elif block is not None:
-        before = sum(length for place, length in lengths.items() if isinstance(place, int) and place < block)
+        before = sum(length for place, length in lengths.items() if place is not None and place < block)
         start, end = start + before, end + before
     for source in objects(item.get("sources")):
         kind = source.get("type")
@@ -52,8 +52,8 @@ def logprobs_of(raw: Any) -> list[TokenLogprob]:
             found.append(
                 TokenLogprob(
                     str(item.get("text") or "") if not place else "",
-                    float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None,
-                    id=known if isinstance(known, int) else None,
+                    number_or_none(value),
+                    id=whole_or_none(known),
                 )
             )
     return found

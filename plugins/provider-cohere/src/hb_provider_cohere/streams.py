@@ -13,7 +13,7 @@ from hb_provider_cohere.replay import reasoning_parts
 from hb_provider_cohere.responses import called, finish_reason
 from hb_provider_cohere.usage import chat_usage
 from heavenbase.details import Details
-from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none, whole_or_none
 from heavenbase.types import Chunk, ToolCallDelta
 from heavenbase.wires import StreamedAnswer
 
@@ -58,13 +58,13 @@ class ChatStream(StreamedAnswer):
         content = as_object(self._call, self._message(delta, event).get("content"), "`content` of an event")
         chunk.text = as_text(self._call, content.get("text"), "`text`")
         if chunk.text:
-            place = event.get("index") if isinstance(event.get("index"), int) else None
+            place = whole_or_none(event.get("index"))
             self._lengths[place] = self._lengths.get(place, 0) + len(chunk.text)
         if event.get("logprobs"):
             chunk.details = Details.known(logprobs=logprobs_of(event["logprobs"]))
         thought = as_text(self._call, content.get("thinking"), "`thinking`")
         if thought:
-            self._thoughts.setdefault(event.get("index"), []).append(thought)
+            self._thoughts.setdefault(whole_or_none(event.get("index")), []).append(thought)
             self._think(chunk, thought)
 
     def _cite(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
@@ -80,14 +80,14 @@ class ChatStream(StreamedAnswer):
 
     def _begin_call(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
         made = called(self._call, self._called(delta, event), self._calls)
-        self._numbers[event.get("index")] = self._calls
+        self._numbers[whole_or_none(event.get("index"))] = self._calls
         chunk.tool_calls = [ToolCallDelta(self._calls, made.id, made.name, made.arguments)]
         self._calls += 1
 
     def _go_on_with_call(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
         made = self._called(delta, event)
         function = made.get("function") if isinstance(made, dict) else None
-        number = self._numbers.get(event.get("index"))
+        number = self._numbers.get(whole_or_none(event.get("index")))
         if not isinstance(function, dict) or number is None:
             raise shape_error(self._call, "a piece of a tool call belongs to none that began")
         piece = as_text(self._call, function.get("arguments"), "`arguments`")

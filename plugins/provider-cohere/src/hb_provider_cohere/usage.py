@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.types import Usage
-from heavenbase.wires import count, known_usage, rest
+from heavenbase.wires import count, known_usage, object_or_empty, rest
 
 
 def chat_usage(raw: Any) -> Usage | None:
     """The usage of a chat; None when the provider sent none."""
     if not isinstance(raw, dict):
         return None
-    counted, billed = _object(raw.get("tokens")), _object(raw.get("billed_units"))
+    counted, billed = object_or_empty(raw.get("tokens")), object_or_empty(raw.get("billed_units"))
     read, given = count(raw.get("cached_tokens")), count(counted.get("input_tokens"))
     written = count(counted.get("output_tokens"))
     usage = Usage(cache_read=read)
@@ -26,15 +26,11 @@ def chat_usage(raw: Any) -> Usage | None:
 
 def meta_usage(raw: Any) -> Usage | None:
     """The usage of an embedding, from its `meta`."""
-    meta = _object(raw)
-    billed, counted = _object(meta.get("billed_units")), _object(meta.get("tokens"))
+    meta = object_or_empty(raw)
+    billed, counted = object_or_empty(meta.get("billed_units")), object_or_empty(meta.get("tokens"))
     given = count(billed.get("input_tokens"))
     usage = Usage(count(counted.get("input_tokens")) if given is None else given)
     images = count(billed.get("image_tokens"))
     if images:
         usage.image = images
     return known_usage(usage)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.details import Details
+from heavenbase.http import whole_or_none
 from heavenbase.types import Citation, FilterResult, TokenLogprob
 from heavenbase.wires import any_number, first_text, object_or_empty, objects, whole_number
 
@@ -74,7 +75,7 @@ def _grounding(said: dict[str, Any], places: _Places) -> Iterator[Citation]:
 
 
 def _source(chunks: list[Any], number: Any) -> Citation | None:
-    if not isinstance(number, int) or not 0 <= number < len(chunks):
+    if whole_or_none(number) is None or not 0 <= number < len(chunks):
         return None
     chunk = object_or_empty(chunks[number])
     said = object_or_empty(chunk.get("retrievedContext"))

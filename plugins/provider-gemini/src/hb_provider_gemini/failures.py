@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import AuthError, HBError, QuotaExhausted, RateLimitError, StatusError
-from heavenbase.http import status_error
+from heavenbase.http import json_or_none, status_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def google_error(
 ) -> HBError:
     """The error for an answer with this status; `decoded` is its body as data where that is known."""
     if decoded is None:
-        decoded = _decode(body)
+        decoded = json_or_none(body)
     error = _error_of(decoded)
     shape = {"error": {**error, "code": error.get("status") or error.get("code")}} if error else decoded
     found = status_error(call, status, headers, body, wall=wall, decoded=shape)
@@ -59,12 +59,3 @@ def _error_of(decoded: Any) -> dict[str, Any]:
 def _is_daily(details: list[dict[str, Any]]) -> bool:
     violations = [v for item in details for v in item.get("violations") or () if isinstance(v, dict)]
     return any("PerDay" in str(violation.get("quotaId", "")) for violation in violations)
-
-
-def _decode(body: bytes) -> Any:
-    import json
-
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None

@@ -62,6 +62,7 @@ def _continues(last: dict[str, Any], part: dict[str, Any]) -> bool:
     return (
         last.keys() <= {"text", "thought"}
         and part.keys() <= {"text", "thought"}
-        and "text" in last
+        and isinstance(last.get("text"), str)
+        and isinstance(part.get("text"), str)
         and bool(last.get("thought")) == bool(part.get("thought"))
     )

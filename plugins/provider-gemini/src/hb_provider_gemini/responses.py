@@ -9,7 +9,7 @@ from hb_provider_gemini.replay import reasoning_parts
 from hb_provider_gemini.usage import content_usage
 from heavenbase.details import Details
 from heavenbase.errors import ContentFiltered, InputError
-from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none
+from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none, whole_or_none
 from heavenbase.types import Audio, Choice, Completion, ToolCall
 from heavenbase.wires import arguments_text, proved
 from heavenbase.wires import finish_reason as in_words
@@ -96,7 +96,7 @@ def candidates_of(call: Call, decoded: Any) -> list[tuple[int, dict[str, Any]]]:
     found = []
     for place, candidate in enumerate(candidates or ()):
         index = as_object(call, candidate, "a candidate").get("index", place)
-        found.append((index if isinstance(index, int) else place, candidate))
+        found.append((place if whole_or_none(index) is None else index, candidate))
     if found:
         return sorted(found, key=lambda it: it[0])
     feedback = decoded.get("promptFeedback")

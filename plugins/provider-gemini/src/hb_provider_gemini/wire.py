@@ -38,9 +38,12 @@ class GeminiAttempt(HTTPAttempt):
         """The error of hb for what the SDK raised by itself."""
         exchange = self.exchange
         if isinstance(error, sdk().api_error) and exchange.status is not None:
-            body = content_of(getattr(error, "response", None))
-            return google_error(self.call, exchange.status, exchange.headers, body, wall=self.wall)
+            return self.refusal(exchange.status, content_of(getattr(error, "response", None)))
         return super().explain(error)
+
+    def refusal(self, status: int, body: bytes) -> HBError:
+        """The error of hb for an error status."""
+        return google_error(self.call, status, self.exchange.headers, body, wall=self.wall)
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer or event; in an array of them, that of the first."""

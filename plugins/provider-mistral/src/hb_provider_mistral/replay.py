@@ -36,7 +36,7 @@ def joined(chunks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         for piece in _pieces(chunk):
             before = last["thinking"][-1] if last["thinking"] else None
-            if before is not None and before.keys() == piece.keys() == {"type", "text"}:
+            if before is not None and _is_text(before) and _is_text(piece):
                 last["thinking"][-1] = {**before, "text": before["text"] + piece["text"]}
             else:
                 last["thinking"].append(piece)
@@ -55,6 +55,10 @@ def kept(message: Message, spec: LLMSpec, report: ParameterReport) -> list[dict[
     parts, lost = own_parts(message, spec, {FIELD: list})
     note_lost(lost, report)
     return [chunk for part in parts for chunk in part["value"]]
+
+
+def _is_text(piece: dict[str, Any]) -> bool:
+    return piece.keys() == {"type", "text"} and isinstance(piece["text"], str)
 
 
 def _pieces(chunk: dict[str, Any]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from hb_wire_openai.dialects import replay_fields
 from hb_wire_openai.messages import SOUND
 from hb_wire_openai.usage import chat_usage
 from heavenbase.details import Details
-from heavenbase.http import kind_of, shape_error, text_or_none
+from heavenbase.http import kind_of, name_or_none, shape_error, text_or_none, whole_or_none
 from heavenbase.types import Choice, Completion, ToolCall
 from heavenbase.wires import arguments_text, finish_reason, finish_words, proved, reasoning_part, thoughts_hidden
 
@@ -187,7 +187,8 @@ def tool_calls(call: Call, message: dict[str, Any]) -> list[ToolCall]:
         if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
             raise shape_error(call, f"`tool_calls[{place}]` names no function")
         arguments = arguments_text(function.get("arguments", function.get("input")))
-        made = ToolCall(text_or_none(item.get("id")) or f"call_{place}", function["name"], arguments or "{}")
+        named = name_or_none(call, item.get("id"), f"`tool_calls[{place}].id`") or f"call_{place}"
+        made = ToolCall(named, function["name"], arguments or "{}")
         if "function" not in item:
             made.type, made.arguments = "custom", arguments
         result.append(made)
@@ -259,5 +260,5 @@ def in_order(choices: list[Any]) -> list[dict[str, Any]]:
 
 
 def _number(choice: dict[str, Any], place: int) -> int:
-    index = choice.get("index")
-    return index if isinstance(index, int) else place
+    index = whole_or_none(choice.get("index"))
+    return place if index is None else index

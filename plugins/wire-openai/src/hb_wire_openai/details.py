@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.http import text_or_none
+from heavenbase.http import number_or_none, text_or_none, whole_or_none
 from heavenbase.types import Audio, Citation, FilterResult, TokenLogprob
 from heavenbase.wires import any_number, first_text, flag, object_or_empty, objects, token_logprobs, whole_number
 
@@ -93,9 +93,9 @@ def _legacy(raw: dict[str, Any]) -> Iterator[TokenLogprob]:
         others = top[place] if place < len(top) and isinstance(top[place], dict) else {}
         yield TokenLogprob(
             str(token),
-            any_number({"": likely[place]}, "") if place < len(likely) else None,
+            number_or_none(likely[place]) if place < len(likely) else None,
             [TokenLogprob(str(name), any_number(others, name)) for name in others],
-            id=ids[place] if place < len(ids) and isinstance(ids[place], int) else None,
+            id=whole_or_none(ids[place]) if place < len(ids) else None,
         )
 
 

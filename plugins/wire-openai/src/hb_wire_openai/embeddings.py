@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.usage import chat_usage
 from heavenbase.call import REASONING
-from heavenbase.http import EXTRAS, apply_rules, as_list, as_object, shape_error, text_or_none
+from heavenbase.http import EXTRAS, apply_rules, as_list, as_object, shape_error, text_or_none, whole_or_none
 from heavenbase.types import Embedding
 from heavenbase.vector import Vector
 from heavenbase.wires import read_vector, read_vectors
@@ -71,7 +71,7 @@ def _ordered(call: Call, data: list[Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any] | None] = [None] * len(call.inputs)
     for place, row in enumerate(data):
         index = as_object(call, row, f"`data[{place}]`").get("index", place)
-        if not isinstance(index, int) or not 0 <= index < len(rows) or rows[index] is not None:
+        if whole_or_none(index) is None or not 0 <= index < len(rows) or rows[index] is not None:
             raise shape_error(call, f"`data[{place}]` has the index {str(index)[:40]!r} among {len(rows)} inputs")
         rows[index] = row
     return [row for row in rows if row is not None]

@@ -32,9 +32,9 @@ from hb_wire_openai.events import WireStream
 from hb_wire_openai.usage import chat_usage
 from heavenbase.details import Details
 from heavenbase.errors import ProviderError, ResponseShapeError
-from heavenbase.http import shape_error
+from heavenbase.http import as_list, as_object, name_or_none, shape_error, text_or_none, whole_or_none
 from heavenbase.types import Audio, ChoiceDelta, Chunk, ToolCallDelta
-from heavenbase.wires import arguments_text, finish_reason, merged_counts, reasoning_part
+from heavenbase.wires import arguments_text, finish_reason, merged_counts, object_or_empty, reasoning_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ class ChatStream(WireStream):
                 index = choice.get("index", 0)
                 if index == self._first:
                     self._choose(chunk, choice)
-                elif self._first is None or not isinstance(index, int):
+                elif self._first is None or whole_or_none(index) is None:
                     self._first = index
                     self._choose(chunk, choice)
                 else:
@@ -107,7 +107,7 @@ class ChatStream(WireStream):
                 self.is_finished = len(self._others) + 1 >= self._wanted and self._have_ended()
         usage = event.get("usage")
         if usage is None and "x_groq" in event:
-            usage = (event["x_groq"] or {}).get("usage")
+            usage = object_or_empty(event["x_groq"]).get("usage")
         if not _BESIDE.isdisjoint(event):
             if self._sources is not None:
                 self._sources.update({name: event[name] for name in _SOURCES if event.get(name)})
@@ -219,6 +219,7 @@ class ChatStream(WireStream):
         if calls is None and isinstance(delta.get("function_call"), dict):
             calls = [{"index": 0, "function": delta["function_call"]}]
         if calls:
+            calls = as_list(self._call, calls, "the `tool_calls` of an event")
             chunk.tool_calls = [self._tool_call(item) for item in calls]
             self.is_fresh = True
         if delta.get("images"):
@@ -243,14 +244,13 @@ class ChatStream(WireStream):
         self.is_fresh = self.is_fresh or bool(sounds)
 
     def _tool_call(self, item: Any) -> ToolCallDelta:
-        if not isinstance(item, dict):
-            raise shape_error(self._call, "a tool call of the stream is no object")
-        function = item.get("function") or item.get("custom") or {}
-        index, name = item.get("index"), function.get("name")
+        as_object(self._call, item, "a tool call of the stream")
+        said = item.get("function") or item.get("custom") or {}
+        function = as_object(self._call, said, "the function of a tool call")
         return ToolCallDelta(
-            index if isinstance(index, int) else None,
-            item.get("id") or None,
-            name if isinstance(name, str) and name else None,
+            whole_or_none(item.get("index")),
+            name_or_none(self._call, item.get("id"), "the `id` of a tool call"),
+            text_or_none(function.get("name")),
             arguments_text(function.get("arguments", function.get("input"))),
             "custom" if item.get("custom") else None,
         )

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from heavenbase.http.gateway import sender_to as sender_to
     from heavenbase.http.payload import as_list as as_list, as_object as as_object, as_text as as_text
     from heavenbase.http.payload import decode_json as decode_json, encode_json as encode_json, kind_of as kind_of
-    from heavenbase.http.payload import request_content as request_content
+    from heavenbase.http.payload import json_or_none as json_or_none, name_or_none as name_or_none
+    from heavenbase.http.payload import number_or_none as number_or_none, request_content as request_content
     from heavenbase.http.payload import shape_error as shape_error, text_or_none as text_or_none
+    from heavenbase.http.payload import whole_or_none as whole_or_none
     from heavenbase.http.rules import EXTRAS as EXTRAS, added_parts as added_parts, apply_rules as apply_rules
     from heavenbase.http.rules import keep_ruled as keep_ruled, mapping as mapping, merge_extra as merge_extra
     from heavenbase.http.status import LONGEST_WAIT as LONGEST_WAIT, call_secrets as call_secrets
@@ -55,7 +57,10 @@ __getattr__, __dir__ = front(
         "heavenbase.http.transport.connections": "Connections",
         "heavenbase.http.transport.exchange": "Headers",
         "heavenbase.http.transport.transport": "hb_error",
-        "payload": "as_list as_object as_text decode_json encode_json kind_of request_content shape_error text_or_none",
+        "payload": (
+            "as_list as_object as_text decode_json encode_json json_or_none kind_of name_or_none number_or_none "
+            "request_content shape_error text_or_none whole_or_none"
+        ),
         "rules": "EXTRAS added_parts apply_rules keep_ruled mapping merge_extra",
         "status": "LONGEST_WAIT call_secrets embedded_error is_secret_header status_error",
     },

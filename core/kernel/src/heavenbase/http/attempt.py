@@ -21,7 +21,7 @@ from heavenbase.errors import (
     TransportClosed,
 )
 from heavenbase.gather import whole_chunk
-from heavenbase.http.payload import decode_json
+from heavenbase.http.payload import decode_json, shape_error
 from heavenbase.http.status import call_secrets, status_error
 from heavenbase.http.transport.exchange import BODY_LIMIT, Exchange, request_id
 from heavenbase.http.transport.transport import hb_error
@@ -98,6 +98,10 @@ class HTTPAttempt:
     def explain(self, error: Exception) -> HBError:
         """The error of hb for what the SDK raised by itself, an error status above all."""
         exchange, name = self.exchange, type(error).__name__
+        if exchange.status is not None and exchange.status >= 400:
+            # What the SDK made of the refusal failed, not the refusal.
+            said = error.object if isinstance(error, UnicodeDecodeError) else b""
+            return self.refusal(exchange.status, said)
         if isinstance(error, ValueError | TypeError) and exchange.status is None:
             return InputError(f"{exchange.target}: the {self.package} package cannot send this request ({name})")
         return ProviderError(f"{exchange.target}: the {self.package} package failed ({name})", **exchange.facts())
@@ -163,7 +167,7 @@ class HTTPAttempt:
         """The answer as data; the error that it holds, if it holds one."""
         self._body = body
         decoded = self.read(lambda: decode_json(body))
-        failure = self.held(decoded)
+        failure = self.read(lambda: self.held(decoded))
         if failure is not None:
             raise failure
         return decoded
@@ -174,7 +178,19 @@ class HTTPAttempt:
             return reader()
         except ResponseError as error:
             failure = self.with_facts(error)
+        except HBError:
+            raise
+        except Exception as error:
+            failure = self.with_facts(self.unread(error))
         raise failure
+
+    def unread(self, error: Exception) -> HBError:
+        """The error of hb for an answer at which its reader failed, as that was not prepared for such a one."""
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        where = f" in {frame.tb_frame.f_code.co_name}" if frame is not None else ""
+        return shape_error(self.call, f"the answer has a form that no reader knows ({type(error).__name__}{where})")
 
     def stream(self, client: Any, request: WireRequest) -> Iterator[Chunk]:
         """The chunks of a streamed answer; closing the iterator closes the connection."""
@@ -294,7 +310,12 @@ class _Reader:
         state, attempt = self.state, self._attempt
         for data in events:
             attempt._body = data
-            chunk = state.feed(data)
+            try:
+                chunk = state.feed(data)
+            except HBError:
+                raise
+            except Exception as error:
+                raise attempt.unread(error) from None
             if state.is_fresh:
                 attempt.exchange.content()
             if chunk is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from heavenbase.errors import HBError, InputError, InputTypeError, ResponseDecodeError, ResponseShapeError
@@ -28,6 +29,10 @@ _ESCAPE = re.compile(
 _LARGE_UPPER = re.compile(rb"E\+?[0-9]{3}")
 _ARGUMENTS = re.compile(rb'"(?:arg(?:ument)?s|input)"\s*:\s*\{\s*"')
 """Where arguments of a tool stand as an object: in text they are read later, and more strictly."""
+# So is one of three hundred digits, of which each hundredth byte is one. Larger bodies are vectors and pictures, whose
+# readers look at every number.
+_DIGITS = re.compile(rb"[0-9]{3}")
+_SEARCHED = range(300, 1024 * 1024)
 
 
 def encode_json(value: Any) -> bytes:
@@ -67,7 +72,8 @@ def decode_json(body: bytes) -> Any:
         # It refuses lone surrogates, which are valid JSON escapes, and a byte order mark.
         reason = None if b"\\u" in body or body.startswith(_BOM) else str(error)
     else:
-        if _LARGE.search(body) or _LARGE_UPPER.search(body):
+        is_long = len(body) in _SEARCHED and _DIGITS.search(body[::100])
+        if is_long or _LARGE.search(body) or _LARGE_UPPER.search(body):
             _check_finite(value)
         return _with_repeated(body, value) if _ARGUMENTS.search(body) else value
     return _decode_slowly(body) if reason is None else _refused(reason)
@@ -98,6 +104,14 @@ def _with_repeated(body: bytes, value: Any) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     return found if len(found) == len(pairs) else Repeated(pairs)
+
+
+def json_or_none(body: bytes) -> Any:
+    """The decoded JSON, None for what is none, for bodies that may be anything."""
+    try:
+        return decode_json(body)
+    except ResponseDecodeError:
+        return None
 
 
 def _decode_slowly(body: bytes) -> Any:
@@ -170,6 +184,29 @@ _encode_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default
 def text_or_none(value: Any) -> str | None:
     """A string with something in it, else None."""
     return value if isinstance(value, str) and value else None
+
+
+def whole_or_none(value: Any) -> int | None:
+    """A whole number, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def number_or_none(value: Any) -> float | None:
+    """A number, else None: for one, too, that is too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
+
+
+def name_or_none(call: Call, value: Any, what: str) -> str | None:
+    """What a provider calls something: text, or a number as text; None for none, ResponseShapeError for the rest."""
+    if value is None or value == "":
+        return None
+    return str(value) if whole_or_none(value) is not None else as_text(call, value, what)
 
 
 def shape_error(call: Call, what: str) -> ResponseShapeError:

@@ -19,6 +19,7 @@ from heavenbase.errors import (
     StatusError,
 )
 from heavenbase.http.kinds import classify, codes_of, status_of
+from heavenbase.http.payload import json_or_none
 from heavenbase.http.transport.exchange import request_id
 from heavenbase.http.waits import LONGEST_WAIT as LONGEST_WAIT
 from heavenbase.http.waits import asked_wait, retry_after
@@ -125,8 +126,9 @@ def status_error(
 
 def _decoded(body: bytes) -> Any:
     """The body as JSON, where it is any; of one that breaks off what is whole."""
-    with suppress(ValueError, RecursionError):
-        return json.loads(body)
+    decoded = json_or_none(body)
+    if decoded is not None:
+        return decoded
     from pydantic_core import from_json
 
     with suppress(ValueError):

@@ -166,7 +166,10 @@ def read_vector(call: Call, values: Any, where: str) -> list[float]:
     if not all(type(number) is float for number in values):
         if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in values):
             raise shape_error(call, f"{where} holds something else than numbers")
-        values = [float(number) for number in values]
+        try:
+            values = [float(number) for number in values]
+        except OverflowError:
+            raise shape_error(call, f"{where} has a number that is too large") from None
     # The sum is not finite when any number is not, and is had sooner than a look at each.
     if not isfinite(sum(values)):
         raise shape_error(call, f"{where} has a number that is not finite")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.details import TokenLogprob
-from heavenbase.http.payload import text_or_none
+from heavenbase.http.payload import number_or_none, text_or_none, whole_or_none
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
@@ -28,14 +28,13 @@ def first_text(said: dict[str, Any], *names: str) -> str | None:
 
 def whole_number(said: dict[str, Any], name: str, missing: int | None = None) -> int | None:
     """The field as a whole number."""
-    value = said.get(name, missing)
-    return value if isinstance(value, int) and not isinstance(value, bool) else missing
+    value = whole_or_none(said.get(name))
+    return missing if value is None else value
 
 
 def any_number(said: dict[str, Any], name: str) -> float | None:
     """The field as a number."""
-    value = said.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return number_or_none(said.get(name))
 
 
 def flag(said: dict[str, Any], name: str) -> bool | None:
@@ -51,7 +50,7 @@ def token_logprobs(items: Any) -> list[TokenLogprob]:
         read = item.get("bytes")
         token = TokenLogprob(str(item.get("token", "")), any_number(item, "logprob"))
         token.top = token_logprobs(item.get("top_logprobs"))
-        token.bytes = [byte for byte in read if isinstance(byte, int)] if isinstance(read, list) else None
+        token.bytes = [byte for byte in read if whole_or_none(byte) is not None] if isinstance(read, list) else None
         token.id = whole_number(item, "id" if "id" in item else "token_id")
         found.append(token)
     return found

@@ -8,7 +8,7 @@ from hb_wire_openai.details import audio_of, citations_of, filters_beside, logpr
 from hb_wire_openai.responses.items import FIELD, SAID, output_text
 from hb_wire_openai.usage import chat_usage
 from heavenbase.details import Details
-from heavenbase.http import shape_error, text_or_none
+from heavenbase.http import as_list, as_text, shape_error, text_or_none
 from heavenbase.types import Completion, ToolCall
 from heavenbase.wires import arguments_text, generation_failed, proved, reasoning_part
 
@@ -57,6 +57,8 @@ def output_items(call: Call, decoded: dict[str, Any]) -> list[dict[str, Any]]:
     items = decoded.get("output")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise shape_error(call, "`output` is not a list of items")
+    for item in items:
+        as_text(call, item.get("type"), "the `type` of an item")
     if decoded.get("status") in _FAILED:
         raise generation_failed(call, decoded["status"])
     if not items and decoded.get("status") != "incomplete":
@@ -71,7 +73,7 @@ def output_items(call: Call, decoded: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _check_parts(call: Call, item: dict[str, Any]) -> None:
     for name in ("content", "summary"):
-        for part in item.get(name) or ():
+        for part in as_list(call, item.get(name) or [], f"the `{name}` of an item"):
             if not isinstance(part, dict):
                 raise shape_error(call, f"a part of an item's `{name}` is no object")
             if not all(part.get(field) is None or isinstance(part[field], str) for field in ("text", "refusal")):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from heavenbase.http import whole_or_none
+
 
 class Places:
     """The numbers of a stream's items: the server's where they tell items apart, else the next that is free."""
@@ -24,10 +26,10 @@ class Places:
         known = self._by_id.get(item_id) if isinstance(item_id, str) else None
         if known is not None:
             return known
-        index = event.get("output_index")
-        place = index if isinstance(index, int) and index not in self._used else max(self._used, default=-1) + 1
+        index = whole_or_none(event.get("output_index"))
+        place = index if index is not None and index not in self._used else max(self._used, default=-1) + 1
         self._used.add(place)
-        self._by_index[_key(index)] = place
+        self._by_index[index] = place
         if isinstance(item_id, str):
             self._by_id[item_id] = place
         return place
@@ -47,4 +49,4 @@ class Places:
 
 
 def _key(index: object) -> int | None:
-    return index if isinstance(index, int) else None
+    return whole_or_none(index)
