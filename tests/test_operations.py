@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from hb_testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer, Reply
 from heavenbase.config.config import Config
-from heavenbase.errors import ProviderError, UnknownNameError, UnsupportedError
+from heavenbase.errors import ProviderError, ResponseError, UnknownNameError, UnsupportedError
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 from heavenbase.operations.asking import method_of
 
 ROOT = Path(__file__).parents[1]
 MANIFESTS = sorted((ROOT / "plugins").glob("*/src/*/provider.toml"))
-OPERATIONS = ("count_tokens", "models", "rerank")
+OPERATIONS = ("count_tokens", "models", "rerank", "files.upload")
 OPENAI_WAYS = ("responses", "tokenize")
 
 
@@ -36,7 +36,7 @@ def server() -> Iterator[LoopbackServer]:
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.parts[-4])
 def test_v3_what_a_manifest_says_of_operations_its_gateway_has(path: Path) -> None:
     record = tomllib.loads(path.read_text(encoding="utf-8"))["provider"]
-    said = {name: record.get("capabilities", {}).get(name) for name in OPERATIONS}
+    said = {name: record.get("capabilities", {}).get(name.partition(".")[0]) for name in OPERATIONS}
     with kernel() as made:
         gateway = made.registry.load("gateways", record["gateway"])
         for name, value in said.items():
@@ -159,3 +159,78 @@ def test_v4_bedrock_ranks_by_the_body_of_each_family(server: LoopbackServer) -> 
 def test_v4_a_provider_without_rerank_names_those_that_have_it() -> None:
     with kernel() as made, pytest.raises(UnsupportedError, match=r"bedrock, cohere.*voyage"):
         LLM(model="gpt-4o", provider="openai", api_key="k", kernel=made).rerank("a", ["b"])
+
+
+def test_v5_a_purpose_is_the_callers_the_providers_or_the_wires(server: LoopbackServer) -> None:
+    with kernel() as made:
+        for provider, purpose in (("openai", "user_data"), ("dashscope", "file-extract"), ("groq", "batch")):
+            assert openai(server, made, provider).files.upload(b"x", "a.pdf").purpose == purpose
+        assert openai(server, made).files.upload(b"x", "a.pdf", "vision").purpose == "vision"
+
+
+def test_v5_azure_keeps_files_at_the_resource(server: LoopbackServer) -> None:
+    with kernel() as made:
+        server.script(lambda request: Reply(body={"id": "f", "object": "file", "deleted": True}))
+        for base, path in (
+            (server.origin, "/openai/files?api-version=x"),
+            (f"{server.origin}/openai/v1", "/openai/v1/files"),
+        ):
+            llm = LLM(model="gpt-4o", provider="azure", base_url=base, api_key="k", kernel=made)
+            llm.files.upload(b"x", "a.pdf", api_version="x")
+            assert server.requests[-1].path == path
+            assert b"assistants" in server.requests[-1].body
+        llm.files.delete("f")
+        assert (server.requests[-1].method, server.requests[-1].path) == ("DELETE", "/openai/v1/files/f")
+
+
+def test_v5_a_file_that_was_not_deleted_is_an_error(server: LoopbackServer) -> None:
+    with kernel() as made:
+        server.script(lambda request: Reply(body={"id": "f", "deleted": False}))
+        with pytest.raises(ResponseError, match="not deleted"):
+            openai(server, made).files.delete("f")
+
+
+def test_v5_a_large_file_goes_to_gemini_in_pieces(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hb_provider_gemini.files.PIECE", 4)
+    data = b"0123456789"
+    with kernel() as made:
+        llm = LLM(model="gemini-2.5-flash", provider="gemini", base_url=server.url("gemini"), api_key="k", kernel=made)
+        made_file = llm.files.upload(data, "a.txt", purpose="ocr")
+        assert made_file.report is not None
+        assert made_file.report.entries["purpose"].outcome == "dropped"
+        assert (made_file.size, made_file.media_type) == (10, "text/plain")
+        assert made_file.uri is not None
+        assert llm.files.content(made_file.uri) == data
+        assert int(asyncio.run(llm.files.aupload(data, "b.txt")).size or 0) == 10
+        pieces = [request.body for request in server.requests[1:4]]
+        assert pieces == [b"0123", b"4567", b"89"]
+
+
+def test_v5_a_credential_goes_to_no_other_place_to_upload_to(server: LoopbackServer) -> None:
+    with kernel() as made, LoopbackServer() as other:
+        headers = {"x-goog-upload-url": f"{other.origin}/upload"}
+        server.script(lambda request: Reply(body=b"", headers=headers))
+        llm = LLM(model="gemini-2.5-flash", provider="gemini", base_url=server.url("gemini"), api_key="k", kernel=made)
+        for upload in (llm.files.upload, lambda *given: asyncio.run(llm.files.aupload(*given))):
+            with pytest.raises(ResponseError, match="place of its own"):
+                upload(b"x", "a.txt")
+        assert other.requests == []
+
+
+def test_v5_anthropics_files_name_their_beta_beside_those_of_the_caller(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = LLM(
+            model="claude-opus-4-8", provider="anthropic", base_url=server.url("anthropic"), api_key="k", kernel=made
+        )
+        llm.files.list(extra_headers={"Anthropic-Beta": "mine-1"})
+        assert server.requests[-1].headers["anthropic-beta"] == "mine-1,files-api-2025-04-14"
+
+
+def test_v5_a_file_goes_into_a_message_by_its_id(server: LoopbackServer) -> None:
+    with kernel() as made:
+        url = server.url("openai_responses")
+        llm = LLM(model="gpt-4o", provider="openai", gateway="responses", base_url=url, api_key="k", kernel=made)
+        file = llm.files.upload(b"%PDF-1.7", "a.pdf")
+        parts = [{"type": "file", "file": {"file_id": file.id}}, {"type": "text", "text": "What is in it?"}]
+        llm.chat([{"role": "user", "content": parts}])
+    assert {"type": "input_file", "file_id": file.id} in server.requests[-1].json["input"][0]["content"]

@@ -16,6 +16,7 @@ class TestVertex(VariantContract):
     gateway: ClassVar[str] = "vertex"
     image_urls = False
     openai_exports = False
+    capabilities: ClassVar[Mapping[str, bool]] = VertexContract.capabilities
 
     def wires(self) -> Iterable[Wire]:
         return VertexContract().wires()

@@ -189,5 +189,5 @@ class WireRequest:
     """Not in the repr, as callers put credentials of their own into headers."""
     auth: str | None = None
     """How the credential travels, such as "Authorization: Bearer"; None without one."""
-    content: bytes | None = field(default=None, repr=False)
-    """The body where it is no JSON."""
+    content: Any = field(default=None, repr=False)
+    """Bytes in place of a body of JSON, or the file of a form whose other fields are the body's."""

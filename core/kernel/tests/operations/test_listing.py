@@ -1,4 +1,4 @@
-"""Lists in pages, and models as the wires tell of them."""
+"""Lists in pages: followed up to what was asked for, and never without end; dates and numbers in them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import ResponseShapeError
-from heavenbase.operations import listed, model_info
+from heavenbase.errors import InputError, InputTypeError
+from heavenbase.operations import listed, number_of, seconds_of
+from heavenbase.operations.files import to_upload
 from heavenbase.operations.listing import PAGES
 
 from ..support import scripted
+
+Page = tuple[list[str], str | None]
 
 
 def call(limit: int = 10_000) -> Any:
@@ -21,9 +24,9 @@ def call(limit: int = 10_000) -> Any:
 
 
 class Pages:
-    """Answers one page after the other; `asked` are the cursors."""
+    """Answers one page after the other, the last one for ever; `asked` are the cursors."""
 
-    def __init__(self, *pages: Any) -> None:
+    def __init__(self, *pages: Page) -> None:
         self.pages = list(pages)
         self.asked: list[str | None] = []
 
@@ -32,89 +35,85 @@ class Pages:
         return read(None, self.pages.pop(0) if len(self.pages) > 1 else self.pages[0])
 
 
-def ids(gateway: Pages, limit: int = 10_000, name: str = "data") -> Any:
-    found = asyncio.run(listed(gateway, call(limit), lambda cursor: cursor, model_info, name))  # type: ignore[arg-type,return-value]
-    return SimpleNamespace(ids=[model.id for model in found], more=found.has_more, raw=found.raw)
+def read(gateway: Any, limit: int = 10_000) -> Any:
+    request: Any = lambda cursor: cursor  # noqa: E731
+    found = asyncio.run(listed(gateway, call(limit), request, lambda _, page: page))
+    return SimpleNamespace(items=list(found), more=found.has_more, raw=found.raw)
 
 
-@pytest.mark.parametrize(
-    ("pages", "name"),
-    [
-        (
-            [{"data": [{"id": "a"}], "has_more": True, "last_id": "a"}, {"data": [{"id": "b"}], "has_more": False}],
-            "data",
-        ),
-        ([{"data": [{"id": "a"}], "has_more": True}, {"data": [{"id": "b"}]}], "data"),
-        ([{"models": [{"name": "models/a"}], "nextPageToken": "a"}, {"models": [{"name": "models/b"}]}], "models"),
-        ([{"models": [{"name": "a"}], "next_page_token": "a"}, {"models": [{"name": "b"}]}], "models"),
-        ([[{"id": "a"}, {"id": "b"}]], "data"),
-    ],
-)
-def test_v3_pages_are_followed_by_each_kind_of_cursor(pages: list[Any], name: str) -> None:
-    gateway = Pages(*pages)
-    assert ids(gateway, name=name).ids == ["a", "b"]
-    assert gateway.asked == [None, "a"][: len(pages)]
+def test_v3_pages_are_followed() -> None:
+    gateway = Pages((["a"], "x"), (["b"], None))
+    found = read(gateway)
+    assert (found.items, found.more, gateway.asked) == (["a", "b"], False, [None, "x"])
+    assert found.raw == [(["a"], "x"), (["b"], None)]
+    assert read(Pages(([], None))).raw == ([], None)
 
 
 def test_v3_no_more_pages_are_read_than_asked_for() -> None:
-    page = {"data": [{"id": "a"}, {"id": "b"}], "has_more": True, "last_id": "b"}
-    gateway = Pages(page)
-    found = ids(gateway, 1)
-    assert (found.ids, found.more, len(gateway.asked)) == (["a"], True, 1)
+    gateway = Pages((["a", "b"], "x"))
+    found = read(gateway, 1)
+    assert (found.items, found.more, len(gateway.asked)) == (["a"], True, 1)
+    assert read(Pages((["a", "b"], None)), 2).more is False
+    assert read(Pages((["a", "b", "c"], None)), 2).more is True
 
 
 def test_v3_a_list_without_an_end_ends() -> None:
-    same = Pages({"data": [{"id": "a"}], "has_more": True, "last_id": "a"})
-    found = ids(same)
-    assert (len(found.ids), found.more) == (2, False)
-    turn = {"n": 0}
+    found = read(Pages((["a"], "same")))
+    assert (found.items, found.more) == (["a", "a"], False)
 
     class Endless(Pages):
         async def exchange(self, call: Any, cursor: str | None, read: Any) -> Any:
-            turn["n"] += 1
-            return read(None, {"data": [{"id": "a"}], "has_more": True, "last_id": str(turn["n"])})
+            self.asked.append(cursor)
+            return read(None, (["a"], str(len(self.asked))))
 
-    found = ids(Endless({}))
-    assert (turn["n"], len(found.ids), found.more) == (PAGES, PAGES, True)
-
-
-@pytest.mark.parametrize("page", [None, 3, "x", {"data": None}, {"data": {}}, {"data": [3]}, {"data": [{}]}, {}])
-def test_v3_what_is_no_list_of_models_is_an_error(page: Any) -> None:
-    with pytest.raises(ResponseShapeError):
-        ids(Pages(page))
-
-
-def test_v3_google_leaves_out_an_empty_list() -> None:
-    assert ids(Pages({}), name="models").ids == []
+    gateway = Endless(([], None))
+    found = read(gateway)
+    assert (len(gateway.asked), len(found.items), found.more) == (PAGES, PAGES, True)
 
 
 @pytest.mark.parametrize(
     ("row", "wanted"),
     [
-        ({"id": "gpt", "created": 17, "owned_by": "openai"}, ("gpt", "openai", 17.0, None, None, None)),
-        (
-            {"id": "claude", "display_name": "Claude", "created_at": "2025-09-29T00:00:00Z"},
-            ("claude", None, 1759104000.0, "Claude", None, None),
-        ),
-        (
-            {"name": "models/gemini", "displayName": "Gemini", "inputTokenLimit": 9, "outputTokenLimit": 8},
-            ("gemini", None, None, "Gemini", 9, 8),
-        ),
-        (
-            {"id": "a/b", "name": "A: B", "context_length": 9, "top_provider": {"max_completion_tokens": 8}},
-            ("a/b", None, None, "A: B", 9, 8),
-        ),
-        ({"id": "m", "max_model_len": 9}, ("m", None, None, None, 9, None)),
-        (
-            {"modelId": "acme.m", "modelName": "M", "providerName": "Acme"},
-            ("acme.m", "Acme", None, "M", None, None),
-        ),
-        ({"name": "publishers/google/models/gemini"}, ("gemini", *[None] * 5)),
-        ({"id": "odd", "created": "soon", "context_length": "x", "owned_by": 3}, ("odd", None, None, None, None, None)),
-        ({"id": "odd", "created": None, "context_length": True, "top_provider": 3}, ("odd", *[None] * 5)),
+        ({"a": 3}, 3),
+        ({"a": 3.7}, 3),
+        ({"a": "12"}, 12),
+        ({"a": 0, "b": 4}, 4),
+        ({"a": True, "b": "x"}, None),
+        ({"a": None, "b": -1}, None),
+        ({}, None),
     ],
-)  # fmt: skip
-def test_v3_a_model_is_read_from_what_any_wire_says(row: dict[str, Any], wanted: tuple[Any, ...]) -> None:
-    model = model_info(call(), row)
-    assert (model.id, model.owner, model.created, model.name, model.context_window, model.max_output) == wanted
-    assert model.raw == row
+)
+def test_v3_a_number_is_the_first_that_is_one(row: dict[str, Any], wanted: int | None) -> None:
+    assert number_of(row, "a", "b") == wanted
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ({"a": 17}, 17.0),
+        ({"a": "2025-09-29T00:00:00Z"}, 1759104000.0),
+        ({"a": "2025-09-29T02:00:00.123456789+02:00"}, 1759104000.123456),
+        ({"a": "soon", "b": 5}, 5.0),
+        ({"a": None}, None),
+        ({"a": {}}, None),
+    ],
+)
+def test_v3_a_date_is_read_in_each_form(row: dict[str, Any], wanted: float | None) -> None:
+    assert seconds_of(row, "a", "b") == wanted
+
+
+def test_v5_a_file_to_be_uploaded_is_read_from_each_form(tmp_path: Any) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(b"%PDF")
+    for given in (path, str(path)):
+        made = to_upload(given, None, None)
+        assert (made.name, made.data, made.media_type, made.purpose) == ("a.pdf", b"%PDF", "application/pdf", None)
+    with path.open("rb") as opened:
+        assert to_upload(opened, None, "ocr").name == "a.pdf"
+    with path.open("r") as opened, pytest.raises(InputTypeError, match="binary"):
+        to_upload(opened, None, None)
+    assert to_upload(bytearray(b"x"), "notes", None).media_type == "application/octet-stream"
+    assert to_upload(path, "other.txt", None).media_type == "text/plain"
+    with pytest.raises(InputError, match="cannot be read"):
+        to_upload(tmp_path, None, None)
+    assert "PDF" not in repr(to_upload(path, None, None))

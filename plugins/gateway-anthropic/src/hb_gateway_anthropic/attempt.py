@@ -10,6 +10,7 @@ from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
 from heavenbase.errors import HBError
 from heavenbase.http import HTTPAttempt, ServerEvents, content_of, embedded_error, request_content, status_error
+from heavenbase.operations import FileUpload
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
@@ -83,4 +84,7 @@ def _bodiless(client: Any, request: WireRequest) -> Any:
 def _arguments(client: Any, request: WireRequest) -> dict[str, Any]:
     """What `client.post` takes beside path and types. Bytes, which the SDK passes on without looking into them."""
     options: dict[str, Any] = {"headers": spelled(request.headers, client._custom_headers), "max_retries": 0}
+    if isinstance(request.content, FileUpload):
+        file = request.content
+        return {"body": {}, "files": {"file": (file.name, file.data, file.media_type)}, "options": options}
     return {"content": request_content(request), "options": options}

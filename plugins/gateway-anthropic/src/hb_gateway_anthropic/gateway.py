@@ -23,15 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hb_gateway_anthropic.attempt import MessageAttempt
+    from hb_gateway_anthropic.files import AnthropicFiles
     from heavenbase.call import Call
     from heavenbase.errors import UnsupportedError
-    from heavenbase.operations import Listing, ModelInfo, TokenCount
+    from heavenbase.operations import FileUpload, Listing, ModelInfo, TokenCount
     from heavenbase.spec import LLMSpec
 
 MESSAGES = "v1/messages"
 COUNT = "v1/messages/count_tokens"
-PAGE = 1_000
-"""Most models of one page."""
 
 
 class AnthropicGateway(HTTPGateway["MessageAttempt"]):
@@ -51,7 +50,7 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
         """The request of this call, as it will be sent; an error for what Claude does not do."""
         if call.verb != "complete":
             raise refusal(call)
-        return self._request(call, MESSAGES, message_body(call))
+        return self.request(call, MESSAGES, message_body(call))
 
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
         """The SDK client for a spec; the arguments of a call change nothing about it."""
@@ -70,18 +69,26 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
         """How many input tokens a chat call would have, as the provider counts them. Free of charge."""
         from heavenbase.operations import counted
 
-        request = self._request(call, COUNT, count_body(call))
+        request = self.request(call, COUNT, count_body(call))
         return await self.exchange(call, request, lambda _, found: counted(call, found, "input_tokens"))
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
         """The models that the endpoint lists."""
-        from heavenbase.operations import listed, model_info
+        from hb_gateway_anthropic.files import PAGE, model_info, page_of
+        from heavenbase.operations import listed
 
         def page(cursor: str | None) -> WireRequest:
             asked = {"limit": min(call.subject, PAGE), **({"after_id": cursor} if cursor else {})}
-            return self._request(call, "v1/models", {}, "GET", asked)
+            return self.request(call, "v1/models", {}, "GET", asked)
 
-        return await listed(self, call, page, model_info)
+        return await listed(self, call, page, lambda call, decoded: page_of(call, decoded, model_info))
+
+    @property
+    def files(self) -> AnthropicFiles:
+        """The operations on files."""
+        from hb_gateway_anthropic.files import AnthropicFiles
+
+        return AnthropicFiles(self)
 
     # Exports
 
@@ -95,9 +102,16 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
 
     # Shared
 
-    def _request(
-        self, call: Call, path: str, body: dict[str, Any], method: str = "POST", asked: Mapping[str, Any] | None = None
+    def request(
+        self,
+        call: Call,
+        path: str,
+        body: dict[str, Any],
+        method: str = "POST",
+        asked: Mapping[str, Any] | None = None,
+        file: FileUpload | None = None,
     ) -> WireRequest:
+        """A request of this call to a path of its endpoint; `asked` is its query, `file` goes with it as a form."""
         spec = call.spec
         headers, added = headers_and_query(call)
         query = {**(asked or {}), **added}
@@ -106,8 +120,9 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
             url += f"?{urlencode(query, doseq=True)}"
         shown = {name: value for name, value in clients.versioned(spec.headers).items() if not is_secret_header(name)}
         auth = "Authorization: Bearer" if clients.is_bearer(spec) else "x-api-key"
-        sent = {"content-type": "application/json"} if method == "POST" else {}
-        return WireRequest(method, url, body, {**sent, **shown, **headers}, auth)
+        kind = "application/json" if file is None else "multipart/form-data"
+        sent = {"content-type": kind} if method == "POST" else {}
+        return WireRequest(method, url, body, {**sent, **shown, **headers}, auth, file)
 
 
 def refusal(call: Call) -> UnsupportedError:

@@ -17,6 +17,7 @@ from heavenbase.types import Embedding, ImageResult
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from hb_gateway_mock.files import MockFiles
     from hb_gateway_mock.options import Layer
     from heavenbase.call import Call
     from heavenbase.operations import Listing, ModelInfo, Ranking, TokenCount
@@ -43,6 +44,7 @@ class MockGateway(Gateway):
         self.name = "mock"
         self.sleep = sleep
         self.asleep = asleep
+        self._files: MockFiles | None = None
         self._places: dict[int, tuple[Any, int, Any]] = {}
         self._lock = Lock()
 
@@ -136,7 +138,7 @@ class MockGateway(Gateway):
         """The words of the messages, as the mock's usage counts them."""
         from heavenbase.operations import TokenCount
 
-        script = await self._scripted(call)
+        script = await self.scripted(call)
         counted = answers.usage(script, call)
         return TokenCount((counted.prompt_tokens if counted is not None else None) or 0)
 
@@ -144,20 +146,29 @@ class MockGateway(Gateway):
         """The model of the call."""
         from heavenbase.operations import Listing, ModelInfo
 
-        await self._scripted(call)
+        await self.scripted(call)
         return Listing([ModelInfo(call.spec.model_id, owner="mock")])
 
     async def rerank(self, call: Call) -> Ranking:
         """The documents by the share of the query's words that they have."""
         from heavenbase.operations import Ranked, Ranking
 
-        await self._scripted(call)
+        await self.scripted(call)
         wanted, asked = set(call.subject.query.lower().split()), call.subject
         scores = [len(wanted & set(text.lower().split())) / len(wanted) for text in asked.documents]
         found = [Ranked(place, score, asked.documents[place]) for place, score in enumerate(scores)]
         return Ranking(sorted(found, key=lambda one: -one.score)[: asked.top_n])
 
-    async def _scripted(self, call: Call) -> Script:
+    @property
+    def files(self) -> MockFiles:
+        """The operations on files, which this object keeps."""
+        if self._files is None:
+            from hb_gateway_mock.files import MockFiles
+
+            self._files = MockFiles(self)
+        return self._files
+
+    async def scripted(self, call: Call) -> Script:
         """The script of an operation, after its pause; what it fails with is raised."""
         script = await self._ascript(call) if call.is_async else self._script(call)
         seconds = _draw(script)()

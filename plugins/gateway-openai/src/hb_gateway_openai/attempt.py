@@ -8,6 +8,7 @@ from hb_gateway_openai.client import sdk
 from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
 from heavenbase.http import content_of, request_content, status_error
+from heavenbase.operations import FileUpload
 
 if TYPE_CHECKING:
     from hb_wire_openai import Files
@@ -62,6 +63,13 @@ def _arguments(client: Any, request: WireRequest, files: Files) -> dict[str, Any
             for place, (name, image, data) in enumerate(files)
         ]
         return {"body": fields, "files": parts, "options": options}
+    if isinstance(request.content, FileUpload):
+        file = request.content
+        return {
+            "body": dict(request.body),
+            "files": {"file": (file.name, file.data, file.media_type)},
+            "options": options,
+        }
     content = request_content(request)
     # Older releases of major 2 take bytes as the body; newer ones have a parameter of their own, and warn.
     return {"content" if sdk().takes_content else "body": content, "options": options}

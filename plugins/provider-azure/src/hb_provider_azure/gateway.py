@@ -48,17 +48,17 @@ class AzureGateway(OpenAIGateway):
             call.context.report.renamed(name, "?api-version" if name == "api_version" else "Authorization")
         return request
 
-    def request(self, call: Call, *given: Any) -> WireRequest:
+    def request(self, call: Call, *given: Any, **named: Any) -> WireRequest:
         """A request of this call, at the version of the API that it names."""
         own = {name: call.args[name] for name in OWN if call.args.get(name) is not None}
-        return super().request(call.replace(spec=call.spec.with_args(**own)) if own else call, *given)
+        return super().request(call.replace(spec=call.spec.with_args(**own)) if own else call, *given, **named)
 
     def url(self, spec: LLMSpec, path: str) -> str:
         """The path of the deployment at the resource; that of the v1 API where the address is one of it."""
         root = place.root_of(spec)
         if place.is_v1(root):
             return f"{root}/{path}"
-        if path in ("models",):
+        if path.partition("/")[0] in ("files", "models"):  # of the resource, and of no deployment
             return f"{root}/openai/{path}?api-version={place.version_of(spec, spec.args)}"
         deployment = quote(self.model_id(spec), safe="")
         return f"{root}/openai/deployments/{deployment}/{path}?api-version={place.version_of(spec, spec.args)}"

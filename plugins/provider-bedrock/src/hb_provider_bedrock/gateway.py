@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from hb_provider_bedrock import client as clients
 from hb_provider_bedrock.embeddings import body_of_input, embedding, embedding_body, joined, takes_many
 from hb_provider_bedrock.images import image_body, image_result
+from hb_provider_bedrock.models import model_page
 from hb_provider_bedrock.names import PARAMETERS
 from hb_provider_bedrock.request import chat_body
 from heavenbase.call import WireRequest
@@ -112,12 +113,12 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
         """The foundation models of the region, which the control plane lists."""
-        from heavenbase.operations import listed, model_info
+        from heavenbase.operations import listed
 
         place = _endpoint(call, self.services.environ).replace("bedrock-runtime", "bedrock", 1)
         headers = {**call.spec.headers, **added_parts(call)[0]}
         request = WireRequest("GET", f"{place}{_path(call)}", {}, headers, self._auth(call))
-        return await listed(self, call, lambda _: request, model_info, "modelSummaries")
+        return await listed(self, call, lambda _: request, model_page)
 
     async def rerank(self, call: Call) -> Ranking:
         """Documents by how well they answer a query, by a model of Cohere's or Amazon's for that."""

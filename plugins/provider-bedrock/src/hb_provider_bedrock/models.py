@@ -16,6 +16,8 @@ from hb_provider_bedrock.claude import claude_traits
 
 if TYPE_CHECKING:
     from hb_provider_bedrock.claude import Claude
+    from heavenbase.call import Call
+    from heavenbase.operations import ModelInfo
     from heavenbase.spec import LLMSpec
 
     Kind = Literal["chat", "embed", "image", "other"]
@@ -165,3 +167,19 @@ def _claude(claude: Claude) -> Traits:
         takes_late_system=claude.version >= (4, 8),
         claude=claude,
     )
+
+
+def model_page(call: Call, decoded: Any) -> tuple[list[ModelInfo], str | None]:
+    """(the models of a region, None as there is one page)."""
+    from heavenbase.http import as_list, as_object, shape_error
+    from heavenbase.operations import ModelInfo
+    from heavenbase.wires import first_text
+
+    found = []
+    for row in as_list(call, as_object(call, decoded, "the list").get("modelSummaries"), "`modelSummaries`"):
+        row = as_object(call, row, "a model")
+        name = first_text(row, "modelId")
+        if name is None:
+            raise shape_error(call, "a model of the list has no `modelId`")
+        found.append(ModelInfo(name, first_text(row, "providerName"), name=first_text(row, "modelName"), raw=row))
+    return found, None

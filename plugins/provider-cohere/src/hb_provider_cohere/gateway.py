@@ -93,20 +93,22 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
         """The models that the endpoint lists, which is one of version 1 of the API."""
-        from heavenbase.operations import listed, model_info
+        from hb_provider_cohere.lists import model_page
+        from heavenbase.operations import listed
 
         def page(cursor: str | None) -> WireRequest:
             asked = {"page_size": min(call.subject, PAGE), **({"page_token": cursor} if cursor else {})}
             return self._at(call, f"{clients.place(call.spec)[0]}/v1/models", {}, asked, "GET")
 
-        return await listed(self, call, page, model_info, "models")
+        return await listed(self, call, page, model_page)
 
     async def rerank(self, call: Call) -> Ranking:
         """Documents by how well they answer a query."""
-        from heavenbase.operations import ranking, rerank_body
+        from hb_provider_cohere.lists import read_ranking
+        from heavenbase.operations import rerank_body
 
         body = {"model": call.spec.model_id, **rerank_body(call)}
-        return await self.exchange(call, self.request(call, "rerank", body), lambda _, found: ranking(call, found))
+        return await self.exchange(call, self.request(call, "rerank", body), lambda _, it: read_ranking(call, it))
 
     # Exports
 

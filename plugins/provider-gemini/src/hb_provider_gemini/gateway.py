@@ -27,6 +27,7 @@ from heavenbase.wires import thoughts_hidden
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hb_provider_gemini.files import GeminiFiles
     from hb_provider_gemini.wire import GeminiAttempt
     from heavenbase.call import Call
     from heavenbase.operations import Listing, ModelInfo, TokenCount
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from heavenbase.types import Embedding, ImageResult
 
 __all__ = ["GeminiGateway"]
-
-PAGE = 1_000
-"""Most models of one page."""
 
 
 class GeminiGateway(HTTPGateway["GeminiAttempt"]):
@@ -116,6 +114,13 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
         """The body of a request to count tokens."""
         return {"generateContentRequest": {"model": model_path(call.spec.model_id), **content_body(call)}}
 
+    @property
+    def files(self) -> GeminiFiles:
+        """The operations on files."""
+        from hb_provider_gemini.files import GeminiFiles
+
+        return GeminiFiles(self)
+
     def model_list(self, spec: LLMSpec) -> tuple[str, str]:
         """(the address of the list of models, the field of its models)."""
         return f"{clients.base_url(spec)}/models", "models"
@@ -131,14 +136,15 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
         """The models that the endpoint lists."""
-        from heavenbase.operations import listed, model_info
+        from hb_provider_gemini.files import PAGE, model_info, page_of
+        from heavenbase.operations import listed
 
         def page(cursor: str | None) -> WireRequest:
             asked = {"pageSize": min(call.subject, PAGE), **({"pageToken": cursor} if cursor else {})}
-            return self._at(call, address, {}, asked, "GET")
+            return self.at(call, address, {}, asked, "GET")
 
         address, field = self.model_list(call.spec)
-        return await listed(self, call, page, model_info, field)
+        return await listed(self, call, page, lambda call, it: page_of(call, it, field, model_info))
 
     # Exports
 
@@ -161,11 +167,12 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
     def _request(
         self, call: Call, method: str, body: dict[str, Any], query: Mapping[str, Any] | None = None
     ) -> WireRequest:
-        return self._at(call, f"{self.place(call.spec)}:{method}", body, query)
+        return self.at(call, f"{self.place(call.spec)}:{method}", body, query)
 
-    def _at(
+    def at(
         self, call: Call, url: str, body: dict[str, Any], query: Mapping[str, Any] | None, method: str = "POST"
     ) -> WireRequest:
+        """A request of this call to an address of its endpoint."""
         spec = call.spec
         headers, added = added_parts(call)
         asked = {**(query or {}), **added}

@@ -20,6 +20,7 @@ from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hb_provider_mistral.files import MistralFiles
     from hb_wire_openai import WireAttempt
     from heavenbase.call import Call, WireRequest
     from heavenbase.spec import LLMSpec
@@ -74,6 +75,13 @@ class MistralGateway(WireGateway):
         """The `Mistral` of a spec, for calls of this colour."""
         key, headers = self.credential(spec), self.headers(spec)
         return clients.client_of(spec, self.services, self.connections(), key, headers, is_async=is_async)
+
+    @property
+    def files(self) -> MistralFiles:
+        """The operations on files."""
+        from hb_provider_mistral.files import MistralFiles
+
+        return MistralFiles(self)
 
     # Exports
 

@@ -8,6 +8,7 @@ from hb_provider_mistral.responses import MistralStream, completion
 from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
 from heavenbase.http import request_content
+from heavenbase.operations import FileUpload
 
 if TYPE_CHECKING:
     from heavenbase.call import WireRequest
@@ -61,5 +62,15 @@ def _built(config: Any, http: Any, request: WireRequest) -> Any:
     own = {"Authorization": f"Bearer {config.security.api_key}", "User-Agent": config.user_agent}
     for found in (own, request.headers):
         headers.update({name.lower(): (name, value) for name, value in found.items()})
+    if isinstance(request.content, FileUpload):
+        file = request.content
+        headers.pop("content-type", None)  # the library says where the parts of the form are
+        return http.build_request(
+            request.method,
+            request.url,
+            data=dict(request.body),
+            files={"file": (file.name, file.data, file.media_type)},
+            headers=list(headers.values()),
+        )
     content = request_content(request)
     return http.build_request(request.method, request.url, content=content, headers=list(headers.values()))

@@ -80,9 +80,10 @@ class OllamaGateway(HTTPGateway["OllamaAttempt"]):
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
         """The models that the server has."""
-        from heavenbase.operations import listed, model_info
+        from hb_provider_ollama.responses import model_page
+        from heavenbase.operations import listed
 
-        return await listed(self, call, lambda _: self._request(call, "api/tags", {}, "GET"), model_info, "models")
+        return await listed(self, call, lambda _: self._request(call, "api/tags", {}, "GET"), model_page)
 
     # Exports
 

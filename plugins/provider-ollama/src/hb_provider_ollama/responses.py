@@ -14,6 +14,7 @@ from heavenbase.wires import finish_reason as in_words
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
+    from heavenbase.operations import ModelInfo
     from heavenbase.types import FinishReason
 
 FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
@@ -122,3 +123,18 @@ def _tool_call(call: Call, item: Any, place: int) -> ToolCall:
     if given is not None and not isinstance(given, str | dict):
         raise shape_error(call, f"`arguments` of `tool_calls[{place}]` is {kind_of(given)}, not an object")
     return ToolCall(text_or_none(item.get("id")) or f"call_{place}", name, arguments_text(given) or "{}")
+
+
+def model_page(call: Call, decoded: Any) -> tuple[list[ModelInfo], str | None]:
+    """(the models that the server has, None as there is one page)."""
+    from heavenbase.operations import ModelInfo, seconds_of
+    from heavenbase.wires import first_text
+
+    found = []
+    for row in as_list(call, as_object(call, decoded, "the list").get("models"), "`models`"):
+        row = as_object(call, row, "a model")
+        name = first_text(row, "model", "name")
+        if name is None:
+            raise shape_error(call, "a model of the list has no `model`")
+        found.append(ModelInfo(name, created=seconds_of(row, "modified_at"), raw=row))
+    return found, None

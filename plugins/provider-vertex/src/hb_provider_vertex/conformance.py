@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_testing import GatewayContract
@@ -94,6 +95,7 @@ class VertexContract(GatewayContract):
     gateway: ClassVar[str] = "vertex"
     image_urls = False
     openai_exports = False
+    capabilities: ClassVar[Mapping[str, bool]] = MappingProxyType({"files": False})
 
     def wires(self) -> Iterable[Wire]:
         """The wire, where Vertex AI has it."""

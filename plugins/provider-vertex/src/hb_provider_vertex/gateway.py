@@ -100,9 +100,10 @@ class VertexGateway(GeminiGateway):
         root = root_of(spec, place_of(spec, spec.args)).rpartition("/")[0]
         return f"{root}/v1beta1/publishers/google/models", "publisherModels"
 
-    def _at(self, call: Call, *given: Any) -> WireRequest:
+    def at(self, call: Call, *given: Any) -> WireRequest:
+        """A request of this call to an address of its place."""
         own = {name: call.args[name] for name in OWN if name in call.args}
-        return super()._at(call.replace(spec=call.spec.with_args(**own)) if own else call, *given)
+        return super().at(call.replace(spec=call.spec.with_args(**own)) if own else call, *given)
 
     # Exports
 

@@ -5,6 +5,7 @@
     answers, streams, usage           its answer, whole or streamed
     events                            what the streams of both wires share
     embeddings, images                the other verbs
+    counting, lists, files            operations
     responses                         chats on the Responses wire
 
 Each name is loaded on first use.
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from hb_wire_openai.attempt import Files as Files
     from hb_wire_openai.attempt import WireAttempt as WireAttempt
     from hb_wire_openai.embeddings import embedding as embedding
+    from hb_wire_openai.files import WireFiles as WireFiles
     from hb_wire_openai.gateway import WireGateway as WireGateway
+    from hb_wire_openai.lists import file_page as file_page
     from hb_wire_openai.names import PARAMETERS as PARAMETERS
     from hb_wire_openai.parameters import chat_fields as chat_fields
     from hb_wire_openai.responses.answers import completion_of_response as completion_of_response
@@ -40,7 +43,9 @@ _TABLE = {
     "answers": "Thinking completion in_order thinking_of",
     "attempt": "WireAttempt",
     "embeddings": "embedding",
+    "files": "WireFiles",
     "gateway": "WireGateway",
+    "lists": "file_page",
     "names": "PARAMETERS",
     "parameters": "chat_fields",
     "responses.answers": "completion_of_response",

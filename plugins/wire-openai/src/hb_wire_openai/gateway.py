@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hb_wire_openai.attempt import Files, WireAttempt
+    from hb_wire_openai.files import WireFiles
     from heavenbase.call import Call
-    from heavenbase.operations import Listing, ModelInfo, Ranking, TokenCount
+    from heavenbase.operations import FileUpload, Listing, ModelInfo, Ranking, TokenCount
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Embedding, ImageResult
 
@@ -146,36 +147,55 @@ class WireGateway(HTTPGateway["WireAttempt"]):
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
         """The models that the endpoint lists."""
-        from heavenbase.operations import listed, model_info
+        from hb_wire_openai.lists import model_page
+        from heavenbase.operations import listed
 
         def page(cursor: str | None) -> WireRequest:
             return self.request(call, "models", {}, "GET", {"after": cursor} if cursor else {})
 
-        return await listed(self, call, page, model_info)
+        return await listed(self, call, page, model_page)
 
     async def rerank(self, call: Call) -> Ranking:
         """Documents by how well they answer a query, at the path that servers of this wire have for it."""
-        from heavenbase.operations import ranking, rerank_body
+        from heavenbase.operations import number_of, ranking, rerank_body
+        from heavenbase.wires import object_or_empty
+
+        def read(_: Any, found: Any) -> Ranking:
+            usage = object_or_empty(object_or_empty(found).get("usage"))
+            return ranking(call, found, number_of(usage, "prompt_tokens", "total_tokens"))
 
         body = {"model": self.model_id(call.spec), **rerank_body(call)}
-        return await self.exchange(call, self.request(call, "rerank", body), lambda _, found: ranking(call, found))
+        return await self.exchange(call, self.request(call, "rerank", body), read)
+
+    @property
+    def files(self) -> WireFiles:
+        """The operations on files."""
+        from hb_wire_openai.files import WireFiles
+
+        return WireFiles(self)
 
     # Shared
 
     def request(
-        self, call: Call, path: str, body: dict[str, Any], method: str = "POST", asked: Mapping[str, Any] | None = None
+        self,
+        call: Call,
+        path: str,
+        body: dict[str, Any],
+        method: str = "POST",
+        asked: Mapping[str, Any] | None = None,
+        file: FileUpload | None = None,
     ) -> WireRequest:
-        """A request of this call to a path of its endpoint; `asked` is its query."""
+        """A request of this call to a path of its endpoint; `asked` is its query, `file` goes with it as a form."""
         spec = call.spec
         headers, added = added_parts(call)
         query = {**(asked or {}), **added}
         url = self.url(spec, path)
         if query:
             url += f"{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
-        multipart = path == "images/edits"
+        multipart = path == "images/edits" or file is not None
         content_type = "multipart/form-data" if multipart else "application/json"
         sent = {"content-type": content_type} if method == "POST" else {}
-        return WireRequest(method, url, body, {**sent, **self.shown_headers(spec), **headers}, self.auth)
+        return WireRequest(method, url, body, {**sent, **self.shown_headers(spec), **headers}, self.auth, file)
 
 
 def _fit_format(call: Call, body: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from heavenbase.types import Usage
-from heavenbase.wires import count, prompt_counts, rest
+from heavenbase.wires import count, rest
 
 _LARGEST_COST = 2**53
 
@@ -60,3 +60,22 @@ def _cost(value: Any) -> str | None:
     except InvalidOperation:
         return None
     return format(amount, "f") if amount.is_finite() and 0 <= amount < _LARGEST_COST else None
+
+
+def prompt_counts(
+    prompt: int | None, read: int | None, written: int | None, apart: int | None = None
+) -> tuple[int | None, int | None, int | None]:
+    """(fresh, read, written) tokens of a prompt, which add up to what the provider says of all of them.
+
+    Some name tokens both as read from and as written to the cache: those are read. `apart` is the provider's sum of all
+    tokens but the answer's: where it says that cached ones are counted beside the prompt, they are.
+    """
+    if prompt is None:
+        return None, read, written
+    cached = (read or 0) + (written or 0)
+    if cached and apart is not None and apart == prompt + cached:
+        return prompt, read, written
+    if cached > prompt:
+        read = None if read is None else min(read, prompt)
+        written = None if written is None else min(max(written - (read or 0), 0), prompt - (read or 0))
+    return rest(prompt, read, written), read, written

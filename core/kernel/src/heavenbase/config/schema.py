@@ -133,7 +133,7 @@ def _namespace(what: str) -> Table:
 _FLAGS = (
     *("chat", "stream", "tools", "vision", "embeddings", "images", "embedding_base64", "stream_usage"),
     *("image_detail", "image_urls", "file_urls", "late_system", "deferred_tools", "free_text_tools", "prompt_marks"),
-    *("models", "rerank", "background"),
+    *("models", "rerank", "files", "background"),
 )
 _ABILITIES = dict.fromkeys(_FLAGS, "bool") | {
     "embedding_batch_limit": "int",

@@ -52,7 +52,7 @@ def encode_json(value: Any) -> bytes:
     raise failure
 
 
-def request_content(request: WireRequest) -> bytes | None:
+def request_content(request: WireRequest) -> Any:
     """The body of a request as it travels; None for one without."""
     if request.content is not None:
         return request.content

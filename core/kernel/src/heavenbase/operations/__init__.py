@@ -3,7 +3,8 @@
     results    what comes back, typed
     asking     the gateway's method for an operation, found by its name
     facade     the methods of `LLM`
-    listing    lists in pages, and models as every wire tells of them
+    files      `llm.files`, and what is asked of files
+    listing    lists in pages, and dates and numbers in them
     rerank     what is asked of a rerank, and its answers
     estimate   a count of tokens without an endpoint
     background answers that are made in the background: sent once, polled, cancelled; its methods in `jobs`
@@ -19,9 +20,11 @@ from heavenbase._lazy import front
 
 if TYPE_CHECKING:
     from heavenbase.operations.facade import Operations as Operations
-    from heavenbase.operations.listing import listed as listed, model_info as model_info
+    from heavenbase.operations.files import Files as Files, FileUpload as FileUpload
+    from heavenbase.operations.listing import listed as listed, number_of as number_of, seconds_of as seconds_of
     from heavenbase.operations.rerank import Rerank as Rerank, ranking as ranking, rerank_body as rerank_body
     from heavenbase.operations.results import JOB_STATES as JOB_STATES, Job as Job
+    from heavenbase.operations.results import FileInfo as FileInfo
     from heavenbase.operations.results import Listing as Listing, ModelInfo as ModelInfo
     from heavenbase.operations.results import Ranked as Ranked, Ranking as Ranking
     from heavenbase.operations.results import OperationResult as OperationResult, TokenCount as TokenCount
@@ -31,8 +34,9 @@ __getattr__, __dir__ = front(
     __name__,
     {
         "facade": "Operations",
-        "listing": "listed model_info",
+        "files": "FileUpload Files",
+        "listing": "listed number_of seconds_of",
         "rerank": "Rerank ranking rerank_body",
-        "results": "JOB_STATES Job Listing ModelInfo OperationResult Ranked Ranking TokenCount counted",
+        "results": "FileInfo JOB_STATES Job Listing ModelInfo OperationResult Ranked Ranking TokenCount counted",
     },
 )

@@ -19,53 +19,32 @@ MESSAGE = 4
 """Tokens around each message."""
 MEDIUM = 1_000
 """Tokens of an image, a file or a sound."""
-_PIECES = re.compile(
-    r"(?P<word>[^\W\d_]+)|(?P<number>\d+)|(?P<blank>\s+)|(?P<sign>[^\w\s]|_)",
-)
-_LETTERS = 5
-"""Letters of Latin and like scripts in a token, the blank before a word included."""
+_PIECES = re.compile(r"([^\W\d_\u2e80-\U0010ffff]+)|(\d+)|([\u2e80-\U0010ffff]|[^\w\s]|_|\n+)")
+_LETTERS, _DIGITS = 5, 3
+"""Letters in a token, the blank before a word included; digits in one."""
 
 
 def estimated(call: Call, reason: str) -> TokenCount:
     """The estimate for a chat call, with why there is no other."""
+    told = [call.args["response_format"]] if "response_format" in call.args else []
     total = MESSAGE - 1  # around the answer that is to come
     for message in call.messages:
         total += MESSAGE + _content(message.get("content"))
-        total += sum(_text(json.dumps(made, default=str)) for made in message.get("tool_calls") or ())
-    for tool in call.args.get("tools") or ():
-        total += MESSAGE + _text(json.dumps(tool, default=str))
-    if call.format is not None and call.args.get("response_format"):
-        total += _text(json.dumps(call.args["response_format"], default=str))
-    return TokenCount(
-        total,
-        "estimate",
-        reason,
-        model=call.spec.model_id,
-        provider=call.spec.provider,
-        gateway=call.spec.gateway,
-        created_at=call.context.created_at,
-        elapsed=call.context.clock() - call.context.started,
-        report=call.context.report,
-    )
+        told += message.get("tool_calls") or ()
+    for each in (*told, *(call.args.get("tools") or ())):
+        total += MESSAGE + _text(json.dumps(each, default=str))
+    spec, context = call.spec, call.context
+    facts: dict[str, Any] = {"model": spec.model_id, "provider": spec.provider, "gateway": spec.gateway}
+    facts |= {"created_at": context.created_at, "elapsed": context.clock() - context.started, "report": context.report}
+    return TokenCount(total, "estimate", reason, **facts)
 
 
 def _content(content: Any) -> int:
     if isinstance(content, str):
         return _text(content)
-    if not isinstance(content, list):
-        return 0
-    return sum(_text(part["text"]) if isinstance(part.get("text"), str) else MEDIUM for part in content)
+    return sum(_text(part["text"]) if isinstance(part.get("text"), str) else MEDIUM for part in content or ())
 
 
 def _text(text: str) -> int:
-    total = 0
-    for found in _PIECES.finditer(text):
-        kind, piece = found.lastgroup, found[0]
-        if kind == "word":
-            wide = sum(1 for letter in piece if letter >= "\u2e80")
-            total += wide + -(-(len(piece) - wide) // _LETTERS)
-        elif kind == "number":
-            total += -(-len(piece) // 3)
-        elif kind == "sign" or "\n" in piece:
-            total += 1
-    return total
+    counted = ((len(word), len(number)) for word, number, _ in _PIECES.findall(text))
+    return sum(-(-letters // _LETTERS) or -(-digits // _DIGITS) or 1 for letters, digits in counted)

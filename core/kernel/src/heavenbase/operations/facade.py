@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
 from heavenbase.errors import InputError, InputTypeError, ProviderError, UnsupportedError
+from heavenbase.operations.files import Files, to_limit
 from heavenbase.operations.jobs import Jobs
 from heavenbase.options import OPTIONS
 
@@ -24,6 +25,11 @@ class Operations(Jobs):
 
     kernel: Any
     spec: LLMSpec
+
+    @property
+    def files(self) -> Files:
+        """The files that the provider keeps for the account."""
+        return Files(self)
 
     def count_tokens(
         self, messages: Any, *, system: str | None = None, images: Any = None, estimate: bool | None = None,
@@ -45,11 +51,11 @@ class Operations(Jobs):
 
     def models(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """The models that the endpoint lists, `limit` at most; `options` are those that steer a call."""
-        return drive.run(_listed(self, "models", limit, options, is_async=False))
+        return drive.run(ask(self, "models", options, is_async=False, subject=to_limit(limit)))
 
     async def amodels(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """Async form of `models`."""
-        return await _listed(self, "models", limit, options, is_async=True)  # type: ignore[no-any-return]
+        return await ask(self, "models", options, is_async=True, subject=to_limit(limit))  # type: ignore[no-any-return]
 
     def rerank(self, query: str, documents: Iterable[str], top_n: int | None = None, **options: Any) -> Ranking:
         """The documents by how well they answer the query, best first: all of them, or the best `top_n`.
@@ -120,11 +126,3 @@ async def _count(
     from heavenbase.operations.estimate import estimated
 
     return estimated(call, reason)
-
-
-async def _listed(llm: Any, operation: str, limit: Any, options: dict[str, Any], *, is_async: bool) -> Any:
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise InputTypeError(f"limit must be a whole number, not {type(limit).__name__}")
-    if limit < 1:
-        raise InputError(f"limit must be at least 1, not {limit}")
-    return await ask(llm, operation, options, is_async=is_async, subject=limit)

@@ -65,15 +65,18 @@ def rerank_body(call: Call, **fixed: Any) -> dict[str, Any]:
     return body
 
 
-def ranking(call: Call, decoded: Any) -> Ranking:
-    """The ranking in a decoded answer, best first; ResponseShapeError for anything else."""
+def ranking(call: Call, decoded: Any, tokens: int | None = None, units: int | None = None) -> Ranking:
+    """The ranking in a decoded answer, best first; ResponseShapeError for anything else.
+
+    `tokens` and `units` are what it is billed by, as the wire tells them.
+    """
     page = as_object(call, decoded, "the answer")
     field = "results" if "results" in page else "data"
     rows = as_list(call, page.get(field), f"`{field}`")
     found = sorted((_ranked(call, row) for row in rows), key=lambda one: -one.score)
     if len({one.index for one in found}) < len(found):
         raise shape_error(call, "a document is ranked twice")
-    return Ranking(found, usage=_usage(page), search_units=_units(page), raw=decoded)
+    return Ranking(found, usage=Usage(tokens) if tokens is not None else None, search_units=units, raw=decoded)
 
 
 def _ranked(call: Call, row: Any) -> Ranked:
@@ -85,22 +88,3 @@ def _ranked(call: Call, row: Any) -> Ranked:
     if not isinstance(score, int | float) or isinstance(score, bool) or not isfinite(score):
         raise shape_error(call, "a result has no `relevance_score`")
     return Ranked(place, float(score), documents[place])
-
-
-def _usage(page: Mapping[str, Any]) -> Usage | None:
-    """The tokens that were read, where the endpoint tells."""
-    meta = page.get("meta")
-    tables = [page.get("usage"), *((meta.get("billed_units"), meta.get("tokens")) if isinstance(meta, dict) else ())]
-    for table in tables:
-        for name in ("input_tokens", "prompt_tokens", "total_tokens"):
-            value = table.get(name) if isinstance(table, dict) else None
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                return Usage(int(value))
-    return None
-
-
-def _units(page: Mapping[str, Any]) -> float | None:
-    meta = page.get("meta")
-    units = meta.get("billed_units") if isinstance(meta, dict) else None
-    value = units.get("search_units") if isinstance(units, dict) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -108,6 +108,24 @@ class ModelInfo(Record):
 
 
 @dataclass
+class FileInfo(OperationResult):
+    """A file that a provider keeps. What it does not tell is None.
+
+    `size` is bytes, `created` and `expires` are epoch seconds; `uri` is the name in messages where `id` is not.
+    """
+
+    id: str
+    filename: str | None = None
+    size: int | None = None
+    media_type: str | None = None
+    purpose: str | None = None
+    created: float | None = None
+    expires: float | None = None
+    status: str | None = None
+    uri: str | None = None
+
+
+@dataclass
 class Listing(OperationResult, Generic[T]):
     """Items in order; a sequence of them. `has_more` where the provider has more than were asked for."""
 
@@ -137,4 +155,4 @@ class Ranked(Record):
 class Ranking(Listing[Ranked]):
     """Documents, best first. `search_units` are what some providers bill by; others tell tokens in `usage`."""
 
-    search_units: float | None = None
+    search_units: int | None = None

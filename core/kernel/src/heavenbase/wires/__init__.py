@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.answers import StreamedAnswer as StreamedAnswer, count as count
     from heavenbase.wires.answers import finish_reason as finish_reason, finish_words as finish_words
     from heavenbase.wires.answers import generation_failed as generation_failed, known_usage as known_usage
-    from heavenbase.wires.answers import merged_counts as merged_counts, prompt_counts as prompt_counts
+    from heavenbase.wires.answers import merged_counts as merged_counts
     from heavenbase.wires.answers import proved as proved, read_vector as read_vector
     from heavenbase.wires.answers import read_vectors as read_vectors, rest as rest, truncated as truncated
     from heavenbase.wires.attributes import MARK as MARK, Taken as Taken, check_prefill as check_prefill
@@ -57,7 +57,7 @@ __getattr__, __dir__ = front(
     {
         "answers": (
             "StreamedAnswer count finish_reason finish_words generation_failed known_usage merged_counts "
-            "prompt_counts proved read_vector "
+            "proved read_vector "
             "read_vectors rest truncated"
         ),
         "attributes": "MARK Taken check_prefill fit_message mark_of note_tools part_fields takes_late_system",

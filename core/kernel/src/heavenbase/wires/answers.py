@@ -102,25 +102,6 @@ def rest(total: int | None, *within: int | None) -> int | None:
     return max(total, 0)
 
 
-def prompt_counts(
-    prompt: int | None, read: int | None, written: int | None, apart: int | None = None
-) -> tuple[int | None, int | None, int | None]:
-    """(fresh, read, written) tokens of a prompt, which add up to what the provider says of all of them.
-
-    Some name tokens both as read from and as written to the cache: those are read. `apart` is the provider's sum of all
-    tokens but the answer's: where it says that cached ones are counted beside the prompt, they are.
-    """
-    if prompt is None:
-        return None, read, written
-    cached = (read or 0) + (written or 0)
-    if cached and apart is not None and apart == prompt + cached:
-        return prompt, read, written
-    if cached > prompt:
-        read = None if read is None else min(read, prompt)
-        written = None if written is None else min(max(written - (read or 0), 0), prompt - (read or 0))
-    return rest(prompt, read, written), read, written
-
-
 def merged_counts(before: Any, later: Any) -> Any:
     """The counts of two pieces of one answer: running totals, so the later says more, but nothing is forgotten."""
     if not isinstance(later, dict):

@@ -9,13 +9,24 @@ import pytest
 from hb_testing.conformance.gateway import OPERATIONS, GatewayBase
 from hb_testing.conformance.needs import needs
 from hb_testing.server import Reply
-from heavenbase.errors import InputError, InputTypeError, ProviderError, RateLimitError, ResponseError, UnsupportedError
-from heavenbase.operations import ModelInfo
+from heavenbase.errors import (
+    HBError,
+    InputError,
+    InputTypeError,
+    ProviderError,
+    RateLimitError,
+    ResponseError,
+    UnsupportedError,
+)
+from heavenbase.operations import FileInfo, ModelInfo
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hb_testing.conformance.rig import Rig
     from hb_testing.server.recorder import RecordedRequest
     from heavenbase.llm import LLM
+    from heavenbase.operations import Files
 
 DOCUMENTS = ["c d", "a b c", "a c d"]
 TOOL = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
@@ -26,7 +37,9 @@ class OperationChecks(GatewayBase):
 
     def perform(self, rig: Rig, operation: str, fault: str = "", **options: Any) -> Any:
         """The answer of an operation in the rig's colour."""
-        llm = rig.llm(fault)
+        llm: Any = rig.llm(fault)
+        if operation == "files":
+            return self.files(rig, llm.files, "upload", b"%PDF-1.7", "a.pdf", **options)
         content = {"count_tokens": ("one two three",), "models": (), "rerank": ("a b", DOCUMENTS)}[operation]
         method, twin = getattr(llm, operation), getattr(llm, f"a{operation}")
         return rig.colour.run(lambda: method(*content, **options), lambda: twin(*content, **options))
@@ -113,6 +126,56 @@ class OperationChecks(GatewayBase):
             rig.server.reply(body={"results": rows})
             with pytest.raises(ResponseError):
                 self.perform(rig, "rerank")
+
+    def files(self, rig: Rig, files: Files, what: str, *given: Any, **options: Any) -> Any:
+        """The answer of one operation on files, in the rig's colour."""
+        method, twin = getattr(files, what), getattr(files, f"a{what}")
+        return rig.colour.run(lambda: method(*given, **options), lambda: twin(*given, **options))
+
+    @needs("files")
+    def test_v5_a_file_is_uploaded_told_of_given_back_and_deleted(self, rig: Rig, tmp_path: Path) -> None:
+        files, data = rig.llm().files, bytes(range(256)) * 3
+        path = tmp_path / "Grüße 1.pdf"
+        path.write_bytes(data)
+        made = self.files(rig, files, "upload", path)
+        assert isinstance(made, FileInfo)
+        assert made.filename == path.name
+        assert made.size == len(data)
+        assert made.provider == rig.llm().spec.provider
+        other = self.files(rig, files, "upload", b"{}", "b.json")
+        assert other.id != made.id
+        assert self.files(rig, files, "get", made).id == made.id
+        listed = self.files(rig, files, "list")
+        assert [one.id for one in listed] == [made.id, other.id]
+        assert not listed.has_more
+        first = self.files(rig, files, "list", limit=1)
+        assert ([one.id for one in first], first.has_more) == ([made.id], True)
+        assert self.files(rig, files, "content", made.id) == data
+        assert self.files(rig, files, "delete", made.id) is None
+        with pytest.raises(HBError):
+            self.files(rig, files, "get", made.id)
+        assert [one.id for one in self.files(rig, files, "list")] == [other.id]
+
+    @needs("files")
+    def test_v5_bad_files_are_refused_before_anything_is_sent(self, rig: Rig, tmp_path: Path) -> None:
+        files = rig.llm().files
+        bad: list[tuple[str, tuple[Any, ...], type[Exception], str]] = [
+            ("upload", (tmp_path / "none.pdf",), InputError, "none.pdf"),
+            ("upload", (b"x",), InputError, "name="),
+            ("upload", (b"", "a.pdf"), InputError, "empty"),
+            ("upload", (3, "a.pdf"), InputTypeError, "int"),
+            ("upload", (b"x", "a.pdf", 3), InputTypeError, "purpose"),
+            ("upload", (b"x", ""), InputTypeError, "name"),
+            ("get", ("",), InputError, "no id"),
+            ("get", ("../models",), InputError, "no id"),
+            ("delete", (None,), InputTypeError, "id"),
+            ("list", (0,), InputError, "limit"),
+        ]
+        for what, given, error, words in bad:
+            with pytest.raises(error, match=words):
+                self.files(rig, files, what, *given)
+        if rig.is_wired:
+            assert rig.server.requests == []
 
     @needs("verb", "server")
     @pytest.mark.parametrize("verb", OPERATIONS)

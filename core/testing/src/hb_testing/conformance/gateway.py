@@ -37,7 +37,7 @@ _VERBS = {
 """The methods of which a gateway overrides one when it has the ability."""
 _PARTS = {"chat": "attempt", "stream": "attempt", "embeddings": "embedding", "images": "images"}
 """The part that it may bring in place of them where `HTTPGateway` has the methods."""
-OPERATIONS = ("count_tokens", "models", "rerank")
+OPERATIONS = ("count_tokens", "models", "rerank", "files")
 """Methods beside the verbs, each an ability of its own."""
 JOBS = "background"
 """The ability to answer in the background, and the object whose methods do."""
@@ -150,7 +150,7 @@ class GatewayBase(PluginChecks):
                 "wire": self.own_wire(),
                 "capabilities": dict.fromkeys(("chat", "stream", "tools", "vision", "embeddings", "images"), True)
                 | {"structured": "json_schema", "stream_usage": True, "count_tokens": "responses", "models": True}
-                | {"rerank": True},
+                | {"rerank": True, "files": True},
                 **self.provider_record(),
                 **(record or {}),
             }
@@ -253,7 +253,7 @@ class GatewayBase(PluginChecks):
             return self.capabilities[ability]
         if ability in _VERBS and not _brings(type(rig.gateway), ability):
             return False
-        if ability in OPERATIONS and method_of(rig.gateway, ability) is None:
+        if ability in OPERATIONS and method_of(rig.gateway, "files.upload" if ability == "files" else ability) is None:
             return False
         if ability == JOBS:
             return method_of(rig.gateway, f"{JOBS}.submit") is not None

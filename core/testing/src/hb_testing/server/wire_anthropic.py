@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from hb_testing.server import anthropic_answers as answers
 from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.anthropic_requests import UNTYPED_VERSION, check_count, check_create
+from hb_testing.server.kept_files import KeptFiles
 from hb_testing.server.recorder import RecordedRequest
 from hb_testing.server.synthesis import count_tokens
 from hb_testing.server.wire import Exchange, Rejected, Wire, route
@@ -28,6 +29,7 @@ ERRORS: Mapping[int, str] = {
     529: "overloaded_error",
 }
 _MESSAGES = {401: "invalid x-api-key", 404: "model: loopback", 529: "Overloaded"}
+BETA = "files-api-2025-04-14"
 _VERSIONS = (UNTYPED_VERSION, "2026-10-21")
 
 
@@ -67,6 +69,7 @@ class AnthropicWire(Wire):
         self.cumulative = cumulative
         self.extensions = frozenset(extensions)
         self.models = tuple(models)
+        self.files = KeptFiles(is_anthropic=True)
 
     # -- routes
 
@@ -108,6 +111,41 @@ class AnthropicWire(Wire):
         more = bool(page) and page[-1] is not data[-1]
         ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
         return exchange.reply(Reply(body={"data": page, "has_more": more, **ends}))
+
+    @route("POST", "/v1/files")
+    def upload_file(self, exchange: Exchange) -> Answer:
+        """Keep a file."""
+        if BETA not in exchange.request.headers.get("anthropic-beta", ""):
+            raise Rejected("the files API needs its beta header", status=404)
+        return self.files.upload(exchange)
+
+    @route("GET", "/v1/files")
+    def list_files(self, exchange: Exchange) -> Answer:
+        """The files that are kept, in pages."""
+        if BETA not in exchange.request.headers.get("anthropic-beta", ""):
+            raise Rejected("the files API needs its beta header", status=404)
+        return self.files.page(exchange)
+
+    @route("GET", "/v1/files/{file}")
+    def get_file(self, exchange: Exchange) -> Answer:
+        """What is said of a file."""
+        if BETA not in exchange.request.headers.get("anthropic-beta", ""):
+            raise Rejected("the files API needs its beta header", status=404)
+        return self.files.said(exchange)
+
+    @route("DELETE", "/v1/files/{file}")
+    def delete_file(self, exchange: Exchange) -> Answer:
+        """Forget a file."""
+        if BETA not in exchange.request.headers.get("anthropic-beta", ""):
+            raise Rejected("the files API needs its beta header", status=404)
+        return self.files.delete(exchange)
+
+    @route("GET", "/v1/files/{file}/content")
+    def file_content(self, exchange: Exchange) -> Answer:
+        """The bytes of a file."""
+        if BETA not in exchange.request.headers.get("anthropic-beta", ""):
+            raise Rejected("the files API needs its beta header", status=404)
+        return self.files.content(exchange)
 
     # -- what the faults need
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from hb_testing.server import gemini_answers as answers
 from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.gemini_requests import check_content, check_embeddings
+from hb_testing.server.kept_files import KeptFiles
 from hb_testing.server.recorder import RecordedRequest
 from hb_testing.server.synthesis import count_tokens, vector
 from hb_testing.server.wire import Exchange, Rejected, Wire, paged, route
@@ -48,6 +49,10 @@ class GeminiWire(Wire):
     }
     call_ids: ClassVar[bool] = False
     end_marker: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.files = KeptFiles()
+        self.begun: dict[str, dict[str, Any]] = {}
 
     # -- routes
 
@@ -119,6 +124,69 @@ class GeminiWire(Wire):
         ]
         page, following = paged(exchange, rows, "pageSize", "pageToken")
         return exchange.reply(Reply(body={"models": page, **({"nextPageToken": following} if following else {})}))
+
+    @route("POST", "/upload/v1beta/files")
+    def upload_file(self, exchange: Exchange) -> Answer:
+        """Begin an upload, and take its pieces in their order."""
+        headers, request = exchange.request.headers, exchange.request
+        command = headers.get("x-goog-upload-command")
+        if command == "start":
+            if headers.get("x-goog-upload-protocol") != "resumable":
+                raise Rejected("unknown upload protocol")
+            reply = exchange.reply()
+            if reply.raw:
+                return reply
+            asked = exchange.json().get("file") or {}
+            said = {
+                "displayName": asked.get("displayName"),
+                "size": int(headers["x-goog-upload-header-content-length"]),
+            }
+            place = str(len(self.begun) + 1)
+            self.begun[place] = {**said, "mimeType": headers["x-goog-upload-header-content-type"], "data": b""}
+            address = f"{exchange.server.origin}/{self.name}/upload/v1beta/files?upload_id={place}"
+            return Reply(body=b"", headers={"x-goog-upload-url": address, "x-goog-upload-status": "active"})
+        begun = self.begun.get(exchange.query.partition("upload_id=")[2])
+        if begun is None or headers.get("x-goog-upload-offset") != str(len(begun["data"])):
+            raise Rejected("the offset is not where the upload stands")
+        begun["data"] += request.body
+        if command != "upload, finalize":
+            return Reply(body=b"")
+        if len(begun["data"]) != begun["size"]:
+            raise Rejected("the upload is not whole")
+        size = {"sizeBytes": str(begun["size"]), "createTime": "2025-09-29T00:00:00Z", "state": "ACTIVE"}
+        said = {"displayName": begun["displayName"], "mimeType": begun["mimeType"], **size}
+        made = self.files.put(said, begun["data"], "name", "files/f")
+        made["uri"] = f"https://generativelanguage.googleapis.com/v1beta/{made['name']}"
+        return Reply(body={"file": made})
+
+    @route("GET", "/files")
+    def list_files(self, exchange: Exchange) -> Answer:
+        """The files that are kept, in pages."""
+        page, following = paged(exchange, [said for said, _ in self.files.kept.values()], "pageSize", "pageToken")
+        body: dict[str, Any] = {"files": page} if page else {}
+        return exchange.reply(Reply(body={**body, **({"nextPageToken": following} if following else {})}))
+
+    @route("GET", "/files/{file}:download")
+    def file_content(self, exchange: Exchange) -> Answer:
+        """The bytes of a file."""
+        return exchange.reply(Reply(body=self._file(exchange)[1]))
+
+    @route("GET", "/files/{file}")
+    def get_file(self, exchange: Exchange) -> Answer:
+        """What is said of a file."""
+        return exchange.reply(Reply(body=self._file(exchange)[0]))
+
+    @route("DELETE", "/files/{file}")
+    def delete_file(self, exchange: Exchange) -> Answer:
+        """Forget a file."""
+        del self.files.kept[self._file(exchange)[0]["name"]]
+        return exchange.reply(Reply(body={}))
+
+    def _file(self, exchange: Exchange) -> tuple[dict[str, Any], bytes]:
+        name = f"files/{exchange.params['file']}"
+        if name not in self.files.kept:
+            raise Rejected("You do not have permission to access the File, or it may not exist.", status=403)
+        return self.files.kept[name]
 
     # -- what the faults need
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 from hb_testing.server import openai_chat as chat
 from hb_testing.server.answers import Answer, Reply, Stream
@@ -36,6 +37,15 @@ class MistralWire(OpenAIWire):
         super().__init__(models=("mistral-small-latest", "mistral-embed"))
 
     # -- routes
+
+    @route("GET", "/files")
+    def list_files(self, exchange: Exchange) -> Answer:
+        """The files that are kept, in pages with numbers."""
+        asked = {name: int(values[-1]) for name, values in parse_qs(exchange.query).items()}
+        size, number = asked.get("page_size", 100), asked.get("page", 0)
+        rows = [said for said, _ in self.files.kept.values()]
+        page = rows[number * size : (number + 1) * size]
+        return exchange.reply(Reply(body={"object": "list", "data": page, "total": len(rows)}))
 
     @route("POST", "/chat/completions")
     def chat(self, exchange: Exchange) -> Answer:

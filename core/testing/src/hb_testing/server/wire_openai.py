@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from hb_testing.server import openai_chat as chat
 from hb_testing.server.answers import Answer, Reply, Stream
+from hb_testing.server.kept_files import KeptFiles
 from hb_testing.server.multipart import parse_form
 from hb_testing.server.openai_requests import (
     EDIT,
@@ -70,6 +71,7 @@ class OpenAIWire(Wire):
         self.extensions = frozenset(extensions)
         self.message_extensions = frozenset(message_extensions)
         self.models = tuple(models)
+        self.files = KeptFiles()
 
     # -- routes
 
@@ -191,6 +193,31 @@ class OpenAIWire(Wire):
         """The wire's model ids."""
         data = [{"id": id_, "object": "model", "created": chat.CREATED, "owned_by": "hb"} for id_ in self.models]
         return exchange.reply(Reply(body={"object": "list", "data": data}))
+
+    @route("POST", "/files")
+    def upload_file(self, exchange: Exchange) -> Answer:
+        """Keep a file."""
+        return self.files.upload(exchange)
+
+    @route("GET", "/files")
+    def list_files(self, exchange: Exchange) -> Answer:
+        """The files that are kept, in pages."""
+        return self.files.page(exchange)
+
+    @route("GET", "/files/{file}")
+    def get_file(self, exchange: Exchange) -> Answer:
+        """What is said of a file."""
+        return self.files.said(exchange)
+
+    @route("DELETE", "/files/{file}")
+    def delete_file(self, exchange: Exchange) -> Answer:
+        """Forget a file."""
+        return self.files.delete(exchange)
+
+    @route("GET", "/files/{file}/content")
+    def file_content(self, exchange: Exchange) -> Answer:
+        """The bytes of a file."""
+        return self.files.content(exchange)
 
     # -- what the faults need
 
