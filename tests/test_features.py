@@ -72,6 +72,67 @@ def test_a10_tools_of_a_group_stand_by_themselves_on_other_wires() -> None:
         assert sent.report["tools[0]"] == "emulated"
 
 
+SHAPES = {
+    "plain": {"name": "w", "description": "d", "input_schema": {"type": "object", "properties": {}}},
+    "custom": {"type": "custom", "name": "w", "description": "d", "input_schema": {"type": "object", "properties": {}}},
+    "spec": {"toolSpec": {"name": "w", "description": "d", "inputSchema": {"json": {"type": "object"}}}},
+    "declared": {"function_declarations": [{"name": "w", "description": "d", "parameters": {"type": "OBJECT"}}]},
+}
+MODELS = (
+    *("openai/gpt-4o", "openrouter/openai/gpt-4o", "anthropic/claude-sonnet-4-5", "bedrock/amazon.nova-lite-v1:0"),
+    *("gemini/gemini-3-pro-preview", "cohere/command-a-03-2025", "mistral/mistral-large-latest", "ollama/qwen3"),
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("model", MODELS)
+def test_a10_functions_in_the_shape_of_any_wire_are_functions_on_each(model: str, shape: str) -> None:
+    sent = json.dumps(asked(model, tools=[SHAPES[shape]]).body)
+    assert '"w"' in sent
+    assert '"d"' in sent
+    own = {"bedrock": "toolSpec", "gemini": "unctionDeclarations", "anthropic": "input_schema"}
+    kind = own.get(model.partition("/")[0], '"type": "function"')
+    assert kind in sent or (shape == "declared" and model.startswith("gemini"))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a10_calls_of_them_wait_for_the_caller(served: tuple[LoopbackServer, hb.LLM], shape: str) -> None:
+    server, llm = served
+
+    def here() -> str:
+        """A tool of the caller's."""
+        return "here"
+
+    server.reply(tool_calls=[{"name": "w", "arguments": {}}])
+    answer = llm.complete("q", tools=[SHAPES[shape], here])
+    assert [call.name for call in answer.pending] == ["w"]
+    assert server.request_count == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "tool"),
+    [
+        ("openai/gpt-4o", {"type": "web_search"}),
+        ("openai/gpt-4o", {"google_search": {}}),
+        ("anthropic/claude-sonnet-4-5", {"type": "web_search"}),
+        ("anthropic/claude-sonnet-4-5", {"url_context": {}}),
+        ("deepseek/deepseek-v4-pro", {"type": "bash_20250124", "name": "bash"}),
+        ("mistral/mistral-large-latest", {"systemTool": {"name": "nova_grounding"}}),
+        ("bedrock/amazon.nova-lite-v1:0", {"googleSearch": {}}),
+        ("gemini/gemini-3-pro-preview", {"systemTool": {"name": "nova_grounding"}}),
+    ],
+)
+def test_a9_a_tool_that_another_provider_runs_is_refused_by_name(model: str, tool: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedError, match=str(tool.get("type", next(iter(tool))))):
+        asked(model, tools=[tool])
+
+
+def test_a9_a_mark_behind_a_tool_is_the_mark_of_that_tool() -> None:
+    tools = [LATE, {"cachePoint": {"type": "default"}}]
+    assert asked("anthropic/claude-sonnet-4-5", tools=tools).body["tools"][0]["cache_control"] == {"type": "ephemeral"}
+    assert asked("openai/gpt-4o", tools=tools).report["tools[0].cache_control"] == "dropped"
+
+
 def test_b11_a_call_of_a_grouped_tool_goes_back_with_its_group(served: tuple[LoopbackServer, hb.LLM]) -> None:
     server, llm = served
     call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "orders", "namespace": "crm"}

@@ -97,7 +97,7 @@ def test_documents_audio_and_video_have_their_formats() -> None:
             {"type": "file", "file": {"filename": "a.exe", "file_data": "data:application/x-exe;base64,AAAA"}},
             InputError,
         ),
-        ({"type": "file", "file": {"file_id": "file-1"}}, InputError),
+        ({"type": "file", "file": {"file_id": "file-1"}}, UnsupportedError),
         ({"type": "file", "file": {"filename": "a.pdf", "file_data": "no base64!"}}, InputError),
         ({"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}}, UnsupportedError),
         ({"type": "hologram"}, UnsupportedError),

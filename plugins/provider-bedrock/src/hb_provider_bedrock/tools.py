@@ -38,7 +38,7 @@ _OWN = ("toolSpec", "systemTool", "cachePoint")
 def tool_config(call: Call, args: Mapping[str, Any], traits: Traits, by_budget: bool) -> dict[str, Any] | None:
     """The field toolConfig; None for a request without tools."""
     report = call.context.report
-    given = given_tools(args, report)
+    given = given_tools(args, report, own=_OWN)
     if not given:
         return None
     given = note_tools(given, TAKEN._replace(marks=traits.caches), report)

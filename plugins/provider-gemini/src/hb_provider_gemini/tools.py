@@ -46,7 +46,7 @@ _MODES = {"auto": "AUTO", "none": "NONE", "any": "ANY", "tool": "ANY"}
 
 def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, Any]:
     """The fields `tools` and `toolConfig`."""
-    given = given_tools(args, report)
+    given = given_tools(args, report, own=OWN_TOOLS)
     if not given:
         return {}
     declared: list[dict[str, Any]] = []

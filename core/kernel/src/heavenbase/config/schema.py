@@ -214,7 +214,10 @@ PROVIDER = _table(
     vision=_by_gateway("image format of its wire"),
     image_endpoint=_text("how images are generated", choices=("images", "chat")),
     parameters=Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
-    messages=Field("list[table]", description="rules by model pattern about messages: roles, take, fill, prefill"),
+    messages=Field(
+        "list[table]",
+        description="rules about messages and tools: roles, take, fill, prefill, own_tools",
+    ),
     known_parameters=_texts("parameters that only its endpoint takes"),
     errors=Table(description="code of an error of its own -> kind of error, as in `error.kind`", rows=Field("str")),
     models=Table(description="canonical model name -> native id here", rows=Field("str | null")),

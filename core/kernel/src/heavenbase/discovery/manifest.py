@@ -145,9 +145,11 @@ MESSAGE_RULE = {
     "take": "list[str]",
     "fill": "table of str",
     "prefill": "str",
+    "own_tools": "list[str]",
 }
 """One [[provider.messages]] rule: `roles` to the role that stands in for one that is not known, `take` attributes of
-other wires that are taken, `fill` fields that every answer must have, `prefill` why no answer may stand last.
+other wires that are taken, `fill` fields that every answer must have, `prefill` why no answer may stand last,
+`own_tools` patterns of the types of tools that the endpoint runs itself.
 """
 
 CLAMP = {"min": "float", "max": "float", "map": "table of str"}

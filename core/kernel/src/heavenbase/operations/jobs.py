@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
+from heavenbase.operations import background as background
 
 if TYPE_CHECKING:
     from heavenbase.operations.results import Job
@@ -19,15 +20,11 @@ class Jobs:
 
     def submit(self, messages: Any, *, system: str | None = None, images: Any = None, **options: Any) -> Job:
         """Have a chat answered in the background, as `complete(..., background=True)` does: sent once, for `poll`."""
-        from heavenbase.operations.background import submit
-
-        return drive.run(submit(self, messages, system, images, options, is_async=False))
+        return drive.run(background.submit(self, messages, system, images, options, is_async=False))
 
     async def asubmit(self, messages: Any, *, system: str | None = None, images: Any = None, **options: Any) -> Job:
         """Async form of `submit`."""
-        from heavenbase.operations.background import submit
-
-        return await submit(self, messages, system, images, options, is_async=True)
+        return await background.submit(self, messages, system, images, options, is_async=True)
 
     def poll(
         self, job: Job | str, *, timeout: float | None = 3600.0, interval: float | None = None, **options: Any
@@ -37,41 +34,29 @@ class Jobs:
         Without it the waits grow from 1 to 15 seconds. DeadlineExceeded after `timeout` seconds; the job goes on then.
         A job that failed or was cancelled raises why. `response_format` gives form to an answer known by its id.
         """
-        from heavenbase.operations.background import poll
-
-        return drive.run(poll(self, job, timeout, interval, options, is_async=False))
+        return drive.run(background.poll(self, job, timeout, interval, options, is_async=False))
 
     async def apoll(
         self, job: Job | str, *, timeout: float | None = 3600.0, interval: float | None = None, **options: Any
     ) -> Completion:
         """Async form of `poll`."""
-        from heavenbase.operations.background import poll
-
-        return await poll(self, job, timeout, interval, options, is_async=True)
+        return await background.poll(self, job, timeout, interval, options, is_async=True)
 
     def retrieve(self, job: Job | str, **options: Any) -> Job:
         """A job as it is now, by itself or by its id; with its answer if it is done."""
-        from heavenbase.operations.background import look_up
-
-        return drive.run(look_up(self, job, "background.retrieve", options, is_async=False))
+        return drive.run(background.look_up(self, job, "background.retrieve", options, is_async=False))
 
     async def aretrieve(self, job: Job | str, **options: Any) -> Job:
         """Async form of `retrieve`."""
-        from heavenbase.operations.background import look_up
-
-        return await look_up(self, job, "background.retrieve", options, is_async=True)
+        return await background.look_up(self, job, "background.retrieve", options, is_async=True)
 
     def cancel(self, job: Job | str, **options: Any) -> Job:
         """Have a job stopped; the job as it is then."""
-        from heavenbase.operations.background import look_up
-
-        return drive.run(look_up(self, job, "background.cancel", options, is_async=False))
+        return drive.run(background.look_up(self, job, "background.cancel", options, is_async=False))
 
     async def acancel(self, job: Job | str, **options: Any) -> Job:
         """Async form of `cancel`."""
-        from heavenbase.operations.background import look_up
-
-        return await look_up(self, job, "background.cancel", options, is_async=True)
+        return await background.look_up(self, job, "background.cancel", options, is_async=True)
 
     def _in_background(self, options: dict[str, Any]) -> bool:
         return options.get("background", self.spec.args.get("background")) is True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.schemas.arguments import fitting
 from heavenbase.spec import check_seconds
+from heavenbase.types import FREE_TEXT
 
 if TYPE_CHECKING:
     from heavenbase.schemas.functions import Signature
@@ -213,6 +214,8 @@ def _named(kit: Mapping[Any, Any]) -> Iterator[Tool]:
 
 def _of_mapping(data: Mapping[str, Any]) -> Iterable[Tool]:
     kind = data.get("type", "function")
+    if kind == FREE_TEXT and isinstance(data.get("input_schema"), Mapping):
+        kind = "function"  # as one wire calls it
     function = data.get("function", data)
     if kind == "function" and isinstance(function, Mapping) and isinstance(function.get("name"), str):
         return (_of_schema(data, function),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -146,8 +147,22 @@ def fitted_tools(tools: list[dict[str, Any]], spec: LLMSpec, report: ParameterRe
                 where = f"{spec.provider}/{spec.model_id}"
                 text = f"{where} has no tools that take free text (type {FREE_TEXT}); give a function"
                 raise UnsupportedError(text, provider=spec.provider, model=spec.model_id)
+    _check_own(tools, spec)
     lost = [name for name, cap in _UNLESS.items() if spec.capability(cap) is False]
     return [_without(tool, f"tools[{n}]", lost, report) for n, tool in enumerate(tools)] if lost else tools
+
+
+def _check_own(tools: list[dict[str, Any]], spec: LLMSpec) -> None:
+    """UnsupportedError for a tool that somebody else runs, where a provider's rule lists those of its endpoint."""
+    for known in (rule["own_tools"] for rule in spec.message_rules() if "own_tools" in rule):
+        for tool in tools:
+            kind = str(tool.get("type", "function"))
+            if kind in (FREE_TEXT, "function", "namespace") or any(fnmatchcase(kind, each) for each in known):
+                continue
+            has = f"beside functions it has {', '.join(known)}" if known else "it has functions alone"
+            where = f"{spec.provider}/{spec.model_id} through gateway {spec.gateway!r}"
+            text = f"{where} runs no tool of the type {kind!r}; {has} (extra_body sends anything)"
+            raise UnsupportedError(text, provider=spec.provider, model=spec.model_id)
 
 
 def _without(tool: dict[str, Any], where: str, names: list[str], report: ParameterReport) -> dict[str, Any]:
@@ -163,11 +178,12 @@ def _without(tool: dict[str, Any], where: str, names: list[str], report: Paramet
 
 
 def schema_names(schemas: Iterable[Mapping[str, Any]]) -> set[Any]:
-    """The names of tools in wire shape, and of those that are grouped in them."""
-    names = set()
+    """The names of tools in the shape of any wire, and of those that are grouped in them."""
+    names: set[Any] = set()
     for schema in schemas:
-        found = schema.get("function", schema)
-        names.add(found.get("name") if isinstance(found, Mapping) else None)
-        if isinstance(grouped := schema.get("tools"), list):
-            names |= schema_names(grouped)
+        inner = [value for key, value in schema.items() if isinstance(value, Mapping) and key not in SCHEMA_KEYS]
+        names.update(held["name"] for held in (schema, *inner) if isinstance(held.get("name"), str))
+        for value in schema.values():
+            if isinstance(value, list):
+                names |= schema_names(held for held in value if isinstance(held, Mapping))
     return names

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError, UnsupportedError
 from heavenbase.http.rules import EXTRAS
+from heavenbase.wires.attributes import MARK, mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from heavenbase.call import Call
     from heavenbase.types import ParameterReport
@@ -128,10 +129,17 @@ Kind: TypeAlias = Literal["auto", "none", "any", "tool", "allowed", "other"]
 _WORDS: Mapping[str, Kind] = {"auto": "auto", "none": "none", "required": "any", "any": "any"}
 
 
-def given_tools(args: Mapping[str, Any], report: ParameterReport, *, has_groups: bool = False) -> list[Any]:
+def given_tools(
+    args: Mapping[str, Any],
+    report: ParameterReport,
+    *,
+    has_groups: bool = False,
+    own: Collection[str] = (),
+) -> list[Any]:
     """The argument `tools` as a list; without tools what was said about them is reported as lost.
 
-    Unless the wire has groups of tools (type namespace), those in them stand by themselves, which is reported.
+    Functions in the shape of another wire are brought into that of OpenAI; `own` names the tools without a type that
+    this wire has. Unless it has groups of tools (type namespace), those in them stand by themselves, which is reported.
     """
     given = args.get("tools")
     if not given:
@@ -145,14 +153,52 @@ def given_tools(args: Mapping[str, Any], report: ParameterReport, *, has_groups:
         raise InputTypeError(f"tools must be a list of tools, not {type(given).__name__}")
     found: list[Any] = []
     for place, tool in enumerate(given):
-        is_group = not has_groups and hasattr(tool, "keys") and tool.get("type") == "namespace"
-        grouped = tool.get("tools") if is_group else None
-        if grouped:
-            report.emulated(
-                f"tools[{place}]", f"the wire has no groups; tools of {tool.get('name')} stand by themselves"
-            )
-        found += grouped or [tool]
+        if not hasattr(tool, "keys"):
+            found.append(tool)
+        elif tool.get("type") == "namespace" and not has_groups:
+            name = tool.get("name")
+            report.emulated(f"tools[{place}]", f"the wire has no groups; tools of {name} stand by themselves")
+            found += tool.get("tools") or ()
+        elif tool.keys() & _TYPED or tool.keys() & set(own):
+            found.append(tool)
+        elif "cachePoint" in tool and found and hasattr(found[-1], "keys"):
+            found[-1] = {**found[-1], MARK: mark_of(tool)}
+        else:
+            found += _declared(tool, place)
     return found
+
+
+_TYPED = frozenset({"type", "function", "name"})
+
+
+def _declared(tool: Mapping[str, Any], place: int) -> list[dict[str, Any]]:
+    """The functions that a tool in the shape of another wire declares; UnsupportedError for one that is run there."""
+    spec: Any = tool.get("toolSpec")
+    if hasattr(spec, "keys") and "name" in spec:
+        return [_function(spec, (spec.get("inputSchema") or {}).get("json"))]
+    declared = tool.get("functionDeclarations", tool.get("function_declarations"))
+    if not isinstance(declared, list) or not all(hasattr(held, "keys") and "name" in held for held in declared):
+        name = next(iter(tool), "nothing")
+        raise UnsupportedError(f"tool {place} ({name}) is run by another provider; this wire has functions alone")
+    names = ("parametersJsonSchema", "parameters_json_schema", "parameters")
+    return [_function(held, _plain_schema(next((held[n] for n in names if n in held), None))) for held in declared]
+
+
+def _function(held: Mapping[str, Any], schema: Any) -> dict[str, Any]:
+    kept = {name: held[name] for name in ("name", "description", "strict") if held.get(name) is not None}
+    return {"type": "function", "function": {**kept, "parameters": schema or {"type": "object", "properties": {}}}}
+
+
+def _plain_schema(schema: Any) -> Any:
+    """A schema whose types are shouted, as one wire has them, in JSON Schema's own words."""
+    if isinstance(schema, list):
+        return [_plain_schema(held) for held in schema]
+    if not hasattr(schema, "items"):
+        return schema
+    return {
+        name: held.lower() if name == "type" and isinstance(held, str) else _plain_schema(held)
+        for name, held in schema.items()
+    }
 
 
 def as_tool(item: Any, place: int) -> Mapping[str, Any]:
