@@ -264,6 +264,17 @@ def test_imagen_has_an_endpoint_of_its_own() -> None:
     }
 
 
+def test_a8_parameters_of_imagen_have_the_names_of_the_wire() -> None:
+    asked = {"person_generation": "allow_adult", "negativePrompt": "x", "output_compression_quality": 5, "seed": 3}
+    found = sent("imagen-4.0-generate-001", verb="imagen", output_format="jpeg", **asked)
+    assert found.body["parameters"] == {
+        "personGeneration": "allow_adult",
+        "negativePrompt": "x",
+        "outputOptions": {"mimeType": "image/jpeg", "compressionQuality": 5},
+        "seed": 3,
+    }
+
+
 def test_wrong_types_are_refused_by_name() -> None:
     with pytest.raises(errors.InputTypeError, match="max_tokens"):
         sent(max_tokens="many")

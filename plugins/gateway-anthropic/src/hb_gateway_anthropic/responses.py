@@ -22,7 +22,7 @@ FINISH = finish_words(
         "length": "max_tokens",
         "tool_calls": "tool_use",
         "refusal": "refusal",
-        "pause": "pause_turn",
+        "pause": "pause_turn compaction",
         "context_overflow": "model_context_window_exceeded",
     }
 )

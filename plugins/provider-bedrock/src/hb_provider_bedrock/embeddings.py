@@ -36,6 +36,9 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "titan-2": {"dimensions": "dimensions", "normalize": "normalize", "embedding_types": "embeddingTypes"},
     "titan-image": {"dimensions": "embeddingConfig.outputEmbeddingLength"},
     "nova-embed": {
+        "embeddingDimension": "singleEmbeddingParams.embeddingDimension",
+        "embeddingPurpose": "singleEmbeddingParams.embeddingPurpose",
+        "truncationMode": "singleEmbeddingParams.text.truncationMode",
         "dimensions": "singleEmbeddingParams.embeddingDimension",
         "input_type": "singleEmbeddingParams.embeddingPurpose",
         "truncate": "singleEmbeddingParams.text.truncationMode",

@@ -8,6 +8,7 @@ from hb_provider_gemini.parameters import merge_extra
 from hb_provider_gemini.request import model_path
 from hb_provider_gemini.usage import content_usage
 from heavenbase.http import EXTRAS, apply_rules
+from heavenbase.spec import EMPTY
 from heavenbase.types import Embedding
 from heavenbase.wires import read_vector, read_vectors
 
@@ -21,6 +22,7 @@ _FIELDS: Mapping[str, str] = {
     "title": "title",
     "dimensions": "outputDimensionality",
     "output_dimensionality": "outputDimensionality",
+    **{name: name for name in ("taskType", "outputDimensionality")},
 }
 _TASKS: Mapping[str, str] = {
     "search_query": "RETRIEVAL_QUERY",
@@ -44,16 +46,17 @@ def embedding_body(call: Call) -> dict[str, Any]:
     return body
 
 
-def embedding_fields(call: Call) -> dict[str, Any]:
-    """The fields of each text beside itself."""
+def embedding_fields(call: Call, more: Mapping[str, str] = EMPTY) -> dict[str, Any]:
+    """The fields of each text beside itself; `more` are further arguments that the server takes, and their fields."""
     report = call.context.report
     named = {name: value for name, value in call.args.items() if name not in EXTRAS and value is not None}
     apply_rules(call.spec, named, report)
     fields: dict[str, Any] = {}
     for name, value in named.items():
-        if name in _FIELDS:
-            fields[_FIELDS[name]] = value.upper() if name == "task_type" and isinstance(value, str) else value
-            report.renamed(name, f"requests.{_FIELDS[name]}")
+        field = _FIELDS.get(name) or more.get(name)
+        if field is not None:
+            fields[field] = value.upper() if field == "taskType" and isinstance(value, str) else value
+            report.renamed(name, f"requests.{field}")
         elif name == "input_type" and value in _TASKS:
             fields.setdefault("taskType", _TASKS[value])
             report.renamed(name, "requests.taskType")

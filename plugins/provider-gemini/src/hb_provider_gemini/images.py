@@ -14,7 +14,7 @@ from math import log
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_gemini.models import purpose_of
-from hb_provider_gemini.parameters import content_fields, merge_extra
+from hb_provider_gemini.parameters import camel, content_fields, merge_extra
 from hb_provider_gemini.responses import candidates_of, finish_reason, parts_of, read_parts
 from hb_provider_gemini.usage import content_usage
 from heavenbase.call import REASONING
@@ -31,6 +31,14 @@ RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9
 _SIZE = re.compile(r"(\d{2,5})\s*[xX]\s*(\d{2,5})")
 _STEPS = {"1K": 1024, "2K": 2048, "4K": 4096}
 _FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "jpg": "image/jpeg"}
+_FIELDS = {
+    "number_of_images": "sampleCount",
+    "output_compression_quality": "outputOptions.compressionQuality",
+    "output_gcs_uri": "storageUri",
+    "output_mime_type": "outputOptions.mimeType",
+    "safety_filter_level": "safetySetting",
+}
+"""Of Imagen's parameters those whose name in the SDK is another one."""
 _NOT_THERE = ("quality", "style", "background", "moderation", "input_fidelity", "mask", "output_compression", "user")
 _CHAT_ONLY = frozenset(
     {"temperature", "top_p", "top_k", "seed", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
@@ -96,11 +104,15 @@ def prediction_body(call: Call) -> dict[str, Any]:
         elif name == "output_format" and str(value).lower() in _FORMATS:
             wire["outputOptions"] = {"mimeType": _FORMATS[str(value).lower()]}
             report.renamed(name, "parameters.outputOptions.mimeType")
+        elif name == "seed" and name in call.explicit:
+            wire[name] = value
+            report.renamed(name, "parameters.seed")
         elif name in (*_NOT_THERE, "output_format") or name in REASONING or name in _CHAT_ONLY:
             report.dropped(name, "the endpoint for images has no such parameter")
         elif name in call.explicit:
-            wire[name] = value
-            report.renamed(name, f"parameters.{name}")
+            *outer, field = _FIELDS.get(name, camel(name)).split(".")
+            (wire.setdefault(outer[0], {}) if outer else wire)[field] = value
+            report.renamed(name, f"parameters.{'.'.join([*outer, field])}")
         else:
             report.dropped(name, "the endpoint for images has no such parameter")
     body: dict[str, Any] = {"instances": [{"prompt": call.prompt}], "parameters": wire}

@@ -74,6 +74,12 @@ FOREIGN: Mapping[str, str] = {
 }
 
 
+def camel(name: str) -> str:
+    """A name as the wire writes it."""
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
 class Fields(NamedTuple):
     """The fields of a request beside the contents; `instruction` is what the system instruction must add."""
 

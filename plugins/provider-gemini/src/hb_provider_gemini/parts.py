@@ -11,6 +11,7 @@ from heavenbase.wires import Taken, content_parts, is_address, no_reference, par
 OWN_PARTS = frozenset(
     {
         *("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode"),
+        *("toolCall", "toolResponse", "executable_code", "code_execution_result"),
         *("codeExecutionResult", "inline_data", "file_data", "function_call", "function_response"),
     }
 )

@@ -18,7 +18,7 @@ _OF_EACH = {"taskType": "task_type", "title": "title"}
 
 def embedding_body(call: Call) -> dict[str, Any]:
     """The body of a batch."""
-    fields = embedding_fields(call)
+    fields = embedding_fields(call, {"auto_truncate": "autoTruncate", "autoTruncate": "autoTruncate"})
     each = {_OF_EACH[name]: value for name, value in fields.items() if name in _OF_EACH}
     body: dict[str, Any] = {"instances": [{"content": text, **each} for text in call.inputs]}
     parameters = {name: value for name, value in fields.items() if name in _OF_ALL}
