@@ -470,7 +470,7 @@ _AZURE: dict[str, Any] = {
         **_PROMPT_VERDICT,
     ),
     "events": [
-        _chat(**_PROMPT_VERDICT),
+        {"id": "", "model": "", "created": 0, "object": "", "choices": [], **_PROMPT_VERDICT},
         *_halves(_chat(_piece(_OWN_DATA, content_filter_results={"hate": _VERDICT["hate"]}))),
     ],
     "expected": Details(citations=[_OWN], logprobs=_TOKENS, filters=_VERDICTS, others=[_OTHER]),

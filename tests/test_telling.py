@@ -33,6 +33,7 @@ def test_b12_what_a_provider_tells_is_the_same_whole_and_streamed(telling: Telli
         found.details = replace(found.details or Details(), rate_limits=None)
         assert found.details == telling.expected
         assert found.text == "Ärger 日本"
+        assert found.id == telling.answer.get("id")
 
 
 @EVERY

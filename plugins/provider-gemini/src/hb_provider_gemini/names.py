@@ -18,6 +18,7 @@ _EMBEDDINGS = (
     "mime_type",
 )
 _IMAGES = (
+    *("negative_prompt", "aspect_ratio"),
     *("image_size", "person_generation", "enhance_prompt", "add_watermark", "language", "guidance_scale"),
     *("include_rai_reason", "safety_filter_level", "include_safety_attributes", "output_mime_type", "sample_count"),
     *("output_compression_quality", "number_of_images", "storage_uri", "sample_image_size", "sample_image_style"),

@@ -62,9 +62,9 @@ class ContentStream(StreamedAnswer):
             raise shape_error(self._call, "an event of the stream has no candidate")
         chunk = Chunk()
         if not self._is_named:
-            self._is_named = True
             chunk.id = text_or_none(event.get("responseId"))
             chunk.model = text_or_none(event.get("modelVersion"))
+            self._is_named = chunk.id is not None or chunk.model is not None
         if isinstance(usage, dict):
             self._usage = merged_counts(self._usage, usage)
         self._tell(chunk, Details.known(filters=filters_of(event.get("promptFeedback"), "prompt")))

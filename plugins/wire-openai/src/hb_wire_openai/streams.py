@@ -85,10 +85,9 @@ class ChatStream(WireStream):
         choices = event.get("choices")
         chunk = Chunk()
         if not self._is_named:
-            self._is_named = True
-            name, model = event.get("id"), event.get("model")
-            chunk.id = name if isinstance(name, str) else None
-            chunk.model = model if isinstance(model, str) else None
+            # Some servers begin with an event that names neither, for verdicts of filters.
+            chunk.id, chunk.model = text_or_none(event.get("id")), text_or_none(event.get("model"))
+            self._is_named = chunk.id is not None or chunk.model is not None
         if choices:
             if not isinstance(choices, list):
                 raise shape_error(self._call, "the `choices` of an event are no list")
