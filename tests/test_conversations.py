@@ -210,3 +210,35 @@ def test_c4_no_wire_gets_a_schema_with_choices_at_its_root_or_without_properties
     own = [{"name": "pick", "input_schema": {"type": "object", **pick}, "type": "custom"}]
     if wire == "anthropic":
         assert '"anyOf"' not in json.dumps(body_of(kernel, wire, "q", tools=own)[0])
+
+
+FILES = {
+    "zip": {"type": "file", "file": {"filename": "a.zip", "file_data": "data:application/zip;base64,UEsDBA=="}},
+    "pdf": {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0xLjQ="}},
+    "far": {"type": "file", "file": {"filename": "a.bin", "file_data": "ftp://a.example/a.bin"}},
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_c3_a_file_of_a_tool_reaches_the_model_or_words_say_that_it_cannot(
+    kernel: Kernel, wire: str, kind: str
+) -> None:
+    part = FILES[kind]
+    messages = [USER, calls("call_1"), result("call_1", [{"type": "text", "text": "see"}, part])]
+    body, report = body_of(kernel, wire, messages, tools=TOOLS)
+    written = json.dumps(body)
+    told = "which this model cannot read" in written
+    assert told == ("files" in report.entries)
+    assert told or str(part["file"]["file_data"]).rpartition(",")[2][:8] in written
+    if kind == "pdf":
+        assert told == (wire in ("cohere", "ollama"))
+
+
+def test_c3_text_of_a_tool_is_text_that_providers_take() -> None:
+    from heavenbase.tools.results import result_content
+
+    for value in ("caf\udce9", {"name": "caf\udce9"}, ["caf\udce9"], ValueError("caf\udce9")):
+        written = result_content(value)
+        assert isinstance(written, str)
+        assert "caf\ufffd" in written
+    assert result_content("\ud83d\ude00 fine") == "\U0001f600 fine"

@@ -80,6 +80,10 @@ class _History(History):
 
     # Roles
 
+    def read_part(self, part: Block) -> Block:
+        """The block of a part."""
+        return block_of(part, 0)
+
     def add_user(self, message: Message, place: int) -> None:
         """Take what the user says; text alone stays text."""
         content = message["content"]

@@ -107,6 +107,10 @@ class _History(History):
 
     # Roles
 
+    def read_part(self, part: Block) -> list[Block]:
+        """The blocks of a part."""
+        return blocks_of_part(part, 0)
+
     def add_user(self, message: Message, place: int) -> None:
         """Take what the user says."""
         said = blocks_of(message["content"], place) or blocks_of(self.blank(message, place), place)

@@ -37,7 +37,9 @@ _ROLES = {"developer": "system", "function": "tool"}
 def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     """The messages of a call, `instruction` added to the system message; losses go into its report."""
     found = []
-    for place, message in enumerate(with_instruction(ordered(call, _IN_RESULTS), instruction)):
+    for place, message in enumerate(
+        with_instruction(ordered(call, _IN_RESULTS, lambda part: _part(part, 0, "user")), instruction)
+    ):
         role = _ROLES.get(message["role"], message["role"])
         if len(message) > 2 or type(message["content"]) is not str:
             taken = _ANSWER if role == "assistant" else TAKEN

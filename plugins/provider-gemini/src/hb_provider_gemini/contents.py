@@ -49,6 +49,10 @@ class _History(History):
         self._traits = traits
         self._names: dict[str, str] = {}
 
+    def read_part(self, part: Part) -> list[Part]:
+        """The parts of a part."""
+        return parts_of([part], 0)
+
     def add_user(self, message: Message, place: int) -> None:
         """Take what the user says."""
         parts = parts_of(message["content"], place) or parts_of(self.blank(message, place), place)

@@ -31,7 +31,9 @@ def wire_messages(call: Call, instruction: str = "") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     late: list[dict[str, Any]] = []
     asks = False
-    for place, message in enumerate(with_instruction(ordered(call), instruction)):
+    for place, message in enumerate(
+        with_instruction(ordered(call, read=lambda part: content_of([part], 0)), instruction)
+    ):
         role = str(_ROLES.get(message["role"], message["role"]))
         if len(message) > 2 or type(message["content"]) is not str:
             message = fit_message(message, place, (_ANSWER if role == "assistant" else TAKEN).of(call.spec), report)

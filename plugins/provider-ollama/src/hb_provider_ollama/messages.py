@@ -17,6 +17,7 @@ from heavenbase.wires import (
     note_lost,
     own_parts,
     part_fields,
+    readable,
     unencoded_image,
     with_error_mark,
 )
@@ -36,7 +37,8 @@ _ROLES = {"developer": "system", "function": "tool"}
 def wire_messages(call: Call) -> list[Message]:
     """The messages of a call; what cannot travel is noted in its report."""
     names: dict[str, str] = {}
-    return [_message(message, place, names, call) for place, message in enumerate(call.messages)]
+    messages = readable(call, lambda part: _content([part], 0))
+    return [_message(message, place, names, call) for place, message in enumerate(messages)]
 
 
 def reasoning_part(spec: LLMSpec, thoughts: str) -> list[dict[str, Any]]:

@@ -65,7 +65,7 @@ def wire_messages(call: Call, fields: Mapping[str, Any] = EMPTY) -> list[Message
 
     `fields` are those of the request beside them, on which the provider's rules about messages may depend.
     """
-    messages, spec = ordered(call, TEXT), call.spec
+    messages, spec = ordered(call, TEXT, lambda part: _part(part, 0, call)), call.spec
     rules = spec.message_rules(fields)
     roles: dict[str, str] = {}
     fill: dict[str, str] = {}

@@ -17,7 +17,7 @@ def result_content(value: Any) -> str | list[dict[str, Any]]:
     A list keeps its order; pictures within other values stand behind the JSON, which has a mark in their place.
     """
     if isinstance(value, str):
-        return str.__str__(value)
+        return whole_text(value)
     if isinstance(value, BaseException):
         return failure_of(value)
     items = value if isinstance(value, list | tuple) else (value,)
@@ -25,15 +25,24 @@ def result_content(value: Any) -> str | list[dict[str, Any]]:
     if any(parts):
         return [found for part, item in zip(parts, items, strict=True) for found in ([part] if part else _parts(item))]
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return whole_text(json.dumps(value, ensure_ascii=False, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
         return _mixed(value)
+
+
+def whole_text(value: str) -> str:
+    """The text with a mark for each half of a character, such as in names of files; providers refuse those."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return str.__str__(value)
 
 
 def failure(kind: str, message: str) -> str:
     """The result of a call that failed, for the model to read."""
     error = {"type": kind, "message": message[:MESSAGE_LIMIT]}
-    return json.dumps({"ok": False, "error": error}, ensure_ascii=False)
+    return whole_text(json.dumps({"ok": False, "error": error}, ensure_ascii=False))
 
 
 def failure_of(error: BaseException) -> str:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.history import parsed_arguments as parsed_arguments, reasoning_part as reasoning_part
     from heavenbase.wires.history import unencoded_image as unencoded_image, with_error_mark as with_error_mark
     from heavenbase.wires.order import TEXT as TEXT, note_history as note_history, ordered as ordered
+    from heavenbase.wires.order import readable as readable
     from heavenbase.wires.parameters import BUDGETS as BUDGETS, LIMITS as LIMITS, OPTIONS as OPTIONS, REMOVED as REMOVED
     from heavenbase.wires.parameters import STEPS as STEPS, Choice as Choice, as_tool as as_tool
     from heavenbase.wires.parameters import asked_thoughts as asked_thoughts, function_of as function_of
@@ -68,7 +69,7 @@ __getattr__, __dir__ = front(
             "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part "
             "unencoded_image with_error_mark"
         ),
-        "order": "TEXT note_history ordered",
+        "order": "TEXT note_history ordered readable",
         "parameters": (
             "BUDGETS Choice LIMITS OPTIONS REMOVED STEPS as_tool asked_thoughts function_of given_tools known_tool "
             "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice "

@@ -79,7 +79,7 @@ class History:
             "user": self.add_user,
             **dict.fromkeys(self.results, self.add_result),
         }
-        self._messages = ordered(self.call)
+        self._messages = ordered(self.call, read=self.read_part)
         self.taken = self.taken.of(self.spec)
         for place, message in enumerate(self._messages):
             role = message["role"]
@@ -99,6 +99,10 @@ class History:
             takers[role](message, place)
             if message.get("name") and role not in self.results:
                 self.report.dropped("name", "the wire has no names of speakers")
+
+    def read_part(self, part: dict[str, Any]) -> Any:
+        """The blocks of a part; an error for one that the wire has not."""
+        raise NotImplementedError
 
     def system_blocks(self, message: Message, place: int) -> list[dict[str, Any]]:
         """The blocks of a message of the system or the developer; InputError for what cannot stand in one."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.errors import InputError
+from heavenbase.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from heavenbase.call import Call
     from heavenbase.types import Message, ParameterReport
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NOT_RUN = '{"ok": false, "error": {"type": "NotRun", "message": "the call was not run"}}'
 TEXT = frozenset({"text", "refusal"})
 """Parts that every wire takes in the result of a tool."""
+_READ = (*TEXT, "image")
+"""Parts that are no files: text, and pictures that are yet to be encoded."""
 _STATEFUL = ("previous_response_id", "conversation")
 """Parameters that name messages which the provider has and the request has not."""
 
@@ -32,17 +34,47 @@ def note_history(report: ParameterReport, reason: str) -> None:
         report.emulated("messages", f"{told}; {reason}" if told else reason)
 
 
-def ordered(call: Call, parts: Collection[str] | None = None) -> list[Message]:
+def ordered(
+    call: Call, parts: Collection[str] | None = None, read: Callable[[dict[str, Any]], Any] | None = None
+) -> list[Message]:
     """The messages of a call as a wire takes them; the list itself where nothing is to be done.
 
     `parts` are the types of parts that may stand in the result of a tool, None for all: others move into a message of
-    the user behind the results. InputError for a result without a call, two results of one call that differ, and a
-    call at the end of the conversation that has no result.
+    the user behind the results. `read` makes a part one of the wire, or raises: a file of a tool that it refuses
+    becomes words that say so, as nobody can give another one. InputError for a result without a call, two results of
+    one call that differ, and a call at the end of the conversation that has no result.
     """
-    messages = call.messages
+    messages = call.messages if read is None else readable(call, read)
+    if messages is not call.messages:
+        call = call.replace(messages=messages)
     if max(map(len, messages), default=0) < 3 or _is_sound(messages, parts):  # results and calls have three fields
         return messages
     return [*_repaired(call, parts)]
+
+
+def readable(call: Call, read: Callable[[dict[str, Any]], Any]) -> list[Message]:
+    """The messages without files of tools that the wire cannot read; the list itself where there are none."""
+    found = call.messages
+    for place, message in enumerate(call.messages):
+        content = message.get("content")
+        if message["role"] != "tool" or not isinstance(content, list):
+            continue
+        kept = [part if part.get("type") in _READ else _or_words(part, read, call.context.report) for part in content]
+        if any(a is not b for a, b in zip(kept, content, strict=True)):
+            found = [*found] if found is call.messages else found
+            found[place] = {**message, "content": kept}
+    return found
+
+
+def _or_words(part: dict[str, Any], read: Callable[[dict[str, Any]], Any], report: ParameterReport) -> dict[str, Any]:
+    try:
+        read(part)
+    except (UnsupportedError, InputError) as error:
+        held = part.get("file")
+        name = held.get("filename") if isinstance(held, dict) else None
+        report.dropped("files", f"the model is told of a file that a tool gave: {error}")
+        return {"type": "text", "text": f"[{name or part.get('type')}, which this model cannot read]"}
+    return part
 
 
 def _is_sound(messages: list[Message], parts: Collection[str] | None) -> bool:

@@ -47,7 +47,7 @@ def input_items(call: Call) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     more = frozenset(name for rule in call.spec.message_rules() for name in rule.get("take", ()))
     custom: set[Any] = set()
-    for place, message in enumerate(ordered(call)):
+    for place, message in enumerate(ordered(call, read=lambda part: _part(part, 0))):
         role = message["role"]
         if len(message) > 2 or type(message.get("content")) is not str:
             taken = _TAKEN._replace(
