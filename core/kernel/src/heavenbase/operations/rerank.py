@@ -54,7 +54,7 @@ def rerank_body(call: Call, **fixed: Any) -> dict[str, Any]:
     asked: Rerank = call.subject
     fields: dict[str, Any] = {}
     if asked.top_n is not None:
-        fields["top_n"] = min(asked.top_n, len(asked.documents))
+        fields["top_n"] = asked.top_n
     for name in sorted(call.explicit - call.spec.explicit - EXTRAS):
         if name in call.args:
             fields[name] = call.args[name]
