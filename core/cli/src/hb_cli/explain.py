@@ -86,6 +86,9 @@ def _lines(story: Mapping[str, Any]) -> list[str]:
     lines += [f"warning: {text}" for text in story["warnings"]]
     lines += ["", "arguments"]
     lines += _columns([(name, _word(row["value"]), row["origin"]) for name, row in story["arguments"].items()])
+    if story["capabilities"]:
+        lines += ["", "capabilities"]
+        lines += _columns([(name, _word(value), "") for name, value in story["capabilities"].items()])
     limits = ", ".join(f"{name} {seconds:g} s" if seconds is not None else f"{name} never"
                        for name, seconds in story["timeouts"].items())  # fmt: skip
     lines += ["", f"time limits: {limits}", f"attempts: {_retry(story['retry'])}", "", "request"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from heavenbase.config.schema import CAPABILITIES
 from heavenbase.errors import HBError, LossyRequestError
 from heavenbase.options import SECRETS
 from heavenbase.plugin import enforce_report
@@ -49,6 +50,7 @@ def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str
             }
             for name, value in sorted(spec.args.items())
         },
+        "capabilities": {name: known for name in CAPABILITIES.fields if (known := spec.capability(name)) is not None},
         "timeouts": {name: getattr(spec.timeouts, name) for name in spec.timeouts.__dataclass_fields__},
         "retry": _retry(kernel, call),
         "request": _request(kernel, spec, request) if request is not None else None,

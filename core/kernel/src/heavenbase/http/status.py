@@ -104,7 +104,7 @@ def status_error(
     # A secret in JSON text may be escaped, so what was decoded is scrubbed again.
     message = scrub(message) or _plain_text(text)
     is_page = decoded is None and text.lstrip().startswith("<")
-    own = call.spec.provider_record.get("errors") or {}
+    own = {code.lower(): kind for code, kind in (call.spec.provider_record.get("errors") or {}).items()}
     kind = classify(status, codes_of(decoded), "" if is_page else message, own, call.spec.model_id or "")
     if fields["retry_after"] is None and (issubclass(kind, _WAITING) or kind is StatusError):
         fields["retry_after"] = asked_wait(decoded, message)
