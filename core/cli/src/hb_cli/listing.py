@@ -30,39 +30,15 @@ def models(state: State, provider: str | None, live: bool, limit: int | None, as
     if live:
         if provider is None:
             raise click.UsageError("--live asks one provider: name it with -b")
-        _say_live(state, provider, limit, as_json)
+        from hb_cli.operations import say_models
+
+        say_models(state, provider, limit, as_json)
         return
     rows = model_rows(state, provider)
     if as_json:
         output.say_json({"models": rows})
     elif rows:
         output.say_table(_model_cells(rows), ("model", "aliases", "native ids"))
-
-
-def _say_live(state: State, provider: str, limit: int | None, as_json: bool) -> None:
-    from heavenbase.errors import InputError
-    from heavenbase.llm import LLM
-
-    kernel = state.kernel
-    try:
-        llm = LLM(provider=provider, kernel=kernel)
-    except InputError:  # it has no default model, and a list needs none
-        llm = LLM(model="models", provider=provider, kernel=kernel)
-    found = llm.models(**({"limit": limit} if limit is not None else {}))
-    if as_json:
-        rows = [model.to_dict() for model in found]
-        output.say_json({"provider": found.provider, "models": rows, "has_more": found.has_more})
-        return
-    cells = [[m.id, m.owner or "", _date(m.created), str(m.context_window or "")] for m in found]
-    output.say_table(cells, ("model", "owner", "created", "context window"))
-    if found.has_more:
-        output.note(f"there are more than these {len(found)}; --limit says how many are read")
-
-
-def _date(seconds: float | None) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds is not None else ""
 
 
 @click.command()

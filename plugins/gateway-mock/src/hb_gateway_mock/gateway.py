@@ -143,20 +143,23 @@ class MockGateway(Gateway):
         return TokenCount((counted.prompt_tokens if counted is not None else None) or 0)
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
-        """The model of the call."""
+        """The models of the script, or that of the call."""
         from heavenbase.operations import Listing, ModelInfo
 
-        await self.scripted(call)
-        return Listing([ModelInfo(call.spec.model_id, owner="mock")])
+        names = (await self.scripted(call)).models or [call.spec.model_id]
+        found = [ModelInfo(str(name), owner="mock") for name in names]
+        return Listing(found[: call.subject], len(found) > call.subject)
 
     async def rerank(self, call: Call) -> Ranking:
-        """The documents by the share of the query's words that they have."""
+        """The documents by the scores of the script, or by the share of the query's words that they have."""
         from heavenbase.operations import Ranked, Ranking
 
-        await self.scripted(call)
-        wanted, asked = set(call.subject.query.lower().split()), call.subject
-        scores = [len(wanted & set(text.lower().split())) / len(wanted) for text in asked.documents]
-        found = [Ranked(place, score, asked.documents[place]) for place, score in enumerate(scores)]
+        given, asked = (await self.scripted(call)).scores, call.subject
+        wanted = set(asked.query.lower().split())
+        scores = given or [len(wanted & set(text.lower().split())) / len(wanted) for text in asked.documents]
+        if len(scores) != len(asked.documents):
+            raise InputError(f"the mock has {len(scores)} scores for {len(asked.documents)} documents")
+        found = [Ranked(place, float(score), asked.documents[place]) for place, score in enumerate(scores)]
         return Ranking(sorted(found, key=lambda one: -one.score)[: asked.top_n])
 
     @property

@@ -34,7 +34,9 @@ class Script:
     `text`, `think`, `tool_calls`, `structured`, `usage`, `finish_reason` make the answer, `details` are its citations,
     logprobs, filters and audio; `chunks` replace text and thinking; `chunk_chars` cuts them. `pause` is seconds before
     each piece, a number or a range drawn with `seed`. `embeddings` and `embed_dim` make vectors, `image_text` and
-    `b64_json` images. `error` fails; `outcomes` are one script per call, the last one repeated.
+    `b64_json` images.
+    `models` are the ids of a list, `scores` those of the documents of a rerank. `error` fails; `outcomes` are one
+    script per call, the last one repeated.
     """
 
     text: str | None = None
@@ -52,6 +54,8 @@ class Script:
     embed_dim: int | None = None
     image_text: str | None = None
     b64_json: Any = None
+    models: Any = None
+    scores: Any = None
     error: Any = None
     outcomes: Any = None
 

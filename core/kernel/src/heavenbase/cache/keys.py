@@ -14,7 +14,6 @@ from typing import Any
 from heavenbase.call import Call
 from heavenbase.config.values import mapped
 from heavenbase.errors import CacheError, InputTypeError
-from heavenbase.http.transport.connections import choose_proxy
 from heavenbase.options import PROXIES, SECRETS
 from heavenbase.registry import Registry
 from heavenbase.secrets import Secret
@@ -76,6 +75,8 @@ class Keys:
         if not url or not url.lower().startswith("http://"):
             return None
         given = {name: controls[name] if name in controls else spec.args.get(name) for name in PROXIES}
+        from heavenbase.http.transport.connections import choose_proxy  # loads what only requests need
+
         proxy = choose_proxy(url, **given, environ=self._environ)
         return proxy and proxy.partition("://")[2].rpartition("@")[2].rstrip("/").lower()
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
 from heavenbase.errors import InputError, InputTypeError, ProviderError, UnsupportedError
-from heavenbase.operations.files import Files, to_limit
 from heavenbase.operations.jobs import Jobs
 from heavenbase.options import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from heavenbase.operations.files import Files
     from heavenbase.operations.results import Listing, ModelInfo, Ranking, TokenCount
     from heavenbase.spec import LLMSpec
 
@@ -29,6 +29,8 @@ class Operations(Jobs):
     @property
     def files(self) -> Files:
         """The files that the provider keeps for the account."""
+        from heavenbase.operations.files import Files
+
         return Files(self)
 
     def count_tokens(
@@ -51,11 +53,11 @@ class Operations(Jobs):
 
     def models(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """The models that the endpoint lists, `limit` at most; `options` are those that steer a call."""
-        return drive.run(ask(self, "models", options, is_async=False, subject=to_limit(limit)))
+        return drive.run(_models(self, limit, options, is_async=False))
 
     async def amodels(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """Async form of `models`."""
-        return await ask(self, "models", options, is_async=True, subject=to_limit(limit))  # type: ignore[no-any-return]
+        return await _models(self, limit, options, is_async=True)
 
     def rerank(self, query: str, documents: Iterable[str], top_n: int | None = None, **options: Any) -> Ranking:
         """The documents by how well they answer the query, best first: all of them, or the best `top_n`.
@@ -68,6 +70,12 @@ class Operations(Jobs):
     async def arerank(self, query: str, documents: Iterable[str], top_n: int | None = None, **options: Any) -> Ranking:
         """Async form of `rerank`."""
         return await _ranked(self, query, documents, top_n, options, is_async=True)
+
+
+async def _models(llm: Any, limit: Any, options: dict[str, Any], *, is_async: bool) -> Listing[ModelInfo]:
+    from heavenbase.operations.files import to_limit
+
+    return await ask(llm, "models", options, is_async=is_async, subject=to_limit(limit))  # type: ignore[no-any-return]
 
 
 async def _ranked(
