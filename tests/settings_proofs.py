@@ -296,6 +296,7 @@ ABILITIES: Mapping[str, Proof] = {
         False, lambda seen: seen.requests and "cache_control" not in str(seen.body), replace(CLAUDE, content=MARKED)
     ),
     "models": Proof(False, both(count(0), said("has no list of its models")), MODELS, hb=MODELS),
+    "files": Proof(False, both(count(0), said("capabilities.files")), Act("files")),
     "rerank": Proof(False, both(count(0), said("capabilities.rerank")), Act("rerank")),
     "background": Proof(False, both(count(0), said("capabilities.background")), Act("job", names=RESPONSES)),
     "embedding_batch_limit": Proof(1, count(3), THREE),
@@ -306,7 +307,7 @@ ABILITIES: Mapping[str, Proof] = {
     "reasoning_efforts": Proof(["high"], sent(reasoning_effort="high"), Act(options={"reasoning_effort": "low"})),
     "file_references": Proof(["id"], said("file"), Act(content=FILE_URL)),
 }
-OPERATIONS = {"count_tokens": "tokenize", "rerank": False, "background": False, "models": False}
+OPERATIONS = {"count_tokens": "tokenize", "files": False, "rerank": False, "background": False, "models": False}
 """What hb has no command for, or none that names a model: there it is seen in `hb explain`."""
 for place in ("models.<name>", "models.<name>.providers.<name>", "providers.<name>"):
     for name, proof in ABILITIES.items():

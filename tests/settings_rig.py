@@ -37,7 +37,7 @@ _FOREIGN = re.compile(r"(HEAVENBASE_|HB_)|.*(_API_KEY|_TOKEN|_PROXY|_BASE_URL)$|
 class Act:
     """What is done.
 
-    `verb` is chat, stream, embed, imagen, models, count, rerank, job or read, on the command line also list or explain.
+    `verb` is chat, stream, embed, imagen, models, count, files, rerank, job or read, for hb also list or explain.
     `names` are those of the target, `tools` names in `tests.settings_tools`, `replies` what the server answers;
     `rounds` are what is other in each of several calls: options, "CONTENT" and "ENVIRON". `settings` are dotted keys
     below "heavenbase.", `files` are written beside the home, and `is_file` has Python read a settings file too.
@@ -161,6 +161,7 @@ def _asked(llm: hb.LLM, act: Act, options: dict[str, Any]) -> str:
         "imagen": lambda: len(llm.imagen(act.content, **given).to_bytes()),
         "models": lambda: llm.models(),
         "count": lambda: str(llm.count_tokens(act.content, **given)),
+        "files": lambda: str(list(llm.files.list())),
         "rerank": lambda: str(llm.rerank(act.content, ["a", "b"], **given)),
         "job": lambda: str(llm.complete(act.content, **{**given, "background": True})),
         "read": lambda: str(list(llm.kernel.config.items("heavenbase.llm"))),
