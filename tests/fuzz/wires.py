@@ -38,12 +38,13 @@ class Wire:
     models: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def rig(self, colour: Colour, verb: str) -> Iterator[Rig]:
-        """A kernel and a server that speak the wire."""
+    def rig(self, colour: Colour, verb: str = "chat", **settings: Any) -> Iterator[Rig]:
+        """A kernel and a server that speak the wire; the settings are those of `heavenbase.llm`."""
         named = self.contract.partition(":")
         base: Any = getattr(importlib.import_module(named[0]), named[2]) if self.contract else GatewayContract
         model = {"model": self.models[verb]} if verb in self.models else {}
-        contract = type("Contract", (base,), {"gateway": self.gateway, **model})()
+        given = {f"heavenbase.llm.{name}": value for name, value in settings.items()}
+        contract = type("Contract", (base,), {"gateway": self.gateway, "settings": lambda _: given, **model})()
         # Without an end to the server's patience, for as many cases as there are.
         with contract.open_rig(colour, calls=False, strict=False) as rig:
             yield rig
