@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,27 @@ def test_a10_tools_of_a_group_are_run_or_returned_as_others_are(served: tuple[Lo
     assert [call.name for call in answer.pending] == ["orders"]
     sent = server.requests[0].json["tools"][0]["tools"]
     assert [(tool["name"], tool.get("defer_loading")) for tool in sent] == [("stock", None), ("orders", True)]
+
+
+def test_a10_a_session_with_a_group_of_tools_is_saved_and_goes_on(
+    served: tuple[LoopbackServer, hb.LLM], tmp_path: Path
+) -> None:
+    server, llm = served
+
+    def stock(part: str = "bolts") -> str:
+        """How many there are."""
+        return f"7 {part}"
+
+    tools = [{"type": "namespace", "name": "crm", "description": "customers", "tools": [stock]}]
+    session = hb.LLMSession(llm, tools=tools)
+    server.reply(tool_calls=[{"name": "stock", "arguments": {}}])
+    session.send("q")
+    session.save(tmp_path / "talk.json")
+    again = hb.LLMSession.load(tmp_path / "talk.json", llm, tools=tools)
+    server.reply(tool_calls=[{"name": "stock", "arguments": {"part": "nuts"}}])
+    again.send("and nuts?")
+    assert server.requests[-1].json["input"][-1]["output"] == "7 nuts"
+    assert hb.LLMSession.load(tmp_path / "talk.json", llm).tools[0].to_openai_tool()["tools"]
 
 
 def test_a10_tools_of_a_group_stand_by_themselves_on_other_wires() -> None:

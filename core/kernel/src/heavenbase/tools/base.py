@@ -106,6 +106,8 @@ class Tool:
 
     def to_openai_tool(self) -> dict[str, Any]:
         """The tool in the shape of the OpenAI wire."""
+        if self._grouped:
+            return {**(self._wire or {}), "tools": [made.to_openai_tool() for made in self._grouped]}
         if self._wire is not None:
             return dict(self._wire)
         function: dict[str, Any] = {"name": self.name}
