@@ -230,7 +230,7 @@ def test_what_cannot_be_in_the_background_is_refused_before_sending(bench: Bench
         with pytest.raises(InputTypeError, match="id"):
             bench.retrieve(wrong)
     chat = Bench(bench.server, bench.colour, gateway="openai")
-    with pytest.raises(UnsupportedError, match="in the background"):
+    with pytest.raises(UnsupportedError, match="in the background; gateway='responses' has"):
         chat.complete("q", background=True)
     with pytest.raises(UnsupportedError, match="in the background"):
         chat.poll("resp_1")

@@ -65,6 +65,8 @@ def lacking(registry: Registry, spec: LLMSpec, operation: str) -> str:
 def refusal(registry: Registry, spec: LLMSpec, operation: str, reason: str) -> UnsupportedError:
     """The error for an operation that a target has not; it names who has it."""
     ability = operation.partition(".")[0]
+    if isinstance(there := spec.capability(ability), str) and there in registry.names("gateways"):
+        return UnsupportedError(f"{reason}; gateway={there!r} has", provider=spec.provider, model=spec.model_id)
     having = [name for name in providers_with(registry, ability) if name != spec.provider]
     hint = f"; use a provider that has: {', '.join(having)}" if having else ""
     return UnsupportedError(f"{reason}{hint}", provider=spec.provider, model=spec.model_id)
