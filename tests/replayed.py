@@ -297,6 +297,7 @@ _DIFFERS: dict[str, tuple[str, str]] = {
     "responses:tool-choice-fn": (".input", ""),
     "responses:assistant": (".input[1].content", ""),
     "responses:conversation": (".input", ""),
+    "anthropic:tools-custom-type": (".tools[0].type", ""),  # what a tool is without a type
     "anthropic:tools": (".tools[0].input_schema.additionalProperties", ""),
     "anthropic:prefill": (".messages[1].content", ""),
     "anthropic:consecutive": (".messages", ""),

@@ -20,6 +20,11 @@ from tests.told import KEYS, SETTINGS, Given
 pytestmark = pytest.mark.filterwarnings("ignore::heavenbase.errors.HBWarning")
 
 
+def config() -> Config:
+    """Settings without retries, and a key for each provider."""
+    return Config.from_dict(SETTINGS, environ=environment(**KEYS))
+
+
 class Noted(Given):
     """A transport that keeps the last body, and answers with an error."""
 
@@ -34,7 +39,7 @@ class Noted(Given):
 def test_a8_a_native_request_is_sent_as_it_is(native: Native) -> None:
     messages, options = native.given()
     noted = Noted()
-    with Kernel(Config.from_dict(SETTINGS, environ=environment(**KEYS)), transport=noted) as kernel:
+    with Kernel(config(), transport=noted) as kernel:
         spec = LLM(model=native.model, provider=native.provider, kernel=kernel, **native.options).spec
         content = {"messages": to_messages(messages)}
         call = kernel.call("complete", spec, options, is_async=False, stream=native.stream, **content)
@@ -85,7 +90,7 @@ def test_a8_native_parameters_of_embeddings_are_sent_in_their_place(
     provider: str, model: str, asked: dict[str, Any], places: dict[str, list[str]]
 ) -> None:
     noted = Noted()
-    kernel = Kernel(Config.from_dict(SETTINGS, environ=environment(**KEYS)), transport=noted)
+    kernel = Kernel(config(), transport=noted)
     with kernel, pytest.raises(ServerError):
         LLM(model=model, provider=provider, kernel=kernel).embed(["a"], **asked)
     held = {name: outer for outer, names in places.items() for name in names}

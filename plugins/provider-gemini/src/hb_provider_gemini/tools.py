@@ -36,11 +36,11 @@ OWN_TOOLS = frozenset(
         *("googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "fileSearch", "googleMaps"),
         *("computerUse", "google_search", "google_search_retrieval", "code_execution", "url_context"),
         *("file_search", "google_maps", "computer_use", "functionDeclarations", "function_declarations"),
+        *("retrieval", "enterpriseWebSearch", "enterprise_web_search", "parallelAiSearch", "parallel_ai_search"),
+        *("exaAiSearch", "exa_ai_search", "mcpServers", "mcp_servers"),
     }
 )
 """Tools that Google runs, and lists of declarations in its own shape; they pass as they are."""
-_FUNCTION = frozenset({"type", "name", "function"})
-"""One of these a tool has that is none of Google's own, of which there are ever more."""
 _MODES = {"auto": "AUTO", "none": "NONE", "any": "ANY", "tool": "ANY"}
 
 
@@ -53,7 +53,7 @@ def tool_fields(args: Mapping[str, Any], report: ParameterReport) -> dict[str, A
     tools: list[dict[str, Any]] = []
     for place, item in enumerate(note_tools(given, TAKEN, report)):
         tool = as_tool(item, place)
-        if OWN_TOOLS.isdisjoint(tool) and not _FUNCTION.isdisjoint(tool):
+        if OWN_TOOLS.isdisjoint(tool):
             declared.append(_declaration(tool, place, report))
         else:
             tools.append({name: value for name, value in tool.items() if name != "type"})
