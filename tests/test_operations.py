@@ -234,3 +234,14 @@ def test_v5_a_file_goes_into_a_message_by_its_id(server: LoopbackServer) -> None
         parts = [{"type": "file", "file": {"file_id": file.id}}, {"type": "text", "text": "What is in it?"}]
         llm.chat([{"role": "user", "content": parts}])
     assert {"type": "input_file", "file_id": file.id} in server.requests[-1].json["input"][0]["content"]
+
+
+def test_v5_a_file_may_be_larger_than_an_answer(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with kernel() as made:
+        files = openai(server, made).files
+        file = files.upload(b"x" * 2000, "a.pdf")
+        monkeypatch.setattr("heavenbase.http.attempt.BODY_LIMIT", 1000)
+        assert len(files.content(file)) == len(asyncio.run(files.acontent(file))) == 2000
+        server.reply(body={"id": "f", "filename": "x" * 2000})
+        with pytest.raises(ResponseError):
+            files.get(file)

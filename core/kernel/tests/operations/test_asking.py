@@ -153,7 +153,7 @@ def test_v2_an_estimate_can_be_asked_for_and_counts_tools_and_parts() -> None:
     assert count("hello", tools=[tool]) > few + 10
     assert count("hello", response_format={"type": "object", "properties": {"a": {"type": "string"}}}) > few
     assert count([{"role": "user", "content": [{"type": "text", "text": "hello"}]}]) == few
-    assert count("漢" * 40) > count("a" * 40)
+    assert count("漢" * 40) > count("я" * 40) > count("a" * 40)
     prose = "The quick brown fox jumps over the lazy dog and runs away from the hunters. " * 20
     assert 0.75 < count(prose) / 320 < 1.25
 

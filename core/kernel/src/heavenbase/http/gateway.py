@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
+FILE_ROOM = 512 * 1024 * 1024
+"""Bytes that a file may have above what any answer may."""
+
 A = TypeVar("A", bound="HTTPAttempt")
 T = TypeVar("T")
 
@@ -116,7 +119,7 @@ class HTTPGateway(Gateway, Generic[A]):
 
         With `is_json=False` it gets the bytes as they came.
         """
-        attempt = self.attempt(call)
+        attempt = self.attempt(call, 0 if is_json else FILE_ROOM)
         found = await attempt.exchanged(self._client(call), request, is_json=is_json)
         return attempt.read(lambda: read(attempt, found))
 
