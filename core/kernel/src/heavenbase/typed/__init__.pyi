@@ -97,7 +97,7 @@ class Asked(TypedDict, total=False):
     quality: str | None
     style: str | None
     background: str | None
-    moderation: str | None
+    moderation: str | Mapping[str, Any] | None
     output_format: str | None
     output_compression: int | None
     input_fidelity: str | None
