@@ -198,6 +198,28 @@ def test_what_an_endpoint_has_not_stays_behind_or_is_refused() -> None:
         asked(openai, {"role": "user", "content": [PLACES["id"]]}, settings=able(openai, file_references=["https"]))
 
 
+@pytest.mark.parametrize("model", [*MODELS, "vllm/qwen3"])
+@pytest.mark.parametrize("is_last", [False, True])
+def test_c1_instructions_are_first_where_an_endpoint_wants_them_there(model: str, is_last: bool) -> None:
+    late: list[dict[str, str]] = [{"role": "system", "content": "instructed"}]
+    talk = [
+        {"role": "system", "content": "be kind"},
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "a"},
+        *late,
+    ]
+    talk += [] if is_last else [{"role": "user", "content": "q2"}]
+    sent = asked(model, *talk, settings=able(model, late_system=False))
+    written = json.dumps(sent.body.get("messages") or sent.body["contents"])
+    assert "instructed" in json.dumps(sent.body)
+    assert "instructed" not in written or written.index("instructed") < written.index('"q"')
+    assert sent.report["messages" if "instructed" in written else "system"] == "emulated"
+    if '"system"' in written:
+        assert written.count('"system"') == 1
+    roles = [message["role"] for message in sent.body.get("messages") or sent.body["contents"]]
+    assert roles[-1] == "user"
+
+
 @pytest.mark.parametrize(
     ("model", "taken"),
     [

@@ -14,6 +14,7 @@ from heavenbase.wires import (
     arguments_object,
     content_parts,
     fit_message,
+    lifted,
     note_lost,
     own_parts,
     part_fields,
@@ -37,7 +38,7 @@ _ROLES = {"developer": "system", "function": "tool"}
 def wire_messages(call: Call) -> list[Message]:
     """The messages of a call; what cannot travel is noted in its report."""
     names: dict[str, str] = {}
-    messages = readable(call, lambda part: _content([part], 0))
+    messages = readable(lifted(call), lambda part: _content([part], 0))
     return [_message(message, place, names, call) for place, message in enumerate(messages)]
 
 

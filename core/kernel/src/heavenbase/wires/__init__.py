@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.details import object_or_empty as object_or_empty, objects as objects
     from heavenbase.wires.details import token_logprobs as token_logprobs, whole_number as whole_number
     from heavenbase.wires.files import data_url as data_url, is_address as is_address, no_reference as no_reference
-    from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, GO_ON as GO_ON, UNNAMED as UNNAMED
+    from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, UNNAMED as UNNAMED
     from heavenbase.wires.history import UNSIGNED as UNSIGNED
     from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
     from heavenbase.wires.history import arguments_text as arguments_text, content_parts as content_parts
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.history import parsed_arguments as parsed_arguments, reasoning_part as reasoning_part
     from heavenbase.wires.history import unencoded_image as unencoded_image, with_error_mark as with_error_mark
     from heavenbase.wires.order import TEXT as TEXT, note_history as note_history, ordered as ordered
-    from heavenbase.wires.order import readable as readable
+    from heavenbase.wires.order import GO_ON as GO_ON, lifted as lifted, readable as readable
     from heavenbase.wires.parameters import BUDGETS as BUDGETS, LIMITS as LIMITS, OPTIONS as OPTIONS, REMOVED as REMOVED
     from heavenbase.wires.parameters import STEPS as STEPS, Choice as Choice, as_tool as as_tool
     from heavenbase.wires.parameters import asked_thoughts as asked_thoughts, function_of as function_of
@@ -65,11 +65,11 @@ __getattr__, __dir__ = front(
         "details": "any_number first_text flag object_or_empty objects token_logprobs whole_number",
         "files": "data_url is_address no_reference",
         "history": (
-            "BEGIN FOREIGN GO_ON History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
+            "BEGIN FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
             "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part "
             "unencoded_image with_error_mark"
         ),
-        "order": "TEXT note_history ordered readable",
+        "order": "GO_ON TEXT lifted note_history ordered readable",
         "parameters": (
             "BUDGETS Choice LIMITS OPTIONS REMOVED STEPS as_tool asked_thoughts function_of given_tools known_tool "
             "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice "

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
 from heavenbase.types import FREE_TEXT
 from heavenbase.wires.attributes import Taken, fit_message
-from heavenbase.wires.order import note_history, ordered
+from heavenbase.wires.order import GO_ON as GO_ON
+from heavenbase.wires.order import SYSTEM, note_history, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,11 +30,8 @@ UNNAMED = "thoughts that do not say whose they are stay behind"
 FOREIGN = "thoughts of another provider stay behind"
 BEGIN = "(The conversation begins with the answer.)"
 """What the user says where a wire wants him to begin."""
-GO_ON = "(The conversation goes on.)"
-"""What the user says where a system message asks for more behind an answer, and the wire wants his turn there."""
 BLANK = "(blank)"
 """What stands for a message of blanks alone."""
-_SYSTEM = frozenset({"system", "developer"})
 _MARK = "[ERROR] "
 _FAILED = ('{"ok": false', '{"ok":false')
 """How the result of a tool begins that hb ran and that failed."""
@@ -79,7 +77,7 @@ class History:
             "user": self.add_user,
             **dict.fromkeys(self.results, self.add_result),
         }
-        self._messages = ordered(self.call, read=self.read_part)
+        self._messages = ordered(self.call, read=self.read_part, lifts=False)
         self.taken = self.taken.of(self.spec)
         for place, message in enumerate(self._messages):
             role = message["role"]
@@ -87,7 +85,7 @@ class History:
                 raise InputError(
                     f"message {place} has the role {role!r}, whose results name no call; use the role tool"
                 )
-            is_system = role in _SYSTEM
+            is_system = role in SYSTEM
             if len(message) > 2 or type(message["content"]) is not str:
                 more = self.late_fields if is_system else frozenset()
                 taken = self.taken._replace(messages=self.taken.messages | more) if more else self.taken
@@ -191,7 +189,7 @@ class History:
 
         An earlier one has been answered, maybe by another provider: it must not stop the conversation for good.
         """
-        after = [later["role"] for later in self._messages[place + 1 :] if later["role"] not in _SYSTEM]
+        after = [later["role"] for later in self._messages[place + 1 :] if later["role"] not in SYSTEM]
         if (self.turns and self.turns[-1]["role"] == "user") or "user" in after[:1]:
             note_history(self.report, "blank messages are left out")
             return ""

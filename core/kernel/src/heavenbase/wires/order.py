@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 NOT_RUN = '{"ok": false, "error": {"type": "NotRun", "message": "the call was not run"}}'
 TEXT = frozenset({"text", "refusal"})
 """Parts that every wire takes in the result of a tool."""
+GO_ON = "(The conversation goes on.)"
+"""What the user says where a system message asks for more behind an answer, and the wire wants his turn there."""
+SYSTEM = frozenset({"system", "developer"})
+"""Roles of instructions."""
 _READ = (*TEXT, "image")
 """Parts that are no files: text, and pictures that are yet to be encoded."""
 _STATEFUL = ("previous_response_id", "conversation")
@@ -35,21 +39,54 @@ def note_history(report: ParameterReport, reason: str) -> None:
 
 
 def ordered(
-    call: Call, parts: Collection[str] | None = None, read: Callable[[dict[str, Any]], Any] | None = None
+    call: Call,
+    parts: Collection[str] | None = None,
+    read: Callable[[dict[str, Any]], Any] | None = None,
+    *,
+    lifts: bool = True,
 ) -> list[Message]:
     """The messages of a call as a wire takes them; the list itself where nothing is to be done.
 
     `parts` are the types of parts that may stand in the result of a tool, None for all: others move into a message of
     the user behind the results. `read` makes a part one of the wire, or raises: a file of a tool that it refuses
     becomes words that say so, as nobody can give another one. InputError for a result without a call, two results of
-    one call that differ, and a call at the end of the conversation that has no result.
+    one call that differ, and a call at the end of the conversation that has no result. With `lifts` all instructions
+    are one message at the head for an endpoint whose capability `late_system` is false.
     """
-    messages = call.messages if read is None else readable(call, read)
-    if messages is not call.messages:
+    if lifts:
+        call = lifted(call)
+    given, messages = call.messages, call.messages if read is None else readable(call, read)
+    if messages is not given:
         call = call.replace(messages=messages)
     if max(map(len, messages), default=0) < 3 or _is_sound(messages, parts):  # results and calls have three fields
         return messages
     return [*_repaired(call, parts)]
+
+
+def lifted(call: Call) -> Call:
+    """The call with all instructions in one message at its head, where the endpoint wants them there.
+
+    Templates of open models refuse a conversation that has them elsewhere, or twice.
+    """
+    if call.spec.capability("late_system") is not False:
+        return call
+    first = next((place for place, message in enumerate(call.messages) if message["role"] not in SYSTEM), 0)
+    late = [message for message in call.messages[first:] if message["role"] in SYSTEM]
+    if not late and first < 2:
+        return call
+    rest = [message for message in call.messages[first:] if message["role"] not in SYSTEM]
+    note_history(call.context.report, "all system messages are one at the head, where the endpoint wants them")
+    if rest and rest[-1]["role"] == "assistant" and call.messages[-1]["role"] in SYSTEM:
+        rest.append({"role": "user", "content": GO_ON})
+        note_history(call.context.report, "a system message asks for more behind an answer; the user says to go on")
+    head = [*call.messages[:first], *late]
+    contents = [message["content"] for message in head]
+    if all(isinstance(content, str) for content in contents):
+        joined: Any = "\n\n".join(contents)
+    else:
+        as_parts = ([{"type": "text", "text": held}] if isinstance(held, str) else held for held in contents)
+        joined = [part for held in as_parts for part in held]
+    return call.replace(messages=[{**head[0], "content": joined}, *rest])
 
 
 def readable(call: Call, read: Callable[[dict[str, Any]], Any]) -> list[Message]:
