@@ -288,6 +288,12 @@ def test_f3_what_is_said_beside_an_answer_costs_neither_it_nor_the_exit_code(
         assert (done.returncode, done.stdout) == (code, said)
 
 
+def test_a_prompt_in_place_of_a_command_is_told_how_to_ask(run: Run) -> None:
+    code, _, err = run("Say it's me.")
+    assert code == 2
+    assert """to ask a model: hb chat 'Say it'"'"'s me.'""" in err
+
+
 def test_help_works_when_plugins_cannot_be_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: State) -> None:
         raise OSError("no such folder")

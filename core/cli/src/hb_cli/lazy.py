@@ -76,11 +76,14 @@ class LazyGroup(click.Group):
         name = args[0]
         command = self.get_command(ctx, name)
         if command is None and not ctx.resilient_parsing:
+            import shlex
             from difflib import get_close_matches
 
             names = [*self.list_commands(ctx), *self.aliases]
             close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"commands: {', '.join(self.list_commands(ctx))}"
+            if " " in name and "chat" in names:
+                hint = f"to ask a model: {ctx.command_path} chat {shlex.quote(name)}"
             raise click.UsageError(f"no command {name!r}; {hint}", ctx)
         return name if command is not None else None, command, args[1:]
 

@@ -14,6 +14,7 @@ SHORTEST = 4
 """Values below this length are not scrubbed: a text without every `x` would be unreadable, and would tell the value."""
 
 _BASE64_SHORTEST = 8
+_EXAMPLE = re.compile(r"(?:sk-)?(?:\.{3,}|…)|<[^<>]*>|your[\w -]*key[\w -]*", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _SECRET_HEADER = re.compile(r"(?<!idempotency-)key|token|auth|secret|cookie|password|credential", re.IGNORECASE)
 
@@ -108,6 +109,8 @@ def _problem(text: object) -> str | None:
         "holds a line break, which no credential does": "\r" in text or "\n" in text,
         "begins with 'Bearer '; give the credential alone, hb adds the word": text.lower().startswith("bearer "),
         "begins or ends with white space; remove it": text != text.strip(),
+        "stands in quotation marks; remove them": len(text) > 1 and text[0] in "'\"" and text[0] == text[-1],
+        "is still the placeholder of an example; put the credential in its place": _EXAMPLE.fullmatch(text),
         "holds white space, which no credential does": any(map(str.isspace, text)),
         f"holds a character that is not ASCII; {again}": not text.isascii(),
         f"holds a control character; {again}": not _PRINTABLE.fullmatch(text),

@@ -161,9 +161,8 @@ WHERE = [
     ("groq", "qwen/qwen3-32b", "groq", "qwen/qwen3-32b"),
     ("groq openrouter", "qwen/qwen3-32b", "openrouter", "qwen/qwen3-32b"),
     ("openrouter", "meta-llama/llama-3.3-70b-instruct", "openrouter", "meta-llama/llama-3.3-70b-instruct"),
-    ("openrouter", "anthropic/claude-sonnet-4.5", "openrouter", "anthropic/claude-sonnet-4.5"),
     ("openrouter", "groq/llama-3.1-8b-instant", "groq", "llama-3.1-8b-instant"),
-    ("", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4.5"),
+    ("openrouter", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4.5"),
 ]
 
 
@@ -302,8 +301,24 @@ def test_a5_the_ways_that_are_named_lead_to_an_answer(made: Callable[..., Kernel
 def test_a5_a_provider_that_cannot_chat_says_what_it_can(made: Callable[..., Kernel]) -> None:
     with pytest.raises(InputError, match="'voyage' has no default model to chat with, only to embed; pass model="):
         made(keys("voyage")).resolve(provider="voyage")
-    with pytest.raises(UnknownNameError, match="'portkey' is a gateway: gateway='portkey', or hb … -g portkey"):
-        made().resolve(provider="portkey")
+    for names, hint in (
+        ({"provider": "portkey"}, "'portkey' is a gateway: gateway='portkey', or hb … -g portkey"),
+        ({"preset": "openai"}, "'openai' is a provider: provider='openai', or hb … -b openai"),
+        ({"preset": "gpt-4o"}, "'gpt-4o' is a model: model='gpt-4o', or hb … -m gpt-4o"),
+        ({"model": "openai"}, "'openai' is a provider: provider='openai', or hb … -b openai"),
+        ({"model": "chat"}, "'chat' is a preset: preset='chat', or hb … -p chat"),
+    ):
+        with pytest.raises(UnknownNameError, match=hint):
+            made().resolve(**names)
+    with pytest.raises(InputError, match="model is empty"):
+        made().resolve(model="")
+
+
+def test_a5_a_named_provider_without_a_key_says_where_one_is_from(made: Callable[..., Kernel]) -> None:
+    for names in ({"provider": "openai"}, {"model": "gpt-4o-mini"}, {"model": "openai/gpt-4o-mini"}):
+        told = told_without_a_key(made(keys("openrouter")), **names)
+        assert "set OPENAI_API_KEY (from https://platform.openai.com/api-keys); or ask the default model" in told
+        assert "of openrouter, whose key is set: hb chat -b openrouter" in told
 
 
 def test_a5_a_provider_given_in_code_is_left_to_itself() -> None:

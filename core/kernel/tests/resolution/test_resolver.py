@@ -145,6 +145,10 @@ def test_a_provider_that_is_not_installed_is_an_error_with_the_pip_line_and_neve
     kernel.registry.inventory = replace(kernel.registry.inventory, known_providers=ours)
     with pytest.raises(PluginLoadError, match=r"pip install (one of: )?hb-provider-faraway"):
         kernel.resolve(**names)
+    with pytest.raises(
+        PluginLoadError, match="no preset 'faraway', and provider 'faraway' is not installed; pip install"
+    ):
+        kernel.resolve("faraway")
 
 
 @pytest.mark.parametrize("names", [{"model": "one"}, {"model": "one", "provider": "faraway"}, {"gateway": "faraway"}])

@@ -92,7 +92,7 @@ class WireGateway(HTTPGateway["WireAttempt"]):
 
     def credential(self, spec: LLMSpec) -> str:
         """The bearer token. MissingCredential names where it could come from, CredentialFormatError what is wrong."""
-        return needed_key(spec, KEYLESS, 'a model in this process needs none: hb chat -p local, or preset="local"')
+        return needed_key(spec, KEYLESS)
 
     def needs_image_bytes(self, call: Call) -> bool:
         """Edits take files; chats take URLs too."""

@@ -164,8 +164,8 @@ def given_key(spec: LLMSpec) -> str | None:
     return Secret.check(spec.api_key, variables[0] if variables else f"api_key of provider {spec.provider!r}").reveal()
 
 
-def needed_key(spec: LLMSpec, keyless: str, otherwise: str = "") -> str:
-    """The key to send; MissingCredential names where it could come from, and `otherwise` what helps without one.
+def needed_key(spec: LLMSpec, keyless: str) -> str:
+    """The key to send; MissingCredential names where it could come from.
 
     `keyless` goes out where an endpoint needs no key, for SDKs that want one.
     """
@@ -175,7 +175,7 @@ def needed_key(spec: LLMSpec, keyless: str, otherwise: str = "") -> str:
     if spec.provider_record.get("api_key_optional"):
         return keyless
     where = " or ".join(spec.provider_record.get("api_key_env") or ()) or "a key"
-    ways = spec.origins.get("no key") or f"set {where}, or pass api_key={otherwise and f'; {otherwise}'}"
+    ways = spec.origins.get("no key") or f"set {where}, or pass api_key="
     raise MissingCredential(f"provider {spec.provider!r} needs a key: {ways}", provider=spec.provider)
 
 

@@ -14,6 +14,9 @@ from heavenbase.resolution.endpoint import KEYS, ROOT, Sources
 VERBS = {"chat": "chat", "embed": "embed", "image": "imagen"}
 """The verb, in Python and on the command line, for each kind of default model."""
 
+LOCAL = "local"
+"""The provider, and its preset, that answers in this process."""
+
 
 class Named(NamedTuple):
     """What a name means: the provider, the model as asked for without a provider head, and its canonical name."""
@@ -43,11 +46,14 @@ class Naming:
         self.origins["preset"] = "argument" if preset is not None else self.where(f"{ROOT}.default_preset")
         found = self.catalog.preset(name)
         if found is None:
-            hint = f"add one: hb cfg set {ROOT}.presets.NAME.model …"
-            if self.catalog.provider(name) is not None:
-                hint = f"{name!r} is a provider: provider={name!r}, or hb … -b {name}"
-            elif self.catalog.model(name) is not None:
-                hint = f"{name!r} is a model: model={name!r}, or hb … -m {name}"
+            if (wanted := self.catalog.wanted_provider(name)) is not None:
+                needed = f"pip install {self.catalog.packages[wanted]}"
+                raise PluginLoadError(
+                    f"there is no preset {name!r}, and provider {wanted!r} is not installed; {needed}"
+                )
+            is_model = self.catalog.model(name) is not None or bool(self.catalog.vendors(name))
+            what = "provider" if self.catalog.provider(name) is not None else "model" if is_model else None
+            hint = _kind(what, name) if what else f"add one: hb cfg set {ROOT}.presets.NAME.model …"
             raise UnknownNameError("preset", name, self.catalog.presets, hint=hint)
         return found, self.catalog.presets[found]
 
@@ -56,17 +62,20 @@ class Naming:
     ) -> Named:
         """The target of these names; where nothing names a model, that of the preset, or one that may stand in."""
         token = model if model is not None else preset_record.get("model")
+        if model == "":
+            raise InputError("model is empty; name one, or leave it out for that of the preset")
         if not token:
             raise InputError(f"preset {preset!r} names no model; pass model=")
         self.origins["model"] = "argument" if model is not None else f"preset {preset}"
         kind = preset_record.get("stand_in") if model is None else None
+        has_connection = self._has_connection(preset_record)
         for given, origin in ((provider, "argument"), (preset_record.get("provider") or None, f"preset {preset}")):
             if given is not None:
                 named = self.provider(given)
                 self.origins["provider"] = origin
                 if kind is not None and not self._offers(named, token):
                     if found := self._stand_in(named, kind, token):
-                        return found
+                        return found if has_connection else self._told(found)
                     if has := sorted(self._models_of(named)):
                         raise InputError(
                             f"provider {named!r} has no default model to {VERBS.get(kind, kind)} with, only to "
@@ -79,8 +88,9 @@ class Naming:
                     and not self._is_whole(named, token, rest)
                 ):
                     token = rest
-                return Named(named, token, self._canonical(token, named))
-        return self._infer(token, kind, self._has_connection(preset_record), explicit=model is not None)
+                meant = Named(named, token, self._canonical(token, named))
+                return meant if has_connection else self._told(meant)
+        return self._infer(token, kind, has_connection, explicit=model is not None)
 
     def provider(self, name: str) -> str:
         """The provider of this name or alias; an error for one that is unknown, or not installed."""
@@ -90,7 +100,7 @@ class Naming:
         wanted = self.catalog.wanted_provider(name)
         if wanted is not None:
             raise PluginLoadError(f"provider {wanted!r} is not installed; pip install {self.catalog.packages[wanted]}")
-        hint = f"{name!r} is a gateway: gateway={name!r}, or hb … -g {name}" if name in self.catalog.gateways else ""
+        hint = _kind("gateway", name) if name in self.catalog.gateways else ""
         raise UnknownNameError("provider", name, sorted({*self.catalog.providers, *self.catalog.wanted}), hint=hint)
 
     def key_of(self, provider: str, *, is_asked: bool = True) -> str | None:
@@ -141,11 +151,13 @@ class Naming:
                         return Named(name, token, self._canonical(token, name))
             self.origins["provider"] = "head of the model name"
             token = token if self._is_whole(head, token, rest) else rest
-            return Named(head, token, self._canonical(token, head))
+            meant = Named(head, token, self._canonical(token, head))
+            return meant if has_connection else self._told(meant)
         canonical = catalog.model(token)
         vendors = [name for name in catalog.vendors(token) if canonical is None or catalog.is_own(name, token, "")]
         if canonical is None:
-            return self._unlisted(token, sorted(vendors, key=lambda name: name != default))
+            meant = self._unlisted(token, sorted(vendors, key=lambda name: name != default))
+            return meant if has_connection else self._told(meant)
         chosen = self.config.origin(f"{ROOT}.default_provider")
         is_chosen = kind is not None and chosen is not None and chosen.layer != "default"
         lacks = is_chosen and default is not None and not self._offers(default, token)
@@ -206,9 +218,11 @@ class Naming:
             if wanted is not None:
                 needed = f"pip install {self.catalog.packages[wanted]}"
                 raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; {needed}")
-        raise UnknownModelError(
-            "model", token, self.catalog.model_names(), hint="or name the provider: provider/model, or provider="
-        )
+        hint = "or name the provider: provider/model, or provider="
+        is_provider = self.catalog.provider(token) is not None
+        if is_provider or self.catalog.preset(token) is not None:
+            hint = _kind("provider" if is_provider else "preset", token)
+        raise UnknownModelError("model", token, self.catalog.model_names(), hint=hint)
 
     # What may take the place of a default without a key
 
@@ -226,6 +240,10 @@ class Naming:
                 return self._stand_in(name, kind, token)
         return None
 
+    def _told(self, named: Named) -> Named:
+        """What is named, with a note of the ways to a key where its provider has none."""
+        return named if self.key_of(named.provider) is not None else self._keyless(named, None)
+
     def _keyless(self, named: Named, kind: str | None) -> Named:
         """Note for the error of a call, and for `hb explain`, what the shortest ways to a key are.
 
@@ -239,7 +257,8 @@ class Naming:
         page = records[named.provider].get("keys_url")
         ways = [f"set {own}{f' (from {page})' if page else ''}"]
         offered = self.catalog.models.get(named.model, {}).get("providers", {})
-        others = [v for n, v in vendors.items() if (kind in self._models_of(n) if kind is not None else n in offered)]
+        unset = {name: variable for name, variable in vendors.items() if self.key_of(name) is None}
+        others = [v for n, v in unset.items() if (kind in self._models_of(n) if kind is not None else n in offered)]
         if others and kind is not None:
             named_ones = " or ".join(others[:2])
             ways.append(f"set the key of another provider, such as {named_ones}, whose default model then answers")
@@ -258,6 +277,8 @@ class Naming:
         """How to get an answer of this kind without a key."""
         records = {name: self.catalog.records.get(name, {}) for name in self.catalog.in_order()}
         free = next((n for n, r in records.items() if _is_free(r) and kind in r.get("default_models", {})), None)
+        if free is None and kind == "chat" and LOCAL in self.catalog.wanted:
+            return f"ask a model on this machine: pip install {self.catalog.packages[LOCAL]}, and hb chat -p {LOCAL}"
         if free is None:
             return "pass base_url= of a server of yours"
         verb = VERBS.get(kind, "chat")
@@ -318,3 +339,9 @@ def _is_free(record: Mapping[str, Any]) -> bool:
     if "account_env" in record or str(record.get("base_url", "")).startswith("mock:"):
         return False
     return bool(record.get("api_key_optional") or not record.get("api_key_env"))
+
+
+def _kind(what: str, name: str) -> str:
+    """The hint for a name that stands where another kind of name belongs."""
+    flag = {"provider": "-b", "model": "-m", "gateway": "-g", "preset": "-p"}[what]
+    return f"{name!r} is a {what}: {what}={name!r}, or hb … {flag} {name}"
