@@ -286,8 +286,87 @@ cc("moonshot","moonshot","kimi-k2-0905-preview",[U,{"role":"assistant","content"
 cc("minimax","minimax","MiniMax-M2",reasoning_split=True,mask_sensitive_info=True)
 cc("vllm","vllm","m",guided_json={"type":"object"},top_k=3,min_p=0.1,repetition_penalty=1.1,chat_template_kwargs={"enable_thinking":False},structured_outputs={"json":{}},skip_special_tokens=False,min_tokens=1,stop_token_ids=[1],ignore_eos=True,prompt_logprobs=1,best_of=2,use_beam_search=False,length_penalty=1.0,add_generation_prompt=True,continue_final_message=False,documents=[{"text":"x"}],return_token_ids=True,cache_salt="s")
 
+# What people's programs send beside
+T2={"type":"function","function":{"name":"w"}}
+T3={"type":"function","function":{"name":"w","parameters":{}}}
+REFS={"type":"object","properties":{"a":{"$ref":"#/$defs/A"},"b":{"anyOf":[{"type":"string"},{"type":"null"}],"default":None},"e":{"enum":["x",1]},"n":{"type":"integer","minimum":1,"maximum":5},"l":{"type":"array","items":{"type":"number"},"minItems":1},"d":{"type":"object","additionalProperties":{"type":"string"}},"t":{"type":"string","format":"date-time","pattern":"^a"}},"required":["a"],"$defs":{"A":{"type":"object","title":"A","properties":{"x":{"type":"string","description":"d"}},"required":["x"]}},"title":"T"}
+FR={"type":"function","function":{"name":"w","description":"d","parameters":REFS}}
+oc("sdk-dump",[U,{"role":"assistant","content":"x","refusal":None,"annotations":[],"audio":None,"function_call":None,"tool_calls":None},U])
+oc("tool-name",[U,ACALL,{"role":"tool","name":"w","tool_call_id":"call_abc","content":"s"}],tools=[T2])
+oc("tool-empty-params",tools=[T3])
+oc("tool-refs",tools=[FR])
+oc("schema-open",response_format={"type":"json_schema","json_schema":{"name":"x","description":"d","strict":False,"schema":REFS}})
+oc("schema-refs-strict",response_format={"type":"json_schema","json_schema":{"name":"x","strict":True,"schema":{**REFS,"additionalProperties":False}}})
+oc("assistant-empty",[U,{"role":"assistant","content":""},U])
+oc("tool-calls-nulls",[U,{"role":"assistant","content":None,"tool_calls":[{"id":"c1","type":"function","function":{"name":"w","arguments":""}}]},{"role":"tool","tool_call_id":"c1","content":"1"}],tools=[T2])
+oc("bad-args",[U,{"role":"assistant","content":None,"tool_calls":[{"id":"c1","type":"function","function":{"name":"w","arguments":"{bad"}}]},{"role":"tool","tool_call_id":"c1","content":"1"}],tools=[T2])
+oc("two-systems",[{"role":"system","content":"a"},{"role":"system","content":"b"},U])
+oc("late-system",[U,{"role":"assistant","content":"x"},{"role":"system","content":"b"},U])
+oc("long-id",[U,{"role":"assistant","content":None,"tool_calls":[{"id":"x"*80,"type":"function","function":{"name":"w","arguments":"{}"}}]},{"role":"tool","tool_call_id":"x"*80,"content":"1"}],tools=[T2])
+oc("dup-ids",[U,ACALL,{"role":"tool","tool_call_id":"call_abc","content":"1"},ACALL,{"role":"tool","tool_call_id":"call_abc","content":"2"}],tools=[T2])
+an("tool-refs",tools=[{"name":"w","description":"d","input_schema":REFS}])
+an("tool-openai",tools=[AT,{**AT,"name":"v"}],tool_choice={"type":"auto","disable_parallel_tool_use":False})
+an("result-nocontent",[U,{"role":"assistant","content":[TU]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1"}]}],tools=[AT])
+an("empty-thinking",[U,{"role":"assistant","content":[{"type":"thinking","thinking":"","signature":"sig"},{"type":"text","text":"x"}]},U])
+an("assistant-first",[{"role":"assistant","content":"x"},U])
+an("two-tools",[U,{"role":"assistant","content":[TU,{**TU,"id":"toolu_2"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_2","content":"b"},{"type":"tool_result","tool_use_id":"toolu_1","content":"a"},{"type":"text","text":"go"}]}],tools=[AT])
+an("text-before-result",[U,{"role":"assistant","content":[{"type":"text","text":"x"},TU,{"type":"text","text":"y"}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"a"}]}],tools=[AT])
+an("many-system",system=[{"type":"text","text":"a"},{"type":"text","text":"b"}])
+an("system-one",system=[{"type":"text","text":"a"}])
+an("tool-choice-none-tools",tool_choice={"type":"auto"})
+an("container-skills",container={"id":"c","skills":[{"type":"anthropic","skill_id":"pptx","version":"latest"}]},tools=[{"type":"code_execution_20250825","name":"code_execution"}])
+an("temp-think",thinking={"type":"enabled","budget_tokens":1024},temperature=1,max_tokens=2000)
+an("output-format",output_format={"type":"json_schema","schema":{"type":"object","properties":{},"additionalProperties":False}})
+an("user-blank-blocks",[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":" "}]}])
+ge("json-schema-tool",tools=[{"functionDeclarations":[{"name":"w","description":"","parametersJsonSchema":REFS}]}])
+ge("multi-turn-role",[GU,{"role":"model","parts":[{"text":"x"}]},{"role":"user","parts":[{"text":"a"},{"text":"b"}]}])
+ge("text-sig",[GU,{"role":"model","parts":[{"text":"x","thoughtSignature":"c2ln"}]},GU])
+ge("function-role",[GU,{"role":"model","parts":[{"functionCall":{"name":"w","args":{}}}]},{"role":"function","parts":[{"functionResponse":{"name":"w","response":{"a":1}}}]}])
+ge("two-responses",[GU,{"role":"model","parts":[{"functionCall":{"name":"w","args":{}}},{"functionCall":{"name":"v","args":{"a":1}}}]},{"role":"user","parts":[{"functionResponse":{"name":"w","response":{"a":1}}},{"functionResponse":{"name":"v","response":{"b":1}}},{"text":"go"}]}])
+ge("g3",model="gemini-3-pro-preview",generationConfig={"thinkingConfig":{"thinkingLevel":"LOW","includeThoughts":True},"temperature":1.0})
+ge("nested-config",generationConfig={"responseFormat":{"text":{"mimeType":"APPLICATION_JSON","schema":{"type":"object"}}}})
+ge("server-tool-turn",[GU,{"role":"model","parts":[{"toolCall":{"id":"t","toolType":"GOOGLE_SEARCH_WEB","args":{}},"thoughtSignature":"eg=="},{"toolResponse":{"id":"t","toolType":"GOOGLE_SEARCH_WEB","response":{}}},{"text":"x"}]},GU])
+be("two-results",[BU,{"role":"assistant","content":[BTU,{"toolUse":{**BTU["toolUse"],"toolUseId":"t2"}}]},{"role":"user","content":[{"toolResult":{"toolUseId":"t1","content":[{"json":{"a":1}}]}},{"toolResult":{"toolUseId":"t2","content":[{"text":"x"}],"status":"error"}},{"text":"go"}]}],toolConfig={"tools":[BT]})
+be("no-strict",toolConfig={"tools":[{"toolSpec":{"name":"w","inputSchema":{"json":REFS}}}]})
+be("nova-config",model="us.amazon.nova-pro-v1:0",inferenceConfig={"maxTokens":5,"temperature":0.1,"topP":0.2},additionalModelRequestFields={"inferenceConfig":{"topK":5}})
+be("doc-text",[{"role":"user","content":[{"text":"?"},{"document":{"format":"txt","name":"n","source":{"text":"abc"}}},{"document":{"format":"md","name":"m","source":{"content":[{"text":"x"}]}}},{"video":{"format":"mp4","source":{"bytes":"AAAA"}}},{"audio":{"format":"wav","source":{"bytes":"AAAA"}}}]}])
+be("guard-image",[{"role":"user","content":[{"text":"?"},{"guardContent":{"image":{"format":"png","source":{"bytes":PNG}}}}]}])
+co("parts",[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}])
+co("doc-dict",[U,{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":{"name":"w","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":[{"type":"document","document":{"id":"1","data":{"a":"b"}}},{"type":"text","text":"t"}]}],tools=[FN])
+co("tool-str",[U,{"role":"assistant","tool_plan":"p","tool_calls":[{"id":"c1","type":"function","function":{"name":"w","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":"[{\"a\":1}]"}],tools=[T2])
+co("json",response_format={"type":"json_object"})
+mi("prefix-false",[U,{"role":"assistant","content":"x","prefix":False},U])
+mi("tool-empty",[U,{"role":"assistant","content":None,"tool_calls":[{"id":"abcdefghi","type":"function","function":{"name":"w","arguments":"{}"},"index":0}]},{"role":"tool","tool_call_id":"abcdefghi","name":"w","content":""}],tools=[T2])
+mi("json",response_format={"type":"json_object"})
+mi("agents",tools=[{"type":"web_search"},{"type":"document_library","library_ids":["x"]}])
+ol("tools-plain",tools=[T2])
+ol("sys",[{"role":"system","content":"s"},U],options={"seed":1,"top_k":2,"mirostat":1})
+cc("deepseek-json","deepseek","deepseek-chat",response_format={"type":"json_object"},logprobs=True,top_logprobs=2,frequency_penalty=0.1)
+cc("router-tools","openrouter","openai/gpt-4o",tools=[FR],tool_choice="auto",response_format={"type":"json_schema","json_schema":{"name":"x","strict":True,"schema":{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":False}}})
+cc("router-prov","openrouter","x-ai/grok-4",reasoning={"max_tokens":100},include_reasoning=True,prediction={"type":"content","content":"x"},web_search_options={},structured_outputs=True,stream_options={"include_usage":True},debug={"echo_upstream_body":True},preset="p",cache_control={"type":"ephemeral"})
+cc("groq-images","groq","meta-llama/llama-4-scout-17b-16e-instruct",[{"role":"user","content":[{"type":"text","text":"?"},{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}])
+cc("xai-image","grok","grok-4.5",[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,"+PNG,"detail":"high"}},{"type":"text","text":"?"}]}])
+rs("reasoning-item-turn",[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"output_text","text":"a","annotations":[{"type":"url_citation","url":"https://a","title":"t","start_index":0,"end_index":1}]}],"phase":"final_answer"},{"role":"user","content":"x"}])
+rs("developer",[{"role":"developer","content":"d"},{"role":"user","content":"x"}])
+rs("system-parts",[{"role":"system","content":[{"type":"input_text","text":"d"}]},{"role":"user","content":"x"}])
+rs("strict-true","hi",tools=[{"type":"function","name":"w","description":"d","parameters":{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":False},"strict":True},{"type":"local_shell"},{"type":"computer_use_preview","display_width":1,"display_height":1,"environment":"browser"},{"type":"apply_patch"},{"type":"shell","environment":{"type":"container_auto"}},{"type":"tool_search"}])
 
 _DIFFERS: dict[str, tuple[str, str]] = {
+    "openai:sdk-dump": (".messages[1].audio .messages[1].function_call .messages[1].refusal .messages[1].tool_calls", ""),
+    **{f"openai:{it}": (".tools[0].function.parameters", "") for it in ("tool-name", "tool-calls-nulls", "bad-args", "long-id", "dup-ids")},
+    "openai:tool-empty-params": (".tools[0].function.parameters.properties .tools[0].function.parameters.type", ""),
+    "anthropic:assistant-first": (".messages", ""),
+    "anthropic:many-system": (".system", ""),  # as one text
+    "anthropic:system-one": (".system", ""),
+    "anthropic:tool-choice-none-tools": (".tool_choice", ""),
+    "anthropic:user-blank-blocks": (".messages[0].content", ""),
+    "gemini:function-role": (".contents[2].role", ""),
+    "cohere:doc-dict": (".strict_tools .tools[0].function.strict", ""),
+    "cohere:tool-str": (".tools[0].function.parameters", ""),
+    "mistral:tool-empty": (".messages[1].content .messages[1].tool_calls[0].index .tools[0].function.parameters", ""),
+    "ollama:tools-plain": (".tools[0].function.parameters", ""),
+    "responses:reasoning-item-turn": (".input[1].content", "messages[1].content[0].annotations"),
+    "responses:strict-true": (".input", ""),
     "openai:logprobs": (".max_tokens .max_completion_tokens", ""),
     "openai:audio-ref": (".messages[1].content", ""),
     "responses:text": (".input .parallel_tool_calls .top_logprobs", "parallel_tool_calls top_logprobs"),

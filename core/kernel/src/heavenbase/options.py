@@ -140,7 +140,7 @@ TABLE: tuple[Option, ...] = (
     _tuning("style", "str", "style of the image"),
     _argument("background", "str | bool", "of an image: transparent, opaque, auto; True: answer in the background"),
     _argument("moderation", "str | table", "strictness of the provider's filter, or how it moderates"),
-    _tuning("output_format", "str", "png, jpeg, webp"),
+    _tuning("output_format", "str | table", "png, jpeg, webp; of a chat, a schema as one wire has it"),
     _tuning("output_compression", "int", "compression", unit="%", least=0),
     _tuning("input_fidelity", "str", "how closely references are kept"),
     _argument("negative_prompt", "str", "what the image must not show"),

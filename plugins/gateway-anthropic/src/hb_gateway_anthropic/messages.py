@@ -90,6 +90,7 @@ class _History(History):
         said = content if isinstance(content, str) and content.strip() else blocks_of(content, place)
         said = said or self.blank(message, place)
         if said:
+            self.note_blanks(message)
             self._append("user", said)
 
     def add_answer(self, message: Message, place: int) -> None:

@@ -115,6 +115,7 @@ class _History(History):
         """Take what the user says."""
         said = blocks_of(message["content"], place) or blocks_of(self.blank(message, place), place)
         if said:
+            self.note_blanks(message)
             self._check_images(said)
             self._append("user", said)
 

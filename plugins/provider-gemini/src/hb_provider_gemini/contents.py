@@ -67,7 +67,11 @@ class _History(History):
 
     def add_result(self, message: Message, place: int) -> None:
         """Take the result of a tool."""
-        self.append("user", self._result(message, place))
+        content = message["content"]
+        if isinstance(content, list) and content and all("functionResponse" in part for part in content):
+            self.append("user", parts_of(content, place))  # in the wire's own shape
+        else:
+            self.append("user", self._result(message, place))
 
     def finish(self) -> tuple[Part | None, list[dict[str, Any]]]:
         """The system instruction and the contents."""

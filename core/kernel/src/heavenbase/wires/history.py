@@ -198,6 +198,12 @@ class History:
         note_history(self.report, f"a blank message that was answered travels as {BLANK}")
         return BLANK
 
+    def note_blanks(self, message: Message) -> None:
+        """Report blank texts among the parts of a message, which are left out."""
+        content = message["content"]
+        if isinstance(content, list) and any(not str(it.get("text", "x")).strip() for it in content):
+            note_history(self.report, "blank texts are left out")
+
     def append(
         self, role: str, blocks: list[dict[str, Any]], is_result: Callable[[dict[str, Any]], bool] | None = None
     ) -> None:
