@@ -12,6 +12,7 @@ from hb_cli.failures import scrubber
 from hb_cli.state import State, pass_state
 from hb_cli.story import story_of
 from hb_cli.target import Target, json_option, target_options
+from heavenbase.secrets import scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,18 +65,10 @@ def explain(
     story = story_of(kernel, call, [str(warning.message) for warning in caught])
     scrub = scrubber(state, also=[key for key in (spec.api_key, spec.gateway_key) if key is not None])
     if as_json:
-        output.say_json(_scrubbed(story, scrub))
+        output.say_json(scrubbed(story, scrub))
     else:
         output.say(scrub("\n".join(_lines(story))))
     return 1 if story["request"] is None else 0
-
-
-def _scrubbed(value: Any, scrub: Any) -> Any:
-    if isinstance(value, str):
-        return scrub(value)
-    if isinstance(value, dict):
-        return {name: _scrubbed(item, scrub) for name, item in value.items()}
-    return [_scrubbed(item, scrub) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _lines(story: Mapping[str, Any]) -> list[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from heavenbase.config.schema import CAPABILITIES
 from heavenbase.errors import HBError, LossyRequestError
-from heavenbase.options import SECRETS
 from heavenbase.plugin import enforce_report
+from heavenbase.secrets import Hidden, mask
+from heavenbase.spec import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from heavenbase.cache.settings import CacheSettings
     from heavenbase.call import Call, WireRequest
@@ -44,7 +46,7 @@ def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str
         "warnings": told,
         "arguments": {
             name: {
-                "value": MASK if name in SECRETS and value else value,
+                "value": shown(name, value, MASK),
                 "origin": _origin(kernel, spec, name),
                 "sent": name in call.args,
             }
@@ -53,7 +55,7 @@ def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str
         "capabilities": {name: known for name in CAPABILITIES.fields if (known := spec.capability(name)) is not None},
         "timeouts": {name: getattr(spec.timeouts, name) for name in spec.timeouts.__dataclass_fields__},
         "retry": _retry(kernel, call),
-        "request": _request(kernel, spec, request) if request is not None else None,
+        "request": _request(call, request) if request is not None else None,
         "request_error": problem,
         "parameters": call.context.report.to_dict(),
         "cache": _cache(kernel, call),
@@ -111,28 +113,28 @@ def _retry(kernel: Kernel, call: Call) -> dict[str, Any]:
     return {**settings, "attempts": retries + 1 if isinstance(retries, int) else settings["max_attempts"]}
 
 
-def _request(kernel: Kernel, spec: LLMSpec, request: WireRequest) -> dict[str, Any]:
-    headers = {name: _header(kernel, spec, name, value) for name, value in request.headers.items()}
+def _request(call: Call, request: WireRequest) -> dict[str, Any]:
+    spec = call.spec
+    headers = {name: _header(value) for name, value in request.headers.items()}
     if request.auth:
         name, _, scheme = request.auth.partition(":")
         value = MASK if spec.api_key is not None else NO_KEY
         headers[name.strip()] = f"{scheme.strip()} {value}".strip()
-    return {"method": request.method, "url": request.url, "headers": headers, "body": dict(request.body)}
+    return {"method": request.method, "url": _url(request.url, call), "headers": headers, "body": mask(request.body)}
 
 
-def _header(kernel: Kernel, spec: LLMSpec, name: str, value: str) -> str:
+def _url(url: str, call: Call) -> str:
+    """The address, without the values of what the caller added to its query."""
+    place, found, query = url.partition("?")
+    added = call.args.get("extra_query") or {}
+    parts = [(name, MASK if unquote_plus(name) in added else value) for name, _, value in
+             (part.partition("=") for part in query.split("&"))]  # fmt: skip
+    return place + found + "&".join(f"{name}={value}" if value else name for name, value in parts)
+
+
+def _header(value: str) -> str:
     """The value of a header: those of plugins are public, those of settings and arguments may hold a credential."""
-    for mapping in _public_headers(kernel, spec):
-        if any(known.lower() == name.lower() and str(mapping[known]) == value for known in mapping):
-            return value
-    own = {known.lower() for known in spec.headers}
-    return MASK if name.lower() in own else value
-
-
-def _public_headers(kernel: Kernel, spec: LLMSpec) -> list[Mapping[str, Any]]:
-    manifests = [info.manifest or {} for info in kernel.registry.inventory.claims("providers", spec.provider)]
-    tables = [manifest.get("provider", {}).get("headers", {}) for manifest in manifests]
-    return [*tables, kernel.gateway(spec).defaults.get("headers", {})]
+    return MASK if isinstance(value, Hidden) else value
 
 
 def _cache(kernel: Kernel, call: Call) -> dict[str, Any]:

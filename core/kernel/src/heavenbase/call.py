@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heavenbase.config.layers import Environ, live
+from heavenbase.details import WireRequest as WireRequest
 from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
 from heavenbase.options import CONTROLS as CONTROLS
 from heavenbase.options import MOCKS as MOCKS
@@ -63,7 +64,7 @@ class CallContext:
     report: ParameterReport = field(default_factory=ParameterReport)
     cached: bool = False
     """Whether the answer came from the cache."""
-    headers: Sequence[tuple[bytes, bytes]] = ()
+    headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
     """Those of the last answer, for whoever asks for the limits in them."""
 
     def remaining(self) -> float | None:
@@ -135,6 +136,10 @@ class Call:
         """`provider/model_id`, as the ledger and the errors name it."""
         return f"{self.spec.provider}/{self.spec.model_id}"
 
+    def secrets(self) -> list[str]:
+        """What must not appear in anything that is told of this call."""
+        return self.spec.secrets(*((self.args, self.controls) if self.explicit - self.spec.explicit else ()))
+
 
 class _Draft:
     __slots__ = Call.__slots__
@@ -173,21 +178,3 @@ def new_call(
     call.format, call.resumed, call.subject, call.missed = format, resumed, subject, missed
     call.__class__ = Call
     return call  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True, slots=True)
-class WireRequest:
-    """One request as the wire will carry it: what `Gateway.prepare` makes without any I/O, and `hb explain` prints.
-
-    `headers` hold no credential: the gateway's client adds it when it sends.
-    """
-
-    method: str
-    url: str
-    body: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=empty, repr=False)
-    """Not in the repr, as callers put credentials of their own into headers."""
-    auth: str | None = None
-    """How the credential travels, such as "Authorization: Bearer"; None without one."""
-    content: Any = field(default=None, repr=False)
-    """Bytes in place of a body of JSON, or the file of a form whose other fields are the body's."""

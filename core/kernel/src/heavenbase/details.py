@@ -370,3 +370,23 @@ class Detailed:
     def audio(self) -> list[Audio]:
         """The sounds of the answer."""
         return self.details.audio if self.details is not None else []
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One request as the wire will carry it: what `Gateway.prepare` makes without any I/O, and `hb explain` prints.
+
+    `headers` hold no credential: the gateway's client adds it when it sends.
+    """
+
+    method: str
+    url: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: str | None = None
+    """How the credential travels, such as "Authorization: Bearer"; None without one."""
+    content: Any = field(default=None, repr=False)
+    """Bytes in place of a body of JSON, or the file of a form whose other fields are the body's."""
+
+    def __repr__(self) -> str:  # callers put credentials of their own into headers and into the query
+        return f"WireRequest({self.method} {self.url.partition('?')[0]}, body={self.body!r})"

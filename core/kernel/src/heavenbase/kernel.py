@@ -11,7 +11,7 @@ from heavenbase.cache.middleware import CacheMiddleware
 from heavenbase.call import Call, CallContext, Services, new_call
 from heavenbase.clients import ClientPool
 from heavenbase.colour import drive as drive
-from heavenbase.config.config import Config
+from heavenbase.config.config import Config, concealed
 from heavenbase.config.layers import Origin
 from heavenbase.discovery.inventory import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
@@ -58,6 +58,7 @@ class Kernel:
         random: Callable[[], float] = random.random,
         transport: Any = None,
     ) -> None:
+        config, environ = concealed(config), concealed(environ)
         self.config = config = Config.of(config, environ)
         self.clock = clock
         self.wall = wall

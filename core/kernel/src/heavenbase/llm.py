@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.messages import to_images, to_messages
 from heavenbase.operations.facade import Operations
-from heavenbase.options import CONNECTION, CONTENT, unknown_options
+from heavenbase.options import CONNECTION, CONTENT, conceal, unknown_options
 from heavenbase.projection import (
     AGGREGATE,
     CHAT,
@@ -56,6 +56,7 @@ class LLM(Operations):
 
             kernel = default_kernel()
         self.kernel = kernel
+        conceal(options)
         if "tool_call_repair" in options or kernel.tool_call_repair["enabled"]:
             from heavenbase.tools.repair import LLMToolCallRepair
 
@@ -113,6 +114,7 @@ class LLM(Operations):
         `messages` is a text, a message, or an iterable of them; `images` go to the last user message. With
         `stream=True` it is `stream`, with `background=True` a Job, for `poll`.
         """
+        conceal(options)
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
         if self._in_background(options):
@@ -137,6 +139,7 @@ class LLM(Operations):
         **options: Any,
     ) -> Any:
         """Async form of `chat`; with `stream=True` the awaited value is an async iterator."""
+        conceal(options)
         if stream:
             return self.astream(messages, include, reduce, system, images, **options)
         if self._in_background(options):
@@ -245,6 +248,7 @@ class LLM(Operations):
         """`model` and the request arguments for the exported client's create(); UnknownNameError for a slip."""
         from heavenbase.resolution.arguments import check_options, parameters_of
 
+        conceal(overrides)
         tools = overrides.get("tools", self.spec.args.get("tools"))
         if tools is not None:
             from heavenbase.tools.base import to_tools
@@ -266,6 +270,7 @@ class LLM(Operations):
         is_async: bool,
         stream: bool = False,
     ) -> Call:
+        conceal(options)
         checked = to_messages(messages, system=system, images=images)
         return self.kernel.call(
             "complete", self._target(options), options, is_async=is_async, stream=stream, messages=checked
@@ -276,6 +281,7 @@ class LLM(Operations):
     ) -> Call:
         from heavenbase.flow.tool_loop import check_resumed, resumption
 
+        conceal(options)
         before, messages, resumed = resumption(source, results)
         if before is not None:
             options = {**before.given, **options}
@@ -285,10 +291,12 @@ class LLM(Operations):
         return call
 
     def _embed_call(self, inputs: Any, options: dict[str, Any], *, is_async: bool) -> Call:
+        conceal(options)
         texts = [inputs] if isinstance(inputs, str) else _texts(inputs)
         return self.kernel.call("embed", self._target(options), options, is_async=is_async, inputs=texts)
 
     def _imagen_call(self, prompt: str, images: Any, options: dict[str, Any], *, is_async: bool) -> Call:
+        conceal(options)
         if not isinstance(prompt, str):
             raise InputTypeError(f"prompt must be a str, not {type(prompt).__name__}")
         if not prompt.strip():
@@ -300,6 +308,7 @@ class LLM(Operations):
 
     def _target(self, options: dict[str, Any]) -> LLMSpec:
         """The spec, or one of its own for a call that connects elsewhere."""
+        conceal(options)
         if not CONNECTION.isdisjoint(options):
             moved = {name: options.pop(name) for name in CONNECTION & options.keys()}
             return self.kernel.resolver.redirect(self.spec, moved)

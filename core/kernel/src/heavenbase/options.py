@@ -7,10 +7,11 @@ session files, the command line, `docs/reference/options.md`, and by a test the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from heavenbase.errors import UnknownNameError
+from heavenbase.secrets import Hidden, hide, is_secret_header
 
 UNSET: Final = "(unset)"
 
@@ -181,6 +182,7 @@ REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "rea
 """Options about thinking; each gateway translates them to its wire."""
 PREPARED = frozenset({"tools", "tool_choice", "response_format", "stop", "background"})
 """Arguments that callers give in many forms."""
+ADDRESSES = ("base_url", "provider_url")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 COUNTS = {o.name: int(o.least) for o in TABLE if o.kind == "control" and o.types == "int" and o.least is not None}
 """Controls that are whole numbers, with the least allowed one."""
@@ -195,6 +197,28 @@ NO_SLIPS = frozenset(
     }
 )
 """Parameters of wires that resemble options of hb."""
+
+
+@lru_cache(maxsize=1024)
+def may_hold_secret(name: str) -> bool:
+    """Whether the value of an option may hold a credential; of a name that hb does not know, by its words."""
+    return name in SECRETS or name in PROXIES or (name not in OPTIONS and is_secret_header(name))
+
+
+def conceal(options: dict[str, Any]) -> None:
+    """Hide what may hold a credential among the options that a caller gave, where they stand."""
+    for name, value in options.items():
+        if may_hold_secret(name):
+            options[name] = hide(value)
+        elif name in ADDRESSES and isinstance(value, str) and ("@" in value or "?" in value):
+            options[name] = Hidden(value)
+        elif name == "tools" and type(value) in (list, tuple):
+            options[name] = [_concealed(tool) if type(tool) is dict else tool for tool in value]
+
+
+def _concealed(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool of the provider's own, which may bring headers and tokens for a server."""
+    return {n: hide(value) if n == "headers" or is_secret_header(n) else value for n, value in tool.items()}
 
 
 def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

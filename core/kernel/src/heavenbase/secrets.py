@@ -1,10 +1,14 @@
-"""Secrets: a string that is never shown, and the scrubbing of texts that may hold one."""
+"""Secrets: strings that are never shown, and the scrubbing of texts that may hold one.
+
+A `Secret` is a credential. `Hidden` is a text that may hold one, say the value of a header: it works as the str that it
+is, and only its repr says nothing. So logs, debuggers and tracebacks with locals show neither.
+"""
 
 from __future__ import annotations
 
 import re
 from binascii import b2a_base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from heavenbase.errors import CredentialFormatError, InputTypeError
@@ -92,6 +96,66 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise InputTypeError("a Secret is never pickled; hand over the name of its variable and read it there")
+
+
+class Hidden(str):
+    """A str that may hold a credential: plain wherever it is written, joined or sent, and `'***'` as a repr.
+
+    What shortens long values for display takes a slice first, so that is hidden too. It is never pickled.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{MASK}'"
+
+    def __getitem__(self, place: Any) -> Hidden:
+        return Hidden(super().__getitem__(place))
+
+    def __copy__(self) -> Hidden:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Hidden:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise InputTypeError("a value that may hold a credential is never pickled; give it again there")
+
+
+class Unshown(tuple[Any, ...]):
+    """A tuple whose repr shows nothing, say the headers of an answer: a server may say back what it got."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"({MASK})"
+
+
+def hide(value: Any) -> Any:
+    """Plain data with every text in it as `Hidden`; names in tables and other objects stay as they are."""
+    if isinstance(value, str):
+        return value if type(value) is Hidden else Hidden(value)
+    if isinstance(value, Mapping):
+        return {name: hide(item) for name, item in value.items()}
+    return [hide(item) for item in value] if type(value) in (list, tuple) else value
+
+
+def mask(value: Any, text: str = MASK) -> Any:
+    """Plain data for display: `text` in place of all that is hidden."""
+    if isinstance(value, Hidden | Secret):
+        return text
+    if isinstance(value, Mapping):
+        return {name: mask(item, text) for name, item in value.items()}
+    return [mask(item, text) for item in value] if type(value) in (list, tuple) else value
+
+
+def scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
+    """Plain data with every text in it as `scrub` leaves it."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {name: scrubbed(item, scrub) for name, item in value.items()}
+    return [scrubbed(item, scrub) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _encoded(text: str) -> bytes:

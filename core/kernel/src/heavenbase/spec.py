@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
-from heavenbase.options import CREDENTIALS, PROXIES
-from heavenbase.secrets import Secret
+from heavenbase.options import CREDENTIALS, PROXIES, may_hold_secret
+from heavenbase.secrets import Hidden, Secret, hide, is_secret_header, mask
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+REDACTED = "<redacted>"
+_PUBLIC_HEADER = re.compile(r"^(user-agent|accept.*|content-type|(http-)?referer|x-title|.*-(beta|version))$", re.I)
+_SCHEME = re.compile("bearer|basic|token|digest|negotiate|api-?key", re.IGNORECASE)
+_LEAST = 8
+"""Characters of a value whose name says nothing of a credential; shorter ones are words that messages are made of."""
 
 
 def empty() -> Mapping[str, Any]:
@@ -200,17 +207,31 @@ class LLMSpec:
         timeouts = self.timeouts.merged(args["timeout"]) if "timeout" in args else self.timeouts
         return replace(self, args=merged, explicit=self.explicit | args.keys(), timeouts=timeouts)
 
+    def secrets(self, *given: Mapping[str, Any]) -> list[str]:
+        """What must not appear in what is told of its calls: its keys, and what was given to go along.
+
+        `given` are the options of a call, which count too. What may be a credential stands `Hidden` among headers and
+        arguments; headers that a plugin brings are known to everybody.
+        """
+        found: list[str] | None = self._keys.get("secrets")
+        if found is None:
+            named = [key.reveal() for key in (self.api_key, self.gateway_key) if key is not None]
+            named = [key for key in named if key != self.provider_record.get("placeholder_key")]
+            named += delicate_texts({"headers": self.headers})
+            found = self._keys["secrets"] = hide([*named, *delicate_texts(self.args)])
+        return [*found, *(text for options in given for text in delicate_texts(options))] if given else found
+
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain data; credentials and headers that may hold one are redacted."""
         return {
             **self._identity(),
             "requested_gateway": self.requested_gateway,
             "base_url": self.base_url,
-            "api_key": "<redacted>" if self.api_key is not None else None,
-            "gateway_key": "<redacted>" if self.gateway_key is not None else None,
+            "api_key": REDACTED if self.api_key is not None else None,
+            "gateway_key": REDACTED if self.gateway_key is not None else None,
             "provider_url": self.provider_url,
-            "headers": dict.fromkeys(self.headers, "<redacted>"),
-            "args": {name: _shown(name, value) for name, value in self.args.items() if name not in CREDENTIALS},
+            "headers": dict.fromkeys(self.headers, REDACTED),
+            "args": {name: shown(name, value) for name, value in self.args.items() if name not in CREDENTIALS},
             "timeouts": asdict(self.timeouts),
             "origins": dict(self.origins),
         }
@@ -227,20 +248,64 @@ class LLMSpec:
         return found
 
 
+def call_secrets(spec: LLMSpec) -> list[Secret | str]:
+    """What must not appear in what is told of a call of this spec: `Call.secrets` knows of the call's own too."""
+    return [*filter(None, (spec.api_key, spec.gateway_key)), *spec.secrets()]
+
+
+def delicate_texts(options: Mapping[str, Any]) -> Iterator[str]:
+    """The texts among headers, query, body and proxies that may be credentials, and that nothing may repeat.
+
+    Known headers, short words and whole sentences are left out, as they would only garble messages.
+    """
+    for name, value in options.items():
+        if may_hold_secret(name):
+            yield from _delicate(name, value, is_header=name.endswith("headers"))
+
+
+def _delicate(name: str, value: Any, *, is_header: bool) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _delicate(str(key), item, is_header=is_header)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _delicate(name, item, is_header=is_header)
+    elif not isinstance(value, str):
+        return
+    elif name in PROXIES:
+        user = value.rpartition("://")[2].rpartition("@")[0]
+        yield from filter(None, (user, unquote(user), user.partition(":")[2], unquote(user.partition(":")[2])))
+    elif is_secret_header(name):
+        yield from (value, value.rpartition(" ")[2])
+    elif isinstance(value, Hidden) and len(value) >= _LEAST:
+        scheme, _, rest = value.partition(" ")
+        if rest and " " not in rest and _SCHEME.fullmatch(scheme):
+            yield from (value, rest)
+        elif not (_PUBLIC_HEADER.search(name) if is_header else rest):
+            yield value
+
+
 def _applies(rule: Mapping[str, Any], wire: Mapping[str, Any]) -> bool:
     if "when" in rule and not all(wire.get(name) in values for name, values in rule["when"].items()):
         return False
     return "unless" not in rule or not any(wire.get(name) in values for name, values in rule["unless"].items())
 
 
-def _shown(name: str, value: Any) -> Any:
-    """An argument as it may be shown: headers and proxy addresses may hold a credential."""
-    if name.endswith("headers") and isinstance(value, dict):
-        return dict.fromkeys(value, "<redacted>")
-    if name.endswith("_proxy") and isinstance(value, str) and "@" in value:
-        scheme, mark, rest = value.rpartition("://")
-        return f"{scheme}{mark}<redacted>@{rest.rpartition('@')[2]}"
-    return value
+def shown(name: str, value: Any, instead: str = REDACTED) -> Any:
+    """An argument as it may be shown, with `instead` in place of what may hold a credential."""
+    if name in PROXIES and isinstance(value, str):
+        scheme, found, rest = value.rpartition("://")
+        _, user, place = rest.rpartition("@")
+        return f"{scheme}{found}{instead if user else ''}{user}{place}"
+    return _covered(value, instead) if may_hold_secret(name) else mask(value, instead)
+
+
+def _covered(value: Any, instead: str) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _covered(item, instead) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_covered(item, instead) for item in value]
+    return value if value is None or isinstance(value, bool) else instead
 
 
 def _canonical(value: Any) -> Any:

@@ -157,7 +157,7 @@ def _path(call: Call) -> str:
     operation = {"complete": chat, "count_tokens": "count-tokens"}.get(call.verb, "invoke")
     query = added_parts(call)[1]
     path = f"/model/{quote(call.spec.model_id, safe='-._~')}/{operation}" if call.verb != "models" else MODELS
-    return f"{path}?{urlencode(query)}" if query else path
+    return f"{path}?{urlencode(query, doseq=True)}" if query else path
 
 
 def _requests(call: Call, request: WireRequest) -> list[WireRequest]:

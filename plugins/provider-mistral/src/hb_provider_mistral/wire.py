@@ -38,7 +38,7 @@ class MistralAttempt(WireAttempt):
         """The provider's name for the request."""
         for name, value in self.exchange.headers:
             if name.lower() == REQUEST_ID:
-                return value.decode("latin-1")[:200]
+                return self.told(value.decode("latin-1")[:200])
         return super().request_id
 
     def refusal(self, status: int, body: bytes) -> HBError:

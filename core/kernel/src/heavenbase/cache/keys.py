@@ -14,9 +14,9 @@ from typing import Any
 from heavenbase.call import Call
 from heavenbase.config.values import mapped
 from heavenbase.errors import CacheError, InputTypeError
-from heavenbase.options import PROXIES, SECRETS
+from heavenbase.options import PROXIES, may_hold_secret
 from heavenbase.registry import Registry
-from heavenbase.secrets import Secret
+from heavenbase.secrets import Secret, mask
 from heavenbase.spec import LLMSpec
 
 KEY_FORMAT = 2
@@ -88,7 +88,7 @@ class Keys:
             "headers": {name: self._fingerprint(value) for name, value in _headers(spec).items()},
             "records": {name: self._fingerprint(canonical(record)) for name, record in _records(spec).items()},
             "args": {
-                name: self._fingerprint(canonical(value)) if name in SECRETS else value
+                name: self._fingerprint(canonical(value)) if may_hold_secret(name) else mask(value)
                 for name, value in call.args.items()
             },
             "verb": call.verb,

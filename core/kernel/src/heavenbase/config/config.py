@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from heavenbase.config import check, files
 from heavenbase.config.layers import Environ, Layer, Origin, file_layer, mapping_layer, variables_layer
@@ -18,11 +18,13 @@ from heavenbase.config.section import Explanation, Section, read, shown
 from heavenbase.config.trusted import PROVIDERS, check_project, check_variables, is_sealed, remedy
 from heavenbase.config.values import ABSENT, find, join_key, leaves, mapped, merge, references, split_key
 from heavenbase.errors import ConfigError, ConfigTrustError, InputTypeError
+from heavenbase.secrets import hide
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Key: TypeAlias = str | Sequence[str]
+G = TypeVar("G")
 
 
 class Paths(NamedTuple):
@@ -36,6 +38,14 @@ class Paths(NamedTuple):
     dotenv_file: Path | None
     cache_dir: Path | None
     data_dir: Path | None
+
+
+def concealed(given: G) -> G:
+    """Settings or variables as a caller gave them, in a form that no traceback with locals shows."""
+    if isinstance(given, Config | Environ) or not isinstance(given, Mapping):
+        return given
+    # The process's own are read when they are needed, as they may change.
+    return Environ(None) if given is os.environ else hide(given)  # type: ignore[return-value]
 
 
 class Config:
@@ -55,6 +65,7 @@ class Config:
     @classmethod
     def of(cls, config: Config | Mapping[str, Any] | None, environ: Mapping[str, str] | None = None) -> Config:
         """The configuration of a kernel: as given, of a mapping (`from_dict`), or of the user's files (`load`)."""
+        config, environ = concealed(config), concealed(environ)
         if config is None:
             return cls.load(environ=environ)
         if not isinstance(config, Config):
@@ -81,7 +92,8 @@ class Config:
         `overrides` are the last layer; `dotenv` asks for the `.env` file; `trusted` overrides the list of trusted
         folders. Raises ConfigError with file, line and nearest key, or ConfigTrustError.
         """
-        base = _variables(environ)
+        overrides, base = concealed(overrides), _variables(environ)
+        del environ  # it may hold credentials, and tracebacks may show locals
         layers = [Layer("default", defaults())]
         user_path = os.fspath(user_file) if user_file is not None else ""
         if not user_path and files.has_home(base):
@@ -96,7 +108,7 @@ class Config:
             vouched = _vouched(project_path, file.text, start, base, trusted)
             layers.append(file_layer("project", file, trusted=vouched))
 
-        found = Environ(base)
+        found = base
         final = [variables_layer("environment", found, _stacked(layers))]
         final += [mapping_layer("overrides", overrides)] if overrides else []
         asked = dotenv or base.get("HB_DOTENV", "").strip().lower() in ("1", "true", "yes", "on")
@@ -113,7 +125,7 @@ class Config:
                     check_variables({name: filled for name, filled in variables.items() if name not in base}, path)
                 below = _stacked([*layers, final[0]])
                 layers.append(variables_layer("dotenv", Environ({}, variables, path), below, trusted=vouched))
-                found = Environ(base, variables, path)
+                found = Environ(base.given, variables, path)
         return cls([*layers, *final], found)
 
     @classmethod
@@ -128,11 +140,13 @@ class Config:
         """
         if not hasattr(mapping, "items"):
             raise InputTypeError(f"a configuration is a Config or a mapping, not {type(mapping).__name__}")
-        base = _variables({} if environ is None else environ)
-        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], Environ(base))
+        mapping, variables = concealed(mapping), _variables({} if environ is None else environ)
+        del environ
+        return cls([Layer("default", defaults()), mapping_layer(layer, mapping)], variables)
 
     def with_layer(self, name: str, mapping: Mapping[str, Any]) -> Config:
         """The same configuration with one more layer on top."""
+        mapping = concealed(mapping)
         return Config([*self._layers, mapping_layer(name, mapping)], self.environ)
 
     def get(self, key: Key, default: Any = ABSENT) -> Any:
@@ -286,7 +300,7 @@ class Config:
         """Where this configuration's files and folders lie."""
         from pathlib import Path  # costs milliseconds that reading values does not need
 
-        base, homes = self.environ.base, files.has_home(self.environ.base)
+        base, homes = self.environ, files.has_home(self.environ)
         read_files = {layer.name: Path(layer.file.path) for layer in self._layers if layer.file is not None}
         return Paths(
             read_files.get("user", Path(files.user_folder("config", base), files.USER_FILE) if homes else None),
@@ -316,8 +330,10 @@ def _stacked(layers: Sequence[Layer]) -> dict[str, Any]:
     return merge(*(layer.values for layer in layers))
 
 
-def _variables(environ: Mapping[str, str] | None) -> Mapping[str, str]:
-    return os.environ if environ is None or environ is os.environ else dict(environ)
+def _variables(environ: Mapping[str, str] | None) -> Environ:
+    if isinstance(environ, Environ):
+        return environ
+    return Environ(None if environ is None or environ is os.environ else environ)
 
 
 def _working_folder() -> str:

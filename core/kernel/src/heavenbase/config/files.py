@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from heavenbase.config.schema import is_secret
 from heavenbase.config.values import from_toml, literal_part
 from heavenbase.errors import ConfigError, ConfigTrustError, HBWarning
+from heavenbase.secrets import hide
 
 Place = TypeVar("Place")
 
@@ -151,7 +152,7 @@ def read_settings(path: str) -> SettingsFile:
     """
     text, exposed = read_text(path)
     values, problem = _parse(text, path)
-    file = SettingsFile(path, values, text)
+    file = SettingsFile(path, hide(values), hide(text))
     del text, values  # a file may hold a credential, and tracebacks may show locals
     if problem is not None:
         raise ConfigError(problem)
@@ -178,7 +179,7 @@ def read_dotenv(path: str, known: tuple[str, bool] | None = None) -> dict[str, V
         if binding.error:
             wrong.append(line)
         elif binding.key is not None and binding.value is not None:
-            found[binding.key] = Variable(binding.value, line)
+            found[binding.key] = Variable(hide(binding.value), line)
     if exposed and found:
         raise ConfigError(f"{path}: may hold credentials and other users may write to it; run: chmod go-w {path}")
     for line in wrong:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import accepts, coerce, field_at, problems, unknown
 from heavenbase.config.files import SettingsFile, Variable, line_index, nearest
-from heavenbase.config.schema import SETTINGS, look_up
+from heavenbase.config.schema import SETTINGS, is_secret, look_up
 from heavenbase.config.values import fold, from_toml, merge, split_key
 from heavenbase.errors import ConfigError, InputTypeError
+from heavenbase.secrets import hide
 
 PREFIX = "HEAVENBASE_"
 _REPORTED = 10
@@ -38,23 +39,31 @@ class Origin(NamedTuple):
 
 
 class Environ(Mapping[str, str]):
-    """The variables that values may refer to: the environment, then those of a `.env` file. Never shown by repr."""
+    """The variables that values may refer to: the environment, then those of a `.env` file. Never shown by repr.
 
-    __slots__ = ("_filled", "base", "file")
+    `given` are variables that somebody chose, hidden; None means those that the process has at the time of reading.
+    """
+
+    __slots__ = ("_filled", "file", "given")
 
     def __init__(
-        self, base: Mapping[str, str], variables: Mapping[str, Variable] = {}, file: str | None = None
+        self, given: Mapping[str, str] | None, variables: Mapping[str, Variable] = {}, file: str | None = None
     ) -> None:
-        self.base = base
+        self.given = hide(given)
         self.file = file
         # A .env file must not decide where hb looks for its own files, or for the list of trusted folders.
         named = {name: found for name, found in variables.items() if not name.startswith(_HOME_VARIABLES)}
-        self._filled = {name: found for name, found in named.items() if name not in base}
+        self._filled = {name: found for name, found in named.items() if name not in self.base}
 
     @property
     def is_embedded(self) -> bool:
         """Whether these are variables that somebody chose, and not the process's own environment."""
-        return self.base is not os.environ
+        return self.given is not None
+
+    @property
+    def base(self) -> Mapping[str, str]:
+        """The variables without those of the `.env` file."""
+        return os.environ if self.given is None else self.given
 
     def __getitem__(self, name: str) -> str:
         found = self.base.get(name)
@@ -87,7 +96,7 @@ class Environ(Mapping[str, str]):
 
 def live() -> Environ:
     """The process's own environment."""
-    return Environ(os.environ)
+    return Environ(None)
 
 
 class Layer(NamedTuple):
@@ -122,6 +131,17 @@ class Layer(NamedTuple):
         return self
 
 
+def settled(values: Any, path: tuple[str, ...] = ()) -> Any:
+    """Values as they are kept: hidden where they may be a credential, plain where everybody may see them."""
+    if isinstance(values, dict):
+        return {name: settled(item, (*path, name) if isinstance(name, str) else path) for name, item in values.items()}
+    if isinstance(values, list):
+        return [settled(item, path) for item in values]
+    if not isinstance(values, str):
+        return values
+    return hide(values) if is_secret(path, values) else str(values)
+
+
 def _place(origin: Origin) -> str:
     if origin.file is not None and origin.line is not None:
         return f"{origin.file}:{origin.line}"
@@ -130,7 +150,7 @@ def _place(origin: Origin) -> str:
 
 def file_layer(name: str, file: SettingsFile, *, trusted: bool = True) -> Layer:
     """The layer of a settings file, checked."""
-    return Layer(name, file.values, file=file, trusted=trusted).check()
+    return Layer(name, settled(file.values), file=file, trusted=trusted).check()
 
 
 def mapping_layer(name: str, mapping: Mapping[str, Any]) -> Layer:
@@ -138,7 +158,7 @@ def mapping_layer(name: str, mapping: Mapping[str, Any]) -> Layer:
     values: dict[str, Any] = {}
     for key, value in mapping.items():
         _put(values, split_key(key), value)
-    return Layer(name, values).check()
+    return Layer(name, settled(values)).check()
 
 
 def variables_layer(name: str, environ: Environ, known: Mapping[str, Any], *, trusted: bool = True) -> Layer:
@@ -162,7 +182,7 @@ def variables_layer(name: str, environ: Environ, known: Mapping[str, Any], *, tr
             continue
         _put(values, path, coerce(text, path))
         places[path] = environ.origin(variable)
-    return Layer(name, values, places=places, trusted=trusted).check()
+    return Layer(name, settled(values), places=places, trusted=trusted).check()
 
 
 def _spelled(path: tuple[str, ...], known: Mapping[str, Any]) -> tuple[str, ...]:

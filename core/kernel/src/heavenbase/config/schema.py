@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from heavenbase.options import FREE, TABLE, Option
+from heavenbase.options import FREE, PROXIES, TABLE, Option, may_hold_secret
 from heavenbase.options import UNSET as UNSET
 
 POLICIES = ("deterministic", "force", "always", "off", "none", "false")
@@ -354,6 +354,8 @@ def look_up(path: Sequence[str]) -> Found | None:
     for name in path:
         if isinstance(node, Table):
             child, free = node.fields.get(name, node.rows), free or name in node.free
+            # Of a request's arguments any name may be given, that of a credential too.
+            secret = secret or (node.free is FREE and name not in PROXIES and may_hold_secret(name))
         else:
             child, free = ANY if "any" in node.types or "table" in node.types else None, free or node.free
         if child is None:
@@ -364,10 +366,12 @@ def look_up(path: Sequence[str]) -> Found | None:
     return Found(node, secret, free or (field is not None and field.free))
 
 
-def is_secret(path: Sequence[str]) -> bool:
-    """Say whether the value of a key must never be shown."""
+def is_secret(path: Sequence[str], value: object = None) -> bool:
+    """Say whether a value must never be shown, or that of a key: of an unknown key none, and no URL with a password."""
     found = look_up(path)
-    return found is not None and found.secret
+    if found is None or found.secret:
+        return found is not None or value is not None
+    return isinstance(value, str) and "@" in value and ("://" in value or path[-1] in PROXIES)
 
 
 def known_keys(node: Table = SCHEMA, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import read_reference
 from heavenbase.config.layers import Origin
-from heavenbase.config.schema import look_up
+from heavenbase.config.schema import is_secret, look_up
 from heavenbase.config.values import interpolate, join_key, mapped, masked
 from heavenbase.errors import InputTypeError
 
@@ -108,7 +108,8 @@ def shown(value: Any, path: tuple[str, ...]) -> Any:
     if isinstance(value, dict):  # of a section too what is stored, not what is read
         return {name: shown(dict.__getitem__(value, name), (*path, name)) for name in value}
     found = look_up(path)
-    return masked(value, found is None or found.secret)
+    bare = isinstance(value, str) and "://" not in value and is_secret(path, value)
+    return masked(value, bare or found is None or found.secret)
 
 
 class Explanation(NamedTuple):

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from heavenbase.errors import ConfigError, MissingCredential
+from heavenbase.secrets import Hidden, hide
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -102,7 +103,8 @@ def interpolate(value: str, key: str, environ: Mapping[str, str]) -> str:
             f"set {name}, or give {key} a value with `hb cfg set` or in the constructor"
         )
 
-    return _REFERENCE.sub(fill, value)
+    filled = _REFERENCE.sub(fill, value)
+    return hide(filled) if isinstance(value, Hidden) else filled
 
 
 def _reference(match: re.Match[str], key: str) -> tuple[str, str | None]:

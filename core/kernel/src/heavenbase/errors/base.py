@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -75,6 +75,14 @@ class HBError(Exception):
         """An error of this class with what another one knows, but for the `changes`; by default with its message."""
         facts = {name: getattr(error, name) for name in _FACTS}
         return cls(error.message if message is None else message, **{**facts, **changes})
+
+    def scrubbed(self, scrub: Callable[[str], str]) -> Self:
+        """This error, with all texts that a server may have written as `scrub` leaves them."""
+        for name, value in vars(self).items():
+            if isinstance(value, str):
+                setattr(self, name, scrub(value))
+        self.args = tuple(scrub(value) if isinstance(value, str) else value for value in self.args)
+        return self
 
     def __str__(self) -> str:
         return self.message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,11 @@ from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.details import Record
 from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
+from heavenbase.secrets import scrubber
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 
+_DEPTH = 8
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
 
 
@@ -164,7 +166,22 @@ def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> 
     error.attempts = tuple(call.context.attempts)
     if gathering is not None and error.partial is None and gathering.chunks:
         error.partial = gathering.completion(call)
+    _scrub(error, scrubber(call.secrets()))
     return error
+
+
+def _scrub(error: BaseException | None, scrub: Callable[[str], str]) -> None:
+    """Take out of an error and of those that led to it what the call must not tell."""
+    for _ in range(_DEPTH):
+        if error is None:
+            return
+        if isinstance(error, HBError):
+            error.scrubbed(scrub)
+            for attempt in error.attempts:
+                attempt.request_id = scrub(attempt.request_id) if attempt.request_id else None
+        else:
+            error.args = tuple(scrub(value) if isinstance(value, str) else value for value in error.args)
+        error = error.__cause__ or error.__context__
 
 
 def foreign(call: Call, error: Exception) -> ProviderError:

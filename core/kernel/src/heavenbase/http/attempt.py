@@ -22,11 +22,11 @@ from heavenbase.errors import (
 )
 from heavenbase.gather import whole_chunk
 from heavenbase.http.payload import decode_json, shape_error
-from heavenbase.http.status import call_secrets, status_error
+from heavenbase.http.status import status_error
 from heavenbase.http.transport.exchange import BODY_LIMIT, Exchange, request_id
 from heavenbase.http.transport.transport import hb_error
 from heavenbase.limits import rate_limits
-from heavenbase.secrets import redact
+from heavenbase.secrets import Unshown, redact, scrubbed, scrubber
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from heavenbase.types import Chunk, Completion
 
 T = TypeVar("T")
+ECHO_LENGTH = 16
+"""Characters from which on a credential is looked for in good answers too: nothing that long stands there by chance."""
 
 
 class StreamState(Protocol):
@@ -81,6 +83,7 @@ class HTTPAttempt:
         self.wall = wall
         self.exchange = Exchange.of(call, body_limit=BODY_LIMIT + extra_bytes)
         self._body = b""
+        self._credentials: list[bytes] | None = None
 
     # What a gateway brings
 
@@ -139,7 +142,22 @@ class HTTPAttempt:
     @property
     def request_id(self) -> str | None:
         """The provider's name for the request."""
-        return request_id(self.exchange.headers)
+        found = request_id(self.exchange.headers)
+        return self.told(found) if found is not None else None
+
+    def told(self, text: str) -> str:
+        """A text of the server's, without the credentials that it has put into it."""
+        secrets = self.call.secrets()
+        return redact(text, secrets) if any(secret in text for secret in secrets) else text
+
+    def unechoed(self, raw: Any) -> Any:
+        """The provider's own data as it is, or without the credentials that the server has put into it."""
+        if self._credentials is None:
+            named = (key for key in self.call.secrets() if len(key) >= ECHO_LENGTH)
+            self._credentials = [key.encode("utf-8", "surrogatepass") for key in named]
+        if any(key in self._body for key in self._credentials):
+            return scrubbed(raw, scrubber(self.call.secrets()))
+        return raw
 
     def post(self, client: Any, request: WireRequest) -> Any:
         """Send a request; the whole answer, decoded, when it holds no error."""
@@ -166,11 +184,12 @@ class HTTPAttempt:
     def decoded(self, body: bytes) -> Any:
         """The answer as data; the error that it holds, if it holds one."""
         self._body = body
-        decoded = self.read(lambda: decode_json(body))
+        decoded = self.read(lambda: decode_json(self._body))
         failure = self.read(lambda: self.held(decoded))
-        if failure is not None:
-            raise failure
-        return decoded
+        if failure is None:
+            return decoded
+        body, decoded = b"", None  # a server may say back what it got, and tracebacks may show locals
+        raise failure
 
     def read(self, reader: Callable[[], T]) -> T:
         """What the reader makes of the answer; its complaints get the facts of this attempt."""
@@ -210,6 +229,7 @@ class HTTPAttempt:
                     self.exchange.settle()
             yield from reader.closing()
         except HBError as error:
+            piece = b""  # see `decoded`
             reader.fail(error)
         finally:
             body.close()
@@ -234,6 +254,7 @@ class HTTPAttempt:
             for chunk in reader.closing():
                 yield chunk
         except HBError as error:
+            piece = b""  # see `decoded`
             reader.fail(error)
         finally:
             await body.aclose()
@@ -249,8 +270,9 @@ class HTTPAttempt:
         if exchange.status is not None and exchange.status >= 400 and exchange.headers:
             error.rate_limits = rate_limits(exchange.headers, self.wall())
         if error.body is None:
-            text = self._body[: 4 * BODY_EXCERPT].decode("utf-8", "replace")
-            error.body = redact(text, call_secrets(self.call.spec))[:BODY_EXCERPT]
+            error.body = self._body[: 4 * BODY_EXCERPT].decode("utf-8", "replace")
+        error.scrubbed(scrubber(self.call.secrets()))
+        error.body = error.body[:BODY_EXCERPT]
         return error
 
     # Sending
@@ -260,7 +282,7 @@ class HTTPAttempt:
         with self.exchange.active():
             try:
                 await self.asend(client, request) if is_async else self.send(client, request)
-                self.call.context.headers = self.exchange.headers
+                self.call.context.headers = Unshown(self.exchange.headers)
                 if self.exchange.status is not None and not 200 <= self.exchange.status < 300:
                     failure = await self._refused(self.exchange.status, is_async=is_async)
             except Exception as error:
@@ -319,6 +341,8 @@ class _Reader:
             if state.is_fresh:
                 attempt.exchange.content()
             if chunk is not None:
+                if chunk.raw is not None:
+                    chunk.raw = attempt.unechoed(chunk.raw)
                 yield chunk
             if state.is_done:
                 return

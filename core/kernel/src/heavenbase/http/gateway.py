@@ -18,7 +18,7 @@ from heavenbase.errors import (
 )
 from heavenbase.options import PROXIES
 from heavenbase.plugin import Gateway
-from heavenbase.secrets import Secret
+from heavenbase.secrets import Secret, Unshown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -104,13 +104,13 @@ class HTTPGateway(Gateway, Generic[A]):
 
     def ask(self, attempt: A, request: WireRequest, read: Callable[[A, Any], T]) -> T:
         """Send a request, of a verb or of the gateway's own, and read the whole answer."""
-        decoded = attempt.post(self._client(attempt.call), request)
-        return attempt.read(lambda: read(attempt, decoded))
+        decoded = Unshown((attempt.post(self._client(attempt.call), request),))
+        return attempt.read(lambda: read(attempt, decoded[0]))
 
     async def aask(self, attempt: A, request: WireRequest, read: Callable[[A, Any], T]) -> T:
         """Async form of `ask`."""
-        decoded = await attempt.apost(self._client(attempt.call), request)
-        return attempt.read(lambda: read(attempt, decoded))
+        decoded = Unshown((await attempt.apost(self._client(attempt.call), request),))
+        return attempt.read(lambda: read(attempt, decoded[0]))
 
     async def exchange(
         self, call: Call, request: WireRequest, read: Callable[[A, Any], T], *, is_json: bool = True
@@ -143,6 +143,7 @@ class HTTPGateway(Gateway, Generic[A]):
 def _completion(attempt: HTTPAttempt, decoded: Any) -> Completion:
     answer = attempt.completion(decoded)
     answer.request_id = attempt.request_id
+    answer.raw = attempt.unechoed(answer.raw)
     return answer
 
 
@@ -229,6 +230,9 @@ def http_client(
 
 def http_library(package: Any) -> Any:
     """The HTTP library, httpx2 or httpx, that an SDK with a `DefaultHttpxClient` is built on and has imported."""
+    from heavenbase.http.transport.logs import scrub_logs
+
+    scrub_logs(f"{package.__name__}._base_client")
     for base in package.DefaultHttpxClient.__mro__:
         name = base.__module__.partition(".")[0]
         if name in ("httpx2", "httpx"):

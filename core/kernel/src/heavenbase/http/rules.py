@@ -94,7 +94,7 @@ def added_parts(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
         spec = call.spec
         owner = owner_of(spec.provider, spec.provider_record, spec.gateway, spec.gateway_record)
         check_plain_headers(spec.base_url, headers, owner)
-    return {name: str(value) for name, value in headers.items()}, query
+    return {name: value if isinstance(value, str) else str(value) for name, value in headers.items()}, query
 
 
 extras = added_parts

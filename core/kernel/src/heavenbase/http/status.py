@@ -25,14 +25,13 @@ from heavenbase.http.waits import LONGEST_WAIT as LONGEST_WAIT
 from heavenbase.http.waits import asked_wait, retry_after
 from heavenbase.secrets import is_secret_header as is_secret_header
 from heavenbase.secrets import scrubber
+from heavenbase.spec import call_secrets as call_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from heavenbase.call import Call
     from heavenbase.http.transport.exchange import Headers
-    from heavenbase.secrets import Secret
-    from heavenbase.spec import LLMSpec
 
 _WAITING = (RateLimitError, QuotaExhausted, ServerError)
 """Kinds of errors that may say how long to wait."""
@@ -52,20 +51,6 @@ _WORDS = {
 }
 
 
-def call_secrets(spec: LLMSpec) -> list[Secret | str]:
-    """What must not appear in a message about a call of this spec: its keys, and headers and proxies that hold one."""
-    found: list[Secret | str] = [key for key in (spec.api_key, spec.gateway_key) if key is not None]
-    for name, value in spec.headers.items():
-        if is_secret_header(name):
-            found.append(value)
-            found.append(value.rpartition(" ")[2])
-    for name in ("http_proxy", "https_proxy"):
-        proxy = spec.args.get(name)
-        if isinstance(proxy, str) and "@" in proxy:
-            found.append(proxy.partition("://")[2].rpartition("@")[0].partition(":")[2])
-    return found
-
-
 def status_error(
     call: Call,
     status: int,
@@ -79,14 +64,14 @@ def status_error(
 
     `wall` gives epoch seconds, for a Retry-After that is a date. `decoded` is the body as JSON where it is known.
     """
-    scrub = scrubber(call_secrets(call.spec))
+    scrub = scrubber(call.secrets())
     named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
     text = scrub(body[: 64 * 1024].decode("utf-8", "replace"))
     fields: dict[str, Any] = {
         "provider": call.spec.provider,
         "model": call.spec.model_id,
         "status": status,
-        "request_id": request_id(headers),
+        "request_id": scrub(request_id(headers) or "") or None,
         "retry_after": retry_after(named, wall),
         "body": text[:BODY_EXCERPT],
     }

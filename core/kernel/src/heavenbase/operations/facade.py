@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.colour import drive as drive
 from heavenbase.errors import InputError, InputTypeError, ProviderError, UnsupportedError
 from heavenbase.operations.jobs import Jobs
-from heavenbase.options import OPTIONS
+from heavenbase.options import OPTIONS, conceal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,6 +91,7 @@ async def ask(llm: Any, operation: str, options: dict[str, Any], *, is_async: bo
     """The answer of an operation that takes no parameters of chats, on the flow of every call."""
     from heavenbase.operations.asking import lacking, refusal
 
+    conceal(options)
     for name in options:
         if name in OPTIONS and OPTIONS[name].kind == "argument":
             raise InputError(f"{operation} takes no {name}, which is a parameter of calls to a model")

@@ -11,7 +11,7 @@ from heavenbase.config.layers import Origin
 from heavenbase.config.values import interpolate, references
 from heavenbase.errors import ConfigError, ConfigTrustError, InputError, InputTypeError
 from heavenbase.options import CONNECTION
-from heavenbase.secrets import Secret, is_secret_header
+from heavenbase.secrets import Secret, hide, is_secret_header
 
 _Table: TypeAlias = tuple[str, str, Mapping[str, Any]]
 _Credential: TypeAlias = tuple[Secret | None, Origin | None]
@@ -33,8 +33,7 @@ class Sources:
 
     def variable(self, name: str) -> str | None:
         """An environment variable; None when it is unset or empty."""
-        value = self.config.environ.get(name)
-        self.read[name] = value
+        value = self.read[name] = hide(self.config.environ.get(name))
         return value or None
 
     def foreign(self, provider: str, variable: str) -> str | None:
@@ -264,23 +263,33 @@ def _secret(value: object, name: str) -> Secret:
 def _url(value: object) -> str:
     if not isinstance(value, str):
         raise InputTypeError(f"base_url must be a str, not {type(value).__name__}")
-    scheme, found, rest = value.partition("://")
-    if not found or scheme.lower() not in _SCHEMES or not rest or any(c.isspace() or c < " " for c in value):
-        raise InputError("base_url is no http(s) URL" + ("" if "@" in value else f": {value!r}"))
+    if problem := _problem(value):
+        value = hide(value)  # it may hold a password, and tracebacks may show locals
+        raise InputError(problem)
+    return value.rstrip("/")
+
+
+def _problem(url: str) -> str | None:
+    """What is wrong with a base URL."""
+    scheme, found, rest = url.partition("://")
+    shown = url.partition("?")[0]
+    if not found or scheme.lower() not in _SCHEMES or not rest or any(c.isspace() or c < " " for c in url):
+        is_address = "@" not in url and any(c in url for c in ".:/")  # and no key in its place
+        return "base_url is no http(s) URL" + (f": {shown!r}" if is_address else "")
     if "@" in rest.partition("/")[0]:
-        raise InputError("base_url holds a user name or password; pass the credential as api_key")
+        return "base_url holds a user name or password; pass the credential as api_key"
     if not scheme.lower().startswith("http"):  # a gateway's own, such as the path of a model file
-        return value.rstrip("/")
+        return None
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(url)
         has_place = bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets that do not match, or a port out of range
         has_place = False
     if not has_place:
-        raise InputError(f"base_url has a host or port that cannot be: {value!r}")
-    if "?" in value or "#" in value:
-        raise InputError("base_url ends with its path, which hb extends; pass a query as extra_query")
-    return value.rstrip("/")
+        return f"base_url has a host or port that cannot be: {shown!r}"
+    if "?" in url or "#" in url:
+        return "base_url ends with its path, which hb extends; pass a query as extra_query"
+    return None
 
 
 def at_host(base_url: str, host: str) -> str:

@@ -20,7 +20,7 @@ from heavenbase.errors import (
     UnknownModelWarning,
     UnknownNameError,
 )
-from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, unknown_options
+from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, conceal, unknown_options
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
 from heavenbase.resolution.bonds import check_bonds, check_names
@@ -73,10 +73,11 @@ class Resolver:
         model: str | None = None,
         provider: str | None = None,
         gateway: str | None = None,
-        options: Mapping[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> LLMSpec:
         """The spec for these names and options; UnknownNameError names the nearest choice. Sends nothing."""
         options = options or {}
+        conceal(options)
         try:
             # The types too: 1, 1.0 and True are equal, and not the same on the wire.
             kinds = tuple(map(type, options.values()))
@@ -378,4 +379,5 @@ def _headers(tables: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for table in tables:
         for name, value in table.items():
             found[name.lower()] = name, value
-    return {name: str(value) for name, value in found.values() if value is not None}
+    kept = [(name, value) for name, value in found.values() if value is not None]
+    return {name: value if isinstance(value, str) else str(value) for name, value in kept}

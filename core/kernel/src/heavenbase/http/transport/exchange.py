@@ -34,7 +34,7 @@ from heavenbase.errors import (
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Headers: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Names and values as they came."""
@@ -78,6 +78,8 @@ class Exchange:
     fields: dict[str, Any] = field(default_factory=dict)
     """What every error about this exchange says of the call."""
     host: str = ""
+    secrets: Callable[[], Iterable[str]] | None = None
+    """What must not be logged of it."""
     is_reused: bool = False
     sent: bool = False
     write_failed: bool = False
@@ -113,6 +115,7 @@ class Exchange:
             deadline=context.deadline,
             body_limit=body_limit,
             fields={"provider": call.spec.provider, "model": call.spec.model_id},
+            secrets=call.secrets,
         )
 
     @contextmanager

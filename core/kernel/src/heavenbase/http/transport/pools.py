@@ -15,6 +15,7 @@ import httpcore2
 from heavenbase.errors import HBError, InputError
 from heavenbase.http.transport.anetwork import AsyncBackend
 from heavenbase.http.transport.connections import Route, proxy_credentials, tls_context
+from heavenbase.http.transport.logs import scrub_logs
 from heavenbase.http.transport.network import Backend
 from heavenbase.http.transport.sender import Sender, close_with_loop
 
@@ -29,6 +30,10 @@ SHARD = 32
 
 KEEPALIVE = 60.0
 """Seconds that an unused connection is kept."""
+
+
+for _part in ("connection", "http11", "proxy"):
+    scrub_logs(f"httpcore2.{_part}")
 
 
 @dataclass(slots=True, eq=False)

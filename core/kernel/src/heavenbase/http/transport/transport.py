@@ -22,6 +22,7 @@ from heavenbase.errors import (
 )
 from heavenbase.http.transport.body import ACCEPT_ENCODING
 from heavenbase.http.transport.exchange import CURRENT, Exchange
+from heavenbase.http.transport.logs import scrub_logs
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _exchange(request: Any) -> Exchange:
 @lru_cache(maxsize=4)
 def _classes(module: Any) -> SimpleNamespace:
     """The classes for one HTTP library; those but its clients serve both colours."""
+    scrub_logs(module.__name__)
 
     def raised(error: HBError, request: Any) -> Exception:
         name = next((name for kind, name in _EXCEPTIONS if isinstance(error, kind)), "RemoteProtocolError")
