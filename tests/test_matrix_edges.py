@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from heavenbase.config.config import Config
 from heavenbase.errors import AuthError, HBError, ProtocolError, RateLimitError, RedirectRefused, StatusError
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-from tests.matrix import EVERY, WAYS, Row, opened
+from tests.matrix import EVERY, INSTALLED, WAYS, Row, opened
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 SAID = b'{"error": {"message": "no"}}'
@@ -131,3 +132,26 @@ def test_b17_informational_answers_come_before_the_answer(row: Row, colour: Colo
         error = failure(llm, colour, "complete")
         assert type(error) is RateLimitError
         assert error.retry_after == 3600
+
+
+@EVERY
+@BOTH
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"error": ' * 1000 + b"1" + b"}" * 1000], ids=["list", "error"])
+def test_b17_the_status_decides_where_a_body_is_too_much_for_an_sdk(row: Row, colour: Colour, body: bytes) -> None:
+    refused = b"HTTP/1.1 401 No\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+    with RawServer(refused) as server, aimed(row, colour, server) as llm:
+        assert type(failure(llm, colour, "complete")) is AuthError
+        assert len(server.requests) == 1
+
+
+@BOTH
+def test_b17_a_stream_whose_end_is_proved_is_whole_though_its_last_chunk_is_broken(colour: Colour) -> None:
+    row = next(row for row in INSTALLED if row.name == "gemini")
+    said = {"candidates": [{"content": {"parts": [{"text": "Hi"}], "role": "model"}, "finishReason": "STOP"}]}
+    data = b"data: " + json.dumps(said).encode() + b"\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    with (
+        RawServer(head + b"%x\r\n" % len(data) + data + b"\r\nzz\r\n") as server,
+        aimed(row, colour, server) as llm,
+    ):
+        assert "".join(chunk.text for chunk in colour.stream(llm, "hi")) == "Hi"

@@ -11,6 +11,7 @@ import pytest
 
 from hb_testing.server import RawServer
 from heavenbase import errors
+from heavenbase.spec import Timeouts
 
 from .harness import Sender
 from .test_framing import BAD, GOOD, OK, OPEN
@@ -124,3 +125,26 @@ def test_b17_a_redirect_is_not_followed(sender: Sender) -> None:
         assert sender.post(server.url(), exchange=exchange) == b""
         assert exchange.status == 307
         assert other.accepted == 0
+
+
+@pytest.mark.parametrize("behind", [b"", bytes(512)], ids=["nothing", "padding"])
+def test_b17_a_packed_body_may_have_many_members(sender: Sender, behind: bytes) -> None:
+    members = [gzip.compress(b"%d," % number) for number in range(200)] + [behind]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(member), member) for member in members if member)
+    head = OK + b"content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n"
+    whole = b"".join(members)
+    plain = OK + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(whole) + whole
+    with RawServer(head + chunks + b"0\r\n\r\n", plain) as server:
+
+        async def work() -> list[bytes]:
+            return [await sender.apost(server.url()) for _ in range(2)]
+
+        assert sender.run(work) == [b"".join(b"%d," % number for number in range(200))] * 2
+
+
+def test_b17_a_refusal_whose_body_does_not_come_is_told_soon(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heavenbase.http.transport.exchange._REFUSED", Timeouts(idle=0.05, stall=0.05))
+    exchange = sender.exchange()
+    with RawServer(b"HTTP/1.1 401 No\r\ncontent-length: 100\r\n\r\n{") as server:
+        assert sender.post(server.url(), exchange=exchange) == b"{"
+    assert exchange.status == 401

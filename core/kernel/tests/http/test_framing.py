@@ -48,6 +48,8 @@ BAD = {
     "a chunk of a negative size": OK + b"transfer-encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n",
     "a chunk size with a sign": OK + b"transfer-encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n",
     "a chunk size as Python writes it": OK + b"transfer-encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
+    "a blank before an extension": OK + b"transfer-encoding: chunked\r\n\r\n5 ;x\r\nhello\r\n0\r\n\r\n",
+    "NUL in an extension": OK + b"transfer-encoding: chunked\r\n\r\n5;\0\r\nhello\r\n0\r\n\r\n",
     "an endless chunk": OK + b"transfer-encoding: chunked\r\n\r\n" + b"f" * 17 + b"\r\n",
     "an endless line of a chunk": OK + b"transfer-encoding: chunked\r\n\r\n5;" + b"x" * 9000,
     "a chunk that is too long": OK + b"transfer-encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n",

@@ -38,6 +38,8 @@ class GeminiAttempt(HTTPAttempt):
         """The error of hb for what the SDK raised by itself."""
         exchange = self.exchange
         if isinstance(error, sdk().api_error) and exchange.status is not None:
+            if exchange.status < 300:  # the SDK takes every status but 200 for an error
+                return self.with_facts(exchange.broken(f"has the status {exchange.status}, which Gemini has not"))
             return self.refusal(exchange.status, content_of(getattr(error, "response", None)))
         return super().explain(error)
 

@@ -14,6 +14,7 @@ from heavenbase.errors import (
     CallTimeout,
     HBError,
     InputError,
+    ProtocolError,
     ProviderError,
     ResponseError,
     StreamError,
@@ -101,7 +102,7 @@ class HTTPAttempt:
     def explain(self, error: Exception) -> HBError:
         """The error of hb for what the SDK raised by itself, an error status above all."""
         exchange, name = self.exchange, type(error).__name__
-        if exchange.status is not None and exchange.status >= 400:
+        if exchange.status is not None and exchange.status >= 300:
             # What the SDK made of the refusal failed, not the refusal.
             said = error.object if isinstance(error, UnicodeDecodeError) else b""
             return self.refusal(exchange.status, said)
@@ -355,7 +356,7 @@ class _Reader:
 
     def fail(self, error: HBError) -> None:
         """Raise what a failure is at this point of the stream; nothing where the answer was complete before it."""
-        if self.state.is_finished and isinstance(error, TransportClosed | CallTimeout):
+        if self.state.is_finished and isinstance(error, TransportClosed | CallTimeout | ProtocolError):
             return
         self._attempt.with_facts(error)
         if not self.state.showed or isinstance(error, StreamError | CallTimeout | InputError):

@@ -58,7 +58,7 @@ class _Answer:
         self._stream = None
         coding = named.get(b"content-encoding", b"")
         if coding in (b"gzip", b"x-gzip"):
-            self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            self._stream = _gzip()
         elif coding not in (b"", b"identity"):
             if not self.is_refusal:
                 raise exchange.unreadable("has a content encoding that was not asked for")
@@ -94,12 +94,21 @@ class _Answer:
             raise self._exchange.too_large()
         try:
             while data:
+                if stream.eof:
+                    if not data.startswith(b"\x1f"):
+                        break  # padding, as gzip itself passes over
+                    stream = self._stream = _gzip()
                 piece = stream.decompress(data, _PIECE)
                 if piece:
                     yield self._count(piece)
-                data = stream.unconsumed_tail
+                data = stream.unused_data if stream.eof else stream.unconsumed_tail
         except zlib.error:
             raise self._exchange.unreadable("is not the gzip data that it claims to be") from None
+
+
+def _gzip() -> Any:
+    """Unpacks one member of a gzip file, of which a body may have many."""
+    return zlib.decompressobj(zlib.MAX_WBITS | 16)
 
 
 class Body(_Answer):

@@ -46,7 +46,7 @@ BODY_LIMIT = 64 * 1024 * 1024
 """Bytes of one answer after decompression; event streams are bounded by event instead."""
 
 _SETTLED = Timeouts(idle=0.5, stall=0.5)
-_REFUSED = Timeouts(idle=5.0, stall=5.0)
+_REFUSED = Timeouts(idle=2.0, stall=2.0)
 _LINGER = Timeouts(idle=0.05, stall=0.2)
 
 _UNSENT = {"maybe_billed": False}

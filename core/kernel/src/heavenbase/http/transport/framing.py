@@ -33,7 +33,7 @@ _TRAILER = re.compile(_FIELD + rb"|\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}(?: |\r?\n)")
 _TEXT = bytes({*range(256)} - {*range(32), 127} | {9, 10, 13})
 _FRAME = re.compile(rb"\n(content-length|transfer-encoding):[ \t]*([^\r\n]*)")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*|;[^\x00-\x08\x0a-\x1f\x7f]*)\r\n")
 
 
 class Framing:
