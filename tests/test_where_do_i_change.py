@@ -83,6 +83,7 @@ def server() -> Iterator[LoopbackServer]:
 
 def run(root: Path, server: LoopbackServer, *arguments: str) -> str:
     sources = [root / "site", *sorted(root.glob("core/*/src")), *sorted(root.glob("plugins/*/src"))]
+    sources.append(ROOT)  # the tests, out of which one of the generated pages is
     env = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(map(str, sources)),
