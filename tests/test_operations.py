@@ -12,7 +12,15 @@ import pytest
 
 from hb_testing.server import LoopbackServer, Reply
 from heavenbase.config.config import Config
-from heavenbase.errors import ProviderError, ResponseError, UnknownNameError, UnsupportedError
+from heavenbase.errors import (
+    ModelNotFound,
+    ProviderError,
+    RequestRejected,
+    ResponseError,
+    UnknownNameError,
+    UnsupportedError,
+)
+from heavenbase.image import make_picture
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 from heavenbase.operations.asking import method_of
@@ -20,6 +28,7 @@ from heavenbase.operations.asking import method_of
 ROOT = Path(__file__).parents[1]
 MANIFESTS = sorted((ROOT / "plugins").glob("*/src/*/provider.toml"))
 OPERATIONS = ("count_tokens", "models", "rerank", "files.upload")
+TOOL = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
 OPENAI_WAYS = ("responses", "tokenize")
 
 
@@ -245,3 +254,72 @@ def test_v5_a_file_may_be_larger_than_an_answer(server: LoopbackServer, monkeypa
         server.reply(body={"id": "f", "filename": "x" * 2000})
         with pytest.raises(ResponseError):
             files.get(file)
+
+
+def test_v2_bedrock_counts_for_the_model_behind_a_profile_or_says_that_it_does_not(server: LoopbackServer) -> None:
+    with kernel() as made:
+        model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+        llm = LLM(model=model, provider="bedrock", base_url=server.url("bedrock"), api_key="k", kernel=made)
+        assert int(llm.count_tokens("one two", system="three", tools=[TOOL])) == 3
+        assert server.requests[-1].path == "/bedrock/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens"
+        assert server.requests[-1].json["input"]["converse"].keys() == {"messages", "system", "toolConfig"}
+        said = "The provided model doesn't support counting tokens."
+        server.script(lambda request: Reply(status=400, body={"message": said}))
+        found = asyncio.run(llm.acount_tokens("one two"))
+        assert (found.method, said in (found.reason or "")) == ("estimate", True)
+        server.script(lambda request: Reply(status=400, body={"message": "The messages are malformed."}))
+        with pytest.raises(RequestRejected):
+            llm.count_tokens("one two")
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_v2_a_server_without_the_endpoint_is_estimated_and_another_failure_is_one(
+    server: LoopbackServer, status: int
+) -> None:
+    with kernel() as made:
+        llm = openai(server, made)
+        server.script(lambda request: Reply(status=status, body={"detail": "Not Found"}))
+        for found in (llm.count_tokens("one"), asyncio.run(llm.acount_tokens("one"))):
+            assert (found.method, str(status) in (found.reason or "")) == ("estimate", True)
+        with pytest.raises(UnsupportedError):
+            llm.count_tokens("one", estimate=False)
+        gone = {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}
+        server.script(lambda request: Reply(status=404, body=gone))
+        with pytest.raises(ModelNotFound):
+            llm.count_tokens("one")
+
+
+PIXEL = make_picture("a pixel", 1)
+WIRES = (
+    ("openai", "openai", "openai", "gpt-4o"),
+    ("openai", "responses", "openai_responses", "gpt-4o"),
+    ("anthropic", "anthropic", "anthropic", "claude-opus-4-8"),
+    ("gemini", "gemini", "gemini", "gemini-2.5-flash"),
+    ("bedrock", "bedrock", "bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("vllm", "openai", "openai", "some-model"),
+)
+
+
+@pytest.mark.parametrize(("provider", "gateway", "wire", "model"), WIRES)
+def test_v2_whole_conversations_are_counted_on_each_wire(
+    server: LoopbackServer, provider: str, gateway: str, wire: str, model: str
+) -> None:
+    pdf = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0xLjcK"}}
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_time", "arguments": '{"zone": "CET"}'}}
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "one two"}, *([pdf] if provider != "vllm" else [])]},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "12:00"},
+        {"role": "user", "content": "and now?"},
+    ]
+    with kernel() as made:
+        url = server.url(wire)
+        llm = LLM(model=model, provider=provider, gateway=gateway, base_url=url, api_key="k", kernel=made)
+        options: dict[str, Any] = {"tools": [TOOL], "max_tokens": 9, "images": PIXEL}
+        sync = llm.count_tokens(messages, **options)
+        later = asyncio.run(llm.acount_tokens(messages, **options))
+        assert sync.method == later.method == "endpoint"
+        assert int(sync) == int(later) > 4
+    first, second = server.requests
+    assert (first.json, first.path) == (second.json, second.path)

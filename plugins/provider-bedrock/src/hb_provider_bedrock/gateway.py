@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
@@ -9,11 +10,11 @@ from urllib.parse import quote, urlencode
 from hb_provider_bedrock import client as clients
 from hb_provider_bedrock.embeddings import body_of_input, embedding, embedding_body, joined, takes_many
 from hb_provider_bedrock.images import image_body, image_result
-from hb_provider_bedrock.models import model_page
+from hb_provider_bedrock.models import base_model, model_page
 from hb_provider_bedrock.names import PARAMETERS
 from hb_provider_bedrock.request import chat_body
 from heavenbase.call import WireRequest
-from heavenbase.errors import MissingPackage
+from heavenbase.errors import MissingPackage, RequestRejected, UnsupportedError
 from heavenbase.http import HTTPGateway, added_parts
 from heavenbase.wires import thoughts_hidden
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 
 MODELS = "/foundation-models"
+_NO_COUNT = re.compile(r"support.{0,40}\bcount", re.IGNORECASE)
+"""How it says that a model's tokens cannot be counted."""
 COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
 """What a request to count tokens may hold of a chat."""
 
@@ -107,9 +110,14 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
 
         request = self.prepare(call)
         body = {"input": {"converse": {name: request.body[name] for name in COUNTED if name in request.body}}}
-        return await self.exchange(
-            call, replace(request, body=body), lambda _, found: counted(call, found, "inputTokens")
-        )
+        request = replace(request, body=body)
+        try:
+            return await self.exchange(call, request, lambda _, found: counted(call, found, "inputTokens"))
+        except RequestRejected as error:
+            if not _NO_COUNT.search(str(error)):
+                raise
+            failure = UnsupportedError(f"Bedrock counts no tokens for this model: {error}", provider=error.provider)
+        raise failure
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
         """The foundation models of the region, which the control plane lists."""
@@ -156,7 +164,9 @@ def _path(call: Call) -> str:
     chat = "converse-stream" if call.stream else "converse"
     operation = {"complete": chat, "count_tokens": "count-tokens"}.get(call.verb, "invoke")
     query = added_parts(call)[1]
-    path = f"/model/{quote(call.spec.model_id, safe='-._~')}/{operation}" if call.verb != "models" else MODELS
+    # Tokens are counted for models themselves, and not for profiles of them.
+    model = base_model(call.spec.model_id) if call.verb == "count_tokens" else call.spec.model_id
+    path = f"/model/{quote(model, safe='-._~')}/{operation}" if call.verb != "models" else MODELS
     return f"{path}?{urlencode(query, doseq=True)}" if query else path
 
 

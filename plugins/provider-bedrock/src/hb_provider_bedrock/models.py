@@ -169,6 +169,11 @@ def _claude(claude: Claude) -> Traits:
     )
 
 
+def base_model(model_id: str) -> str:
+    """The model behind an inference profile of Amazon's own, which has its region in front."""
+    return _PROFILE.sub("", model_id)
+
+
 def model_page(call: Call, decoded: Any) -> tuple[list[ModelInfo], str | None]:
     """(the models of a region, None as there is one page)."""
     from heavenbase.http import as_list, as_object, shape_error

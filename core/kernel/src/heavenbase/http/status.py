@@ -104,7 +104,7 @@ def status_error(
         fields["retryable"] = False  # it is above the limit of a whole minute
     shown = f"{call.target} answered {status}" + (f" ({scrub(code)[:80]})" if code else "")
     said = f"{shown}: {message[:MESSAGE_LIMIT]}" if message else shown
-    if status == 404 and kind is RequestRejected:
+    if status == 404 and kind is RequestRejected and not isinstance(call.subject, str):  # no id that was asked for
         said += "; if it is the address that is not known there, correct base_url"
     return kind(said, code=scrub(code)[:80] if code else None, **fields)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
-from heavenbase.errors import InputError, InputTypeError, ProviderError, UnsupportedError
+from heavenbase.errors import InputError, InputTypeError, ProviderError, RequestRejected, UnsupportedError
 from heavenbase.operations.jobs import Jobs
 from heavenbase.options import OPTIONS, conceal
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from heavenbase.operations.results import Listing, ModelInfo, Ranking, TokenCount
     from heavenbase.spec import LLMSpec
 
+NOWHERE = (404, 405, 501)
+"""Statuses of a path that an endpoint does not have."""
 MOST_MODELS = 10_000
 """Entries of a list of models that are read."""
 
@@ -102,7 +104,7 @@ async def ask(llm: Any, operation: str, options: dict[str, Any], *, is_async: bo
     try:
         return await kernel.answer_once(call)
     except ProviderError as error:
-        if operation == "models" and error.status in (404, 405, 501):
+        if operation == "models" and error.status in NOWHERE:
             raise UnsupportedError(
                 f"the endpoint of provider {call.spec.provider!r} has no list of its models: {error}",
                 provider=call.spec.provider,
@@ -130,6 +132,10 @@ async def _count(
             return await kernel.answer_once(call.replace(verb="count_tokens", tools={}))  # type: ignore[no-any-return]
         except UnsupportedError as error:  # a gateway that counts, and not for this provider or model
             reason = str(error)
+        except RequestRejected as error:
+            if error.status not in NOWHERE:
+                raise
+            reason = f"the endpoint counts no tokens: {error}"
     if estimate is False:
         raise refusal(kernel.registry, call.spec, "count_tokens", reason)
     from heavenbase.operations.estimate import estimated
