@@ -98,7 +98,7 @@ class Asked(TypedDict, total=False):
     style: str | None
     background: str | None
     moderation: str | Mapping[str, Any] | None
-    output_format: str | None
+    output_format: str | Mapping[str, Any] | None
     output_compression: int | None
     input_fidelity: str | None
     negative_prompt: str | None
