@@ -93,6 +93,9 @@ def candidates_of(call: Call, decoded: Any) -> list[tuple[int, dict[str, Any]]]:
     candidates = as_object(call, decoded, "the answer").get("candidates")
     if candidates is not None and not isinstance(candidates, list):
         raise shape_error(call, f"`candidates` is {kind_of(candidates)}, not a list")
+    if candidates and len(candidates) == 1:
+        index = as_object(call, candidates[0], "a candidate").get("index", 0)
+        return [(index if isinstance(index, int) else 0, candidates[0])]
     found = []
     for place, candidate in enumerate(candidates or ()):
         index = as_object(call, candidate, "a candidate").get("index", place)

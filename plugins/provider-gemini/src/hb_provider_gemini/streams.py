@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from heavenbase.errors import HBError
 
 
+_NAMED = frozenset(METADATA)
+
+
 class ContentStream(StreamedAnswer):
     """What has come of one streamed answer, or of one candidate beside the first."""
 
@@ -66,8 +69,10 @@ class ContentStream(StreamedAnswer):
             chunk.model = text_or_none(event.get("modelVersion"))
             self._is_named = chunk.id is not None or chunk.model is not None
         if isinstance(usage, dict):
-            self._usage = merged_counts(self._usage, usage)
-        self._tell(chunk, Details.known(filters=filters_of(event.get("promptFeedback"), "prompt")))
+            knows_all = self._usage is None or self._usage.keys() <= usage.keys()
+            self._usage = usage if knows_all else merged_counts(self._usage, usage)
+        if "promptFeedback" in event:
+            self._tell(chunk, Details.known(filters=filters_of(event["promptFeedback"], "prompt")))
         for index, candidate in candidates:
             if self._first is None:
                 self._first = index
@@ -116,11 +121,12 @@ class ContentStream(StreamedAnswer):
     def _choose(self, chunk: Chunk, candidate: dict[str, Any]) -> None:
         self._has_candidate = True
         reason = candidate.get("finishReason")
-        if any(candidate.get(name) for name in METADATA):
+        if not _NAMED.isdisjoint(candidate) and any(candidate.get(name) for name in METADATA):
             self._told.append({name: candidate.get(name) for name in METADATA})
         if self._has_ended:
             return  # behind the end come counts alone
-        self._tell(chunk, Details.known(logprobs=logprobs_of(candidate), filters=filters_of(candidate)))
+        if "logprobsResult" in candidate or "safetyRatings" in candidate:
+            self._tell(chunk, Details.known(logprobs=logprobs_of(candidate), filters=filters_of(candidate)))
         # Some events bring grounding or citations alone.
         if candidate.get("content") is not None:
             read = read_parts(self._call, parts_of(self._call, candidate), self._calls)
@@ -128,7 +134,8 @@ class ContentStream(StreamedAnswer):
             self.say(chunk, text=read.text, thoughts=read.thoughts, calls=read.calls)
             if read.images:
                 chunk.images = read.images
-            self._tell(chunk, Details.known(audio=read.audio))
+            if read.audio:
+                self._tell(chunk, Details(audio=read.audio))
             self.is_fresh = self.is_fresh or bool(read.images or read.audio)
         if reason is not None:
             self.finish(chunk, finish_reason(reason, bool(self._calls)), reason, candidate.get("finishMessage"))
