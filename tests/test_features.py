@@ -184,6 +184,17 @@ def test_b11_calls_with_free_text_go_back_beside_the_thoughts_that_led_to_them()
     assert [item["type"] for item in sent[5:]] == ["custom_tool_call_output"] * 2
 
 
+@pytest.mark.parametrize("model", ["deepseek/deepseek-v4-pro", "groq/llama-3.3-70b-versatile", *MODELS[5:7]])
+def test_a9_calls_with_free_text_are_calls_of_functions_where_there_are_no_others(model: str) -> None:
+    calls = [{"id": "call_1", "type": "custom", "function": {"name": "sql", "arguments": "select 1"}}]
+    answer = {"role": "assistant", "content": None, "tool_calls": calls}
+    sent = asked(model, "q", answer, {"role": "tool", "tool_call_id": "call_1", "content": "r"})
+    (made,) = sent.body["messages"][1]["tool_calls"]
+    assert made["type"] == "function"
+    assert json.loads(made["function"]["arguments"]) == {"arguments": "select 1"}
+    assert sent.report["tool_calls"] == "emulated"
+
+
 def test_what_an_endpoint_has_not_stays_behind_or_is_refused() -> None:
     openai, claude = "openai/gpt-5.6", "anthropic/claude-sonnet-4-5"
     late = asked(claude, tools=[LATE], settings=able(claude, deferred_tools=False))

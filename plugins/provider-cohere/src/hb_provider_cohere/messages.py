@@ -15,6 +15,7 @@ from heavenbase.wires import (
     Taken,
     content_parts,
     fit_message,
+    object_text,
     ordered,
     part_fields,
     unencoded_image,
@@ -23,7 +24,7 @@ from heavenbase.wires import (
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.types import Message
+    from heavenbase.types import Message, ParameterReport
 
 OWN_PARTS = frozenset({"image_url", "document", "thinking"})
 """Types of parts that pass as they are."""
@@ -80,7 +81,7 @@ def _assistant(call: Call, message: Message, place: int) -> dict[str, Any] | Non
         found["content"] = content
     calls = message.get("tool_calls")
     if calls:
-        found["tool_calls"] = [_call(made) for made in calls]
+        found["tool_calls"] = [_call(made, call.context.report) for made in calls]
     plan = message.get(PLAN) or (fields.get(PLAN) if calls else None)
     if plan:
         found[PLAN] = plan
@@ -90,13 +91,12 @@ def _assistant(call: Call, message: Message, place: int) -> dict[str, Any] | Non
     return found if len(found) > 1 else None
 
 
-def _call(made: dict[str, Any]) -> dict[str, Any]:
+def _call(made: dict[str, Any], report: ParameterReport) -> dict[str, Any]:
     function = made["function"]
-    written = function["arguments"]
     return {
         "id": made["id"],
         "type": "function",
-        "function": {"name": function["name"], "arguments": written if written.strip() else "{}"},
+        "function": {"name": function["name"], "arguments": object_text(function["arguments"], report)},
     }
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_mistral.parts import TAKEN, content_of
 from hb_provider_mistral.replay import kept
 from heavenbase.structured import with_instruction
-from heavenbase.wires import GO_ON, fit_message, note_history, ordered, with_error_mark
+from heavenbase.wires import GO_ON, fit_message, note_history, object_text, ordered, with_error_mark
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.types import Message
+    from heavenbase.types import Message, ParameterReport
 
 _ROLES = {"developer": "system", "function": "tool"}
 _OWN_ID = re.compile(r"[a-zA-Z0-9]{9}")
@@ -98,19 +98,18 @@ def _assistant(call: Call, message: Message, place: int) -> dict[str, Any] | Non
     if content or calls:
         found["content"] = content
     if calls:
-        found["tool_calls"] = [_call(made) for made in calls]
+        found["tool_calls"] = [_call(made, call.context.report) for made in calls]
     if message.get("prefix") is not None:
         found["prefix"] = message["prefix"]
     return found if len(found) > 1 else None
 
 
-def _call(made: dict[str, Any]) -> dict[str, Any]:
+def _call(made: dict[str, Any], report: ParameterReport) -> dict[str, Any]:
     function = made["function"]
-    written = function["arguments"]
     return {
         "id": wire_id(made["id"]),
         "type": "function",
-        "function": {"name": function["name"], "arguments": written if written.strip() else "{}"},
+        "function": {"name": function["name"], "arguments": object_text(function["arguments"], report)},
     }
 
 

@@ -23,6 +23,7 @@ from heavenbase.wires import (
     is_address,
     no_reference,
     note_lost,
+    object_text,
     ordered,
     own_parts,
     part_fields,
@@ -127,7 +128,7 @@ def _filled(message: Message, fill: Mapping[str, str], place: int, call: Call) -
 def _assistant(message: Message, call: Call, fields: tuple[str, ...]) -> Message:
     calls = message.get("tool_calls")
     if calls and any(made.get("type") == "custom" for made in calls):
-        message = {**message, "tool_calls": [_call(made) for made in calls]}
+        message = {**message, "tool_calls": [_call(made, call) for made in calls]}
     if _ADDED.isdisjoint(message):
         return message
     spec, report = call.spec, call.context.report
@@ -171,11 +172,14 @@ def _speak(wire: Message, sound: dict[str, Any], call: Call) -> None:
         wire["content"] = None
 
 
-def _call(made: dict[str, Any]) -> dict[str, Any]:
-    """A call of a tool that takes free text, as the wire has it; others as they are."""
+def _call(made: dict[str, Any], call: Call) -> dict[str, Any]:
+    """A call of a tool that takes free text, as the wire has it or as that of a function; others as they are."""
     if made.get("type") != "custom":
         return made
     function = made["function"]
+    if call.spec.capability("free_text_tools") is False:
+        written = object_text(function["arguments"], call.context.report)
+        return {**made, "type": "function", "function": {"name": function["name"], "arguments": written}}
     custom = {"name": function["name"], "input": function["arguments"]}
     return {"id": made["id"], "type": "custom", "custom": custom}
 

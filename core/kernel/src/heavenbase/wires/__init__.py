@@ -1,6 +1,7 @@
 """What gateways share about wires, whatever SDK is below: history, tools, thinking, streams, counts. Pure.
 
-history      messages as the turns of a wire; failed results; tool calls; reasoning parts, given back to who wrote them
+history      messages as the turns of a wire; failed results; reasoning parts, given back to who wrote them
+calls        ids of tool calls that a wire accepts, their arguments as text and as objects
 order        each tool call answered once, directly behind its message: put right, or refused
 parameters   which arguments count, the limit of tokens; thinking off or on, steps, budgets; tools and tool_choice
 attributes   what messages, parts and tools say beside their content, and what a wire does not take of it
@@ -26,17 +27,19 @@ if TYPE_CHECKING:
     from heavenbase.wires.attributes import MARK as MARK, Taken as Taken, check_prefill as check_prefill
     from heavenbase.wires.attributes import fit_message as fit_message, mark_of as mark_of, note_tools as note_tools
     from heavenbase.wires.attributes import part_fields as part_fields, takes_late_system as takes_late_system
+    from heavenbase.wires.calls import ToolIds as ToolIds, arguments_object as arguments_object
+    from heavenbase.wires.calls import arguments_text as arguments_text, object_text as object_text
+    from heavenbase.wires.calls import parsed_arguments as parsed_arguments
     from heavenbase.wires.details import any_number as any_number, first_text as first_text, flag as flag
     from heavenbase.wires.details import object_or_empty as object_or_empty, objects as objects
     from heavenbase.wires.details import token_logprobs as token_logprobs, whole_number as whole_number
     from heavenbase.wires.files import data_url as data_url, is_address as is_address, no_reference as no_reference
     from heavenbase.wires.history import BEGIN as BEGIN, FOREIGN as FOREIGN, UNNAMED as UNNAMED
     from heavenbase.wires.history import UNSIGNED as UNSIGNED
-    from heavenbase.wires.history import History as History, ToolIds as ToolIds, arguments_object as arguments_object
-    from heavenbase.wires.history import arguments_text as arguments_text, content_parts as content_parts
+    from heavenbase.wires.history import History as History, content_parts as content_parts
     from heavenbase.wires.history import is_failed as is_failed, meaning as meaning
     from heavenbase.wires.history import note_lost as note_lost, note_unnamed as note_unnamed, own_parts as own_parts
-    from heavenbase.wires.history import parsed_arguments as parsed_arguments, reasoning_part as reasoning_part
+    from heavenbase.wires.history import reasoning_part as reasoning_part
     from heavenbase.wires.history import unencoded_image as unencoded_image, with_error_mark as with_error_mark
     from heavenbase.wires.order import TEXT as TEXT, note_history as note_history, ordered as ordered
     from heavenbase.wires.order import GO_ON as GO_ON, lifted as lifted, readable as readable
@@ -64,10 +67,10 @@ __getattr__, __dir__ = front(
         "attributes": "MARK Taken check_prefill fit_message mark_of note_tools part_fields takes_late_system",
         "details": "any_number first_text flag object_or_empty objects token_logprobs whole_number",
         "files": "data_url is_address no_reference",
+        "calls": "ToolIds arguments_object arguments_text object_text parsed_arguments",
         "history": (
-            "BEGIN FOREIGN History ToolIds UNNAMED UNSIGNED arguments_object arguments_text content_parts "
-            "is_failed meaning note_lost note_unnamed own_parts parsed_arguments reasoning_part "
-            "unencoded_image with_error_mark"
+            "BEGIN FOREIGN History UNNAMED UNSIGNED content_parts is_failed meaning note_lost note_unnamed "
+            "own_parts reasoning_part unencoded_image with_error_mark"
         ),
         "order": "GO_ON TEXT lifted note_history ordered readable",
         "parameters": (

@@ -1,21 +1,18 @@
 """Messages of hb as the turns of a wire: roles told apart, turns of one role joined, losses reported. Pure.
 
-With it what tool calls in a conversation need, ids that the wire accepts and arguments as text and as objects, and
-reasoning parts: what a model wrote that only its provider can read, kept and given back to it verbatim. A part is
-`{"provider", "model", "field", "value"}`: whose it is, where on the wire it stands, and the opaque value. Parts of
+With it reasoning parts: what a model wrote that only its provider can read, kept and given back to it verbatim. A part
+is `{"provider", "model", "field", "value"}`: whose it is, where on the wire it stands, and the opaque value. Parts of
 another provider stay behind, and the report says so.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
 from heavenbase.types import FREE_TEXT
 from heavenbase.wires.attributes import Taken, fit_message
-from heavenbase.wires.order import GO_ON as GO_ON
+from heavenbase.wires.calls import parsed_arguments
 from heavenbase.wires.order import SYSTEM, note_history, ordered
 
 if TYPE_CHECKING:
@@ -35,9 +32,6 @@ BLANK = "(blank)"
 _MARK = "[ERROR] "
 _FAILED = ('{"ok": false', '{"ok":false')
 """How the result of a tool begins that hb ran and that failed."""
-_COUNTER = 6
-_DIGEST = 12
-"""Characters of an id, behind its own, that tell it from another one."""
 
 
 class History:
@@ -278,74 +272,6 @@ def with_error_mark(message: Message) -> Message:
         else:
             marked["content"] = f"{_MARK}{content or ''}"
     return marked
-
-
-def arguments_text(value: Any) -> str:
-    """Arguments as JSON text, from the text or the object that a provider sends; "" for none."""
-    if value is None or value == {}:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def parsed_arguments(written: str) -> Any:
-    """The value that the text of arguments says, {} for no text and for null, None for text that is no JSON."""
-    try:
-        return {} if written.strip() in ("", "null") else json.loads(written)
-    except (ValueError, RecursionError):
-        return None
-
-
-def arguments_object(written: str, report: ParameterReport) -> dict[str, Any]:
-    """The arguments of an earlier call for a wire that takes an object and nothing else."""
-    given = parsed_arguments(written)
-    if isinstance(given, dict):
-        return given
-    report.emulated("tool_calls", "arguments that are no JSON object travel as text")
-    return {"arguments": written}
-
-
-class ToolIds:
-    """The ids of one conversation. Other providers use other characters, or count anew in every answer.
-
-    Args:
-        allowed: The characters that the wire takes, as they stand in a class of a regular expression.
-        longest: Characters that an id may have; None for any number.
-    """
-
-    def __init__(self, allowed: str, longest: int | None = None) -> None:
-        self._foreign = re.compile(f"[^{allowed}]")
-        self._longest = longest
-        self._used: set[str] = set()
-        self._current: dict[str, str] = {}
-
-    def begin(self, kept: Iterable[str] = ()) -> None:
-        """A new answer begins, and results after it belong to its calls; `kept` are ids that go back as they were."""
-        self._current = {known: known for known in kept}
-        self._used.update(self._current)
-
-    def of_call(self, given: str) -> str:
-        """The id of a call on the wire."""
-        plain = self._fitted(given)
-        found, number = plain, 1
-        while found in self._used:
-            number += 1
-            found = f"{plain if self._longest is None else plain[: self._longest - _COUNTER]}_{number}"
-        self._used.add(found)
-        self._current[given] = found
-        return found
-
-    def of_result(self, given: str) -> str:
-        """The id that a result names."""
-        return self._current.get(given) or self._fitted(given)
-
-    def _fitted(self, given: str) -> str:
-        plain = self._foreign.sub("_", given) or "call"
-        if self._longest is None or len(plain) <= self._longest:
-            return plain
-        from hashlib import blake2s
-
-        digest = blake2s(given.encode(), digest_size=_DIGEST // 2).hexdigest()
-        return f"{plain[: self._longest - _DIGEST - 1]}_{digest}"
 
 
 def reasoning_part(spec: LLMSpec, field: str, value: Any, *, is_kept: bool = False) -> dict[str, Any]:
