@@ -127,3 +127,39 @@ def test_b11_parts_of_googles_own_tools_go_back_where_no_thoughts_are_wanted() -
         answer = ask(mode, Replay(response), think=False)
         [kept] = answer.message["reasoning_parts"]
         assert kept["value"] == parts
+
+
+RUN = {"executableCode": {"language": "PYTHON", "code": "1"}}
+QUOTED = {"retrievedContext": {"text": "Paris is the capital."}}
+
+
+def test_b12_the_end_of_a_run_of_googles_own_tools_is_not_that_of_the_answer() -> None:
+    """As the server streams it: a search that stops, and text behind it whose sources count on."""
+    supports = [{"segment": {"endIndex": 6, "text": "Paris."}, "groundingChunkIndices": [1]}]
+    pieces = [
+        saying(RUN, groundingMetadata={}),
+        saying({"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}}, finish=None),
+        saying({"text": "Paris"}, finish=None),
+        saying({"text": "."}),
+    ]
+    pieces[0]["candidates"][0]["groundingMetadata"] = {"groundingChunks": [{"retrievedContext": {"text": "other"}}]}
+    last = {"groundingChunks": [QUOTED], "groundingSupports": supports}
+    pieces[-1]["candidates"][0]["groundingMetadata"] = last
+    answer = ask("stream", Replay(events(*pieces)))
+    assert (answer.text, answer.finish_reason) == ("Paris.", "stop")
+    assert [(it.start, it.end, it.quote) for it in answer.citations] == [
+        (None, None, "other"),
+        (0, 6, "Paris is the capital."),
+    ]
+    [kept] = answer.message["reasoning_parts"]
+    assert [next(iter(part)) for part in kept["value"]] == ["executableCode", "codeExecutionResult", "text"]
+
+
+def test_b12_an_answer_may_end_with_a_run_of_googles_own_tools() -> None:
+    answer = ask("stream", Replay(events(saying({"text": "so"}, finish=None), saying(RUN, usageMetadata=COUNTS))))
+    assert (answer.text, answer.finish_reason, answer.raw_finish_reason) == ("so", "stop", "STOP")
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == 5
+
+
+COUNTS = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}

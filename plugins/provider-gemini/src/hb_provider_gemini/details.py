@@ -44,8 +44,8 @@ def citations_of(told: Iterable[dict[str, Any]], parts: Objects) -> list[Citatio
     for piece in told:
         found += _grounding(object_or_empty(piece.get("groundingMetadata")), places)
         found += _quotes(object_or_empty(piece.get("citationMetadata")), places)
-    known = {(it.url, it.id) for it in found if it.start is not None}
-    kept = [it for it in _once(found) if it.start is not None or (it.url, it.id) not in known]
+    known = {_name(it) for it in found if it.start is not None}
+    kept = [it for it in _once(found) if it.start is not None or _name(it) not in known]
     urls = {it.url for it in kept}
     read = [
         it
@@ -57,19 +57,23 @@ def citations_of(told: Iterable[dict[str, Any]], parts: Objects) -> list[Citatio
 
 
 def _grounding(said: dict[str, Any], places: _Places) -> Iterator[Citation]:
-    chunks, used = _list(said.get("groundingChunks")), set()
-    if chunks:
-        places.chunks = chunks
-    for support in objects(said.get("groundingSupports")):
+    own = _list(said.get("groundingChunks"))
+    # Some pieces list all sources so far, others those that are new.
+    is_all = own[: len(places.chunks)] == places.chunks
+    places.chunks = own if is_all else places.chunks + own
+    supports = objects(said.get("groundingSupports"))
+    numbers = [it for support in supports for it in _list(support.get("groundingChunkIndices")) if isinstance(it, int)]
+    chunks = own if max(numbers, default=-1) < len(own) else places.chunks
+    for support in supports:
         start, end = places.of(object_or_empty(support.get("segment")))
         for number in _list(support.get("groundingChunkIndices")):
-            source = _source(places.chunks, number)
+            source = _source(chunks, number)
             if source is not None:
-                used.add(number)
                 source.start, source.end = start, end
                 yield source
-    for number in range(len(chunks)):
-        source = _source(chunks, number) if number not in used else None
+    first = len(chunks) - len(own)
+    for number in range(len(own)):
+        source = _source(own, number) if number + first not in numbers else None
         if source is not None:
             yield source
 
@@ -122,6 +126,10 @@ def _read_pages(said: dict[str, Any]) -> Iterator[Citation]:
         url = first_text(item, "retrievedUrl")
         if url and str(item.get("urlRetrievalStatus", "")).endswith("SUCCESS"):
             yield Citation(url=url)
+
+
+def _name(source: Citation) -> tuple[str | None, ...]:
+    return source.url, source.id, source.title, source.quote
 
 
 def _once(found: list[Citation]) -> list[Citation]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _NAMED = frozenset(METADATA)
+_RUNS = frozenset({"executableCode", "codeExecutionResult", "toolCall", "toolResponse"})
+"""Parts that are runs of Google's own tools."""
 
 
 class ContentStream(StreamedAnswer):
@@ -39,6 +41,7 @@ class ContentStream(StreamedAnswer):
         "_is_named",
         "_others",
         "_parts",
+        "_paused",
         "_told",
         "_usage",
         "_wanted",
@@ -52,6 +55,8 @@ class ContentStream(StreamedAnswer):
         self._told: list[dict[str, Any]] = []
         """Pieces that named sources; how their places are to be read is known at the end."""
         self._usage: Any = None
+        self._paused: dict[str, Any] | None = None
+        """A piece that says it is the last, and holds a run of one of Google's own tools alone: often more follows."""
         self._wanted = wanted or asked_candidates(call.args)
         self._first = 0 if self._wanted > 1 else None
         """The number of the candidate that is the answer: where one was asked for, the first that comes."""
@@ -87,7 +92,13 @@ class ContentStream(StreamedAnswer):
 
     def end(self) -> Chunk | None:
         """After the last byte: nothing, or an error when the end was not proved; fewer may come than were asked for."""
-        return None if self._have_ended() else super().end()
+        chunk = Chunk()
+        if self._paused is not None and not self._has_ended:
+            self._close(chunk, self._paused)
+            chunk.usage = content_usage(self._usage)
+        if not self._have_ended():
+            return super().end()
+        return chunk if chunk.finish_reason is not None else None
 
     def unfinished(self) -> HBError:
         """The first event of this wire may be the whole answer, so a stream without one is cut off like any other."""
@@ -127,20 +138,29 @@ class ContentStream(StreamedAnswer):
             return  # behind the end come counts alone
         if "logprobsResult" in candidate or "safetyRatings" in candidate:
             self._tell(chunk, Details.known(logprobs=logprobs_of(candidate), filters=filters_of(candidate)))
+        is_run = False
         # Some events bring grounding or citations alone.
         if candidate.get("content") is not None:
             read = read_parts(self._call, parts_of(self._call, candidate), self._calls)
             self._parts += read.parts
+            is_run = bool(read.parts) and not any(_RUNS.isdisjoint(part) for part in read.parts)
             self.say(chunk, text=read.text, thoughts=read.thoughts, calls=read.calls)
             if read.images:
                 chunk.images = read.images
             if read.audio:
                 self._tell(chunk, Details(audio=read.audio))
             self.is_fresh = self.is_fresh or bool(read.images or read.audio)
-        if reason is not None:
-            self.finish(chunk, finish_reason(reason, bool(self._calls)), reason, candidate.get("finishMessage"))
-            self._has_ended = True
-            parts = joined(self._parts)
-            self._tell(chunk, Details.known(citations=citations_of(self._told, parts)))
-            chunk.reasoning_parts = reasoning_parts(self._call, parts) or None
-            self._parts, self._told = [], []
+        if reason == "STOP" and is_run:
+            self._paused = candidate
+        elif reason is not None:
+            self._close(chunk, candidate)
+
+    def _close(self, chunk: Chunk, candidate: dict[str, Any]) -> None:
+        """The end of the candidate."""
+        reason = candidate["finishReason"]
+        self.finish(chunk, finish_reason(reason, bool(self._calls)), reason, candidate.get("finishMessage"))
+        self._has_ended = True
+        parts = joined(self._parts)
+        self._tell(chunk, Details.known(citations=citations_of(self._told, parts)))
+        chunk.reasoning_parts = reasoning_parts(self._call, parts) or None
+        self._parts, self._told = [], []
