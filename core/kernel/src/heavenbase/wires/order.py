@@ -55,10 +55,12 @@ def ordered(
     """
     if lifts:
         call = lifted(call)
-    given, messages = call.messages, call.messages if read is None else readable(call, read)
-    if messages is not given:
+    if max(map(len, call.messages), default=0) < 3:  # results and calls have three fields
+        return call.messages
+    messages = call.messages if read is None else readable(call, read)
+    if messages is not call.messages:
         call = call.replace(messages=messages)
-    if max(map(len, messages), default=0) < 3 or _is_sound(messages, parts):  # results and calls have three fields
+    if _is_sound(messages, parts):
         return messages
     return [*_repaired(call, parts)]
 
