@@ -13,6 +13,7 @@ import pytest
 from hb_testing.server import LoopbackServer, Reply
 from heavenbase.config.config import Config
 from heavenbase.errors import (
+    InputError,
     ModelNotFound,
     ProviderError,
     RequestRejected,
@@ -323,3 +324,66 @@ def test_v2_whole_conversations_are_counted_on_each_wire(
         assert int(sync) == int(later) > 4
     first, second = server.requests
     assert (first.json, first.path) == (second.json, second.path)
+
+
+@pytest.mark.parametrize(("provider", "gateway", "wire", "model"), WIRES)
+def test_v2_the_report_of_a_count_tells_what_is_not_sent(
+    server: LoopbackServer, provider: str, gateway: str, wire: str, model: str
+) -> None:
+    with kernel() as made:
+        url = server.url(wire)
+        llm = LLM(model=model, provider=provider, gateway=gateway, base_url=url, api_key="k", kernel=made)
+        report = llm.count_tokens("one", tools=[TOOL], tool_choice="auto", max_tokens=9, on_lossy="allow").report
+        assert report is not None
+        sent = str(server.requests[-1].json)
+        assert report.entries["tools"].outcome in ("sent", "renamed")
+        assert (report.entries["max_tokens"].outcome == "dropped") == ("9" not in sent)
+
+
+def test_v5_extra_fields_go_with_an_upload_and_nowhere_else(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = openai(server, made)
+        llm.files.upload(b"x", "a.pdf", extra_body={"expires_after[anchor]": "created_at"}, extra_headers={"x-a": "b"})
+        assert b'name="expires_after[anchor]"' in server.requests[-1].body
+        assert server.requests[-1].headers["x-a"] == "b"
+        llm.files.list(extra_query={"purpose": "ocr"})
+        assert "purpose=ocr" in server.requests[-1].path
+        for ask in (llm.models, llm.files.list, lambda **options: llm.files.get("f", **options)):
+            with pytest.raises(InputError, match="extra_body"):
+                ask(extra_body={"a": 1})
+
+
+REAL = {
+    "openai": "openai_responses",
+    "anthropic": "anthropic",
+    "gemini": "gemini",
+    "mistral": "mistral",
+    "cohere": "cohere",
+    "bedrock": "bedrock",
+    "ollama": "ollama",
+    "azure": "openai",
+}
+"""The wires of the loopback server for the gateways that providers name."""
+PROVIDERS = [path.parts[-4].partition("-")[2] for path in MANIFESTS if path.parts[-4].startswith("provider-")]
+
+
+@pytest.mark.parametrize("provider", [name for name in PROVIDERS if name not in ("vertex", "local")])
+def test_v3_what_a_provider_says_that_it_has_answers_and_what_it_has_not_is_not_asked(provider: str) -> None:
+    with LoopbackServer(strict=False) as server, kernel() as made:
+        gateway = LLM(model="m", provider=provider, api_key="k", base_url=server.origin, kernel=made).spec.gateway
+        llm = LLM(model="m", provider=provider, api_key="k", base_url=server.url(REAL[gateway]), kernel=made)
+        asks = {
+            "count_tokens": lambda: llm.count_tokens("a", estimate=False),
+            "models": lambda: llm.models(),
+            "rerank": lambda: llm.rerank("a", ["a"]),
+            "files": lambda: llm.files.delete(llm.files.upload(b"x", "a.pdf")),
+        }
+        for name, ask in asks.items():
+            said, before = llm.spec.capability(name), server.request_count
+            if said:
+                ask()
+                assert server.request_count > before
+            elif said is False or name == "count_tokens":
+                with pytest.raises(UnsupportedError):
+                    ask()
+                assert server.request_count == before

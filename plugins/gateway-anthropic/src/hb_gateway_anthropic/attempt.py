@@ -86,5 +86,9 @@ def _arguments(client: Any, request: WireRequest) -> dict[str, Any]:
     options: dict[str, Any] = {"headers": spelled(request.headers, client._custom_headers), "max_retries": 0}
     if isinstance(request.content, FileUpload):
         file = request.content
-        return {"body": {}, "files": {"file": (file.name, file.data, file.media_type)}, "options": options}
+        return {
+            "body": dict(request.body),
+            "files": {"file": (file.name, file.data, file.media_type)},
+            "options": options,
+        }
     return {"content": request_content(request), "options": options}

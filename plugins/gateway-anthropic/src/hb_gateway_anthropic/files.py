@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from heavenbase.http import as_list, as_object, shape_error
+from heavenbase.http import as_list, as_object, merge_extra, shape_error
 from heavenbase.operations import FileInfo, ModelInfo, OperationResult, listed, number_of, seconds_of
 from heavenbase.wires import first_text
 
@@ -71,7 +71,9 @@ class AnthropicFiles:
         """Upload a file."""
         if call.subject.purpose is not None:
             call.context.report.dropped("purpose", "files have no purpose here")
-        request = self._at(call, "", "POST", file=call.subject)
+        fields: dict[str, Any] = {}
+        merge_extra(fields, call.args, call.context.report)
+        request = replace(self._at(call, "", "POST", file=call.subject), body=fields)
         return await self._gateway.exchange(call, request, lambda _, found: file_info(call, found))
 
     async def list(self, call: Call) -> Listing[FileInfo]:

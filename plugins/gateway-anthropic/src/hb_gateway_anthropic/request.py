@@ -41,7 +41,10 @@ def message_body(call: Call) -> dict[str, Any]:
 
 def count_body(call: Call) -> dict[str, Any]:
     """The body of a request to count the tokens of a call."""
-    return {name: value for name, value in message_body(call).items() if name in COUNTED}
+    from heavenbase.operations import countable
+
+    body = message_body(call)
+    return countable(call, body, (name for name in body if name in COUNTED))
 
 
 def _with_instruction(system: str | list[dict[str, Any]] | None, instruction: str) -> str | list[dict[str, Any]]:

@@ -106,11 +106,10 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
 
     async def count_tokens(self, call: Call) -> TokenCount:
         """How many input tokens a chat call would have, as the provider counts them. Free of charge."""
-        from heavenbase.operations import counted
+        from heavenbase.operations import countable, counted
 
         request = self.prepare(call)
-        body = {"input": {"converse": {name: request.body[name] for name in COUNTED if name in request.body}}}
-        request = replace(request, body=body)
+        request = replace(request, body={"input": {"converse": countable(call, request.body, COUNTED)}})
         try:
             return await self.exchange(call, request, lambda _, found: counted(call, found, "inputTokens"))
         except RequestRejected as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from hb_provider_gemini import client as clients
-from heavenbase.http import as_list, as_object, shape_error
+from heavenbase.http import as_list, as_object, merge_extra, shape_error
 from heavenbase.operations import FileInfo, ModelInfo, OperationResult, listed, number_of, seconds_of
 from heavenbase.wires import first_text
 
@@ -99,7 +99,9 @@ class GeminiFiles:
 
     def _start(self, call: Call, file: FileUpload) -> WireRequest:
         root, version = clients.place(call.spec)
-        request = self._gateway.at(call, f"{root}/upload/{version}/files", {"file": {"displayName": file.name}}, None)
+        body: dict[str, Any] = {"file": {"displayName": file.name}}
+        merge_extra(body, call.args, call.context.report)
+        request = self._gateway.at(call, f"{root}/upload/{version}/files", body, None)
         command = {
             "x-goog-upload-protocol": "resumable",
             "x-goog-upload-command": "start",

@@ -91,9 +91,9 @@ class VertexGateway(GeminiGateway):
     def counted_body(self, call: Call) -> dict[str, Any]:
         """The body of a request to count tokens."""
         from hb_provider_gemini.request import content_body
+        from heavenbase.operations import countable
 
-        body = content_body(call)
-        return {name: body[name] for name in ("contents", "systemInstruction", "tools") if name in body}
+        return countable(call, content_body(call), ("contents", "systemInstruction", "tools"))
 
     def model_list(self, spec: LLMSpec) -> tuple[str, str]:
         """(the address of the list of Google's models, the field of its models); the beta alone has it."""

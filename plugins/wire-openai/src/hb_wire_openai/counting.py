@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from heavenbase.errors import UnsupportedError
+from heavenbase.operations import countable
 
 if TYPE_CHECKING:
     from hb_wire_openai.gateway import WireGateway
@@ -24,14 +25,14 @@ def count_request(gateway: WireGateway, call: Call) -> tuple[WireRequest, str]:
         from hb_wire_openai.responses.fields import response_body
 
         body = {"model": gateway.model_id(spec), **response_body(call)}
-        counted = {name: body[name] for name in (*_COUNTED, *_COUNTED_IDS) if name in body}
-        return gateway.request(call, "responses/input_tokens", counted), "input_tokens"
+        left = countable(call, body, (*_COUNTED, *_COUNTED_IDS))
+        return gateway.request(call, "responses/input_tokens", left), "input_tokens"
     if way == "tokenize":
         chat = gateway.chat_request(call)
-        counted = {name: chat.body[name] for name in _TOKENIZED if name in chat.body}
+        left = countable(call, chat.body, _TOKENIZED)
         # It stands beside the version of the API.
         address = chat.url.partition("?")[0].removesuffix("/chat/completions").removesuffix("/v1")
-        return replace(chat, url=f"{address}/tokenize", body=counted), "count"
+        return replace(chat, url=f"{address}/tokenize", body=left), "count"
     raise UnsupportedError(
         f"gateway {spec.gateway!r} knows no endpoint of provider {spec.provider!r} that counts tokens",
         provider=spec.provider,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hb_wire_openai.lists import file_info, file_page
-from heavenbase.http import as_object, shape_error
+from heavenbase.http import as_object, merge_extra, shape_error
 from heavenbase.operations import OperationResult, listed
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class WireFiles:
         """Upload a file."""
         configured = (call.spec.provider_record.get("options") or {}).get("file_purpose")
         fields = {"purpose": call.subject.purpose or configured or PURPOSE}
+        merge_extra(fields, call.args, call.context.report)
         request = self._gateway.request(call, "files", fields, file=call.subject)
         return await self._gateway.exchange(call, request, lambda _, found: file_info(call, found))
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from heavenbase.operations.results import Listing as Listing, ModelInfo as ModelInfo
     from heavenbase.operations.results import Ranked as Ranked, Ranking as Ranking
     from heavenbase.operations.results import OperationResult as OperationResult, TokenCount as TokenCount
-    from heavenbase.operations.results import counted as counted
+    from heavenbase.operations.results import countable as countable, counted as counted
 
 __getattr__, __dir__ = front(
     __name__,
@@ -37,6 +37,8 @@ __getattr__, __dir__ = front(
         "files": "FileUpload Files",
         "listing": "listed number_of seconds_of",
         "rerank": "Rerank ranking rerank_body",
-        "results": "FileInfo JOB_STATES Job Listing ModelInfo OperationResult Ranked Ranking TokenCount counted",
+        "results": (
+            "FileInfo JOB_STATES Job Listing ModelInfo OperationResult Ranked Ranking TokenCount countable counted"
+        ),
     },
 )

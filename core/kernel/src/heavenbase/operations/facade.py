@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NOWHERE = (404, 405, 501)
 """Statuses of a path that an endpoint does not have."""
+BODIED = ("rerank", "files.upload")
+"""Operations that `extra_body` adds to; others have no body, or one of bytes."""
 MOST_MODELS = 10_000
 """Entries of a list of models that are read."""
 
@@ -97,6 +99,8 @@ async def ask(llm: Any, operation: str, options: dict[str, Any], *, is_async: bo
     for name in options:
         if name in OPTIONS and OPTIONS[name].kind == "argument":
             raise InputError(f"{operation} takes no {name}, which is a parameter of calls to a model")
+    if "extra_body" in options and operation not in BODIED:
+        raise InputError(f"{operation} takes no extra_body: its request has no body; extra_query adds to the address")
     kernel = llm.kernel
     call = kernel.call(operation, llm._target(options), options, is_async=is_async, **content)
     if reason := lacking(kernel.registry, call.spec, operation):

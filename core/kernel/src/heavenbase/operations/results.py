@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -89,6 +89,17 @@ def counted(call: Call, decoded: Any, name: str) -> TokenCount:
     if isinstance(found, bool) or not isinstance(found, int) or found < 0:
         raise shape_error(call, f"the answer has no `{name}`")
     return TokenCount(found, raw=decoded)
+
+
+def countable(call: Call, body: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The fields of a chat's body that a count takes; the report tells of the others that they are not sent."""
+    left = {name: body[name] for name in names if name in body}
+    report, extra = call.context.report, call.args.get("extra_body") or {}
+    for entry in list(report.entries.values()):
+        places = {entry.name, (entry.wire or "").partition(".")[0], *(extra if entry.name == "extra_body" else ())}
+        if entry.outcome in ("sent", "renamed", "clamped") and places.isdisjoint(left):
+            report.dropped(entry.name, "it is no part of what is counted")
+    return left
 
 
 @dataclass
