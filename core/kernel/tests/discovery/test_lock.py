@@ -10,7 +10,7 @@ import tomlkit
 
 from heavenbase.discovery.importing import check_allowed
 from heavenbase.discovery.inventory import discover
-from heavenbase.discovery.lock import lock_data, record_hash
+from heavenbase.discovery.lock import lock_data
 from heavenbase.errors import ConfigError, PluginBlocked
 
 from ..installed import install_gateway
@@ -43,10 +43,10 @@ def test_a_changed_file_list_is_refused(site: Path, tmp_path: Path) -> None:
 def test_compiled_files_do_not_change_the_lock(site: Path, tmp_path: Path) -> None:
     install_gateway(site, "good")
     [info] = discover(None, [str(site)]).plugins
-    before = record_hash(info)
+    before = lock_data([info])["plugins"][info.key]["record"]
     record = site / "hb_gateway_good-1.0.dist-info" / "RECORD"
     record.write_text(record.read_text() + "\n__pycache__/made.cpython-311.pyc,,")
-    assert record_hash(info) == before
+    assert lock_data([info])["plugins"][info.key]["record"] == before
     assert len(before) == 64
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.http import number_or_none, text_or_none, whole_or_none
 from heavenbase.types import Audio, Citation, FilterResult, TokenLogprob
-from heavenbase.wires import any_number, first_text, flag, object_or_empty, objects, token_logprobs, whole_number
+from heavenbase.wires import any_number, first_text, object_or_empty, objects, token_logprobs, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +105,8 @@ def filters_of(results: Any, on: Any = "answer") -> list[FilterResult]:
         FilterResult(
             str(category),
             on,
-            flag(verdict, "filtered"),
-            flag(verdict, "detected"),
+            _flag(verdict, "filtered"),
+            _flag(verdict, "detected"),
             text_or_none(verdict.get("severity")),
         )
         for category, verdict in object_or_empty(results).items()
@@ -136,7 +136,7 @@ def _moderated(result: dict[str, Any], on: Any) -> Iterator[FilterResult]:
     scores = object_or_empty(result.get("category_scores"))
     categories = object_or_empty(result.get("categories"))
     for category in categories:
-        detected, score = flag(categories, category), any_number(scores, category)
+        detected, score = _flag(categories, category), any_number(scores, category)
         yield FilterResult(str(category), on, detected=detected, score=score)
 
 
@@ -161,3 +161,9 @@ def _bytes(data: Any) -> bytes:
         return b64decode(data) if isinstance(data, str) else b""
     except ValueError:
         return b""
+
+
+def _flag(said: dict[str, Any], name: str) -> bool | None:
+    """The field where it is true or false."""
+    value = said.get(name)
+    return value if isinstance(value, bool) else None

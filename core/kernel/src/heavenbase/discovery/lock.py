@@ -28,11 +28,6 @@ def lock_data(infos: Iterable[PluginInfo]) -> dict[str, Any]:
     return {"plugins": {info.key: _row(info, _distribution(info)) for info in infos}}
 
 
-def record_hash(info: PluginInfo) -> str:
-    """SHA-256 of the RECORD of the plugin's distribution, which itself lists the hash of each file."""
-    return _record_hash(_distribution(info))
-
-
 def _record_hash(distribution: Distribution | None) -> str:
     from hashlib import sha256
 

@@ -57,11 +57,11 @@ class Operations(Jobs):
 
     def models(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """The models that the endpoint lists, `limit` at most; `options` are those that steer a call."""
-        return drive.run(_models(self, limit, options, is_async=False))
+        return drive.run(ask(self, "models", options, is_async=False, subject=to_limit(limit)))
 
     async def amodels(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """Async form of `models`."""
-        return await _models(self, limit, options, is_async=True)
+        return await ask(self, "models", options, is_async=True, subject=to_limit(limit))  # type: ignore[no-any-return]
 
     def rerank(self, query: str, documents: Iterable[str], top_n: int | None = None, **options: Any) -> Ranking:
         """The documents by how well they answer the query, best first: all of them, or the best `top_n`.
@@ -76,10 +76,13 @@ class Operations(Jobs):
         return await _ranked(self, query, documents, top_n, options, is_async=True)
 
 
-async def _models(llm: Any, limit: Any, options: dict[str, Any], *, is_async: bool) -> Listing[ModelInfo]:
-    from heavenbase.operations.files import to_limit
-
-    return await ask(llm, "models", options, is_async=is_async, subject=to_limit(limit))  # type: ignore[no-any-return]
+def to_limit(limit: Any) -> int:
+    """A number of entries that is at least 1."""
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise InputTypeError(f"limit must be a whole number, not {type(limit).__name__}")
+    if limit < 1:
+        raise InputError(f"limit must be at least 1, not {limit}")
+    return limit
 
 
 async def _ranked(

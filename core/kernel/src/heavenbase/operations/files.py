@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.colour import drive as drive
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.operations.facade import ask, to_limit
 
 if TYPE_CHECKING:
     from heavenbase.operations.results import FileInfo, Listing
@@ -79,18 +80,7 @@ class Files:
         return (await self._ask("content", to_id(file), options, is_async=True)).raw  # type: ignore[no-any-return]
 
     async def _ask(self, what: str, subject: Any, options: dict[str, Any], *, is_async: bool = False) -> Any:
-        from heavenbase.operations.facade import ask
-
         return await ask(self._llm, f"files.{what}", options, is_async=is_async, subject=subject)
-
-
-def to_limit(limit: Any) -> int:
-    """A number of entries that is at least 1."""
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise InputTypeError(f"limit must be a whole number, not {type(limit).__name__}")
-    if limit < 1:
-        raise InputError(f"limit must be at least 1, not {limit}")
-    return limit
 
 
 def to_id(file: Any) -> str:

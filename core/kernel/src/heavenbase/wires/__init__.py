@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from heavenbase.wires.calls import ToolIds as ToolIds, arguments_object as arguments_object
     from heavenbase.wires.calls import arguments_text as arguments_text, object_text as object_text
     from heavenbase.wires.calls import parsed_arguments as parsed_arguments
-    from heavenbase.wires.details import any_number as any_number, first_text as first_text, flag as flag
+    from heavenbase.wires.details import any_number as any_number, first_text as first_text
     from heavenbase.wires.details import object_or_empty as object_or_empty, objects as objects
     from heavenbase.wires.details import token_logprobs as token_logprobs, whole_number as whole_number
     from heavenbase.wires.files import data_url as data_url, is_address as is_address, no_reference as no_reference
@@ -65,7 +65,7 @@ __getattr__, __dir__ = front(
             "read_vectors rest truncated"
         ),
         "attributes": "MARK Taken check_prefill fit_message mark_of note_tools part_fields takes_late_system",
-        "details": "any_number first_text flag object_or_empty objects token_logprobs whole_number",
+        "details": "any_number first_text object_or_empty objects token_logprobs whole_number",
         "files": "data_url is_address no_reference",
         "calls": "ToolIds arguments_object arguments_text object_text parsed_arguments",
         "history": (

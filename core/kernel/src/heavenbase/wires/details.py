@@ -37,12 +37,6 @@ def any_number(said: dict[str, Any], name: str) -> float | None:
     return number_or_none(said.get(name))
 
 
-def flag(said: dict[str, Any], name: str) -> bool | None:
-    """The field where it is true or false."""
-    value = said.get(name)
-    return value if isinstance(value, bool) else None
-
-
 def token_logprobs(items: Any) -> list[TokenLogprob]:
     """The tokens of a list: `{token, logprob, bytes, top_logprobs}`."""
     found = []
