@@ -35,7 +35,8 @@ def prompt_text(argument: str | None, files: Iterable[str] = (), *, required: bo
     parts += [_file_text(path) for path in paths]
     text = "\n\n".join(part.strip("\n") for part in parts if part.strip())
     if required and not text.strip():
-        raise click.UsageError("there is no prompt; give one as argument, or pipe it in")
+        asked = click.get_current_context().command_path
+        raise click.UsageError(f'there is no prompt; give one, as in {asked} "Say hello.", or pipe it in')
     return text
 
 

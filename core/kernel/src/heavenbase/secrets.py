@@ -18,7 +18,7 @@ SHORTEST = 4
 """Values below this length are not scrubbed: a text without every `x` would be unreadable, and would tell the value."""
 
 _BASE64_SHORTEST = 8
-_EXAMPLE = re.compile(r"(?:sk-)?(?:\.{3,}|…)|<[^<>]*>|your[\w -]*key[\w -]*", re.IGNORECASE)
+_EXAMPLE = re.compile(r"<[^<>]*>|your[\w -]*key[\w -]*", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _SECRET_HEADER = re.compile(r"(?<!idempotency-)key|token|auth|secret|cookie|password|credential", re.IGNORECASE)
 
