@@ -330,6 +330,10 @@ be("two-results",[BU,{"role":"assistant","content":[BTU,{"toolUse":{**BTU["toolU
 be("no-strict",toolConfig={"tools":[{"toolSpec":{"name":"w","inputSchema":{"json":REFS}}}]})
 be("nova-config",model="us.amazon.nova-pro-v1:0",inferenceConfig={"maxTokens":5,"temperature":0.1,"topP":0.2},additionalModelRequestFields={"inferenceConfig":{"topK":5}})
 be("doc-text",[{"role":"user","content":[{"text":"?"},{"document":{"format":"txt","name":"n","source":{"text":"abc"}}},{"document":{"format":"md","name":"m","source":{"content":[{"text":"x"}]}}},{"video":{"format":"mp4","source":{"bytes":"AAAA"}}},{"audio":{"format":"wav","source":{"bytes":"AAAA"}}}]}])
+BSU = {"toolUse": {"toolUseId": "s1", "name": "nova_code_interpreter", "input": {"snippet": "1"}, "type": "server_tool_use"}}
+BSR = {"toolResult": {"toolUseId": "s1", "content": [{"json": {"exitCode": 0, "stdOut": "1"}}], "status": "success", "type": "nova_code_interpreter_result"}}
+be("server-turn", [BU, {"role": "assistant", "content": [BSU, BSR, BTU]}, {"role": "user", "content": [{"toolResult": {"toolUseId": "t1", "content": [{"text": "x"}], "status": "success"}}, {"text": "go"}]}], model="us.amazon.nova-2-lite-v1:0", toolConfig={"tools": [BT, {"systemTool": {"name": "nova_code_interpreter"}}], "toolChoice": {"any": {}}})
+be("server-text", [BU, {"role": "assistant", "content": [BSU, BSR, {"text": "1"}]}, BU], model="us.amazon.nova-2-lite-v1:0", toolConfig={"tools": [{"systemTool": {"name": "nova_code_interpreter"}}]})
 be("guard-image",[{"role":"user","content":[{"text":"?"},{"guardContent":{"image":{"format":"png","source":{"bytes":PNG}}}}]}])
 co("parts",[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}])
 co("doc-dict",[U,{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":{"name":"w","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":[{"type":"document","document":{"id":"1","data":{"a":"b"}}},{"type":"text","text":"t"}]}],tools=[FN])
