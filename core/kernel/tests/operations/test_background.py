@@ -20,6 +20,7 @@ from heavenbase.errors import (
     GenerationFailed,
     InputError,
     InputTypeError,
+    LossyRequestError,
     ModelNotFound,
     ProviderError,
     RateLimitError,
@@ -226,6 +227,8 @@ def test_what_cannot_be_in_the_background_is_refused_before_sending(bench: Bench
         hb.LLMSession(bench.llm).send("q", background=True)
     with pytest.raises(InputError, match="store"):
         bench.complete("q", background=True, store=False)
+    with pytest.raises(LossyRequestError, match="stop"):
+        bench.complete("q", background=True, stop=["x"])
     for wrong in ("", 3, None):
         with pytest.raises(InputTypeError, match="id"):
             bench.retrieve(wrong)

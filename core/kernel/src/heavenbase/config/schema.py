@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from heavenbase.config.abilities import ABILITIES
 from heavenbase.options import FREE, PROXIES, TABLE, Option, may_hold_secret
 from heavenbase.options import UNSET as UNSET
 
@@ -130,27 +131,9 @@ def _namespace(what: str) -> Table:
     )
 
 
-_FLAGS = (
-    *("chat", "stream", "tools", "vision", "embeddings", "images", "embedding_base64", "stream_usage"),
-    *("image_detail", "image_urls", "file_urls", "late_system", "deferred_tools", "free_text_tools", "prompt_marks"),
-    *("models", "rerank", "files"),
+CAPABILITIES = Table(
+    {name: Field(f"{words} | null", description=what, free=True) for name, (words, what) in ABILITIES.items()}
 )
-_ABILITIES = dict.fromkeys(_FLAGS, "bool") | {
-    "embedding_batch_limit": "int",
-    "structured": "str",
-    "count_tokens": "bool | str",
-    "background": "bool | str",
-    "reasoning_efforts": "bool | list[str]",
-    "file_references": "list[str]",
-}
-CAPABILITIES = Table({name: Field(f"{words} | null", free=True) for name, words in _ABILITIES.items()})
-"""What an endpoint or model can do. `structured` is the strongest response_format: json_schema, json_object or none.
-
-`count_tokens` may name the endpoint for it where a wire has several, `background` the gateway that answers in it.
-`file_references` are the ways to name a file that is not sent along: id, https, gs, s3; others are refused, as are
-`free_text_tools` where that is false. Without `deferred_tools` all tools are loaded at once, without `prompt_marks` the
-marks of a prompt's cache stay behind. `late_system` says whether system messages may stand between the others.
-"""
 
 STAND_INS = {"chat": "a chat", "embed": "an embedding", "image": "an image"}
 """Kinds of default models that providers have."""

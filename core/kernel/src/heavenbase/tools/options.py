@@ -140,29 +140,22 @@ def is_forced(choice: Any) -> bool:
 
 
 def fitted_tools(tools: list[dict[str, Any]], spec: LLMSpec, report: ParameterReport) -> list[dict[str, Any]]:
-    """Tools in wire shape as this target takes them, by its capabilities; UnsupportedError for what it has not."""
-    if spec.capability("free_text_tools") is False:
-        for tool in tools:
-            if tool.get("type") == FREE_TEXT and "input_schema" not in tool:
-                where = f"{spec.provider}/{spec.model_id}"
-                text = f"{where} has no tools that take free text (type {FREE_TEXT}); give a function"
-                raise UnsupportedError(text, provider=spec.provider, model=spec.model_id)
-    _check_own(tools, spec)
+    """Tools in wire shape as this target takes them, by its capabilities and the rules of its provider.
+
+    UnsupportedError for tools that take free text, or that somebody else runs, where they say that it has none such.
+    """
+    rules = [rule["own_tools"] for rule in spec.message_rules() if "own_tools" in rule]
+    for kind in {str(tool.get("type", "function")) for tool in tools} - {"function", "namespace"}:
+        is_text = kind == FREE_TEXT
+        if not is_text and all(any(fnmatchcase(kind, each) for each in known) for known in rules):
+            continue
+        if not is_text or spec.capability("free_text_tools") is False:
+            has = ", ".join(each for known in rules for each in known) or "functions alone"
+            what = f"{kind!r}{' (free text)' if is_text else ''}; it has {has} (extra_body sends anything)"
+            text = f"{spec.provider}/{spec.model_id} through gateway {spec.gateway!r} has no tool of the type {what}"
+            raise UnsupportedError(text, provider=spec.provider, model=spec.model_id)
     lost = [name for name, cap in _UNLESS.items() if spec.capability(cap) is False]
     return [_without(tool, f"tools[{n}]", lost, report) for n, tool in enumerate(tools)] if lost else tools
-
-
-def _check_own(tools: list[dict[str, Any]], spec: LLMSpec) -> None:
-    """UnsupportedError for a tool that somebody else runs, where a provider's rule lists those of its endpoint."""
-    for known in (rule["own_tools"] for rule in spec.message_rules() if "own_tools" in rule):
-        for tool in tools:
-            kind = str(tool.get("type", "function"))
-            if kind in (FREE_TEXT, "function", "namespace") or any(fnmatchcase(kind, each) for each in known):
-                continue
-            has = f"beside functions it has {', '.join(known)}" if known else "it has functions alone"
-            where = f"{spec.provider}/{spec.model_id} through gateway {spec.gateway!r}"
-            text = f"{where} runs no tool of the type {kind!r}; {has} (extra_body sends anything)"
-            raise UnsupportedError(text, provider=spec.provider, model=spec.model_id)
 
 
 def _without(tool: dict[str, Any], where: str, names: list[str], report: ParameterReport) -> dict[str, Any]:

@@ -25,7 +25,9 @@ class Background:
 
     async def submit(self, call: Call) -> Job:
         """Have a chat answered in the background."""
-        return await self._gateway.exchange(call, self._gateway.chat_request(call), job, is_json=False)
+        # Prepared as a chat is, so that what would be lost of it is refused.
+        request = self._gateway._prepared(call.replace(verb="complete"))
+        return await self._gateway.exchange(call, request, job, is_json=False)
 
     async def retrieve(self, call: Call) -> Job:
         """The job of an id as it is now."""
