@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 MANIFESTS = sorted((ROOT / "plugins").glob("*/src/*/provider.toml"))
 OPERATIONS = ("count_tokens", "models", "rerank", "files.upload")
 TOOL = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
-OPENAI_WAYS = ("responses", "tokenize")
+OPENAI_WAYS = ("responses", "tokenize", "tokenizers")
 
 
 def kernel(environ: dict[str, str] | None = None) -> Kernel:
@@ -387,3 +387,16 @@ def test_v3_what_a_provider_says_that_it_has_answers_and_what_it_has_not_is_not_
                 with pytest.raises(UnsupportedError):
                     ask()
                 assert server.request_count == before
+
+
+def test_v2_moonshot_counts_what_a_chat_would_send(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = openai(server, made, "moonshot")
+        found = llm.count_tokens("one two", system="three", tools=[TOOL], max_tokens=9)
+        assert (int(found), found.method) == (3, "endpoint")
+        assert server.requests[-1].path == "/openai/v1/tokenizers/estimate-token-count"
+        assert server.requests[-1].json.keys() == {"model", "messages", "tools"}
+        for body in ({"total_tokens": 3}, {"data": 3}, {"data": {"total_tokens": "3"}}):
+            server.reply(body=body)
+            with pytest.raises(ResponseError):
+                llm.count_tokens("one", max_retries=0)

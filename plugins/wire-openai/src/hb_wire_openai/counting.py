@@ -1,4 +1,4 @@
-"""Requests that count the input tokens of a chat: OpenAI's, and that of servers that show their tokenizer. Pure."""
+"""Requests that count the input tokens of a chat: OpenAI's, Moonshot's, and that of servers like vLLM's. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 _COUNTED = ("model", "input", "instructions", "tools", "tool_choice", "text", "reasoning", "parallel_tool_calls")
 """What a request to count tokens may hold; `conversation` and its like come by extra_body."""
 _COUNTED_IDS = ("conversation", "previous_response_id", "truncation", "personality")
+_ESTIMATED = ("model", "messages", "tools", "tool_choice", "response_format", "thinking")
 _TOKENIZED = ("model", "messages", "tools", "chat_template_kwargs", "mm_processor_kwargs")
 
 
 def count_request(gateway: WireGateway, call: Call) -> tuple[WireRequest, str]:
-    """(the request, the field of its answer that is the count); UnsupportedError where no endpoint is known."""
+    """(the request, the field of its answer that is the count, also one within another).
+
+    UnsupportedError where no endpoint is known.
+    """
     way, spec = call.spec.capability("count_tokens"), call.spec
     if way == "responses":
         from hb_wire_openai.responses.fields import response_body
@@ -27,6 +31,10 @@ def count_request(gateway: WireGateway, call: Call) -> tuple[WireRequest, str]:
         body = {"model": gateway.model_id(spec), **response_body(call)}
         left = countable(call, body, (*_COUNTED, *_COUNTED_IDS))
         return gateway.request(call, "responses/input_tokens", left), "input_tokens"
+    if way == "tokenizers":
+        chat = gateway.chat_request(call)
+        left = countable(call, chat.body, _ESTIMATED)
+        return gateway.request(call, "tokenizers/estimate-token-count", left), "data.total_tokens"
     if way == "tokenize":
         chat = gateway.chat_request(call)
         left = countable(call, chat.body, _TOKENIZED)

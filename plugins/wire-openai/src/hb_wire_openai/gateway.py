@@ -9,7 +9,7 @@ from hb_wire_openai.messages import wire_messages
 from hb_wire_openai.names import PARAMETERS
 from hb_wire_openai.parameters import chat_fields, stream_fields
 from heavenbase.call import WireRequest
-from heavenbase.http import HTTPGateway, added_parts, configured_url, is_secret_header, needed_key
+from heavenbase.http import HTTPGateway, added_parts, as_object, configured_url, is_secret_header, needed_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,14 @@ class WireGateway(HTTPGateway["WireAttempt"]):
         from heavenbase.operations import counted
 
         request, field = count_request(self, call)
-        return await self.exchange(call, request, lambda _, found: counted(call, found, field))
+        *outer, inner = field.split(".")
+
+        def read(_: Any, found: Any) -> TokenCount:
+            for name in outer:
+                found = as_object(call, found, "the answer").get(name)
+            return counted(call, found, inner)
+
+        return await self.exchange(call, request, read)
 
     async def models(self, call: Call) -> Listing[ModelInfo]:
         """The models that the endpoint lists."""

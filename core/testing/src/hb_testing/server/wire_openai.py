@@ -161,6 +161,17 @@ class OpenAIWire(Wire):
         counted = count_tokens(" ".join(chat.prompt_text(responses_answers.as_chat(payload))))
         return Reply(body={"object": "response.input_tokens", "input_tokens": counted}, headers=reply.headers)
 
+    @route("POST", "/tokenizers/estimate-token-count")
+    def estimate_tokens(self, exchange: Exchange) -> Answer:
+        """Answer how many words a chat has, as Moonshot does."""
+        payload = exchange.json()
+        if exchange.server.strict:
+            check_chat(payload, self.extensions, self.message_extensions)
+        reply = exchange.reply()
+        if reply.raw:
+            return reply
+        return Reply(body={"data": {"total_tokens": count_tokens(" ".join(chat.prompt_text(payload)))}})
+
     @route("POST", "/tokenize")
     def tokenize(self, exchange: Exchange) -> Answer:
         """Answer the tokens of a chat, as vLLM does."""
