@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from hb_testing.server import LoopbackServer, Reply
 from hb_testing.server.recorder import RecordedRequest
 from heavenbase.config.config import Config
 from heavenbase.errors import (
+    CallTimeout,
     DeadlineExceeded,
     GenerationFailed,
     InputError,
@@ -151,6 +153,15 @@ def test_polling_ends_with_its_timeout_and_the_job_goes_on(bench: Bench) -> None
     with pytest.raises(DeadlineExceeded):
         bench.poll(known, timeout=10, interval=4)
     assert bench.clock.slept == [4, 4]
+
+
+def test_polling_waits_no_longer_for_a_server_that_says_nothing(bench: Bench) -> None:
+    bench.server.script(lambda request: Reply(body={"id": "r", "status": "queued"}, delay=20))
+    before = time.monotonic()
+    with pytest.raises(CallTimeout) as raised:
+        bench.poll("resp_slow", timeout=0.05)
+    assert time.monotonic() - before < 10
+    assert any("goes on" in note for note in raised.value.__notes__)
 
 
 @pytest.mark.parametrize("fault", ["S5.500", "S5.503", "N2.a", "N2.b"])

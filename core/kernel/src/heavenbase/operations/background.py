@@ -6,6 +6,7 @@ the first request may have been heard, as each would be paid for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.call import Kept
@@ -42,16 +43,15 @@ async def submit(
         raise InputError("an answer in the background is kept by the provider; store=False forbids that")
     if reason := lacking(kernel.registry, call.spec, "background.submit"):
         raise refusal(kernel.registry, call.spec, "background.submit", reason)
-    asked = call.replace(
-        verb="background.submit",
-        args={**call.args, "background": True},
-        controls={**call.controls, "billed_repeats": 0},
-    )
+    args, controls = {**call.args, "background": True}, {**call.controls, "billed_repeats": 0}
+    asked = call.replace(verb="background.submit", args=args, controls=controls)
     return await _settled(llm, await kernel.answer_once(asked), call)
 
 
-async def look_up(llm: Any, job: Job | str, operation: str, options: dict[str, Any], *, is_async: bool) -> Job:
-    """The job as it is now: `retrieve` or `cancel`."""
+async def look_up(
+    llm: Any, job: Job | str, operation: str, options: dict[str, Any], *, is_async: bool, ends: float | None = None
+) -> Job:
+    """The job as it is now: `retrieve` or `cancel`; before the clock says `ends`, if that is given."""
     kernel = llm.kernel
     name = job.id if isinstance(job, Job) else job
     if not isinstance(name, str) or not name.strip():
@@ -64,6 +64,9 @@ async def look_up(llm: Any, job: Job | str, operation: str, options: dict[str, A
         if not options:
             given |= {name: getattr(before, name) for name in ("args", "controls", "explicit", "format")}
         call = call.replace(**given)
+    context = call.context
+    if ends is not None and (context.deadline is None or ends < context.deadline):
+        call = call.replace(context=replace(context, deadline=ends))
     if reason := lacking(kernel.registry, call.spec, operation):
         raise refusal(kernel.registry, call.spec, operation, reason)
     found = await kernel.answer_once(call.replace(verb=operation, subject=name, tools={}))
@@ -85,7 +88,7 @@ async def poll(
     while True:
         state = "unknown"
         try:
-            found = await look_up(llm, job, "background.retrieve", options, is_async=is_async)
+            found = await look_up(llm, job, "background.retrieve", options, is_async=is_async, ends=ends)
         except ProviderError as error:
             failures += 1
             if not error.retryable or failures > _FAILURES:
@@ -98,14 +101,9 @@ async def poll(
                 return _answer(found, attempts)
             job = found
         if ends is not None and kernel.clock() + delay > ends:
-            raise DeadlineExceeded(
-                f"job {job.id if isinstance(job, Job) else job!r} is {state} after {timeout} s; it goes on: poll it "
-                "again, or cancel it",
-                provider=llm.spec.provider,
-                model=llm.spec.model_id,
-                attempts=attempts,
-                maybe_billed=True,
-            )
+            known = job.id if isinstance(job, Job) else job
+            text = f"job {known!r} is {state} after {timeout} s; it goes on: poll it again, or cancel it"
+            raise DeadlineExceeded(text, provider=llm.spec.provider, attempts=attempts, maybe_billed=True)
         await kernel._retry.wait(delay, is_async=is_async)
         delay = interval or min(delay * FACTOR, LONGEST)
 
