@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hb_testing.conformance.rig import Clock
 from hb_testing.server import LoopbackServer, Reply
 from heavenbase.config.config import Config
 from heavenbase.errors import (
@@ -34,7 +35,9 @@ OPENAI_WAYS = ("responses", "tokenize", "tokenizers")
 
 
 def kernel(environ: dict[str, str] | None = None) -> Kernel:
-    return Kernel(Config.from_dict({"heavenbase.llm.cache.enabled": False}, environ=environ or {}))
+    clock = Clock()
+    config = Config.from_dict({"heavenbase.llm.cache.enabled": False}, environ=environ or {})
+    return Kernel(config, clock=clock, sleep=clock.sleep, asleep=clock.asleep)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any, Unpack, assert_type
 from pydantic import BaseModel
 
 import heavenbase as hb
+from heavenbase.operations import FileInfo, TokenCount
 
 
 class Answer(BaseModel):
@@ -85,6 +86,16 @@ def pictures() -> None:
     found.to_bytes()  # refused
 
 
+def beside_calls() -> None:
+    """What endpoints do beside calls."""
+    assert_type(llm.count_tokens("a"), TokenCount)
+    assert_type([model.context_window for model in llm.models()], list[int | None])
+    assert_type([one.score for one in llm.rerank("a", ["b"])], list[float])
+    assert_type(llm.files.upload(b"x", "a.txt"), FileInfo)
+    assert_type(llm.files.list()[0].size, int | None)
+    assert_type(llm.files.content("f"), bytes)
+
+
 async def waiting() -> None:
     """The same, awaited."""
     assert_type(await llm.achat("a"), str)
@@ -94,6 +105,9 @@ async def waiting() -> None:
     assert_type(await llm.aembed("a"), hb.Vector)
     assert_type(await llm.aembed(["a"]), list[hb.Vector])
     assert_type(await llm.aimagen("a mug"), hb.LLMImage | list[hb.LLMImage])
+    assert_type(await llm.acount_tokens("a"), TokenCount)
+    assert_type((await llm.arerank("a", ["b"]))[0].document, str)
+    assert_type(await llm.files.aget("f"), FileInfo)
     async for piece in llm.astream("a"):
         print(piece.upper())
     wrong: int = await llm.achat("a")  # refused
