@@ -219,6 +219,16 @@ def test_v5_a_large_file_goes_to_gemini_in_pieces(server: LoopbackServer, monkey
         assert pieces == [b"0123", b"4567", b"89"]
 
 
+def test_v5_a_message_to_gemini_names_a_file_by_its_address_whatever_was_given(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = LLM(model="gemini-2.5-flash", provider="gemini", base_url=server.url("gemini"), api_key="k", kernel=made)
+        file = llm.files.upload(b"%PDF-1.7", "a.pdf")
+        for named in (file.id, file.uri):
+            part = {"type": "file", "file": {"file_id": named}}
+            llm.chat([{"role": "user", "content": [part, {"type": "text", "text": "?"}]}])
+            assert server.requests[-1].json["contents"][0]["parts"][0] == {"fileData": {"fileUri": file.uri}}
+
+
 def test_v5_a_credential_goes_to_no_other_place_to_upload_to(server: LoopbackServer) -> None:
     with kernel() as made, LoopbackServer() as other:
         headers = {"x-goog-upload-url": f"{other.origin}/upload"}

@@ -28,6 +28,8 @@ TAKEN = Taken(
     ),
 )
 """What the wire takes beside contents; parts in its own shape are passed as they are, but for the marks of others."""
+FILES = "https://generativelanguage.googleapis.com/v1beta/"
+"""What stands before the name of a file in its address."""
 _EXTRA = ("videoMetadata", "mediaResolution")
 _AUDIO = {"mp3": "audio/mp3", "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "aac": "audio/aac"}
 
@@ -79,7 +81,9 @@ def _file(part: dict[str, Any], place: int) -> dict[str, Any]:
         raise InputError(f"message {place} has a file part without a file")
     known = file.get("file_id")
     if isinstance(known, str) and known:
-        return {"fileData": {"fileUri": known, **_declared(file)}}
+        # Messages want the address of a file, and all else of the Files API its name.
+        uri = f"{FILES}{known}" if known.startswith("files/") else known
+        return {"fileData": {"fileUri": uri, **_declared(file)}}
     data = file.get("file_data")
     if not isinstance(data, str) or not data:
         raise InputError(f"message {place} has a file without file_data or file_id")
