@@ -114,6 +114,18 @@ def test_a_manifest_with_a_mistake_is_told(run: Run, site: Any) -> None:
     assert "provider.base_ur: unknown key; did you mean 'base_url'?" in row["detail"]
 
 
+def test_d3_a_manifest_that_did_not_come_along_is_told(run: Run, site: Any) -> None:
+    package = site.folder / "hb_provider_bare"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from heavenbase.plugin import Provider\nplugin = Provider(__name__, 'bare')\n"
+    )
+    site.add("hb-provider-bare", {"heavenbase.providers": {"bare": "hb_provider_bare:plugin"}})
+    [row] = [row for row in of(found(run), "plugin") if "bare" in row["detail"]]
+    assert row["status"] == "broken"
+    assert "package 'hb_provider_bare' has no provider.toml" in row["detail"]
+
+
 def test_a_plugin_command_is_checked_and_one_in_the_shade_is_told(run: Run, site: Any) -> None:
     site.module("extra", "import click\n\n@click.command('extra')\ndef extra(): pass\n")
     site.add("hb-extra", {"heavenbase.cli": {"extra": "extra:extra", "chat": "extra:extra"}})

@@ -40,6 +40,8 @@ def _manifest(state: State, info: PluginInfo) -> Iterator[Check]:
 
 
 def _plugin(state: State, info: PluginInfo) -> Check:
+    from heavenbase.plugin import Provider
+
     origin = f"{info.key} of {info.distribution} {info.version}"
     try:
         plugin = state.kernel.registry.load(info.kind, info.name)
@@ -51,6 +53,8 @@ def _plugin(state: State, info: PluginInfo) -> Check:
         check = getattr(plugin, "check", None)
         if check is not None:
             check()
+        if isinstance(plugin, Provider) and type(plugin).record is Provider.record:
+            plugin.record("", "")  # which says where the manifest did not come along with its package
         status = dict(plugin.status())
     except ImportError as error:
         return Check("plugin", "warn", f"{origin}: {error}")

@@ -128,7 +128,8 @@ class Naming:
             addresses = record.get("base_url_env")
             variables += addresses.values() if isinstance(addresses, dict) else [addresses]
             variables.append(record.get("host_env"))
-        if not is_asked and self.catalog.claims.is_stranger(provider) and not self._is_named(provider):
+        is_stranger = self.catalog.claims.is_stranger(provider) and provider not in self.catalog.configured_providers
+        if is_stranger and not is_asked:
             variables = [name for name in variables if name and fold(name).startswith(fold(provider))]
         return next((name for name in variables if name and self.sources.variable(name)), None)
 
@@ -281,11 +282,11 @@ class Naming:
             return f"ask a model on this machine: pip install {self.catalog.packages[LOCAL]}, and hb chat -p {LOCAL}"
         if free is None:
             return "pass base_url= of a server of yours"
-        verb = VERBS.get(kind, "chat")
-        preset = next((n for n, r in self.catalog.presets.items() if r.get("provider") == free), None)
-        is_chat = verb == "chat" and preset is not None
-        name = f"-p {preset}, or preset={preset!r}" if is_chat else f"-b {free}, or provider={free!r}"
-        return f"ask a model on this machine: hb {verb} {name}"
+        preset = next(
+            (n for n, r in self.catalog.presets.items() if kind == "chat" and r.get("provider") == free), None
+        )
+        name = f"-p {preset}, or preset={preset!r}" if preset is not None else f"-b {free}, or provider={free!r}"
+        return f"ask a model on this machine: hb {VERBS.get(kind, kind)} {name}"
 
     def _stand_in(self, provider: str, kind: str, token: str) -> Named | None:
         """The provider's own default model of a kind; None where it has none, or has the model that was asked for."""
@@ -308,10 +309,6 @@ class Naming:
     def _is_whole(self, provider: str, token: str, rest: str) -> bool:
         """Whether a name is an id of the provider's own that begins with the provider's name, as openrouter/auto."""
         return self.catalog.is_own(provider, token) and self.catalog.model(rest, provider) is None
-
-    def _is_named(self, provider: str) -> bool:
-        """Whether the user's settings say something of a provider."""
-        return provider in self.catalog.configured_providers
 
     def _canonical(self, token: str, provider: str) -> str:
         """The model of a name at a provider: none of the catalogue's for an id of the provider's own."""
