@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.http import text_or_none
+from heavenbase.http import text_or_none, whole_or_none
 from heavenbase.types import Audio, Citation, FilterResult
 from heavenbase.wires import object_or_empty, objects
 
@@ -44,7 +44,7 @@ def _citation(raw: dict[str, Any], start: int, end: int) -> Citation:
         if place:
             found.kind, found.unit = kind, unit
             found.document, found.source_start, found.source_end = (
-                value if isinstance(value := place.get(key), int) else None for key in (number, "start", "end")
+                whole_or_none(place.get(key)) for key in (number, "start", "end")
             )
     found.url = text_or_none(object_or_empty(location.get("web")).get("url"))
     if found.url is None and source is not None and source.startswith(("https://", "http://")):

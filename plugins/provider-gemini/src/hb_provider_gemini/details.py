@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 Objects = list[dict[str, Any]]
 METADATA = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
 """Fields of a candidate that name sources."""
-_WIDE = "\x80\u0800\U00010000"
-"""From these characters on one more byte is needed."""
 
 
 def details_of(candidate: dict[str, Any], parts: Objects) -> Details | None:
@@ -183,8 +181,7 @@ class _Bytes:
         self._text = text
         self._starts: list[int] | None = None
         if not text.isascii():
-            widths = (1 + sum(character >= first for first in _WIDE) for character in text)
-            self._starts = list(accumulate(widths, initial=0))
+            self._starts = list(accumulate(map(len, map(str.encode, text)), initial=0))
         self._length = self._starts[-1] if self._starts is not None else len(text)
 
     def span(self, first: int, last: int, words: str | None) -> tuple[int, int] | None:

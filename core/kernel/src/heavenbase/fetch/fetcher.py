@@ -65,7 +65,6 @@ class Visit(Exchange):
     """One GET of a fetch. Its target, as messages call it, is the host that the user wrote, also after a redirect."""
 
     __slots__ = ()
-    may_stream = False
 
     @property
     def is_success(self) -> bool | None:

@@ -11,7 +11,7 @@ LONGEST_WAIT = 7 * 86400.0
 """Seconds; what a provider asks beyond that is cut to it."""
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _UNIT = r"(?P<{}>days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|milliseconds?|msecs?|ms|us|µs|ns|[dhms])"
-_STEP = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,12})?)\s{0,3}" + _UNIT.format("unit") + r"(?![a-z])", re.IGNORECASE)
+_STEP = re.compile(r"(?P<number>\d{1,18}(?:\.\d{1,12})?)\s{0,3}" + _UNIT.format("unit") + r"(?![a-z])", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,]{0,3}(?:and\s{1,3})?")
 # What is announced may be another's wait: "your limit resets in" is one, "requests of the last 60 seconds" is none.
 _ASKED = re.compile(

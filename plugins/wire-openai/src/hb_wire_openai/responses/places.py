@@ -24,9 +24,9 @@ class Places:
     def opened(self, event: dict[str, Any], item_id: object) -> int:
         """The place of an item that begins."""
         known = self._by_id.get(item_id) if isinstance(item_id, str) else None
-        if known is not None:
-            return known
         index = whole_or_none(event.get("output_index"))
+        if known is not None and (index is None or index in self._used):
+            return known  # else it is another item, though its id is that of one
         place = index if index is not None and index not in self._used else max(self._used, default=-1) + 1
         self._used.add(place)
         self._by_index[index] = place

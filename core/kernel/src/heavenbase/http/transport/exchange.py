@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heavenbase.errors import (
     ConnectError,
@@ -66,15 +66,14 @@ _TIMEOUTS: Mapping[str, tuple[type[HBError], str, Mapping[str, bool]]] = {
 class Exchange:
     """Limits, clocks and progress of one request; not shared between requests."""
 
-    may_stream: ClassVar[bool] = True
-    """Whether an answer of events may be endless."""
-
     target: str
     timeouts: Timeouts
     _: KW_ONLY
     clock: Callable[[], float] = time.monotonic
     deadline: float | None = None
     body_limit: int = BODY_LIMIT
+    may_stream: bool = False
+    """Whether an answer of events may be endless."""
     fields: dict[str, Any] = field(default_factory=dict)
     """What every error about this exchange says of the call."""
     host: str = ""
@@ -114,6 +113,7 @@ class Exchange:
             clock=context.clock,
             deadline=context.deadline,
             body_limit=body_limit,
+            may_stream=call.stream,
             fields={"provider": call.spec.provider, "model": call.spec.model_id},
             secrets=call.secrets,
         )

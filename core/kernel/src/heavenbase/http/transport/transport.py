@@ -81,7 +81,7 @@ def _exchange(request: Any) -> Exchange:
     limits = request.extensions.get("timeout", {})
     read = limits.get("read")
     timeouts = Timeouts(limits.get("connect"), read, read, None, None, limits.get("pool"))
-    return Exchange(f"{request.url.scheme}://{request.url.host}", timeouts)
+    return Exchange(f"{request.url.scheme}://{request.url.host}", timeouts, may_stream=True)
 
 
 @lru_cache(maxsize=4)
