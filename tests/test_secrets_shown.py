@@ -13,6 +13,7 @@ import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,7 +24,7 @@ from hb_testing.conformance.colours import Colour
 from hb_testing.server import LoopbackServer
 from heavenbase.call import WireRequest
 from heavenbase.options import CONNECTION, conceal
-from tests.matrix import EVERY, Row, wires
+from tests.matrix import EVERY, INSTALLED, Row, wires
 
 HEAD = "-".join(("canary", "7f3a9b2c1d8e"))
 """Put together here, so that no line of this file that a traceback quotes holds it."""
@@ -139,6 +140,84 @@ def error_texts(error: BaseException | None) -> Iterator[str]:
             yield repr(pickle.dumps(error))
             yield json.dumps([attempt.to_dict() for attempt in error.attempts], default=repr)
         error = error.__cause__ or error.__context__
+
+
+OPTIONS: dict[str, Any] = {
+    "api_key": secret("key"),
+    "headers": {"X-Tenant": secret("headers")},
+    "extra_query": {"tenant": secret("query")},
+    "extra_body": {"tenant": secret("body")},
+    "http_proxy": f"http://me:{secret('proxy')}@127.0.0.1:9",
+}
+SLIPS: dict[str, Callable[[Callable[..., Any]], Any]] = {
+    "preset": lambda llm: llm(preset="nobody's", **OPTIONS),
+    "option": lambda llm: llm(temprature=1, **OPTIONS),
+    "line-break": lambda llm: llm(api_key=secret("key") + "\n"),
+    "bytes": lambda llm: llm(api_key=secret("key").encode()),
+    "bytes-header": lambda llm: llm(headers={"X-Tenant": secret("key").encode()}),
+    "password-in-address": lambda llm: llm(base_url=f"http://me:{secret('key')}@127.0.0.1/v1"),
+    "query-in-address": lambda llm: llm(base_url=f"http://127.0.0.1/v1?key={secret('key')}"),
+    "key-as-address": lambda llm: llm(base_url=secret("key")),
+    "headers-text": lambda llm: llm().chat("hi", extra_headers=secret("key")),
+    "headers-list": lambda llm: llm().chat("hi", extra_headers=[("X-Tenant", secret("key"))]),
+    "framing": lambda llm: llm().chat("hi", extra_headers={"content-length": secret("key")}),
+    "proxy-scheme": lambda llm: llm(http_proxy=f"socks5://me:{secret('key')}@127.0.0.1:9").chat("hi"),
+    "proxy-dead": lambda llm: llm(http_proxy=f"me:{secret('key')}@127.0.0.1:9", base_url="http://api.test/v1").chat(
+        "hi"
+    ),
+    "tool": lambda llm: llm().chat("hi", tools=[{"type": "mcp", "authorization": secret("key"), "server_url": "x"}]),
+    "messages": lambda llm: llm().chat(5, **OPTIONS),
+    "include": lambda llm: list(llm().stream("hi", include="nothing", **OPTIONS)),
+    "embed": lambda llm: llm().embed("hi", include="nothing", **OPTIONS),
+    "imagen": lambda llm: llm().imagen("", **OPTIONS),
+    "count": lambda llm: llm().count_tokens("hi", estimate=5, **OPTIONS),
+    "rerank": lambda llm: llm().rerank(5, [], **OPTIONS),
+    "submit": lambda llm: llm().submit("hi", **OPTIONS),
+    "exported": lambda llm: llm(extra_body={"tenant": secret("key")}).to_args(temprature=1, api_key=secret("key")),
+    "settings": lambda llm: hb.Kernel(
+        {"heavenbase.llm.nothing": 1, "heavenbase.llm.providers.openai.api_key": secret("key")}
+    ),
+    "settings-nested": lambda llm: hb.Kernel({"heavenbase": {"llm": {"apikey": secret("key")}}}),
+    "settings-type": lambda llm: hb.Kernel({"heavenbase.llm.providers.openai.headers": secret("key")}),
+    "settings-list": lambda llm: hb.Kernel([secret("key")]),  # type: ignore[arg-type]
+    "variables": lambda llm: hb.Kernel(environ={"HEAVENBASE_LLM__NOTHING": "1", "OPENAI_API_KEY": secret("key")}),
+    "reference": lambda llm: hb.Kernel({"heavenbase.llm.providers.openai.api_key": "${" + secret("key") + "}"}),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_h6_a_slip_shows_no_secret_that_was_given_beside_it(slip: str) -> None:
+    with hb.Kernel({"heavenbase.llm.cache.enabled": False}) as kernel:
+
+        def llm(**options: Any) -> hb.LLM:
+            named = {"model": "m", "base_url": "http://127.0.0.1:9/v1", "max_retries": 0}
+            preset = options.pop("preset", "custom")
+            return hb.LLM(preset, kernel=kernel, **{**named, **options})
+
+        with pytest.raises(hb.HBError) as caught:
+            SLIPS[slip](llm)
+    assert leaks(error_texts(caught.value)) == set()
+
+
+def test_h6_a_broken_settings_file_shows_none_of_its_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.touch(mode=0o600)
+    line = f'heavenbase.llm.providers.openai.api_key = "{secret("key")}"\n'
+    for rest in ("broken = = 1", "heavenbase.llm.nothing = 1", line, 'heavenbase.llm.timeouts.total = "x"'):
+        file.write_text(line + rest)
+        with pytest.raises(hb.errors.ConfigError) as caught:
+            hb.Config.load(user_file=file, project_dir=tmp_path, environ={"HOME": str(tmp_path)})
+        assert leaks(error_texts(caught.value)) == set()
+
+
+def test_h6_rows_of_the_cache_hold_no_secret(server: LoopbackServer, tmp_path: Path) -> None:
+    kept = {"heavenbase.llm.cache.enabled": True, "heavenbase.llm.cache.path": str(tmp_path / "answers.db")}
+    row = next(row for row in INSTALLED if row.name == "openai")
+    for way in WAYS.values():
+        llm = made(row, way, server, **kept)
+        assert llm.chat("hi", **way.call)
+        llm.kernel.close()
+    assert [path.name for path in tmp_path.iterdir() if HEAD.encode() in path.read_bytes()] == []
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> Iterator[str]:

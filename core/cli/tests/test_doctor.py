@@ -188,3 +188,12 @@ def test_the_checks_of_plugins_report_an_exception_of_their_own_methods(site: An
     state.close()
     assert [row.status for row in rows] == ["broken"]
     assert "ValueError: odd" in rows[0].detail
+
+
+@pytest.mark.parametrize("proxy", ["http://me:hunter2@127.0.0.1:9", "me:hunter2@127.0.0.1:9"])
+def test_h6_a_proxy_is_told_without_its_password(proxy: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    for form in ((), ("--json",)):
+        out = run("doctor", *form)[1]
+        assert "127.0.0.1:9" in out
+        assert "hunter2" not in out

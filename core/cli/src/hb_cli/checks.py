@@ -85,11 +85,11 @@ def check_folders() -> Iterator[Check]:
 
 def check_network() -> Iterator[Check]:
     """Proxies and certificate authorities that the environment puts between hb and providers."""
-    from heavenbase.config.values import masked
+    from heavenbase.spec import shown
 
     for name in [name for proxy in PROXIES for name in (proxy, proxy.lower())]:
         if value := os.environ.get(name):
-            yield Check("proxy", "info", f"{name}={masked(value, False)}")
+            yield Check("proxy", "info", f"{name}={shown('http_proxy', value, '***')}")
     for name in AUTHORITIES:
         value = os.environ.get(name)
         if value and not os.path.exists(value):

@@ -69,7 +69,9 @@ class LLM(Operations):
         return copy.copy(self)
 
     def __repr__(self) -> str:
-        spec = self.spec
+        spec = vars(self).get("spec")
+        if spec is None:  # a traceback with locals shows it while it is made
+            return "LLM()"
         return (
             f"LLM(preset={spec.preset!r}, model={spec.model!r}, provider={spec.provider!r}, gateway={spec.gateway!r})"
         )
@@ -163,6 +165,7 @@ class LLM(Operations):
         `include="chunk"` yields typed `Chunk` objects. Names that only the whole answer has (delta, messages,
         structured …) come in one closing item. Leaving the loop closes the connection.
         """
+        conceal(options)
         names = names_of(include, STREAM_NAMES, "text")
         call = self._chat_call(messages, system, images, options, is_async=False, stream=True)
         return self._iterate(call, StreamProjection(call, names, reduce=reduce))
@@ -177,6 +180,7 @@ class LLM(Operations):
         **options: Any,
     ) -> AsyncIterator[Any]:
         """Async form of `stream`."""
+        conceal(options)
         names = names_of(include, STREAM_NAMES, "text")
         call = self._chat_call(messages, system, images, options, is_async=True, stream=True)
         return self._aiterate(call, StreamProjection(call, names, reduce=reduce))
@@ -200,12 +204,14 @@ class LLM(Operations):
 
         Equal inputs are sent once; batches hold `embedding_batch_size` inputs, `embedding_max_workers` at a time.
         """
+        conceal(options)
         names = names_of(include, EMBED, "embeddings")
         call = self._embed_call(inputs, options, is_async=False)
         return _project_vectors(inputs, self.kernel.run(call), names, reduce)
 
     async def aembed(self, inputs: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
         """Async form of `embed`."""
+        conceal(options)
         names = names_of(include, EMBED, "embeddings")
         call = self._embed_call(inputs, options, is_async=True)
         return _project_vectors(inputs, await self.kernel.answer(call), names, reduce)
@@ -214,6 +220,7 @@ class LLM(Operations):
 
     def imagen(self, prompt: str, include: Any = None, reduce: bool = True, images: Any = None, **options: Any) -> Any:
         """One LLMImage if there is exactly one, else a list; `images` are references for the style or an edit."""
+        conceal(options)
         names = names_of(include, IMAGEN, "images")
         call = self._imagen_call(prompt, images, options, is_async=False)
         return _project_images(self.kernel.run(call), names, reduce)
@@ -222,6 +229,7 @@ class LLM(Operations):
         self, prompt: str, include: Any = None, reduce: bool = True, images: Any = None, **options: Any
     ) -> Any:
         """Async form of `imagen`."""
+        conceal(options)
         names = names_of(include, IMAGEN, "images")
         call = self._imagen_call(prompt, images, options, is_async=True)
         return _project_images(await self.kernel.answer(call), names, reduce)
@@ -291,12 +299,10 @@ class LLM(Operations):
         return call
 
     def _embed_call(self, inputs: Any, options: dict[str, Any], *, is_async: bool) -> Call:
-        conceal(options)
         texts = [inputs] if isinstance(inputs, str) else _texts(inputs)
         return self.kernel.call("embed", self._target(options), options, is_async=is_async, inputs=texts)
 
     def _imagen_call(self, prompt: str, images: Any, options: dict[str, Any], *, is_async: bool) -> Call:
-        conceal(options)
         if not isinstance(prompt, str):
             raise InputTypeError(f"prompt must be a str, not {type(prompt).__name__}")
         if not prompt.strip():
@@ -308,7 +314,6 @@ class LLM(Operations):
 
     def _target(self, options: dict[str, Any]) -> LLMSpec:
         """The spec, or one of its own for a call that connects elsewhere."""
-        conceal(options)
         if not CONNECTION.isdisjoint(options):
             moved = {name: options.pop(name) for name in CONNECTION & options.keys()}
             return self.kernel.resolver.redirect(self.spec, moved)

@@ -6,6 +6,7 @@ session files, the command line, `docs/reference/options.md`, and by a test the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
@@ -183,6 +184,8 @@ REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "rea
 PREPARED = frozenset({"tools", "tool_choice", "response_format", "stop", "background"})
 """Arguments that callers give in many forms."""
 ADDRESSES = ("base_url", "provider_url")
+_ADDRESS = re.compile(r"[^@?#]+://[^@?#]+")
+"""Those without a password, which a query may hold too."""
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 COUNTS = {o.name: int(o.least) for o in TABLE if o.kind == "control" and o.types == "int" and o.least is not None}
 """Controls that are whole numbers, with the least allowed one."""
@@ -210,7 +213,7 @@ def conceal(options: dict[str, Any]) -> None:
     for name, value in options.items():
         if may_hold_secret(name):
             options[name] = hide(value)
-        elif name in ADDRESSES and isinstance(value, str) and ("@" in value or "?" in value):
+        elif name in ADDRESSES and isinstance(value, str) and not _ADDRESS.fullmatch(value):
             options[name] = Hidden(value)
         elif name == "tools" and type(value) in (list, tuple):
             options[name] = [_concealed(tool) if type(tool) is dict else tool for tool in value]

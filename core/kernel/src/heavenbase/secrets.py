@@ -112,14 +112,17 @@ class Hidden(str):
     def __getitem__(self, place: Any) -> Hidden:
         return Hidden(super().__getitem__(place))
 
-    def __copy__(self) -> Hidden:
+    def __deepcopy__(self, memo: object = None) -> Hidden:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Hidden:
-        return self
+    __copy__ = __deepcopy__
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise InputTypeError("a value that may hold a credential is never pickled; give it again there")
+
+
+Hidden.__name__ = "str"  # messages say of which type a value is that somebody gave
+_HiddenBytes = type("bytes", (bytes,), {"__slots__": (), "__repr__": lambda _: f"b'{MASK}'"})
 
 
 class Unshown(tuple[Any, ...]):
@@ -133,29 +136,30 @@ class Unshown(tuple[Any, ...]):
 
 def hide(value: Any) -> Any:
     """Plain data with every text in it as `Hidden`; names in tables and other objects stay as they are."""
-    if isinstance(value, str):
-        return value if type(value) is Hidden else Hidden(value)
-    if isinstance(value, Mapping):
-        return {name: hide(item) for name, item in value.items()}
-    return [hide(item) for item in value] if type(value) in (list, tuple) else value
+    return mapped(value, _hidden)
+
+
+def _hidden(leaf: Any) -> Any:
+    if isinstance(leaf, str):
+        return leaf if type(leaf) is Hidden else Hidden(leaf)
+    return _HiddenBytes(leaf) if isinstance(leaf, bytes) else leaf
 
 
 def mask(value: Any, text: str = MASK) -> Any:
     """Plain data for display: `text` in place of all that is hidden."""
-    if isinstance(value, Hidden | Secret):
-        return text
-    if isinstance(value, Mapping):
-        return {name: mask(item, text) for name, item in value.items()}
-    return [mask(item, text) for item in value] if type(value) in (list, tuple) else value
+    return mapped(value, lambda leaf: text if isinstance(leaf, Hidden | Secret) else leaf)
 
 
 def scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
     """Plain data with every text in it as `scrub` leaves it."""
-    if isinstance(value, str):
-        return scrub(value)
+    return mapped(value, lambda leaf: scrub(leaf) if isinstance(leaf, str) else leaf)
+
+
+def mapped(value: Any, leaf: Callable[[Any], Any] = lambda value: value) -> Any:
+    """Deep-copy plain data, tuples as lists, with what `leaf` makes of every value that is no table or list."""
     if isinstance(value, Mapping):
-        return {name: scrubbed(item, scrub) for name, item in value.items()}
-    return [scrubbed(item, scrub) for item in value] if isinstance(value, list | tuple) else value
+        return {key: mapped(item, leaf) for key, item in value.items()}
+    return [mapped(item, leaf) for item in value] if isinstance(value, list | tuple) else leaf(value)
 
 
 def _encoded(text: str) -> bytes:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import CREDENTIALS, PROXIES, may_hold_secret
-from heavenbase.secrets import Hidden, Secret, hide, is_secret_header, mask
+from heavenbase.secrets import Hidden, Secret, hide, is_secret_header, mapped, mask
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 REDACTED = "<redacted>"
@@ -297,15 +297,9 @@ def shown(name: str, value: Any, instead: str = REDACTED) -> Any:
         scheme, found, rest = value.rpartition("://")
         _, user, place = rest.rpartition("@")
         return f"{scheme}{found}{instead if user else ''}{user}{place}"
-    return _covered(value, instead) if may_hold_secret(name) else mask(value, instead)
-
-
-def _covered(value: Any, instead: str) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _covered(item, instead) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_covered(item, instead) for item in value]
-    return value if value is None or isinstance(value, bool) else instead
+    if may_hold_secret(name):
+        return mapped(value, lambda leaf: leaf if leaf is None or isinstance(leaf, bool) else instead)
+    return mask(value, instead)
 
 
 def _canonical(value: Any) -> Any:

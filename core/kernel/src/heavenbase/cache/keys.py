@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from heavenbase.call import Call
-from heavenbase.config.values import mapped
 from heavenbase.errors import CacheError, InputTypeError
 from heavenbase.options import PROXIES, may_hold_secret
 from heavenbase.registry import Registry
-from heavenbase.secrets import Secret, mask
+from heavenbase.secrets import Secret, mapped, mask
 from heavenbase.spec import LLMSpec
 
 KEY_FORMAT = 2

@@ -15,9 +15,9 @@ from dataclasses import replace
 from json.decoder import scanstring as _scan  # type: ignore[attr-defined]
 from typing import Any
 
-from heavenbase.config.values import mapped
 from heavenbase.details import Details
 from heavenbase.gather import whole_chunk
+from heavenbase.secrets import mapped
 from heavenbase.types import (
     CHOICE_FIELDS,
     Choice,

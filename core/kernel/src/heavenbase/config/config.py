@@ -16,9 +16,9 @@ from heavenbase.config.layers import Environ, Layer, Origin, file_layer, mapping
 from heavenbase.config.schema import UNSET, Table, defaults
 from heavenbase.config.section import Explanation, Section, read, shown
 from heavenbase.config.trusted import PROVIDERS, check_project, check_variables, is_sealed, remedy
-from heavenbase.config.values import ABSENT, find, join_key, leaves, mapped, merge, references, split_key
+from heavenbase.config.values import ABSENT, find, join_key, leaves, merge, references, split_key
 from heavenbase.errors import ConfigError, ConfigTrustError, InputTypeError
-from heavenbase.secrets import hide
+from heavenbase.secrets import hide, mapped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ class Paths(NamedTuple):
 
 def concealed(given: G) -> G:
     """Settings or variables as a caller gave them, in a form that no traceback with locals shows."""
-    if isinstance(given, Config | Environ) or not isinstance(given, Mapping):
+    if isinstance(given, Config | Environ):
         return given
     # The process's own are read when they are needed, as they may change.
     return Environ(None) if given is os.environ else hide(given)  # type: ignore[return-value]

@@ -354,7 +354,7 @@ def is_secret(path: Sequence[str], value: object = None) -> bool:
     found = look_up(path)
     if found is None or found.secret:
         return found is not None or value is not None
-    return isinstance(value, str) and "@" in value and ("://" in value or path[-1] in PROXIES)
+    return isinstance(value, str) and ("://" in value or path[-1] in PROXIES) and ("@" in value or "?" in value)
 
 
 def known_keys(node: Table = SCHEMA, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, NoReturn
 from heavenbase.config.check import read_reference
 from heavenbase.config.layers import Origin
 from heavenbase.config.schema import is_secret, look_up
-from heavenbase.config.values import interpolate, join_key, mapped, masked
+from heavenbase.config.values import interpolate, join_key, masked
 from heavenbase.errors import InputTypeError
+from heavenbase.secrets import mapped
 
 
 def read(value: Any, path: tuple[str, ...], environ: Mapping[str, str]) -> Any:

@@ -11,12 +11,12 @@ Three notations are read here and nowhere else:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from heavenbase.errors import ConfigError, MissingCredential
-from heavenbase.secrets import Hidden, hide
+from heavenbase.secrets import Hidden, hide, mapped
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -145,15 +145,6 @@ def texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from texts(item)
-
-
-def mapped(value: Any, leaf: Callable[[Any], Any] = lambda value: value) -> Any:
-    """Deep-copy plain data, tuples as lists, with what `leaf` makes of every value that is no table or list."""
-    if isinstance(value, dict):
-        return {key: mapped(item, leaf) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [mapped(item, leaf) for item in value]
-    return leaf(value)
 
 
 def merge(*tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.details import Record
 from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
-from heavenbase.secrets import scrubber
+from heavenbase.secrets import scrubbed, scrubber
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 
@@ -180,7 +180,7 @@ def _scrub(error: BaseException | None, scrub: Callable[[str], str]) -> None:
             for attempt in error.attempts:
                 attempt.request_id = scrub(attempt.request_id) if attempt.request_id else None
         else:
-            error.args = tuple(scrub(value) if isinstance(value, str) else value for value in error.args)
+            error.args = tuple(scrubbed(error.args, scrub))
         error = error.__cause__ or error.__context__
 
 

@@ -15,6 +15,7 @@ from heavenbase.flow.answers import stamped
 from heavenbase.flow.structuring import judge
 from heavenbase.operations.asking import lacking, refusal
 from heavenbase.operations.results import Job
+from heavenbase.options import conceal
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -33,6 +34,7 @@ async def submit(
 ) -> Job:
     """Have a chat answered in the background."""
     kernel = llm.kernel
+    conceal(options)
     call = llm._chat_call(messages, system, images, {**options, "background": None}, is_async=is_async)
     if call.tools:
         raise UnsupportedError(
@@ -53,6 +55,7 @@ async def look_up(
 ) -> Job:
     """The job as it is now: `retrieve` or `cancel`; before the clock says `ends`, if that is given."""
     kernel = llm.kernel
+    conceal(options)
     name = job.id if isinstance(job, Job) else job
     if not isinstance(name, str) or not name.strip():
         raise InputTypeError(f"a job is a Job or its id, not {name!r}")
@@ -79,6 +82,7 @@ async def poll(
     """The answer of a job when it is done; the error of one that failed or was cancelled."""
     from heavenbase.spec import check_seconds
 
+    conceal(options)
     check_seconds("timeout", timeout)
     check_seconds("interval", interval)
     kernel = llm.kernel

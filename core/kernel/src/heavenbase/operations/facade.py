@@ -90,6 +90,7 @@ async def _ranked(
 ) -> Ranking:
     from heavenbase.operations.rerank import to_rerank
 
+    conceal(options)
     asked = to_rerank(query, documents, top_n)
     return await ask(llm, "rerank", options, is_async=is_async, subject=asked)  # type: ignore[no-any-return]
 
@@ -126,6 +127,7 @@ async def _count(
 ) -> TokenCount:  # fmt: skip
     from heavenbase.operations.asking import lacking, refusal
 
+    conceal(options)
     if estimate not in (None, True, False):
         raise InputTypeError(f"estimate must be True, False or None, not {type(estimate).__name__}")
     kernel = llm.kernel

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from heavenbase.colour import drive
 from heavenbase.errors import ConfigError
+from heavenbase.secrets import hide
 
 if TYPE_CHECKING:
     import ssl
@@ -75,9 +76,10 @@ def choose_proxy(
         return None
     if "://" not in chosen:
         chosen = f"http://{chosen}"
-    scheme, _, rest = chosen.partition("://")
+    scheme = chosen.partition("://")[0]
     if scheme.lower() != "http" or not urlsplit(chosen).hostname:
-        shown = f"{scheme}://{rest.rpartition('@')[2]}"
+        shown = f"{scheme}://{chosen.rpartition('://')[2].rpartition('@')[2]}"
+        chosen = hide(chosen)  # it may hold a password, and tracebacks may show locals
         raise ConfigError(f"{parts.scheme}_proxy is {shown!r}; hb speaks to http:// proxies only")
     return chosen
 

@@ -13,10 +13,7 @@ class _Scrubbing(logging.Filter):
         """Let every record pass; one about a request of hb without the secrets of its call."""
         exchange = CURRENT.get()
         if exchange is not None and exchange.secrets is not None:
-            said = record.getMessage()
-            left = scrubber(exchange.secrets())(said)
-            if left != said:
-                record.msg, record.args = left, ()
+            record.msg, record.args = scrubber(exchange.secrets())(record.getMessage()), ()
         return True
 
 
