@@ -121,7 +121,7 @@ def test_d3_a_manifest_that_did_not_come_along_is_told(run: Run, site: Any) -> N
         "from heavenbase.plugin import Provider\nplugin = Provider(__name__, 'bare')\n"
     )
     site.add("hb-provider-bare", {"heavenbase.providers": {"bare": "hb_provider_bare:plugin"}})
-    [row] = [row for row in of(found(run), "plugin") if "bare" in row["detail"]]
+    (row,) = of(found(run, 1), "plugin", "bare")
     assert row["status"] == "broken"
     assert "package 'hb_provider_bare' has no provider.toml" in row["detail"]
 
