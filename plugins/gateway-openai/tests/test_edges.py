@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from hb_testing.server import RawServer
 from heavenbase import errors
+from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 
 from .support import Caller, make_spec
 
@@ -95,3 +97,64 @@ def test_b17_an_exported_client_keeps_no_cookies(caller: Caller) -> None:
         for _ in range(2):
             client.chat.completions.create(model="m", messages=[])
         assert not [request for request in server.requests if b"\r\ncookie:" in request.lower()]
+
+
+class Given:
+    """A kernel's own transport that gives one answer."""
+
+    def __init__(self, answer: HTTPResponse) -> None:
+        self.answer = answer
+        self.count = 0
+
+    def send(self, request: HTTPRequest) -> HTTPResponse:
+        self.count += 1
+        return self.answer
+
+    async def asend(self, request: HTTPRequest) -> HTTPResponse:
+        return self.send(request)
+
+
+def broken_off() -> Iterator[bytes]:
+    yield b'{"error": {"message": "no", "code": "invalid_api_key"}}'
+    raise ConnectionResetError("the peer is gone")
+
+
+@pytest.mark.parametrize("mode", ["chat", "achat", "stream", "astream"])
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (HTTPResponse(999, (), b"{}"), errors.ProtocolError),
+        (HTTPResponse(299, (), b"{}"), errors.ProtocolError),
+        (HTTPResponse(0, (), b"{}"), errors.ProtocolError),
+        (HTTPResponse(200, [("x", "y")] * 10_000, b"{}"), errors.ProtocolError),
+        (HTTPResponse(401, (), broken_off()), errors.AuthError),
+        (HTTPResponse(308, [("location", "https://else.test")], b""), errors.RedirectRefused),
+    ],
+    ids=["999", "299", "0", "many headers", "broken off", "redirect"],
+)
+def test_b17_the_kernels_own_transport_keeps_the_same_rules(mode: str, answer: HTTPResponse, kind: type) -> None:
+    transport = Given(answer)
+    with pytest.raises(errors.HBError) as caught:
+        Caller(transport=transport).run(mode, make_spec())
+    assert type(caught.value) is kind
+    assert transport.count == 1
+
+
+WRONG: Any = [
+    None,
+    HTTPResponse("200", (), b"{}"),  # type: ignore[arg-type]
+    HTTPResponse(200, [("x", "\u2603")], b"{}"),
+    HTTPResponse(200, [(1, 2)], b"{}"),  # type: ignore[list-item]
+    HTTPResponse(200, (), "text"),  # type: ignore[arg-type]
+    HTTPResponse(200, (), [1]),  # type: ignore[list-item]
+    HTTPResponse(200, (), None),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("mode", ["chat", "achat", "stream", "astream"])
+@pytest.mark.parametrize("answer", WRONG, ids=repr)
+def test_b17_a_transport_that_answers_with_something_else_is_named(mode: str, answer: Any) -> None:
+    transport = Given(answer)
+    with pytest.raises(errors.PluginContractError, match="the kernel's transport"):
+        Caller(transport=transport).run(mode, make_spec())
+    assert transport.count == 1

@@ -6,7 +6,6 @@ Used where aiohttp is installed. It stands behind the same transport, clocks and
 from __future__ import annotations
 
 import asyncio
-import inspect
 import io
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from yarl import URL
 
 from heavenbase.errors import HBError, InputError
 from heavenbase.http.transport.connections import Route, proxy_credentials, tls_context
-from heavenbase.http.transport.framing import FIELD_LIMIT, HEAD_LIMIT, Framing
+from heavenbase.http.transport.framing import HEAD_LIMIT, Framing
 from heavenbase.http.transport.network import current, is_readable
 from heavenbase.http.transport.pools import KEEPALIVE
 from heavenbase.http.transport.sender import Sender, close_with_loop
@@ -25,16 +24,6 @@ if TYPE_CHECKING:
     from heavenbase.http.transport.exchange import Exchange
 
 _LARGE = 128 * 1024
-# The bounds on heads are those of all transports; aiohttp's own must not be nearer.
-_BOUNDS: dict[str, Any] = {
-    name: limit
-    for name, limit in {
-        "max_line_size": HEAD_LIMIT,
-        "max_field_size": HEAD_LIMIT,
-        "max_headers": 2 * FIELD_LIMIT,
-    }.items()
-    if name in inspect.signature(aiohttp.ClientSession).parameters
-}
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
@@ -76,16 +65,19 @@ class _Connector(aiohttp.TCPConnector):
             transport: Any = connection.transport
             watch = getattr(protocol, "hb_watch", None)
             exchange.is_reused = watch is not None
-            if watch is None:
+            if transport is not None and watch is None:
                 watch = protocol.hb_watch = _Watch(protocol, transport)
                 transport.set_protocol(watch)
-            elif transport is None or watch.framing.is_spent or is_readable(transport.get_extra_info("socket")):
+            elif watch is not None and (
+                transport is None or watch.framing.is_spent or is_readable(transport.get_extra_info("socket"))
+            ):
                 # The loop has not had time to say that the peer closed it, or more came than was asked for.
                 connection.close()
                 continue
-            watch.exchange = exchange
-            watch.framing.begin(exchange, is_bare=req.method == "HEAD")
             try:
+                if watch is not None:  # else it is lost already, as the request will see
+                    watch.exchange = exchange
+                    watch.framing.begin(exchange, is_bare=req.method == "HEAD")
                 exchange.arm(exchange.read_limit())
             except BaseException:
                 connection.close()
@@ -144,7 +136,8 @@ class AiohttpPools(Sender):
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                 auto_decompress=False,
                 timeout=_NO_TIMEOUT,
-                **_BOUNDS,
+                max_line_size=HEAD_LIMIT,
+                max_field_size=HEAD_LIMIT,
             )
         try:
             async with asyncio.timeout(exchange.connect_limit()) as timer:

@@ -31,6 +31,7 @@ from heavenbase.errors import (
     TLSVerifyError,
     TransportClosed,
 )
+from heavenbase.http.transport.framing import FIELD_LIMIT
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
@@ -187,6 +188,8 @@ class Exchange:
     def head(self, status: int, headers: Headers) -> None:
         """The status line and the headers came; ProtocolError for a status that no wire answers with."""
         self.status = status
+        if len(headers) > FIELD_LIMIT:  # of a transport that a kernel was given; others do not get here with them
+            raise self.broken(f"has more than {FIELD_LIMIT} headers")
         if not (300 <= status < 600 or status in SUCCESSES):
             raise self.broken(f"has the status {status}, which no provider's wire knows")
         self.headers = headers

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from heavenbase.http.transport.exchange import Exchange
 
-    _State: TypeAlias = Callable[[bytes, int], int]
+    _State: TypeAlias = Callable[["Framing", bytes, int], int]
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of the heads of one answer, those of informational answers and the trailers among them."""
@@ -43,12 +43,13 @@ class Framing:
     `failure`: what broke HTTP, a ProtocolError; what came before it has been passed on.
     """
 
-    __slots__ = ("_exchange", "_held", "_is_bare", "_left", "_room", "_state", "failure", "is_spent")
+    __slots__ = ("_exchange", "_held", "_is_bare", "_left", "_room", "_state", "_then", "failure", "is_spent")
 
     def __init__(self) -> None:
         self.is_spent = False
         self.failure: HBError | None = None
-        self._state: _State = self._surplus
+        self._state: _State = Framing._surplus
+        self._then: _State = Framing._surplus
         self._held = bytearray()
         self._left = 0
 
@@ -58,21 +59,21 @@ class Framing:
         self._is_bare = is_bare
         self._room = HEAD_LIMIT
         self._held.clear()
-        self._state = self._head
+        self._state = Framing._head
 
     def feed(self, data: bytes) -> bytes:
         """What a parser may have of these bytes: heads when they are complete, nothing behind the end of the answer."""
         # By far the most pieces of a long answer.
-        if self._state == self._body and len(data) < self._left:
+        if self._state is Framing._counted and len(data) < self._left:
             self._left -= len(data)
             return data
         place, before = 0, b""
         try:
             while place < len(data):
-                if self._state == self._surplus:
+                if self._state is Framing._surplus:
                     self.is_spent = True
                     break
-                if self._state == self._head:
+                if self._state is Framing._head:
                     held, known = self._held, len(self._held)
                     end = self._head(data, place)
                     if self._held is held:
@@ -80,7 +81,7 @@ class Framing:
                     before += held[:known]
                     place = end
                 else:
-                    place = self._state(data, place)
+                    place = self._state(self, data, place)
         except HBError as error:
             self.failure = error
         if place < len(data):
@@ -127,17 +128,23 @@ class Framing:
         if name == b"content-length" and not (value.isdigit() and len(value) < 20):
             raise self._exchange.broken("has a Content-Length that is no number")
         if has_none:
-            self._state = self._surplus
+            self._state = Framing._surplus
         elif name == b"transfer-encoding":
-            self._state = self._chunk
+            self._state = Framing._chunk
         elif name == b"content-length":
             self._left = int(value)
-            self._state = self._body if self._left else self._surplus
+            self._state = Framing._counted if self._left else Framing._surplus
+            self._then = Framing._surplus
         else:
-            self._state = self._rest
+            self._state = Framing._rest
 
-    def _body(self, data: bytes, place: int) -> int:
-        return self._skip(data, place, self._surplus)
+    def _counted(self, data: bytes, place: int) -> int:
+        end = place + self._left
+        if end > len(data):
+            self._left = end - len(data)
+            return len(data)
+        self._state = self._then
+        return end
 
     def _rest(self, data: bytes, place: int) -> int:
         return len(data)
@@ -163,18 +170,16 @@ class Framing:
             if matched is None:
                 raise self._exchange.broken("has a chunk without a valid size")
             self._left = int(matched[1], 16)
-        self._state = self._chunk_data if self._left else self._trailers
+        self._state = Framing._counted if self._left else Framing._trailers
+        self._then = Framing._chunk_end
         return place
-
-    def _chunk_data(self, data: bytes, place: int) -> int:
-        return self._skip(data, place, self._chunk_end)
 
     def _chunk_end(self, data: bytes, place: int) -> int:
         line, place = self._line(data, place)
         if line:
             if line != b"\r\n":
                 raise self._exchange.broken("has a chunk that is longer than its size")
-            self._state = self._chunk
+            self._state = Framing._chunk
         return place
 
     def _trailers(self, data: bytes, place: int) -> int:
@@ -184,22 +189,13 @@ class Framing:
                 raise self._exchange.broken("has a trailer that is no header field")
             self._take_room(len(line))
             if not line.strip():
-                self._state = self._surplus
+                self._state = Framing._surplus
         return place
 
     def _surplus(self, data: bytes, place: int) -> int:
         raise NotImplementedError("`feed` looks for it")
 
     # What they share
-
-    def _skip(self, data: bytes, place: int, then: _State) -> int:
-        """Leave out as much as is left of a length."""
-        end = place + self._left
-        if end > len(data):
-            self._left = end - len(data)
-            return len(data)
-        self._state = then
-        return end
 
     def _take_room(self, size: int) -> None:
         self._room -= size
@@ -230,10 +226,7 @@ def _what_is_wrong(head: bytes) -> str:
     first, *lines = head.split(b"\n")
     if not _STATUS_LINE.match(first + b"\n"):
         return "is not HTTP/1.1"
-    if any(line.startswith((b" ", b"\t")) for line in lines):
-        return "has a header that is folded over several lines"
-    if not _is_text(head):
-        return "has a control character in its headers"
     if not 100 <= int(first[9:12]) < 600:
         return f"has the status {int(first[9:12])}, which HTTP does not know"
-    return "has a line that is no header"
+    is_folded = any(line.startswith((b" ", b"\t")) for line in lines)
+    return "has a header over several lines" if is_folded else "has a header with characters that none may have"

@@ -18,6 +18,7 @@ from heavenbase.http.transport.sender import Sender
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from heavenbase.errors import HBError
     from heavenbase.http.transport.exchange import Exchange
 
 
@@ -76,6 +77,8 @@ class InjectedSender(Sender):
                 answer = await self._transport.asend(_plain(request, await request.aread()))
         else:
             answer = self._transport.send(_plain(request, request.read()))
+        if type(answer.status) is not int:
+            raise TypeError(f"its status is a {type(answer.status).__name__}")
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
         exchange.head(answer.status, headers)
         body = answer.body
@@ -85,6 +88,13 @@ class InjectedSender(Sender):
         if not hasattr(body, "__iter__"):
             raise PluginContractError("the kernel's transport answered a sync request with an async body")
         return drive.iterate(source), body
+
+    @staticmethod
+    def explain(exchange: Exchange, error: Exception) -> HBError:
+        """The error of hb for what the transport raised, or for what its answer cannot be read with."""
+        if isinstance(error, TypeError | AttributeError | ValueError):
+            return PluginContractError(f"{exchange.target}: the kernel's transport gave no HTTPResponse: {error}")
+        return Sender.explain(exchange, error)
 
     async def _end(self, source: Any, answer: Any) -> None:
         await drive.aclose(source)
@@ -107,5 +117,7 @@ async def _paced(exchange: Exchange, body: Any) -> AsyncGenerator[bytes, None]:
             piece = next(pieces, None)
         if piece is None:
             return
+        if not isinstance(piece, bytes | bytearray | memoryview):
+            raise TypeError(f"its body has a {type(piece).__name__} in place of bytes")
         exchange.arrived()
-        yield piece
+        yield bytes(piece)
