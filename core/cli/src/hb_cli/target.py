@@ -146,7 +146,7 @@ def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for pair in pairs:
         name, found, text = pair.partition("=")
-        if not found or not name.isidentifier():
+        if not found or not name.strip():
             raise InputError(f"-o {name[:40]!r} is no KEY=VALUE, such as -o temperature=0.2")
         if name in CREDENTIALS:
             raise InputError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase._lazy import front
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.options import check_slips
 from heavenbase.types import FREE_TEXT
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ _OF_IMAGES = frozenset(
 """What an image is read from; the rest of a part are attributes of it."""
 _CALL = frozenset({"id", "type", "function", FREE_TEXT, "name", "arguments"})
 TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+_MESSAGE = ("role", "content", "name", "tool_calls", "tool_call_id")
+_KINDS = (*sorted(TEXT_TYPES | IMAGE_TYPES), "input_audio", "file", "input_file", "document")
+_LINK = ("url", "detail")
+_FILE = ("file_data", "file_id", "file_url", "filename")
+"""What is looked for where a name is close to it."""
+_NO_SLIPS = ("context", "image_file")
 
 
 def to_messages(source: Any, *, system: str | None = None, images: Any = None) -> list[Message]:
@@ -87,6 +94,7 @@ def to_message(source: Any, place: int = 0) -> Message:
         raise UnknownNameError("role", role, ROLES, hint=f"in message {place}")
     message = {name: value for name, value in data.items() if value is not None or name == "content"}
     message["role"] = role
+    check_slips(f"attribute of message {place}", message.keys(), _MESSAGE, _NO_SLIPS)
     content = message.get("content")
     if content is None:
         if role != "assistant":
@@ -167,12 +175,15 @@ def _part(part: Any, place: int) -> dict[str, Any]:
     if data is None:
         raise InputTypeError(f"message {place} has a content part of type {type(part).__name__}")
     kind = data.get("type")
+    check_slips(f"type of a part of message {place}", (kind,), _KINDS, _NO_SLIPS)
     if kind in TEXT_TYPES or (kind is None and "text" in data):
         if not isinstance(data.get("text"), str):
             raise InputTypeError(f"message {place} has a text part whose text is {type(data.get('text')).__name__}")
         return {**data, "type": "text"}
     if kind in IMAGE_TYPES or (kind is None and any(key in data for key in IMAGE_KEYS)):
-        found = data.get("image")
+        found, link = data.get("image"), data.get("image_url")
+        if isinstance(link, Mapping):
+            check_slips(f"attribute of an image in message {place}", link.keys(), _LINK)
         rest = {key: value for key, value in data.items() if key not in _OF_IMAGES}
         if reference := _reference(data):
             return {**rest, "type": "image_file", "image_file": reference}
@@ -180,6 +191,10 @@ def _part(part: Any, place: int) -> dict[str, Any]:
         return {**rest, "type": "image", "image": image}
     if not isinstance(kind, str) and ("type" in data or not any(isinstance(held, Mapping) for held in data.values())):
         raise InputError(f"message {place} has a content part without a type")
+    if kind in ("file", "input_file"):
+        held = data.get("file", data)
+        names = held if isinstance(held, Mapping) else ()
+        check_slips(f"attribute of a file in message {place}", names, _FILE, ("file",))
     return dict(data)  # parts of one wire (input_audio, file, document …) travel as they are
 
 

@@ -7,7 +7,7 @@ session files, the command line, `docs/reference/options.md`, and by a test the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
@@ -234,6 +234,18 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
         elif value is not None:
             args[name] = value
     return args, controls
+
+
+def check_slips(what: str, given: Iterable[Any], known: Collection[str], others: Collection[str] = ()) -> None:
+    """UnknownNameError for one of the given names that is none of the known ones or the others, but close to one."""
+    strange = [name for name in given if isinstance(name, str) and name not in known and name not in others]
+    if not strange:
+        return
+    from difflib import get_close_matches
+
+    for name in strange:
+        if near := get_close_matches(name.lower(), known, 3, 0.8):
+            raise UnknownNameError(what, name, near)
 
 
 def unknown_options(

@@ -12,7 +12,7 @@ from heavenbase.call import REASONING
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.http import added_parts, apply_rules, keep_ruled, merge_extra
 from heavenbase.types import ParameterEntry, ParameterReport
-from heavenbase.wires import LIMITS, REMOVED, named_arguments, token_limit
+from heavenbase.wires import LIMITS, REMOVED, named_arguments, texts, token_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,7 @@ def headers_and_query(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
     """(headers, query) that the caller adds to this request, `betas` among them."""
     headers, query = added_parts(call)
     betas = call.args.get("betas")
-    listed = [betas] if isinstance(betas, str) else [str(beta) for beta in betas or ()]
+    listed = texts(betas or (), "betas")
     listed += [beta for beta in _needed(call) if beta not in listed]
     if listed:
         name = next((name for name in headers if name.lower() == "anthropic-beta"), "anthropic-beta")

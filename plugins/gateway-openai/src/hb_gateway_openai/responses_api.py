@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_gateway_openai.attempt import OpenAIAttempt
 from hb_gateway_openai.gateway import OpenAIGateway
-from hb_wire_openai import response_body
+from hb_wire_openai import PARAMETERS, RESPONSES, response_body
 from heavenbase.errors import ExportError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class ResponsesGateway(OpenAIGateway):
 
     name = "responses"
     wire: ClassVar[str] = "openai_responses"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS | RESPONSES
 
     def chat_request(self, call: Call) -> WireRequest:
         """The request of a chat."""

@@ -10,7 +10,7 @@ from hb_gateway_openai.client import build
 from hb_gateway_openai.gateway import OpenAIGateway
 from hb_gateway_openai.responses_api import ResponsesGateway
 from hb_provider_azure import entra, place
-from hb_wire_openai import PARAMETERS
+from hb_wire_openai import PARAMETERS, RESPONSES
 from heavenbase.errors import ExportError
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class AzureResponsesGateway(AzureGateway, ResponsesGateway):
     """The Responses wire at an Azure resource, which has it in its v1 API alone."""
 
     name = "azure_responses"
+    parameters: ClassVar[frozenset[str] | None] = PARAMETERS | RESPONSES | frozenset(OWN)
     auth: ClassVar[str] = "Authorization: Bearer"
 
     def url(self, spec: LLMSpec, path: str) -> str:

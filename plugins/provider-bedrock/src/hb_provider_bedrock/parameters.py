@@ -19,7 +19,7 @@ from heavenbase.call import REASONING
 from heavenbase.errors import InputTypeError
 from heavenbase.http import EXTRAS, apply_rules, keep_ruled
 from heavenbase.types import ParameterReport
-from heavenbase.wires import LIMITS, named_arguments, token_limit
+from heavenbase.wires import LIMITS, named_arguments, texts, token_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -205,8 +205,7 @@ def _service_tier(name: str, value: Any, traits: Traits, wire: dict[str, Any], r
 
 
 def _betas(name: str, value: Any, traits: Traits, wire: dict[str, Any], report: ParameterReport) -> None:
-    listed = [value] if isinstance(value, str) else [str(beta) for beta in value]
-    wire[FIELDS] = {**wire.get(FIELDS, {}), "anthropic_beta": listed}
+    wire[FIELDS] = {**wire.get(FIELDS, {}), "anthropic_beta": texts(value, name)}
     report.renamed(name, f"{FIELDS}.anthropic_beta")
 
 

@@ -114,7 +114,7 @@ def content_fields(call: Call, traits: Traits) -> Fields:
             report.renamed(name, f"generationConfig.{CONFIG.get(name, name)}")
     thoughts = thinking_config(traits, named, call.explicit, report)
     if thoughts or "thinkingConfig" in config:
-        config["thinkingConfig"] = {**thoughts, **config.get("thinkingConfig", {})}
+        config["thinkingConfig"] = {**thoughts, **mapping(config, "thinkingConfig")}
     instruction = _format(call, traits, bool(top.get("tools")), config)
     keep_ruled(ruled, report)
     return Fields(top, config, instruction)
@@ -205,7 +205,7 @@ def _modalities(name: str, value: Any, top: dict[str, Any], config: dict[str, An
 
 
 def _tier(name: str, value: Any, top: dict[str, Any], config: dict[str, Any], report: ParameterReport) -> None:
-    top["serviceTier"] = _TIERS.get(value, value)
+    top["serviceTier"] = _TIERS.get(value, value) if isinstance(value, str) else value
     report.renamed(name, "serviceTier")
 
 

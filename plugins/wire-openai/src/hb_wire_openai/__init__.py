@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hb_wire_openai.gateway import WireGateway as WireGateway
     from hb_wire_openai.lists import file_page as file_page
     from hb_wire_openai.names import PARAMETERS as PARAMETERS
+    from hb_wire_openai.names import RESPONSES as RESPONSES
     from hb_wire_openai.parameters import chat_fields as chat_fields
     from hb_wire_openai.responses.answers import completion_of_response as completion_of_response
     from hb_wire_openai.responses.background import Background as Background
@@ -46,7 +47,7 @@ _TABLE = {
     "files": "WireFiles",
     "gateway": "WireGateway",
     "lists": "file_page",
-    "names": "PARAMETERS",
+    "names": "PARAMETERS RESPONSES",
     "parameters": "chat_fields",
     "responses.answers": "completion_of_response",
     "responses.background": "Background",

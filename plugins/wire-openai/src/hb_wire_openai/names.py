@@ -101,4 +101,5 @@ IMAGES = frozenset(
         ),
     }
 )
-PARAMETERS = CHAT | RESPONSES | ROUTERS | SEARCH | SERVERS | EMBEDDINGS | IMAGES
+PARAMETERS = CHAT | ROUTERS | SEARCH | SERVERS | EMBEDDINGS | IMAGES
+"""Of the chat wire; the Responses wire has `RESPONSES` beside them."""

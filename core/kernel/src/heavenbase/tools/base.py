@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.options import check_slips
 from heavenbase.schemas.arguments import fitting
 from heavenbase.spec import check_seconds
 from heavenbase.types import FREE_TEXT
@@ -25,6 +26,7 @@ _OURS = frozenset(
     {"name", "description", "function", "type", "parameters", "input_schema", "inputSchema", "schema", "run"}
 )
 SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "schema")
+_NAMED = ("name", "description", "parameters", "input_schema", "inputSchema", "strict", "function")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -222,6 +224,7 @@ def _of_mapping(data: Mapping[str, Any]) -> Iterable[Tool]:
     if kind == "function" and isinstance(function, Mapping) and isinstance(function.get("name"), str):
         return (_of_schema(data, function),)
     if isinstance(kind, str) and kind != "function" and "type" in data:
+        check_slips("type of a tool", (kind,), ("function", FREE_TEXT))
         # A tool that the provider itself runs, such as a search, or one that takes free text, which may be run here.
         inner = data.get(kind)
         name = data.get("name") or (inner.get("name") if isinstance(inner, Mapping) else None)
@@ -244,6 +247,8 @@ def _of_mapping(data: Mapping[str, Any]) -> Iterable[Tool]:
 
 
 def _of_schema(data: Mapping[str, Any], function: Mapping[str, Any]) -> Tool:
+    for held in (function, data):
+        check_slips(f"attribute of tool {function['name']!r}", held.keys(), _NAMED)
     key = next((key for key in SCHEMA_KEYS if function.get(key) is not None), None)
     parameters: Any = function[key] if key is not None else {"type": "object", "properties": {}}
     if isinstance(parameters, type):

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError, UnsupportedError
+from heavenbase.options import check_slips
 from heavenbase.schemas.arguments import is_plain, tool_schema
 from heavenbase.schemas.strict import strict_schema
 from heavenbase.spec import check_seconds
@@ -113,6 +114,9 @@ def wire_choice(choice: Any, names: list[str]) -> Any:
         kind = choice.get("type")
         if kind in ("auto", "none", "any", "required"):
             return wire_choice(kind, names)
+        check_slips("type of tool_choice", (kind,), ("function", "auto", "none", "required"), ("tool", "any"))
+        if kind is None:
+            check_slips("key of tool_choice", choice.keys(), ("type", "function", "name", "mode"))
         if kind not in ("function", "tool"):
             return dict(choice)  # a form of the provider's own, such as allowed_tools
         function = choice.get("function", choice)

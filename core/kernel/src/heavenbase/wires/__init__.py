@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from heavenbase.wires.parameters import object_schema as object_schema, read_choice as read_choice
     from heavenbase.wires.parameters import refuse_others as refuse_others
     from heavenbase.wires.parameters import schema_of as schema_of, thinking_off as thinking_off
-    from heavenbase.wires.parameters import thoughts_hidden as thoughts_hidden, token_limit as token_limit
+    from heavenbase.wires.parameters import texts as texts, thoughts_hidden as thoughts_hidden
+    from heavenbase.wires.parameters import token_limit as token_limit
     from heavenbase.wires.parameters import tool_name as tool_name, whole_tokens as whole_tokens
     from heavenbase.wires.thoughts import without_thoughts as without_thoughts
 
@@ -76,7 +77,7 @@ __getattr__, __dir__ = front(
         "parameters": (
             "BUDGETS Choice LIMITS OPTIONS REMOVED STEPS as_tool asked_thoughts function_of given_tools known_tool "
             "named_arguments nearest_step note_other_choice note_parallel object_schema read_choice "
-            "refuse_others schema_of thinking_off thoughts_hidden token_limit tool_name whole_tokens"
+            "refuse_others schema_of texts thinking_off thoughts_hidden token_limit tool_name whole_tokens"
         ),
         "thoughts": "without_thoughts",
     },

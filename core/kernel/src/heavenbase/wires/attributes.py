@@ -83,6 +83,9 @@ class Taken(NamedTuple):
             lost -= MARKS if self.marks else frozenset()
         for name in sorted(lost):
             report.dropped(f"{where}.{name}", "the wire has no such attribute")
+        if self.is_open and (strange := {f"{where}.{name}" for name in held.keys() - known - lost - OF_ONE_WIRE}):
+            report.strange |= strange
+            report.sent(*sorted(strange))
         return {name: value for name, value in held.items() if name not in lost} if lost else held
 
 

@@ -53,6 +53,16 @@ def token_limit(named: Mapping[str, Any], wire: str, report: ParameterReport) ->
     return next(iter(given.values()), None)
 
 
+def texts(value: Any, name: str) -> list[str]:
+    """A parameter that is one text or several, as a list; InputTypeError for anything else."""
+    found: list[Any] = (
+        [value] if isinstance(value, str) else list(value) if isinstance(value, list | tuple | set) else [None]
+    )
+    if not all(isinstance(item, str) for item in found):
+        raise InputTypeError(f"{name} must be a str or a list of them, not {type(value).__name__}")
+    return found
+
+
 def whole_tokens(name: str, value: Any) -> int:
     """A number of tokens; InputTypeError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int):
