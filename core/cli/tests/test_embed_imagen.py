@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hb_cli.saving import Place, safe_name
+from heavenbase.config.config import Config
 from heavenbase.errors import InputError
+from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.image.image import LLMImage
+from heavenbase.kernel import Kernel
 
 Run = Callable[..., Any]
 PNG = b"\x89PNG"
@@ -163,3 +166,25 @@ def test_a_derived_name_is_a_plain_base_name(prompt: str) -> None:
 @pytest.mark.parametrize(("prompt", "name"), [("../../etc/passwd", "etc-passwd"), ("CON", "image-con"), ("…", "image")])
 def test_no_prompt_names_another_place(prompt: str, name: str) -> None:
     assert safe_name(prompt) == name
+
+
+class Words:
+    """A transport whose server answers in words whatever it is asked for."""
+
+    def send(self, request: HTTPRequest) -> HTTPResponse:
+        message = {"role": "assistant", "content": "I cannot draw that."}
+        body = {"id": "c", "model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
+        return HTTPResponse(200, (("content-type", "application/json"),), json.dumps(body).encode())
+
+    async def asend(self, request: HTTPRequest) -> HTTPResponse:
+        return self.send(request)
+
+
+def test_b4_an_answer_without_an_image_is_no_success(run: Run, tmp_path: Path) -> None:
+    config = Config.from_dict({}, environ={"OPENROUTER_API_KEY": "sk-000", "HEAVENBASE_HOME": str(tmp_path)})
+    with Kernel(config, transport=Words()) as kernel:
+        for extra in ([], ["--json"]):
+            code, out, err = run("imagen", "a cat", "-b", "openrouter", *extra, kernel=kernel)
+            assert code == 1
+            assert err.endswith("answered without an image; say that it is to draw one\n")
+            assert out == "" if not extra else json.loads(out)["images"] == []

@@ -41,7 +41,7 @@ def imagen(
     as_json: bool,
     yes: bool,
     verbose: bool,
-) -> None:
+) -> int:
     """Generate images, save them, and print the path of each.
 
     Several images are numbered: mug-1.png, mug-2.png. Nothing is overwritten without --force.
@@ -60,6 +60,7 @@ def imagen(
     with waiting(f"waiting for {call.target}"):
         answer: ImageResult = kernel.run(call)
     found = list(answer.images)
+    is_empty = not found
     if to_pipe and found:
         sys.stdout.buffer.write(found.pop(0).to_bytes())
     paths = place.save(found)
@@ -74,3 +75,6 @@ def imagen(
         (output.note if to_pipe else output.say)(path)
     if verbose:
         answers.note_call(answer, call)
+    if is_empty:
+        output.label("error", output.RED, f"{call.target} answered without an image; say that it is to draw one")
+    return int(is_empty)
