@@ -192,13 +192,48 @@ def _detailed(events: list[Any]) -> object:
 _SPEC = types.SimpleNamespace(
     provider="p", model_id="m", gateway="g", api_key=None, gateway_key=None, headers={}, args={}, provider_record={}
 )
-_CALL: Any = types.SimpleNamespace(spec=_SPEC, target="p/m", messages=[], args={}, inputs=[])
+_CALL: Any = types.SimpleNamespace(spec=_SPEC, target="p/m", messages=[], args={}, inputs=[], secrets=list)
 
 
 def _details(size: int) -> list[Any]:
     delta = {"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "a thought "}]}
     choice: Any = {"index": 0, "delta": delta, "finish_reason": None}
     return [*({"choices": [choice]} for _ in range(size)), {"choices": [{"delta": {}, "finish_reason": "stop"}]}]
+
+
+def _sources(size: int) -> list[dict[str, Any]]:
+    """Pieces of an answer that each name a new source, for words whose place is not as it was counted."""
+    found = []
+    for place in range(size):
+        segment = {"startIndex": 9**9, "endIndex": 9**9, "text": f"ü{place}."}
+        supports = [{"segment": segment, "groundingChunkIndices": [place]}]
+        chunks = [{"web": {"uri": f"https://a.example/{place}"}}]
+        found.append({"groundingMetadata": {"groundingChunks": chunks, "groundingSupports": supports}})
+    return found
+
+
+def _cited(pieces: list[dict[str, Any]]) -> object:
+    from hb_provider_gemini.details import citations_of
+
+    text = "".join(f"ü{place}." for place in range(len(pieces)))
+    found = citations_of(pieces, [{"text": text}])
+    assert found[-1].end == len(text)
+    return found
+
+
+def _verdicts(size: int) -> list[Any]:
+    from heavenbase.details import Details
+    from heavenbase.types import Chunk, FilterResult
+
+    return [Chunk("a", details=Details(filters=[FilterResult(f"c{place}")])) for place in range(size)]
+
+
+def _told(chunks: list[Any]) -> object:
+    from heavenbase.gather import Gathering
+
+    gathering = Gathering()
+    gathering.chunks.extend(chunks)
+    return gathering.completion(_CALL)
 
 
 def _gathered(size: int) -> object:
@@ -250,6 +285,8 @@ GROWING: dict[str, Growing] = {
     "errors: brackets": Growing(lambda n: b"<" * n, _refused, 15_000),
     "errors: words": Growing(lambda n: b'{"error": {"message": "' + b"model " * n + b'"}}', _refused, 2_500),
     "stream: details of thoughts": Growing(_details, _detailed, 1_500),
+    "stream: sources": Growing(_sources, _cited, 500),
+    "stream: verdicts": Growing(_verdicts, _told, 2_000),
     "stream: chunks": Growing(lambda n: n, _gathered, 3_000),
     "session: turns back": Growing(_turns, _back, 1_000),
 }

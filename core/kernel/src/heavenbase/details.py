@@ -324,21 +324,22 @@ class Details(Record):
     @staticmethod
     def merged(parts: Iterable[Details], others: Iterable[Any] = ()) -> Details:
         """The details of all pieces of one choice, in order; other choices are for the caller to put together."""
-        whole, audio = Details(others=list(others)), []
+        whole, audio, verdicts = Details(others=list(others)), [], []
         for part in parts:
             whole.citations += part.citations
             whole.logprobs += part.logprobs
-            whole.filters = latest_filters(whole.filters, part.filters) if part.filters else whole.filters
+            verdicts += part.filters
             audio += part.audio
             whole.rate_limits = part.rate_limits or whole.rate_limits
+        whole.filters = latest_filters(verdicts)
         whole.audio = Audio.joined(audio)
         return whole
 
 
-def latest_filters(before: list[FilterResult], later: list[FilterResult]) -> list[FilterResult]:
+def latest_filters(verdicts: Iterable[FilterResult]) -> list[FilterResult]:
     """The verdicts of a stream, which says each category anew as it goes on: what was filtered once stays filtered."""
-    found = {(it.category, it.on): it for it in before}
-    for verdict in later:
+    found: dict[tuple[str, str], FilterResult] = {}
+    for verdict in verdicts:
         key = (verdict.category, verdict.on)
         if key not in found or not found[key].filtered or verdict.filtered:
             found[key] = verdict

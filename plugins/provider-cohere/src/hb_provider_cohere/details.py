@@ -15,17 +15,17 @@ _OF_TEXT = ("TEXT_CONTENT", None, "")
 """Types of citations that stand over the answer and not over thoughts or plans."""
 
 
-def citations_of(raw: Any, lengths: Mapping[Any, int]) -> list[Citation]:
-    """The sources in `citations`, one or many; `lengths` are those of the blocks of text so far, by their places."""
-    return [source for item in objects(raw if isinstance(raw, list) else [raw]) for source in _sources(item, lengths)]
+def citations_of(raw: Any, starts: Mapping[Any, int]) -> list[Citation]:
+    """The sources in `citations`, one or many; `starts` says where in the text each block of it begins."""
+    return [source for item in objects(raw if isinstance(raw, list) else [raw]) for source in _sources(item, starts)]
 
 
-def _sources(item: dict[str, Any], lengths: Mapping[Any, int]) -> Iterator[Citation]:
+def _sources(item: dict[str, Any], starts: Mapping[Any, int]) -> Iterator[Citation]:
     start, end, block = whole_number(item, "start"), whole_number(item, "end"), whole_number(item, "content_index")
     if start is None or end is None or not 0 <= start <= end or item.get("type") not in _OF_TEXT:
         start = end = None
     elif block is not None:
-        before = sum(length for place, length in lengths.items() if place is not None and place < block)
+        before = starts.get(block, 0)
         start, end = start + before, end + before
     for source in objects(item.get("sources")):
         kind = source.get("type")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from hb_provider_cohere.details import citations_of, logprobs_of
@@ -34,7 +35,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
     reason = as_text(call, decoded.get("finish_reason"), "`finish_reason`")
     if reason == "COMPLETE" and not message:
         raise shape_error(call, "`message` is empty")
-    text, thoughts, lengths = _content(call, message.get("content"))
+    text, thoughts, starts = _content(call, message.get("content"))
     plan = as_text(call, message.get("tool_plan"), "`tool_plan`")
     calls = _tool_calls(call, message.get("tool_calls"))
     answer = Completion(
@@ -49,7 +50,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         gateway=call.spec.gateway,
         reasoning_parts=reasoning_parts(call, thoughts, plan),
         details=Details.known(
-            citations=citations_of(message.get("citations"), lengths), logprobs=logprobs_of(decoded.get("logprobs"))
+            citations=citations_of(message.get("citations"), starts), logprobs=logprobs_of(decoded.get("logprobs"))
         ),
         report=call.context.report,
         raw=decoded,
@@ -73,7 +74,7 @@ def called(call: Call, made: Any, place: int) -> ToolCall:
 
 
 def _content(call: Call, content: Any) -> tuple[str, list[str], dict[int, int]]:
-    """(the text, the blocks of thoughts, how long each block of text is) of an answer's content."""
+    """(the text, the blocks of thoughts, where each block of text begins) of an answer's content."""
     if content is None or isinstance(content, str):
         return content or "", [], {}
     text: dict[int, str] = {}
@@ -84,7 +85,8 @@ def _content(call: Call, content: Any) -> tuple[str, list[str], dict[int, int]]:
             thoughts.append(as_text(call, part.get("thinking"), "`thinking`"))
         elif "text" in part:
             text[place] = as_text(call, part["text"], "`text`")
-    return "".join(text.values()), thoughts, {place: len(said) for place, said in text.items()}
+    starts = accumulate(map(len, text.values()), initial=0)
+    return "".join(text.values()), thoughts, dict(zip(text, starts, strict=False))
 
 
 def _tool_calls(call: Call, made: Any) -> list[ToolCall]:

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 class ChatStream(StreamedAnswer):
     """What has come of one streamed answer."""
 
-    __slots__ = ("_lengths", "_numbers", "_plan", "_thoughts")
+    __slots__ = ("_numbers", "_plan", "_said", "_starts", "_thoughts")
 
     def __init__(self, call: Call, is_hidden: bool, held: Callable[[Any], HBError | None]) -> None:
         super().__init__(call, is_hidden, held)
         self._numbers: dict[Any, int] = {}
         self._plan: list[str] = []
-        self._lengths: dict[Any, int] = {}
-        """Of the blocks of text, by their places: citations count within one."""
+        self._said = 0
+        self._starts: dict[Any, int] = {}
+        """Where in the text its blocks begin, by their places: citations count within one."""
         self._thoughts: dict[Any, list[str]] = {}
 
     def read(self, event: dict[str, Any]) -> Chunk | None:
@@ -59,7 +60,8 @@ class ChatStream(StreamedAnswer):
         chunk.text = as_text(self._call, content.get("text"), "`text`")
         if chunk.text:
             place = whole_or_none(event.get("index"))
-            self._lengths[place] = self._lengths.get(place, 0) + len(chunk.text)
+            self._starts.setdefault(place, self._said)
+            self._said += len(chunk.text)
         if event.get("logprobs"):
             chunk.details = Details.known(logprobs=logprobs_of(event["logprobs"]))
         thought = as_text(self._call, content.get("thinking"), "`thinking`")
@@ -70,7 +72,7 @@ class ChatStream(StreamedAnswer):
     def _cite(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
         message = delta.get("message")
         said = message.get("citations") if isinstance(message, dict) else None
-        chunk.details = Details.known(citations=citations_of(said, self._lengths))
+        chunk.details = Details.known(citations=citations_of(said, self._starts))
 
     def _plan_on(self, chunk: Chunk, event: dict[str, Any], delta: dict[str, Any]) -> None:
         piece = as_text(self._call, self._message(delta, event).get("tool_plan"), "`tool_plan`")

@@ -57,10 +57,12 @@ def citations_of(told: Iterable[dict[str, Any]], parts: Objects) -> list[Citatio
 def _grounding(said: dict[str, Any], places: _Places) -> Iterator[Citation]:
     own = _list(said.get("groundingChunks"))
     # Some pieces list all sources so far, others those that are new.
-    is_all = own[: len(places.chunks)] == places.chunks
-    places.chunks = own if is_all else places.chunks + own
+    if own[: len(places.chunks)] == places.chunks:
+        places.chunks = list(own)
+    else:
+        places.chunks += own
     supports = objects(said.get("groundingSupports"))
-    numbers = [it for support in supports for it in _list(support.get("groundingChunkIndices")) if isinstance(it, int)]
+    numbers = {it for support in supports for it in _list(support.get("groundingChunkIndices")) if isinstance(it, int)}
     chunks = own if max(numbers, default=-1) < len(own) else places.chunks
     for support in supports:
         start, end = places.of(object_or_empty(support.get("segment")))
@@ -160,8 +162,9 @@ class _Places:
             return self._seek(words)
         part = whole_number(said, "partIndex", 0) or 0
         if 0 <= part < len(self._parts) and self._parts[part]:
-            counted = self._counted.setdefault(part, _Bytes(self._parts[part]))
-            found = counted.span(first or 0, last, words)
+            if part not in self._counted:
+                self._counted[part] = _Bytes(self._parts[part])
+            found = self._counted[part].span(first or 0, last, words)
             if found is not None:
                 return found[0] + self._begins[part], found[1] + self._begins[part]
         return self._all.span(first or 0, last, words) or self._seek(words)
