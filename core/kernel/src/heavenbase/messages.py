@@ -42,7 +42,7 @@ _KINDS = (*sorted(TEXT_TYPES | IMAGE_TYPES), "input_audio", "file", "input_file"
 _LINK = ("url", "detail")
 _FILE = ("file_data", "file_id", "file_url", "filename")
 """What is looked for where a name is close to it."""
-_NO_SLIPS = ("context", "image_file")
+_NO_SLIPS = ("context", "image_file", "document_url", "input_video", "video_url", "audio_url", "file_url")
 
 
 def to_messages(source: Any, *, system: str | None = None, images: Any = None) -> list[Message]:
