@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -307,13 +306,11 @@ ABILITIES: Mapping[str, Proof] = {
     "reasoning_efforts": Proof(["high"], sent(reasoning_effort="high"), Act(options={"reasoning_effort": "low"})),
     "file_references": Proof(["id"], said("file"), Act(content=FILE_URL)),
 }
-OPERATIONS = {"count_tokens": "tokenize", "files": False, "rerank": False, "background": False, "models": False}
-"""What hb has no command for, or none that names a model: there it is seen in `hb explain`."""
 for place in ("models.<name>", "models.<name>.providers.<name>", "providers.<name>"):
     for name, proof in ABILITIES.items():
-        if name in OPERATIONS and not (name == "models" and place == "providers.<name>"):
-            shown = got(f'"{name}": {json.dumps(OPERATIONS[name])}')
-            proof = replace(proof, hb=EXPLAIN, seen_by_hb=shown, why="hb has no command that does this with a model")
+        if name == "background" or (name in ("models", "files") and place != "providers.<name>"):
+            why = "hb asks for no answers in the background, and lists models and files of a provider, not of a model"
+            proof = replace(proof, hb=EXPLAIN, seen_by_hb=got(f'"{name}": false'), why=why)
         PROOFS[f"llm.{place}.capabilities.{name}"] = proof
 PROOFS["llm.providers.<name>.capabilities.late_system"] = replace(
     ABILITIES["late_system"],

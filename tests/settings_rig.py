@@ -217,6 +217,9 @@ def _words(act: Act, options: Mapping[str, Any], home: Path) -> list[str]:
         "stream": ["chat", act.content, "--stream", *names, *more],
         "imagen": ["imagen", act.content, "-o", str(home.parent / "made.png"), "--force", *names, *more],
         "models": ["models", "-b", "acme", "--live", "--json", *more],
+        "count": ["tokens", act.content, *names, *more],
+        "rerank": ["rerank", act.content, "a", "b", *names, *more],
+        "files": ["files", "list", "-b", "acme", *more],
         "explain": ["explain", act.content, "--json", *names, *more],
         "list": [*act.args],
     }[act.verb]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,6 +79,13 @@ def test_an_unknown_option_is_bad_input(run: Run) -> None:
     assert code == 2
     assert err.startswith("error: No such option")
     assert err.endswith("try: hb chat --help\n")
+
+
+@pytest.mark.parametrize("given", ["--max-tokens", "--max_tokens=5", "--MaxTokens", "--temprature"])
+def test_an_option_of_the_call_given_as_one_of_the_command_is_told_how_it_is_given(run: Run, given: str) -> None:
+    code, _, err = run("chat", "hi", given)
+    assert code == 2
+    assert re.search(r"Options of the call are given as -o (max_tokens|temperature)=VALUE", err)
 
 
 def test_aliases_reach_the_same_command(run: Run) -> None:

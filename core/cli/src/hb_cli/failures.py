@@ -43,10 +43,23 @@ def report(error: BaseException, state: State) -> int:
         return _say("nothing was done")
     if isinstance(error, click.UsageError):
         help_line = f"\ntry: {error.ctx.command_path} --help" if error.ctx is not None else ""
-        return _say(scrub(error.format_message()) + help_line, USAGE)
+        return _say(scrub(error.format_message() + _as_option(error)) + help_line, USAGE)
     if isinstance(error, click.ClickException):
         return _say(scrub(error.format_message()), error.exit_code)
     return _say_exception(error, scrub)
+
+
+def _as_option(error: click.UsageError) -> str:
+    """How an option of the call is given that was taken for one of the command."""
+    if not isinstance(error, click.NoSuchOption):
+        return ""
+    from difflib import get_close_matches
+
+    from hb_cli.target import offered_options
+
+    name = error.option_name.lstrip("-").replace("-", "_").lower()
+    near = get_close_matches(name, [option.name for option in offered_options()], 1, 0.8)
+    return f" Options of the call are given as -o {near[0]}=VALUE." if near else ""
 
 
 def _say_exception(error: BaseException, scrub: Callable[[str], str]) -> int:

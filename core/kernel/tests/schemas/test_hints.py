@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NewType, Optional, ParamSpec, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, NewType, Optional, ParamSpec, TypeVar, Union
 
 import pytest
 from pydantic import BaseModel, Field
@@ -405,6 +405,11 @@ def test_c6_a_type_that_json_cannot_say_is_an_error_that_names_it() -> None:
             InputError, match=r"hint .*(Opaque|Callable).* of parameter 'one' of \w+ cannot be written as"
         ):
             Tool(run=function)
+
+    def final(one: Final[int] = 1) -> int:
+        return one
+
+    assert shape(final, "one") == {"type": "integer", "default": 1}
     with pytest.raises(InputError, match="of parameter 'other' of merge"):
         Tool(run=Opaque(1).merge)
     assert list(Tool(run=functools.partial(opaque, one=Opaque(1))).parameters["properties"]) == ["q"]

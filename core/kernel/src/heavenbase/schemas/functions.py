@@ -12,6 +12,8 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
+    ClassVar,
+    Final,
     NotRequired,
     ParamSpecArgs,
     ParamSpecKwargs,
@@ -143,6 +145,8 @@ def _hint(parameter: inspect.Parameter, names: list[Names], kind: type, function
     if isinstance(found, ParamSpecArgs | ParamSpecKwargs):
         reason = "says nothing of the arguments; use functools.wraps where the function is decorated"
         raise _unusable(parameter.name, hint, _called(function), reason)
+    if get_origin(found) in (Final, ClassVar):  # of attributes, which models leave out
+        found = get_args(found)[0]
     return portable(kind if found is Self else found)
 
 
@@ -151,10 +155,11 @@ def _called(function: Any) -> str:
 
 
 def _unusable(name: str, hint: Any, function: str, reason: str) -> InputError:
+    is_lost = reason.startswith("cannot be resolved")
+    way = "let its names be known where the function is written" if is_lost else "fix it with functools.partial"
     return InputError(
-        f"the hint {shown(hint)} of parameter {name!r} of {function} {reason}; let its names be known where the "
-        "function is written, fix the argument with functools.partial, or say the schema: Tool(name, description, "
-        "parameters, run)"
+        f"the hint {shown(hint)} of parameter {name!r} of {function} {reason}; {way}, or say the schema: "
+        "Tool(name, description, parameters, run)"
     )
 
 
