@@ -390,6 +390,20 @@ def test_g3_a_variable_that_is_not_set_is_a_missing_credential() -> None:
     assert key.reveal() == "sk-default-0"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("localhost:8000/v1", "base_url has no http:// or https:// in front: "),
+        ("http:/localhost:8000", "base_url has no http:// or https:// in front: "),
+        ("http://localhost:8000/v1/chat/completions", "leave out /chat/completions, which hb adds: "),
+        ("https://api.acme.test/v1/messages/", "leave out /v1/messages, which hb adds: "),
+    ],
+)
+def test_a_base_url_of_a_newcomer_is_told_what_to_change(make: Any, wrong: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make().resolve("custom", model="m", base_url=wrong)
+
+
 def test_hb37_custom_needs_a_base_url_and_a_model(make: Any) -> None:
     kernel = make()
     with pytest.raises(ValueError, match="needs a base_url"):

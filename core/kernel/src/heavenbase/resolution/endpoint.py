@@ -19,6 +19,16 @@ _Credential: TypeAlias = tuple[Secret | None, Origin | None]
 ROOT = "heavenbase.llm"
 KEYS = ("api_key", "auth_token")
 """Options that hold the provider's credential, as it is or as a bearer token."""
+_ADDED = (
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/responses",
+    "/v1/messages",
+    "/api/chat",
+    "/api/generate",
+)
+"""Ends of addresses that hb adds to a base URL by itself."""
 _SCHEMES = ("http", "https", "mock", "local")
 
 
@@ -275,7 +285,8 @@ def _problem(url: str) -> str | None:
     shown = url.partition("?")[0]
     if not found or scheme.lower() not in _SCHEMES or not rest or any(c.isspace() or c < " " for c in url):
         is_address = "@" not in url and any(c in url for c in ".:/")  # and no key in its place
-        return "base_url is no http(s) URL" + (f": {shown!r}" if is_address else "")
+        what = "has no http:// or https:// in front" if is_address and not found else "is no http(s) URL"
+        return f"base_url {what}" + (f": {shown!r}" if is_address else "")
     if "@" in rest.partition("/")[0]:
         return "base_url holds a user name or password; pass the credential as api_key"
     if not scheme.lower().startswith("http"):  # a gateway's own, such as the path of a model file
@@ -289,6 +300,8 @@ def _problem(url: str) -> str | None:
         return f"base_url has a host or port that cannot be: {shown!r}"
     if "?" in url or "#" in url:
         return "base_url ends with its path, which hb extends; pass a query as extra_query"
+    if whole := next((end for end in _ADDED if parts.path.rstrip("/").endswith(end)), None):
+        return f"base_url ends where hb begins: leave out {whole}, which hb adds: {shown!r}"
     return None
 
 
