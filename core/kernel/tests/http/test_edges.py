@@ -11,6 +11,7 @@ import pytest
 
 from hb_testing.server import RawServer
 from heavenbase import errors
+from heavenbase.http.transport.connections import Route
 from heavenbase.spec import Timeouts
 
 from .harness import Sender
@@ -148,3 +149,34 @@ def test_b17_a_refusal_whose_body_does_not_come_is_told_soon(sender: Sender, mon
     with RawServer(b"HTTP/1.1 401 No\r\ncontent-length: 100\r\n\r\n{") as server:
         assert sender.post(server.url(), exchange=exchange) == b"{"
     assert exchange.status == 401
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 302 There\r\nlocation: http://else.test/\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nthis is no TLS",
+        b"HTTP/1.1 101 Switching\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 500_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200_000,
+        b"SSH-2.0-OpenSSH_9.2p1\r\n\r\n",
+    ],
+    ids=["502", "302", "no TLS", "101", "huge header", "endless head", "no HTTP"],
+)
+def test_b17_what_a_proxy_says_in_place_of_a_tunnel_is_no_connection(sender: Sender, answer: bytes) -> None:
+    with RawServer([answer, None]) as server:
+        sender.route = Route(proxy=server.url(""))
+        error = sender.failure("https://far.test/v1", b"secret")
+        assert type(error) is errors.ConnectError
+        assert not error.maybe_billed
+        assert not str(error).endswith(": ")
+        assert not [request for request in server.requests if b"secret" in request]
+
+
+def test_b17_a_proxy_that_closes_before_its_tunnel_is_there_closed_the_connection(sender: Sender) -> None:
+    with RawServer([None]) as server:
+        sender.route = Route(proxy=server.url(""))
+        error = sender.failure("https://far.test/v1")
+        assert type(error) is errors.TransportClosed
+        assert not error.maybe_billed

@@ -16,7 +16,7 @@ from yarl import URL
 from heavenbase.errors import HBError, InputError
 from heavenbase.http.transport.connections import Route, proxy_credentials, tls_context
 from heavenbase.http.transport.framing import HEAD_LIMIT, Framing
-from heavenbase.http.transport.network import current, is_readable
+from heavenbase.http.transport.network import current, is_readable, reason
 from heavenbase.http.transport.pools import KEEPALIVE
 from heavenbase.http.transport.sender import Sender, close_with_loop
 
@@ -175,7 +175,8 @@ class AiohttpPools(Sender):
         if isinstance(error, aiohttp.ClientSSLError):
             return exchange.connect_failed("TLS handshake failed")
         if isinstance(error, aiohttp.ClientConnectorError):
-            return exchange.connect_failed(error.os_error.strerror or "the name does not resolve")
+            is_unknown = isinstance(error, aiohttp.ClientConnectorDNSError)
+            return exchange.connect_failed("the name does not resolve" if is_unknown else reason(error.os_error))
         if isinstance(error, aiohttp.ClientHttpProxyError):
             return exchange.connect_failed(f"the proxy answered {error.status}")
         if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
@@ -185,7 +186,7 @@ class AiohttpPools(Sender):
             # The library's text repeats the offending header, which may be a credential.
             return InputError(f"{exchange.target}: the request has a header or URL that HTTP cannot carry")
         if isinstance(error, aiohttp.ClientResponseError):
-            return exchange.broken("is not HTTP/1.1")
+            return exchange.no_http()
         return exchange.closed(f"broke the connection ({type(error).__name__})")
 
 

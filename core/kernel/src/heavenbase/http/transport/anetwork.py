@@ -199,10 +199,8 @@ class AsyncStream(httpcore2.AsyncNetworkStream):
                 data = await self._wire.receive(limit, max_bytes)
             except OSError as error:
                 raise read_failure(exchange, error) from None
-            if self._tunnel:
-                return data
-            if not data:
-                exchange.eof = True
+            exchange.eof = not data
+            if self._tunnel or not data:
                 return data
             exchange.arrived()
             data = self._framing.feed(data)

@@ -261,6 +261,12 @@ class Exchange:
         """The answer breaks the rules of HTTP; to ask again would only cost again."""
         return ProtocolError(f"{self.target}: the answer {what}", **self.facts())
 
+    def no_http(self) -> HBError:
+        """Bytes came that are no answer: the endpoint's, or while nothing was sent to it those of a proxy."""
+        if self.sent:
+            return self.broken("is not HTTP/1.1")
+        return self.connect_failed("the proxy's answer is not HTTP/1.1")
+
     def unreadable(self, what: str) -> HBError:
         """The answer is packed in a way that nobody asked for, or not as it claims."""
         return ResponseDecodeError(f"{self.target}: the answer {what}", **self.facts())

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     _State: TypeAlias = Callable[["Framing", bytes, int], int]
 
 HEAD_LIMIT = 64 * 1024
-"""Bytes of the heads of one answer, those of informational answers and the trailers among them."""
+"""Bytes of the heads of one answer, those of informational answers among them."""
 
 FIELD_LIMIT = 128
 """Header fields of one head; providers send up to forty."""
 
 _LINE_LIMIT = 4096
+_TRAILER_LIMIT = 16
 _END = re.compile(rb"\n\r?\n")
 _FIELD = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\n]*\n"
 _HEAD = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\n]*)?\r?\n(?:" + _FIELD + rb")*\r?\n")
@@ -101,7 +102,9 @@ class Framing:
         size = len(held) if found is None else found.end()
         if found is None and size <= self._room:
             return place + size - known
-        self._take_room(size)
+        self._room -= size
+        if self._room < 0:
+            raise self._exchange.broken(f"has more than {HEAD_LIMIT:,} bytes of headers")
         self._held = bytearray()
         head = bytes(held[:size])
         matched = _HEAD.fullmatch(head)
@@ -187,7 +190,9 @@ class Framing:
         if line:
             if _TRAILER.fullmatch(line) is None or not _is_text(line):
                 raise self._exchange.broken("has a trailer that is no header field")
-            self._take_room(len(line))
+            self._left += 1
+            if self._left > _TRAILER_LIMIT:
+                raise self._exchange.broken(f"has more than {_TRAILER_LIMIT} trailers")
             if not line.strip():
                 self._state = Framing._surplus
         return place
@@ -196,11 +201,6 @@ class Framing:
         raise NotImplementedError("`feed` looks for it")
 
     # What they share
-
-    def _take_room(self, size: int) -> None:
-        self._room -= size
-        if self._room < 0:
-            raise self._exchange.broken(f"has more than {HEAD_LIMIT:,} bytes of headers")
 
     def _line(self, data: bytes, place: int) -> tuple[bytes, int]:
         """One line; b"" when its end is not there yet."""

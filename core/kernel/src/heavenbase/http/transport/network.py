@@ -83,10 +83,8 @@ class Stream(httpcore2.NetworkStream):
                 data = self._socket.recv(max_bytes)
             except OSError as error:
                 raise read_failure(exchange, error) from None
-            if self._tunnel:
-                return data
-            if not data:
-                exchange.eof = True
+            exchange.eof = not data
+            if self._tunnel or not data:
                 return data
             exchange.arrived()
             data = self._framing.feed(data)
@@ -250,4 +248,4 @@ def handshake_failure(exchange: Exchange, error: OSError) -> HBError:
 def reason(error: Exception) -> str:
     """The system's words for a failure."""
     # asyncio tells of several addresses in the text alone.
-    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or error or type(error).__name__)
+    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error) or type(error).__name__)

@@ -77,7 +77,7 @@ class CoreSender(Sender):
         if isinstance(error, httpcore2.RemoteProtocolError):
             if exchange.eof:
                 return exchange.closed("closed the connection before the answer was complete")
-            return exchange.broken("is not HTTP/1.1")
+            return exchange.no_http()
         if isinstance(error, httpcore2.ProxyError):
             return exchange.connect_failed(f"the proxy answered {str(error)[:100]!r}")
         if isinstance(error, httpcore2.LocalProtocolError | httpcore2.UnsupportedProtocol):
