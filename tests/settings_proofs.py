@@ -298,6 +298,7 @@ ABILITIES: Mapping[str, Proof] = {
     "files": Proof(False, both(count(0), said("capabilities.files")), Act("files")),
     "rerank": Proof(False, both(count(0), said("capabilities.rerank")), Act("rerank")),
     "background": Proof(False, both(count(0), said("capabilities.background")), Act("job", names=RESPONSES)),
+    "max_output_tokens": Proof(100, sent(max_tokens=100), CLAUDE),
     "embedding_batch_limit": Proof(1, count(3), THREE),
     "structured": Proof(
         "none", lacks("response_format"), Act(options={"response_format": FORM}, replies=({"text": '{"a": 1}'},))

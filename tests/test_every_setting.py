@@ -175,5 +175,6 @@ def test_a2_the_key_does_what_its_page_says(
 
 
 def test_a2_every_key_of_the_configuration_has_a_proof() -> None:
-    assert [key for key in KEYS if key not in PROOFS] == []
+    new = [key for key in KEYS if key not in PROOFS]
+    assert new == [], "each new key needs a Proof in tests/settings_proofs.py or tests/settings_tables.py"
     assert [key for key in PROOFS if key not in KEYS] == []
