@@ -242,3 +242,76 @@ def test_c3_text_of_a_tool_is_text_that_providers_take() -> None:
         assert isinstance(written, str)
         assert "caf\ufffd" in written
     assert result_content("\ud83d\ude00 fine") == "\U0001f600 fine"
+
+
+PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PICTURE.to_b64()}}
+NATIVE: dict[str, list[dict[str, Any]]] = {
+    "anthropic": [
+        USER,
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "opaque-thought", "signature": "s"},
+                {"type": "text", "text": "let me see"},
+                {"type": "tool_use", "id": "toolu_1", "name": "w", "input": {"city": "Köln"}},
+                {"type": "tool_use", "id": "toolu_2", "name": "w", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "toolu_2", "content": "failed", "is_error": True},
+                {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "a map"}, PNG]},
+                {"type": "text", "text": "and now?"},
+            ],
+        },
+    ],
+    "bedrock": [
+        {"role": "user", "content": [{"text": "q"}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"reasoningContent": {"reasoningText": {"text": "opaque-thought", "signature": "s"}}},
+                {"text": "let me see"},
+                {"toolUse": {"toolUseId": "tooluse_1", "name": "w", "input": {"city": "Köln"}}},
+                {"toolUse": {"toolUseId": "tooluse_2", "name": "w", "input": {}}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"toolResult": {"toolUseId": "tooluse_2", "content": [{"text": "failed"}], "status": "error"}},
+                {
+                    "toolResult": {
+                        "toolUseId": "tooluse_1",
+                        "content": [
+                            {"json": {"found": "a map"}},
+                            {"image": {"format": "png", "source": {"bytes": PICTURE.to_bytes()}}},
+                        ],
+                    }
+                },
+                {"text": "and now?"},
+            ],
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize("vendor", NATIVE)
+def test_a9_a_vendors_own_blocks_are_calls_and_results_on_every_other_wire(
+    kernel: Kernel, wire: str, vendor: str
+) -> None:
+    body, report = body_of(kernel, wire, NATIVE[vendor], tools=TOOLS)
+    written = json.dumps(body, ensure_ascii=False)
+    for word in ("let me see", "Köln", "a map", "failed", "and now?", PICTURE.to_b64()):
+        assert word in written, word
+    if wire == vendor:
+        assert "opaque-thought" in written
+        assert not [name for name in report.names("dropped") if name.startswith("messages")]
+        return
+    assert "opaque-thought" not in written
+    assert any(name.startswith("messages[1].") for name in report.names("dropped"))
+    foreign = {"anthropic": ("tool_use", "tool_result"), "bedrock": ("toolUse", "toolResult")}[vendor]
+    assert not any(f'"{name}"' in written for name in foreign)
+    order = [written.index(word) for word in ("let me see", "Köln", "a map", "and now?")]
+    assert order == sorted(order)

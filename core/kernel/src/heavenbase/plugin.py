@@ -72,6 +72,8 @@ class Gateway(Plugin):
     """The wire family spoken, such as "openai"; a provider that declares the same is reachable."""
     vision: ClassVar[str] = "openai"
     """The image format (plugin kind vision) of its messages; "" when image parts are left as they are."""
+    blocks: ClassVar[frozenset[str]] = frozenset()
+    """Types of a vendor's own blocks in messages that its wire has; others are brought into hb's shape before."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """The gateway's own record: default_args, and base_url, base_url_env, api_key_env when it is a place of its own.
 

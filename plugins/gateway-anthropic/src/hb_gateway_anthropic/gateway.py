@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from heavenbase.operations import FileUpload, Listing, ModelInfo, TokenCount
     from heavenbase.spec import LLMSpec
 
+BLOCKS = frozenset(
+    {
+        *("tool_use", "tool_result", "thinking", "thinking.signature", "redacted_thinking", "server_tool_use"),
+        "compaction",
+    }
+)
 MESSAGES = "v1/messages"
 COUNT = "v1/messages/count_tokens"
 
@@ -39,6 +45,7 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
     name = "anthropic"
     wire: ClassVar[str] = "anthropic"
     vision: ClassVar[str] = "anthropic"
+    blocks = BLOCKS
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 
     def check(self) -> None:

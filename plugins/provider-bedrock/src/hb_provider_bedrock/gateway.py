@@ -42,6 +42,7 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
     name = "bedrock"
     wire: ClassVar[str] = "bedrock"
     vision: ClassVar[str] = "bedrock"
+    blocks = frozenset({"toolUse", "toolResult", "reasoningContent"})
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 
     def __init__(self) -> None:

@@ -38,6 +38,7 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
 
     name = "cohere"
     wire: ClassVar[str] = "cohere"
+    blocks = frozenset({"thinking"})
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
     bytes_per_input: ClassVar[int] = 128 * 1024  # 4,096 numbers written out
 

@@ -33,6 +33,7 @@ class MistralGateway(WireGateway):
 
     name = "mistral"
     wire: ClassVar[str] = "mistral"
+    blocks = frozenset({"thinking"})
     vision: ClassVar[str] = "mistral"
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 

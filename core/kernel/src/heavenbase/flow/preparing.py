@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.call import Call
 from heavenbase.errors import PluginContractError, UnsupportedError, VisionNotSupported
+from heavenbase.flow.unfolding import has_blocks, unfolded
 from heavenbase.registry import Registry
 from heavenbase.types import Message, ParameterReport
 
@@ -55,10 +56,11 @@ def prepare(
 
 
 def has_images(call: Call) -> bool:
-    """Whether any message holds an image part, or an image generation has references."""
+    """Whether any message holds an image part or a vendor's own block, or an image generation has references."""
     if call.images:
         return True
-    return any(map(_shows, call.messages))
+    told = [message for message in call.messages if type(message.get("content")) is list]
+    return any(_shows(message) or has_blocks(message) for message in told)
 
 
 def _shows(message: Message) -> bool:
@@ -77,7 +79,9 @@ async def encode_images(call: Call, registry: Registry, setting: Callable[..., A
         needs_bytes = gateway.needs_image_bytes(call)
         found = await _here(call, call.images, lambda image: needs_bytes, setting)
         return call.replace(images=[found.get(id(image), image) for image in call.images])
-    spec = call.spec
+    call, spec = unfolded(call, registry.load("gateways", call.spec.gateway).blocks), call.spec
+    if not any(map(_shows, call.messages)):
+        return call
     if spec.capability("vision") is False:
         shown = [message for message in call.messages if _shows(message)]
         if any(message["role"] != "tool" for message in shown):

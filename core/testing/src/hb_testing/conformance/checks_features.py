@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hb_testing.conformance import samples
+from hb_testing.conformance import parameters, samples
 from hb_testing.conformance.gateway import GatewayBase
 from hb_testing.conformance.needs import needs
 from hb_testing.conformance.rig import PROMPT
@@ -79,6 +79,13 @@ class FeatureChecks(GatewayBase):
         """What a method of an LLM answers in the rig's colour."""
         plain, twin = getattr(llm, method), getattr(llm, f"a{method}")
         return rig.colour.run(lambda: plain(*content, **options), lambda: twin(*content, **options))
+
+    @needs("chat", "tools")
+    def test_calls_and_results_as_a_vendors_own_blocks_reach_the_wire(self, wired: Rig) -> None:
+        wired.call("chat", content=samples.native_blocks(), **parameters.WITH_TOOLS)
+        words = "\n".join(samples.words_of(wired.server.requests[0].json))
+        for word in ("first-question", "first-answer", "get_weather", "Köln", "rain-result", "last-question"):
+            assert word in words, f"{word} did not reach the wire"
 
     @pytest.mark.parametrize("mark", sorted(MARKS))
     @needs("chat")

@@ -91,6 +91,17 @@ def late_system(role: str, *, is_last: bool) -> list[dict[str, Any]]:
     return [*before, late] if is_last else [*before, late, {"role": "user", "content": "last-question"}]
 
 
+def native_blocks() -> list[dict[str, Any]]:
+    """A conversation with a call and its result as blocks, as one vendor writes them."""
+    call = {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Köln"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "rain-result"}]}
+    return [
+        {"role": "user", "content": "first-question"},
+        {"role": "assistant", "content": [{"type": "text", "text": "first-answer"}, call]},
+        {"role": "user", "content": [result, {"type": "text", "text": "last-question"}]},
+    ]
+
+
 def with_images(*, urls: bool = True) -> list[dict[str, Any]]:
     """A message with text, an image as bytes, and one by URL where asked."""
     parts: list[dict[str, Any]] = [
