@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
+from hb_provider_bedrock.client import client_of
 from hb_provider_bedrock.conformance import ALONE, SIGNING, surroundings
 from hb_testing.server import LoopbackServer, RecordedRequest
 from heavenbase import errors
+from heavenbase.config import Config
 from heavenbase.http.transport.protocol import HTTPResponse
+from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 
 from .support import COLOURS, NOVA, TOKEN, Replay, ask, llm_of, make_kernel
@@ -237,3 +240,25 @@ loaded = [name for name in sys.modules if name.partition(".")[0] in ("boto3", "b
 assert not loaded, loaded
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **SIGNING}, timeout=60)
+
+
+@pytest.mark.parametrize("region", ["x.evil.example/", "evil.example#", "us-1@evil.example", "us east", "US-EAST-1"])
+def test_h2_a_region_is_a_name_and_no_part_of_an_address(region: str) -> None:
+    ways: list[tuple[dict[str, str], dict[str, Any]]] = [({"AWS_REGION": region}, {}), ({}, {"aws_region": region})]
+    for environ, options in ways:
+        with make_kernel(AWS_BEARER_TOKEN_BEDROCK=TOKEN, **environ) as kernel:
+            llm = LLM(model=f"bedrock/{NOVA}", kernel=kernel, max_retries=0, **options)
+            with pytest.raises(errors.InputError, match=re.escape(repr(region))):
+                llm.chat("hi")
+
+
+def test_h2_an_endpoint_of_a_folders_dotenv_file_is_not_read_past_the_settings(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("AWS_ENDPOINT_URL=https://evil.example\n")
+    dotenv.chmod(0o600)
+    variables = {"HOME": str(tmp_path / "home"), "AWS_BEARER_TOKEN_BEDROCK": TOKEN}
+    with Kernel(Config.load(environ=variables, project_dir=tmp_path, dotenv=True)) as kernel:
+        llm = LLM(model=f"bedrock/{NOVA}", kernel=kernel)
+        call = kernel.call("complete", llm.spec, {}, is_async=False, messages=[{"role": "user", "content": "hi"}])
+        assert "evil" not in kernel.gateway(llm.spec).prepare(call).url
+        assert "evil" not in str(vars(client_of(llm.spec, {}, kernel.services)))

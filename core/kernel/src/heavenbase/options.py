@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from heavenbase.errors import UnknownNameError
-from heavenbase.secrets import Hidden, hide, is_secret_header
+from heavenbase.secrets import Hidden, hide, is_secret_header, veiled
 
 UNSET: Final = "(unset)"
 
@@ -217,6 +217,11 @@ def conceal(options: dict[str, Any]) -> None:
             options[name] = Hidden(value)
         elif name == "tools" and type(value) in (list, tuple):
             options[name] = [_concealed(tool) if type(tool) is dict else tool for tool in value]
+
+
+def secret_options(options: Mapping[str, Any]) -> set[str]:
+    """The options that take something along that may be a credential; that of a proxy stays with the proxy."""
+    return {name for name, value in options.items() if name not in PROXIES and (may_hold_secret(name) or veiled(value))}
 
 
 def _concealed(tool: dict[str, Any]) -> dict[str, Any]:

@@ -150,6 +150,12 @@ def mask(value: Any, text: str = MASK) -> Any:
     return mapped(value, lambda leaf: text if isinstance(leaf, Hidden | Secret) else leaf)
 
 
+def veiled(value: Any) -> bool:
+    """Whether something in plain data is hidden."""
+    held = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return isinstance(value, Hidden) or any(map(veiled, held))
+
+
 def scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
     """Plain data with every text in it as `scrub` leaves it."""
     return mapped(value, lambda leaf: scrub(leaf) if isinstance(leaf, str) else leaf)

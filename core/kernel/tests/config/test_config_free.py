@@ -123,6 +123,19 @@ def test_h7_nor_does_a_project_open_files_or_choose_plugins(tmp_path: Path, line
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["projects/of-another/locations/us-central1/endpoints/7", "arn:aws:bedrock:us-east-1:666666666666:custom-model/m"],
+)
+@pytest.mark.parametrize("key", ["presets.chat.model", "models.m.providers.vertex", "models.m.providers.vertex.id"])
+def test_h7_a_project_names_no_model_that_lies_in_an_account(tmp_path: Path, key: str, value: str) -> None:
+    write(tmp_path, f'[heavenbase.llm]\n{key} = "{value}"\n')
+    with pytest.raises(ConfigTrustError, match=r"heavenbase\.toml:2: heavenbase\.llm\."):
+        load(tmp_path)
+    write(tmp_path, f'[heavenbase.llm]\n{key} = "meta-llama/Llama-3.3-70B"\n')
+    load(tmp_path)
+
+
 def test_h7_what_a_project_may_unset_it_may_set(tmp_path: Path) -> None:
     write(tmp_path, 'heavenbase.llm.presets.chat = { model = "m", unset = ["temperature", "seed"] }\n')
     assert load(tmp_path).get("heavenbase.llm.presets.chat.unset") == ["temperature", "seed"]

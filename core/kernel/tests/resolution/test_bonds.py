@@ -53,10 +53,12 @@ def test_h2_an_endpoint_of_a_project_is_used_with_what_the_project_gave(tmp_path
         "models.m.providers.evil.default_args.extra_query.token",
         "presets.chat.args.extra_headers.Authorization",
         "presets.chat.default_args.extra_body.token",
+        "default_args.company_token",
+        "models.m.default_args.aws_secret_access_key",
     ],
 )
 def test_h2_what_the_users_settings_hold_does_not_go_there(tmp_path: Path, row: str) -> None:
-    user = f'heavenbase.llm.{row} = "canary-of-the-user"\n'
+    user = f'heavenbase.llm.{row} = "canary-of-the-user"\nheavenbase.llm.default_args.allow_unknown = true\n'
     with pytest.raises(ConfigTrustError, match=r"comes from the project file .*heavenbase\.toml:6, but") as caught:
         LLM(kernel=kernel(tmp_path, user))
     assert "canary" not in str(caught.value)
@@ -72,6 +74,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"extra_query": {"token": "canary"}},
     {"extra_body": {"token": "canary"}},
     {"api_key": "canary"},
+    {"company_token": "canary", "allow_unknown": True},
+    {"tools": [{"type": "mcp", "server_label": "a", "server_url": "https://a.example", "authorization": "canary"}]},
 ]
 
 
@@ -99,6 +103,31 @@ def test_h2_an_endpoint_of_a_dotenv_file_gets_no_header_of_the_users(tmp_path: P
     user += 'heavenbase.llm.gateways.openai.headers.Authorization = "canary"\n'
     with pytest.raises(ConfigTrustError, match="comes from the dotenv file"):
         kernel(tmp_path, user, "").resolve(model="gpt-4o-mini", provider="openai")
+
+
+@pytest.mark.parametrize(
+    ("line", "model", "environ"),
+    [
+        ("OLLAMA_HOST=https://evil.example", "ollama/llama3.2", {}),
+        (
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME=https://evil.example",
+            "bedrock/us.amazon.nova-lite-v1:0",
+            {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "canary"},
+        ),
+        ("LM_STUDIO_BASE_URL=https://evil.example", "lmstudio/m", {}),
+    ],
+)
+def test_h2_an_endpoint_of_a_dotenv_file_needs_a_key_of_it(
+    tmp_path: Path, line: str, model: str, environ: dict[str, str]
+) -> None:
+    dotenv = tmp_path / "project" / ".env"
+    dotenv.parent.mkdir()
+    dotenv.write_text(f"{line}\n")
+    dotenv.chmod(0o600)
+    user = "heavenbase.dotenv = true\n"
+    with pytest.raises(ConfigTrustError, match=r"dotenv file .*\.env:1, without a key.*hb trust"):
+        kernel(tmp_path, user, "", **environ).resolve(model=model)
+    assert kernel(tmp_path, user, "", trusted=True, **environ).resolve(model=model).untrusted is None
 
 
 @pytest.mark.parametrize("name", ["openai", "OpenAI", "open_ai", "openai-", "deepseek", "bedrock"])

@@ -7,6 +7,7 @@ services take long to read, is made for what only it knows: an endpoint that is 
 from __future__ import annotations
 
 import logging
+import re
 from contextvars import ContextVar
 from functools import lru_cache
 from importlib import import_module
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_bedrock.identity import EMBEDDED, session_of
 from hb_provider_bedrock.models import region_of
 from hb_provider_bedrock.outgoing import Outgoing
-from heavenbase.errors import MissingPackage
+from heavenbase.errors import InputError, MissingPackage
 from heavenbase.http import given_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heavenbase.call import Services
+    from heavenbase.config import Environ
     from heavenbase.spec import LLMSpec
 
 PLACES = ("aws_region", "aws_profile")
@@ -35,6 +37,7 @@ _IDENTITY = (
     *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
     *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
 )
+_REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]+)+")
 _UNUSUAL_REGIONS = ("cn-", "us-iso", "eu-iso", "eusc-")
 """Partitions whose hosts have another ending."""
 
@@ -157,7 +160,9 @@ def client_of(spec: LLMSpec, args: Mapping[str, Any], services: Services, key: s
 def region(args: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
     """The region that options or variables name; None where the profile of boto3 may name one."""
     found = args.get("aws_region") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    return str(found) if found else None
+    if found and not (isinstance(found, str) and _REGION.fullmatch(found)):
+        raise InputError(f"{str(found)!r} is no name of a region, which is a part of the address")
+    return found or None
 
 
 def fallback_region(spec: LLMSpec) -> str:
@@ -178,15 +183,15 @@ def _session_key(args: Mapping[str, Any], environ: Mapping[str, str]) -> str:
 def _build(spec: LLMSpec, args: Mapping[str, Any], session: Any, services: Services) -> Client:
     environ, embedded = services.environ, services.environ.is_embedded
     place = region(args, environ) or session.get_config_variable("region") or fallback_region(spec)
-    endpoint = spec.base_url or (embedded and environ.get("AWS_ENDPOINT_URL"))
+    endpoint = spec.base_url or (embedded and environ.base.get("AWS_ENDPOINT_URL"))  # not a folder's .env
     if not endpoint and _is_unusual(session, place, environ):
         endpoint = _boto(session, place, None, is_embedded=embedded).meta.endpoint_url
     return Client(session, (endpoint or host_of(place)).rstrip("/"), place, given_key(spec), is_embedded=embedded)
 
 
-def _is_unusual(session: Any, place: str, environ: Mapping[str, str]) -> bool:
+def _is_unusual(session: Any, place: str, environ: Environ) -> bool:
     """Whether the endpoint of a region is not where it ordinarily is: another partition, or as the user configured."""
-    if place.startswith(_UNUSUAL_REGIONS) or environ.get("AWS_ENDPOINT_URL"):
+    if place.startswith(_UNUSUAL_REGIONS) or environ.base.get("AWS_ENDPOINT_URL"):
         return True
     if any(session.get_config_variable(name) for name in ("use_fips_endpoint", "use_dualstack_endpoint")):
         return True

@@ -158,6 +158,8 @@ def _is_free(path: tuple[str, ...], value: Any, layer: Layer, layers: Sequence[L
         return FREE.issuperset(value)
     if path[:3] == PROVIDERS and len(path) > 4 and path[4] != "default_args":
         return path[4] in _OWN_ROW and _own_endpoint(path[3], layer, layers)
+    if isinstance(value, str) and (value.startswith("arn:") or value.count("/") > 2) and path[-1] != "description":
+        return False  # the path of a model that may lie in anybody's account
     found = look_up(path)
     return found is not None and found.free
 

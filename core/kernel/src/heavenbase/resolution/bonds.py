@@ -5,14 +5,15 @@ A file that nobody has vouched for may bring an endpoint of its own. Nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from heavenbase.config.config import Config
 from heavenbase.config.layers import Origin
 from heavenbase.config.schema import look_up
 from heavenbase.config.trusted import remedy
 from heavenbase.errors import ConfigTrustError
-from heavenbase.options import SECRETS
+from heavenbase.options import SECRETS, secret_options
 from heavenbase.registry import Registry
 from heavenbase.resolution.catalog import Catalog
 from heavenbase.resolution.endpoint import ROOT, Row
@@ -31,10 +32,12 @@ def check_names(config: Config, registry: Registry) -> None:
             raise ConfigTrustError(f"{origin.file}:{origin.line}: {what}; {remedy(origin)}")
 
 
-def check_bonds(config: Config, endpoint: Origin, rows: Iterable[Row], options: Iterable[str]) -> None:
+def check_bonds(config: Config, endpoint: Origin, rows: Iterable[Row], options: Mapping[str, Any]) -> None:
     """ConfigTrustError for what rows and the caller's options would take along to an endpoint of that origin."""
-    tables = [(*row.path, name) for row in rows for name in ("default_args", "args", "")]
-    keys = [(*filter(None, table), name) for table in tables for name in SECRETS]
-    found = [origin for key in keys if look_up(key) is not None and (origin := config.origin(key)) is not None]
-    given = [] if SECRETS.isdisjoint(options) else [Origin("constructor")]
-    config.endpoint_trust(endpoint, *(origin for origin in found if origin.layer != "default"), *given)
+    tables = [(*row.path, name) for row in rows for name in ("default_args", "args")]
+    given_there = {table: secret_options(config.section(table, raw=True)) for table in tables if look_up(table)}
+    keys = [(*table, name) for table, names in given_there.items() for name in names]
+    keys += [(*row.path, name) for row in rows for name in SECRETS if look_up((*row.path, name))]
+    found = [config.origin(key) for key in keys]
+    given = [Origin("constructor")] if secret_options(options) else []
+    config.endpoint_trust(endpoint, *(origin for origin in found if origin and origin.layer != "default"), *given)

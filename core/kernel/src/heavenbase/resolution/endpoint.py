@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from heavenbase.config.config import Config
 from heavenbase.config.layers import Origin
+from heavenbase.config.trusted import remedy
 from heavenbase.config.values import interpolate, references
 from heavenbase.errors import ConfigError, ConfigTrustError, InputError, InputTypeError
 from heavenbase.options import CONNECTION
@@ -188,6 +189,11 @@ class Endpoint:
             self._sources.config.endpoint_trust(chosen_by, *(origin for _, origin in keys), *headers)
             if self._sources.config.is_untrusted(chosen_by):
                 self.untrusted = chosen_by
+                if chosen_by.layer == "dotenv" and all(origin is None for _, origin in keys):
+                    # Who calls without a key may be told otherwise, say by the machine; and the prompt goes there.
+                    raise ConfigTrustError(
+                        f"the endpoint comes from the {chosen_by}, without a key; {remedy(chosen_by)}"
+                    )
         for key, _ in keys:
             check_plain_http(url, key, owner)
 
