@@ -111,3 +111,9 @@ def test_odd_but_valid_json_is_read(decode: Callable[[bytes], Any], body: bytes,
     decoded = decode(body)
     if value is not None:
         assert decoded == value
+
+
+def test_a_web_page_in_place_of_an_answer_is_told_as_one() -> None:
+    for page in (b"<!doctype html><title>nginx</title>", b"\n  <html>\\u00e9</html>"):
+        with pytest.raises(ResponseDecodeError, match="not JSON: it is a web page; is base_url right"):
+            decode_json(page)

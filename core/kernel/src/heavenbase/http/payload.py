@@ -71,6 +71,8 @@ def decode_json(body: bytes) -> Any:
     except ValueError as error:
         # It refuses lone surrogates, which are valid JSON escapes, and a byte order mark.
         reason = None if b"\\u" in body or body.startswith(_BOM) else str(error)
+        if body[:256].lstrip().startswith(b"<"):
+            reason = "it is a web page; is base_url right?"
     else:
         is_long = len(body) in _SEARCHED and _DIGITS.search(body[::100])
         if is_long or _LARGE.search(body) or _LARGE_UPPER.search(body):
