@@ -82,3 +82,25 @@ def test_b12_what_guardrails_found() -> None:
     stop = {"messageStop": {"stopReason": "guardrail_intervened"}}
     for answer in (completion(CALL, decoded, False), streamed(stop, {"metadata": {"trace": trace}})):
         assert answer.filters == expected
+
+
+def test_b11_what_a_tool_of_the_provider_brought_goes_back_whole() -> None:
+    use = {"toolUseId": "s", "name": "nova_code_interpreter", "type": "server_tool_use"}
+    result = {"toolUseId": "s", "type": "nova_code_interpreter_result", "status": "success"}
+    pieces = [[{"text": "1"}], [{"text": "2"}], [{"json": {"exitCode": 0}}]]
+    answer = streamed(
+        {"contentBlockStart": {"contentBlockIndex": 0, "start": {"toolUse": use}}},
+        {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"toolUse": {"input": '{"snippet": "12"}'}}}},
+        {"contentBlockStop": {"contentBlockIndex": 0}},
+        {"contentBlockStart": {"contentBlockIndex": 1, "start": {"toolResult": result}}},
+        *({"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"toolResult": piece}}} for piece in pieces),
+        {"contentBlockStop": {"contentBlockIndex": 1}},
+        {"contentBlockDelta": {"contentBlockIndex": 2, "delta": {"text": "12"}}},
+        {"messageStop": {"stopReason": "end_turn"}},
+    )
+    [kept] = answer.reasoning_parts
+    assert kept["value"] == [
+        {"toolUse": {**use, "input": {"snippet": "12"}}},
+        {"toolResult": {**result, "content": [{"text": "12"}, {"json": {"exitCode": 0}}]}},
+        {"text": "12"},
+    ]

@@ -211,3 +211,12 @@ def test_b12_what_is_malformed_is_passed_over() -> None:
     )
     assert answer.text == "hi"
     assert [it.url for it in answer.citations] == [None]
+
+
+def test_b7_counts_in_a_choice_and_costs_in_parts_are_read() -> None:
+    counts = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    answer = gather(event(choice({"content": "x"})), event(choice({}, "stop", usage=counts)))
+    assert answer.usage == Usage(3, 2)
+    found = chat_usage({**counts, "cost": {"input_tokens_cost": 0.1, "total_cost": 0.25}})
+    assert found is not None
+    assert (found.cost, found.currency) == ("0.25", "USD")

@@ -7,6 +7,7 @@ behind. Thoughts and other blocks that the provider wants back leave with the fi
 from __future__ import annotations
 
 from binascii import Error as Base64Error
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_provider_bedrock.details import citations_of, filters_of
@@ -16,7 +17,7 @@ from hb_provider_bedrock.usage import token_usage
 from heavenbase.details import Details
 from heavenbase.http import as_object, as_text, shape_error, text_or_none
 from heavenbase.types import Chunk, ToolCallDelta
-from heavenbase.wires import StreamedAnswer, arguments_text, parsed_arguments
+from heavenbase.wires import StreamedAnswer, arguments_text, objects, parsed_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class _Block:
     """One block while it grows: what began it, and its pieces by name."""
 
-    __slots__ = ("begun", "citations", "number", "pieces", "start")
+    __slots__ = ("begun", "citations", "number", "pieces", "result", "start")
 
     def __init__(self, start: dict[str, Any], number: int = -1) -> None:
         self.start = start
@@ -38,6 +39,8 @@ class _Block:
         """Which tool call this is; -1 for other blocks."""
         self.pieces: dict[str, list[str]] = {}
         self.citations: list[Any] = []
+        self.result: list[dict[str, Any]] = []
+        """What one of the provider's own tools brought."""
 
     def add(self, name: str, piece: str) -> None:
         self.pieces.setdefault(name, []).append(piece)
@@ -49,6 +52,8 @@ class _Block:
         """The block as the provider would send it unstreamed; None for one that never became anything."""
         if "toolUse" in self.start:
             return {"toolUse": {**self.start["toolUse"], "input": parsed_arguments(self.joined("input")) or {}}}
+        if "toolResult" in self.start:
+            return {"toolResult": {**self.start["toolResult"], "content": _parts(self.result)}}
         if "redacted" in self.pieces:
             return {"reasoningContent": {"redactedContent": _base64(self.pieces["redacted"])}}
         if "thought" in self.pieces or "signature" in self.pieces:
@@ -126,6 +131,8 @@ class ConverseStream(StreamedAnswer):
             return Chunk(images=[image_of(self._call, delta["image"])])
         if "citation" in delta:
             block.citations.append(delta["citation"])
+        if "toolResult" in delta:
+            block.result += objects(delta["toolResult"])
         return None
 
     def _text(self, block: _Block, piece: str) -> Chunk | None:
@@ -181,6 +188,15 @@ class ConverseStream(StreamedAnswer):
         return Chunk(
             usage=token_usage(event.get("usage")), details=Details.known(filters=filters_of(event.get("trace")))
         )
+
+
+def _parts(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts of a result from its pieces: a text may come in several."""
+    found: list[dict[str, Any]] = []
+    for is_text, group in groupby(pieces, lambda piece: piece.keys() == {"text"}):
+        held = list(group)
+        found += [{"text": "".join(str(piece["text"]) for piece in held)}] if is_text else held
+    return found
 
 
 def _index(event: dict[str, Any]) -> int:

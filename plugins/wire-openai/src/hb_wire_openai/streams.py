@@ -34,7 +34,7 @@ from heavenbase.details import Details
 from heavenbase.errors import ProviderError, ResponseShapeError
 from heavenbase.http import as_list, as_object, name_or_none, shape_error, text_or_none, whole_or_none
 from heavenbase.types import Audio, ChoiceDelta, Chunk, ToolCallDelta
-from heavenbase.wires import arguments_text, finish_reason, merged_counts, object_or_empty, reasoning_part
+from heavenbase.wires import arguments_text, finish_reason, merged_counts, object_or_empty, objects, reasoning_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +107,8 @@ class ChatStream(WireStream):
         usage = event.get("usage")
         if usage is None and "x_groq" in event:
             usage = object_or_empty(event["x_groq"]).get("usage")
+        if usage is None and chunk.finish_reason is not None:
+            usage = next((it["usage"] for it in objects(choices) if it.get("usage")), None)  # in its own place
         if not _BESIDE.isdisjoint(event):
             if self._sources is not None:
                 self._sources.update({name: event[name] for name in _SOURCES if event.get(name)})

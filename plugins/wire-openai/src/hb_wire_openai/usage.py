@@ -35,7 +35,8 @@ def chat_usage(raw: Any) -> Usage | None:
                 thought = min(thought, completion)
             usage.output = rest(completion, thought)
         usage.reasoning = thought
-    usage.cost = _cost(raw.get("cost"))
+    cost = raw.get("cost")
+    usage.cost = _cost(cost.get("total_cost") if isinstance(cost, dict) else cost)
     if usage.cost is not None:
         usage.currency = "USD"
     return usage
