@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from heavenbase import errors
-from heavenbase.cache.rows import BYTES
-from heavenbase.details import Details, RateLimits
+from heavenbase import types as records
+from heavenbase.details import RateLimits
 from heavenbase.errors import HBError, ProviderError, ToolArgsError
 from heavenbase.image import LLMImage
-from heavenbase.types import Chunk, Completion, Usage
+from heavenbase.types import Completion
 
 WRONG = "has a form that no reader knows"
 """What an error says for which no reader of a wire was prepared."""
@@ -78,8 +78,7 @@ def problem(answer: Any) -> str:
 @cache
 def hints(kind: Any) -> Mapping[str, Any]:
     """The declared types of a record's public fields."""
-    names = {"LLMImage": LLMImage, "Chunk": Chunk, "Completion": Completion, "Details": Details, "BYTES": BYTES}
-    found = get_type_hints(kind, localns={**names, "RateLimits": RateLimits, "Usage": Usage})
+    found = get_type_hints(kind, localns={**vars(records), "LLMImage": LLMImage, "RateLimits": RateLimits})
     return {field.name: found[field.name] for field in dataclasses.fields(kind) if field.name[0] != "_"}
 
 

@@ -18,7 +18,7 @@ from hb_testing.conformance.colours import Colour
 from hb_testing.conformance.rig import Rig
 from hb_testing.server import Answer, Exchange, Reply, Stream, fault
 from hb_testing.server.http import encode_body
-from heavenbase.errors import StatusError
+from heavenbase.errors import StatusError, UnsupportedError
 
 STRIKE = "fuzz"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,40}")
@@ -216,14 +216,44 @@ REFUSED: tuple[dict[str, Any], ...] = ({"status": 400}, {"status": 429}, {"statu
 VECTORS = ([0.5, 0.25], [1.0, 0.0], [0.0, -1.0])
 
 
+OPERATIONS: Mapping[str, tuple[Any, ...]] = {
+    "count_tokens": ("hi",),
+    "models": (),
+    "rerank": ("a b", ["c d", "a b c"]),
+    "files.upload": (b"%PDF-1.7", "a.pdf"),
+    "files.list": (),
+    "files.get": ("file-1",),
+}
+"""What LLMs do beside verbs, and what they are asked with."""
+
+
+def operate(rig: Rig, llm: Any, name: str) -> Any:
+    """The answer of an operation in the colour of the rig."""
+    holder, _, method = name.rpartition(".")
+    owner = getattr(llm, holder) if holder else llm
+    options = {"estimate": False} if name == "count_tokens" else {}
+    asked = OPERATIONS[name]
+    return rig.colour.run(
+        lambda: getattr(owner, method)(*asked, **options), lambda: getattr(owner, f"a{method}")(*asked, **options)
+    )
+
+
 def good_samples(rig: Rig, verb: str) -> list[Sample]:
-    """Good answers as the server of the rig makes them, and errors."""
+    """Good answers as the server of the rig makes them, and errors; none of an operation that the wire has not."""
     found: list[Sample] = []
     Desk.answer = None
-    for said in (*SAID, *REFUSED) if verb in ("chat", "stream") else ({"embeddings": VECTORS}, *REFUSED):
+    good = SAID if verb in ("chat", "stream") else ({"embeddings": VECTORS},) if verb == "embed" else ({},)
+    for said in (*good, *REFUSED):
         options: dict[str, Any] = {"tools": [WEATHER]} if "tool_calls" in said else {}
-        rig.server.reply(**said)
+        if said:
+            rig.server.reply(**said)
         with suppress(StatusError):
-            rig.call(verb, STRIKE, **options)
+            if verb in OPERATIONS:
+                try:
+                    operate(rig, rig.llm(STRIKE), verb)
+                except UnsupportedError:
+                    return []
+            else:
+                rig.call(verb, STRIKE, **options)
         found.append(replace(Desk.kept, verb=verb, options=options))
     return found

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from heavenbase.call import Call, WireRequest
 
 T = TypeVar("T")
+_LONGEST = 16
+"""Digits; no number of bytes, tokens or seconds has more."""
 
 PAGES = 100
 """Pages of one list that are read."""
@@ -48,8 +50,11 @@ def number_of(row: Mapping[str, Any], *names: str) -> int | None:
     """The first of these fields that is a number above zero, also one in text, as Google writes large ones."""
     for name in names:
         value = row.get(name)
-        found = int(value) if isinstance(value, str) and value.isdecimal() else any_number(dict(row), name)
-        if found is not None and found > 0:
+        if isinstance(value, str):
+            found: float | None = int(value) if value.isdecimal() and len(value) < _LONGEST else None
+        else:
+            found = any_number(dict(row), name)
+        if found is not None and 0 < found < 10**_LONGEST:
             return int(found)
     return None
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.details import Usage
 from heavenbase.errors import InputError, InputTypeError
-from heavenbase.http.payload import as_list, as_object, shape_error
+from heavenbase.http.payload import as_list, as_object, number_or_none, shape_error, whole_or_none
 from heavenbase.http.rules import EXTRAS, apply_rules, merge_extra
 from heavenbase.operations.results import Ranked, Ranking
 
@@ -82,9 +81,10 @@ def ranking(call: Call, decoded: Any, tokens: int | None = None, units: int | No
 def _ranked(call: Call, row: Any) -> Ranked:
     documents = call.subject.documents
     row = as_object(call, row, "a result")
-    place, score = row.get("index"), next((row[name] for name in _SCORES if name in row), None)
-    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < len(documents):
+    place = whole_or_none(row.get("index"))
+    score = number_or_none(next((row[name] for name in _SCORES if name in row), None))
+    if place is None or not 0 <= place < len(documents):
         raise shape_error(call, "a result names no document that was given")
-    if not isinstance(score, int | float) or isinstance(score, bool) or not isfinite(score):
+    if score is None:
         raise shape_error(call, "a result has no `relevance_score`")
-    return Ranked(place, float(score), documents[place])
+    return Ranked(place, score, documents[place])
