@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import heavenbase as hb
 from hb_testing.conformance.rig import environment
 from heavenbase.colour.drive import run
 from heavenbase.config.config import Config
-from heavenbase.errors import InputError, VisionNotSupported
+from heavenbase.errors import HBError, InputError, VisionNotSupported
 from heavenbase.flow.preparing import encode_images, has_images
 from heavenbase.image.pixels import make_png
 from heavenbase.kernel import Kernel
@@ -315,3 +316,59 @@ def test_a9_a_vendors_own_blocks_are_calls_and_results_on_every_other_wire(
     assert not any(f'"{name}"' in written for name in foreign)
     order = [written.index(word) for word in ("let me see", "Köln", "a map", "and now?")]
     assert order == sorted(order)
+
+
+PDF = b"%PDF-1.4 words"
+FOUND = {"type": "text", "text": "found"}
+PARTS: dict[str, tuple[dict[str, Any], str, frozenset[str]]] = {
+    "search result": (
+        {
+            "type": "search_result",
+            "source": "https://e.example",
+            "title": "T",
+            "content": [{"type": "text", "text": "found"}],
+        },
+        "found",
+        frozenset(),
+    ),
+    "content": (
+        {"type": "document", "source": {"type": "content", "content": [FOUND]}},
+        "found",
+        frozenset(),
+    ),
+    "document": (
+        {"document": {"format": "pdf", "name": "a", "source": {"bytes": PDF}}},
+        b64encode(PDF).decode(),
+        frozenset({"cohere", "ollama"}),
+    ),
+    "text": (
+        {"document": {"format": "txt", "name": "a", "source": {"text": "found"}}},
+        "",
+        frozenset({"cohere", "ollama"}),
+    ),
+    "inline": (
+        {"inline_data": {"mime_type": "application/pdf", "data": b64encode(PDF).decode()}},
+        b64encode(PDF).decode(),
+        frozenset({"cohere", "ollama"}),
+    ),
+    "picture": ({"inlineData": {"mimeType": "image/png", "data": PICTURE.to_b64()}}, PICTURE.to_b64(), frozenset()),
+    "far": (
+        {"fileData": {"fileUri": "https://e.example/a.pdf", "mimeType": "application/pdf"}},
+        "https://e.example/a.pdf",
+        frozenset({"openai", "bedrock", "cohere", "ollama"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a9_texts_and_files_in_a_vendors_own_shape_reach_every_wire_that_reads_such(
+    kernel: Kernel, wire: str, name: str
+) -> None:
+    part, word, refused = PARTS[name]
+    messages = [{"role": "user", "content": [{"type": "text", "text": "read"}, part]}]
+    if wire in refused:
+        with pytest.raises(HBError):
+            body_of(kernel, wire, messages)
+        return
+    body, _ = body_of(kernel, wire, messages)
+    assert word in json.dumps(body)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BLOCKS = frozenset(
     {
         *("tool_use", "tool_result", "thinking", "thinking.signature", "redacted_thinking", "server_tool_use"),
-        "compaction",
+        *("compaction", "search_result", "document.content"),
     }
 )
 MESSAGES = "v1/messages"

@@ -42,7 +42,7 @@ class BedrockGateway(HTTPGateway["BedrockAttempt"]):
     name = "bedrock"
     wire: ClassVar[str] = "bedrock"
     vision: ClassVar[str] = "bedrock"
-    blocks = frozenset({"toolUse", "toolResult", "reasoningContent"})
+    blocks = frozenset({"toolUse", "toolResult", "reasoningContent", "searchResult", "document.format"})
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 
     def __init__(self) -> None:

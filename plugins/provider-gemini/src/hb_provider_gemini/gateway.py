@@ -43,6 +43,7 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
     name = "gemini"
     wire: ClassVar[str] = "gemini"
     vision: ClassVar[str] = "gemini"
+    blocks = frozenset({"fileData", "file_data", "inlineData", "inline_data"})
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
     bytes_per_input: ClassVar[int] = 128 * 1024
 

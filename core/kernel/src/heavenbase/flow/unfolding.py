@@ -1,14 +1,16 @@
 """Messages with blocks of a vendor's own, brought into hb's shape for wires that have no such blocks. Pure.
 
 Calls of tools among the parts of an answer become its `tool_calls`, results among those of a user become messages of
-their own before his words. What only the vendor can read, thoughts and runs of its own tools, stays behind and is
-reported.
+their own before his words; files of other shapes become `file` parts. What only the vendor can read, thoughts and runs
+of its own tools, stays behind and is reported.
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Collection, Mapping
+from mimetypes import guess_type
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.messages import to_message
@@ -22,7 +24,11 @@ RESULTS = {"tool_result": ("tool_use_id", "content", "is_error"), "toolResult": 
 SIGNED = "thinking.signature"
 """A thought that is of use to who signed it alone; other wires have thoughts without a signature."""
 OPAQUE = frozenset({"thinking", SIGNED, "redacted_thinking", "reasoningContent", "server_tool_use", "compaction"})
-BLOCKS = frozenset({*USES, *RESULTS, *OPAQUE})
+WORDS = frozenset({"search_result", "searchResult", "document.content"})
+"""Texts with a source, which are words elsewhere."""
+FILES = frozenset({"document.format", "fileData", "file_data", "inlineData", "inline_data"})
+"""Files in other shapes than those that a part with a type has."""
+BLOCKS = frozenset({*USES, *RESULTS, *OPAQUE, *WORDS, *FILES})
 """Types of parts, and keys of parts without a type."""
 
 
@@ -33,6 +39,10 @@ def block_of(part: Any) -> str | None:
     kind = part.get("type") or next(iter(BLOCKS.intersection(part)), None)
     if kind == "thinking" and part.get("signature"):
         return SIGNED
+    if isinstance(held := part.get("document"), Mapping) and "format" in held:
+        return "document.format"
+    if kind == "document" and isinstance(source := part.get("source"), Mapping) and source.get("type") == "content":
+        return "document.content"
     return kind if kind in BLOCKS or str(kind).endswith("_tool_result") else None
 
 
@@ -47,7 +57,8 @@ def unfolded(call: Call, own: Collection[str]) -> Call:
     found: list[Message] = []
     for place, message in enumerate(call.messages):
         kinds = [block_of(part) for part in message["content"]] if has_blocks(message) else []
-        if all(kind is None or kind in own or (kind not in BLOCKS and own) for kind in kinds):
+        kinds = [None if kind in own or (kind not in BLOCKS and SIGNED in own) else kind for kind in kinds]
+        if not any(kinds):
             found.append(message)
         else:
             found += _unfolded(message, kinds, place, call.context.report)
@@ -68,6 +79,11 @@ def _unfolded(message: Message, kinds: list[str | None], place: int, report: Par
             calls.append({"id": str(known), "type": "function", "function": {"name": name, "arguments": written}})
         elif kind in RESULTS:
             results.append(_result(held, RESULTS[kind], place))
+        elif kind in FILES:
+            rest.append(_file(part.get("document") or held, place))
+        elif kind in WORDS:
+            rest.append({"type": "text", "text": _words(held)})
+            report.emulated(f"messages[{place}].{kind}", "it travels as text")
         else:
             report.dropped(f"messages[{place}].{kind}", "only the provider that wrote it can read it")
     kept = {name: value for name, value in message.items() if name not in ("content", "tool_calls")}
@@ -85,3 +101,29 @@ def _result(held: Mapping[str, Any], names: tuple[str, ...], place: int) -> Mess
         ]
     made = to_message({"role": "tool", "tool_call_id": str(known), "content": content or ""}, place)
     return {**made, "is_error": True} if failed in (True, "error") else made
+
+
+def _words(held: Mapping[str, Any]) -> str:
+    source = held.get("source")
+    content = source.get("content") if isinstance(source, Mapping) else held.get("content")
+    parts = content if isinstance(content, list) else [{"text": content}]
+    texts = [str(part["text"]) for part in parts if isinstance(part, Mapping) and part.get("text")]
+    return "\n".join([*(str(each) for each in (held.get("title"), source) if isinstance(each, str)), *texts])
+
+
+def _file(held: Mapping[str, Any], place: int) -> dict[str, Any]:
+    """A file that is held or named in another shape, as a part of hb's; a picture or a sound as such."""
+    source = held.get("source", held)
+    there, name = source.get("s3Location") or {}, str(held.get("name") or held.get("displayName") or "file")
+    uri = there.get("uri") or held.get("fileUri") or held.get("file_uri")
+    media_type = held.get("mimeType") or held.get("mime_type") or guess_type(f"a.{held.get('format')}")[0]
+    data = source.get("bytes") or source.get("data") or str(source.get("text") or "").encode()
+    encoded = data if isinstance(data, str) else b64encode(data).decode()
+    if uri is None and str(media_type).startswith("image/"):
+        image = {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": encoded}}
+        found: dict[str, Any] = to_message({"role": "user", "content": [image]}, place)["content"][0]
+        return found
+    if uri is None and str(media_type).startswith("audio/"):
+        return {"type": "input_audio", "input_audio": {"data": encoded, "format": str(media_type).partition("/")[2]}}
+    file = {"file_data": uri or f"data:{media_type or 'text/plain'};base64,{encoded}", "mime_type": media_type}
+    return {"type": "file", "file": {"filename": name, **{key: value for key, value in file.items() if value}}}
