@@ -156,6 +156,10 @@ WHERE = [
     ("zai", "glm", "zai", "glm-5.2"),
     # ids of places that serve the models of others
     ("groq", "llama-3.1-8b-instant", "groq", "llama-3.1-8b-instant"),
+    ("vertex", "gemini-9-pro", "vertex", "gemini-9-pro"),
+    ("vertex openrouter", "gemini-embedding-001", "vertex", "gemini-embedding-001"),
+    ("vertex gemini", "gemini-9-pro", "gemini", "gemini-9-pro"),
+    ("zai_zh openai", "embedding-3", "zai-zh", "embedding-3"),
     ("groq", "openai/gpt-oss-120b", "groq", "openai/gpt-oss-120b"),
     ("groq openai", "openai/gpt-oss-120b", "openai", "gpt-oss-120b"),
     ("groq", "qwen/qwen3-32b", "groq", "qwen/qwen3-32b"),
@@ -226,6 +230,19 @@ def test_a5_every_provider_has_a_default_model(made: Callable[..., Kernel]) -> N
         spec = kernel.resolve(provider=name)
         assert (spec.provider, bool(spec.model_id)) == (name, True)
     assert kernel.resolve("embed", provider="voyage").model_id == "voyage-4-lite"
+
+
+def test_a5_with_one_vendors_key_alone_each_of_its_models_goes_there(made: Callable[..., Kernel]) -> None:
+    catalog: Catalog = made().resolver.catalog
+    for name in set(catalog.providers) - {"azure", "custom"}:  # which have no models but those of the user
+        record = catalog.records[name]
+        if not (variables := record.get("api_key_env")):
+            continue
+        kernel = made({variables[0]: "sk-a-key-000"})
+        natives = [row["providers"][name] for row in catalog.models.values() if name in row["providers"]]
+        ids = {native if isinstance(native, str) else native["id"] for native in natives}
+        for model in ids | set(record.get("default_models", {}).values()):
+            assert kernel.resolve(model=model).provider == name, f"{model} with {variables[0]}"
 
 
 def test_a5_the_providers_of_the_settings_count(made: Callable[..., Kernel]) -> None:
