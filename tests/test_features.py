@@ -253,3 +253,14 @@ def test_files_are_named_in_the_ways_that_a_provider_reads(model: str, taken: st
         return
     name = {"id": "file_1", "https": "https://a.example/a.pdf", "gs": "gs://b/a.png", "s3": "s3://b/a.pdf"}[way]
     assert name in json.dumps(asked(model, message, **options).body)
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-4o", "responses", "gemini/gemini-3-pro-preview"])
+def test_a9_what_only_another_vendor_can_reach_is_refused(model: str) -> None:
+    parts: list[dict[str, Any]] = [{"type": "video_url", "video_url": {"url": "s3://b/a.mp4"}}]
+    parts.append({"type": "container_upload", "file_id": "file_1"})
+    options = {"gateway": "responses"} if model == "responses" else {}
+    for part in parts:
+        message = {"role": "user", "content": [{"type": "text", "text": "q"}, part]}
+        with pytest.raises(UnsupportedError):
+            asked("openai/gpt-5.6" if options else model, message, **options)

@@ -53,7 +53,7 @@ def part_of(part: dict[str, Any], place: int) -> dict[str, Any]:
     if kind == "file":
         return {**_file(part, place), **extra}
     if kind == "video_url":
-        return {"fileData": {"fileUri": _url(part.get("video_url"), place)}, **extra}
+        return {**_named(_url(part.get("video_url"), place), None, place), **extra}
     if kind == "image_file":
         image = part["image_file"]
         return _named(image.get("file_id") or image["uri"], image.get("mime_type"), place)

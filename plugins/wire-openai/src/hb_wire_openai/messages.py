@@ -190,6 +190,16 @@ def _with_parts(message: Message, place: int, call: Call) -> Message:
     return {**message, "content": parts} if any(a is not b for a, b in zip(parts, content, strict=True)) else message
 
 
+def check_part(part: dict[str, Any], place: int) -> None:
+    """UnsupportedError for a part that no endpoint of OpenAI's wires takes: of a container, or a video in a store."""
+    video = part.get("video_url")
+    url = video.get("url") if isinstance(video, dict) else video
+    if str(url).startswith(("s3://", "gs://")):
+        raise no_reference(place, "videos by https URL or as bytes")
+    if part["type"] == "container_upload":
+        raise UnsupportedError(f"message {place} has a container_upload, which another vendor takes")
+
+
 def _part(part: dict[str, Any], place: int, call: Call) -> dict[str, Any]:
     kind = part.get("type")
     if kind == "text" or kind == "image_url":
@@ -200,6 +210,7 @@ def _part(part: dict[str, Any], place: int, call: Call) -> dict[str, Any]:
         raise no_reference(place, "images as bytes or by URL; gateway='responses' takes them by file_id")
     if kind is None:
         raise UnsupportedError(f"message {place} has a part without a type, which this wire does not know")
+    check_part(part, place)
     if kind == "file":
         file = part["file"]
         url = data_url(file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_wire_openai.messages import check_part
 from heavenbase.errors import InputTypeError
 from heavenbase.http import text_or_none
 from heavenbase.wires import (
@@ -174,6 +175,7 @@ def _part(part: Any, place: int) -> dict[str, Any]:
         raise unencoded_image(place)
     if kind is None:
         raise InputTypeError(f"a part of message {place} has no type")
+    check_part(part, place)
     return part
 
 
