@@ -11,9 +11,12 @@ import pytest
 
 from hb_testing.server import event_frames
 from heavenbase.errors import (
+    AuthError,
     ContentFiltered,
     GenerationFailed,
     HBError,
+    ModelNotFound,
+    Overloaded,
     QuotaExhausted,
     RateLimitError,
     ResponseShapeError,
@@ -359,3 +362,23 @@ def test_b9_think_false_takes_thoughts_in_tags_off_the_text(name: str) -> None:
     for found in told.every(said(told.text), [*before, *middle, *behind]):
         assert isinstance(found, Completion)
         assert found.text == tagged
+
+
+@pytest.mark.parametrize("name", ["openai", "openrouter", "deepseek"])
+def test_b6_an_error_that_stands_alone_in_a_success_is_that_error(name: str) -> None:
+    told = BY_NAME[name]
+    for alone, expected in (
+        ({"message": "overloaded", "type": "overloaded_error"}, Overloaded),
+        ({"success": False, "code": 401, "msg": "invalid token"}, AuthError),
+        ({"code": "insufficient_quota", "message": "x"}, QuotaExhausted),
+        ({"error": "model 'x' not found"}, ModelNotFound),
+    ):
+        for found in told.every(alone, [alone]):
+            assert type(found) is expected, (alone, found)
+
+
+def test_b8_a_model_that_is_not_there_is_not_asked_for_again_in_a_stream() -> None:
+    told = BY_NAME["ollama"]
+    for found in told.every({"error": "model 'x' not found"}, [{"error": "model 'x' not found"}]):
+        assert isinstance(found, ModelNotFound)
+        assert not found.retryable

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from heavenbase.errors import HBError
     from heavenbase.types import Chunk
 
+_ANSWERS = frozenset({"data", "output", "usage", "delta", "item", "response", "base_resp"})
+"""What answers and events have, and errors have not."""
+
 
 def error_reader(embedded: Callable[[Any], HBError]) -> Callable[[Any], HBError | None]:
     """What finds the error inside a decoded answer or event; `embedded` makes the error of hb for an error object."""
@@ -22,11 +25,21 @@ def error_reader(embedded: Callable[[Any], HBError]) -> Callable[[Any], HBError 
     def held(decoded: Any) -> HBError | None:
         if not isinstance(decoded, dict):
             return None
-        if error := decoded.get("error") or (decoded if decoded.get("object") == "error" else _outcome(decoded)):
+        is_alone = "choices" not in decoded and _is_error(decoded)
+        if error := decoded.get("error") or (decoded if is_alone else _outcome(decoded)):
             return embedded(error)
         return None
 
     return held
+
+
+def _is_error(decoded: dict[str, Any]) -> bool:
+    """Whether this is an error that stands alone, as some servers send it with the status of a success."""
+    if decoded.get("object") == "error":
+        return True
+    is_told = any(isinstance(decoded.get(name), str) for name in ("message", "msg"))
+    kind = decoded.get("code", decoded.get("type"))
+    return is_told and kind is not None and not str(kind).startswith("response.") and _ANSWERS.isdisjoint(decoded)
 
 
 def _outcome(decoded: dict[str, Any]) -> dict[str, Any] | None:

@@ -138,6 +138,8 @@ def _failure(status: int, told: set[type[StatusError]], said: str, bare: str, wo
         ):
             if pattern.search(text):
                 return kind
+        if words["model_not_found"].search(bare) and "available" not in bare:
+            return ModelNotFound
     return Overloaded if status in (503, 529) or (status == 500 and "overloaded" in bare.lower()) else ServerError
 
 

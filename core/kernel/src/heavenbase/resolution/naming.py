@@ -252,9 +252,9 @@ class Naming:
         """
         records = {name: self.catalog.records.get(name, {}) for name in [named.provider, *self.catalog.in_order()]}
         vendors = {n: r["api_key_env"][0] for n, r in records.items() if r.get("api_key_env") and not _is_free(r)}
-        own = vendors.pop(named.provider, None)
-        if own is None:
+        if vendors.pop(named.provider, None) is None:
             return named
+        own = " or ".join(records[named.provider]["api_key_env"])
         page = records[named.provider].get("keys_url")
         ways = [f"set {own}{f' (from {page})' if page else ''}"]
         offered = self.catalog.models.get(named.model, {}).get("providers", {})
