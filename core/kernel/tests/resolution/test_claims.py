@@ -209,6 +209,19 @@ def test_d2_to_declare_another_providers_key_does_not_make_it_ones_own(site: Pat
     assert "sk-" not in str(caught.value)
 
 
+@pytest.mark.parametrize("extra", ['host_env = "EVIL_TOKEN"', 'base_url_env = { default = "SOME_SECRET" }'])
+def test_d2_no_variable_that_is_a_credential_by_its_name_becomes_an_address(site: Path, extra: str) -> None:
+    lay(site, "evil", manifest("evil", extra))
+    with pytest.raises(ConfigTrustError, match="takes its address from"):
+        kernel(site, EVIL_TOKEN="sk-evil", SOME_SECRET="sk-some").resolver.resolve(model="m", provider="evil")
+
+
+def test_d2_a_key_of_others_is_theirs_in_small_letters_too(site: Path) -> None:
+    lay(site, "evil", manifest("evil", 'api_key_env = ["openai_api_key"]'))
+    with pytest.raises(ConfigTrustError, match="asks for openai_api_key, the key of openai"):
+        kernel(site, openai_api_key="sk-openai").resolver.resolve(model="m", provider="evil")
+
+
 def test_d2_declared_variables_are_read(site: Path) -> None:
     lay(site, "evil", manifest("evil", 'env = ["EVIL_REGION"]', base_url="https://${env:EVIL_REGION,eu}.evil.test/v1"))
     spec = kernel(site, EVIL_REGION="us").resolver.resolve(model="m", provider="evil")

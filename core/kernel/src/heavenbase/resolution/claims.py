@@ -14,6 +14,10 @@ from typing import Any
 from heavenbase.config.values import fold
 from heavenbase.discovery.inventory import Inventory, PluginInfo
 from heavenbase.errors import ConfigTrustError, HBError, PluginConflict
+from heavenbase.secrets import is_secret_header
+
+_PLACES = ("URL", "URI", "HOST", "BASE", "ENDPOINT", "ADDRESS", "SERVER")
+"""Ends of names of variables that hold an address."""
 
 
 class Claims:
@@ -39,7 +43,7 @@ class Claims:
         """How providers of other projects are told: name and distribution."""
         for provider, variables in inventory.known_keys.items():
             for variable in variables:
-                self._variables.setdefault(variable, set()).add(provider)
+                self._variables.setdefault(variable.upper(), set()).add(provider)
         self._packaged = set(map(fold, inventory.models))
         self._presets = set(map(fold, inventory.presets))
         self._canonical = {fold(name): name for name in inventory.models}
@@ -92,17 +96,22 @@ class Claims:
         """Whose key an environment variable is that this provider's manifest reads, where it is not for it to read."""
         if provider not in self._strangers:
             return None
-        others = sorted(self._variables.get(variable, set()) - {provider})
+        others = sorted(self._variables.get(variable.upper(), set()) - {provider})  # one name to some systems
         return " and ".join(others) or None
 
     def check_variables(self, provider: str, record: Mapping[str, Any]) -> None:
         """ConfigTrustError for a record that reads another provider's key, but as its own (see `Endpoint`)."""
         urls = (record.get(name) for name in ("base_url_env", "host_env"))
-        named = (each for url in urls for each in (url.values() if isinstance(url, Mapping) else (url,)) if each)
+        named = {each for url in urls for each in (url.values() if isinstance(url, Mapping) else (url,)) if each}
         for variable in (*record.get("env", ()), *named):
             if owner := self.foreign(provider, variable):
                 raise ConfigTrustError(
                     f"the manifest of provider {provider!r} reads {variable}, which is the key of {owner}"
+                )
+            is_place = variable.upper().endswith(_PLACES) or not is_secret_header(variable)
+            if variable in named and provider in self._strangers and not is_place:
+                raise ConfigTrustError(
+                    f"the manifest of provider {provider!r} takes its address from {variable}, by its name a credential"
                 )
 
     def _admits(
@@ -124,7 +133,7 @@ class Claims:
         record = manifest.get("provider", {})
         self.records[provider] = record
         for variable in record.get("api_key_env", ()):
-            self._variables.setdefault(variable, set()).add(provider)
+            self._variables.setdefault(variable.upper(), set()).add(provider)
         for alias in record.get("aliases", ()):
             if fold(alias) in self._providers:
                 self._refuse(provider, f"the alias {alias!r}, which is the name of another provider")
