@@ -290,7 +290,7 @@ ABILITIES: Mapping[str, Proof] = {
         True, lambda seen: "late" in str(seen.body.get("messages")), replace(CLAUDE, content=LATE_SYSTEM)
     ),
     "deferred_tools": Proof(False, lambda seen: seen.requests and "defer_loading" not in str(seen.body), DEFERRED),
-    "free_text_tools": Proof(False, both(count(0), said("take free text")), FREE_TEXT),
+    "free_text_tools": Proof(False, both(count(0), said("free text")), FREE_TEXT),
     "prompt_marks": Proof(
         False, lambda seen: seen.requests and "cache_control" not in str(seen.body), replace(CLAUDE, content=MARKED)
     ),
