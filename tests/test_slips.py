@@ -18,7 +18,7 @@ from hb_cli.state import State
 from hb_testing.conformance.rig import environment
 from hb_testing.server import LoopbackServer
 from heavenbase.config.config import Config
-from heavenbase.errors import HBError, UnknownNameError
+from heavenbase.errors import CacheWarning, HBError, UnknownNameError
 from heavenbase.kernel import Kernel
 from heavenbase.options import KNOWN, OPTIONS
 from heavenbase.resolution.arguments import parameters_of
@@ -235,3 +235,20 @@ def test_a1_settings_with_them_are_refused_where_they_are_used(row: str, name: s
 def test_a1_keys_of_the_settings_are_checked(key: str) -> None:
     with pytest.raises(HBError, match=r"unknown key .* did you mean"):
         Config.from_dict({f"heavenbase.{key}": "x"})
+
+
+@pytest.mark.parametrize(
+    ("provider", "option"),
+    [("azure", "api_verison"), ("bedrock", "regoin"), ("vertex", "Project"), ("acme", "reasoning-replay")],
+)
+def test_a1_options_that_plugins_read_are_checked(provider: str, option: str) -> None:
+    settings = {"base_url": "http://127.0.0.1:1/v1", "api_key": "sk-acme-000", "options": {option: "x"}}
+    with pytest.raises(UnknownNameError, match=f"unknown option of provider '{provider}' '{option}'; did you mean"):
+        hb.LLM(model=f"{provider}/m", kernel=Kernel({f"heavenbase.llm.providers.{provider}": settings}))
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "memory", "redis"])
+def test_a1_options_that_a_cache_does_not_have_are_told(backend: str, tmp_path: Path) -> None:
+    cache = {"backend": backend, "namespace": "us", "path": str(tmp_path / "c.db"), "options": {"busy_timout_ms": 5}}
+    with Kernel({"heavenbase.llm.cache": cache}) as kernel, pytest.warns(CacheWarning, match="busy_timout_ms: unknown"):
+        hb.LLM("mock", kernel=kernel, cache=True, cache_policy="force").complete("hi")

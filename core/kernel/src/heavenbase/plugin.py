@@ -85,6 +85,9 @@ class Gateway(Plugin):
     Other names are refused before anything is sent. None: they are not listed here, and then slips alone are refused.
     """
 
+    options: ClassVar[frozenset[str]] = frozenset()
+    """Names in the table `options` of a provider that it reads, beside those that the provider's manifest has."""
+
     def check(self) -> None:
         """Raise ImportError when the SDK is not installed. Called at resolution: find it, do not import it."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from hb_cache_memory.shelf import Limits, Shelf
-from heavenbase.errors import InputError, InputTypeError
+from heavenbase.errors import ConfigError, InputError, InputTypeError
 from heavenbase.plugin import CacheEntry, CacheStore
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class MemoryStore(CacheStore):
     instant = True
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
+        for name in settings.get("options") or ():
+            raise ConfigError(f"heavenbase.llm.cache.options.{name}: unknown; the memory cache has no options")
         self._clock: Callable[[], float] = settings.get("clock") or time.time
         tables = settings.get("namespaces") or {}
         self._limits = {name: Limits.read(name, table) for name, table in tables.items()}

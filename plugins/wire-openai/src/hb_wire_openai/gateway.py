@@ -31,6 +31,7 @@ class WireGateway(HTTPGateway["WireAttempt"]):
     wire: ClassVar[str] = "openai"
     vision: ClassVar[str] = "openai"
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
+    options: ClassVar[frozenset[str]] = frozenset({"reasoning_replay", "marked_prompts", "file_purpose"})
     auth: ClassVar[str] = "Authorization: Bearer"
     """Where the credential goes, for people to read."""
     bytes_per_input: ClassVar[int] = 128 * 1024  # 4,096 numbers written out

@@ -20,7 +20,7 @@ from heavenbase.errors import (
     UnknownModelWarning,
     UnknownNameError,
 )
-from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, conceal, unknown_options
+from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, check_slips, conceal, unknown_options
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
 from heavenbase.resolution.bonds import check_bonds, check_names
@@ -176,6 +176,7 @@ class _Resolution:
         connection = endpoint.connection(provider, record, chosen, gateway_record)
         if endpoint.untrusted is not None:
             check_bonds(self.config, endpoint.untrusted, rows, self.options)
+        self._check_options(provider, chosen)
         record = self._read(record, f"providers.{provider}")
         gateway_record = self._read(gateway_record, f"gateways.{chosen}")
         model_record = self._read(model_record, f"models.{canonical}")
@@ -272,6 +273,15 @@ class _Resolution:
                 f"provider {provider!r} has no base_url; hb cfg set {ROOT}.providers.{provider}.base_url …"
             )
         return merge(base, configured)
+
+    def _check_options(self, provider: str, gateway: str) -> None:
+        """UnknownNameError for a setting under `options` that is nearly one which the provider or its gateway reads."""
+        given = self.catalog.configured_providers.get(provider, {}).get("options")
+        if given:
+            known = set(self.registry.load("gateways", gateway).options)
+            for claim in self.registry.inventory.claims("providers", provider):
+                known |= ((claim.manifest or {}).get("provider", {}).get("options") or {}).keys()
+            check_slips(f"option of provider {provider!r}", given, known)
 
     def _gateway_name(self, gateway: str | None, preset_record: Mapping[str, Any], provider: str) -> str:
         declared = self.catalog.records.get(provider, {}).get("gateway")
