@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
 from dataclasses import replace
@@ -22,6 +23,14 @@ def answers(telling: Telling) -> list[object]:
     return list(telling.told.every(telling.answer, telling.events, **telling.asked))
 
 
+def without_moments(limits: hb.RateLimits | None) -> hb.RateLimits | None:
+    """Limits without when they begin anew, which the clock says."""
+    for limit in (limits.requests, limits.tokens, limits.input_tokens, limits.output_tokens) if limits else ():
+        if limit is not None:
+            limit.reset_at = None
+    return limits
+
+
 FIELDS = ("citations", "logprobs", "choices", "rate_limits", "filters", "audio")
 EVERY = pytest.mark.parametrize("telling", TELLINGS, ids=lambda it: it.told.name)
 
@@ -40,12 +49,23 @@ def test_b12_what_a_provider_tells_is_the_same_whole_and_streamed(telling: Telli
 def test_b12_limits_are_told_where_the_provider_has_them(telling: Telling) -> None:
     for found in answers(telling):
         assert isinstance(found, Completion), found
-        limits = found.rate_limits
-        if limits is not None:
-            for limit in (limits.requests, limits.tokens, limits.input_tokens, limits.output_tokens):
-                if limit is not None:
-                    limit.reset_at = None
-        assert limits == telling.limits
+        assert without_moments(found.rate_limits) == telling.limits
+
+
+@EVERY
+def test_b12_the_first_chunk_of_a_stream_has_the_limits(telling: Telling) -> None:
+    told = telling.told
+    told.headers = tuple(telling.headers.items())
+    for first, *others in (
+        told.streamed(telling.events, **telling.asked),
+        asyncio.run(told.astreamed(telling.events, **telling.asked)),
+    ):
+        assert ("rate_limits" in first.to_dict()) is (telling.limits is not None)
+        assert without_moments(first.rate_limits) == telling.limits
+        assert [chunk.rate_limits for chunk in others if chunk.kind == "delta"] == [None] * (len(others) - 1)
+        assert "".join(chunk.text for chunk in (first, *others) if chunk.kind == "delta") == "Ärger 日本"
+    answers(telling)
+    assert "" not in list(told.llm.stream("q", **telling.asked))
 
 
 @EVERY

@@ -372,6 +372,11 @@ class Detailed:
         """The sounds of the answer."""
         return self.details.audio if self.details is not None else []
 
+    @property
+    def rate_limits(self) -> RateLimits | None:
+        """The provider's limits, from the headers of the answer; the first chunk of a stream has them."""
+        return self.details.rate_limits if self.details is not None else None
+
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:

@@ -9,9 +9,10 @@ from typing import Any
 from heavenbase.call import Call, Kept
 from heavenbase.colour import drive as drive
 from heavenbase.colour.parallel import LONG, call_in_thread
-from heavenbase.details import Record
+from heavenbase.details import Details, Record
 from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
+from heavenbase.limits import rate_limits
 from heavenbase.secrets import scrubbed, scrubber
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
@@ -130,6 +131,7 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
     """
     gathering = Gathering()
     feed = gathering.feed
+    is_first = True
     tags: TagFilter | None = None
     if call.args.get("think") is False:
         from heavenbase.wires.thoughts import TagFilter
@@ -141,12 +143,16 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
             async for chunk in source:
                 if tags is not None:
                     chunk, tags = tags.strip(chunk), None if is_one and tags.is_done else tags
+                if is_first:
+                    chunk, is_first = _with_limits(call, chunk), False
                 feed(chunk)
                 yield chunk
         else:
             for chunk in source:
                 if tags is not None:
                     chunk, tags = tags.strip(chunk), None if is_one and tags.is_done else tags
+                if is_first:
+                    chunk, is_first = _with_limits(call, chunk), False
                 feed(chunk)
                 yield chunk
         if gathering.finished:
@@ -157,6 +163,12 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
         raise foreign(call, error) from error
     finally:
         await drive.aclose(source)
+
+
+def _with_limits(call: Call, chunk: Chunk) -> Chunk:
+    context = call.context
+    limits = rate_limits(context.headers, context.created_at + context.clock() - context.started)
+    return chunk if limits is None else replace(chunk, details=replace(chunk.details or Details(), rate_limits=limits))
 
 
 def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> HBError:
