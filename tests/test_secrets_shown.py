@@ -270,6 +270,32 @@ def echo(status: int) -> Callable[[Any], Any]:
     return answer
 
 
+def whole(body: bytes, kind: str, *headers: str) -> Callable[[Any], list[bytes]]:
+    """A server that always answers so."""
+    lines = ["HTTP/1.1 200 OK", f"content-type: {kind}", f"content-length: {len(body)}", *headers]
+    return lambda request: ["\r\n".join(lines).encode() + b"\r\n\r\n" + body]
+
+
+def test_h6_good_answers_are_without_what_a_server_says_back(matrix_colour: Colour, server: LoopbackServer) -> None:
+    row = next(row for row in INSTALLED if row.name == "openai")
+    llm = made(row, WAYS["llm"], server)
+    key = secret("key")
+    told = {"id": f"id-{key}", "model": key, "debug": [f"Bearer {key}"], "usage": {"prompt_tokens": 1}}
+    said = {"role": "assistant", "content": f"your key is {key}"}
+    answer = {**told, "choices": [{"index": 0, "message": said, "finish_reason": "stop"}]}
+    server.script(whole(json.dumps(answer).encode(), "application/json", f"x-request-id: {key}", f"x-key: {key}"))
+    found = matrix_colour.chat(llm, "hi")
+    assert found.text == f"your key is {key}"  # what the model says is not changed
+    assert key not in f"{found.raw} {found.id} {found.model} {found.request_id} {found.rate_limits}"
+    pieces = [{**told, "choices": [{"index": 0, "delta": said, "finish_reason": end}]} for end in (None, "stop")]
+    lines = [f"data: {json.dumps(piece)}" for piece in pieces]
+    server.script(whole("\n\n".join([*lines, "data: [DONE]", ""]).encode(), "text/event-stream"))
+    chunks = matrix_colour.stream(llm, "hi")
+    assert "".join(chunk.text for chunk in chunks if chunk.kind == "delta") == f"your key is {key}" * 2
+    assert all(key not in f"{chunk.raw} {chunk.id} {chunk.model}" for chunk in chunks)
+    matrix_colour.close_kernel(llm.kernel)
+
+
 @EACH_WAY
 @EVERY
 def test_h6_what_comes_back_is_scrubbed(

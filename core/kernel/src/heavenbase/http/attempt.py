@@ -151,14 +151,17 @@ class HTTPAttempt:
         secrets = self.call.secrets()
         return redact(text, secrets) if any(secret in text for secret in secrets) else text
 
-    def unechoed(self, raw: Any) -> Any:
-        """The provider's own data as it is, or without the credentials that the server has put into it."""
+    def unechoed(self, found: T) -> T:
+        """What was read of an answer, its ids and raw data without the credentials that the server has put there."""
         if self._credentials is None:
             named = (key for key in self.call.secrets() if len(key) >= ECHO_LENGTH)
             self._credentials = [key.encode("utf-8", "surrogatepass") for key in named]
         if any(key in self._body for key in self._credentials):
-            return scrubbed(raw, scrubber(self.call.secrets()))
-        return raw
+            scrub = scrubber(self.call.secrets())
+            for name in ("id", "model", "raw"):
+                if getattr(found, name, None) is not None:
+                    setattr(found, name, scrubbed(getattr(found, name), scrub))
+        return found
 
     def post(self, client: Any, request: WireRequest) -> Any:
         """Send a request; the whole answer, decoded, when it holds no error."""
@@ -342,9 +345,7 @@ class _Reader:
             if state.is_fresh:
                 attempt.exchange.content()
             if chunk is not None:
-                if chunk.raw is not None:
-                    chunk.raw = attempt.unechoed(chunk.raw)
-                yield chunk
+                yield attempt.unechoed(chunk)
             if state.is_done:
                 return
 

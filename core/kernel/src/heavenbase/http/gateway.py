@@ -105,12 +105,12 @@ class HTTPGateway(Gateway, Generic[A]):
     def ask(self, attempt: A, request: WireRequest, read: Callable[[A, Any], T]) -> T:
         """Send a request, of a verb or of the gateway's own, and read the whole answer."""
         decoded = Unshown((attempt.post(self._client(attempt.call), request),))
-        return attempt.read(lambda: read(attempt, decoded[0]))
+        return attempt.read(lambda: attempt.unechoed(read(attempt, decoded[0])))
 
     async def aask(self, attempt: A, request: WireRequest, read: Callable[[A, Any], T]) -> T:
         """Async form of `ask`."""
         decoded = Unshown((await attempt.apost(self._client(attempt.call), request),))
-        return attempt.read(lambda: read(attempt, decoded[0]))
+        return attempt.read(lambda: attempt.unechoed(read(attempt, decoded[0])))
 
     async def exchange(
         self, call: Call, request: WireRequest, read: Callable[[A, Any], T], *, is_json: bool = True
@@ -143,7 +143,6 @@ class HTTPGateway(Gateway, Generic[A]):
 def _completion(attempt: HTTPAttempt, decoded: Any) -> Completion:
     answer = attempt.completion(decoded)
     answer.request_id = attempt.request_id
-    answer.raw = attempt.unechoed(answer.raw)
     return answer
 
 
