@@ -13,6 +13,7 @@ import heavenbase as hb
 from hb_testing.conformance.rig import environment
 from hb_testing.prepared import Prepared, prepared
 from hb_testing.server import LoopbackServer
+from hb_testing.server.synthesis import signature
 from heavenbase.config.config import Config
 from heavenbase.errors import UnsupportedError
 from heavenbase.kernel import Kernel
@@ -153,6 +154,22 @@ def test_a9_a_mark_behind_a_tool_is_the_mark_of_that_tool() -> None:
     tools = [LATE, {"cachePoint": {"type": "default"}}]
     assert asked("anthropic/claude-sonnet-4-5", tools=tools).body["tools"][0]["cache_control"] == {"type": "ephemeral"}
     assert asked("openai/gpt-4o", tools=tools).report["tools[0].cache_control"] == "dropped"
+
+
+def test_a9_a_conversation_in_a_vendors_own_blocks_goes_on_with_results(served: tuple[LoopbackServer, hb.LLM]) -> None:
+    server, llm = served
+    blocks = [
+        {"type": "thinking", "thinking": "t", "signature": "s"},
+        {"type": "tool_use", "id": "toolu_1", "name": "orders", "input": {}},
+    ]
+    talk = [{"role": "user", "content": "q"}, {"role": "assistant", "content": blocks}]
+    llm.resume(talk, {"toolu_1": "none"}, tools=[LATE])
+    assert server.requests[-1].json["input"][-1]["output"] == "none"
+    url = server.url("anthropic")
+    claude = hb.LLM(model="anthropic/claude-sonnet-4-5", base_url=url, api_key="k", kernel=llm.kernel, cache=False)
+    blocks[0]["signature"] = signature("t")
+    claude.resume(talk, {"toolu_1": "none"}, tools=[{**LATE, "defer_loading": False}])
+    assert server.requests[-1].json["messages"][1]["content"] == blocks
 
 
 def test_b11_a_call_of_a_grouped_tool_goes_back_with_its_group(served: tuple[LoopbackServer, hb.LLM]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from heavenbase.call import Call, Kept, Resumption
 from heavenbase.errors import HBError, InputError, InputTypeError, ToolArgsError, UnknownNameError
+from heavenbase.flow.unfolding import with_calls
 from heavenbase.messages import to_messages
 from heavenbase.tools.base import Decision
 from heavenbase.tools.options import is_forced, schema_names
@@ -237,7 +238,7 @@ def resumption(source: Any, results: Any) -> tuple[Call | None, list[Message], R
     if results is not None and not isinstance(results, Mapping):
         raise InputTypeError(f"results are a mapping of results by id of the call, not {type(results).__name__}")
     answer = source if isinstance(source, Completion) else Completion(messages=source)
-    messages = to_messages(answer.messages)
+    messages = with_calls(to_messages(answer.messages))
     known = {call.id: call for call in answer.pending}
     calls = [known.get(call.id, call) for call in open_calls(messages)]
     if not calls:

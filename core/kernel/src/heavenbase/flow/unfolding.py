@@ -14,10 +14,11 @@ from mimetypes import guess_type
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.messages import to_message
+from heavenbase.types import ParameterReport
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
-    from heavenbase.types import Message, ParameterReport
+    from heavenbase.types import Message
 
 USES = {"tool_use": ("id", "name", "input"), "toolUse": ("toolUseId", "name", "input")}
 RESULTS = {"tool_result": ("tool_use_id", "content", "is_error"), "toolResult": ("toolUseId", "content", "status")}
@@ -54,15 +55,24 @@ def has_blocks(message: Message) -> bool:
 
 def unfolded(call: Call, own: Collection[str]) -> Call:
     """The call without blocks that are not the wire's `own`."""
+    return call.replace(messages=_without(call.messages, own, call.context.report))
+
+
+def with_calls(messages: list[Message]) -> list[Message]:
+    """The messages with the calls and results of tools that are among their parts as hb has them."""
+    return _without(messages, BLOCKS - USES.keys() - RESULTS.keys(), ParameterReport())
+
+
+def _without(messages: list[Message], own: Collection[str], report: ParameterReport) -> list[Message]:
     found: list[Message] = []
-    for place, message in enumerate(call.messages):
+    for place, message in enumerate(messages):
         kinds = [block_of(part) for part in message["content"]] if has_blocks(message) else []
         kinds = [None if kind in own or (kind not in BLOCKS and SIGNED in own) else kind for kind in kinds]
         if not any(kinds):
             found.append(message)
         else:
-            found += _unfolded(message, kinds, place, call.context.report)
-    return call.replace(messages=found)
+            found += _unfolded(message, kinds, place, report)
+    return found
 
 
 def _unfolded(message: Message, kinds: list[str | None], place: int, report: ParameterReport) -> list[Message]:
