@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from hb_testing.server import FAULT_TEXT
+from hb_testing.server import FAULT_TEXT, Stream
 from heavenbase import errors
 from heavenbase.errors import HBError
 from tests.faults import outside
+from tests.faults.test_every_wire import TOOL
 from tests.faults.wires import BOTH, Bench, bench, on_every
+from tests.fuzz.samples import framed
+from tests.fuzz.wires import WIRES
 
 __all__ = ["bench"]
 every = on_every()
@@ -168,6 +171,64 @@ def test_e8_odd_calls_of_tools_are_answered_and_the_loop_goes_on(bench: Bench) -
             assert len({made.id for made in ran.answer.tool_calls}) == len(calls)
             results = [message for message in ran.answer.messages if message["role"] == "tool"]
             assert len(results) == len(calls)
+
+
+@every
+def test_b16_an_answer_that_ends_for_tool_calls_has_some(bench: Bench) -> None:
+    word = next((raw for raw, meant in bench.speaker.finish_reasons.items() if meant == "tool_calls"), None)
+    if word is None:
+        pytest.skip("no finish reason of this wire says so")
+    for verb in BOTH:
+        for _ in range(2):
+            bench.server.reply("", finish_reason=word)
+        ran = bench.run(verb)
+        bench.server._replies.clear()
+        assert isinstance(ran.error, errors.ResponseShapeError), ran.answer
+        assert ran.requests == 2
+        bench.server.reply("so", finish_reason=word)
+        assert bench.run(verb).error is None
+
+
+OPENAI = on_every(
+    without=[wire.name for wire in WIRES if wire.name not in ("openai", "mistral")],
+    because="calls begin with their names on this wire",
+)
+
+
+@OPENAI
+def test_b14_a_streamed_call_without_a_name_is_of_no_known_form(bench: Bench) -> None:
+    def streamed(*deltas: Any) -> Any:
+        events = [{"choices": [{"index": 0, "delta": {"tool_calls": [delta]}}]} for delta in deltas]
+        events += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}]
+        bench.server.script(lambda request: Stream([], [framed("openai", event) for event in events], []))
+        ran = bench.run("stream", tools=[TOOL])
+        bench.server.script(None)
+        return ran
+
+    nameless = {"index": 0, "id": "a", "function": {"arguments": "{}"}}
+    for deltas in ([nameless], [{**nameless, "id": None}], [{"function": {"arguments": "{}"}}]):
+        error = streamed(*deltas).error
+        assert isinstance(error, errors.StreamInterrupted)
+        assert isinstance(error.__cause__, errors.ResponseShapeError)
+    named = {"index": 0, "function": {"name": "write"}}
+    for deltas in ([nameless, named], [{**named, "id": "a"}, {"id": "a", "function": {"arguments": "{}"}}]):
+        ran = streamed(*deltas)
+        assert ran.error is None
+        assert [made.name for made in ran.answer.tool_calls] == ["write"]
+
+
+@OPENAI
+def test_e5_events_that_nobody_knows_break_no_answer(bench: Bench) -> None:
+    events = [
+        {"choices": [{"index": 0, "delta": {"content": "so"}}]},
+        {"object": "acme.metrics", "took": 1},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    ]
+    bench.server.script(lambda request: Stream([], [framed("openai", event) for event in events], []))
+    assert bench.run("stream").text == "so"
+    events[:] = events[1:2]
+    assert isinstance(bench.run("stream").error, errors.ResponseShapeError)
+    bench.server.script(None)
 
 
 @every

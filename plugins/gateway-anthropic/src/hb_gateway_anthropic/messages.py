@@ -137,7 +137,7 @@ class _History(History):
             return [text_block(message["content"])] if message["content"].strip() else []
         kept = kept_blocks(message, self.spec, self._traits, self.report)
         if kept and _says(kept) == meaning(message):
-            self._ids.begin(block["id"] for block in kept if block["type"] == "tool_use")
+            self._ids.begin(block["id"] for block in kept if block["type"] == "tool_use" and "id" in block)
             return without_blanks(kept)
         if message.get("images"):
             self.report.dropped("images", "the wire has no images in answers that go back")
@@ -183,6 +183,6 @@ def _is_result(block: Block) -> bool:
     return bool(block["type"] == "tool_result")
 
 
-def _says(blocks: list[Block]) -> tuple[str, list[tuple[str, str, Any]]]:
-    text = "".join(block["text"] for block in blocks if block["type"] == "text")
-    return text, [(b["id"], b["name"], b["input"]) for b in blocks if b["type"] == "tool_use"]
+def _says(blocks: list[Block]) -> tuple[str, list[tuple[Any, Any, Any]]]:
+    text = "".join(str(block.get("text") or "") for block in blocks if block["type"] == "text")
+    return text, [(b.get("id"), b.get("name"), b.get("input")) for b in blocks if b["type"] == "tool_use"]

@@ -54,7 +54,7 @@ class ChatStream(WireStream):
 
     __slots__ = (
         *("_counts", "_details", "_first", "_has_choice", "_has_ended", "_is_named", "_is_refused", "_others"),
-        *("_pieces", "_sounds", "_sources", "_spoke", "_texts", "_wanted"),
+        *("_nameless", "_pieces", "_sounds", "_sources", "_spoke", "_texts", "_tools", "_wanted"),
     )
 
     ending: ClassVar[str] = "a finish reason or [DONE]"
@@ -63,6 +63,10 @@ class ChatStream(WireStream):
         super().__init__(call, thinking, embedded)
         self._has_choice = self._has_ended = False
         self._is_named = self._is_refused = False
+        self._tools: set[Any] = set()
+        """Numbers and ids of tool calls whose functions are known."""
+        self._nameless: set[Any] = set()
+        """Those of which only arguments have come."""
         self._pieces: list[str] = []
         self._details: list[dict[str, Any]] = []
         self._texts: list[dict[str, list[str]]] = []
@@ -119,7 +123,7 @@ class ChatStream(WireStream):
         if usage:
             self._counts = merged_counts(self._counts, usage)
             chunk.usage = chat_usage(self._counts)
-        elif choices is None:
+        elif choices is None and not self._has_choice:  # else it is an event that hb does not know
             raise shape_error(self._call, "an event of the stream has no `choices`")
         return chunk
 
@@ -129,6 +133,7 @@ class ChatStream(WireStream):
             return None
         if self.is_done and self._has_choice:
             # The provider says that this is all, and not why: the reason is not known, so it is "other".
+            self._check_names()
             chunk = self._close(Chunk(finish_reason="refusal" if self._is_refused else "other"))
             self._tell(chunk, citations=sources_of(self._sources or {}))
             return chunk
@@ -198,6 +203,7 @@ class ChatStream(WireStream):
             word = finish_reason(FINISH, reason)
             self._has_choice = self._has_ended = True
             self.finish(chunk, "refusal" if self._is_refused and word in ("stop", "other") else word, reason)
+            self._check_names()
             self._close(chunk)
 
     def _extend(self, chunk: Chunk, delta: dict[str, Any]) -> None:
@@ -248,13 +254,25 @@ class ChatStream(WireStream):
         as_object(self._call, item, "a tool call of the stream")
         said = item.get("function") or item.get("custom") or {}
         function = as_object(self._call, said, "the function of a tool call")
-        return ToolCallDelta(
+        made = ToolCallDelta(
             whole_or_none(item.get("index")),
             name_or_none(self._call, item.get("id"), "the `id` of a tool call"),
             text_or_none(function.get("name")),
             arguments_text(function.get("arguments", function.get("input"))),
             "custom" if item.get("custom") else None,
         )
+        known = {key for key in (made.index, made.id) if key is not None}
+        first = made.index if made.index is not None else made.id
+        if made.name:
+            self._tools |= known or {None}
+            self._nameless.discard(first)
+        elif self._tools.isdisjoint(known) if known else not self._tools:
+            self._nameless.add(first)
+        return made
+
+    def _check_names(self) -> None:
+        if self._nameless:
+            raise shape_error(self._call, "a tool call of the stream names no function")
 
     def _keep(self, details: list[Any]) -> None:
         """Join the pieces of one detail, which the provider wants back whole."""

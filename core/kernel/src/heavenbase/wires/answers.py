@@ -25,6 +25,7 @@ V = TypeVar("V", bound="Sequence[float]")
 DONE = b"[DONE]"
 """What many servers send behind the last event, whatever their wire says."""
 _LARGEST = 2**53
+_NO_CALLS = "the answer ended for its tool calls, and has none"
 _FAILED = (
     *("error", "failed", "failure", "abort", "aborted", "cancelled", "canceled", "timeout", "internal_error"),
     *("network_error", "server_error", "insufficient_system_resource", "unexpected_tool_call", "too_many_tool_calls"),
@@ -58,17 +59,18 @@ def proved(
     """
     if hidden:
         answer.raw = without_thoughts(answer.raw)
-    if answer.finish_reason == "other":
-        raw = answer.raw_finish_reason
-        if not (raw or answer.tool_calls or is_proved):
-            failure: HBError = shape_error(call, "the answer has no finish reason, so it may not be whole")
-        elif raw and (is_failed_word(raw) or not (answer.text or answer.tool_calls or answer.images)):
-            failure = generation_failed(call, raw, said)
-        else:
-            return answer
-        failure.partial = answer
-        raise failure
-    return answer
+    reason, raw = answer.finish_reason, answer.raw_finish_reason
+    is_empty = not (answer.text or answer.tool_calls or answer.images)
+    if reason == "other" and not (raw or answer.tool_calls or is_proved):
+        failure: HBError = shape_error(call, "the answer has no finish reason, so it may not be whole")
+    elif reason == "other" and raw and (is_empty or is_failed_word(raw)):
+        failure = generation_failed(call, raw, said)
+    elif reason == "tool_calls" and is_empty and not answer.reasoning_parts:
+        failure = shape_error(call, _NO_CALLS)
+    else:
+        return answer
+    failure.partial = answer
+    raise failure
 
 
 def is_failed_word(raw: str) -> bool:
@@ -241,10 +243,11 @@ class StreamedAnswer:
         """Put the end into a chunk; GenerationFailed where it says that there is no answer, `said` why."""
         chunk.finish_reason = word
         chunk.raw_finish_reason = raw if isinstance(raw, str) else None
-        if word == "other" and isinstance(raw, str) and raw:
-            is_empty = not (self.showed or self.is_fresh)
-            if is_empty or is_failed_word(raw):
-                raise generation_failed(self._call, raw, said)
+        is_empty = not (self.showed or self.is_fresh)
+        if word == "other" and isinstance(raw, str) and raw and (is_empty or is_failed_word(raw)):
+            raise generation_failed(self._call, raw, said)
+        if word == "tool_calls" and is_empty:
+            raise shape_error(self._call, _NO_CALLS)
         self.is_finished = True
 
     def say(self, chunk: Chunk, *, text: str = "", thoughts: str = "", calls: Sequence[ToolCall] = ()) -> Chunk:
