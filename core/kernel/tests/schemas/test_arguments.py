@@ -9,6 +9,7 @@ import pytest
 
 from heavenbase.errors import InputError, ToolArgsError
 from heavenbase.schemas.arguments import fitting, tool_schema
+from heavenbase.schemas.lenient import CUT, read_object
 from heavenbase.tools.options import prepare_tools
 from heavenbase.types import ParameterReport
 
@@ -119,3 +120,21 @@ def test_c4_strict_tools_are_closed_and_nulls_for_what_is_left_out_are_taken_out
 
 def test_c4_a_schema_that_cannot_be_used_checks_nothing() -> None:
     assert fitting({"a": 1}, {"properties": {"a": {"$ref": "https://example.com/x"}}}) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"path": "/tmp/x", "n": 1200, "deep": {"a": [1, 2, {"b": "c"}], "t": true}, "z": null}',
+        "{'path': '/tmp/x', 'n': 1200, 'deep': {'a': [1, 2]}, 'z': None}",
+        '```json\n{"path": "/tmp/x", "n": 1200}\n```',
+        '{path: "/tmp/x", n: 1200}',
+        r'{"path": "say \"hi\" {now}", "n": 1.5e10}',
+    ],
+)
+def test_h8_every_beginning_of_arguments_is_known_to_be_cut_off(text: str) -> None:
+    whole = read_object(text)
+    assert whole is not None
+    for end in range(1, len(text)):
+        found = read_object(text[:end])
+        assert found is None or CUT in found[1] or found[0] == whole[0], text[:end]
