@@ -178,6 +178,16 @@ def test_b6_a_choice_without_a_message_that_a_filter_took_is_a_filtered_answer(n
             assert (found.text, found.finish_reason) == ("", "content_filter")
 
 
+@EVERY
+def test_b5_a_plain_word_of_another_wire_says_what_it_says(told: Told) -> None:
+    if told.name == "responses":  # which has a status, and no reason
+        return
+    for place, word, expected in ((0, "END_TURN", "stop"), (0, "Length", "length"), (1, "TOOL_CALLS", "tool_calls")):
+        for found in told.every(*ended(told, word, place), tools=[WEATHER]):
+            assert isinstance(found, Completion), (word, found)
+            assert (found.finish_reason, found.raw_finish_reason) == (expected, word)
+
+
 @pytest.mark.parametrize("name", ["openai", "openrouter", "mistral"])
 def test_b6_verdicts_of_a_filter_say_what_nothing_else_does(name: str) -> None:
     told = BY_NAME[name]

@@ -39,12 +39,24 @@ def finish_words(table: Mapping[FinishReason, str]) -> dict[str, FinishReason]:
     return {raw: word for word, given in table.items() for raw in given.split()}
 
 
+_PLAIN = finish_words(
+    {
+        "stop": "stop end_turn stop_sequence eos complete completed",
+        "length": "length max_tokens max_output_tokens",
+        "tool_calls": "tool_calls tool_call tool_use function_call",
+        "content_filter": "content_filter content_filtered",
+        "refusal": "refusal",
+    }
+)
+"""What servers that speak a wire say in words of another, in lower case."""
+
+
 def finish_reason(words: Mapping[str, FinishReason], raw: Any, has_calls: bool = False) -> FinishReason:
-    """hb's word for the provider's; "other" for one that is not in `words`, and for none.
+    """hb's word for the provider's; "other" for one that neither `words` nor another wire knows, and for none.
 
     `has_calls` is for wires that end a turn as usual when there are tool calls in it: "stop" is "tool_calls" then.
     """
-    found = words.get(raw, "other") if isinstance(raw, str) else "other"
+    found = (words.get(raw) or _PLAIN.get(raw.lower(), "other")) if isinstance(raw, str) else "other"
     return "tool_calls" if has_calls and found == "stop" else found
 
 
