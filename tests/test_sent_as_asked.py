@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +47,25 @@ WIRES: Mapping[str, tuple[str, str | None, str | None]] = {
     "ollama": ("ollama/qwen3", None, "chat"),
 }
 SCHEMAS = {"azure": "openai"}
+OWN_PLACES = {
+    "azure": {"base_url": "http://127.0.0.1:1/v1"},
+    "custom": {"base_url": "http://127.0.0.1:1/v1"},
+    "vertex": {"project": "p"},
+}
+
+
+def more_wires() -> dict[str, tuple[str, str | None, str | None]]:
+    """The providers that are not listed, with the models that they chat with by default, and gateways to all of them."""
+    found: dict[str, tuple[str, str | None, str | None]] = {}
+    for path in sorted(Path(__file__).parents[1].glob("plugins/*/src/*/provider.toml")):
+        record = tomllib.loads(path.read_text(encoding="utf-8"))["provider"]
+        name, model = record["name"], record.get("default_models", {}).get("chat")
+        if name not in WIRES and model is not None:
+            found[name] = (f"{name}/{model}", None, None)
+    return found | {name: ("openai/gpt-4o", name, None) for name in ("portkey", "bifrost")}
+
+
+WIRES = {**WIRES, **more_wires()}
 SAMPLES = {
     "float": 0.5,
     "int": 3,
@@ -104,8 +125,7 @@ def kernel() -> Iterator[Kernel]:
 def sent(kernel: Kernel, wire: str, messages: Any = "Hello, say json", **options: Any) -> tuple[Any, ParameterReport]:
     """(what would be sent: body, headers and address; the report)."""
     model, gateway, _ = WIRES[wire]
-    there = {"base_url": "http://127.0.0.1:1/v1"} if wire in ("custom", "azure") else {}
-    spec = kernel.resolve(None, model, None, gateway, **there)
+    spec = kernel.resolve(None, model, None, gateway, **OWN_PLACES.get(wire, {}))
     options = {"on_lossy": "allow", **options}
     call = kernel.call("complete", spec, options, is_async=False, messages=to_messages(messages))
     call = drive.run(encode_images(call, kernel.registry, kernel.services.setting))
@@ -252,4 +272,6 @@ def lost_of(kernel: Kernel, wire: str, holder: str, *names: str) -> list[str]:
     on_wire = {name for name in names if f'mark-{name}"' in written}
     if any(f'"{name}"' in written for name in MARKS):
         on_wire |= set(MARKS)
+    if holder == "tool" and report.entries["tools"].outcome == "dropped":  # and all that is in them
+        return []
     return [name for name in names if name not in on_wire | told]

@@ -61,7 +61,8 @@ def chat_body(call: Call) -> dict[str, Any]:
             body["chat_template_kwargs"] = {"enable_thinking": bool(value), **body.get("chat_template_kwargs", {})}
             report.renamed(name, "chat_template_kwargs.enable_thinking")
         elif name == "n":
-            report.sent(name) if value == 1 else report.clamped(name, "a local model writes one answer; n is 1")
+            note = report.emulated if value == 1 else report.dropped
+            note(name, "a local model writes one answer")
         elif name == "extra_body":
             body.update(value)
             report.sent(name)
