@@ -55,7 +55,7 @@ OWN_PLACES = {
 
 
 def more_wires() -> dict[str, tuple[str, str | None, str | None]]:
-    """The providers that are not listed, with the models that they chat with by default, and gateways to all of them."""
+    """The providers that no line names, with the models that they chat with by default, and gateways to many."""
     found: dict[str, tuple[str, str | None, str | None]] = {}
     for path in sorted(Path(__file__).parents[1].glob("plugins/*/src/*/provider.toml")):
         record = tomllib.loads(path.read_text(encoding="utf-8"))["provider"]
