@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -341,3 +342,11 @@ def test_a5_a_named_provider_without_a_key_says_where_one_is_from(made: Callable
 def test_a5_a_provider_given_in_code_is_left_to_itself() -> None:
     kernel = make_kernel(environ={"ACME_API_KEY": ""}, plugins=(CodeProvider("other"),))
     assert kernel.resolve().provider == "acme"
+
+
+def test_a5_a_key_whose_provider_is_not_installed_says_what_to_install(made: Callable[..., Kernel]) -> None:
+    kernel = made({"GROQ_API_KEY": "sk-groq-000"})
+    left = tuple(it for it in kernel.registry.inventory.plugins if (it.kind, it.name) != ("providers", "groq"))
+    kernel.registry.inventory = replace(kernel.registry.inventory, plugins=left)
+    told = told_without_a_key(kernel)
+    assert "GROQ_API_KEY is set: pip install hb-provider-groq; or set OPENROUTER_API_KEY" in told

@@ -14,9 +14,6 @@ from heavenbase.resolution.endpoint import KEYS, ROOT, Sources
 VERBS = {"chat": "chat", "embed": "embed", "image": "imagen"}
 """The verb, in Python and on the command line, for each kind of default model."""
 
-LOCAL = "local"
-"""The provider, and its preset, that answers in this process."""
-
 
 class Named(NamedTuple):
     """What a name means: the provider, the model as asked for without a provider head, and its canonical name."""
@@ -270,6 +267,9 @@ class Naming:
             ways.append(
                 f"ask the default model of {ready}, whose key is set: hb chat -b {ready}, or provider={ready!r}"
             )
+        idle = next((key for key in self.catalog.wanted_keys if kind is not None and self.sources.variable(key)), None)
+        if idle is not None:
+            ways.insert(0, f"{idle} is set: pip install {self.catalog.packages[self.catalog.wanted_keys[idle]]}")
         ways.append(self._free_way(kind or "chat"))
         self.origins["no key"] = "; or ".join(ways)
         return named
@@ -278,8 +278,8 @@ class Naming:
         """How to get an answer of this kind without a key."""
         records = {name: self.catalog.records.get(name, {}) for name in self.catalog.in_order()}
         free = next((n for n, r in records.items() if _is_free(r) and kind in r.get("default_models", {})), None)
-        if free is None and kind == "chat" and LOCAL in self.catalog.wanted:
-            return f"ask a model on this machine: pip install {self.catalog.packages[LOCAL]}, and hb chat -p {LOCAL}"
+        if free is None and kind == "chat" and "local" in self.catalog.wanted:
+            return f"ask a model on this machine: pip install {self.catalog.packages['local']}, and hb chat -p local"
         if free is None:
             return "pass base_url= of a server of yours"
         preset = next(

@@ -44,8 +44,6 @@ _PLAIN = finish_words(
         "stop": "stop end_turn stop_sequence eos complete completed",
         "length": "length max_tokens max_output_tokens",
         "tool_calls": "tool_calls tool_call tool_use function_call",
-        "content_filter": "content_filter content_filtered",
-        "refusal": "refusal",
     }
 )
 """What servers that speak a wire say in words of another, in lower case."""
