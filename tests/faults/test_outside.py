@@ -5,16 +5,19 @@ Answers of another kind, odd streams, broken compression, refusals that never en
 
 from __future__ import annotations
 
+import asyncio
+import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from hb_testing.server import FAULT_TEXT, Stream
+from hb_testing.server import FAULT_TEXT, Reply, Stream
 from heavenbase import errors
 from heavenbase.errors import HBError
 from tests.faults import outside
 from tests.faults.test_every_wire import TOOL
-from tests.faults.wires import BOTH, Bench, bench, on_every
+from tests.faults.wires import BOTH, EVERY, Bench, bench, on_every
 from tests.fuzz.samples import framed
 from tests.fuzz.wires import WIRES
 
@@ -254,3 +257,62 @@ def test_e1_large_texts_are_whole(bench: Bench) -> None:
         assert ran.error is None, ran.error
         assert ran.answer is not None
         assert ran.answer.text == text
+
+
+@every
+def test_e11_calls_that_run_beside_each_other_get_each_their_own(bench: Bench) -> None:
+    """A third of them is refused."""
+    llm = bench.rig.llm(max_retries=0)
+    wrong: list[Any] = []
+
+    def answered(request: Any) -> Reply:
+        number = re.search(rb"ask-(\d+)-", request.body)[1].decode()  # type: ignore[index]
+        status = 400 if int(number) % 3 == 1 else 200
+        return Reply(f"said-{number}-", status=status)
+
+    def check(number: int, text: str, error: HBError | None) -> None:
+        is_refused = number % 3 == 1
+        if is_refused != (error is not None) or f"said-{number}-" not in (text or str(error)):
+            wrong.append((number, text, error))
+
+    def ask(number: int) -> None:
+        text, error = "", None
+        try:
+            asked = f"ask-{number}-"
+            text = llm.complete(asked).text if number % 2 else "".join(llm.stream(asked))
+        except HBError as caught:
+            error = caught
+        check(number, text, error)
+
+    async def aask(number: int) -> None:
+        text, error = "", None
+        try:
+            asked = f"ask-{number}-"
+            if number % 2:
+                text = (await llm.acomplete(asked)).text
+            else:
+                text = "".join([piece async for piece in llm.astream(asked)])
+        except HBError as caught:
+            error = caught
+        check(number, text, error)
+
+    def threads() -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(ask, range(30)))
+
+    async def tasks() -> None:
+        await asyncio.gather(*map(aask, range(30)))
+
+    bench.server.script(answered)
+    bench.rig.colour.run(threads, tasks)
+    bench.server.script(None)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("bench", [each for each in EVERY if str(each.id).startswith("openai")], indirect=True)
+def test_u1_a_picture_of_an_answer_is_not_fetched_from_an_address_that_is_not_public(bench: Bench) -> None:
+    for url in ("http://169.254.169.254/a.png", "http://127.0.0.1:9/a.png", "file:///etc/passwd"):
+        bench.server.script(lambda request, url=url: Reply(body={"data": [{"url": url}]}))
+        with pytest.raises((errors.FetchBlocked, errors.ResponseShapeError)):
+            bench.rig.call("imagen", llm=bench.rig.llm())["images"][0].to_bytes()
+    bench.server.script(None)

@@ -78,7 +78,10 @@ def problem(answer: Any) -> str:
 @cache
 def hints(kind: Any) -> Mapping[str, Any]:
     """The declared types of a record's public fields."""
-    found = get_type_hints(kind, localns={**vars(records), "LLMImage": LLMImage, "RateLimits": RateLimits})
+    found = get_type_hints(
+        kind,
+        localns={**vars(records), "LLMImage": LLMImage, "RateLimits": RateLimits, "HBError": HBError, "Kept": object},
+    )
     return {field.name: found[field.name] for field in dataclasses.fields(kind) if field.name[0] != "_"}
 
 

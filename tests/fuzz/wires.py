@@ -223,6 +223,9 @@ OPERATIONS: Mapping[str, tuple[Any, ...]] = {
     "files.upload": (b"%PDF-1.7", "a.pdf"),
     "files.list": (),
     "files.get": ("file-1",),
+    "submit": ("hi",),
+    "retrieve": ("resp-1",),
+    "cancel": ("resp-1",),
 }
 """What LLMs do beside verbs, and what they are asked with."""
 
