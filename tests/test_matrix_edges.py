@@ -31,6 +31,7 @@ BROKEN = {
     "a bad chunk": OK + b"transfer-encoding: chunked\r\n\r\nxyz\r\n{}\r\n0\r\n\r\n",
     "NUL": OK + b"x-y: \0\r\ncontent-length: 2\r\n\r\n{}",
     "a bare CR": OK + b"x-y: a\rb\r\ncontent-length: 2\r\n\r\n{}",
+    "no content": b"HTTP/1.1 204 No Content\r\n\r\n",
     "another protocol": b"HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n",
     "no HTTP": b"220 mail.example ESMTP\r\n",
 }

@@ -158,3 +158,17 @@ def test_b17_a_transport_that_answers_with_something_else_is_named(mode: str, an
     with pytest.raises(errors.PluginContractError, match="the kernel's transport"):
         Caller(transport=transport).run(mode, make_spec())
     assert transport.count == 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_b17_a_deletion_may_have_nothing_to_say_and_an_answer_may_not(is_async: bool) -> None:
+    import heavenbase as hb
+
+    transport = Given(HTTPResponse(204))
+    settings = {"heavenbase.llm.cache.enabled": False}
+    with hb.Kernel(settings, transport=transport) as kernel:
+        llm = hb.LLM(provider="openai", model="gpt-4o", api_key="sk-key-000", kernel=kernel)
+        asyncio.run(llm.files.adelete("file-1")) if is_async else llm.files.delete("file-1")
+        with pytest.raises(errors.ProtocolError, match="204"):
+            asyncio.run(llm.achat("hi")) if is_async else llm.chat("hi")
+    assert transport.count == 2

@@ -182,6 +182,8 @@ class HTTPAttempt:
         except HBError as error:
             failure = self.with_facts(error)
         else:
+            if is_json and self.exchange.status == 204:  # a deletion may have nothing to say
+                return {}
             return self.decoded(self._body) if is_json else self._body
         raise failure
 
@@ -289,6 +291,8 @@ class HTTPAttempt:
                 self.call.context.headers = Unshown(self.exchange.headers)
                 if self.exchange.status is not None and not 200 <= self.exchange.status < 300:
                     failure = await self._refused(self.exchange.status, is_async=is_async)
+                elif self.exchange.status == 204 and request.method != "DELETE":
+                    failure = self.with_facts(self.exchange.broken("has the status 204, so there is no content"))
             except Exception as error:
                 found = hb_error(error)
                 failure = self.explain(error) if found is None else self.with_facts(found)

@@ -35,10 +35,8 @@ class _Watch(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self._protocol = protocol
         self._transport = transport
-        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
-        self.eof_received = protocol.eof_received  # type: ignore[method-assign]
-        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
-        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
+        for name in ("connection_lost", "eof_received", "pause_writing", "resume_writing"):
+            setattr(self, name, getattr(protocol, name))
 
     def data_received(self, data: bytes) -> None:
         """Pass on what belongs to the answer; end the connection where it cannot be told."""

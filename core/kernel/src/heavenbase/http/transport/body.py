@@ -30,10 +30,7 @@ class _Answer:
     its body is what came of it, however it ends.
     """
 
-    __slots__ = (
-        *("_close", "_exchange", "_left", "_packed", "_source", "_stream", "_translate", "_unbounded"),
-        "is_refusal",
-    )
+    __slots__ = ("_close", "_endless", "_exchange", "_explain", "_left", "_packed", "_source", "_stream", "is_refusal")
 
     def __init__(
         self,
@@ -45,7 +42,7 @@ class _Answer:
         self._exchange = exchange
         self._source = source
         self._close: Callable[[], Any] | None = close
-        self._translate = translate
+        self._explain = translate
         self.is_refusal = exchange.status is not None and exchange.status >= 300
         self._left = self._packed = exchange.body_limit
         if self.is_refusal:
@@ -54,7 +51,7 @@ class _Answer:
         named = {name.lower(): value.strip().lower() for name, value in exchange.headers}
         # Events of a stream are bounded one by one by their parser; the stream itself may be endless.
         is_stream = named.get(b"content-type", b"").startswith(b"text/event-stream")
-        self._unbounded = is_stream and exchange.status == 200 and exchange.may_stream
+        self._endless = is_stream and exchange.status == 200 and exchange.may_stream
         self._stream = None
         coding = named.get(b"content-encoding", b"")
         if coding in (b"gzip", b"x-gzip"):
@@ -64,7 +61,7 @@ class _Answer:
                 raise exchange.unreadable("has a content encoding that was not asked for")
             self._left = 0
         length = named.get(b"content-length", b"")
-        is_bounded = not (self._unbounded or self.is_refusal) and self._stream is None
+        is_bounded = not (self._endless or self.is_refusal) and self._stream is None
         if is_bounded and length.isdigit() and int(length[:20]) > self._left:
             raise exchange.too_large()
 
@@ -79,7 +76,7 @@ class _Answer:
         return self._stream is None or self._stream.eof
 
     def _count(self, data: bytes) -> bytes:
-        if not self._unbounded:
+        if not self._endless:
             self._left -= len(data)
             if self._left < 0:
                 raise self._exchange.too_large()
@@ -90,7 +87,7 @@ class _Answer:
         assert stream is not None
         # Packed data can be endless and unpack to nothing.
         self._packed -= len(data)
-        if self._packed < 0 and not self._unbounded:
+        if self._packed < 0 and not self._endless:
             raise self._exchange.too_large()
         try:
             while data:
@@ -141,7 +138,7 @@ class Body(_Answer):
         except Exception as error:
             if self.is_refusal:
                 return
-            failure = self._translate(exchange, error)
+            failure = self._explain(exchange, error)
         finally:
             self.close()
         # Raised out here, so that the library's error is not attached: it may hold the request.
@@ -204,7 +201,7 @@ class AsyncBody(_Answer):
                 raise StopAsyncIteration from None
             if isinstance(error, HBError):
                 raise
-            failure = self._translate(exchange, error)
+            failure = self._explain(exchange, error)
         raise failure
 
     async def read(self) -> bytes:
