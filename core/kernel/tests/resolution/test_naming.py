@@ -350,3 +350,7 @@ def test_a5_a_key_whose_provider_is_not_installed_says_what_to_install(made: Cal
     kernel.registry.inventory = replace(kernel.registry.inventory, plugins=left)
     told = told_without_a_key(kernel)
     assert "GROQ_API_KEY is set: pip install hb-provider-groq; or set OPENROUTER_API_KEY" in told
+    with pytest.raises(
+        UnknownModelError, match="GROQ_API_KEY is set: pip install hb-provider-groq; or name the provider"
+    ):
+        kernel.resolve(model="llama-3.1-8b-instant")

@@ -43,9 +43,9 @@ class Catalog:
         """What to install for each provider of this project: a pip line must not lead to a stranger's distribution."""
         self.wanted = sorted(set(self.packages).difference(self.providers))
         """Providers of this project that are not installed."""
-        self.wanted_keys = {key: name for name in self.wanted for key in inventory.known_keys.get(name, ())}
+        self.wanted_keys = {key: self.packages[n] for n in self.wanted for key in inventory.known_keys.get(n, ())}
+        """The distribution to install for each variable of theirs."""
         self.gateways = inventory.known_gateways
-        """Gateways of this project, installed or not."""
         self._providers = {fold(name): name for name in self.providers}
         prefixes: list[tuple[str, str]] = []
         for name, record in self.configured_providers.items():

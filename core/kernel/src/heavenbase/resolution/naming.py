@@ -59,10 +59,9 @@ class Naming:
     ) -> Named:
         """The target of these names; where nothing names a model, that of the preset, or one that may stand in."""
         token = model if model is not None else preset_record.get("model")
-        if model == "":
-            raise InputError("model is empty; name one, or leave it out for that of the preset")
         if not token:
-            raise InputError(f"preset {preset!r} names no model; pass model=")
+            what = "model is empty" if model == "" else f"preset {preset!r} names no model"
+            raise InputError(f"{what}; pass model=")
         self.origins["model"] = "argument" if model is not None else f"preset {preset}"
         kind = preset_record.get("stand_in") if model is None else None
         has_connection = self._has_connection(preset_record)
@@ -216,7 +215,7 @@ class Naming:
             if wanted is not None:
                 needed = f"pip install {self.catalog.packages[wanted]}"
                 raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; {needed}")
-        hint = "or name the provider: provider/model, or provider="
+        hint = "; ".join([*self._idle(), "or name the provider: provider/model, or provider="])
         is_provider = self.catalog.provider(token) is not None
         if is_provider or self.catalog.preset(token) is not None:
             hint = _kind("provider" if is_provider else "preset", token)
@@ -253,7 +252,7 @@ class Naming:
             return named
         own = " or ".join(records[named.provider]["api_key_env"])
         page = records[named.provider].get("keys_url")
-        ways = [f"set {own}{f' (from {page})' if page else ''}"]
+        ways = [*(self._idle() if kind == "chat" else ()), f"set {own}{f' (from {page})' if page else ''}"]
         offered = self.catalog.models.get(named.model, {}).get("providers", {})
         unset = {name: variable for name, variable in vendors.items() if self.key_of(name) is None}
         others = [v for n, v in unset.items() if (kind in self._models_of(n) if kind is not None else n in offered)]
@@ -267,12 +266,14 @@ class Naming:
             ways.append(
                 f"ask the default model of {ready}, whose key is set: hb chat -b {ready}, or provider={ready!r}"
             )
-        idle = next((key for key in self.catalog.wanted_keys if kind is not None and self.sources.variable(key)), None)
-        if idle is not None:
-            ways.insert(0, f"{idle} is set: pip install {self.catalog.packages[self.catalog.wanted_keys[idle]]}")
         ways.append(self._free_way(kind or "chat"))
         self.origins["no key"] = "; or ".join(ways)
         return named
+
+    def _idle(self) -> list[str]:
+        """What to install for a key that is set."""
+        found = next(filter(self.sources.variable, self.catalog.wanted_keys), None)
+        return [f"{found} is set: pip install {self.catalog.wanted_keys[found]}"] if found is not None else []
 
     def _free_way(self, kind: str) -> str:
         """How to get an answer of this kind without a key."""
