@@ -116,7 +116,8 @@ class LLM(Operations):
         `messages` is a text, a message, or an iterable of them; `images` go to the last user message. With
         `stream=True` it is `stream`, with `background=True` a Job, for `poll`.
         """
-        conceal(options)
+        if options:
+            conceal(options)
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
         if self._in_background(options):
@@ -322,14 +323,16 @@ class LLM(Operations):
     def _iterate(self, call: Call, view: StreamProjection) -> Iterator[Any]:
         with closing(self.kernel.iterate(call)) as chunks:
             for chunk in chunks:
-                warn_cut(chunk.completion, view.names, 2)
+                if chunk.completion is not None:
+                    warn_cut(chunk.completion, view.names, 2)
                 yield from view.items(chunk)
 
     async def _aiterate(self, call: Call, view: StreamProjection) -> AsyncIterator[Any]:
         chunks = self.kernel.chunks(call)
         try:
             async for chunk in chunks:
-                warn_cut(chunk.completion, view.names, 2)
+                if chunk.completion is not None:
+                    warn_cut(chunk.completion, view.names, 2)
                 for item in view.items(chunk):
                     yield item
         finally:

@@ -25,10 +25,12 @@ def error_reader(embedded: Callable[[Any], HBError]) -> Callable[[Any], HBError 
     def held(decoded: Any) -> HBError | None:
         if not isinstance(decoded, dict):
             return None
-        is_alone = "choices" not in decoded and _is_error(decoded)
-        if error := decoded.get("error") or (decoded if is_alone else _outcome(decoded)):
-            return embedded(error)
-        return None
+        error = decoded.get("error")
+        if not error and "choices" not in decoded and _is_error(decoded):
+            error = decoded
+        if not error and "base_resp" in decoded:
+            error = _outcome(decoded["base_resp"])
+        return embedded(error) if error else None
 
     return held
 
@@ -42,9 +44,8 @@ def _is_error(decoded: dict[str, Any]) -> bool:
     return is_told and kind is not None and not str(kind).startswith("response.") and _ANSWERS.isdisjoint(decoded)
 
 
-def _outcome(decoded: dict[str, Any]) -> dict[str, Any] | None:
+def _outcome(said: Any) -> dict[str, Any] | None:
     """The error of servers that say beside each answer what became of it: 0 where all is well."""
-    said = decoded.get("base_resp")
     if not isinstance(said, dict) or said.get("status_code") in (None, 0, "0", ""):
         return None
     return {"code": said["status_code"], "message": said.get("status_msg")}

@@ -29,6 +29,8 @@ _ESCAPE = re.compile(
 _LARGE_UPPER = re.compile(rb"E\+?[0-9]{3}")
 _ARGUMENTS = re.compile(rb'"(?:arg(?:ument)?s|input)"\s*:\s*\{\s*"')
 """Where arguments of a tool stand as an object: in text they are read later, and more strictly."""
+_NAMES = (b'"arg', b'"input"')
+"""What that begins with, which is found in a tenth of the time."""
 # So is one of three hundred digits, of which each hundredth byte is one. Larger bodies are vectors and pictures, whose
 # readers look at every number.
 _DIGITS = re.compile(rb"[0-9]{3}")
@@ -64,10 +66,10 @@ def decode_json(body: bytes) -> Any:
 
     Half a surrogate pair becomes U+FFFD. An object with a name twice in arguments of a tool is `Repeated`.
     """
-    from pydantic_core import from_json  # 20 ms that making a request does not need
+    import pydantic_core  # 20 ms that making a request does not need
 
     try:
-        value = from_json(body, allow_inf_nan=False)
+        value = pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError as error:
         # It refuses lone surrogates, which are valid JSON escapes, and a byte order mark.
         reason = None if b"\\u" in body or body.startswith(_BOM) else str(error)
@@ -77,7 +79,7 @@ def decode_json(body: bytes) -> Any:
         is_long = len(body) in _SEARCHED and _DIGITS.search(body[::100])
         if is_long or _LARGE.search(body) or _LARGE_UPPER.search(body):
             _check_finite(value)
-        return _with_repeated(body, value) if _ARGUMENTS.search(body) else value
+        return _with_repeated(body, value) if _has_arguments(body) else value
     return _decode_slowly(body) if reason is None else _refused(reason)
 
 
@@ -94,6 +96,10 @@ class Repeated(dict[str, Any]):
 
     def __reduce__(self) -> Any:
         return Repeated, (self.pairs,)
+
+
+def _has_arguments(body: bytes) -> bool:
+    return (_NAMES[0] in body or _NAMES[1] in body) and _ARGUMENTS.search(body) is not None
 
 
 def _with_repeated(body: bytes, value: Any) -> Any:
@@ -119,7 +125,7 @@ def json_or_none(body: bytes) -> Any:
 def _decode_slowly(body: bytes) -> Any:
     try:
         text = _ESCAPE.sub(_whole_characters, body.decode("utf-8-sig"))
-        hook = _object if _ARGUMENTS.search(body) else None
+        hook = _object if _has_arguments(body) else None
         value = json.loads(text, parse_constant=_refuse, object_pairs_hook=hook)
     except UnicodeDecodeError:
         reason = "invalid UTF-8"
