@@ -199,6 +199,15 @@ def test_h6_a_slip_shows_no_secret_that_was_given_beside_it(slip: str) -> None:
     assert leaks(error_texts(caught.value)) == set()
 
 
+def test_h6_options_that_hold_themselves_are_refused() -> None:
+    body: dict[str, Any] = {}
+    body["again"] = body
+    with hb.Kernel({}) as kernel:
+        for give in (lambda: hb.LLM("custom", kernel=kernel, extra_body=body), lambda: hb.Kernel(body)):
+            with pytest.raises(hb.errors.InputError, match="holds itself"):
+                give()
+
+
 def test_h6_a_broken_settings_file_shows_none_of_its_secrets(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.touch(mode=0o600)

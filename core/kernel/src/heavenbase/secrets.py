@@ -11,7 +11,7 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
-from heavenbase.errors import CredentialFormatError, InputTypeError
+from heavenbase.errors import CredentialFormatError, InputError, InputTypeError
 
 MASK = "***"
 SHORTEST = 4
@@ -128,15 +128,16 @@ _HiddenBytes = type("bytes", (bytes,), {"__slots__": (), "__repr__": lambda _: f
 class Unshown(tuple[Any, ...]):
     """A tuple whose repr shows nothing, say the headers of an answer: a server may say back what it got."""
 
-    __slots__ = ()
-
     def __repr__(self) -> str:
         return f"({MASK})"
 
 
 def hide(value: Any) -> Any:
     """Plain data with every text in it as `Hidden`; names in tables and other objects stay as they are."""
-    return mapped(value, _hidden)
+    try:
+        return mapped(value, _hidden)
+    except RecursionError:
+        raise InputError("a value is nested too deeply, or holds itself") from None
 
 
 def _hidden(leaf: Any) -> Any:
