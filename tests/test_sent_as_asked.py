@@ -275,3 +275,51 @@ def lost_of(kernel: Kernel, wire: str, holder: str, *names: str) -> list[str]:
     if holder == "tool" and report.entries["tools"].outcome == "dropped":  # and all that is in them
         return []
     return [name for name in names if name not in on_wire | told]
+
+
+OTHER_VERBS: Mapping[str, tuple[str, str]] = {
+    "openai embeds": ("embed", "openai/text-embedding-3-small"),
+    "azure embeds": ("embed", "azure/vectors"),
+    "voyage embeds": ("embed", "voyage/voyage-3.5"),
+    "cohere embeds": ("embed", "cohere/embed-v4.0"),
+    "gemini embeds": ("embed", "gemini/gemini-embedding-001"),
+    "mistral embeds": ("embed", "mistral/mistral-embed"),
+    "bedrock embeds": ("embed", "bedrock/cohere.embed-v4:0"),
+    "ollama embeds": ("embed", "ollama/embeddinggemma"),
+    "openai paints": ("imagen", "openai/gpt-image-1"),
+    "azure paints": ("imagen", "azure/pictures"),
+    "gemini paints": ("imagen", "gemini/gemini-2.5-flash-image"),
+    "openrouter paints": ("imagen", "openrouter/google/gemini-2.5-flash-image"),
+    "bedrock paints": ("imagen", "bedrock/amazon.titan-image-generator-v2:0"),
+}
+CHATS_ALONE = ("verbosity", "audio", "prediction", "stream_options", "prompt_cache_key", "web_search_options", "tools")
+
+
+@pytest.mark.parametrize("case", OTHER_VERBS)
+def test_a8_embeddings_and_images_send_or_report_every_option_and_none_of_chats_alone(
+    kernel: Kernel, case: str
+) -> None:
+    verb, model = OTHER_VERBS[case]
+    there = {"base_url": "http://127.0.0.1:1/v1"} if model.startswith("azure") else {}
+    spec = kernel.resolve(None, model, **there)
+    content: dict[str, Any] = {"inputs": ["a"]} if verb == "embed" else {"prompt": "a mug"}
+
+    def prepared(**options: Any) -> tuple[str, ParameterReport]:
+        call = kernel.call(verb, spec, {"on_lossy": "allow", **options}, is_async=False, **content)
+        request = kernel.gateway(spec).prepare(call)
+        return f"{request.body} {dict(request.headers)} {request.url}", call.context.report
+
+    plain, wrong = prepared()[0], []
+    for option in (it for it in TABLE if it.kind in ("argument", "extra")):
+        try:
+            found, report = prepared(**{option.name: sample(option)})
+        except HBError:
+            continue
+        entry = report.entries.get(option.name)
+        if entry is None:
+            wrong.append(f"{option.name}: not reported")
+        elif entry.outcome in ("sent", "renamed", "clamped") and found == plain:
+            wrong.append(f"{option.name}: reported as {entry.outcome}, and nothing of it is sent")
+        elif option.name in CHATS_ALONE and entry.outcome != "dropped" and case != "openrouter paints":
+            wrong.append(f"{option.name}: {entry.outcome}")
+    assert wrong == []

@@ -243,12 +243,9 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
 
 def check_slips(what: str, given: Iterable[Any], known: Collection[str], others: Collection[str] = ()) -> None:
     """UnknownNameError for one of the given names that is none of the known ones or the others, but close to one."""
-    strange = [name for name in given if isinstance(name, str) and name not in known and name not in others]
-    if not strange:
-        return
-    from difflib import get_close_matches
+    for name in (it for it in given if isinstance(it, str) and it not in known and it not in others):
+        from difflib import get_close_matches
 
-    for name in strange:
         if near := get_close_matches(name.lower(), known, 3, 0.8):
             raise UnknownNameError(what, name, near)
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from hb_provider_bedrock.client import PLACES
 from hb_provider_bedrock.models import traits_of
 from hb_provider_bedrock.usage import header_usage
-from heavenbase.call import REASONING
 from heavenbase.errors import EmbeddingsNotSupported
 from heavenbase.http import EXTRAS, apply_rules, as_object, merge_extra, shape_error
+from heavenbase.options import KNOWN
 from heavenbase.types import Embedding, Usage
 from heavenbase.wires import read_vector, read_vectors
 
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
     from heavenbase.call import Call
 
-_CHAT_ONLY = frozenset(
-    {"temperature", "top_p", "top_k", "seed", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
-    | {"response_format", "parallel_tool_calls", "presence_penalty", "frequency_penalty", "logprobs", "n", "user"}
-    | {"prompt_caching"}
-)
 # hb's name of an option, and the place of it in the body.
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "cohere": {"input_type": "input_type", "truncate": "truncate", "embedding_types": "embedding_types"},
@@ -107,7 +102,7 @@ def _fill(body: dict[str, Any], family: str, names: Mapping[str, str], call: Cal
             report.renamed(name, path)
         elif name == "encoding_format":
             report.emulated(name, "numbers are what the wire sends")
-        elif name in call.explicit and name not in _CHAT_ONLY and name not in REASONING and name != "dimensions":
+        elif name in call.explicit and name not in KNOWN:
             body[name] = value
             report.sent(name)
         else:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from hb_provider_bedrock.client import PLACES
 from hb_provider_bedrock.models import traits_of
-from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, HBError, ImageGenerationNotSupported, InputError
 from heavenbase.http import EXTRAS, apply_rules, kind_of, merge_extra, shape_error
+from heavenbase.options import KNOWN
 from heavenbase.types import ImageResult
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.image import LLMImage
 
-_CHAT_ONLY = frozenset(
-    {"temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
-    | {"parallel_tool_calls", "presence_penalty", "frequency_penalty", "logprobs", "modalities", "user"}
-    | {"response_format", "style", "background", "moderation", "output_compression", "prompt_caching"}
-)
 _SIZE = re.compile(r"(\d{2,5})\s*[xX×]\s*(\d{2,5})")
 _AMAZON = "imageGenerationConfig"
 _NAMES: Mapping[str, Mapping[str, str]] = {
@@ -68,16 +63,13 @@ def image_body(call: Call) -> dict[str, Any]:
         elif name in _NAMES[family]:
             _put(body, _NAMES[family][name] or name, value)
             report.renamed(name, _NAMES[family][name] or name)
-        elif name in call.explicit and name not in _CHAT_ONLY and name not in REASONING and name not in _KNOWN:
+        elif name in call.explicit and name not in KNOWN:
             body[name] = value
             report.sent(name)
         else:
             report.dropped(name, "the model has no such parameter")
     merge_extra(body, call.args, call.context.report)
     return body
-
-
-_KNOWN = frozenset({"n", "size", "quality", "seed", "output_format", "aspect_ratio", "negative_prompt"})
 
 
 def _amazon(call: Call) -> dict[str, Any]:

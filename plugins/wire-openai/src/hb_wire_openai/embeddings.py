@@ -11,8 +11,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from hb_wire_openai.usage import chat_usage
-from heavenbase.call import REASONING
 from heavenbase.http import EXTRAS, apply_rules, as_list, as_object, shape_error, text_or_none, whole_or_none
+from heavenbase.options import KNOWN
 from heavenbase.types import Embedding
 from heavenbase.vector import Vector
 from heavenbase.wires import read_vector, read_vectors
@@ -23,20 +23,16 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
 
 _FIELDS = frozenset({"dimensions", "encoding_format", "user", "input_type", "truncate", "task", "output_dtype"})
-_CHAT_ONLY = frozenset(
-    {"temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
-    | {"response_format", "parallel_tool_calls", "presence_penalty", "frequency_penalty", "logprobs", "n"}
-)
 
 
 def embedding_fields(call: Call) -> dict[str, Any]:
-    """The fields of the request beside model and input. Our own defaults for chats are left out."""
+    """The fields of the request beside model and input. What hb knows as options of other calls is left out."""
     report = call.context.report
     wire: dict[str, Any] = {}
     for name, value in call.args.items():
         if name in EXTRAS:
             continue
-        if name in _FIELDS or (name in call.explicit and name not in _CHAT_ONLY and name not in REASONING):
+        if name in _FIELDS or (name in call.explicit and name not in KNOWN):
             wire[name] = value
             report.sent(name)
         else:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from hb_wire_openai.answers import FINISH, read_content, read_images
 from hb_wire_openai.parameters import chat_fields
 from hb_wire_openai.usage import chat_usage, image_usage
-from heavenbase.call import REASONING
 from heavenbase.errors import ContentFiltered, InputError
 from heavenbase.http import EXTRAS, apply_rules, shape_error, text_or_none
 from heavenbase.image import LLMImage
+from heavenbase.options import KNOWN
 from heavenbase.types import ImageResult
 from heavenbase.wires import finish_reason
 
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 _FIELDS = frozenset(
     {"n", "size", "quality", "style", "response_format", "user", "background", "moderation", "output_format"}
-    | {"output_compression", "input_fidelity", "mask", "aspect_ratio"}
-)
-_CHAT_ONLY = frozenset(
-    {"temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"}
-    | {"parallel_tool_calls", "presence_penalty", "frequency_penalty", "logprobs", "modalities"}
+    | {"output_compression", "input_fidelity", "mask", "aspect_ratio", "negative_prompt"}
 )
 _ELSEWHERE = {
     True: (frozenset({"style", "moderation"}), "edits have no such parameter"),
@@ -39,7 +35,7 @@ def by_chat(call: Call) -> bool:
 
 
 def image_fields(call: Call) -> dict[str, Any]:
-    """The fields for the images endpoint beside model and prompt. Our own defaults for chats are left out."""
+    """The fields for the images endpoint beside model and prompt; what hb knows as options of chats is left out."""
     report = call.context.report
     wire: dict[str, Any] = {}
     elsewhere, why = _ELSEWHERE[bool(call.images)]
@@ -48,7 +44,7 @@ def image_fields(call: Call) -> dict[str, Any]:
             continue
         if name in elsewhere:
             report.dropped(name, why)
-        elif name in _FIELDS or (name in call.explicit and name not in _CHAT_ONLY and name not in REASONING):
+        elif name in _FIELDS or (name in call.explicit and name not in KNOWN):
             wire[name] = value
             report.sent(name)
         else:

@@ -31,9 +31,12 @@ def prepare_tools(
 
     InputTypeError for an async tool or callback in a sync call, UnknownNameError for a choice that is no tool.
     """
+    given = [name for name in ("tools", "tool_choice") if args.get(name) is not None]
     tools = to_tools(args.pop("tools", None))
     choice = args.pop("tool_choice", None)
     if verb != "complete":  # the defaults of a model that can do more than chat
+        for name in given:
+            report.dropped(name, "only chats have tools")
         return MappingProxyType({})
     names = [made.name for made in each_tool(tools)]
     if choice is not None:
