@@ -69,16 +69,8 @@ def _of_bedrock(body: dict[str, Any]) -> Given:
 def _of_responses(body: dict[str, Any]) -> Given:
     if "include" in body:
         body["wire_include"] = body.pop("include")
-    items, found = body.pop("input"), []
-    for item in [{"role": "user", "content": items}] if isinstance(items, str) else items:
-        if item.get("type") == "function_call":
-            function = {"name": item["name"], "arguments": item["arguments"]}
-            found.append({"role": "assistant", "content": None, "tool_calls": [{"id": item["call_id"], "type": "function", "function": function}]})
-        elif item.get("type") == "function_call_output":
-            found.append({"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]})
-        else:
-            found.append(item)
-    return found, body
+    items = body.pop("input")
+    return [{"role": "user", "content": items}] if isinstance(items, str) else items, body
 
 
 _SHAPES: dict[str, Callable[[dict[str, Any]], Given]] = {
@@ -162,6 +154,7 @@ rs("file-url",[{"role":"user","content":[{"type":"input_file","file_url":"https:
 rs("file-id",[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}])
 rs("turn",[RU,{"type":"function_call","call_id":"c1","name":"w","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":"ok"}],tools=[{"type":"function","name":"w","parameters":{"type":"object","properties":{}},"strict":False}])
 rs("turn-image-result",[RU,{"type":"function_call","call_id":"c1","name":"w","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"x"},{"type":"input_image","image_url":"data:image/png;base64,"+PNG,"detail":"auto"}]}],tools=[{"type":"function","name":"w","parameters":{"type":"object","properties":{}},"strict":False}])
+rs("items",[{"type":"message",**RU},{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"zz"},{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"q"}},{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"yo","annotations":[],"logprobs":[]}]},{"type":"item_reference","id":"msg_9"},RU])
 rs("assistant",[RU,{"role":"assistant","content":[{"type":"output_text","text":"yo"}]},RU])
 rs("conversation","hi",conversation="conv_1",prompt={"id":"p","variables":{"a":"b"}},prompt_cache_retention="24h",user="u",temperature=0.2,top_p=0.3,model="gpt-4.1")
 # Anthropic

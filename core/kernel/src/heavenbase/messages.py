@@ -42,6 +42,15 @@ _KINDS = (*sorted(TEXT_TYPES | IMAGE_TYPES), "input_audio", "file", "input_file"
 _LINK = ("url", "detail")
 _FILE = ("file_data", "file_id", "file_url", "filename")
 """What is looked for where a name is close to it."""
+ITEMS = "items"
+"""What an input item of the Responses API says beside its message: that wire alone can send it."""
+CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
+"""Items that are calls of the caller's tools, and what holds the arguments of each."""
+OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
+"""Items that are results of these."""
+_ITEM_TYPES = frozenset({"reasoning", "item_reference", "compaction", "tool_search_output"})
+_ITEM_PARTS = frozenset({"input_text", "output_text", "refusal", "input_image", "input_file", "input_audio"})
+"""What a message holds that is such an item; others have the type `message` too."""
 _NO_SLIPS = ("context", "image_file", "document_url", "input_video", "video_url", "audio_url", "file_url")
 
 
@@ -87,6 +96,9 @@ def to_message(source: Any, place: int = 0) -> Message:
             f"message {place} is {type(source).__name__}; pass a str, a dict with a role, or an object"
         )
     role = data.get("role")
+    if kind := _item_type(data):
+        held = data if data is source else {name: value for name, value in data.items() if value is not None}
+        return _of_item(kind, dict(held), place)
     if role is None:
         raise InputError(f"message {place} has no role; add one of {', '.join(sorted(ROLES))}")
     role = getattr(role, "value", role)
@@ -114,6 +126,44 @@ def to_message(source: Any, place: int = 0) -> Message:
         message["tool_calls"] = [_tool_call(call, place) for call in calls]
     if role == "tool" and not message.get("tool_call_id") and not _tool_named(message):
         raise InputError(f"message {place} (role tool) has no tool_call_id")
+    return message
+
+
+def _item_type(data: Mapping[str, Any]) -> str | None:
+    """The type of an input item of the Responses API; None for what is none."""
+    kind = data.get("type")
+    if not isinstance(kind, str) or ITEMS in data:
+        return None
+    if data.get("role") is not None:
+        content = data.get("content")
+        parts = [part.get("type") for part in map(_as_mapping, content) if part] if isinstance(content, list) else []
+        return kind if kind == "message" and _ITEM_PARTS.issuperset(parts) else None
+    is_item = kind in _ITEM_TYPES or kind.startswith("mcp_") or kind.endswith(("_call", "_call_output"))
+    return kind if is_item else None
+
+
+def _of_item(kind: str, item: dict[str, Any], place: int) -> Message:
+    """The message that an item is; one that nobody else has is an answer that says nothing."""
+    if kind == "message":
+        message = to_message({"role": item["role"], "content": item.get("content")}, place)
+        if message["role"] != "assistant":
+            return {**message, ITEMS: [{name: item[name] for name in item.keys() - {"role", "content"}}]}
+        if isinstance(message["content"], list):  # citations and the like stay in the item
+            parts = [{name: part[name] for name in ("type", part["type"])} for part in message["content"]]
+            message["content"] = parts[0]["text"] if len(parts) == 1 and "text" in parts[0] else parts
+        return {**message, ITEMS: [item]}
+    known = item.get("call_id")
+    if (kind in CALLS or kind in OUTPUTS) and (not isinstance(known, str) or not known):
+        raise InputError(f"message {place} ({kind}) has no call_id")
+    if kind in OUTPUTS:
+        message = to_message({"role": "tool", "tool_call_id": known, "content": item.get("output")}, place)
+        return {**message, ITEMS: [{name: item[name] for name in item.keys() - {"output"}}]}
+    message = {"role": "assistant", "content": None, ITEMS: [item]}
+    if kind in CALLS:
+        made = {"id": known, "name": item.get("name"), "arguments": item.get(CALLS[kind])}
+        more = {"namespace": item["namespace"]} if item.get("namespace") else {}
+        of = FREE_TEXT if kind == "custom_tool_call" else "function"
+        message["tool_calls"] = [_tool_call({**made, **more, "type": of}, place)]
     return message
 
 

@@ -73,7 +73,10 @@ class Gateway(Plugin):
     vision: ClassVar[str] = "openai"
     """The image format (plugin kind vision) of its messages; "" when image parts are left as they are."""
     blocks: ClassVar[frozenset[str]] = frozenset()
-    """Types of a vendor's own blocks in messages that its wire has; others are brought into hb's shape before."""
+    """Types of a vendor's own blocks in messages that its wire has; others are brought into hb's shape before.
+
+    `items` says that it sends the input items of the Responses API that messages have under this name.
+    """
     defaults: ClassVar[Mapping[str, Any]] = {}
     """The gateway's own record: default_args, and base_url, base_url_env, api_key_env when it is a place of its own.
 

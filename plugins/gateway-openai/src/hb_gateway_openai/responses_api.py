@@ -40,6 +40,7 @@ class ResponsesGateway(OpenAIGateway):
 
     name = "responses"
     wire: ClassVar[str] = "openai_responses"
+    blocks = frozenset({"items"})
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS | RESPONSES
 
     def chat_request(self, call: Call) -> WireRequest:

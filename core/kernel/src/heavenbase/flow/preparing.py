@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.call import Call
 from heavenbase.errors import PluginContractError, UnsupportedError, VisionNotSupported
 from heavenbase.flow.unfolding import has_blocks, unfolded
+from heavenbase.messages import ITEMS
 from heavenbase.registry import Registry
 from heavenbase.types import Message, ParameterReport
 
@@ -59,7 +60,7 @@ def has_images(call: Call) -> bool:
     """Whether any message holds an image part or a vendor's own block, or an image generation has references."""
     if call.images:
         return True
-    told = [message for message in call.messages if type(message.get("content")) is list]
+    told = [message for message in call.messages if type(message.get("content")) is list or ITEMS in message]
     return any(_shows(message) or has_blocks(message) for message in told)
 
 

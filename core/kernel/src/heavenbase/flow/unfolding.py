@@ -13,7 +13,8 @@ from collections.abc import Collection, Mapping
 from mimetypes import guess_type
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.messages import to_message
+from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.messages import CALLS, ITEMS, OUTPUTS, to_message
 from heavenbase.types import ParameterReport
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ WORDS = frozenset({"search_result", "searchResult", "document.content"})
 """Texts with a source, which are words elsewhere."""
 FILES = frozenset({"document.format", "fileData", "file_data", "inlineData", "inline_data"})
 """Files in other shapes than those that a part with a type has."""
+RUNS = frozenset(
+    {
+        *("reasoning", "web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"),
+        *("mcp_call", "mcp_list_tools", "tool_search_call", "tool_search_output"),
+    }
+)
+"""Items of the Responses API that tell how the provider came to its answer."""
+_SAID = frozenset(
+    {"type", "id", "status", "role", "content", "call_id", "name", "namespace", "output", *CALLS.values()}
+)
 BLOCKS = frozenset({*USES, *RESULTS, *OPAQUE, *WORDS, *FILES})
 """Types of parts, and keys of parts without a type."""
 
@@ -48,31 +59,78 @@ def block_of(part: Any) -> str | None:
 
 
 def has_blocks(message: Message) -> bool:
-    """Whether any part of a message is one of these blocks."""
+    """Whether a message is an item of the Responses API, or any part of it is one of these blocks."""
     content = message.get("content")
-    return isinstance(content, list) and any(map(block_of, content))
+    return ITEMS in message or (isinstance(content, list) and any(map(block_of, content)))
 
 
 def unfolded(call: Call, own: Collection[str]) -> Call:
     """The call without blocks that are not the wire's `own`."""
-    return call.replace(messages=_without(call.messages, own, call.context.report))
+    found = _without(call.messages, own, call.context.report)
+    if not found:
+        raise InputError("the messages say nothing that is for this model; ask something")
+    return call.replace(messages=found)
 
 
 def with_calls(messages: list[Message]) -> list[Message]:
-    """The messages with the calls and results of tools that are among their parts as hb has them."""
-    return _without(messages, BLOCKS - USES.keys() - RESULTS.keys(), ParameterReport())
+    """The messages with the calls and results of tools as hb has them, those of one answer in one message."""
+    return _without(messages, (BLOCKS | {ITEMS}) - USES.keys() - RESULTS.keys(), ParameterReport())
 
 
 def _without(messages: list[Message], own: Collection[str], report: ParameterReport) -> list[Message]:
     found: list[Message] = []
+    is_item = False
     for place, message in enumerate(messages):
-        kinds = [block_of(part) for part in message["content"]] if has_blocks(message) else []
+        content = message.get("content")
+        kinds = [block_of(part) for part in content] if isinstance(content, list) else []
         kinds = [None if kind in own or (kind not in BLOCKS and SIGNED in own) else kind for kind in kinds]
+        if ITEMS in message:
+            told = message if ITEMS in own else _without_items(message, place, report)
+            if told.get("content") is not None or told.get("tool_calls") or ITEMS in told:
+                is_more = is_item and _is_more(found[-1], told)
+                found[len(found) - is_more :] = [_joined(found[-1], told) if is_more else told]
+                is_item = True
+            continue
+        is_item = False
         if not any(kinds):
             found.append(message)
         else:
             found += _unfolded(message, kinds, place, report)
     return found
+
+
+def _without_items(message: Message, place: int, report: ParameterReport) -> Message:
+    """An item as a message of hb alone; UnsupportedError for one that only its own wire has."""
+    for item in message[ITEMS]:
+        kind, lost = item["type"], {name for name in item.keys() - _SAID if item[name]}
+        if kind in RUNS:
+            lost = {kind}
+        elif kind != "message" and kind not in CALLS and kind not in OUTPUTS:
+            raise UnsupportedError(
+                f"message {place} is of the type {kind}, which only gateway='responses' takes; leave it out"
+            )
+        elif any(part.get("annotations") for part in item.get("content") or () if isinstance(part, Mapping)):
+            lost.add("annotations")
+        for name in sorted(lost):
+            report.dropped(f"messages[{place}].{name}", "only the provider that wrote it can read it")
+    return {name: value for name, value in message.items() if name != ITEMS}
+
+
+def _is_more(before: Message, message: Message) -> bool:
+    """Whether an item is of one answer with the one before it; messages that only say something stay apart."""
+    if before["role"] != "assistant" or message["role"] != "assistant":
+        return False
+    return not before["content"] or not message["content"] or bool(before.get("tool_calls"))
+
+
+def _joined(before: Message, message: Message) -> Message:
+    contents = [held["content"] for held in (before, message) if held["content"] is not None]
+    if len(contents) > 1:
+        texts = ([{"type": "text", "text": held}] if isinstance(held, str) else held for held in contents)
+        contents = [[part for held in texts for part in held]]
+    lists = (name for name in ("tool_calls", ITEMS) if name in before or name in message)
+    joined = {name: [*before.get(name, ()), *message.get(name, ())] for name in lists}
+    return {**before, **message, "content": contents[0] if contents else None, **joined}
 
 
 def _unfolded(message: Message, kinds: list[str | None], place: int, report: ParameterReport) -> list[Message]:

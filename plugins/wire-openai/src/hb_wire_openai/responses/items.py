@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from heavenbase.types import Message
 
 _PARTS = part_fields("text", "image_url", "image_file", "file", "refusal", "input_audio")
-_TAKEN = Taken(_PARTS, messages=frozenset({"phase"}), calls=frozenset({"namespace"}))
+_TAKEN = Taken(_PARTS, messages=frozenset({"phase", "items"}), calls=frozenset({"namespace"}))
 _FILE = ("file_id", "filename", "file_data", "file_url", "detail")
 FIELD = "output"
 """Where an answer's items stand in `reasoning_parts`."""
@@ -65,18 +65,29 @@ def input_items(call: Call) -> list[dict[str, Any]]:
             items.append(
                 {
                     "type": "custom_tool_call_output" if known in custom else "function_call_output",
+                    **_given(message),
                     "call_id": str(known or ""),
                     "output": _content(with_error_mark(message).get("content"), role, place),
                 }
             )
         else:
-            phase = {"phase": message["phase"]} if "phase" in message else {}
-            items.append({"role": role, "content": _content(message.get("content"), role, place), **phase})
+            more_of = _given(message) or ({"phase": message["phase"]} if "phase" in message else {})
+            items.append({**more_of, "role": role, "content": _content(message.get("content"), role, place)})
     return items
 
 
+def _given(message: Message) -> dict[str, Any]:
+    """What an item that the caller gave says beside its content."""
+    return dict(message["items"][0]) if message.get("items") else {}
+
+
 def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]:
-    kept: list[dict[str, Any]] = []
+    given = [dict(item) for item in message.get("items") or ()]  # the caller's own: as they are
+    if given:
+        said = output_text([{"type": "message", "content": content_parts(message.get("content"), place)}])
+        if _says_the_same({**message, "content": said}, given):
+            return given
+    kept: list[dict[str, Any]] = [item for item in given if item.get("type") not in SAID]
     own, lost = own_parts(message, call.spec, {FIELD: list})
     note_lost(lost, call.context.report)
     for part in own:
@@ -87,19 +98,19 @@ def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]
     text = _content(message.get("content"), "assistant", place)
     # A thought must be followed by what it led to: alone it is refused.
     phase = {"phase": message["phase"]} if "phase" in message else {}
-    said: list[dict[str, Any]] = [{"role": "assistant", "content": text, **phase}] if text else []
+    made: list[dict[str, Any]] = [{"role": "assistant", "content": text, **phase}] if text else []
     for tool_call in message.get("tool_calls") or ():
         function = tool_call.get("function") or {}
         named = {"call_id": str(tool_call.get("id") or ""), "name": str(function.get("name") or "")}
         if "namespace" in tool_call:
             named["namespace"] = tool_call["namespace"]
         if tool_call.get("type") == "custom":
-            said.append({"type": "custom_tool_call", **named, "input": function.get("arguments") or ""})
+            made.append({"type": "custom_tool_call", **named, "input": function.get("arguments") or ""})
         else:
-            said.append({"type": "function_call", **named, "arguments": function.get("arguments") or "{}"})
-    if not said:
+            made.append({"type": "function_call", **named, "arguments": function.get("arguments") or "{}"})
+    if not made:
         kept = [item for item in kept if item.get("type") != "reasoning"]
-    return [*kept, *said]
+    return [*kept, *made]
 
 
 def _readable(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
