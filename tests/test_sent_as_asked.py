@@ -169,6 +169,68 @@ def test_a8_every_option_is_on_the_wire_or_in_the_report(kernel: Kernel, wire: s
     assert lost == []
 
 
+def made_of(schema: RequestSchema, shape: Any, depth: int = 0) -> Any:
+    """A value that a part of a published schema may take: of an object what it requires, or else its first field."""
+    if not isinstance(shape, dict) or depth > 8:
+        return "word"
+    if "$ref" in shape:
+        return made_of(schema, schema.document["$defs"][shape["$ref"].rpartition("/")[2]], depth + 1)
+    for word in ("const", "enum"):
+        if word in shape:
+            return shape[word] if word == "const" else next(value for value in shape[word] if value is not None)
+    for word in ("anyOf", "oneOf", "allOf"):
+        if others := [other for other in shape.get(word, ()) if other.get("type") != "null"]:
+            return made_of(schema, others[0], depth + 1)
+    kinds = shape.get("type", "object" if "properties" in shape else "string")
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    if kind == "array":
+        return [made_of(schema, shape.get("items"), depth + 1)]
+    if kind == "object":
+        fields = shape.get("properties", {"a": {"type": "string"}})
+        chosen = shape.get("required") or list(fields)[:1]
+        return {name: made_of(schema, fields.get(name), depth + 1) for name in chosen}
+    return {"string": "word", "boolean": True}.get(kind, max(shape.get("minimum", 1), 1))
+
+
+def fields_of(schema: RequestSchema, shape: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a shape, and of those that it is put together from."""
+    if "$ref" in shape:
+        return fields_of(schema, schema.document["$defs"][shape["$ref"].rpartition("/")[2]])
+    parts = [fields_of(schema, part) for part in shape.get("allOf", ())]
+    return {name: field for part in (*parts, shape.get("properties", {})) for name, field in part.items()}
+
+
+HANDED = frozenset({"model", "messages", "system", "stream", "input", "contents", "systemInstruction", "toolConfig"})
+"""What callers name otherwise, or hb makes of what they say."""
+INNER = {"gemini": "generationConfig", "ollama": "options", "bedrock": "inferenceConfig"}
+"""Fields of a request whose own fields are options."""
+
+
+@pytest.mark.parametrize("wire", [wire for wire, (_, _, operation) in WIRES.items() if operation is not None])
+def test_a8_every_field_of_the_published_request_is_on_the_wire_or_in_the_report(kernel: Kernel, wire: str) -> None:
+    schema = RequestSchema(SCHEMAS.get(wire, wire))
+    known = {option.name for option in TABLE}
+    plain, _ = sent(kernel, wire)
+    shapes = fields_of(schema, schema.document["$defs"][WIRES[wire][2]])
+    given = {name: {name: made_of(schema, shape)} for name, shape in shapes.items() if name not in HANDED | known}
+    inner = INNER.get(wire, "")
+    for name, shape in fields_of(schema, shapes.get(inner, {})).items():
+        given[f"{inner}.{name}"] = {inner: {name: made_of(schema, shape)}}
+    lost, refused = [], []
+    for name, options in given.items():
+        try:
+            found, report = sent(kernel, wire, **options)
+        except HBError:
+            refused.append(name)
+            continue
+        told = {entry.partition(".")[0] for entry in report.entries} | set(report.entries)
+        outcomes = {entry.outcome for entry in report.entries.values()}
+        if not told & set(options) or (found == plain and outcomes <= {"sent", "renamed", "unknown"}):
+            lost.append(f"{name}: {report.entries}")
+    assert lost == []
+    assert len(refused) < max(len(given) / 4, 2), refused
+
+
 HOLDERS = re.compile(r"Message|Content|Part|Block|Chunk|Tool|Function|InputItem")
 DATA = frozenset({"type", "role", "text", "content", "function", "custom"})
 
