@@ -49,7 +49,7 @@ WIRES: dict[str, list[Any]] = {
     "azure": _DETAILED,
     "groq": _PLAIN,
     "cohere": _DETAILED,
-    "mistral": [_by_url(URL), *[_by_url(DATA_URL)] * 2],
+    "mistral": [_DETAILED[0], *[_by_url(DATA_URL)] * 2],
     "anthropic": [_of_claude({"type": "url", "url": URL}), *[_of_claude(_BYTES)] * 2],
     "gemini": [{"inlineData": {"data": PNG, "mimeType": "image/png"}}] * 3,
     "bedrock": [{"image": {"format": "png", "source": {"bytes": PNG}}}] * 3,
@@ -102,7 +102,7 @@ def test_g13_the_caller_may_give_bytes_files_and_urls_beside_the_messages(bench:
     written = json.dumps(images_in(bench))
     assert PNG in written
     assert URL in written
-    assert ('"detail": "low"' in written) == (bench.row.name in ("openai", "azure", "cohere"))
+    assert ('"detail": "low"' in written) == (bench.row.name in ("openai", "azure", "cohere", "mistral"))
 
 
 @rows(*BLIND)
