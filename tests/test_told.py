@@ -212,6 +212,27 @@ def test_b4_a_stream_whose_one_event_is_the_whole_answer_is_that_answer(name: st
             assert (found.text, len(found.pending)) == ("" if place else "Hello there", place)
 
 
+def test_b15_a_finished_call_that_says_otherwise_than_its_pieces_is_not_run() -> None:
+    told = BY_NAME["responses"]
+
+    def finished(arguments: str) -> list[Any]:
+        return [
+            {**event, "item": {**event["item"], "arguments": arguments}}
+            if event["type"] == "response.output_item.done"
+            else event
+            for event in told.streams[1]
+        ]
+
+    for arguments in ('{"city": "Bonn"}', '{"city": "K', "[]"):
+        for found in told.every(told.calls, finished(arguments), tools=[WEATHER])[1::2]:
+            assert isinstance(found, HBError), (arguments, found)
+            assert "other arguments than its pieces" in str(found)
+    for arguments in ('{"city":"Köln"}', '{ "city" : "K\\u00f6ln" }', ""):
+        for found in told.every(told.calls, finished(arguments), tools=[WEATHER])[1::2]:
+            assert isinstance(found, Completion), (arguments, found)
+            assert [call.parse() for call in found.tool_calls] == [{"city": "Köln"}]
+
+
 @EVERY
 def test_b15_a_name_that_stands_twice_in_arguments_is_doubtful_in_text_and_objects(told: Told) -> None:
     def twice(value: Any) -> str:

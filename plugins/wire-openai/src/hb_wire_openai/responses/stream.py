@@ -5,6 +5,7 @@ A stream has ended well when `response.completed` or `response.incomplete` came;
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hb_wire_openai.details import audio_of, logprobs_of
@@ -43,8 +44,8 @@ class ResponseStream(WireStream):
         self._items: list[dict[str, Any]] = []
         """The items that are whole."""
         self._places = Places()
-        self._seen: dict[int, int] = {}
-        """Characters of arguments that came for the call at each place."""
+        self._seen: dict[int, list[str]] = {}
+        """The pieces of arguments that came for the call at each place."""
 
     def read(self, event: dict[str, Any]) -> Chunk:
         """The chunk for one event."""
@@ -71,7 +72,7 @@ class ResponseStream(WireStream):
             place = self._places.found(event, event.get("item_id"))
             if place is None:
                 place = self._places.opened(event, event.get("item_id"))
-            self._seen[place] = self._seen.get(place, 0) + len(piece)
+            self._seen.setdefault(place, []).append(piece)
             chunk.tool_calls = [ToolCallDelta(place, None, None, piece)]
         elif kind in ("response.output_item.added", "response.output_item.done"):
             self._item(chunk, event, is_whole=kind.endswith("done"))
@@ -106,9 +107,12 @@ class ResponseStream(WireStream):
         if item.get("type") in answers.CALLS:
             found = answers.tool_call(self._call, item)
             is_known = place in self._seen
+            seen = "".join(self._seen.setdefault(place, []))
+            if is_whole and seen and not _say_the_same(seen, found.arguments):
+                raise shape_error(self._call, f"the finished call of {found.name} has other arguments than its pieces")
             # Some servers send no fragments of the arguments.
-            arguments = found.arguments if is_whole and not self._seen.get(place) else ""
-            self._seen[place] = self._seen.get(place, 0) + len(arguments)
+            arguments = found.arguments if is_whole and not seen else ""
+            self._seen[place].append(arguments)
             if not is_known:
                 kind = found.type if found.type != "function" else None
                 chunk.tool_calls = [ToolCallDelta(place, found.id, found.name, arguments, kind)]
@@ -139,3 +143,13 @@ class ResponseStream(WireStream):
         chunk.reasoning_parts = answers.parts(self._call, items) or None
         chunk.details = answers.details(response, items, self._shown)
         self.is_done = True
+
+
+def _say_the_same(pieces: str, whole: str) -> bool:
+    """Whether two texts of arguments mean the same; a finished item without any says nothing."""
+    if pieces == whole or whole in ("", "{}"):
+        return True
+    try:
+        return bool(json.loads(pieces) == json.loads(whole))
+    except (ValueError, RecursionError):
+        return False
