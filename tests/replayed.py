@@ -256,6 +256,7 @@ mi("connectors",tools=[{"type":"web_search"},{"type":"connector","connector_id":
 # Ollama
 def ol(name,msgs=None,model="qwen3",**p): v("ollama:"+name,"ollama",model,{"model":model,"messages":msgs or [U],**p})
 ol("options",options={"temperature":0.1,"num_ctx":100,"stop":["x"],"num_predict":5},keep_alive="5m",format="json",think=True)
+ol("think-step",model="gpt-oss:20b",think="low")
 ol("schema",format={"type":"object","properties":{"a":{"type":"string"}}})
 ol("image",[{"role":"user","content":"?","images":[PNG]}])
 ol("turn",[U,{"role":"assistant","content":"","thinking":"hm","tool_calls":[{"function":{"name":"w","arguments":{"c":"K"}}}]},{"role":"tool","tool_name":"w","content":"x"}],tools=[FN])

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+import heavenbase as hb
+from hb_testing.conformance.rig import environment
 from hb_testing.prepared import Prepared, prepared
-from heavenbase.errors import ConfigError, HBError, UnsupportedError
+from heavenbase.config.config import Config
+from heavenbase.errors import ConfigError, HBError, InputError, UnsupportedError
+from heavenbase.kernel import Kernel
 from heavenbase.messages import to_messages
 from heavenbase.tools import to_tools
 
@@ -117,3 +121,29 @@ def test_h8_no_header_of_a_call_with_a_credential_goes_in_clear_text_on_any_wire
     with pytest.raises(ConfigError, match="would send the header 'Authorization' in clear text"):
         asked(model, settings=far, **{option: {"Authorization": "Bearer s"}})
     assert asked(model, settings=far, **{option: {"X-Team": "a"}}).headers["X-Team"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        ("openai/gpt-5", {"reasoning_effort": "low"}),
+        ("ollama/gpt-oss:20b", {"think": "low"}),
+        ("anthropic/claude-sonnet-4-5", {"thinking": {"type": "enabled", "budget_tokens": 2048}}),
+    ],
+)
+@pytest.mark.parametrize("place", ["call", "llm", "preset"])
+def test_a8_a_step_of_thinking_in_think_is_the_effort(model: str, sent: dict[str, Any], place: str) -> None:
+    provider, _, name = model.partition("/")
+    given: dict[str, Any] = {"think": "low"}
+    preset = {"provider": provider, "model": name, "args": given if place == "preset" else {}}
+    config = Config.from_dict({"heavenbase": {"llm": {"presets": {"p": preset}}}}, environ=environment())
+    with Kernel(config) as kernel:
+        llm = hb.LLM("p", kernel=kernel, **(given if place == "llm" else {}))
+        options = given if place == "call" else {}
+        call = kernel.call("complete", llm.spec, options, is_async=False, messages=to_messages("q"))
+        body = kernel.gateway(call.spec).prepare(call).body
+        assert {**body, **sent} == body
+        with pytest.raises(InputError, match="a step of thinking"):
+            kernel.call("complete", llm.spec, {"think": "yes"}, is_async=False, messages=to_messages("q"))
+        with pytest.raises(InputError, match="two things"):
+            hb.LLM("p", kernel=kernel, think="low", reasoning_effort="high")

@@ -22,7 +22,7 @@ from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
 from heavenbase.middleware import Middleware, Next, compose, side_of, sleep_async
 from heavenbase.operations.asking import perform
-from heavenbase.options import KNOWN, MOCKS, PREPARED, secret_options, split_options
+from heavenbase.options import KNOWN, MOCKS, PREPARED, secret_options, split_options, with_effort
 from heavenbase.plugin import Gateway, Plugin
 from heavenbase.projection import warn_cut
 from heavenbase.registry import Registry
@@ -105,7 +105,7 @@ class Kernel:
         if self._closed:
             raise KernelClosed("this kernel is closed; make a new one")
         if options:
-            check_options(options)
+            check_options(options := with_effort(options))
             if spec.untrusted is not None and secret_options(options):
                 self.config.endpoint_trust(spec.untrusted, Origin("call"))
         timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.messages import to_images, to_messages
 from heavenbase.operations.facade import Operations
-from heavenbase.options import CONNECTION, CONTENT, conceal, unknown_options
+from heavenbase.options import CONNECTION, CONTENT, conceal, unknown_options, with_effort
 from heavenbase.projection import (
     AGGREGATE,
     CHAT,
@@ -263,7 +263,7 @@ class LLM(Operations):
             from heavenbase.tools.base import to_tools
 
             overrides["tools"] = [made.to_openai_tool() for made in to_tools(tools)]
-        check_options(overrides)
+        check_options(overrides := dict(with_effort(overrides)))
         unknown_options(overrides.keys() - CONTENT, parameters_of(self.spec, self.kernel.registry), allowed=True)
         return self.kernel.gateway(self.spec).to_args(self.spec, overrides)
 

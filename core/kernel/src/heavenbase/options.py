@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
-from heavenbase.errors import UnknownNameError
+from heavenbase.errors import InputError, UnknownNameError
 from heavenbase.secrets import Hidden, hide, is_secret_header, veiled
 
 UNSET: Final = "(unset)"
@@ -46,6 +46,8 @@ _control = partial(Option, kind="control")
 _argument = partial(Option, kind="argument", saved=True)
 _tuning = partial(_argument, free=True)
 
+STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Steps of thinking, weakest first."""
 TABLE: tuple[Option, ...] = (
     _connection("base_url", "str", "address of the endpoint"),
     _connection("api_key", "str | secret", "credential of the provider", secret=True),
@@ -105,7 +107,7 @@ TABLE: tuple[Option, ...] = (
     _tuning("logprobs", "bool | int", "log probabilities of the answer's tokens"),
     _tuning("top_logprobs", "int", "so many likeliest tokens at each place", least=0),
     # Thinking
-    _tuning("think", "bool", "whether the model thinks first"),
+    _tuning("think", "bool | str", "whether the model thinks first; a step, as Ollama has it, is its reasoning_effort"),
     _tuning("reasoning_effort", "str", "how hard it thinks: none, minimal, low, medium, high, xhigh, max"),
     _tuning("reasoning_max_tokens", "int", "most tokens of thinking", unit="tokens", least=0),
     _tuning("reasoning_exclude", "bool", "leave the thoughts out of the answer"),
@@ -217,6 +219,18 @@ def conceal(options: dict[str, Any]) -> None:
             options[name] = Hidden(value)
         elif name == "tools" and type(value) in (list, tuple):
             options[name] = [_concealed(tool) if type(tool) is dict else tool for tool in value]
+
+
+def with_effort(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options with a step of thinking in `think` as `reasoning_effort`; InputError for a text that is none."""
+    step = options.get("think")
+    if not isinstance(step, str):
+        return options
+    if step not in STEPS:
+        raise InputError(f"think must be True, False or a step of thinking ({', '.join(STEPS)}), not {step!r}")
+    if options.get("reasoning_effort") not in (step, None):
+        raise InputError(f"think={step!r} and reasoning_effort={options['reasoning_effort']!r} say two things")
+    return {**options, "think": True, "reasoning_effort": step}
 
 
 def secret_options(options: Mapping[str, Any]) -> set[str]:

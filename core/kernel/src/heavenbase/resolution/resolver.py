@@ -20,7 +20,7 @@ from heavenbase.errors import (
     UnknownModelWarning,
     UnknownNameError,
 )
-from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, check_slips, conceal, unknown_options
+from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, check_slips, conceal, unknown_options, with_effort
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
 from heavenbase.resolution.bonds import check_bonds, check_names
@@ -78,6 +78,7 @@ class Resolver:
         """The spec for these names and options; UnknownNameError names the nearest choice. Sends nothing."""
         options = options or {}
         conceal(options)
+        options = dict(with_effort(options))
         try:
             # The types too: 1, 1.0 and True are equal, and not the same on the wire.
             kinds = tuple(map(type, options.values()))
@@ -350,7 +351,7 @@ class _Resolution:
     def _args(self, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
         args: dict[str, Any] = {}
         for origin, layer in layers:
-            for name, value in layer.items():
+            for name, value in with_effort(layer).items():
                 if name in CONNECTION:
                     continue
                 args[name] = value

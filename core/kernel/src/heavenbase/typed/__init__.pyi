@@ -66,7 +66,7 @@ class Asked(TypedDict, total=False):
     n: int | None
     logprobs: bool | int | None
     top_logprobs: int | None
-    think: bool | None
+    think: bool | str | None
     reasoning_effort: str | None
     reasoning_max_tokens: int | None
     reasoning_exclude: bool | None

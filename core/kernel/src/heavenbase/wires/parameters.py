@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError, UnsupportedError
 from heavenbase.http.rules import EXTRAS
+from heavenbase.options import STEPS as STEPS
 from heavenbase.wires.attributes import MARK, mark_of
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ LIMITS = ("max_tokens", "max_completion_tokens")
 OPTIONS = ("think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude")
 AMOUNTS = ("reasoning_effort", "reasoning_max_tokens")
 """The options that say how much."""
-STEPS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""Steps of thinking, weakest first."""
 BUDGETS: Mapping[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 24576}
 """Tokens for thoughts by step, for models that think by budget and whose provider names no figures of its own."""
 REMOVED = "removed from the answer"
