@@ -316,3 +316,13 @@ def test_u1_a_picture_of_an_answer_is_not_fetched_from_an_address_that_is_not_pu
         with pytest.raises((errors.FetchBlocked, errors.ResponseShapeError)):
             bench.rig.call("imagen", llm=bench.rig.llm())["images"][0].to_bytes()
     bench.server.script(None)
+
+
+@every
+def test_e3_an_error_event_is_told_by_its_words_where_it_has_no_status(bench: Bench) -> None:
+    if not bench.speaker.has_error_events:
+        pytest.skip("streams of this wire carry no errors")
+    for status, kind, requests in ((401, errors.AuthError, 1), (429, errors.RateLimitError, 3)):
+        bench.error("stream", f"E3.a-{status}", kinds=kind, requests=requests)
+        error = bench.error("stream", f"E3.b-{status}", kinds=errors.StreamInterrupted, requests=1)
+        assert isinstance(error.__cause__, kind)

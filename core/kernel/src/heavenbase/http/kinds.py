@@ -135,6 +135,7 @@ def _failure(status: int, told: set[type[StatusError]], said: str, bare: str, wo
             (QuotaExhausted, words["quota_exhausted"], bare),
             (ContextOverflow, words["context_overflow"], said),
             (AuthError, words["auth"], bare),
+            (RateLimitError, words["limited"], bare),
         ):
             if pattern.search(text):
                 return kind
