@@ -14,6 +14,7 @@ from hb_gateway_litellm import LiteLLMGateway, sdk
 from hb_testing.server import LoopbackServer
 from heavenbase.errors import ConfigError, MissingPackage, PluginFallbackWarning, PluginLoadError
 from heavenbase.llm import LLM
+from heavenbase.operations.asking import method_of
 
 from .support import DEEPSEEK, KEY, make_kernel
 
@@ -125,3 +126,8 @@ def test_e2_an_embedded_kernel_is_refused_what_litellm_would_read(monkeypatch: p
         with pytest.raises(ConfigError, match="HTTPS_PROXY") as caught:
             LLM(**DEEPSEEK, kernel=kernel).chat("x")
         assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("operation", ["count_tokens", "models", "rerank", "files.list"])
+def test_v2_the_gateway_has_no_operations_that_litellm_would_have_to_send(operation: str) -> None:
+    assert method_of(LiteLLMGateway(), operation) is None

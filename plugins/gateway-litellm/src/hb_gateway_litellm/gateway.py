@@ -77,6 +77,10 @@ class LiteLLMGateway(WireGateway):
             body.pop("encoding_format", None)
         return request
 
+    # Operations are requests of hb's own, which LiteLLM does not send.
+
+    count_tokens = models = rerank = files = None  # type: ignore[assignment]
+
     # Verbs. The async ones are those of the base: the same in threads.
 
     achat = Gateway.achat
