@@ -123,6 +123,27 @@ def test_c1_instructions_between_messages_stay_or_move_with_a_word(kernel: Kerne
             assert any(name.endswith(".role") for name in report.entries)
 
 
+@pytest.mark.parametrize("role", ["system", "user"])
+def test_a8_marks_of_the_cache_keep_their_place_among_texts(kernel: Kernel, role: str) -> None:
+    mark = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+
+    def sent(wire: str, *contents: str, marked: int) -> Any:
+        parts = [{"type": "text", "text": text, **(mark if at == marked else {})} for at, text in enumerate(contents)]
+        body, report = body_of(kernel, wire, [{"role": role, "content": parts}, *([USER] if role == "system" else [])])
+        assert ("blank texts" in str(report.to_dict())) == (" " in contents)
+        return body.get("system") if role == "system" else body["messages"][0]["content"]
+
+    a, b, c = ({"type": "text", "text": text} for text in "abc")
+    assert sent("anthropic", "a", "b", "c", marked=1) == [a, {**b, **mark}, c]
+    assert sent("anthropic", "a", " ", "c", marked=1) == [{**a, **mark}, c]
+    point = {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert sent("bedrock", "a", "b", "c", marked=1) == [{"text": "a"}, {"text": "b"}, point, {"text": "c"}]
+    assert sent("bedrock", "a", " ", "c", marked=1) == [{"text": "a"}, point, {"text": "c"}]
+    if role == "system":
+        assert not sent("anthropic", " ", marked=0)
+        assert not sent("bedrock", " ", marked=0)
+
+
 def test_c1_mistral_takes_late_system_messages_at_the_top(kernel: Kernel) -> None:
     late: Message = {"role": "system", "content": "late"}
     body, report = body_of(kernel, "mistral", [USER, GREETING, late, USER])

@@ -103,6 +103,7 @@ class _History(History):
     def system_blocks(self, message: Message, place: int) -> list[Block]:
         """The blocks of a system message: texts, and changes of the tools."""
         blocks = blocks_of(message["content"], place)
+        self.note_blanks(message)
         if any(block["type"] != "text" and not self.is_change(block) for block in blocks):
             raise InputError(f"message {place} (role {message['role']}) has a part that is no text")
         return blocks

@@ -47,8 +47,14 @@ def blocks_of(content: Any, place: int) -> list[dict[str, Any]]:
 
 
 def without_blanks(blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The blocks without blank text, which the wire refuses."""
-    return [block for block in blocks if block.get("type") != "text" or block["text"].strip()]
+    """The blocks without blank text, which the wire refuses; its mark of the cache goes to the block before it."""
+    found: list[dict[str, Any]] = []
+    for block in blocks:
+        if block.get("type") != "text" or block["text"].strip():
+            found.append(block)
+        elif MARK in block and found and found[-1].get("type") not in ("thinking", "redacted_thinking"):
+            found[-1] = {MARK: block[MARK], **found[-1]}
+    return found
 
 
 def block_of(part: dict[str, Any], place: int) -> dict[str, Any]:

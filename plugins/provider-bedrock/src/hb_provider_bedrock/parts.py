@@ -74,8 +74,10 @@ def blocks_of(content: Any, place: int) -> list[Block]:
 
 
 def without_blanks(blocks: Iterable[Block]) -> list[Block]:
-    """The blocks without blank text, which the wire refuses."""
-    return [block for block in blocks if block.get("text") is None or block["text"].strip()]
+    """The blocks without blank text, which the wire refuses, and without marks of the cache for it alone."""
+    given = list(blocks)
+    found = [block for block in given if block.get("text") is None or block["text"].strip()]
+    return found if len(found) == len(given) or any("cachePoint" not in block for block in found) else []
 
 
 def blocks_of_part(part: dict[str, Any], place: int) -> list[Block]:
