@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from heavenbase.call import Call, CallContext
-from heavenbase.errors import InputTypeError
+from heavenbase.errors import InputError, InputTypeError
 from heavenbase.http.rules import apply_rules, extras, keep_ruled, merge_extra
+from heavenbase.kernel import Kernel
+from heavenbase.secrets import Secret
 from heavenbase.spec import LLMSpec, Timeouts
 from heavenbase.types import ParameterReport
 
@@ -103,3 +105,35 @@ def test_an_object_of_the_extra_body_adds_to_the_one_in_the_body() -> None:
 def test_what_is_no_mapping_is_refused_by_name(name: str) -> None:
     with pytest.raises(InputTypeError, match=f"{name} must be a mapping, not list"):
         extras(make_call(**{name: []}))
+
+
+def added(**options: Any) -> dict[str, str]:
+    return extras(make_call(**options))[0]
+
+
+@pytest.mark.parametrize("option", ["extra_headers", "default_headers"])
+def test_a3_a_header_is_sent_as_it_was_given(option: str) -> None:
+    given = {"x-key": Secret("sk-000"), "x-count": 5, "x-text": "a\tb", "x-none": ""}
+    assert added(**{option: given}) == {"x-key": "sk-000", "x-count": "5", "x-text": "a\tb", "x-none": ""}
+    assert "sk-000" not in repr(added(**{option: given}))
+
+
+@pytest.mark.parametrize("value", [b"raw", None, ["a"], {"a": "b"}])
+def test_a3_what_is_no_text_is_no_header(value: Any) -> None:
+    with pytest.raises(InputTypeError, match="'x-a' must be text"):
+        added(extra_headers={"x-a": value})
+
+
+NAMED = [("x a", "b"), ("", "b"), ("x-ü", "b"), ("x:a", "b"), ("x-a\n", "b")]
+VALUED = [("x-a", f"b{bad}") for bad in "\n\r\0\x7fé日 "]
+
+
+@pytest.mark.parametrize(("name", "value"), [*NAMED, *VALUED])
+def test_a3_what_http_does_not_carry_is_refused_from_every_door(name: str, value: str) -> None:
+    with pytest.raises(InputError) as refused:
+        added(extra_headers={name: value})
+    with pytest.raises(InputError):
+        Kernel({}).resolve(model="mock/m", headers={name: value})
+    with pytest.raises(InputError):
+        Kernel({"heavenbase": {"llm": {"providers": {"mock": {"headers": {name: value}}}}}}).resolve(model="mock/m")
+    assert value == "b" or value not in str(refused.value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.options import EXTRAS as EXTRAS
-from heavenbase.resolution.endpoint import check_plain_headers, owner_of
+from heavenbase.resolution.endpoint import check_plain_headers, header_text, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -78,15 +78,15 @@ def mapping(args: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def added_parts(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
     """(headers, query) that the caller adds to this request, reported; InputTypeError when they are no mappings.
 
-    InputError for a header that says where the body ends: a wrong one would break the connection. ConfigError for one
-    that may hold a credential, where it would travel in clear text.
+    InputError for a header that HTTP does not carry, or that says where the body ends: a wrong one would break the
+    connection. ConfigError for one that may hold a credential, where it would travel in clear text.
     """
     if call.args.keys().isdisjoint(_ADDED):
         return {}, {}
     given = {name: mapping(call.args, name) for name in _ADDED}
     call.context.report.sent(*(name for name, found in given.items() if found))
     *lists, query = given.values()
-    headers = {str(name): value for found in lists for name, value in found.items()}
+    headers = {str(name): header_text(str(name), value) for found in lists for name, value in found.items()}
     if headers:
         framing = [name for name in headers if name.lower() in _FRAMING]
         if framing:
@@ -94,7 +94,7 @@ def added_parts(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
         spec = call.spec
         owner = owner_of(spec.provider, spec.provider_record, spec.gateway, spec.gateway_record)
         check_plain_headers(spec.base_url, headers, owner)
-    return {name: value if isinstance(value, str) else str(value) for name, value in headers.items()}, query
+    return headers, query
 
 
 extras = added_parts

@@ -10,6 +10,7 @@ from heavenbase.config.schema import LOSSY_ACTIONS
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.options import COUNTS, KNOWN, MOCKS, OPTIONS, PREPARED, named, split_options, unknown_options
 from heavenbase.registry import Registry
+from heavenbase.resolution.endpoint import header_text
 from heavenbase.spec import LLMSpec
 from heavenbase.types import ParameterReport
 
@@ -162,8 +163,7 @@ def _check_headers(name: str, value: object) -> None:
     for header, text in value.items():
         if not isinstance(header, str) or not isinstance(text, str | int | float):
             raise InputTypeError(f"header {header!r} must be text")
-        if any(character in "\r\n\0" for character in f"{header}{text}"):
-            raise InputError(f"header {header!r} holds a line break or a NUL, which no header may")
+        header_text(header, text)
 
 
 _SENT = named(lambda option: option.kind in ("argument", "extra") and _KINDS.keys() >= {*option.types.split(" | ")})

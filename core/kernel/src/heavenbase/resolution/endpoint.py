@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -12,12 +13,13 @@ from heavenbase.config.trusted import remedy
 from heavenbase.config.values import interpolate, references
 from heavenbase.errors import ConfigError, ConfigTrustError, InputError, InputTypeError
 from heavenbase.options import CONNECTION
-from heavenbase.secrets import Secret, hide, is_secret_header
+from heavenbase.secrets import Hidden, Secret, hide, is_secret_header
 
 _Table: TypeAlias = tuple[str, str, Mapping[str, Any]]
 _Credential: TypeAlias = tuple[Secret | None, Origin | None]
 
 ROOT = "heavenbase.llm"
+_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 KEYS = ("api_key", "auth_token")
 """Options that hold the provider's credential, as it is or as a bearer token."""
 _ADDED = (
@@ -340,6 +342,22 @@ def check_plain_http(url: str | None, key: Secret | None, owner: _Table) -> None
     """ConfigError for a key that would travel in clear text to another machine."""
     if key is not None and key.reveal() != owner[2].get("placeholder_key"):
         _refuse_plain_http(url, owner, "its key")
+
+
+def header_text(name: str, value: object) -> str:
+    """The value of a header as it is sent; InputTypeError or InputError for what HTTP does not carry unchanged.
+
+    Transports differ in what they do with such, and some send it. No message repeats a value.
+    """
+    text = Hidden(value.reveal()) if isinstance(value, Secret) else value
+    if not isinstance(text, str | int | float):
+        raise InputTypeError(f"header {name!r} must be text, not {type(value).__name__}")
+    text = text if isinstance(text, str) else str(text)
+    if not _HEADER.fullmatch(name):
+        raise InputError(f"{name!r} is no name that a header may have")
+    if text.strip(" \t") != text or not text.replace("\t", "").isprintable() or not text.isascii():
+        raise InputError(f"header {name!r} holds a line break, a blank at an end, or what is not ASCII; no header may")
+    return text
 
 
 def check_plain_headers(url: str | None, headers: Mapping[str, Any], owner: _Table) -> None:

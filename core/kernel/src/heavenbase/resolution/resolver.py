@@ -34,6 +34,7 @@ from heavenbase.resolution.endpoint import (
     check_plain_headers,
     check_plain_http,
     given_connection,
+    header_text,
     origin_of,
     owner_of,
     rows_of,
@@ -390,5 +391,4 @@ def _headers(tables: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for table in tables:
         for name, value in table.items():
             found[name.lower()] = name, value
-    kept = [(name, value) for name, value in found.values() if value is not None]
-    return {name: value if isinstance(value, str) else str(value) for name, value in kept}
+    return {name: header_text(name, value) for name, value in found.values() if value is not None}
