@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import InputError, InputTypeError
-from heavenbase.operations import listed, number_of, seconds_of
+from heavenbase.errors import InputError, InputTypeError, ResponseShapeError
+from heavenbase.operations import id_of, listed, number_of, seconds_of
 from heavenbase.operations.files import to_upload
 from heavenbase.operations.listing import PAGES
 
+from ..http.test_status import make_call
 from ..support import scripted
 
 Page = tuple[list[str], str | None]
@@ -85,6 +86,14 @@ def test_v3_a_list_without_an_end_ends() -> None:
 )
 def test_v3_a_number_is_the_first_that_is_one(row: dict[str, Any], wanted: int | None) -> None:
     assert number_of(row, "a", "b") == wanted
+
+
+def test_v3_an_item_of_a_list_has_a_name() -> None:
+    assert id_of(make_call(), {"id": "a"}) == "a"
+    assert id_of(make_call(), {"model": None, "name": "b"}, "model", "name") == "b"
+    for row in ({}, {"name": 3}, {"name": None, "id": "a"}):
+        with pytest.raises(ResponseShapeError, match="no `name`"):
+            id_of(make_call(), row, "name")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from heavenbase.http import as_list, as_object, merge_extra, shape_error
-from heavenbase.operations import FileInfo, ModelInfo, OperationResult, listed, number_of, seconds_of
+from heavenbase.http import as_list, as_object, merge_extra
+from heavenbase.operations import FileInfo, ModelInfo, OperationResult, id_of, listed, number_of, seconds_of
 from heavenbase.wires import first_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def model_info(call: Call, row: Any) -> ModelInfo:
     """What is said of a model."""
     row = as_object(call, row, "a model")
     return ModelInfo(
-        _id(call, row),
+        id_of(call, row),
         created=seconds_of(row, "created_at"),
         name=first_text(row, "display_name"),
         context_window=number_of(row, "max_input_tokens"),
@@ -45,20 +45,13 @@ def file_info(call: Call, row: Any) -> FileInfo:
     """What is said of a file."""
     row = as_object(call, row, "the file")
     return FileInfo(
-        _id(call, row),
+        id_of(call, row),
         filename=first_text(row, "filename"),
         size=number_of(row, "size_bytes"),
         media_type=first_text(row, "mime_type"),
         created=seconds_of(row, "created_at"),
         raw=row,
     )
-
-
-def _id(call: Call, row: dict[str, Any]) -> str:
-    found = first_text(row, "id")
-    if found is None:
-        raise shape_error(call, "an item of the list has no `id`")
-    return found
 
 
 class AnthropicFiles:

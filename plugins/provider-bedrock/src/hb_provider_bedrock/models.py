@@ -176,15 +176,13 @@ def base_model(model_id: str) -> str:
 
 def model_page(call: Call, decoded: Any) -> tuple[list[ModelInfo], str | None]:
     """(the models of a region, None as there is one page)."""
-    from heavenbase.http import as_list, as_object, shape_error
-    from heavenbase.operations import ModelInfo
+    from heavenbase.http import as_list, as_object
+    from heavenbase.operations import ModelInfo, id_of
     from heavenbase.wires import first_text
 
     found = []
     for row in as_list(call, as_object(call, decoded, "the list").get("modelSummaries"), "`modelSummaries`"):
         row = as_object(call, row, "a model")
-        name = first_text(row, "modelId")
-        if name is None:
-            raise shape_error(call, "a model of the list has no `modelId`")
+        name = id_of(call, row, "modelId")
         found.append(ModelInfo(name, first_text(row, "providerName"), name=first_text(row, "modelName"), raw=row))
     return found, None

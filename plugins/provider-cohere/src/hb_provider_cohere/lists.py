@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.http import as_list, as_object, shape_error
-from heavenbase.operations import ModelInfo, number_of, ranking
+from heavenbase.http import as_list, as_object
+from heavenbase.operations import ModelInfo, id_of, number_of, ranking
 from heavenbase.wires import first_text, object_or_empty
 
 if TYPE_CHECKING:
@@ -21,10 +21,7 @@ def model_page(call: Call, decoded: Any) -> tuple[list[ModelInfo], str | None]:
 
 
 def _model(call: Call, row: dict[str, Any]) -> ModelInfo:
-    name = first_text(row, "name")
-    if name is None:
-        raise shape_error(call, "a model of the list has no `name`")
-    return ModelInfo(name, context_window=number_of(row, "context_length"), raw=row)
+    return ModelInfo(id_of(call, row, "name"), context_window=number_of(row, "context_length"), raw=row)
 
 
 def read_ranking(call: Call, decoded: Any) -> Ranking:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from hb_provider_gemini import client as clients
 from heavenbase.http import as_list, as_object, merge_extra, shape_error
-from heavenbase.operations import FileInfo, ModelInfo, OperationResult, listed, number_of, seconds_of
+from heavenbase.operations import FileInfo, ModelInfo, OperationResult, id_of, listed, number_of, seconds_of
 from heavenbase.wires import first_text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def page_of(call: Call, decoded: Any, field: str, make: Callable[[Call, Any], An
 def model_info(call: Call, row: dict[str, Any]) -> ModelInfo:
     """What is said of a model; its id is the part that calls name it by."""
     return ModelInfo(
-        _name(call, row).rpartition("models/")[2],
+        id_of(call, row, "name").rpartition("models/")[2],
         name=first_text(row, "displayName"),
         context_window=number_of(row, "inputTokenLimit"),
         max_output=number_of(row, "outputTokenLimit"),
@@ -49,7 +49,7 @@ def file_info(call: Call, row: Any) -> FileInfo:
     """What is said of a file; `uri` is its name in messages."""
     row = as_object(call, row, "the file")
     return FileInfo(
-        _name(call, row),
+        id_of(call, row, "name"),
         filename=first_text(row, "displayName"),
         size=number_of(row, "sizeBytes"),
         media_type=first_text(row, "mimeType"),
@@ -59,13 +59,6 @@ def file_info(call: Call, row: Any) -> FileInfo:
         uri=first_text(row, "uri"),
         raw=row,
     )
-
-
-def _name(call: Call, row: dict[str, Any]) -> str:
-    found = first_text(row, "name")
-    if found is None:
-        raise shape_error(call, "an item of the list has no `name`")
-    return found
 
 
 class GeminiFiles:

@@ -127,14 +127,10 @@ def _tool_call(call: Call, item: Any, place: int) -> ToolCall:
 
 def model_page(call: Call, decoded: Any) -> tuple[list[ModelInfo], str | None]:
     """(the models that the server has, None as there is one page)."""
-    from heavenbase.operations import ModelInfo, seconds_of
-    from heavenbase.wires import first_text
+    from heavenbase.operations import ModelInfo, id_of, seconds_of
 
     found = []
     for row in as_list(call, as_object(call, decoded, "the list").get("models"), "`models`"):
         row = as_object(call, row, "a model")
-        name = first_text(row, "model", "name")
-        if name is None:
-            raise shape_error(call, "a model of the list has no `model`")
-        found.append(ModelInfo(name, created=seconds_of(row, "modified_at"), raw=row))
+        found.append(ModelInfo(id_of(call, row, "model", "name"), created=seconds_of(row, "modified_at"), raw=row))
     return found, None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.http import as_list, as_object, shape_error
-from heavenbase.operations import FileInfo, ModelInfo, number_of, seconds_of
+from heavenbase.http import as_list, as_object
+from heavenbase.operations import FileInfo, ModelInfo, id_of, number_of, seconds_of
 from heavenbase.wires import first_text, object_or_empty
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def file_info(call: Call, row: Any) -> FileInfo:
     """What is said of one file."""
     row = as_object(call, row, "the file")
     return FileInfo(
-        _id(call, row),
+        id_of(call, row),
         filename=first_text(row, "filename"),
         size=number_of(row, "bytes"),
         media_type=first_text(row, "mimetype", "mime_type"),
@@ -53,7 +53,7 @@ def _page(call: Call, decoded: Any) -> tuple[list[Any], str | None]:
 
 def _model(call: Call, row: dict[str, Any]) -> ModelInfo:
     return ModelInfo(
-        _id(call, row),
+        id_of(call, row),
         owner=first_text(row, "owned_by", "organization"),
         created=seconds_of(row, "created", "created_at"),
         name=first_text(row, "display_name", "name"),
@@ -61,10 +61,3 @@ def _model(call: Call, row: dict[str, Any]) -> ModelInfo:
         max_output=number_of(row, *_OUTPUT) or number_of(object_or_empty(row.get("top_provider")), *_OUTPUT),
         raw=row,
     )
-
-
-def _id(call: Call, row: dict[str, Any]) -> str:
-    found = first_text(row, "id")
-    if found is None:
-        raise shape_error(call, "an item of the list has no `id`")
-    return found

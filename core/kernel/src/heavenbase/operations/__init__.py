@@ -21,7 +21,8 @@ from heavenbase._lazy import front
 if TYPE_CHECKING:
     from heavenbase.operations.facade import Operations as Operations
     from heavenbase.operations.files import Files as Files, FileUpload as FileUpload
-    from heavenbase.operations.listing import listed as listed, number_of as number_of, seconds_of as seconds_of
+    from heavenbase.operations.listing import id_of as id_of, listed as listed, number_of as number_of
+    from heavenbase.operations.listing import seconds_of as seconds_of
     from heavenbase.operations.rerank import Rerank as Rerank, ranking as ranking, rerank_body as rerank_body
     from heavenbase.operations.results import JOB_STATES as JOB_STATES, Job as Job
     from heavenbase.operations.results import FileInfo as FileInfo
@@ -35,7 +36,7 @@ __getattr__, __dir__ = front(
     {
         "facade": "Operations",
         "files": "FileUpload Files",
-        "listing": "listed number_of seconds_of",
+        "listing": "id_of listed number_of seconds_of",
         "rerank": "Rerank ranking rerank_body",
         "results": (
             "FileInfo JOB_STATES Job Listing ModelInfo OperationResult Ranked Ranking TokenCount countable counted"

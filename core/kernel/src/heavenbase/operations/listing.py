@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from heavenbase.http.payload import shape_error
 from heavenbase.operations.results import Listing
 from heavenbase.wires.details import any_number, first_text
 
@@ -44,6 +45,14 @@ async def listed(
         cursor = following
     raw = pages[0] if len(pages) == 1 else pages
     return Listing(items[: call.subject], len(items) > call.subject or more, raw=raw)
+
+
+def id_of(call: Call, row: Mapping[str, Any], name: str = "id", *more: str) -> str:
+    """What names an item of a list, in the first of these fields that is text; ResponseShapeError for none."""
+    found = first_text(dict(row), name, *more)
+    if found is None:
+        raise shape_error(call, f"an item of the list has no `{name}`")
+    return found
 
 
 def number_of(row: Mapping[str, Any], *names: str) -> int | None:
