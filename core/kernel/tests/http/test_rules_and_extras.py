@@ -137,3 +137,16 @@ def test_a3_what_http_does_not_carry_is_refused_from_every_door(name: str, value
     with pytest.raises(InputError):
         Kernel({"heavenbase": {"llm": {"providers": {"mock": {"headers": {name: value}}}}}}).resolve(model="mock/m")
     assert value == "b" or value not in str(refused.value)
+
+
+def test_a3_a_query_is_sent_as_it_was_given() -> None:
+    given = {"key": Secret("sk-000"), "on": True, "off": False, "n": 5, "many": ("a", 1, True), "none": ""}
+    _, query = extras(make_call(extra_query=given))
+    assert query == {"key": "sk-000", "on": "true", "off": "false", "n": 5, "many": ["a", 1, "true"], "none": ""}
+    assert "sk-000" not in repr(query)
+
+
+@pytest.mark.parametrize("value", [None, b"raw", {"a": 1}, [None], {1}])
+def test_a3_what_no_query_can_say_is_refused(value: Any) -> None:
+    with pytest.raises(InputTypeError, match="'k' in extra_query must be text"):
+        extras(make_call(extra_query={"k": value}))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.options import EXTRAS as EXTRAS
 from heavenbase.resolution.endpoint import check_plain_headers, header_text, owner_of
+from heavenbase.secrets import Hidden, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -94,7 +95,21 @@ def added_parts(call: Call) -> tuple[dict[str, str], Mapping[str, Any]]:
         spec = call.spec
         owner = owner_of(spec.provider, spec.provider_record, spec.gateway, spec.gateway_record)
         check_plain_headers(spec.base_url, headers, owner)
-    return headers, query
+    return headers, {name: _query_value(name, value) for name, value in query.items()}
+
+
+def _query_value(name: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_query_value(name, item) for item in value]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Secret):
+        return Hidden(value.reveal())
+    if isinstance(value, str | int | float):
+        return value
+    raise InputTypeError(
+        f"{name!r} in extra_query must be text, a number or a list of them, not {type(value).__name__}"
+    )
 
 
 extras = added_parts
