@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from openai.types.responses import ResponseInputItemParam
 
 import heavenbase as hb
 from hb_testing.conformance.rig import environment
@@ -81,6 +83,44 @@ def test_a8_items_of_responses_travel_as_they_are(kernel: Kernel, items: list[An
     body, report = body_of(kernel, "responses", items)
     assert body["input"] == items
     assert not report.entries.keys() - {"temperature", "seed"}
+
+
+def test_a8_every_item_that_the_sdk_knows_travels_as_it_is(kernel: Kernel) -> None:
+    hints = [get_type_hints(held) for held in get_args(ResponseInputItemParam)]
+    kinds = {name: "role" in held for held in hints for name in re.findall(r"'([a-z_]+)'", str(held["type"]))}
+    assert len(kinds) > 25
+    items: list[dict[str, Any]] = []
+    for kind in kinds.keys() - {"message", "function_call_output", "custom_tool_call_output"}:
+        made = {"call_id": "call_1", "name": "w", "arguments": "{}", "input": "x"} if "_call" in kind else {"id": "a"}
+        items = [USER, {"type": kind, **made, **({"role": "developer"} if kinds[kind] else {})}]
+        if kind in ("function_call", "custom_tool_call"):
+            items.append({"type": f"{kind}_output", "call_id": "call_1", "output": "x"})
+        assert body_of(kernel, "responses", items)[0]["input"] == items
+        offline = hb.LLM(gateway="mock", mock="m", kernel=kernel)
+        assert offline.chat(items) == "m"
+
+
+def test_a8_outputs_of_calls_that_the_provider_keeps_travel_alone(kernel: Kernel) -> None:
+    body, _ = body_of(kernel, "responses", [RESULT, RESULT_2], previous_response_id="resp_1")
+    assert body["input"] == [RESULT, RESULT_2]
+
+
+def test_a8_messages_of_hb_may_have_the_type_of_one() -> None:
+    made = [{"id": "call_1", "type": "function", "function": {"name": "w", "arguments": "{}"}}]
+    told: list[dict[str, Any]] = [
+        {"role": "assistant", "content": "x", "tool_calls": made},
+        {"role": "tool", "tool_call_id": "call_1", "content": "y"},
+        {"role": "user", "content": "r", "cache_control": {"type": "ephemeral"}},
+        {"role": "assistant", "content": [{"type": "text", "text": "x"}], "model": "claude"},
+    ]
+    given = [{**message, "type": "message"} for message in told]
+    assert to_messages(given) == given
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a8_tokens_of_items_are_estimated(kernel: Kernel, wire: str) -> None:
+    llm = hb.LLM(**WIRES[wire], kernel=kernel)  # type: ignore[arg-type]
+    assert llm.count_tokens(CALLED, estimate=True).tokens > 10
 
 
 def test_a8_items_are_sent_in_both_colours_and_streamed(served: tuple[LoopbackServer, hb.LLM]) -> None:

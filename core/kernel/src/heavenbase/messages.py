@@ -44,11 +44,18 @@ _FILE = ("file_data", "file_id", "file_url", "filename")
 """What is looked for where a name is close to it."""
 ITEMS = "items"
 """What an input item of the Responses API says beside its message: that wire alone can send it."""
+_OF_HB = (*_MESSAGE[2:], "cache_control", "images", "is_error", "reasoning_content", "reasoning", "reasoning_parts")
+"""What no such item has beside a role, and messages have."""
 CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 """Items that are calls of the caller's tools, and what holds the arguments of each."""
 OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 """Items that are results of these."""
-_ITEM_TYPES = frozenset({"reasoning", "item_reference", "compaction", "tool_search_output"})
+_ITEM_TYPES = frozenset(
+    {
+        *("reasoning", "item_reference", "compaction", "compaction_trigger", "tool_search_output", "additional_tools"),
+        *("configuration_update", "program", "program_output"),
+    }
+)
 _ITEM_PARTS = frozenset({"input_text", "output_text", "refusal", "input_image", "input_file", "input_audio"})
 """What a message holds that is such an item; others have the type `message` too."""
 _NO_SLIPS = ("context", "image_file", "document_url", "input_video", "video_url", "audio_url", "file_url")
@@ -134,7 +141,9 @@ def _item_type(data: Mapping[str, Any]) -> str | None:
     kind = data.get("type")
     if not isinstance(kind, str) or ITEMS in data:
         return None
-    if data.get("role") is not None:
+    if kind not in _ITEM_TYPES and data.get("role") is not None:
+        if any(data.get(name) is not None for name in _OF_HB):
+            return None
         content = data.get("content")
         parts = [part.get("type") for part in map(_as_mapping, content) if part] if isinstance(content, list) else []
         return kind if kind == "message" and _ITEM_PARTS.issuperset(parts) else None

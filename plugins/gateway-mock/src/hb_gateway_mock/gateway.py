@@ -34,6 +34,7 @@ class MockGateway(Gateway):
 
     wire: ClassVar[str] = "mock"
     vision: ClassVar[str] = ""
+    blocks = frozenset({"items"})
     parameters: ClassVar[frozenset[str] | None] = PARAMETERS
 
     def __init__(
