@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from openai.types.responses import ResponseInputItemParam
+from openai.types.responses import Response, ResponseInputItemParam
 
 import heavenbase as hb
 from hb_testing.conformance.rig import environment
@@ -172,6 +172,27 @@ def test_a8_what_was_changed_is_sent_as_it_is_now(kernel: Kernel) -> None:
     assert json.dumps(body["input"][:5]).count("hidden") == 4
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "message", "role": "assistant", "content": "x", "phase": "commentary"},
+        {"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "no"}], "id": "msg_1"},
+        {"type": "message", "role": "assistant", "content": [], "id": "msg_1"},
+        {**CALL, "arguments": "{bad"},
+        {**CALL, "namespace": "crm"},
+    ],
+)
+def test_a8_odd_items_are_sent_as_they_are(kernel: Kernel, item: dict[str, Any]) -> None:
+    items = [USER, item, *([RESULT] if "call_id" in item else [])]
+    assert body_of(kernel, "responses", items)[0]["input"] == items
+
+
+@pytest.mark.parametrize("arguments", [{"c": 1}, {}, None])
+def test_a8_arguments_of_items_are_text(kernel: Kernel, arguments: Any) -> None:
+    body, _ = body_of(kernel, "responses", [USER, {**CALL, "arguments": arguments}, RESULT])
+    assert body["input"] == [USER, {**CALL, "arguments": json.dumps(arguments or {})}, RESULT]
+
+
 def test_a8_models_of_a_client_are_items(kernel: Kernel) -> None:
     class Item:
         def model_dump(self) -> dict[str, Any]:
@@ -179,6 +200,23 @@ def test_a8_models_of_a_client_are_items(kernel: Kernel) -> None:
 
     body, _ = body_of(kernel, "responses", [USER, Item(), CALL, RESULT])
     assert body["input"] == [USER, THOUGHT, CALL, RESULT]
+
+
+def test_a8_the_output_of_an_sdk_goes_back_as_it_came(kernel: Kernel) -> None:
+    part = {"type": "output_text", "text": "sunny", "annotations": []}
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    search = {**searched, "action": {"type": "search", "query": "q"}}
+    output = [THOUGHT, search, {**SAID, "content": [part]}, CALL]
+    whole: dict[str, Any] = {
+        "id": "resp_1",
+        "object": "response",
+        "output": output,
+        "created_at": 1,
+        "model": "gpt-5.6",
+    }
+    answer = Response.construct(**whole)
+    body, _ = body_of(kernel, "responses", [USER, *answer.output, RESULT])
+    assert body["input"] == [USER, *output, RESULT]
 
 
 @pytest.mark.parametrize("wire", OTHERS)

@@ -104,8 +104,10 @@ def to_message(source: Any, place: int = 0) -> Message:
         )
     role = data.get("role")
     if kind := _item_type(data):
-        held = data if data is source else {name: value for name, value in data.items() if value is not None}
-        return _of_item(kind, dict(held), place)
+        item = dict(data) if data is source else {name: value for name, value in data.items() if value is not None}
+        if hasattr(source, "model_fields_set"):  # of an SDK: what the API did not say is not said within it either
+            item |= source.model_dump(mode="json", exclude_unset=True)
+        return _of_item(kind, item, place)
     if role is None:
         raise InputError(f"message {place} has no role; add one of {', '.join(sorted(ROLES))}")
     role = getattr(role, "value", role)
@@ -172,7 +174,8 @@ def _of_item(kind: str, item: dict[str, Any], place: int) -> Message:
         made = {"id": known, "name": item.get("name"), "arguments": item.get(CALLS[kind])}
         more = {"namespace": item["namespace"]} if item.get("namespace") else {}
         of = FREE_TEXT if kind == "custom_tool_call" else "function"
-        message["tool_calls"] = [_tool_call({**made, **more, "type": of}, place)]
+        message["tool_calls"] = [call := _tool_call({**made, **more, "type": of}, place)]
+        item[CALLS[kind]] = call["function"]["arguments"]  # as text, which an object becomes
     return message
 
 

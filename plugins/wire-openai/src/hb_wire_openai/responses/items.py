@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hb_wire_openai.messages import check_part
 from heavenbase.errors import InputTypeError
 from heavenbase.http import text_or_none
+from heavenbase.messages import to_message
 from heavenbase.wires import (
     MARK,
     Taken,
@@ -83,10 +84,8 @@ def _given(message: Message) -> dict[str, Any]:
 
 def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]:
     given = [dict(item) for item in message.get("items") or ()]  # the caller's own: as they are
-    if given:
-        said = output_text([{"type": "message", "content": content_parts(message.get("content"), place)}])
-        if _says_the_same({**message, "content": said}, given):
-            return given
+    if given and _is_as_given(message, given):
+        return given
     kept: list[dict[str, Any]] = [item for item in given if item.get("type") not in SAID]
     own, lost = own_parts(message, call.spec, {FIELD: list})
     note_lost(lost, call.context.report)
@@ -97,7 +96,7 @@ def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]
         kept.extend(item for item in items if item.get("type") not in SAID)
     text = _content(message.get("content"), "assistant", place)
     # A thought must be followed by what it led to: alone it is refused.
-    phase = {"phase": message["phase"]} if "phase" in message else {}
+    phase = next(({"phase": held["phase"]} for held in (message, *given) if held.get("phase")), {})
     made: list[dict[str, Any]] = [{"role": "assistant", "content": text, **phase}] if text else []
     for tool_call in message.get("tool_calls") or ():
         function = tool_call.get("function") or {}
@@ -111,6 +110,13 @@ def _assistant(call: Call, message: Message, place: int) -> list[dict[str, Any]]
     if not made:
         kept = [item for item in kept if item.get("type") != "reasoning"]
     return [*kept, *made]
+
+
+def _is_as_given(message: Message, given: list[dict[str, Any]]) -> bool:
+    """Whether a message still says what the caller's items do."""
+    told = [made for item in given for made in to_message(item).get("tool_calls", ())]
+    said = [{"type": "message", "content": message.get("content")}]
+    return (output_text(said), message.get("tool_calls") or []) == (output_text(given), told)
 
 
 def _readable(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -145,13 +151,9 @@ def _says_the_same(message: Message, items: list[dict[str, Any]]) -> bool:
 
 def output_text(items: list[dict[str, Any]]) -> str:
     """The text of all messages among output items, refusals included."""
-    return "".join(
-        str(part.get("text") or part.get("refusal") or "")
-        for item in items
-        if item.get("type") == "message"
-        for part in item.get("content") or ()
-        if isinstance(part, dict)
-    )
+    contents = [item.get("content") or () for item in items if item.get("type") == "message"]
+    parts = (part for held in contents for part in ([{"text": held}] if isinstance(held, str) else held))
+    return "".join(str(part.get("text") or part.get("refusal") or "") for part in parts if isinstance(part, dict))
 
 
 def _content(content: Any, role: str, place: int) -> Any:
