@@ -273,6 +273,7 @@ def echo(status: int) -> Callable[[Any], Any]:
         body = json.dumps({"error": {"message": said, "code": told, "type": said}, "message": said}).encode()
         names = "x-request-id request-id x-amzn-requestid x-amzn-errortype x-ratelimit-limit-requests x-debug location"
         lines = [f"HTTP/1.1 {status} Bad", "content-type: application/json", f"content-length: {len(body)}"]
+        lines += ["connection: close"]
         lines += [f"{name}: {told}" for name in names.split()]
         return ["\r\n".join(lines).encode() + b"\r\n\r\n" + body]
 
@@ -281,7 +282,7 @@ def echo(status: int) -> Callable[[Any], Any]:
 
 def whole(body: bytes, kind: str, *headers: str) -> Callable[[Any], list[bytes]]:
     """A server that always answers so."""
-    lines = ["HTTP/1.1 200 OK", f"content-type: {kind}", f"content-length: {len(body)}", *headers]
+    lines = ["HTTP/1.1 200 OK", f"content-type: {kind}", f"content-length: {len(body)}", "connection: close", *headers]
     return lambda request: ["\r\n".join(lines).encode() + b"\r\n\r\n" + body]
 
 
