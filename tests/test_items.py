@@ -133,6 +133,25 @@ def test_a8_items_are_sent_in_both_colours_and_streamed(served: tuple[LoopbackSe
     assert [request.json["input"] for request in server.requests] == [CALLED] * 3
 
 
+def test_a8_items_are_sent_to_be_answered_in_the_background_and_with_tools(
+    served: tuple[LoopbackServer, hb.LLM],
+) -> None:
+    server, llm = served
+
+    def w(c: int) -> str:
+        """The weather."""
+        return f"rain {c}"
+
+    server.reply(tool_calls=[{"name": "w", "arguments": {"c": 2}}])
+    server.reply(text="warm")
+    assert llm.chat(CALLED, tools=[w]) == "warm"
+    assert server.requests[1].json["input"][: len(CALLED)] == CALLED
+    assert server.requests[1].json["input"][-1]["output"] == "rain 2"
+    server.reply(text="warm")
+    llm.complete(CALLED, background=True)
+    assert server.requests[2].json["input"] == CALLED
+
+
 def test_a8_items_stand_among_messages_of_hb(kernel: Kernel) -> None:
     made = [{"id": "call_2", "type": "function", "function": {"name": "w", "arguments": "{}"}}]
     told = [USER, CALL, {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}, SAID]
@@ -277,6 +296,8 @@ def test_a8_calls_with_free_text_are_items(kernel: Kernel) -> None:
         ({**CALL, "call_id": None}, "message 1 .*call_id"),
         ({**CALL, "name": ""}, "message 1 .*name"),
         ({**RESULT, "output": None}, "message 1 .*content"),
+        ({**RESULT, "outputs": "x"}, "attribute of message 1 'outputs'"),
+        ({**CALL, "callid": "x"}, "attribute of message 1 'callid'"),
         ({"type": "function_cal", "call_id": "c"}, "message 1 has no role"),
         ({"type": "input_text", "text": "q"}, "message 1 has no role"),
     ],

@@ -164,8 +164,10 @@ def _of_item(kind: str, item: dict[str, Any], place: int) -> Message:
             message["content"] = parts[0]["text"] if len(parts) == 1 and "text" in parts[0] else parts
         return {**message, ITEMS: [item]}
     known = item.get("call_id")
-    if (kind in CALLS or kind in OUTPUTS) and (not isinstance(known, str) or not known):
-        raise InputError(f"message {place} ({kind}) has no call_id")
+    if kind in CALLS or kind in OUTPUTS:
+        check_slips(f"attribute of message {place}", item.keys(), ("call_id", "name", *CALLS.values(), "output"))
+        if not isinstance(known, str) or not known:
+            raise InputError(f"message {place} ({kind}) has no call_id")
     if kind in OUTPUTS:
         message = to_message({"role": "tool", "tool_call_id": known, "content": item.get("output")}, place)
         return {**message, ITEMS: [{name: item[name] for name in item.keys() - {"output"}}]}
