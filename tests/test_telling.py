@@ -11,10 +11,15 @@ from pathlib import Path
 import pytest
 
 import heavenbase as hb
+from hb_testing.conformance.rig import environment
 from heavenbase.cache import rows
+from heavenbase.config.config import Config
 from heavenbase.details import Details
+from heavenbase.http.transport.protocol import HTTPResponse
+from heavenbase.kernel import Kernel
 from heavenbase.types import Completion, ParameterReport
 from tests.telling import TELLINGS, Telling
+from tests.told import KEYS, SETTINGS, WIRES, Given, server_events
 
 
 def answers(telling: Telling) -> list[object]:
@@ -81,11 +86,43 @@ def test_b12_what_was_told_comes_back_from_dicts_pickles_the_cache_and_sessions(
         again = pickle.loads(pickle.dumps(found))  # noqa: S301
         assert again.to_dict() == told
         kept = rows.encode_completion(found, None, found.report or ParameterReport(), {})
-        assert rows.completion_of(kept).details == telling.expected
+        cached = rows.completion_of(kept)
+        assert cached.rate_limits == found.rate_limits
+        cached.details = replace(cached.details or Details(), rate_limits=None)
+        assert cached.details == telling.expected
     talk = hb.LLMSession(telling.told.llm)
     answers(telling)  # puts the stream into the transport
     _ = [*talk.stream("q", **telling.asked)]
     talk.save(tmp_path / "session.json")
     [*_, message] = hb.LLMSession.load(tmp_path / "session.json", telling.told.llm).messages
+    assert ("rate_limits" in message) is (telling.limits is not None)
     for name in telling.fields - {"rate_limits"}:
         assert message[name] == told[name], name
+
+
+def test_b12_limits_of_a_cached_answer_are_those_of_the_moment_when_it_came(tmp_path: Path) -> None:
+    given, told = Given(), next(it for it in WIRES if it.name == "openai")
+    settings = {**SETTINGS, "heavenbase.llm.cache.enabled": True}
+    environ = environment(**KEYS, HEAVENBASE_HOME=str(tmp_path))
+    with Kernel(Config.from_dict(settings, environ=environ), transport=given) as kernel:
+        llm = hb.LLM(model=told.model, provider="openai", kernel=kernel)
+        headers = (("content-type", "application/json"), ("x-ratelimit-remaining-requests", "7"))
+        given.answer = HTTPResponse(200, headers, json.dumps(told.text).encode())
+        first, again = llm.complete("q", temperature=0), llm.complete("q", temperature=0)
+        assert (first.cached, again.cached, given.sent) == (False, True, 1)
+        assert first.rate_limits == again.rate_limits == hb.RateLimits(hb.RateLimit(remaining=7))
+        assert again.to_dict()["rate_limits"] == {"requests": {"remaining": 7}}
+        given.answer = HTTPResponse(
+            200, (("content-type", told.content_type), headers[1]), server_events(told.streams[0])
+        )
+        for _ in range(2):
+            chunks = list(llm.stream("r", include="chunk", temperature=0))
+            assert chunks[0].rate_limits == first.rate_limits
+        assert given.sent == 2
+        talk = hb.LLMSession(llm)
+        talk.send("q", temperature=0)
+        assert talk.messages[-1]["rate_limits"] == {"requests": {"remaining": 7}}
+        given.answer = HTTPResponse(200, headers, json.dumps(told.text).encode())
+        report = llm.complete([*talk.messages, {"role": "user", "content": "and?"}]).report
+        assert report is not None
+        assert not report.lossy()

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heavenbase.config.layers import Environ, live
-from heavenbase.details import WireRequest as WireRequest
 from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
 from heavenbase.options import CONTROLS as CONTROLS
 from heavenbase.options import MOCKS as MOCKS
@@ -16,9 +15,11 @@ from heavenbase.options import split_options as split_options
 from heavenbase.resumption import Kept as Kept
 from heavenbase.resumption import Resumption as Resumption
 from heavenbase.spec import EMPTY, LLMSpec, Timeouts, empty
+from heavenbase.spec import WireRequest as WireRequest
 from heavenbase.types import Attempt, Message, ParameterReport
 
 if TYPE_CHECKING:
+    from heavenbase.details import RateLimits
     from heavenbase.image.image import LLMImage
     from heavenbase.structured.format import OutputFormat
     from heavenbase.tools.base import Tool
@@ -75,6 +76,12 @@ class CallContext:
         if left <= 0:
             raise DeadlineExceeded(f"the total limit of {self.timeouts.total} s passed", attempts=self.attempts)
         return left
+
+    def limits(self) -> RateLimits | None:
+        """What the headers of the answer tell of the provider's limits."""
+        from heavenbase.limits import rate_limits
+
+        return rate_limits(self.headers, self.created_at + self.clock() - self.started)
 
     def failed(self, error: HBError, attempt: Attempt | None = None) -> None:
         """Note how an attempt ended; by default the stream of the last one, if its end is not known yet."""

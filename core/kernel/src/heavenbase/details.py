@@ -282,6 +282,12 @@ class RateLimits(Record):
         """The known limits as plain data."""
         return {name: value for name, value in Record.to_dict(self).items() if value}
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RateLimits:
+        """The limits that `to_dict` wrote."""
+        others = {name: RateLimit(**value) for name, value in data.get("others", {}).items()}
+        return cls(**{name: RateLimit(**value) for name, value in data.items() if name != "others"}, others=others)
+
 
 _KINDS: dict[str, Any] = {
     "citations": Citation,
@@ -311,9 +317,10 @@ class Details(Record):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Details:
-        """The details that `to_dict` wrote, but for other choices and limits."""
+        """The details that `to_dict` wrote, but for other choices."""
         lists: Any = {name: [kind.from_dict(item) for item in data.get(name, ())] for name, kind in _KINDS.items()}
-        return cls(**lists)
+        limits = RateLimits.from_dict(data["rate_limits"]) if "rate_limits" in data else None
+        return cls(**lists, rate_limits=limits)
 
     @staticmethod
     def known(**found: Any) -> Details | None:
@@ -376,23 +383,3 @@ class Detailed:
     def rate_limits(self) -> RateLimits | None:
         """The provider's limits, from the headers of the answer; the first chunk of a stream has them."""
         return self.details.rate_limits if self.details is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class WireRequest:
-    """One request as the wire will carry it: what `Gateway.prepare` makes without any I/O, and `hb explain` prints.
-
-    `headers` hold no credential: the gateway's client adds it when it sends.
-    """
-
-    method: str
-    url: str
-    body: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=dict)
-    auth: str | None = None
-    """How the credential travels, such as "Authorization: Bearer"; None without one."""
-    content: Any = field(default=None, repr=False)
-    """Bytes in place of a body of JSON, or the file of a form whose other fields are the body's."""
-
-    def __repr__(self) -> str:  # callers put credentials of their own into headers and into the query
-        return f"WireRequest({self.method} {self.url.partition('?')[0]}, body={self.body!r})"

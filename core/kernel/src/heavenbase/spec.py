@@ -1,4 +1,4 @@
-"""LLMSpec: the resolved, immutable, hashable result of a resolution, and the time limits of a call."""
+"""LLMSpec: the resolved, immutable, hashable result of a resolution; the time limits of a call, and its request."""
 
 from __future__ import annotations
 
@@ -313,3 +313,23 @@ def _canonical(value: Any) -> Any:
         # Two callables are the same default only when they are the same object.
         return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}@{id(value):x}"
     return repr(value)
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One request as the wire will carry it: what `Gateway.prepare` makes without any I/O, and `hb explain` prints.
+
+    `headers` hold no credential: the gateway's client adds it when it sends.
+    """
+
+    method: str
+    url: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: str | None = None
+    """How the credential travels, such as "Authorization: Bearer"; None without one."""
+    content: Any = field(default=None, repr=False)
+    """Bytes in place of a body of JSON, or the file of a form whose other fields are the body's."""
+
+    def __repr__(self) -> str:  # callers put credentials of their own into headers and into the query
+        return f"WireRequest({self.method} {self.url.partition('?')[0]}, body={self.body!r})"

@@ -43,7 +43,7 @@ SOUND = "audio"
 _ADDED = frozenset(
     {
         *("reasoning_parts", "reasoning_content", "reasoning", "reasoning_details", "images", "parsed"),
-        *("citations", "logprobs", "choices", "filters", SOUND),
+        *("citations", "logprobs", "choices", "filters", "rate_limits", SOUND),
     }
 )
 _KINDS: Mapping[str, type] = {"reasoning_details": list}

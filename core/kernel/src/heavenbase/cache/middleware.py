@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,13 +14,14 @@ from heavenbase.cache.settings import NAMESPACES, ROOT, CacheSettings, SettingsR
 from heavenbase.cache.stores import Guard, Stores
 from heavenbase.call import Call, split_options
 from heavenbase.config.config import Config
+from heavenbase.details import Details
 from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
 from heavenbase.middleware import Middleware, Next
 from heavenbase.options import PREPARED
 from heavenbase.plugin import enforce_report
 from heavenbase.registry import Registry
 from heavenbase.spec import LLMSpec
-from heavenbase.types import Chunk, Embedding, Message
+from heavenbase.types import Chunk, Completion, Embedding, Message
 from heavenbase.vector import Vector
 
 REMEMBERED = 512
@@ -270,7 +272,7 @@ class CacheMiddleware(Middleware):
             if call.verb == "imagen":
                 value = rows.encode_images(answer, report, request)
             else:
-                value = rows.encode_completion(answer, chunks, report, request)
+                value = rows.encode_completion(_with_limits(call, answer), chunks, report, request)
         except Exception as error:
             self.stores.tell("cannot keep an answer", error)
             return
@@ -288,6 +290,13 @@ class CacheMiddleware(Middleware):
         self._starts.clear()
         self.keys.forget()
         self.stores.close()
+
+
+def _with_limits(call: Call, answer: Completion) -> Completion:
+    limits = call.context.limits()
+    return (
+        answer if limits is None else replace(answer, details=replace(answer.details or Details(), rate_limits=limits))
+    )
 
 
 def _is_given(config: Config, name: str) -> bool:

@@ -269,8 +269,7 @@ def _chunk(row: dict[str, Any], kind: type[Chunk] = Chunk) -> Chunk:
 
 
 def _details_row(details: Details, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """Details without limits: nothing was asked of the provider when they are read again."""
-    row = replace(details, others=[], rate_limits=None).to_dict()
+    row = replace(details, others=[]).to_dict()
     return {**row, "others": [write(other) for other in details.others]} if details.others else row
 
 

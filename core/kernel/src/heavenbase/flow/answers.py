@@ -12,7 +12,6 @@ from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.details import Details, Record
 from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
-from heavenbase.limits import rate_limits
 from heavenbase.secrets import scrubbed, scrubber
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
@@ -166,8 +165,7 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
 
 
 def _with_limits(call: Call, chunk: Chunk) -> Chunk:
-    context = call.context
-    limits = rate_limits(context.headers, context.created_at + context.clock() - context.started)
+    limits = call.context.limits()
     return chunk if limits is None else replace(chunk, details=replace(chunk.details or Details(), rate_limits=limits))
 
 

@@ -248,7 +248,10 @@ class LLMSession:
         return self.messages
 
     def _learn(self, turn: _Turn, answer: Completion) -> Completion:
-        self._remember(turn, answer.delta)
+        said = answer.delta
+        if (limits := answer.rate_limits) is not None and said:
+            said = [*said[:-1], {**said[-1], "rate_limits": limits.to_dict()}]
+        self._remember(turn, said)
         self.last = answer
         return answer
 

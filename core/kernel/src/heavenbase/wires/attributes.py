@@ -35,7 +35,7 @@ _MESSAGE = frozenset(
     {
         *("role", "content", "name", "tool_calls", "tool_call_id", "is_error", "images", "parsed"),
         *("reasoning_parts", "reasoning_content", "reasoning", "citations", "logprobs", "choices", "filters"),
-        *("audio",),
+        *("audio", "rate_limits"),
     }
 )
 _CALL = frozenset({"id", "type", "function"})
