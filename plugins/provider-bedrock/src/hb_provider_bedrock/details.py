@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.http import text_or_none, whole_or_none
+from heavenbase.http import number_or_none, text_or_none, whole_or_none
 from heavenbase.types import Audio, Citation, FilterResult
 from heavenbase.wires import object_or_empty, objects
 
@@ -90,5 +90,5 @@ def _verdicts(assessment: dict[str, Any], on: Any) -> Iterator[FilterResult]:
                     item.get("action") in ("BLOCKED", "ANONYMIZED"),
                     detected if isinstance(detected, bool) else None,
                     text_or_none(item.get("confidence")),
-                    float(score) if isinstance(score, int | float) else None,
+                    number_or_none(score),
                 )
