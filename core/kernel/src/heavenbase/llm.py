@@ -41,6 +41,9 @@ class LLM(Operations):
     resolved target. Unknown names raise UnknownNameError with the nearest choice; nothing is sent before a call.
     """
 
+    kernel: Kernel
+    spec: LLMSpec
+
     def __init__(
         self,
         preset: str | None = None,
