@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_wire_openai.details import (
+    BESIDE,
     audio_of,
     citations_of,
     context_of,
@@ -41,6 +42,8 @@ FINISH = finish_words(
 )
 
 
+_TOLD = ("annotations", "context", "audio")
+_BY_CHOICE = ("logprobs", "content_filter_results")
 FAILED: dict[str, Any] = {"message": "the provider could not finish the generation", "code": 500, "type": "error"}
 """What a finish reason "error" says."""
 REFUSED: dict[str, Any] = {"message": "the provider's filter refused the prompt", "code": "content_filter"}
@@ -68,13 +71,16 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
         raise shape_error(call, f"`choices` is {kind_of(choices)}, not a list with an answer")
     first, *others = in_order(choices)
     fields = read_choice(call, first, thinking)
-    details = Details.known(
-        citations=sources_of(decoded),
-        filters=filters_beside(decoded),
-        others=[Choice(_number(it, place), **read_choice(call, it, thinking)) for place, it in enumerate(others, 1)],
-    )
-    if details is not None:
-        fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], others=details.others)
+    if others or not BESIDE.isdisjoint(decoded):
+        details = Details.known(
+            citations=sources_of(decoded),
+            filters=filters_beside(decoded),
+            others=[
+                Choice(_number(it, place), **read_choice(call, it, thinking)) for place, it in enumerate(others, 1)
+            ],
+        )
+        if details is not None:
+            fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], others=details.others)
     answer = Completion(
         **fields,
         usage=chat_usage(decoded.get("usage")),
@@ -108,12 +114,7 @@ def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[
         "finish_reason": finish_reason(FINISH, reason),
         "raw_finish_reason": reason if isinstance(reason, str) else None,
         "reasoning_parts": [],
-        "details": Details.known(
-            citations=[*citations_of(message.get("annotations")), *context_of(message)],
-            logprobs=logprobs_of(choice.get("logprobs")),
-            filters=filters_of(choice.get("content_filter_results")),
-            audio=audio_of(message.get("audio"), sound_format(call)),
-        ),
+        "details": _told(call, choice, message),
     }
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
@@ -130,6 +131,18 @@ def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[
         fields["text"] = fields["text"] or "".join(sound.transcript for sound in sounds)
         fields["reasoning_parts"] += sound_parts(call, sounds)
     return fields
+
+
+def _told(call: Call, choice: dict[str, Any], message: dict[str, Any]) -> Details | None:
+    """What a choice tells beside text and calls."""
+    if not any(map(message.get, _TOLD)) and not any(map(choice.get, _BY_CHOICE)):
+        return None
+    return Details.known(
+        citations=[*citations_of(message.get("annotations")), *context_of(message)],
+        logprobs=logprobs_of(choice.get("logprobs")),
+        filters=filters_of(choice.get("content_filter_results")),
+        audio=audio_of(message.get("audio"), sound_format(call)),
+    )
 
 
 def _thinks(choice: Any) -> bool:

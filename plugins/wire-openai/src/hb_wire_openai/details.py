@@ -26,6 +26,11 @@ _KINDS: dict[Any, SourceKind] = {
 }
 _IDS = ("file_id", "id", "chunk_id", "document_id", "tool_call_id")
 
+SOURCES = ("citations", "search_results", "web_search")
+"""Where an answer or event names sources beside its choices."""
+BESIDE = frozenset({*SOURCES, "prompt_filter_results", "content_filters", "moderation"})
+"""What it may tell beside them."""
+
 
 def citations_of(items: Any, offset: int = 0) -> list[Citation]:
     """Annotations of a text that begins at `offset` of the answer's."""

@@ -20,6 +20,8 @@ from hb_wire_openai.answers import (
     sound_parts,
 )
 from hb_wire_openai.details import (
+    BESIDE,
+    SOURCES,
     audio_of,
     citations_of,
     context_of,
@@ -43,9 +45,6 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.errors import HBError
 
-_SOURCES = ("citations", "search_results", "web_search")
-_BESIDE = frozenset({*_SOURCES, "prompt_filter_results", "content_filters", "moderation"})
-"""What an event may hold beside choices."""
 _MERGED = ("text", "summary", "data", "signature")
 
 
@@ -113,9 +112,9 @@ class ChatStream(WireStream):
             usage = object_or_empty(event["x_groq"]).get("usage")
         if usage is None and chunk.finish_reason is not None:
             usage = next((it["usage"] for it in objects(choices) if it.get("usage")), None)  # in its own place
-        if not _BESIDE.isdisjoint(event):
+        if not BESIDE.isdisjoint(event):
             if self._sources is not None:
-                self._sources.update({name: event[name] for name in _SOURCES if event.get(name)})
+                self._sources.update({name: event[name] for name in SOURCES if event.get(name)})
             self._tell(chunk, filters=filters_beside(event))
         if self._sources and self._has_ended:
             self._tell(chunk, citations=sources_of(self._sources))

@@ -93,20 +93,16 @@ class Framing:
 
     def _head(self, data: bytes, place: int) -> int:
         """Holds back a head that is not complete; a new `_held` says that it is."""
-        held = self._held
-        known = len(held)
-        held += data[place : place + self._room + 1 - known]
-        if not b"HTTP/1.".startswith(held[:7]):
-            raise self._exchange.broken("is not HTTP/1.1")
-        found = _END.search(held, max(known - 2, 0))
-        size = len(held) if found is None else found.end()
-        if found is None and size <= self._room:
-            return place + size - known
-        self._room -= size
-        if self._room < 0:
-            raise self._exchange.broken(f"has more than {HEAD_LIMIT:,} bytes of headers")
-        self._held = bytearray()
-        head = bytes(held[:size])
+        known = len(self._held)
+        # Most heads come whole.
+        found = None if known else _END.search(data, place, place + self._room)
+        if found is not None:
+            head = data[place : found.end()]
+            self._room -= len(head)
+            self._held = bytearray()
+        elif not (head := self._gathered(data, place)):
+            return place + len(self._held) - known
+        size = len(head)
         matched = _HEAD.fullmatch(head)
         if matched is None or not _is_text(head):
             raise self._exchange.broken(_what_is_wrong(head))
@@ -118,6 +114,23 @@ class Framing:
         if status >= 200:
             self._frame(head, is_old=matched[1] == b"0", has_none=self._is_bare or status in (204, 304))
         return place + size - known
+
+    def _gathered(self, data: bytes, place: int) -> bytes:
+        """A head that comes in pieces; b"" while it is not complete."""
+        held = self._held
+        known = len(held)
+        held += data[place : place + self._room + 1 - known]
+        if not b"HTTP/1.".startswith(held[:7]):
+            raise self._exchange.broken("is not HTTP/1.1")
+        found = _END.search(held, max(known - 2, 0))
+        size = len(held) if found is None else found.end()
+        if found is None and size <= self._room:
+            return b""
+        self._room -= size
+        if self._room < 0:
+            raise self._exchange.broken(f"has more than {HEAD_LIMIT:,} bytes of headers")
+        self._held = bytearray()
+        return bytes(held[:size])
 
     def _frame(self, head: bytes, *, is_old: bool, has_none: bool) -> None:
         """How the body ends, which two parsers must not be able to see differently."""
