@@ -156,11 +156,13 @@ class HTTPAttempt:
         if self._credentials is None:
             named = (key for key in self.call.secrets() if len(key) >= ECHO_LENGTH)
             self._credentials = [key.encode("utf-8", "surrogatepass") for key in named]
-        if any(key in self._body for key in self._credentials):
-            scrub = scrubber(self.call.secrets())
-            for name in ("id", "model", "raw"):
-                if getattr(found, name, None) is not None:
-                    setattr(found, name, scrubbed(getattr(found, name), scrub))
+        for key in self._credentials:  # for each event of a stream: no generator
+            if key in self._body:
+                scrub = scrubber(self.call.secrets())
+                for name in ("id", "model", "raw"):
+                    if getattr(found, name, None) is not None:
+                        setattr(found, name, scrubbed(getattr(found, name), scrub))
+                break
         return found
 
     def post(self, client: Any, request: WireRequest) -> Any:
