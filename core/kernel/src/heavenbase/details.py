@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 SourceKind: TypeAlias = Literal["url", "file", "document", "search_result", "tool", "text"]
@@ -327,6 +327,11 @@ class Details(Record):
         """The details for the fields that have something in them; None where there are none."""
         filled = {name: value for name, value in found.items() if value}
         return Details(**filled) if filled else None
+
+    @staticmethod
+    def limited(details: Details | None, limits: RateLimits | None) -> Details | None:
+        """These details with limits; as they are where there are none."""
+        return details if limits is None else replace(details or Details(), rate_limits=limits)
 
     @staticmethod
     def merged(parts: Iterable[Details], others: Iterable[Any] = ()) -> Details:

@@ -304,8 +304,7 @@ class Completion(Detailed, Record, Generic[T]):
 
             headers, self._heard = self._heard, ()
             found = rate_limits(headers, (self.created_at or 0.0) + (self.elapsed or 0.0))
-            if found is not None:
-                self.details = replace(self.details or Details(), rate_limits=found)
+            self.details = Details.limited(self.details, found)
         return self.details.rate_limits if self.details is not None else None
 
     @property

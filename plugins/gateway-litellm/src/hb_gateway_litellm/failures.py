@@ -54,11 +54,11 @@ def failure(call: Call, error: Exception, wall: Callable[[], float]) -> HBError:
     if isinstance(error, HBError):
         return error
     # Loaded here, as nobody who only resolves a name needs it.
-    from heavenbase.http import call_secrets, embedded_error, encode_json, status_error
+    from heavenbase.http import embedded_error, encode_json, status_error
     from heavenbase.secrets import scrubber
 
     chain = list(_chain(error))
-    text = scrubber(call_secrets(call.spec))(_message(error))[:500]
+    text = scrubber(call.secrets())(_message(error))[:500]
     facts: dict[str, Any] = {"provider": call.spec.provider, "model": call.spec.model_id}
     answered = next((e for e in chain if type(e).__name__ in ("HTTPStatusError", "MaskedHTTPStatusError")), None)
     if answered is None:

@@ -21,7 +21,7 @@ from heavenbase.options import PREPARED
 from heavenbase.plugin import enforce_report
 from heavenbase.registry import Registry
 from heavenbase.spec import LLMSpec
-from heavenbase.types import Chunk, Completion, Embedding, Message
+from heavenbase.types import Chunk, Embedding, Message
 from heavenbase.vector import Vector
 
 REMEMBERED = 512
@@ -272,7 +272,8 @@ class CacheMiddleware(Middleware):
             if call.verb == "imagen":
                 value = rows.encode_images(answer, report, request)
             else:
-                value = rows.encode_completion(_with_limits(call, answer), chunks, report, request)
+                told = replace(answer, details=Details.limited(answer.details, call.context.limits()))
+                value = rows.encode_completion(told, chunks, report, request)
         except Exception as error:
             self.stores.tell("cannot keep an answer", error)
             return
@@ -290,13 +291,6 @@ class CacheMiddleware(Middleware):
         self._starts.clear()
         self.keys.forget()
         self.stores.close()
-
-
-def _with_limits(call: Call, answer: Completion) -> Completion:
-    limits = call.context.limits()
-    return (
-        answer if limits is None else replace(answer, details=replace(answer.details or Details(), rate_limits=limits))
-    )
 
 
 def _is_given(config: Config, name: str) -> bool:

@@ -166,7 +166,7 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
 
 def _with_limits(call: Call, chunk: Chunk) -> Chunk:
     limits = call.context.limits()
-    return chunk if limits is None else replace(chunk, details=replace(chunk.details or Details(), rate_limits=limits))
+    return chunk if limits is None else replace(chunk, details=Details.limited(chunk.details, limits))
 
 
 def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> HBError:
