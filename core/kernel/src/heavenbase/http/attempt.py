@@ -157,7 +157,7 @@ class HTTPAttempt:
             named = (key for key in self.call.secrets() if len(key) >= ECHO_LENGTH)
             self._credentials = [key.encode("utf-8", "surrogatepass") for key in named]
         for key in self._credentials:  # for each event of a stream: no generator
-            if key in self._body:
+            if self._body.find(key) >= 0:  # `in` would ask first whether it is a number
                 scrub = scrubber(self.call.secrets())
                 for name in ("id", "model", "raw"):
                     if getattr(found, name, None) is not None:

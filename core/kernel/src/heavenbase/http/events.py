@@ -54,13 +54,15 @@ class ServerEvents:
         if blocks and not self._begun:
             self._begun = True
             blocks[0] = blocks[0].removeprefix(_BOM)
-        events: list[bytes] = []
-        for block in blocks:
-            if len(block) > self._limit:
+        if len(data) > self._limit:
+            for block in blocks:
                 self._check(len(block))
-            if block.startswith(b"data: ") and b"\n" not in block:
-                events.append(block[6:])
-                continue
+        # Most are one line of data each, and nothing else.
+        events = [block[6:] for block in blocks if block.startswith(b"data: ")]
+        if len(events) == len(blocks) and data.count(b"\n") == 2 * len(blocks):
+            return events
+        events.clear()
+        for block in blocks:
             fields = [line.partition(b":") for line in block.split(b"\n")]
             lines = [value.removeprefix(b" ") for name, _, value in fields if name == b"data"]
             if lines:

@@ -44,7 +44,10 @@ class Framing:
     `failure`: what broke HTTP, a ProtocolError; what came before it has been passed on.
     """
 
-    __slots__ = ("_exchange", "_held", "_is_bare", "_left", "_room", "_state", "_then", "failure", "is_spent")
+    __slots__ = (
+        *("_exchange", "_held", "_is_bare", "_kept", "_left", "_made", "_room", "_state", "_then"),
+        *("failure", "is_spent"),
+    )
 
     def __init__(self) -> None:
         self.is_spent = False
@@ -53,6 +56,9 @@ class Framing:
         self._then: _State = Framing._surplus
         self._held = bytearray()
         self._left = 0
+        self._made: list[bytes] = []
+        """What takes the place of the bytes that are being fed, up to `_kept`."""
+        self._kept = 0
 
     def begin(self, exchange: Exchange, *, is_bare: bool = False) -> None:
         """A request is sent; `is_bare` when its answer has no body, whatever its head says (HEAD)."""
@@ -63,12 +69,16 @@ class Framing:
         self._state = Framing._head
 
     def feed(self, data: bytes) -> bytes:
-        """What a parser may have of these bytes: heads when they are complete, nothing behind the end of the answer."""
+        """What a parser may have of these bytes: heads when they are complete, nothing behind the end of the answer.
+
+        Chunks of the chunked coding are joined.
+        """
         # By far the most pieces of a long answer.
         if self._state is Framing._counted and len(data) < self._left:
             self._left -= len(data)
             return data
-        place, before = 0, b""
+        place, made = 0, self._made
+        self._kept = 0
         try:
             while place < len(data):
                 if self._state is Framing._surplus:
@@ -79,15 +89,19 @@ class Framing:
                     end = self._head(data, place)
                     if self._held is held:
                         break
-                    before += held[:known]
+                    if known:
+                        made.append(bytes(held[:known]))
                     place = end
                 else:
                     place = self._state(self, data, place)
         except HBError as error:
             self.failure = error
-        if place < len(data):
-            data = data[:place]
-        return before + data if before else data
+        if not made:
+            return data[:place]  # which is the same object where that is all
+        made.append(data[self._kept : place])
+        data = b"".join(made)
+        made.clear()
+        return data
 
     # States: each takes bytes from a place on, and returns the place behind them.
 
@@ -166,28 +180,33 @@ class Framing:
         return len(data)
 
     def _chunk(self, data: bytes, place: int) -> int:
-        # Most chunks come whole, behind the end of another.
-        matched = None if self._held else _CHUNK.match(data, place)
-        while matched is not None:
-            place = matched.end()
-            self._left = int(matched[1], 16)
-            end = place + self._left
-            if not self._left or not data.startswith(b"\r\n", end):
-                break
-            place = end + 2
-            matched = _CHUNK.match(data, place)
-            if matched is None:
-                return place
-        else:
-            line, place = self._line(data, place)
-            if not line:
-                return place
+        if not self._held and (end := self._joined(data, place)) > place:
+            return end
+        line, place = self._line(data, place)
+        if line:
             matched = _CHUNK.fullmatch(line)
             if matched is None:
                 raise self._exchange.broken("has a chunk without a valid size")
             self._left = int(matched[1], 16)
-        self._state = Framing._counted if self._left else Framing._trailers
-        self._then = Framing._chunk_end
+            self._state = Framing._counted if self._left else Framing._trailers
+            self._then = Framing._chunk_end
+        return place
+
+    def _joined(self, data: bytes, place: int) -> int:
+        """Passes on the chunks that are here from the first to the last byte as one; the place behind them."""
+        whole: list[bytes] = []
+        first, match = place, _CHUNK.match
+        while (matched := match(data, place)) is not None:
+            begin = matched.end()
+            end = begin + int(matched[1], 16)
+            if end == begin or data[end : end + 2] != b"\r\n":
+                break
+            whole.append(data[begin:end])
+            place = end + 2
+        if len(whole) > 1:
+            joined = b"".join(whole)
+            self._made += (data[self._kept : first], b"%x\r\n" % len(joined), joined, b"\r\n")
+            self._kept = place
         return place
 
     def _chunk_end(self, data: bytes, place: int) -> int:
