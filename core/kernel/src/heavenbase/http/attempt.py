@@ -192,7 +192,8 @@ class HTTPAttempt:
     def decoded(self, body: bytes) -> Any:
         """The answer as data; the error that it holds, if it holds one."""
         self._body = body
-        decoded = self.read(lambda: decode_json(self._body))
+        has_calls = self.call.verb not in ("embed", "imagen")  # vectors and pictures are vast, and have none
+        decoded = self.read(lambda: decode_json(self._body, has_calls=has_calls))
         failure = self.read(lambda: self.held(decoded))
         if failure is None:
             return decoded

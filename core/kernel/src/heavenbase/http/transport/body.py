@@ -1,6 +1,7 @@
 """The body of an answer: unpacked, counted, read under the clocks of its exchange; in both colours.
 
-Bodies raise errors of hb. Closing one twice does no harm; it frees the connection, whatever had been read.
+Bodies raise errors of hb. Closing one twice does no harm; it frees the connection, whatever had been read, and lets the
+exchange go of the body: else each call would leave a cycle to the garbage collector, with all that it knows.
 """
 
 from __future__ import annotations
@@ -166,6 +167,7 @@ class Body(_Answer):
     def close(self) -> None:
         """Free the connection."""
         close, self._close = self._close, None
+        self._exchange.body = None
         if close is not None:
             close()
 
@@ -226,5 +228,6 @@ class AsyncBody(_Answer):
     async def aclose(self) -> None:
         """Free the connection."""
         close, self._close = self._close, None
+        self._exchange.body = None
         if close is not None:
             await close()

@@ -89,6 +89,7 @@ class Exchange:
     status: int | None = None
     headers: Headers = ()
     body: Any = None
+    """The body of the answer, until it is closed."""
     arm: Callable[[float | None], None] = field(init=False)
     """Sets the timer, on transports that have one of their own."""
     has_body: bool = False
