@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.errors import HBError
 
+_BESIDE = BESIDE | {"x_groq"}
 _MERGED = ("text", "summary", "data", "signature")
 
 
@@ -108,12 +109,11 @@ class ChatStream(WireStream):
             if self._wanted > 1:
                 self.is_finished = len(self._others) + 1 >= self._wanted and self._have_ended()
         usage = event.get("usage")
-        if usage is None:
-            if "x_groq" in event:
-                usage = object_or_empty(event["x_groq"]).get("usage")
-            if usage is None and chunk.finish_reason is not None:
-                usage = next((it["usage"] for it in objects(choices) if it.get("usage")), None)  # in its own place
-        if not BESIDE.isdisjoint(event):
+        if usage is None and chunk.finish_reason is not None:
+            usage = next((it["usage"] for it in objects(choices) if it.get("usage")), None)  # in its own place
+        if not _BESIDE.isdisjoint(event):
+            if event.get("usage") is None:
+                usage = object_or_empty(event.get("x_groq")).get("usage") or usage
             if self._sources is not None:
                 self._sources.update({name: event[name] for name in SOURCES if event.get(name)})
             self._tell(chunk, filters=filters_beside(event))

@@ -84,7 +84,6 @@ class HTTPAttempt:
         self.wall = wall
         self.exchange = Exchange.of(call, body_limit=BODY_LIMIT + extra_bytes)
         self._body = b""
-        self._credentials: list[bytes] | None = None
 
     # What a gateway brings
 
@@ -153,16 +152,18 @@ class HTTPAttempt:
 
     def unechoed(self, found: T) -> T:
         """What was read of an answer, its ids and raw data without the credentials that the server has put there."""
-        if self._credentials is None:
-            named = (key for key in self.call.secrets() if len(key) >= ECHO_LENGTH)
-            self._credentials = [key.encode("utf-8", "surrogatepass") for key in named]
-        for key in self._credentials:  # for each event of a stream: no generator
-            if self._body.find(key) >= 0:  # `in` would ask first whether it is a number
-                scrub = scrubber(self.call.secrets())
-                for name in ("id", "model", "raw"):
-                    if getattr(found, name, None) is not None:
-                        setattr(found, name, scrubbed(getattr(found, name), scrub))
-                break
+        return self._scrubbed(found) if _stands_in(self._body, self._sought()) else found
+
+    def _sought(self) -> list[bytes]:
+        """The credentials that are looked for."""
+        named = (key for key in self.call.secrets() if len(key) >= ECHO_LENGTH)
+        return [key.encode("utf-8", "surrogatepass") for key in named]
+
+    def _scrubbed(self, found: T) -> T:
+        scrub = scrubber(self.call.secrets())
+        for name in ("id", "model", "raw"):
+            if getattr(found, name, None) is not None:
+                setattr(found, name, scrubbed(getattr(found, name), scrub))
         return found
 
     def post(self, client: Any, request: WireRequest) -> Any:
@@ -317,6 +318,14 @@ class HTTPAttempt:
         return self.with_facts(self.refusal(status, said))
 
 
+def _stands_in(body: bytes, sought: Iterable[bytes]) -> bool:
+    # A loop in a function of its own: a generator would cost each event more, and the caller's frame would show a key.
+    for key in sought:
+        if body.find(key) >= 0:  # `in` would ask first whether it is a number
+            return True
+    return False
+
+
 class _Reader:
     """The events of one answer as chunks."""
 
@@ -324,6 +333,7 @@ class _Reader:
         self._attempt = attempt
         self._events = attempt.events()
         self.state = attempt.state()
+        self._sought = attempt._sought()
         named = {name.lower(): value.lower() for name, value in attempt.exchange.headers}
         self.is_whole = attempt.is_whole(named.get(b"content-type", b""))
 
@@ -341,18 +351,21 @@ class _Reader:
 
     def _told(self, events: Iterable[bytes]) -> Iterator[Chunk]:
         state, attempt = self.state, self._attempt
+        feed, content = state.feed, attempt.exchange.content
         for data in events:
             attempt._body = data
             try:
-                chunk = state.feed(data)
+                chunk = feed(data)
             except HBError:
                 raise
             except Exception as error:
                 raise attempt.unread(error) from None
             if state.is_fresh:
-                attempt.exchange.content()
+                content()
             if chunk is not None:
-                yield attempt.unechoed(chunk)
+                if self._sought and _stands_in(data, self._sought):
+                    attempt._scrubbed(chunk)
+                yield chunk
             if state.is_done:
                 return
 

@@ -228,7 +228,8 @@ class StreamedAnswer:
             chunk.raw = event
             if self._hid:
                 chunk.raw, self._hid = without_thoughts(event), False
-        self.showed = self.showed or self.is_fresh
+        if self.is_fresh:
+            self.showed = True
         return chunk
 
     def read(self, event: dict[str, Any]) -> Chunk | None:

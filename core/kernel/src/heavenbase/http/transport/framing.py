@@ -34,7 +34,8 @@ _TRAILER = re.compile(_FIELD + rb"|\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}(?: |\r?\n)")
 _TEXT = bytes({*range(256)} - {*range(32), 127} | {9, 10, 13})
 _FRAME = re.compile(rb"\n(content-length|transfer-encoding):[ \t]*([^\r\n]*)")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*|;[^\x00-\x08\x0a-\x1f\x7f]*)\r\n")
+_SIZE = rb"([0-9A-Fa-f]{1,15})(?:[ \t]*|;[^\x00-\x08\x0a-\x1f\x7f]*)\r\n"
+_CHUNK, _NEXT_CHUNK = re.compile(_SIZE), re.compile(rb"\r\n" + _SIZE)
 
 
 class Framing:
@@ -195,14 +196,15 @@ class Framing:
     def _joined(self, data: bytes, place: int) -> int:
         """Passes on the chunks that are here from the first to the last byte as one; the place behind them."""
         whole: list[bytes] = []
-        first, match = place, _CHUNK.match
-        while (matched := match(data, place)) is not None:
+        first, match = place, _NEXT_CHUNK.match
+        matched = _CHUNK.match(data, place)
+        while matched is not None and (size := int(matched[1], 16)):
             begin = matched.end()
-            end = begin + int(matched[1], 16)
-            if end == begin or data[end : end + 2] != b"\r\n":
-                break
-            whole.append(data[begin:end])
-            place = end + 2
+            end = begin + size
+            matched = match(data, end)
+            if matched is not None or data[end : end + 2] == b"\r\n":
+                whole.append(data[begin:end])
+                place = end + 2
         if len(whole) > 1:
             joined = b"".join(whole)
             self._made += (data[self._kept : first], b"%x\r\n" % len(joined), joined, b"\r\n")
