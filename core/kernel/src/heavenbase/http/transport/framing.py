@@ -96,7 +96,7 @@ class Framing:
                 else:
                     place = self._state(self, data, place)
         except HBError as error:
-            self.failure = error
+            self.failure, self._state = error, Framing._surplus
         if not made:
             return data[:place]  # which is the same object where that is all
         made.append(data[self._kept : place])
