@@ -141,7 +141,13 @@ def test_hbs_own_calls_are_never_retried_by_the_sdk(caller: Caller, server: Loop
     with pytest.raises(errors.ServerError):
         caller.run("chat", make_spec(server.url(fault="S5.500"), args={"max_retries": 3}))
     assert server.request_count == 1
-    assert server.requests[0].headers["x-stainless-retry-count"] == "0"
+
+
+def test_what_the_sdk_tells_of_this_machine_is_not_sent(caller: Caller, server: LoopbackServer, mode: str) -> None:
+    caller.run(mode, make_spec(server.url()))
+    assert [name for name in server.requests[0].headers if name.startswith("x-stainless")] == []
+    caller.run(mode, make_spec(server.url()), extra_headers={"x-stainless-lang": "mine"})
+    assert [value for name, value in server.requests[1].headers.items() if name.startswith("x-stainless")] == ["mine"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hb_gateway_anthropic.failures import with_reset
 from hb_gateway_anthropic.responses import completion
 from hb_gateway_anthropic.streams import MessageStream
 from heavenbase.errors import HBError
-from heavenbase.http import HTTPAttempt, ServerEvents, content_of, embedded_error, request_content, status_error
+from heavenbase.http import UNTOLD, HTTPAttempt, ServerEvents, content_of, embedded_error, request_content, status_error
 from heavenbase.operations import FileUpload
 
 if TYPE_CHECKING:
@@ -75,15 +75,18 @@ class MessageAttempt(HTTPAttempt):
 
 def _bodiless(client: Any, request: WireRequest) -> Any:
     """A request without a body, as the SDK writes one."""
-    headers = spelled(request.headers, client._custom_headers)
     return sdk().request_options.construct(
-        method=request.method.lower(), url=request.url, headers=headers, max_retries=0
+        method=request.method.lower(), url=request.url, headers=_headers(client, request), max_retries=0
     )
+
+
+def _headers(client: Any, request: WireRequest) -> dict[str, Any]:
+    return sdk().untold | spelled(request.headers, (*UNTOLD, *client._custom_headers))
 
 
 def _arguments(client: Any, request: WireRequest) -> dict[str, Any]:
     """What `client.post` takes beside path and types. Bytes, which the SDK passes on without looking into them."""
-    options: dict[str, Any] = {"headers": spelled(request.headers, client._custom_headers), "max_retries": 0}
+    options: dict[str, Any] = {"headers": _headers(client, request), "max_retries": 0}
     if isinstance(request.content, FileUpload):
         file = request.content
         return {

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http import configured_url, http_client, http_library, needed_key
+from heavenbase.http import UNTOLD, configured_url, http_client, http_library, needed_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,6 +47,7 @@ class SDK:
         """What `client.request` takes: the door for what is no POST, where the answer is a stream."""
         self.absent: Any = anthropic.Omit()
         """The SDK's word for a header that is to be left out."""
+        self.untold: dict[str, Any] = dict.fromkeys(UNTOLD, self.absent)
         self.has_tracing = "open_telemetry" in inspect.signature(anthropic.Anthropic.__init__).parameters
 
 

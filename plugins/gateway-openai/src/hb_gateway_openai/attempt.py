@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hb_gateway_openai.client import sdk
 from hb_wire_openai import WireAttempt
 from heavenbase.errors import HBError
-from heavenbase.http import content_of, request_content, status_error
+from heavenbase.http import UNTOLD, content_of, request_content, status_error
 from heavenbase.operations import FileUpload
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ ChatAttempt = OpenAIAttempt
 
 def _arguments(client: Any, request: WireRequest, files: Files) -> dict[str, Any]:
     """What `client.post` takes beside path and types."""
-    options: dict[str, Any] = {"max_retries": 0}
-    if len(request.headers) > 1 or files or request.content is not None:
-        options["headers"] = _headers(client, request)
+    is_plain = len(request.headers) == 1 and not files and request.content is None
+    headers = sdk().untold if is_plain else _headers(client, request)
+    options: dict[str, Any] = {"max_retries": 0, "headers": headers}
     if files:
         named = {name for name, _, _ in files}
         fields = {name: value for name, value in request.body.items() if name not in named}
@@ -82,7 +82,8 @@ def _bodiless(client: Any, request: WireRequest) -> Any:
     )
 
 
-def _headers(client: Any, request: WireRequest) -> dict[str, str]:
+def _headers(client: Any, request: WireRequest) -> dict[str, Any]:
     # The SDK tells the header of a client from that of a request by its exact spelling, and would send both.
-    spelling = {name.lower(): name for name in (*_SDK_HEADERS, *client._custom_headers)}
-    return {spelling.get(name.lower(), name): value for name, value in request.headers.items()}
+    spelling = {name.lower(): name for name in (*_SDK_HEADERS, *UNTOLD, *client._custom_headers)}
+    given = {spelling.get(name.lower(), name): value for name, value in request.headers.items()}
+    return sdk().untold | given

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heavenbase.errors import MissingPackage
-from heavenbase.http import configured_url, http_client, http_library
+from heavenbase.http import UNTOLD, configured_url, http_client, http_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +34,8 @@ class SDK:
         self.response_type: Any = self.http.Response
         self.request_options: Any = openai._models.FinalRequestOptions
         """What `client.request` takes: the door for what is no POST, where the answer is a stream."""
+        self.untold: dict[str, Any] = dict.fromkeys(UNTOLD, openai.Omit())
+        """The headers that the SDK is to leave out, in its own words."""
         self.takes_content = "content" in inspect.signature(openai.OpenAI.post).parameters
 
 

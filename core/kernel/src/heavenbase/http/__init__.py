@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from heavenbase.http.events import IMAGE_EVENT_LIMIT as IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT as TEXT_EVENT_LIMIT
     from heavenbase.http.events import Lines as Lines, ServerEvents as ServerEvents
     from heavenbase.http.gateway import HTTPGateway as HTTPGateway, HeldClient as HeldClient
-    from heavenbase.http.gateway import NoConnections as NoConnections, authorities as authorities
+    from heavenbase.http.gateway import UNTOLD as UNTOLD, NoConnections as NoConnections, authorities as authorities
     from heavenbase.http.gateway import configured_url as configured_url
     from heavenbase.http.gateway import content_of as content_of, given_key as given_key, http_client as http_client
     from heavenbase.http.gateway import http_library as http_library, needed_key as needed_key, proxy_to as proxy_to
@@ -51,7 +51,7 @@ __getattr__, __dir__ = front(
         "attempt": "EventSource HTTPAttempt StreamState",
         "events": "IMAGE_EVENT_LIMIT Lines ServerEvents TEXT_EVENT_LIMIT",
         "gateway": (
-            "HTTPGateway HeldClient NoConnections authorities configured_url content_of given_key http_client "
+            "HTTPGateway HeldClient NoConnections UNTOLD authorities configured_url content_of given_key http_client "
             "http_library needed_key proxy_to sender_to"
         ),
         "heavenbase.http.transport.connections": "Connections",

@@ -32,6 +32,15 @@ if TYPE_CHECKING:
 FILE_ROOM = 512 * 1024 * 1024
 """Bytes that a file may have above what any answer may."""
 
+UNTOLD = tuple(
+    f"X-Stainless-{name}"
+    for name in (
+        *("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async"),
+        *("Retry-Count", "Read-Timeout", "Timeout"),
+    )
+)
+"""What SDKs tell of this machine and of themselves with each request; nobody asked for it, so hb's calls leave it out."""
+
 A = TypeVar("A", bound="HTTPAttempt")
 T = TypeVar("T")
 

@@ -204,6 +204,8 @@ class _Source:
         limit = self._exchange.read_limit()
         data = self._content.read_nowait(-1)
         if not data:
+            if self._content.at_eof():  # as most answers are by now: they need no timer
+                raise StopAsyncIteration
             async with asyncio.timeout(limit):
                 data = await self._content.readany()
             if not data:
