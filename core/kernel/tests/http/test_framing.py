@@ -202,7 +202,9 @@ def test_chunks_before_a_bad_one_are_passed_on(bad: bytes) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.binary(min_size=1, max_size=40), st.sampled_from([b"", b" ", b";a=b", b'; q="1"'])), max_size=9),
+    st.lists(
+        st.tuples(st.binary(min_size=1, max_size=40), st.sampled_from([b"", b" ", b";a=b", b'; q="1"'])), max_size=9
+    ),
     st.sampled_from([b"", b"x: 1\r\n"]),
     st.data(),
 )
