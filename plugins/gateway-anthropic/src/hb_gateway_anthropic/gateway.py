@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from hb_gateway_anthropic import client as clients
 from hb_gateway_anthropic.names import PARAMETERS
@@ -120,16 +119,13 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
     ) -> WireRequest:
         """A request of this call to a path of its endpoint; `asked` is its query, `file` goes with it as a form."""
         spec = call.spec
-        headers, added = headers_and_query(call)
-        query = {**(asked or {}), **added}
-        url = f"{clients.base_url(spec)}/{path}"
-        if query:
-            url += f"?{urlencode(query, doseq=True)}"
-        shown = {name: value for name, value in clients.versioned(spec.headers).items() if not is_secret_header(name)}
         auth = "Authorization: Bearer" if clients.is_bearer(spec) else "x-api-key"
-        kind = "application/json" if file is None else "multipart/form-data"
-        sent = {"content-type": kind} if method == "POST" else {}
-        return WireRequest(method, url, body, {**sent, **shown, **headers}, auth, file)
+        url, added = f"{clients.base_url(spec)}/{path}", headers_and_query(call)
+        return self.request_to(call, url, body, auth, method=method, asked=asked, added=added, file=file)
+
+    def shown_headers(self, spec: LLMSpec) -> Mapping[str, str]:
+        """As the base does; the version of the API is one of them."""
+        return {name: value for name, value in clients.versioned(spec.headers).items() if not is_secret_header(name)}
 
 
 def refusal(call: Call) -> UnsupportedError:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from hb_provider_cohere import client as clients
 from hb_provider_cohere.names import PARAMETERS
 from hb_provider_cohere.request import chat_body
 from heavenbase.call import WireRequest
 from heavenbase.errors import ImageGenerationNotSupported, MissingPackage
-from heavenbase.http import HTTPGateway, added_parts, is_secret_header
+from heavenbase.http import HTTPGateway
 from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
@@ -64,14 +63,7 @@ class CohereGateway(HTTPGateway["CohereAttempt"]):
     def _at(
         self, call: Call, url: str, body: dict[str, Any], asked: Mapping[str, Any] | None = None, method: str = "POST"
     ) -> WireRequest:
-        spec = call.spec
-        headers, added = added_parts(call)
-        query = {**(asked or {}), **added}
-        if query:
-            url += f"?{urlencode(query, doseq=True)}"
-        shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
-        sent = {"content-type": "application/json"} if method == "POST" else {}
-        return WireRequest(method, url, body, {**sent, **shown, **headers}, _AUTH)
+        return self.request_to(call, url, body, _AUTH, method=method, asked=asked)
 
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
         """The SDK client for a spec; the arguments of a call change nothing about it."""

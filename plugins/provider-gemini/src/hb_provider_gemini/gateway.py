@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from hb_provider_gemini import client as clients
 from hb_provider_gemini.models import purpose_of
@@ -21,7 +21,7 @@ from heavenbase.errors import (
     MissingPackage,
     UnsupportedError,
 )
-from heavenbase.http import HTTPGateway, added_parts, is_secret_header
+from heavenbase.http import HTTPGateway
 from heavenbase.wires import thoughts_hidden
 
 if TYPE_CHECKING:
@@ -174,14 +174,7 @@ class GeminiGateway(HTTPGateway["GeminiAttempt"]):
         self, call: Call, url: str, body: dict[str, Any], query: Mapping[str, Any] | None, method: str = "POST"
     ) -> WireRequest:
         """A request of this call to an address of its endpoint."""
-        spec = call.spec
-        headers, added = added_parts(call)
-        asked = {**(query or {}), **added}
-        if asked:
-            url += f"?{urlencode(asked, doseq=True)}"
-        shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
-        sent = {"content-type": "application/json"} if method == "POST" else {}
-        return WireRequest(method, url, body, {**sent, **shown, **headers}, self.auth(spec))
+        return self.request_to(call, url, body, self.auth(call.spec), method=method, asked=query)
 
 
 _REFUSALS: Mapping[str, tuple[type[UnsupportedError], str, str]] = {

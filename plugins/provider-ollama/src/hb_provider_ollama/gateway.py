@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from hb_provider_ollama import client as clients
 from hb_provider_ollama.names import PARAMETERS
@@ -13,7 +12,7 @@ from hb_provider_ollama.request import chat_body, embedding_body, image_body
 from hb_provider_ollama.thinking import is_hidden
 from heavenbase.call import Call, CallContext, WireRequest, split_options
 from heavenbase.errors import MissingPackage
-from heavenbase.http import HTTPGateway, added_parts, is_secret_header, merge_extra
+from heavenbase.http import HTTPGateway, merge_extra
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
@@ -108,12 +107,5 @@ class OllamaGateway(HTTPGateway["OllamaAttempt"]):
     # Shared
 
     def _request(self, call: Call, path: str, body: dict[str, Any], method: str = "POST") -> WireRequest:
-        spec = call.spec
-        headers, query = added_parts(call)
-        url = f"{clients.base_url(spec)}/{path}"
-        if query:
-            url += f"?{urlencode(query, doseq=True)}"
-        shown = {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
-        auth = "Authorization: Bearer" if spec.api_key is not None else None
-        sent = {"content-type": "application/json"} if method == "POST" else {}
-        return WireRequest(method, url, body, {**sent, **shown, **headers}, auth)
+        auth = "Authorization: Bearer" if call.spec.api_key is not None else None
+        return self.request_to(call, f"{clients.base_url(call.spec)}/{path}", body, auth, method=method)

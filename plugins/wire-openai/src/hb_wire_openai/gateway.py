@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from hb_wire_openai.messages import wire_messages
 from hb_wire_openai.names import PARAMETERS
 from hb_wire_openai.parameters import chat_fields, stream_fields
 from heavenbase.call import WireRequest
-from heavenbase.http import HTTPGateway, added_parts, as_object, configured_url, is_secret_header, needed_key
+from heavenbase.http import HTTPGateway, as_object, configured_url, needed_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,10 +85,6 @@ class WireGateway(HTTPGateway["WireAttempt"]):
     def headers(self, spec: LLMSpec) -> Mapping[str, str]:
         """The headers of every request of this spec."""
         return spec.headers
-
-    def shown_headers(self, spec: LLMSpec) -> Mapping[str, str]:
-        """Those of `headers` that hold no secret."""
-        return {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
 
     def credential(self, spec: LLMSpec) -> str:
         """The bearer token. MissingCredential names where it could come from, CredentialFormatError what is wrong."""
@@ -194,16 +189,16 @@ class WireGateway(HTTPGateway["WireAttempt"]):
         file: FileUpload | None = None,
     ) -> WireRequest:
         """A request of this call to a path of its endpoint; `asked` is its query, `file` goes with it as a form."""
-        spec = call.spec
-        headers, added = added_parts(call)
-        query = {**(asked or {}), **added}
-        url = self.url(spec, path)
-        if query:
-            url += f"{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
-        multipart = path == "images/edits" or file is not None
-        content_type = "multipart/form-data" if multipart else "application/json"
-        sent = {"content-type": content_type} if method == "POST" else {}
-        return WireRequest(method, url, body, {**sent, **self.shown_headers(spec), **headers}, self.auth, file)
+        return self.request_to(
+            call,
+            self.url(call.spec, path),
+            body,
+            self.auth,
+            method=method,
+            asked=asked,
+            file=file,
+            is_form=path == "images/edits",
+        )
 
 
 def _fit_format(call: Call, body: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from urllib.parse import urlencode
 
 from heavenbase.errors import (
     ConfigError,
@@ -16,14 +17,17 @@ from heavenbase.errors import (
     MissingCredential,
     MissingPackage,
 )
+from heavenbase.http.rules import added_parts
+from heavenbase.http.status import is_secret_header
 from heavenbase.options import PROXIES
 from heavenbase.plugin import Gateway
 from heavenbase.secrets import Secret, Unshown
+from heavenbase.spec import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from heavenbase.call import Call, Services, WireRequest
+    from heavenbase.call import Call, Services
     from heavenbase.http.attempt import HTTPAttempt
     from heavenbase.http.transport.connections import Connections
     from heavenbase.spec import LLMSpec
@@ -39,7 +43,7 @@ UNTOLD = tuple(
         *("Retry-Count", "Read-Timeout", "Timeout"),
     )
 )
-"""What SDKs tell of this machine and of themselves with each request; nobody asked for it, so hb's calls leave it out."""
+"""What SDKs tell of this machine and of themselves with each request; nobody asked for it, so hb leaves it out."""
 
 A = TypeVar("A", bound="HTTPAttempt")
 T = TypeVar("T")
@@ -110,6 +114,44 @@ class HTTPGateway(Gateway, Generic[A]):
         return await self.aask(self.attempt(call), request, self.images)
 
     # Shared
+
+    def shown_headers(self, spec: LLMSpec) -> Mapping[str, str]:
+        """Those of the headers of each request that hold no secret."""
+        return {name: value for name, value in spec.headers.items() if not is_secret_header(name)}
+
+    def request_to(
+        self,
+        call: Call,
+        url: str,
+        body: Mapping[str, Any],
+        auth: str | None,
+        *,
+        method: str = "POST",
+        asked: Mapping[str, Any] | None = None,
+        added: tuple[Mapping[str, str], Mapping[str, Any]] | None = None,
+        file: Any = None,
+        is_form: bool = False,
+    ) -> WireRequest:
+        """A request of a call as it will travel, with what its caller adds to headers and query.
+
+        Args:
+            call: The call.
+            url: Where it goes.
+            body: The body, or the fields of a form.
+            auth: How the credential travels, such as "Authorization: Bearer"; None without one.
+            method: The method; what is no POST has no body.
+            asked: The query of the wire's own.
+            added: Headers and query of the caller, where they are not what `added_parts` finds.
+            file: The file of a form.
+            is_form: Whether the body travels as a form also without a file.
+        """
+        headers, query = added if added is not None else added_parts(call)
+        query = {**(asked or {}), **query}
+        if query:
+            url += f"{'&' if '?' in url else '?'}{urlencode(query, doseq=True)}"
+        kind = "multipart/form-data" if is_form or file is not None else "application/json"
+        sent = {"content-type": kind} if method == "POST" else {}
+        return WireRequest(method, url, body, {**sent, **self.shown_headers(call.spec), **headers}, auth, file)
 
     def ask(self, attempt: A, request: WireRequest, read: Callable[[A, Any], T]) -> T:
         """Send a request, of a verb or of the gateway's own, and read the whole answer."""
