@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -141,6 +142,22 @@ def test_hbs_own_calls_are_never_retried_by_the_sdk(caller: Caller, server: Loop
     with pytest.raises(errors.ServerError):
         caller.run("chat", make_spec(server.url(fault="S5.500"), args={"max_retries": 3}))
     assert server.request_count == 1
+
+
+def test_a_call_leaves_nothing_behind(caller: Caller, server: LoopbackServer, mode: str) -> None:
+    def found() -> list[Any]:
+        return [it for it in gc.get_objects() if type(it).__name__ in ("Call", "CallContext", "Body", "AsyncBody")]
+
+    spec = make_spec(server.url())
+    caller.run(mode, spec)
+    gc.collect()
+    before = len(found())
+    gc.disable()  # nothing waits for the collector, and no idle connection keeps what it has carried
+    try:
+        caller.run(mode, spec)
+        assert len(found()) == before
+    finally:
+        gc.enable()
 
 
 def test_what_the_sdk_tells_of_this_machine_is_not_sent(caller: Caller, server: LoopbackServer, mode: str) -> None:

@@ -300,6 +300,7 @@ class HTTPAttempt:
             except Exception as error:
                 found = hb_error(error)
                 failure = self.explain(error) if found is None else self.with_facts(found)
+        self.exchange.secrets = None  # an idle connection knows its last exchange, and must not keep the call alive
         body = self.exchange.body
         if failure is None:
             assert body is not None
