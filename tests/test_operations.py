@@ -366,6 +366,21 @@ def test_v5_extra_fields_go_with_an_upload_and_nowhere_else(server: LoopbackServ
                 ask(extra_body={"a": 1})
 
 
+def test_a1_slips_of_an_operations_own_arguments_are_named_before_anything_is_sent(server: LoopbackServer) -> None:
+    with kernel() as made:
+        llm = openai(server, made)
+        for ask, name, meant in (
+            (llm.models, "limt", "limit"),
+            (llm.files.list, "limits", "limit"),
+            (lambda **options: llm.files.upload(b"x", "a.pdf", **options), "purpos", "purpose"),
+            (lambda **options: llm.rerank("q", ["a"], **options), "topn", "top_n"),
+        ):
+            with pytest.raises(UnknownNameError) as caught:
+                ask(**{name: 1})
+            assert caught.value.nearest == meant
+    assert server.requests == []
+
+
 REAL = {
     "openai": "openai_responses",
     "anthropic": "anthropic",

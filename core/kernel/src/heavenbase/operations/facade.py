@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.colour import drive as drive
 from heavenbase.errors import InputError, InputTypeError, ProviderError, RequestRejected, UnsupportedError
 from heavenbase.operations.jobs import Jobs
-from heavenbase.options import OPTIONS, conceal
+from heavenbase.options import OPTIONS, check_slips, conceal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,13 @@ NOWHERE = (404, 405, 501)
 """Statuses of a path that an endpoint does not have."""
 BODIED = ("rerank", "files.upload")
 """Operations that `extra_body` adds to; others have no body, or one of bytes."""
+OWN = {
+    "models": ("limit",),
+    "files.list": ("limit",),
+    "files.upload": ("file", "name", "purpose"),
+    "rerank": ("query", "documents", "top_n"),
+}
+"""The arguments of the methods themselves, for those that a caller misspells."""
 MOST_MODELS = 10_000
 """Entries of a list of models that are read."""
 
@@ -100,6 +107,7 @@ async def ask(llm: Any, operation: str, options: dict[str, Any], *, is_async: bo
     from heavenbase.operations.asking import lacking, refusal
 
     conceal(options)
+    check_slips(f"argument of {operation}", options, OWN.get(operation, ()), OPTIONS)
     for name in options:
         if name in OPTIONS and OPTIONS[name].kind == "argument":
             raise InputError(f"{operation} takes no {name}, which is a parameter of calls to a model")
