@@ -173,6 +173,12 @@ SLIPS: dict[str, Callable[[Callable[..., Any]], Any]] = {
     "count": lambda llm: llm().count_tokens("hi", estimate=5, **OPTIONS),
     "rerank": lambda llm: llm().rerank(5, [], **OPTIONS),
     "submit": lambda llm: llm().submit("hi", **OPTIONS),
+    "retrieve": lambda llm: llm().retrieve(5, **OPTIONS),
+    "poll": lambda llm: llm().poll("job", interval="x", **OPTIONS),
+    "models": lambda llm: llm().models("x", **OPTIONS),
+    "files-list": lambda llm: llm().files.list(0, **OPTIONS),
+    "files-get": lambda llm: llm().files.get(5, **OPTIONS),
+    "files-upload": lambda llm: llm().files.upload(b"", "a.txt", **OPTIONS),
     "exported": lambda llm: llm(extra_body={"tenant": secret("key")}).to_args(temprature=1, api_key=secret("key")),
     "settings": lambda llm: hb.Kernel(
         {"heavenbase.llm.nothing": 1, "heavenbase.llm.providers.openai.api_key": secret("key")}

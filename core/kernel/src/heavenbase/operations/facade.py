@@ -64,10 +64,12 @@ class Operations(Jobs):
 
     def models(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """The models that the endpoint lists, `limit` at most; `options` are those that steer a call."""
+        conceal(options)  # before anything can fail
         return drive.run(ask(self, "models", options, is_async=False, subject=to_limit(limit)))
 
     async def amodels(self, limit: int = MOST_MODELS, **options: Any) -> Listing[ModelInfo]:
         """Async form of `models`."""
+        conceal(options)
         return await ask(self, "models", options, is_async=True, subject=to_limit(limit))  # type: ignore[no-any-return]
 
     def rerank(self, query: str, documents: Iterable[str], top_n: int | None = None, **options: Any) -> Ranking:

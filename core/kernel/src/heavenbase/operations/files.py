@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.colour import drive as drive
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.operations.facade import ask, to_limit
+from heavenbase.options import conceal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from heavenbase.operations.results import FileInfo, Listing
 
 MOST_FILES = 10_000
@@ -38,48 +41,54 @@ class Files:
 
         `name` is needed for bytes; its ending says the media type. `purpose` is a word of the provider's.
         """
-        return drive.run(self._ask("upload", to_upload(file, name, purpose), options))  # type: ignore[no-any-return]
+        return drive.run(self._ask("upload", options, to_upload, file, name, purpose))  # type: ignore[no-any-return]
 
     async def aupload(self, file: Any, name: str | None = None, purpose: str | None = None, **options: Any) -> FileInfo:
         """Async form of `upload`."""
-        from heavenbase.colour.parallel import call_in_thread
-
-        asked = await call_in_thread(to_upload, file, name, purpose)
-        return await self._ask("upload", asked, options, is_async=True)  # type: ignore[no-any-return]
+        return await self._ask("upload", options, to_upload, file, name, purpose, is_async=True)  # type: ignore[no-any-return]
 
     def list(self, limit: int = MOST_FILES, **options: Any) -> Listing[FileInfo]:
         """The files of the account, `limit` at most."""
-        return drive.run(self._ask("list", to_limit(limit), options))
+        return drive.run(self._ask("list", options, to_limit, limit))
 
     async def alist(self, limit: int = MOST_FILES, **options: Any) -> Listing[FileInfo]:
         """Async form of `list`."""
-        return await self._ask("list", to_limit(limit), options, is_async=True)  # type: ignore[no-any-return]
+        return await self._ask("list", options, to_limit, limit, is_async=True)  # type: ignore[no-any-return]
 
     def get(self, file: str | FileInfo, **options: Any) -> FileInfo:
         """What the provider says of a file now."""
-        return drive.run(self._ask("get", to_id(file), options))  # type: ignore[no-any-return]
+        return drive.run(self._ask("get", options, to_id, file))  # type: ignore[no-any-return]
 
     async def aget(self, file: str | FileInfo, **options: Any) -> FileInfo:
         """Async form of `get`."""
-        return await self._ask("get", to_id(file), options, is_async=True)  # type: ignore[no-any-return]
+        return await self._ask("get", options, to_id, file, is_async=True)  # type: ignore[no-any-return]
 
     def delete(self, file: str | FileInfo, **options: Any) -> None:
         """Delete a file; an error where the provider did not."""
-        drive.run(self._ask("delete", to_id(file), options))
+        drive.run(self._ask("delete", options, to_id, file))
 
     async def adelete(self, file: str | FileInfo, **options: Any) -> None:
         """Async form of `delete`."""
-        await self._ask("delete", to_id(file), options, is_async=True)
+        await self._ask("delete", options, to_id, file, is_async=True)
 
     def content(self, file: str | FileInfo, **options: Any) -> bytes:
         """The bytes of a file, where the provider gives them back."""
-        return drive.run(self._ask("content", to_id(file), options)).raw  # type: ignore[no-any-return]
+        return drive.run(self._ask("content", options, to_id, file)).raw  # type: ignore[no-any-return]
 
     async def acontent(self, file: str | FileInfo, **options: Any) -> bytes:
         """Async form of `content`."""
-        return (await self._ask("content", to_id(file), options, is_async=True)).raw  # type: ignore[no-any-return]
+        return (await self._ask("content", options, to_id, file, is_async=True)).raw  # type: ignore[no-any-return]
 
-    async def _ask(self, what: str, subject: Any, options: dict[str, Any], *, is_async: bool = False) -> Any:
+    async def _ask(
+        self, what: str, options: dict[str, Any], make: Callable[..., Any], *given: Any, is_async: bool = False
+    ) -> Any:
+        conceal(options)  # before anything can fail
+        if is_async and make is to_upload:
+            from heavenbase.colour.parallel import call_in_thread
+
+            subject = await call_in_thread(make, *given)
+        else:
+            subject = make(*given)
         return await ask(self._llm, f"files.{what}", options, is_async=is_async, subject=subject)
 
 
