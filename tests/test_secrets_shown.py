@@ -303,6 +303,8 @@ def test_h6_good_answers_are_without_what_a_server_says_back(matrix_colour: Colo
     found = matrix_colour.chat(llm, "hi")
     assert found.text == f"your key is {key}"  # what the model says is not changed
     assert key not in f"{found.raw} {found.id} {found.model} {found.request_id} {found.rate_limits}"
+    chunks = matrix_colour.stream(llm, "hi")  # which this server answers with one object
+    assert all(key not in f"{chunk.raw} {chunk.id} {chunk.model}" for chunk in chunks)
     pieces = [{**told, "choices": [{"index": 0, "delta": said, "finish_reason": end}]} for end in (None, "stop")]
     lines = [f"data: {json.dumps(piece)}" for piece in pieces]
     server.script(whole("\n\n".join([*lines, "data: [DONE]", ""]).encode(), "text/event-stream"))

@@ -375,7 +375,7 @@ class _Reader:
         """The chunks of an answer that was not streamed."""
         attempt = self._attempt
         decoded = attempt.decoded(body)
-        return attempt.read(lambda: list(attempt.whole(decoded)))
+        return attempt.read(lambda: [attempt.unechoed(chunk) for chunk in attempt.whole(decoded)])
 
     def fail(self, error: HBError) -> None:
         """Raise what a failure is at this point of the stream; nothing where the answer was complete before it."""

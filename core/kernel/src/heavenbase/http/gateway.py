@@ -36,12 +36,10 @@ if TYPE_CHECKING:
 FILE_ROOM = 512 * 1024 * 1024
 """Bytes that a file may have above what any answer may."""
 
-UNTOLD = tuple(
-    f"X-Stainless-{name}"
-    for name in (
-        *("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async"),
-        *("Retry-Count", "Read-Timeout", "Timeout"),
-    )
+UNTOLD = (
+    *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch", "X-Stainless-Runtime"),
+    *("X-Stainless-Runtime-Version", "X-Stainless-Async", "X-Stainless-Retry-Count", "X-Stainless-Read-Timeout"),
+    "x-stainless-timeout",  # each as the SDKs spell it: older releases leave out no other spelling
 )
 """What SDKs tell of this machine and of themselves with each request; nobody asked for it, so hb leaves it out."""
 

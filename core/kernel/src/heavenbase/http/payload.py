@@ -22,7 +22,7 @@ _BOM = b"\xef\xbb\xbf"
 
 # A number can only be too large for a float with an exponent of three digits. Few answers have anything like it, which
 # a table for bytes tells in half the time of the pattern: digits become 0, what may stand before them e.
-_LARGE = re.compile(rb"[eE]\+?[0-9]{3}")
+_LARGE, _LARGE_UPPER = re.compile(rb"e\+?[0-9]{3}"), re.compile(rb"E\+?[0-9]{3}")
 _LIKE_LARGE = bytes.maketrans(b"E+123456789", b"ee000000000")
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -75,7 +75,8 @@ def decode_json(body: bytes, *, has_calls: bool = True) -> Any:
             reason = "it is a web page; is base_url right?"
     else:
         is_long = _SHORT <= len(body) < _VAST and _DIGITS.search(body[::100])
-        if is_long or (body.translate(_LIKE_LARGE).find(b"e000") >= 0 and _LARGE.search(body)):
+        is_like = body.translate(_LIKE_LARGE).find(b"e000") >= 0
+        if is_long or (is_like and (_LARGE.search(body) or _LARGE_UPPER.search(body))):
             _check_finite(value)
         # Its beginnings are found in a tenth of the time; `in` would ask first whether they are numbers.
         if has_calls and (body.find(b'"arg') >= 0 or body.find(b'"input"') >= 0) and _ARGUMENTS.search(body):

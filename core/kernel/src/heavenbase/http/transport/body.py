@@ -76,6 +76,12 @@ class _Answer:
         """Whether a packed body has come to its end."""
         return self._stream is None or self._stream.eof
 
+    def _let_go(self) -> Callable[[], Any] | None:
+        if self._exchange.body is self:
+            self._exchange.body = None
+        close, self._close = self._close, None
+        return close
+
     def _count(self, data: bytes) -> bytes:
         if not self._endless:
             self._left -= len(data)
@@ -166,8 +172,7 @@ class Body(_Answer):
 
     def close(self) -> None:
         """Free the connection."""
-        close, self._close = self._close, None
-        self._exchange.body = None
+        close = self._let_go()
         if close is not None:
             close()
 
@@ -227,7 +232,6 @@ class AsyncBody(_Answer):
 
     async def aclose(self) -> None:
         """Free the connection."""
-        close, self._close = self._close, None
-        self._exchange.body = None
+        close = self._let_go()
         if close is not None:
             await close()
