@@ -15,7 +15,7 @@ from heavenbase.config.config import Config, concealed
 from heavenbase.config.layers import Origin
 from heavenbase.discovery.inventory import Inventory, discover
 from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
-from heavenbase.flow.answers import annotate, check_colour, check_value, foreign, guarded, stamped, without_thoughts
+from heavenbase.flow import answers
 from heavenbase.flow.preparing import encode_images, has_images, prepare
 from heavenbase.flow.refusals import Refusals
 from heavenbase.flow.retry import Retry, RetryPolicy
@@ -170,12 +170,15 @@ class Kernel:
             if call.verb == "embed":
                 from heavenbase.flow.embedding import embed_all
 
-                return await stamped(call, await embed_all(call, self.chain, self.cache))
+                return await answers.stamped(call, await embed_all(call, self.chain, self.cache))
             if call.verb == "complete" and call.controls.get("stream_chat"):
                 return [chunk async for chunk in self.chunks_once(call.replace(stream=True))][-1].completion
-            return await stamped(call, await self.chain(call), self.tool_call_repair)
+            answer = await self.chain(call)
+            if not call.is_async:
+                return answers.stamp(call, answer, self.tool_call_repair)
+            return await answers.stamped(call, answer, self.tool_call_repair)
         except HBError as error:
-            raise annotate(call, error) from error.__cause__
+            raise answers.annotate(call, error) from error.__cause__
 
     def chunks(self, call: Call) -> AsyncGenerator[Chunk, None]:
         """The flow of a streamed call; a stream without the provider's terminal marker is an error.
@@ -204,7 +207,7 @@ class Kernel:
                 if hides_thoughts and (chunk.reasoning or chunk.reasoning_parts):
                     if chunk.reasoning_parts:
                         feed(Chunk(reasoning_parts=chunk.reasoning_parts))  # the next turn needs them
-                    chunk = without_thoughts(chunk)
+                    chunk = answers.without_thoughts(chunk)
                     if chunk is None:
                         continue
                 feed(chunk)
@@ -216,13 +219,13 @@ class Kernel:
             # What was delivered is the answer, also where middleware changed it on its way.
             answer = gathering.completion(call)
             answer.structured = structured
-            answer = await stamped(call, answer, self.tool_call_repair)
+            answer = await answers.stamped(call, answer, self.tool_call_repair)
             if answer.attempts:
                 last = answer.attempts[-1]
                 last.usage, last.elapsed = last.usage or answer.usage, self.clock() - call.context.began
             yield Chunk(kind="end", completion=answer)
         except HBError as error:
-            raise annotate(call, error, gathering) from error.__cause__
+            raise answers.annotate(call, error, gathering) from error.__cause__
         finally:
             await drive.aclose(source)
 
@@ -250,15 +253,15 @@ class Kernel:
             answer = hook(call=call) if hook is not None else perform(self.registry, call)
             if answer is None:
                 raise PluginContractError(f"no loaded gateway answers {call.verb} for {spec.gateway!r}")
-            check_colour(call, answer)
+            answers.check_colour(call, answer)
             if call.stream:
                 context.attempts.append(attempt)
-                return guarded(call, answer)
+                return answers.guarded(call, answer)
             if call.is_async:
                 answer = await answer
-                check_value(call, answer)
+                answers.check_value(call, answer)
         except Exception as error:
-            failure = error if isinstance(error, HBError) else foreign(call, error)
+            failure = error if isinstance(error, HBError) else answers.foreign(call, error)
             if isinstance(failure, ProviderError) and not isinstance(failure, PoolTimeout):
                 context.attempts.append(attempt)
                 context.failed(failure, attempt)

@@ -110,7 +110,7 @@ def warn_cut(answer: Completion | None, names: list[str], stacklevel: int) -> No
 
     `stacklevel` is as in `warnings.warn`.
     """
-    if answer is None or not TEXTS.issuperset(names):
+    if answer is None or answer.finish_reason == "stop" or not TEXTS.issuperset(names):
         return
     if answer.finish_reason in ("length", "context_overflow"):
         from heavenbase.gather import UNFINISHED

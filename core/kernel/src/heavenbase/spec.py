@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -163,27 +163,29 @@ class LLMSpec:
         """The provider's slug as routing gateways know it."""
         return str(self.provider_value("backend", self.provider, gateway=gateway))
 
-    def parameter_rules(self, wire: Mapping[str, Any] = EMPTY) -> list[dict[str, Any]]:
+    def parameter_rules(self, wire: Mapping[str, Any] = EMPTY) -> Sequence[dict[str, Any]]:
         """The provider's rules about parameters (`[[provider.parameters]]`) for this model and gateway, in order.
 
         `wire` are the arguments as they would be sent: a rule's `when` and `unless` pair a name with values of them.
         """
         return self._rules("parameters", wire)
 
-    def message_rules(self, wire: Mapping[str, Any] = EMPTY) -> list[dict[str, Any]]:
+    def message_rules(self, wire: Mapping[str, Any] = EMPTY) -> Sequence[dict[str, Any]]:
         """The provider's rules about messages (`[[provider.messages]]`), chosen as those about parameters are."""
-        return self._rules("messages", wire) if "messages" in self.provider_record else []
+        return self._rules("messages", wire)
 
-    def _rules(self, kind: str, wire: Mapping[str, Any]) -> list[dict[str, Any]]:
-        rules: list[dict[str, Any]] | None = self._keys.get(kind)
-        if rules is None:
-            rules = self._keys[kind] = [
+    def _rules(self, kind: str, wire: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        found: tuple[Sequence[dict[str, Any]], bool] | None = self._keys.get(kind)
+        if found is None:
+            own = [
                 rule
                 for rule in self.provider_record.get(kind, ())
                 if any(fnmatchcase(self.model_id, pattern) for pattern in rule.get("models", ["*"]))
                 and self.gateway in rule.get("gateways", (self.gateway,))
             ]
-        return [rule for rule in rules if _applies(rule, wire)]
+            found = self._keys[kind] = own, any("when" in rule or "unless" in rule for rule in own)
+        rules, depends = found
+        return [rule for rule in rules if _applies(rule, wire)] if depends else rules
 
     def thinking_control(self) -> str | None:
         """How thinking is asked for on the wire: the model's word, else the provider's, else the gateway's."""
@@ -195,11 +197,12 @@ class LLMSpec:
 
     def capability(self, name: str, default: Any = None) -> Any:
         """What model or provider declare about an ability; None when neither says anything."""
-        for record in (self.model_record, self.provider_record):
-            found = record.get("capabilities", EMPTY).get(name)
-            if found is not None:
-                return found
-        return default
+        declared: dict[str, Any] | None = self._keys.get("capabilities")
+        if declared is None:
+            records = (self.provider_record, self.model_record)
+            said = (item for record in records for item in record.get("capabilities", EMPTY).items())
+            declared = self._keys["capabilities"] = {name: value for name, value in said if value is not None}
+        return declared.get(name, default)
 
     def with_args(self, **args: Any) -> LLMSpec:
         """The same target with other default arguments over these."""

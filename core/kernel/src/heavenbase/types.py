@@ -211,17 +211,13 @@ class ParameterReport(Record):
     def sent(self, *names: str) -> None:
         """On the wire under their own names."""
         for name in names:
-            self._send(name, "sent", name)
+            is_known = name not in self.strange
+            self.entries[name] = ParameterEntry(name, "sent", name) if is_known else _strange(name, name)
 
     def renamed(self, name: str, wire: str) -> None:
         """On the wire under another name or in another shape."""
-        self._send(name, "renamed", wire)
-
-    def _send(self, name: str, outcome: Outcome, wire: str) -> None:
-        if name in self.strange:
-            self.entries[name] = ParameterEntry(name, "unknown", wire, "neither hb nor the wire knows it")
-        else:
-            self.entries[name] = ParameterEntry(name, outcome, wire)
+        is_known = name not in self.strange
+        self.entries[name] = ParameterEntry(name, "renamed", wire) if is_known else _strange(name, wire)
 
     def clamped(self, name: str, reason: str) -> None:
         """Sent with another value."""
@@ -246,6 +242,10 @@ class ParameterReport(Record):
     def to_dict(self) -> dict[str, Any]:
         """Outcome by name, with wire name and reason where they say something."""
         return {name: entry.to_dict() for name, entry in self.entries.items()}
+
+
+def _strange(name: str, wire: str) -> ParameterEntry:
+    return ParameterEntry(name, "unknown", wire, "neither hb nor the wire knows it")
 
 
 @dataclass(slots=True)

@@ -68,12 +68,13 @@ def wire_messages(call: Call, fields: Mapping[str, Any] = EMPTY) -> list[Message
     """
     messages, spec = ordered(call, TEXT, lambda part: _part(part, 0, call)), call.spec
     rules = spec.message_rules(fields)
-    roles: dict[str, str] = {}
-    fill: dict[str, str] = {}
+    roles = fill = EMPTY
     for rule in rules:
-        roles.update(rule.get("roles", EMPTY))
-        fill.update(rule.get("fill", EMPTY))
-    changed = {*roles, "assistant"} if fill else roles
+        if "roles" in rule:
+            roles = {**roles, **rule["roles"]}
+        if "fill" in rule:
+            fill = {**fill, **rule["fill"]}
+    changed = {*roles, "assistant"} if fill else roles.keys()
     if rules and messages and messages[-1]["role"] == "assistant" and not messages[-1].get("tool_calls"):
         check_prefill(spec, fields)
     for message in messages:

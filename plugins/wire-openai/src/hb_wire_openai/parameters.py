@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+_BESIDE = REASONING | EXTRAS
+"""Arguments that are no fields of their own."""
 
 
 def chat_fields(
@@ -34,17 +36,13 @@ def chat_fields(
     `tools` are attributes of tools that the wire takes beside those of the chat wire; with `has_groups` tools may stand
     in groups.
     """
-    wire: dict[str, Any] = {}
-    for name, value in args.items():
-        if name in REASONING or name in EXTRAS or value is None:
-            continue
-        wire[name] = value
-        report.sent(name)
-    if wire.get("prompt_caching") is False:
-        report.emulated("prompt_caching", "nothing is marked")
-    elif "prompt_caching" in wire:
-        report.dropped("prompt_caching", "the model reads no marks there; long prompts are cached anyway")
-    wire.pop("prompt_caching", None)
+    wire = {name: value for name, value in args.items() if value is not None and name not in _BESIDE}
+    report.sent(*wire)
+    if "prompt_caching" in wire:
+        if wire.pop("prompt_caching") is False:
+            report.emulated("prompt_caching", "nothing is marked")
+        else:
+            report.dropped("prompt_caching", "the model reads no marks there; long prompts are cached anyway")
     if "wire_include" in wire:
         del wire["wire_include"]
         report.dropped("wire_include", "it is for the Responses wire: gateway='responses'")
@@ -56,7 +54,7 @@ def chat_fields(
         else:
             for name in _TOOLS:
                 wire.pop(name, None)
-    if args.keys() & REASONING:
+    if not REASONING.isdisjoint(args):
         for name, value in translate(spec, args, explicit, report).items():
             own = wire.get(name)
             # What the caller says of thinking in the provider's own words counts.

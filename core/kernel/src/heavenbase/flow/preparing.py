@@ -60,8 +60,11 @@ def has_images(call: Call) -> bool:
     """Whether any message holds an image part or a vendor's own block, or an image generation has references."""
     if call.images:
         return True
-    told = [message for message in call.messages if type(message.get("content")) is list or ITEMS in message]
-    return any(_shows(message) or has_blocks(message) for message in told)
+    for message in call.messages:
+        is_told = type(message.get("content")) is list or ITEMS in message
+        if is_told and (_shows(message) or has_blocks(message)):
+            return True
+    return False
 
 
 def _shows(message: Message) -> bool:

@@ -55,7 +55,10 @@ def ordered(
     """
     if lifts:
         call = lifted(call)
-    if max(map(len, call.messages), default=0) < 3:  # results and calls have three fields
+    for message in call.messages:
+        if len(message) > 2:  # results and calls have three fields
+            break
+    else:
         return call.messages
     messages = call.messages if read is None else readable(call, read)
     if messages is not call.messages:
