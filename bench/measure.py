@@ -134,7 +134,8 @@ def process_times(commands: dict[str, list[str]], rounds: int, env: dict[str, st
     for _ in range(rounds + 1):
         for name, command in commands.items():
             began = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True, env=env)
+            # Not our standard input: it stays open where figures are taken by turns, and a command may wait for it.
+            subprocess.run(command, check=True, capture_output=True, env=env, stdin=subprocess.DEVNULL)
             times[name].append((time.perf_counter() - began) * 1e3)
     return {name: values[1:] for name, values in times.items()}  # the first round fills caches
 

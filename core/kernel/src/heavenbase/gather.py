@@ -232,10 +232,9 @@ class Gathering:
             chunks = chunks[restarts[-1] :]
         fields = _content(chunks, call)
         others: dict[int, list[Chunk]] = {}
-        for chunk in chunks:
-            if chunk.details is not None:
-                for piece in chunk.details.others:
-                    others.setdefault(piece.index, []).append(piece)
+        for details in [chunk.details for chunk in chunks if chunk.details is not None]:
+            for piece in details.others:
+                others.setdefault(piece.index, []).append(piece)
         if others:
             fields["details"] = fields["details"] or Details()
             fields["details"].others = [Choice(index, **_content(others[index], call)) for index in sorted(others)]

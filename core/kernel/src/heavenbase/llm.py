@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.kernel import Kernel
     from heavenbase.spec import LLMSpec
-    from heavenbase.types import Completion
+    from heavenbase.types import Chunk, Completion
 
 STREAM_NAMES = (*STREAM, *CLOCK, *AGGREGATE)
 
@@ -59,7 +59,8 @@ class LLM(Operations):
 
             kernel = default_kernel()
         self.kernel = kernel
-        conceal(options)
+        if options:
+            conceal(options)
         if "tool_call_repair" in options or kernel.tool_call_repair["enabled"]:
             from heavenbase.tools.repair import LLMToolCallRepair
 
@@ -123,7 +124,7 @@ class LLM(Operations):
             conceal(options)
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
-        if self._in_background(options):
+        if (options or "background" in self.spec.args) and self._in_background(options):
             return self.submit(messages, system=system, images=images, **options)
         if include is None and not options and reduce:
             return self.kernel.text(self.spec, to_messages(messages, system=system, images=images))
@@ -325,19 +326,21 @@ class LLM(Operations):
 
     def _iterate(self, call: Call, view: StreamProjection) -> Iterator[Any]:
         with closing(self.kernel.iterate(call)) as chunks:
+            chunk: Chunk | None = None
             for chunk in chunks:
-                if chunk.completion is not None:
-                    warn_cut(chunk.completion, view.names, 2)
                 yield from view.items(chunk)
+            if chunk is not None:
+                warn_cut(chunk.completion, view.names, 2)
 
     async def _aiterate(self, call: Call, view: StreamProjection) -> AsyncIterator[Any]:
         chunks = self.kernel.chunks(call)
         try:
+            chunk: Chunk | None = None
             async for chunk in chunks:
-                if chunk.completion is not None:
-                    warn_cut(chunk.completion, view.names, 2)
                 for item in view.items(chunk):
                     yield item
+            if chunk is not None:
+                warn_cut(chunk.completion, view.names, 2)
         finally:
             await chunks.aclose()
 

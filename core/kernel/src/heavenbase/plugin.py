@@ -177,7 +177,7 @@ class Gateway(Plugin):
                 hint = f'use another provider, such as that of hb.LLM(preset="{call.verb}")'
                 raise error(f"{call.target} {lacks}; {hint}", provider=call.spec.provider)
         request = self.prepare(call)
-        if call.verb == "complete":
+        if call.verb == "complete" and call.spec._keys.get("lacking", True):
             _check_abilities(call)
         if call.context.report.lossy():
             services = getattr(self, "services", None)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from heavenbase.call import Call, Kept
+from heavenbase.call import Call, CallContext, Kept
 from heavenbase.colour import drive as drive
 from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.details import Details, Record
@@ -130,28 +130,18 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
     """
     gathering = Gathering()
     feed = gathering.feed
-    is_first = True
-    tags: TagFilter | None = None
-    if call.args.get("think") is False:
-        from heavenbase.wires.thoughts import TagFilter
-
-        tags = TagFilter()
-    is_one = call.args.get("n") in (None, 1)
+    fitting: _Fitting | None = _Fitting(call)
     try:
         if call.is_async:
             async for chunk in source:
-                if tags is not None:
-                    chunk, tags = tags.strip(chunk), None if is_one and tags.is_done else tags
-                if is_first:
-                    chunk, is_first = _with_limits(call, chunk), False
+                if fitting is not None:
+                    chunk, fitting = fitting.fitted(chunk)
                 feed(chunk)
                 yield chunk
         else:
             for chunk in source:
-                if tags is not None:
-                    chunk, tags = tags.strip(chunk), None if is_one and tags.is_done else tags
-                if is_first:
-                    chunk, is_first = _with_limits(call, chunk), False
+                if fitting is not None:
+                    chunk, fitting = fitting.fitted(chunk)
                 feed(chunk)
                 yield chunk
         if gathering.finished:
@@ -164,9 +154,29 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
         await drive.aclose(source)
 
 
-def _with_limits(call: Call, chunk: Chunk) -> Chunk:
-    limits = call.context.limits()
-    return chunk if limits is None else replace(chunk, details=Details.limited(chunk.details, limits))
+class _Fitting:
+    """What is done to the first chunks of a stream: the first tells the limits, thoughts in tags are taken out."""
+
+    def __init__(self, call: Call) -> None:
+        self._context: CallContext | None = call.context
+        self._tags: TagFilter | None = None
+        self._is_one = call.args.get("n") in (None, 1)
+        if call.args.get("think") is False:
+            from heavenbase.wires.thoughts import TagFilter
+
+            self._tags = TagFilter()
+
+    def fitted(self, chunk: Chunk) -> tuple[Chunk, _Fitting | None]:
+        """A chunk as it goes on, and what is to look at the next one; None where there is no more to be done."""
+        if self._tags is not None:
+            chunk = self._tags.strip(chunk)
+            if self._is_one and self._tags.is_done:
+                self._tags = None
+        if self._context is not None:
+            limits, self._context = self._context.limits(), None
+            if limits is not None:
+                chunk = replace(chunk, details=Details.limited(chunk.details, limits))
+        return chunk, self if self._tags is not None else None
 
 
 def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> HBError:

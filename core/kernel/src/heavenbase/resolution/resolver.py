@@ -78,8 +78,9 @@ class Resolver:
     ) -> LLMSpec:
         """The spec for these names and options; UnknownNameError names the nearest choice. Sends nothing."""
         options = options or {}
-        conceal(options)
-        options = dict(with_effort(options))
+        if options:
+            conceal(options)
+            options = dict(with_effort(options))
         try:
             # The types too: 1, 1.0 and True are equal, and not the same on the wire.
             kinds = tuple(map(type, options.values()))
@@ -88,10 +89,14 @@ class Resolver:
         except TypeError:  # an option that cannot be hashed
             key = found = None
         environ = self._config.environ
-        if found is not None and all(environ.get(name) == value for name, value in found[1]):
-            for text in found[2]:
-                warnings.warn(text, UnknownModelWarning, stacklevel=3)
-            return found[0]
+        if found is not None:
+            for name, value in found[1]:
+                if environ.get(name) != value:
+                    break
+            else:
+                for text in found[2]:
+                    warnings.warn(text, UnknownModelWarning, stacklevel=3)
+                return found[0]
         for what, name in (("preset", preset), ("model", model), ("provider", provider), ("gateway", gateway)):
             if name is not None and not isinstance(name, str):
                 raise InputTypeError(f"{what} must be a str, not {type(name).__name__}")
