@@ -59,8 +59,7 @@ class LLM(Operations):
 
             kernel = default_kernel()
         self.kernel = kernel
-        if options:
-            conceal(options)
+        conceal(options)
         if "tool_call_repair" in options or kernel.tool_call_repair["enabled"]:
             from heavenbase.tools.repair import LLMToolCallRepair
 
@@ -329,8 +328,7 @@ class LLM(Operations):
             chunk: Chunk | None = None
             for chunk in chunks:
                 yield from view.items(chunk)
-            if chunk is not None:
-                warn_cut(chunk.completion, view.names, 2)
+            warn_cut(chunk.completion if chunk is not None else None, view.names, 2)
 
     async def _aiterate(self, call: Call, view: StreamProjection) -> AsyncIterator[Any]:
         chunks = self.kernel.chunks(call)
@@ -339,8 +337,7 @@ class LLM(Operations):
             async for chunk in chunks:
                 for item in view.items(chunk):
                     yield item
-            if chunk is not None:
-                warn_cut(chunk.completion, view.names, 2)
+            warn_cut(chunk.completion if chunk is not None else None, view.names, 2)
         finally:
             await chunks.aclose()
 

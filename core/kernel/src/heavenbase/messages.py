@@ -74,10 +74,8 @@ def to_messages(source: Any, *, system: str | None = None, images: Any = None) -
         raise InputTypeError("messages must be text, a message or an iterable of them, not bytes")
     else:
         messages = [to_message(item, place) for place, item in enumerate(source)]
-        for message in messages:
-            if message["role"] == "tool" and not message.get("tool_call_id"):
-                _match_names(messages)
-                break
+        if [message for message in messages if message["role"] == "tool" and not message.get("tool_call_id")]:
+            _match_names(messages)
     pictures = to_images(images) if images is not None else []
     if not messages and not pictures:
         raise InputError("the message list is empty; pass at least one message")

@@ -155,7 +155,10 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
 
 
 class _Fitting:
-    """What is done to the first chunks of a stream: the first tells the limits, thoughts in tags are taken out."""
+    """What is done to chunks on their way: the first tells the limits, thoughts in tags are taken out.
+
+    `fitted` gives the chunk, and what is to look at the next one; None where there is no more to be done.
+    """
 
     def __init__(self, call: Call) -> None:
         self._context: CallContext | None = call.context
@@ -167,7 +170,6 @@ class _Fitting:
             self._tags = TagFilter()
 
     def fitted(self, chunk: Chunk) -> tuple[Chunk, _Fitting | None]:
-        """A chunk as it goes on, and what is to look at the next one; None where there is no more to be done."""
         if self._tags is not None:
             chunk = self._tags.strip(chunk)
             if self._is_one and self._tags.is_done:

@@ -55,7 +55,7 @@ class Resolver:
         self._config = config
         self._registry = registry
         self._catalog: Catalog | None = None
-        self._memo: dict[Any, tuple[LLMSpec, tuple[tuple[str, str | None], ...], tuple[str, ...]]] = {}
+        self._memo: dict[Any, tuple[LLMSpec, dict[str, str | None], tuple[str, ...]]] = {}
 
     @property
     def catalog(self) -> Catalog:
@@ -89,14 +89,10 @@ class Resolver:
         except TypeError:  # an option that cannot be hashed
             key = found = None
         environ = self._config.environ
-        if found is not None:
-            for name, value in found[1]:
-                if environ.get(name) != value:
-                    break
-            else:
-                for text in found[2]:
-                    warnings.warn(text, UnknownModelWarning, stacklevel=3)
-                return found[0]
+        if found is not None and [*map(environ.get, found[1])] == [*found[1].values()]:
+            for text in found[2]:
+                warnings.warn(text, UnknownModelWarning, stacklevel=3)
+            return found[0]
         for what, name in (("preset", preset), ("model", model), ("provider", provider), ("gateway", gateway)):
             if name is not None and not isinstance(name, str):
                 raise InputTypeError(f"{what} must be a str, not {type(name).__name__}")
@@ -112,7 +108,7 @@ class Resolver:
         if key is not None and not resolution.fell_back:
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
-            self._memo[key] = spec, tuple(resolution.sources.read.items()), tuple(resolution.warned)
+            self._memo[key] = spec, dict(resolution.sources.read), tuple(resolution.warned)
         for text in resolution.warned:
             warnings.warn(text, UnknownModelWarning, stacklevel=3)
         return spec
