@@ -49,13 +49,17 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         provider=call.spec.provider,
         gateway=call.spec.gateway,
         reasoning_parts=reasoning_parts(call, thoughts, plan),
-        details=Details.known(
-            citations=citations_of(message.get("citations"), starts), logprobs=logprobs_of(decoded.get("logprobs"))
-        ),
+        details=_told(message.get("citations"), decoded.get("logprobs"), starts),
         report=call.context.report,
         raw=decoded,
     )
     return proved(call, answer, hidden=is_hidden and (thoughts or plan))
+
+
+def _told(citations: Any, logprobs: Any, starts: dict[int, int]) -> Details | None:
+    if not citations and not logprobs:
+        return None
+    return Details.known(citations=citations_of(citations, starts), logprobs=logprobs_of(logprobs))
 
 
 def finish_reason(raw: str, has_calls: bool) -> FinishReason:

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 Objects = list[dict[str, Any]]
 METADATA = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
 """Fields of a candidate that name sources."""
+_TOLD = frozenset({*METADATA, "logprobsResult", "safetyRatings"})
+"""Fields of one that tell anything beside its content."""
 
 
 def details_of(candidate: dict[str, Any], parts: Objects) -> Details | None:
     """What a whole candidate with these parts tells."""
+    if _TOLD.isdisjoint(candidate):
+        return None
     found = citations_of([candidate], parts)
     return Details.known(citations=found, logprobs=logprobs_of(candidate), filters=filters_of(candidate))
 

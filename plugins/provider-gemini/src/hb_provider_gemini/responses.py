@@ -50,12 +50,13 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         raise shape_error(call, "the answer has no candidate")
     (_, first), *others = candidates
     fields = _read(call, first, is_hidden)
-    details = Details.known(
-        filters=filters_of(decoded.get("promptFeedback"), "prompt"),
-        others=[Choice(index, **_read(call, candidate, is_hidden)) for index, candidate in others],
-    )
-    if details is not None:
-        fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], details.others)
+    if others or "promptFeedback" in decoded:
+        details = Details.known(
+            filters=filters_of(decoded.get("promptFeedback"), "prompt"),
+            others=[Choice(index, **_read(call, candidate, is_hidden)) for index, candidate in others],
+        )
+        if details is not None:
+            fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], details.others)
     answer = Completion(
         **fields,
         usage=content_usage(decoded.get("usageMetadata")),

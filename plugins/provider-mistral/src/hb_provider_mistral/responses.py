@@ -23,7 +23,7 @@ _NO_ID = "null"
 def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
     """The answer; ResponseShapeError when it is none."""
     answer = wire.completion(call, decoded, thinking)
-    answer.usage = usage_of(decoded.get("usage"))
+    answer.usage = usage_of(decoded.get("usage"), answer.usage)
     others = answer.details.others if answer.details is not None else ()
     for choice, found in zip(wire.in_order(decoded["choices"]), (answer, *others), strict=True):
         message = choice.get("message") or {}
@@ -32,7 +32,7 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
         for place, made in enumerate(found.tool_calls):
             if made.id == _NO_ID:
                 made.id = f"call_{place}"
-        cited = References().of(content)
+        cited = References().of(content) if isinstance(content, list) else ()
         if cited:
             found.details = found.details or Details()
             found.details.citations += cited
@@ -74,11 +74,11 @@ def _source(part: dict[str, Any], known: Any, start: int | None, end: int | None
     return Citation(start, end, id=text_or_none(part.get("tool")), title=title, url=url, quote=quote)
 
 
-def usage_of(raw: Any) -> Usage | None:
-    """The usage of an answer, with the cached tokens that this wire may count beside the others."""
+def usage_of(raw: Any, read: Usage | None) -> Usage | None:
+    """The usage of an answer, with the cached tokens that this wire may count beside what OpenAI's has, as `read`."""
     if isinstance(raw, dict) and "num_cached_tokens" in raw and not raw.get("prompt_tokens_details"):
-        raw = {**raw, "prompt_tokens_details": {"cached_tokens": raw["num_cached_tokens"]}}
-    return chat_usage(raw)
+        return chat_usage({**raw, "prompt_tokens_details": {"cached_tokens": raw["num_cached_tokens"]}})
+    return read
 
 
 class MistralStream(ChatStream):
@@ -95,7 +95,7 @@ class MistralStream(ChatStream):
         """The chunk for the data of one event; None for the terminal marker."""
         chunk = super().feed(data)
         if chunk is not None and chunk.usage is not None:
-            chunk.usage = usage_of(self._counts)
+            chunk.usage = usage_of(self._counts, chunk.usage)
         return chunk
 
     def _choose(self, chunk: Chunk, choice: dict[str, Any]) -> None:

@@ -42,8 +42,6 @@ FINISH = finish_words(
 )
 
 
-_TOLD = ("annotations", "context", "audio")
-_BY_CHOICE = ("logprobs", "content_filter_results")
 FAILED: dict[str, Any] = {"message": "the provider could not finish the generation", "code": 500, "type": "error"}
 """What a finish reason "error" says."""
 REFUSED: dict[str, Any] = {"message": "the provider's filter refused the prompt", "code": "content_filter"}
@@ -135,7 +133,8 @@ def read_choice(call: Call, choice: dict[str, Any], thinking: Thinking) -> dict[
 
 def _told(call: Call, choice: dict[str, Any], message: dict[str, Any]) -> Details | None:
     """What a choice tells beside text and calls."""
-    if not any(map(message.get, _TOLD)) and not any(map(choice.get, _BY_CHOICE)):
+    of_message = message.get("annotations") or message.get("context") or message.get("audio")
+    if not (of_message or choice.get("logprobs") or choice.get("content_filter_results")):
         return None
     return Details.known(
         citations=[*citations_of(message.get("annotations")), *context_of(message)],
@@ -269,7 +268,7 @@ def delta_thoughts(delta: dict[str, Any]) -> str:
 def in_order(choices: list[Any]) -> list[dict[str, Any]]:
     """The choices by their numbers; they stand in any order."""
     found = [choice for choice in choices if isinstance(choice, dict)]
-    return sorted(found, key=lambda choice: _number(choice, 0)) or [{}]
+    return sorted(found, key=lambda choice: _number(choice, 0)) if len(found) > 1 else found or [{}]
 
 
 def _number(choice: dict[str, Any], place: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_wire_openai.answers import choice_error, completion
 from hb_wire_openai.events import error_reader
 from heavenbase.http import IMAGE_EVENT_LIMIT, TEXT_EVENT_LIMIT, HTTPAttempt, ServerEvents, embedded_error
 
@@ -46,8 +47,6 @@ class WireAttempt(HTTPAttempt):
 
     def held(self, decoded: Any) -> HBError | None:
         """The error in an answer that came with the status of a success."""
-        from hb_wire_openai.answers import choice_error
-
         failure = error_reader(self.embedded)(decoded)
         if failure is None and (error := choice_error(decoded)):
             failure = self.embedded(error)
@@ -59,8 +58,6 @@ class WireAttempt(HTTPAttempt):
 
     def completion(self, decoded: Any) -> Completion:
         """The answer in a decoded body."""
-        from hb_wire_openai.answers import completion
-
         return completion(self.call, decoded, self.thinking)
 
     def state(self) -> StreamState:

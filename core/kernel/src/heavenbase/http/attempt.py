@@ -148,7 +148,7 @@ class HTTPAttempt:
     def told(self, text: str) -> str:
         """A text of the server's, without the credentials that it has put into it."""
         secrets = self.call.secrets()
-        return redact(text, secrets) if any(secret in text for secret in secrets) else text
+        return redact(text, secrets) if [secret for secret in secrets if secret in text] else text
 
     def unechoed(self, found: T) -> T:
         """What was read of an answer, its ids and raw data without the credentials that the server has put there."""
@@ -156,8 +156,7 @@ class HTTPAttempt:
 
     def _sought(self) -> list[bytes]:
         """The credentials that are looked for."""
-        named = (key for key in self.call.secrets() if len(key) >= ECHO_LENGTH)
-        return [key.encode("utf-8", "surrogatepass") for key in named]
+        return [key.encode("utf-8", "surrogatepass") for key in self.call.secrets() if len(key) >= ECHO_LENGTH]
 
     def _scrubbed(self, found: T) -> T:
         scrub = scrubber(self.call.secrets())

@@ -23,7 +23,8 @@ _BOM = b"\xef\xbb\xbf"
 # A number can only be too large for a float with an exponent of three digits; both patterns begin with a literal,
 # which lets the search skip at memchr speed. An event has hardly ever anything like it, which a table for bytes tells
 # in half the time: digits become 0, what may stand before them e.
-_LARGE, _LARGE_UPPER = re.compile(rb"e\+?[0-9]{3}"), re.compile(rb"E\+?[0-9]{3}")
+# A number ends before a mark or a blank, which ids of hexadecimal digits do not.
+_LARGE, _LARGE_UPPER = (re.compile(e + rb"\+?[0-9]{3,}(?:[\s,}\]]|$)") for e in (b"e", b"E"))
 _EVENT = 4096
 """Bytes up to which an answer is looked over so, as one event is."""
 _LIKE_LARGE = bytes.maketrans(b"E+123456789", b"ee000000000")
@@ -35,8 +36,8 @@ _ARGUMENTS = re.compile(rb'"(?:arg(?:ument)?s|input)"\s*:\s*\{\s*"')
 """Where arguments of a tool stand as an object: in text they are read later, and more strictly."""
 # So is one of three hundred digits, of which each hundredth byte is one. Larger bodies are vectors and pictures, whose
 # readers look at every number.
-_DIGITS = re.compile(rb"[0-9]{3}")
-_SHORT, _VAST = 300, 1024 * 1024
+_LONG, _DIGITS = b"0" * 300, re.compile(rb"[0-9]{3}")
+_VAST = 1024 * 1024
 
 
 def encode_json(value: Any) -> bytes:
@@ -77,8 +78,11 @@ def decode_json(body: bytes, *, has_calls: bool = True) -> Any:
         if body[:256].lstrip().startswith(b"<"):
             reason = "it is a web page; is base_url right?"
     else:
-        is_long = _SHORT <= len(body) < _VAST and _DIGITS.search(body[::100])
-        may_be = len(body) > _EVENT or body.translate(_LIKE_LARGE).find(b"e000") >= 0
+        if len(body) > _EVENT:
+            is_long, may_be = len(body) < _VAST and bool(_DIGITS.search(body[::100])), True
+        else:
+            like = body.translate(_LIKE_LARGE)
+            is_long, may_be = like.find(_LONG) >= 0, like.find(b"e000") >= 0
         if is_long or (may_be and (_LARGE.search(body) or _LARGE_UPPER.search(body))):
             _check_finite(value)
         # Its beginnings are found in a tenth of the time; `in` would ask first whether they are numbers.
