@@ -16,7 +16,9 @@ import pytest
 from hb_gateway_openai import OpenAIGateway, custom
 from hb_testing.server import LoopbackServer
 from heavenbase import errors
+from heavenbase.call import Call, CallContext
 from heavenbase.clients import LIMIT
+from heavenbase.http.transport.body import AsyncBody, Body
 from heavenbase.http.transport.protocol import HTTPRequest, HTTPResponse
 from heavenbase.plugin import Provider
 from heavenbase.secrets import Secret
@@ -146,7 +148,9 @@ def test_hbs_own_calls_are_never_retried_by_the_sdk(caller: Caller, server: Loop
 
 def test_a_call_leaves_nothing_behind(caller: Caller, server: LoopbackServer, mode: str) -> None:
     def found() -> list[Any]:
-        return [it for it in gc.get_objects() if type(it).__name__ in ("Call", "CallContext", "Body", "AsyncBody")]
+        return [
+            it for it in gc.get_objects() if type(it) in (Call, CallContext, Body, AsyncBody)
+        ]  # the server has others
 
     spec = make_spec(server.url())
     caller.run(mode, spec)

@@ -134,8 +134,7 @@ class GeminiFiles:
 
 def _where(attempt: GeminiAttempt, _: Any) -> str:
     """Where a file is to be sent; it must be at the endpoint, as the credential goes along."""
-    named = {name.lower(): value for name, value in attempt.exchange.headers}
-    place = named.get(b"x-goog-upload-url", b"").decode("latin-1")
+    place = attempt.exchange.named.get(b"x-goog-upload-url", b"").decode("latin-1")
     home, there = urlsplit(clients.base_url(attempt.call.spec)), urlsplit(place)
     if (home.scheme, home.netloc) != (there.scheme, there.netloc):
         raise shape_error(attempt.call, "the endpoint names no place of its own to upload to")

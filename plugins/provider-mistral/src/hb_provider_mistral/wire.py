@@ -36,10 +36,8 @@ class MistralAttempt(WireAttempt):
     @property
     def request_id(self) -> str | None:
         """The provider's name for the request."""
-        for name, value in self.exchange.headers:
-            if name.lower() == REQUEST_ID:
-                return self.told(value.decode("latin-1")[:200])
-        return super().request_id
+        found = self.exchange.named.get(REQUEST_ID)
+        return self.told(found.decode("latin-1")[:200]) if found is not None else super().request_id
 
     def refusal(self, status: int, body: bytes) -> HBError:
         """The error of hb for an error status, under the provider's own name for the request."""

@@ -142,7 +142,7 @@ class HTTPAttempt:
     @property
     def request_id(self) -> str | None:
         """The provider's name for the request."""
-        found = request_id(self.exchange.headers)
+        found = request_id(self.exchange.named)
         return self.told(found) if found is not None else None
 
     def told(self, text: str) -> str:
@@ -335,8 +335,7 @@ class _Reader:
         self._events = attempt.events()
         self.state = attempt.state()
         self._sought = attempt._sought()
-        named = {name.lower(): value.lower() for name, value in attempt.exchange.headers}
-        self.is_whole = attempt.is_whole(named.get(b"content-type", b""))
+        self.is_whole = attempt.is_whole(attempt.exchange.named.get(b"content-type", b"").lower())
 
     def chunks(self, piece: bytes) -> Iterator[Chunk]:
         """The chunks that these bytes complete."""

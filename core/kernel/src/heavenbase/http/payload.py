@@ -20,10 +20,9 @@ E = TypeVar("E", bound=HBError)
 DEPTH_LIMIT = 200
 _BOM = b"\xef\xbb\xbf"
 
-# A number can only be too large for a float with an exponent of three digits; both patterns begin with a literal,
-# which lets the search skip at memchr speed. An event has hardly ever anything like it, which a table for bytes tells
-# in half the time: digits become 0, what may stand before them e.
-# A number ends before a mark or a blank, which ids of hexadecimal digits do not.
+# A number can only be too large for a float with an exponent of three digits and its end, which ids of hexadecimal
+# digits have not; both patterns begin with a literal, which lets the search skip at memchr speed. An event has hardly
+# ever anything like it, which a table for bytes tells in half the time: digits become 0, what may stand before them e.
 _LARGE, _LARGE_UPPER = (re.compile(e + rb"\+?[0-9]{3,}(?:[\s,}\]]|$)") for e in (b"e", b"E"))
 _EVENT = 4096
 """Bytes up to which an answer is looked over so, as one event is."""

@@ -36,15 +36,14 @@ def apply_rules(
     """
     if not spec.provider_record.get("parameters"):
         return
-    given = fields.keys()
     for rule in spec.parameter_rules(fields):
-        if "drop" in rule and not given.isdisjoint(rule["drop"]):
+        if "drop" in rule and not fields.keys().isdisjoint(rule["drop"]):
             for field, reason in rule["drop"].items():
                 if field in fields:
                     del fields[field]
                     for name in names(field):
                         report.dropped(name, reason)
-        if "rename" in rule and not given.isdisjoint(rule["rename"]):
+        if "rename" in rule and not fields.keys().isdisjoint(rule["rename"]):
             for field, other in rule["rename"].items():
                 if field in fields:
                     _rename(fields, field, other, tuple(names(field)), report)

@@ -71,7 +71,7 @@ def status_error(
         "provider": call.spec.provider,
         "model": call.spec.model_id,
         "status": status,
-        "request_id": scrub(request_id(headers) or "") or None,
+        "request_id": scrub(request_id({name.lower(): value for name, value in headers}) or "") or None,
         "retry_after": retry_after(named, wall),
         "body": text[:BODY_EXCERPT],
     }

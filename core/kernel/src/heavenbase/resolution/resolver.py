@@ -89,7 +89,11 @@ class Resolver:
         except TypeError:  # an option that cannot be hashed
             key = found = None
         environ = self._config.environ
-        if found is not None and [*map(environ.get, found[1])] == [*found[1].values()]:
+        for variable, value in found[1].items() if found is not None else ():
+            if environ.get(variable) != value:
+                found = None
+                break
+        if found is not None:
             for text in found[2]:
                 warnings.warn(text, UnknownModelWarning, stacklevel=3)
             return found[0]

@@ -49,19 +49,19 @@ class _Answer:
         if self.is_refusal:
             exchange.refused()
             self._left = self._packed = min(exchange.body_limit, _REFUSAL_LIMIT)
-        named = {name.lower(): value.strip().lower() for name, value in exchange.headers}
+        named = exchange.named
         # Events of a stream are bounded one by one by their parser; the stream itself may be endless.
-        is_stream = named.get(b"content-type", b"").startswith(b"text/event-stream")
+        is_stream = named.get(b"content-type", b"").strip().lower().startswith(b"text/event-stream")
         self._endless = is_stream and exchange.status == 200 and exchange.may_stream
         self._stream = None
-        coding = named.get(b"content-encoding", b"")
+        coding = named.get(b"content-encoding", b"").strip().lower()
         if coding in (b"gzip", b"x-gzip"):
             self._stream = _gzip()
         elif coding not in (b"", b"identity"):
             if not self.is_refusal:
                 raise exchange.unreadable("has a content encoding that was not asked for")
             self._left = 0
-        length = named.get(b"content-length", b"")
+        length = named.get(b"content-length", b"").strip()
         is_bounded = not (self._endless or self.is_refusal) and self._stream is None
         if is_bounded and length.isdigit() and int(length[:20]) > self._left:
             raise exchange.too_large()

@@ -88,6 +88,7 @@ class Exchange:
     """What broke the answer, where the library below can only be told that the connection ended."""
     status: int | None = None
     headers: Headers = ()
+    named: Mapping[bytes, bytes] = field(default_factory=dict)
     body: Any = None
     """The body of the answer, until it is closed."""
     arm: Callable[[float | None], None] = field(init=False)
@@ -194,6 +195,7 @@ class Exchange:
         if not (300 <= status < 600 or status in SUCCESSES):
             raise self.broken(f"has the status {status}, which no provider's wire knows")
         self.headers = headers
+        self.named = {name.lower(): value for name, value in headers}
 
     def arrived(self) -> None:
         """The wait that `read_limit` began has ended with bytes."""
@@ -278,7 +280,7 @@ class Exchange:
 
     def facts(self) -> dict[str, Any]:
         """What every error about this exchange says beside its message."""
-        return {**self.fields, "maybe_billed": self.sent, "status": self.status, "request_id": request_id(self.headers)}
+        return {**self.fields, "maybe_billed": self.sent, "status": self.status, "request_id": request_id(self.named)}
 
 
 CURRENT: ContextVar[Exchange | None] = ContextVar("hb_http_exchange", default=None)
@@ -289,7 +291,6 @@ ID_HEADERS = b"x-request-id request-id x-amzn-requestid x-generation-id apim-req
 """The usual names of such a header, in the order in which they count."""
 
 
-def request_id(headers: Headers) -> str | None:
-    """The provider's name for this request, from the usual headers; None when it gives none."""
-    named = {name.lower(): value for name, value in headers}
+def request_id(named: Mapping[bytes, bytes]) -> str | None:
+    """The provider's name for this request, from headers by their lower-case names; None when it gives none."""
     return next((named[name].decode("latin-1")[:200] for name in ID_HEADERS if named.get(name)), None)

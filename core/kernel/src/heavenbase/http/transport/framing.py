@@ -30,11 +30,11 @@ FIELD_LIMIT = 128
 _LINE_LIMIT = 4096
 _TRAILER_LIMIT = 16
 _END = re.compile(rb"\n\r?\n")
-_FIELD = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\n]*\n"
-_HEAD = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\n]*)?\r?\n(?:" + _FIELD + rb")*\r?\n")
+_TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*\r?\n"
+_FIELD = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:" + _TEXT
+_HEAD = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: " + _TEXT + rb"|\r?\n)(?:" + _FIELD + rb")*\r?\n")
 _TRAILER = re.compile(_FIELD + rb"|\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}(?: |\r?\n)")
-_TEXT = bytes({*range(256)} - {*range(32), 127} | {9, 10, 13})
 _FRAME = re.compile(rb"\n(content-length|transfer-encoding):[ \t]*([^\r\n]*)")
 _SIZE = rb"([0-9A-Fa-f]{1,15})(?:[ \t]{0,4000}|;[^\x00-\x08\x0a-\x1f\x7f]{0,4000})\r\n"
 _CHUNK, _NEXT_CHUNK = re.compile(_SIZE), re.compile(rb"\r\n" + _SIZE)
@@ -121,7 +121,7 @@ class Framing:
             return place + len(self._held) - known
         size = len(head)
         matched = _HEAD.fullmatch(head)
-        if matched is None or not _is_text(head):
+        if matched is None:
             raise self._exchange.broken(_what_is_wrong(head))
         if head.count(b"\n") - 2 > FIELD_LIMIT:
             raise self._exchange.broken(f"has more than {FIELD_LIMIT} headers")
@@ -228,7 +228,7 @@ class Framing:
     def _trailers(self, data: bytes, place: int) -> int:
         line, place = self._line(data, place)
         if line:
-            if _TRAILER.fullmatch(line) is None or not _is_text(line):
+            if _TRAILER.fullmatch(line) is None:
                 raise self._exchange.broken("has a trailer that is no header field")
             self._left += 1
             if self._left > _TRAILER_LIMIT:
@@ -255,11 +255,6 @@ class Framing:
         line = bytes(held)
         held.clear()
         return line, stop
-
-
-def _is_text(lines: bytes) -> bool:
-    """Whether there are no control characters in lines but for tabs, and CR only before LF."""
-    return not lines.translate(None, _TEXT) and lines.count(b"\r") == lines.count(b"\r\n")
 
 
 def _what_is_wrong(head: bytes) -> str:
