@@ -189,11 +189,14 @@ class LLMSpec:
 
     def thinking_control(self) -> str | None:
         """How thinking is asked for on the wire: the model's word, else the provider's, else the gateway's."""
-        own = self.model_record.get("thinking_control")
-        if isinstance(own, dict):
-            own = own.get(self.gateway, own.get("default"))
-        found = own if own is not None else self.provider_value("thinking_control")
-        return str(found or self.gateway_record.get("thinking_control") or "") or None
+        found: str | None = self._keys.get("thinking")
+        if found is None:
+            own = self.model_record.get("thinking_control")
+            if isinstance(own, dict):
+                own = own.get(self.gateway, own.get("default"))
+            said = own if own is not None else self.provider_value("thinking_control")
+            found = self._keys["thinking"] = str(said or self.gateway_record.get("thinking_control") or "")
+        return found or None
 
     def capability(self, name: str, default: Any = None) -> Any:
         """What model or provider declare about an ability; None when neither says anything."""

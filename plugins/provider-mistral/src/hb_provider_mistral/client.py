@@ -13,8 +13,7 @@ from heavenbase.errors import MissingPackage
 from heavenbase.http import HeldClient, NoConnections, configured_url, http_client
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from hb_wire_openai import WireGateway
     from heavenbase.call import Services
     from heavenbase.http import Connections
     from heavenbase.spec import LLMSpec
@@ -55,15 +54,14 @@ def client_of(
     spec: LLMSpec,
     services: Services,
     connections: Connections,
-    key: str,
-    headers: Mapping[str, str],
+    gateway: WireGateway,
     *,
     is_async: bool,
 ) -> Any:
     """The `Mistral` of a spec, one for all equal client keys; it has connections for calls of this colour alone."""
     held: HeldClient = services.client(
         f"hb_provider_mistral:{spec.client_key()}",
-        lambda: _build(spec, services, connections, key, headers, is_async),
+        lambda: _build(spec, services, connections, gateway, is_async),
         is_async,
     )
     return held.client
@@ -73,15 +71,14 @@ def _build(
     spec: LLMSpec,
     services: Services,
     connections: Connections,
-    key: str,
-    headers: Mapping[str, str],
+    gateway: WireGateway,
     is_async: bool,
 ) -> HeldClient:
     from heavenbase.http.transport import async_client, sync_client
 
-    package, missing = sdk(), NoConnections(is_async=is_async)
+    key, package, missing = gateway.credential(spec), sdk(), NoConnections(is_async=is_async)
     http = http_client(package.http, configured_url(spec), spec, services, connections, is_async=is_async)
-    http.headers.update(headers)
+    http.headers.update(gateway.headers(spec))
     # The SDK wants a client of each colour, and makes one of its own where it gets none.
     if is_async:
         clients = {"client": sync_client(package.http, missing, spec.timeouts), "async_client": http}

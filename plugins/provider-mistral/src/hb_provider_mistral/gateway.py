@@ -74,8 +74,7 @@ class MistralGateway(WireGateway):
 
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
         """The `Mistral` of a spec, for calls of this colour."""
-        key, headers = self.credential(spec), self.headers(spec)
-        return clients.client_of(spec, self.services, self.connections(), key, headers, is_async=is_async)
+        return clients.client_of(spec, self.services, self.connections(), self, is_async=is_async)
 
     @property
     def files(self) -> MistralFiles:

@@ -267,8 +267,8 @@ def delta_thoughts(delta: dict[str, Any]) -> str:
 
 def in_order(choices: list[Any]) -> list[dict[str, Any]]:
     """The choices by their numbers; they stand in any order."""
-    found = [choice for choice in choices if isinstance(choice, dict)]
-    return sorted(found, key=lambda choice: _number(choice, 0)) if len(found) > 1 else found or [{}]
+    found = [choice for choice in choices if isinstance(choice, dict)] or [{}]
+    return sorted(found, key=lambda choice: _number(choice, 0)) if len(found) > 1 else found
 
 
 def _number(choice: dict[str, Any], place: int) -> int:

@@ -88,7 +88,7 @@ class Exchange:
     """What broke the answer, where the library below can only be told that the connection ended."""
     status: int | None = None
     headers: Headers = ()
-    named: Mapping[bytes, bytes] = field(default_factory=dict)
+    named: dict[bytes, bytes] = field(default_factory=dict)
     body: Any = None
     """The body of the answer, until it is closed."""
     arm: Callable[[float | None], None] = field(init=False)
