@@ -21,7 +21,7 @@ class Result:
     unit: str
     text: str = ""
     each: tuple[float, ...] = ()
-    """The value of each round."""
+    """What another environment is compared with, for each round: the value, or what stands above a reference alone."""
 
     @property
     def verdict(self) -> str:
@@ -98,7 +98,9 @@ def overhead(
         differences.append((took[subject] - took[reference]) / levels[-1][-1])
     mine, theirs, slow = (statistics.median(column) for column in zip(*levels, strict=True))
     text = f"{mine:.0f} against {theirs:.0f} us here; {told(slow)}"
-    return Result(name, statistics.median(differences), goal, "us", text, tuple(differences))
+    return Result(
+        name, statistics.median(differences), goal, "us", text, tuple(mine / slow for mine, _, slow in levels)
+    )
 
 
 def median_cpu(

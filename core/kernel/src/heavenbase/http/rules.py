@@ -34,8 +34,6 @@ def apply_rules(
     The fields are arguments under hb's names of them, or those of the wire: then `names` gives the arguments that stand
     in a field, of which the report tells; none for a field that no argument of the caller's made.
     """
-    if not spec.provider_record.get("parameters"):
-        return
     for rule in spec.parameter_rules(fields):
         if "drop" in rule and not fields.keys().isdisjoint(rule["drop"]):
             for field, reason in rule["drop"].items():
