@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -146,6 +146,19 @@ def test_keys_are_made_of_values_that_json_does_not_know() -> None:
     assert made(args=odd).hash_key() != made(args={**odd, "mock": lambda: ""}).hash_key()
     assert made(args={"text": "\ud800"}).hash_key()
     assert made(api_key=Secret("a")).client_key() != made(api_key=Secret("b")).client_key()
+
+
+def test_a_client_without_a_key_serves_no_provider_that_needs_one() -> None:
+    free = made(api_key=None, provider_record={"api_key_optional": True})
+    assert free.client_key() != made(api_key=None).client_key()
+    assert replace(free, api_key=Secret("a")).client_key() == made(api_key=Secret("a")).client_key()
+
+
+def test_what_is_asked_of_a_spec_is_the_callers_own() -> None:
+    found = made(provider_record={"parameters": [{"drop": {"seed": "none"}}]})
+    found.parameter_rules().clear()
+    assert found.parameter_rules()
+    assert made(provider_record={"parameters": None}).parameter_rules() == []
 
 
 def test_a_number_is_the_total_limit_and_a_mapping_names_clocks() -> None:

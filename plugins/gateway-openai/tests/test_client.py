@@ -302,6 +302,13 @@ def test_a_missing_key_names_the_variables_and_sends_nothing(caller: Caller, ser
     assert server.request_count == 0
 
 
+def test_a_client_without_a_key_is_not_another_providers(caller: Caller, server: LoopbackServer, mode: str) -> None:
+    caller.run(mode, make_spec(server.url(), key=None, provider_record={"api_key_optional": True}))
+    with pytest.raises(errors.MissingCredential):
+        caller.run(mode, make_spec(server.url(), key=None, provider="acme", provider_record={"api_key_env": ["ACME"]}))
+    assert server.request_count == 1
+
+
 def test_a_missing_key_does_not_keep_a_request_from_being_shown() -> None:
     request = OpenAIGateway().prepare(make_call(make_spec(key=None, provider_record=OPENAI)))
     assert request.auth == "Authorization: Bearer"

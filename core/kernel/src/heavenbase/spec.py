@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -129,6 +129,7 @@ class LLMSpec:
                 "gateway": self.gateway,
                 # A gateway that routes is told the provider with every request.
                 "provider": self.provider if self.gateway_record.get("routes") else None,
+                "keyless": self.api_key is None and bool(self.provider_record.get("api_key_optional")),
                 "places": self._places(),
                 "headers": self.headers,
                 "timeouts": astuple(self.timeouts),
@@ -163,29 +164,29 @@ class LLMSpec:
         """The provider's slug as routing gateways know it."""
         return str(self.provider_value("backend", self.provider, gateway=gateway))
 
-    def parameter_rules(self, wire: Mapping[str, Any] = EMPTY) -> Sequence[dict[str, Any]]:
+    def parameter_rules(self, wire: Mapping[str, Any] = EMPTY) -> list[dict[str, Any]]:
         """The provider's rules about parameters (`[[provider.parameters]]`) for this model and gateway, in order.
 
         `wire` are the arguments as they would be sent: a rule's `when` and `unless` pair a name with values of them.
         """
         return self._rules("parameters", wire)
 
-    def message_rules(self, wire: Mapping[str, Any] = EMPTY) -> Sequence[dict[str, Any]]:
+    def message_rules(self, wire: Mapping[str, Any] = EMPTY) -> list[dict[str, Any]]:
         """The provider's rules about messages (`[[provider.messages]]`), chosen as those about parameters are."""
         return self._rules("messages", wire)
 
-    def _rules(self, kind: str, wire: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-        found: tuple[Sequence[dict[str, Any]], bool] | None = self._keys.get(kind)
+    def _rules(self, kind: str, wire: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found: tuple[list[dict[str, Any]], bool] | None = self._keys.get(kind)
         if found is None:
             own = [
                 rule
-                for rule in self.provider_record.get(kind, ())
+                for rule in self.provider_record.get(kind) or ()
                 if any(fnmatchcase(self.model_id, pattern) for pattern in rule.get("models", ["*"]))
                 and self.gateway in rule.get("gateways", (self.gateway,))
             ]
             found = self._keys[kind] = own, any("when" in rule or "unless" in rule for rule in own)
         rules, depends = found
-        return [rule for rule in rules if _applies(rule, wire)] if depends else rules
+        return [rule for rule in rules if _applies(rule, wire)] if depends else [*rules]
 
     def thinking_control(self) -> str | None:
         """How thinking is asked for on the wire: the model's word, else the provider's, else the gateway's."""

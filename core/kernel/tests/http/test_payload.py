@@ -93,6 +93,16 @@ def test_hostile_json_is_a_decode_error(decode: Callable[[bytes], Any], body: by
     assert caught.value.retryable
 
 
+@pytest.mark.parametrize("digits", [210, 250, 299, 309])
+@pytest.mark.parametrize("size", [0, 5000, 100_000])
+@pytest.mark.parametrize("number", ["%se99", "-%s.5E+99", "%se0000400", "%se400"])
+def test_a_number_too_large_for_a_float_is_found_wherever_it_stands(number: str, size: int, digits: int) -> None:
+    for place in range(0, 110, 3):
+        body = f'{{"x": "{"p" * (size + place)}", "usage": [{number % ("9" * digits)}]}}'
+        with pytest.raises(ResponseDecodeError, match="not finite"):
+            decode_json(body.encode())
+
+
 @both_ways
 @pytest.mark.parametrize(
     ("body", "value"),

@@ -58,16 +58,16 @@ class Door(Protocol):
 def client_of(spec: LLMSpec, services: Services, connections: Connections, door: Door, *, is_async: bool) -> Any:
     """The SDK client of a spec, one for all equal client keys."""
 
-    def make(options: dict[str, Any]) -> Any:
-        openai = sdk().module
-        options |= {"api_key": door.credential(spec), "base_url": configured_url(spec)}
-        return openai.AsyncOpenAI(**options) if is_async else openai.OpenAI(**options)
+    def built() -> Any:
+        place = {"api_key": door.credential(spec), "base_url": configured_url(spec)}  # before connections are lent
 
-    return services.client(
-        f"hb_gateway_openai:{spec.client_key()}",
-        lambda: build(spec, services, connections, dict(door.headers(spec)), make, is_async=is_async),
-        is_async,
-    )
+        def make(options: dict[str, Any]) -> Any:
+            openai = sdk().module
+            return (openai.AsyncOpenAI if is_async else openai.OpenAI)(**options, **place)
+
+        return build(spec, services, connections, dict(door.headers(spec)), make, is_async=is_async)
+
+    return services.client(f"hb_gateway_openai:{spec.client_key()}", built, is_async)
 
 
 def build(

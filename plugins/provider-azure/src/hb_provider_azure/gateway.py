@@ -71,18 +71,20 @@ class AzureGateway(OpenAIGateway):
         provider = entra.checked(given) if given is not None else None
         key = f"hb_provider_azure:{self.name}:{spec.client_key()}:{version}:{id(provider) if provider else ''}"
 
-        def make(options: dict[str, Any]) -> Any:
+        def built() -> Any:
             from hb_gateway_openai.client import sdk
 
-            openai = sdk().module
+            # Looked at before connections are lent, which nobody would give back.
             credential = entra.credential(spec, provider, self._default_identity, is_async=is_async)
-            if self._is_plain(root):
-                options |= {"api_key": next(iter(credential.values())), "base_url": self._base(root)}
-                return openai.AsyncOpenAI(**options) if is_async else openai.OpenAI(**options)
-            options |= {"azure_endpoint": root, "api_version": version, **credential}
-            return openai.AsyncAzureOpenAI(**options) if is_async else openai.AzureOpenAI(**options)
 
-        def built() -> Any:
+            def make(options: dict[str, Any]) -> Any:
+                openai = sdk().module
+                if self._is_plain(root):
+                    options |= {"api_key": next(iter(credential.values())), "base_url": self._base(root)}
+                    return openai.AsyncOpenAI(**options) if is_async else openai.OpenAI(**options)
+                options |= {"azure_endpoint": root, "api_version": version, **credential}
+                return openai.AsyncAzureOpenAI(**options) if is_async else openai.AzureOpenAI(**options)
+
             return build(spec, self.services, self.connections(), dict(self.headers(spec)), make, is_async=is_async)
 
         return self.services.client(key, built, is_async)

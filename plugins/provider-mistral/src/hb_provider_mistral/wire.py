@@ -37,7 +37,7 @@ class MistralAttempt(WireAttempt):
     def request_id(self) -> str | None:
         """The provider's name for the request."""
         found = self.exchange.named.get(REQUEST_ID)
-        return self.told(found.decode("latin-1")[:200]) if found is not None else super().request_id
+        return self.told(found.decode("latin-1")[:200]) if found else super().request_id
 
     def refusal(self, status: int, body: bytes) -> HBError:
         """The error of hb for an error status, under the provider's own name for the request."""

@@ -116,7 +116,7 @@ class HTTPGateway(Gateway, Generic[A]):
     def shown_headers(self, spec: LLMSpec) -> Mapping[str, str]:
         """Those of the headers of each request that hold no secret."""
         found = spec.headers
-        return {name: value for name, value in found.items() if not is_secret_header(name)} if found else found
+        return {name: value for name, value in found.items() if not is_secret_header(name)} if found else {}
 
     def request_to(
         self,

@@ -74,8 +74,6 @@ class History:
                 take = self.add_system
             elif role == "user" or role in self.results:
                 take = self.add_user if role == "user" else self.add_result
-                if self._late:
-                    note_history(self.report, "late system messages move behind the turn of the user that comes next")
             else:
                 raise InputError(
                     f"message {place} has the role {role!r}, whose results name no call; use the role tool"
@@ -85,6 +83,8 @@ class History:
                 more = self.late_fields if role in SYSTEM else frozenset()
                 taken = self.taken._replace(messages=self.taken.messages | more) if more else self.taken
                 message = fit_message(message, place, taken, self.report)
+            if self._late and role != "assistant" and role not in SYSTEM:
+                note_history(self.report, "late system messages move behind the turn of the user that comes next")
             take(message, place)
             if message.get("name") and role not in self.results:
                 self.report.dropped("name", "the wire has no names of speakers")
