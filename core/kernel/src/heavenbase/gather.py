@@ -231,12 +231,10 @@ class Gathering:
         if restarts:
             chunks = chunks[restarts[-1] :]
         fields = _content(chunks, call)
-        others: dict[int, list[Chunk]] = {}
-        for details in [chunk.details for chunk in chunks if chunk.details is not None]:
-            for piece in details.others:
+        if fields["details"] is not None:
+            others: dict[int, list[Chunk]] = {}
+            for piece in [it for chunk in chunks if chunk.details is not None for it in chunk.details.others]:
                 others.setdefault(piece.index, []).append(piece)
-        if others:
-            fields["details"] = fields["details"] or Details()
             fields["details"].others = [Choice(index, **_content(others[index], call)) for index in sorted(others)]
         return Completion(
             **fields,
