@@ -148,9 +148,7 @@ def test_hbs_own_calls_are_never_retried_by_the_sdk(caller: Caller, server: Loop
 
 def test_a_call_leaves_nothing_behind(caller: Caller, server: LoopbackServer, mode: str) -> None:
     def found() -> list[Any]:
-        return [
-            it for it in gc.get_objects() if type(it) in (Call, CallContext, Body, AsyncBody)
-        ]  # the server has others
+        return [it for it in gc.get_objects() if type(it) in (Call, CallContext, Body, AsyncBody)]
 
     spec = make_spec(server.url())
     caller.run(mode, spec)

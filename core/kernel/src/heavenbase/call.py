@@ -145,8 +145,7 @@ class Call:
 
     def secrets(self) -> list[str]:
         """What must not appear in anything that is told of this call."""
-        is_plain = self.explicit is self.spec.explicit or not self.explicit - self.spec.explicit
-        return self.spec.secrets() if is_plain else self.spec.secrets(self.args, self.controls)
+        return self.spec.secrets(*(() if self.explicit <= self.spec.explicit else (self.args, self.controls)))
 
 
 class _Draft:

@@ -123,10 +123,10 @@ class LLM(Operations):
             conceal(options)
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
-        if (options or "background" in self.spec.args) and self._in_background(options):
-            return self.submit(messages, system=system, images=images, **options)
-        if include is None and not options and reduce:
+        if include is None and not options and reduce and "background" not in self.spec.args:
             return self.kernel.text(self.spec, to_messages(messages, system=system, images=images))
+        if self._in_background(options):
+            return self.submit(messages, system=system, images=images, **options)
         names = names_of(include, CHAT, "text")
         answer = self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))
         warn_cut(answer, names, 2)

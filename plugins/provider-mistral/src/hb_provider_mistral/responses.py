@@ -32,7 +32,7 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
         for place, made in enumerate(found.tool_calls):
             if made.id == _NO_ID:
                 made.id = f"call_{place}"
-        cited = References().of(content) if isinstance(content, list) else ()
+        cited = References().of(content)
         if cited:
             found.details = found.details or Details()
             found.details.citations += cited

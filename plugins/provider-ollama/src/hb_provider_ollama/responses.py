@@ -41,7 +41,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         provider=call.spec.provider,
         gateway=call.spec.gateway,
         reasoning_parts=reasoning_part(call.spec, thoughts),
-        details=Details.known(logprobs=token_logprobs(decoded["logprobs"])) if "logprobs" in decoded else None,
+        details=Details.known(logprobs=token_logprobs(decoded.get("logprobs"))),
         report=call.context.report,
         raw=decoded,
     )

@@ -64,8 +64,7 @@ def chat_fields(
     apply_rules(spec, wire, report, lambda field: (field,) if field in report.entries else ())
     if "think" in report.entries:
         _check_switch(wire, report, off=args.get("think") is False)
-    if "extra_body" in args:
-        merge_extra(wire, args, report)
+    merge_extra(wire, args, report)
     return wire
 
 

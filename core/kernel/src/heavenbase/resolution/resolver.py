@@ -55,7 +55,7 @@ class Resolver:
         self._config = config
         self._registry = registry
         self._catalog: Catalog | None = None
-        self._memo: dict[Any, tuple[LLMSpec, dict[str, str | None], tuple[str, ...]]] = {}
+        self._memo: dict[Any, tuple[LLMSpec, tuple[tuple[str, str | None], ...], tuple[str, ...]]] = {}
 
     @property
     def catalog(self) -> Catalog:
@@ -89,7 +89,7 @@ class Resolver:
         except TypeError:  # an option that cannot be hashed
             key = found = None
         environ = self._config.environ
-        for variable, value in found[1].items() if found is not None else ():
+        for variable, value in found[1] if found is not None else ():
             if environ.get(variable) != value:
                 found = None
                 break
@@ -112,7 +112,7 @@ class Resolver:
         if key is not None and not resolution.fell_back:
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
-            self._memo[key] = spec, dict(resolution.sources.read), tuple(resolution.warned)
+            self._memo[key] = spec, tuple(resolution.sources.read.items()), tuple(resolution.warned)
         for text in resolution.warned:
             warnings.warn(text, UnknownModelWarning, stacklevel=3)
         return spec

@@ -64,28 +64,31 @@ class History:
 
     def write(self) -> None:
         """Take the messages of the call."""
+        takers = {
+            "system": self.add_system,
+            "developer": self.add_system,
+            "assistant": self.add_answer,
+            "user": self.add_user,
+            **dict.fromkeys(self.results, self.add_result),
+        }
         self._messages = ordered(self.call, read=self.read_part, lifts=False)
-        is_fitted = False
+        self.taken = self.taken.of(self.spec)
         for place, message in enumerate(self._messages):
             role = message["role"]
-            if role == "assistant":
-                take, self._is_asked = self.add_answer, False
-            elif role in SYSTEM:
-                take = self.add_system
-            elif role == "user" or role in self.results:
-                take = self.add_user if role == "user" else self.add_result
-            else:
+            if role not in takers:
                 raise InputError(
                     f"message {place} has the role {role!r}, whose results name no call; use the role tool"
                 )
+            is_system = role in SYSTEM
             if len(message) > 2 or type(message["content"]) is not str:
-                self.taken, is_fitted = self.taken if is_fitted else self.taken.of(self.spec), True
-                more = self.late_fields if role in SYSTEM else frozenset()
+                more = self.late_fields if is_system else frozenset()
                 taken = self.taken._replace(messages=self.taken.messages | more) if more else self.taken
                 message = fit_message(message, place, taken, self.report)
-            if self._late and role != "assistant" and role not in SYSTEM:
+            if role == "assistant":
+                self._is_asked = False
+            elif self._late and not is_system:
                 note_history(self.report, "late system messages move behind the turn of the user that comes next")
-            take(message, place)
+            takers[role](message, place)
             if message.get("name") and role not in self.results:
                 self.report.dropped("name", "the wire has no names of speakers")
 

@@ -89,6 +89,7 @@ class Exchange:
     status: int | None = None
     headers: Headers = ()
     named: dict[bytes, bytes] = field(default_factory=dict)
+    """The headers by their names, in lower case; the last of each."""
     body: Any = None
     """The body of the answer, until it is closed."""
     arm: Callable[[float | None], None] = field(init=False)
