@@ -12,7 +12,7 @@ import heavenbase as hb
 from heavenbase.cache import rows
 from heavenbase.details import Details
 from heavenbase.gather import Gathering, whole_chunk
-from heavenbase.limits import rate_limits
+from heavenbase.ledger.limits import rate_limits
 from heavenbase.types import Choice, ChoiceDelta, Chunk, Completion, ParameterReport, ToolCall, ToolCallDelta
 
 NOW = 1_700_000_000.0

@@ -211,7 +211,7 @@ class Sideways(Middleware):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error"), [(Sideways(), UnknownNameError), (Noting, InputTypeError), ("a", InputTypeError)]
+    ("wrong", "error"), [(Sideways(), UnknownNameError), (Noting, InputTypeError), ("a", PluginLoadError)]
 )
 def test_what_is_no_middleware_is_refused_when_the_kernel_is_made(wrong: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="middleware"):

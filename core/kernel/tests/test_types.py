@@ -121,7 +121,7 @@ def test_every_value_is_plain_data_without_its_nones() -> None:
 def test_the_length_of_vectors_is_known_when_there_is_one() -> None:
     assert Embedding([[1.0, 2.0]]).dim == 2
     assert Embedding([]).dim is None
-    assert ImageResult([]).to_dict() == {"images": [], "cached": False, "attempts": []}
+    assert ImageResult([]).to_dict() == {"images": [], "cached": False, "attempts": [], "hops": []}
 
 
 @pytest.mark.parametrize(

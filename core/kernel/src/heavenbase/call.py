@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from heavenbase.config.layers import Environ, live
-from heavenbase.errors import DeadlineExceeded, HBError, PoolTimeout
+from heavenbase.errors import DeadlineExceeded, HBError, PluginContractError, PoolTimeout
 from heavenbase.options import CONTROLS as CONTROLS
 from heavenbase.options import MOCKS as MOCKS
 from heavenbase.options import REASONING as REASONING
 from heavenbase.options import split_options as split_options
 from heavenbase.resumption import Kept as Kept
 from heavenbase.resumption import Resumption as Resumption
+from heavenbase.services import Services as Services
 from heavenbase.spec import EMPTY, LLMSpec, Timeouts, empty
 from heavenbase.spec import WireRequest as WireRequest
-from heavenbase.types import Attempt, Message, ParameterReport
+from heavenbase.types import Attempt, Hop, Message, ParameterReport
 
 if TYPE_CHECKING:
     from heavenbase.details import RateLimits
@@ -26,24 +26,6 @@ if TYPE_CHECKING:
 
 Verb: TypeAlias = str
 """complete, embed, imagen; or the name of an operation, such as count_tokens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a kernel lends to its plugins.
-
-    `client(key, factory, is_async)` keeps one SDK client per key (and, for async ones, per running event loop) and
-    process, bounded, closed with the kernel. `transport` is the injected way to the wire or None; `setting(key,
-    default)` reads the configuration; `clock` is monotonic seconds, `wall` epoch seconds. `environ` are the variables
-    that may be read; where it `is_embedded`, nothing else of the process's surroundings may, not even who it is.
-    """
-
-    client: Callable[[str, Callable[[], Any], bool], Any]
-    setting: Callable[..., Any]
-    clock: Callable[[], float]
-    wall: Callable[[], float]
-    transport: Any = None
-    environ: Environ = field(default_factory=live)
 
 
 @dataclass(slots=True)
@@ -67,6 +49,15 @@ class CallContext:
     """Whether the answer came from the cache."""
     headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
     """Those of the last answer, for whoever asks for the limits in them."""
+    services: Services | None = field(default=None, repr=False)
+    patience: float | None = None
+    """The longest wait for another attempt, in seconds; a longer one is an error, for a route to go elsewhere."""
+    reason: str = ""
+    """Why the next attempt is made, and how long hb waited for it, for the ledger."""
+    waited: float = 0.0
+    hops: list[Hop] = field(default_factory=list)
+    served: LLMSpec | None = field(default=None, repr=False)
+    """The target that answers, where a route chose it."""
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""
@@ -79,7 +70,7 @@ class CallContext:
 
     def limits(self) -> RateLimits | None:
         """What the headers of the answer tell of the provider's limits."""
-        from heavenbase.limits import rate_limits
+        from heavenbase.ledger.limits import rate_limits
 
         return rate_limits(self.headers, self.created_at + self.clock() - self.started)
 
@@ -137,6 +128,13 @@ class Call:
     def replace(self, **changes: Any) -> Call:
         """A copy with other fields; the context stays shared."""
         return replace(self, **changes)
+
+    @property
+    def services(self) -> Services:
+        """What the kernel of this call lends."""
+        if self.context.services is None:
+            raise PluginContractError("this call was made by no kernel, and has no services")
+        return self.context.services
 
     @property
     def target(self) -> str:

@@ -119,7 +119,12 @@ def _sum(*parts: int | None) -> int | None:
 
 @dataclass(slots=True)
 class Attempt(Record):
-    """One request on the wire. `started` is epoch seconds, `elapsed` seconds, `error` the kind of the error or None."""
+    """One request on the wire. `started` is epoch seconds, `elapsed` seconds, `error` the kind of the error or None.
+
+    `reason` says why it was made, where it is not the first of its call; `waited` are the seconds between the failure
+    before it, or the beginning of the call, and its own beginning that hb spent waiting. `rejected` is why a judge
+    refused its answer.
+    """
 
     provider: str
     model: str
@@ -131,6 +136,9 @@ class Attempt(Record):
     request_id: str | None = None
     usage: Usage | None = None
     maybe_billed: bool = False
+    reason: str | None = None
+    waited: float | None = None
+    rejected: str | None = None
 
 
 FREE_TEXT = "custom"

@@ -14,14 +14,13 @@ from heavenbase.colour import drive as drive
 from heavenbase.config.config import Config, concealed
 from heavenbase.config.layers import Origin
 from heavenbase.discovery.inventory import Inventory, discover
-from heavenbase.errors import HBError, KernelClosed, PluginContractError, PoolTimeout, ProviderError, StreamTruncated
+from heavenbase.errors import HBError, KernelClosed, StreamTruncated
 from heavenbase.flow import answers
-from heavenbase.flow.preparing import encode_images, has_images, prepare
+from heavenbase.flow.preparing import prepare
 from heavenbase.flow.refusals import Refusals
 from heavenbase.flow.retry import Retry, RetryPolicy
 from heavenbase.gather import Gathering
-from heavenbase.middleware import Middleware, Next, compose, side_of, sleep_async
-from heavenbase.operations.asking import perform
+from heavenbase.middleware import Middleware, sleep_async
 from heavenbase.options import KNOWN, MOCKS, PREPARED, secret_options, split_options, with_effort
 from heavenbase.plugin import Gateway, Plugin
 from heavenbase.projection import warn_cut
@@ -29,7 +28,10 @@ from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, check_parameters, plain_options, unasked_arguments
 from heavenbase.resolution.resolver import Resolver
 from heavenbase.spec import LLMSpec
-from heavenbase.types import Attempt, Chunk, Completion, Message
+from heavenbase.stack.attempt import Attempting
+from heavenbase.stack.composing import Stack
+from heavenbase.stack.lending import Lending, by_provider
+from heavenbase.types import Chunk, Completion, Message
 
 
 class Kernel:
@@ -63,19 +65,19 @@ class Kernel:
         self.clock = clock
         self.wall = wall
         self.clients = ClientPool()
-        self.services = Services(self.clients.get, config.get, clock, wall, transport, config.environ)
+        lending = Lending(self, sleep=sleep, asleep=asleep, random=random)
+        self.services = Services(self.clients.get, config.get, clock, wall, transport, config.environ, lending)
         inventory = discover(config.paths().cache_dir) if discover_plugins else Inventory((), {}, {})
         self.registry = Registry(inventory, config.plugins(), self.services, plugins)
         self.resolver = Resolver(config, self.registry)
+        self.cache = CacheMiddleware(config, self.registry, clock, wall)
         self.tool_call_repair = dict(config.section("heavenbase.llm.tool_call_repair"))
-        policy = RetryPolicy(**config.section("heavenbase.llm.retry"))
+        policy = RetryPolicy().merged(config.section("heavenbase.llm.retry").copy())
         refusals = Refusals(lambda spec: unasked_arguments(spec, config))
         self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random, refusals=refusals)
-        configured = [self.registry.load("contrib", name) for name in config.get("heavenbase.llm.middleware") or ()]
-        self._middleware = [*configured, *middleware]
-        self._sees_calls = "call" in {side_of(given) for given in self._middleware}
-        self._chain: Next | None = None
-        self.cache = CacheMiddleware(config, self.registry, clock, wall)
+        around = [*(config.get("heavenbase.llm.middleware") or ()), *middleware]
+        end = Attempting(self.registry, self.services)
+        self.stack = Stack(self.registry, config, around, self.cache, self._retry, end)
         self._closed = False
 
     # Building a call
@@ -83,12 +85,12 @@ class Kernel:
     def resolve(
         self,
         preset: str | None = None,
-        model: str | None = None,
+        model: Any = None,
         provider: str | None = None,
         gateway: str | None = None,
         **options: Any,
     ) -> LLMSpec:
-        """The spec for these names and default arguments. Sends nothing."""
+        """The spec for these names and default arguments; `model` may be a list, as in `LLM`. Sends nothing."""
         return self.resolver.resolve(preset, model, provider, gateway, options)
 
     def call(
@@ -111,11 +113,15 @@ class Kernel:
         timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts
         started = self.clock()
         deadline = started + timeouts.total if timeouts.total is not None else None
-        context = CallContext(self.clock, timeouts, started, self.wall(), deadline)
+        context = CallContext(self.clock, timeouts, started, self.wall(), deadline, services=self.services)
         if not options and (plain := plain_options(spec)):
             args, controls = plain[0].copy(), plain[1].copy()
         else:
+            if "by_provider" in options and spec.route is None:
+                options = {**options, **by_provider(options, spec)}
             merged = {**spec.args, **options}
+            if "middleware" in options and spec.args.get("middleware"):
+                merged["middleware"] = [*spec.args["middleware"], *(options["middleware"] or ())]
             if "extra_body" in merged or not KNOWN.issuperset(merged):
                 check_parameters(spec, self.registry, options, merged, context.report)
             if any(merged[name] is not None for name in MOCKS.intersection(merged)):
@@ -144,7 +150,7 @@ class Kernel:
         Where no middleware wants to see every call, one that is kept costs a tenth of a call.
         """
         key = None
-        if not (self._sees_calls or self._closed):
+        if not (self.stack.sees_calls or self._closed or spec.args.get("middleware")):
             text, key = self.cache.text(spec, messages)
             if text is not None:
                 return text
@@ -167,13 +173,9 @@ class Kernel:
     async def answer_once(self, call: Call) -> Any:
         """Like `answer`, but for the tools: the model's calls are left to the caller."""
         try:
-            if call.verb == "embed":
-                from heavenbase.flow.embedding import embed_all
-
-                return await answers.stamped(call, await embed_all(call, self.chain, self.cache))
             if call.verb == "complete" and call.controls.get("stream_chat"):
                 return [chunk async for chunk in self.chunks_once(call.replace(stream=True))][-1].completion
-            answer = await self.chain(call)
+            answer = await self.stack.chain(call)(call)
             if not call.is_async:
                 return answers.stamp(call, answer, self.tool_call_repair)
             return await answers.stamped(call, answer, self.tool_call_repair)
@@ -199,7 +201,7 @@ class Kernel:
         source: Any = None
         structured: Any = None
         try:
-            source = await self.chain(call)
+            source = await self.stack.chain(call)(call)
             async for chunk in source:
                 if chunk.kind == "end":
                     structured = chunk.completion.structured if call.format is not None else None
@@ -217,7 +219,8 @@ class Kernel:
                 call.context.failed(truncated)
                 raise truncated
             # What was delivered is the answer, also where middleware changed it on its way.
-            answer = gathering.completion(call)
+            served = call.context.served
+            answer = gathering.completion(call if served is None else call.replace(spec=served))
             answer.structured = structured
             answer = await answers.stamped(call, answer, self.tool_call_repair)
             if answer.attempts:
@@ -228,55 +231,6 @@ class Kernel:
             raise answers.annotate(call, error, gathering) from error.__cause__
         finally:
             await drive.aclose(source)
-
-    @property
-    def chain(self) -> Next:
-        """The middlewares around the dispatch, composed once."""
-        if self._chain is None:
-            from heavenbase.flow.structuring import StructuredOutput
-
-            around = {name: [m for m in self._middleware if side_of(m) == name] for name in ("call", "attempt")}
-            inner = (self.cache, StructuredOutput(), self._retry)
-            self._chain = compose([*around["call"], *inner, *around["attempt"]], self._dispatch)
-        return self._chain
-
-    async def _dispatch(self, call: Call) -> Any:
-        """One attempt: encode images, ask the hook, lift the answer into the flow."""
-        context, spec = call.context, call.spec
-        context.remaining()
-        if has_images(call):
-            call = await encode_images(call, self.registry, self.services.setting)
-        attempt = Attempt(spec.provider, spec.model_id, spec.gateway, started=self.wall())
-        context.began = started = self.clock()
-        try:
-            hook = getattr(self.registry.hook, call.verb, None)
-            answer = hook(call=call) if hook is not None else perform(self.registry, call)
-            if answer is None:
-                raise PluginContractError(f"no loaded gateway answers {call.verb} for {spec.gateway!r}")
-            answers.check_colour(call, answer)
-            if call.stream:
-                context.attempts.append(attempt)
-                return answers.guarded(call, answer)
-            if call.is_async:
-                answer = await answer
-                answers.check_value(call, answer)
-        except Exception as error:
-            failure = error if isinstance(error, HBError) else answers.foreign(call, error)
-            if isinstance(failure, ProviderError) and not isinstance(failure, PoolTimeout):
-                context.attempts.append(attempt)
-                context.failed(failure, attempt)
-            if failure is error:
-                raise
-            raise failure from error
-        finally:
-            attempt.elapsed = self.clock() - started
-        if call.verb == "complete" and call.args.get("think") is False:
-            from heavenbase.wires.thoughts import strip_tags
-
-            strip_tags(answer)
-        attempt.usage = answer.usage
-        context.attempts.append(attempt)
-        return answer
 
     # Closing
 

@@ -36,9 +36,11 @@ STREAM_NAMES = (*STREAM, *CLOCK, *AGGREGATE)
 class LLM(Operations):
     """A language model to call: `LLM()` is the default preset, `LLM("chat")` another, `LLM(model="gpt-4o")` a model.
 
-    `preset`, `model`, `provider` and `gateway` are names; `kernel` the kernel to use instead of the default one; every
-    other keyword becomes a default argument of each call, where None keeps a parameter off the wire. `spec` is the
-    resolved target. Unknown names raise UnknownNameError with the nearest choice; nothing is sent before a call.
+    `preset`, `model`, `provider` and `gateway` are names; a list of models is a route, in which each stands in for the
+    one before it, and `route` any other (a name of the settings, a table, a `Route`). `kernel` is the kernel to use
+    instead of the default one; every other keyword becomes a default argument of each call, where None keeps a
+    parameter off the wire. `spec` is the resolved target, of a route the first one. Unknown names raise
+    UnknownNameError with the nearest choice; nothing is sent before a call.
     """
 
     kernel: Kernel
@@ -47,7 +49,7 @@ class LLM(Operations):
     def __init__(
         self,
         preset: str | None = None,
-        model: str | None = None,
+        model: Any = None,
         provider: str | None = None,
         gateway: str | None = None,
         *,

@@ -60,6 +60,10 @@ TABLE: tuple[Option, ...] = (
         "timeout", "float | table | object", "seconds in all, or a table of clocks", unit="s", least=0.001, free=True
     ),
     _control("max_retries", "int", "how often a failed request is tried again", least=0),
+    _control("retry", "table", "settings of heavenbase.llm.retry for these calls"),
+    _control("on_retry", "callable", "told before a request is repeated: number, most retries, seconds to wait, error"),
+    _control("middleware", "list | object", "further middlewares of these calls, by name or as objects"),
+    _control("by_provider", "table", "provider name -> options for calls that go there", secret=True),
     _control("on_lossy", "str | table", "what to do about parameters that the wire cannot carry: error, warn, allow"),
     _control("allow_unknown", "bool", "send parameters that neither hb nor the wire knows", saved=True),
     _control("http_proxy", "str", "proxy of http:// endpoints; '' for none", default=None),
@@ -191,7 +195,7 @@ _ADDRESS = re.compile(r"[^@?#]+://[^@?#]+")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 COUNTS = {o.name: int(o.least) for o in TABLE if o.kind == "control" and o.types == "int" and o.least is not None}
 """Controls that are whole numbers, with the least allowed one."""
-TARGET = frozenset({"preset", "model", "provider", "gateway", "kernel"})
+TARGET = frozenset({"preset", "model", "provider", "gateway", "kernel", "route"})
 """Arguments of `LLM` beside the options."""
 CONTENT = frozenset({"system", "images", "include", "reduce", "stream"})
 """Arguments of its methods beside the options."""

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "CONTRACT_VERSION", "GUARANTEES", "Cache", "CacheEntry", "CacheStore", "Gateway", "Plugin", "Provider",
+    "CONTRACT_VERSION", "GUARANTEES", "Cache", "CacheEntry", "CacheStore", "Gateway", "Loadable", "Plugin", "Provider",
     "VisionFormat", "hookimpl",
 ]
 # fmt: on
 
 
-class Plugin:
-    """What every plugin has: its kind, its name (the entry point's), and the contract it was built for."""
+class Loadable:
+    """What a kernel loads: its kind, its name (the entry point's), and the contract it was built for."""
 
     kind: ClassVar[str] = ""
     contract: ClassVar[int] = CONTRACT_VERSION
@@ -58,6 +58,10 @@ class Plugin:
 
     def close(self) -> None:
         """Free what the plugin holds; called once, when the kernel closes."""
+
+
+class Plugin(Loadable):
+    """Base of plugins that answer hooks."""
 
 
 class Gateway(Plugin):

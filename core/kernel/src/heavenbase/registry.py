@@ -21,7 +21,7 @@ from heavenbase.errors import (
     PluginVersionError,
     UnknownNameError,
 )
-from heavenbase.plugin import Plugin
+from heavenbase.plugin import Loadable
 
 SINGULAR = {kind: kind.removesuffix("s") for kind in KINDS}
 SUPPORTED = range(1, hookspecs.CONTRACT_VERSION + 1)
@@ -48,7 +48,7 @@ class Registry:
     """
 
     def __init__(
-        self, inventory: Inventory, settings: Mapping[str, Any], services: Services, extra: Iterable[Plugin] = ()
+        self, inventory: Inventory, settings: Mapping[str, Any], services: Services, extra: Iterable[Loadable] = ()
     ) -> None:
         self.inventory = inventory
         self.quarantine: dict[str, PluginError] = {}
@@ -63,9 +63,9 @@ class Registry:
         for plugin in extra:
             self.add(plugin)
 
-    def add(self, plugin: Plugin) -> None:
+    def add(self, plugin: Loadable) -> None:
         """Register a plugin given in code under its own kind and name."""
-        if not isinstance(plugin, Plugin) or plugin.kind not in KINDS or not plugin.name:
+        if not isinstance(plugin, Loadable) or plugin.kind not in KINDS or not plugin.name:
             raise PluginContractError(f"{plugin!r} needs a kind (one of {', '.join(KINDS)}) and a name")
         key = f"{plugin.kind}:{plugin.name}"
         with self._lock:
@@ -132,11 +132,11 @@ class Registry:
         if failures:
             raise failures[0]
 
-    def _import(self, info: PluginInfo) -> Plugin:
+    def _import(self, info: PluginInfo) -> Loadable:
         loaded = import_entry_point(info, self._settings.get("import_timeout"))
         # Each kernel has objects of its own, also where the entry point names an object.
         plugin = loaded() if isinstance(loaded, type) else copy.copy(loaded)
-        if not isinstance(plugin, Plugin):
+        if not isinstance(plugin, Loadable):
             raise PluginContractError(f"{info.key} of {info.distribution} is {type(plugin).__name__}, not a Plugin")
         plugin.name = plugin.name or info.name
         if plugin.name != info.name or plugin.kind != info.kind:
@@ -149,7 +149,7 @@ class Registry:
             )
         return plugin
 
-    def _register(self, key: str, plugin: Plugin) -> Plugin:
+    def _register(self, key: str, plugin: Loadable) -> Loadable:
         if plugin.__dict__.get("services") not in (None, self._services):
             raise PluginConflict(f"{key} belongs to another kernel already; give each kernel an object of its own")
         plugin.services = self._services

@@ -101,6 +101,8 @@ class LLMSpec:
     provider_url: str | None = None
     unknown: frozenset[str] = frozenset()
     """Names among `args` that neither hb nor the wire knows, and that are sent all the same (`allow_unknown`)."""
+    route: Any = None
+    """The `Routing` of a spec that stands for several targets, of which it is the first; None for one target."""
     untrusted: Any = None
     """The `Origin` of an address that a file chose which nobody has vouched for: no credential of others goes there."""
     _keys: dict[str, Any] = field(default_factory=dict, init=False, repr=False)

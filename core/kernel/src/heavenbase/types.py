@@ -21,6 +21,10 @@ from heavenbase.details import Record as Record
 from heavenbase.details import TokenLogprob as TokenLogprob
 from heavenbase.details import ToolCallDelta as ToolCallDelta
 from heavenbase.details import Usage as Usage
+from heavenbase.ledger.hops import Hop as Hop
+from heavenbase.ledger.report import Outcome as Outcome
+from heavenbase.ledger.report import ParameterEntry as ParameterEntry
+from heavenbase.ledger.report import ParameterReport as ParameterReport
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -37,7 +41,6 @@ Message: TypeAlias = "dict[str, Any]"
 FinishReason: TypeAlias = Literal[
     "stop", "length", "tool_calls", "content_filter", "refusal", "pause", "context_overflow", "other"
 ]
-Outcome: TypeAlias = Literal["sent", "renamed", "clamped", "emulated", "dropped", "unknown"]
 
 
 class RepeatedName(ValueError):
@@ -189,66 +192,6 @@ CHOICE_FIELDS = [it.name for it in fields(Choice)][1:]
 
 
 @dataclass(slots=True)
-class ParameterEntry(Record):
-    """What became of one parameter: `wire` is its name on the wire, `reason` why it is not simply sent."""
-
-    name: str
-    outcome: Outcome
-    wire: str | None = None
-    reason: str | None = None
-
-
-@dataclass(slots=True)
-class ParameterReport(Record):
-    """Every parameter of a call in exactly one of: sent, renamed, clamped, emulated, dropped, unknown.
-
-    `strange` are the names that neither hb nor the wire knows: when they are sent, their outcome is "unknown".
-    """
-
-    entries: dict[str, ParameterEntry] = field(default_factory=dict)
-    strange: frozenset[str] = frozenset()
-
-    def sent(self, *names: str) -> None:
-        """On the wire under their own names."""
-        for name in names:
-            is_known = name not in self.strange
-            self.entries[name] = ParameterEntry(name, "sent", name) if is_known else _strange(name, name)
-
-    def renamed(self, name: str, wire: str) -> None:
-        """On the wire under another name or in another shape."""
-        is_known = name not in self.strange
-        self.entries[name] = ParameterEntry(name, "renamed", wire) if is_known else _strange(name, wire)
-
-    def clamped(self, name: str, reason: str) -> None:
-        """Sent with another value."""
-        self.entries[name] = ParameterEntry(name, "clamped", name, reason)
-
-    def emulated(self, name: str, reason: str) -> None:
-        """Not on the wire; hb or the prompt does it."""
-        self.entries[name] = ParameterEntry(name, "emulated", None, reason)
-
-    def dropped(self, name: str, reason: str) -> None:
-        """Not on the wire."""
-        self.entries[name] = ParameterEntry(name, "dropped", None, reason)
-
-    def names(self, outcome: Outcome) -> list[str]:
-        """The names with this outcome."""
-        return [entry.name for entry in self.entries.values() if entry.outcome == outcome]
-
-    def lossy(self) -> list[ParameterEntry]:
-        """The entries that were dropped or clamped."""
-        return [entry for entry in self.entries.values() if entry.outcome in ("dropped", "clamped")]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Outcome by name, with wire name and reason where they say something."""
-        return {name: entry.to_dict() for name, entry in self.entries.items()}
-
-
-def _strange(name: str, wire: str) -> ParameterEntry:
-    return ParameterEntry(name, "unknown", wire, "neither hb nor the wire knows it")
-
-
-@dataclass(slots=True)
 class Completion(Detailed, Record, Generic[T]):
     """The normalised answer of one chat call; `Completion[Answer]` is one whose `structured` is an Answer.
 
@@ -257,6 +200,8 @@ class Completion(Detailed, Record, Generic[T]):
     `raw` the decoded answer (a list of chunks for a gathered stream). `messages` is the whole conversation with this
     answer, `delta` what this call added. After a tool loop text, reasoning and finish reason are those of the last
     answer, `tool_calls`, `usage` and `attempts` those of all of them; `truncated` is True when it ended on its budget.
+    `served_by` is the target that answered, as `provider/model`, and `hops` what became of the targets before it, where
+    the call had a route; the usage of tiers whose answer was rejected is in `usage`.
     `pending` are the calls that wait for a result: see `LLM.resume`. `details` hold what there is of citations,
     logprobs, other choices, rate limits, filters and audio; the completion has attributes of these names.
     """
@@ -287,6 +232,8 @@ class Completion(Detailed, Record, Generic[T]):
     max_tool_turns: int | None = None
     truncated: bool = False
     pending: list[ToolCall] = field(default_factory=list)
+    served_by: str | None = None
+    hops: list[Hop] = field(default_factory=list)
     _call: Any = field(default=None, repr=False, compare=False)
     details: Details | None = None
     _heard: Any = field(default=(), repr=False, compare=False)
@@ -300,7 +247,7 @@ class Completion(Detailed, Record, Generic[T]):
     def rate_limits(self) -> RateLimits | None:
         """The provider's limits as the headers of the (last) answer told them; None where they told of none."""
         if self._heard:
-            from heavenbase.limits import rate_limits
+            from heavenbase.ledger.limits import rate_limits
 
             headers, self._heard = self._heard, ()
             found = rate_limits(headers, (self.created_at or 0.0) + (self.elapsed or 0.0))
@@ -375,6 +322,8 @@ class Embedding(Record):
     report: ParameterReport | None = None
     raw: Any = None
     attempts: list[Attempt] = field(default_factory=list)
+    served_by: str | None = None
+    hops: list[Hop] = field(default_factory=list)
 
     @property
     def dim(self) -> int | None:
@@ -397,3 +346,5 @@ class ImageResult(Record):
     raw: Any = None
     cached: bool = False
     attempts: list[Attempt] = field(default_factory=list)
+    served_by: str | None = None
+    hops: list[Hop] = field(default_factory=list)

@@ -21,7 +21,15 @@ ROWS = (
     "heavenbase.llm.presets.chat.default_args",
     "heavenbase.llm.presets.chat.args",
 )
-VALUES = {"bool": "true", "int": "1", "float": "1", "str": '"x"', "list[str]": '["x"]', "table": '{ a = "x" }'}
+VALUES = {
+    "bool": "true",
+    "int": "1",
+    "float": "1",
+    "str": '"x"',
+    "list[str]": '["x"]',
+    "list": "[]",
+    "table": '{ a = "x" }',
+}
 
 
 def write(folder: Path, text: str) -> None:

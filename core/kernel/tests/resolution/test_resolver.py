@@ -109,7 +109,7 @@ def test_hb05_unknown_names_say_the_nearest_choice(make: Any, names: dict[str, s
 
 
 @pytest.mark.parametrize("what", ["preset", "model", "provider", "gateway"])
-@pytest.mark.parametrize("wrong", [7, b"chat", ["chat"], True])
+@pytest.mark.parametrize("wrong", [7, b"chat", {"chat"}, True])
 def test_names_of_a_wrong_type_are_typed_errors(what: str, wrong: Any) -> None:
     with pytest.raises(InputTypeError, match=f"{what} must be a str, not {type(wrong).__name__}"):
         make_kernel().resolve(**{what: wrong})

@@ -16,7 +16,7 @@ from heavenbase.call import Call, split_options
 from heavenbase.config.config import Config
 from heavenbase.details import Details
 from heavenbase.errors import HBError, InputTypeError, StructuredOutputError
-from heavenbase.middleware import Middleware, Next
+from heavenbase.middleware import Next
 from heavenbase.options import PREPARED
 from heavenbase.plugin import enforce_report
 from heavenbase.registry import Registry
@@ -49,7 +49,7 @@ class Vectors(NamedTuple):
     keys: dict[str, bytes]
 
 
-class CacheMiddleware(Middleware):
+class CacheMiddleware:
     """Answers chats, streams and image generations from the store, and keeps the answers that are complete."""
 
     def __init__(
@@ -73,6 +73,17 @@ class CacheMiddleware(Middleware):
             return next(call)  # inputs of an embedding were looked up one by one: see `vectors`
         settings = self.settings.read(call.controls)
         return self._answer(call, next, settings) if _allows(settings, call) else next(call)
+
+    async def recall(self, call: Call) -> tuple[Any, Call]:
+        """What is kept for a call, or None; and the call that need not be looked up again."""
+        settings = self.settings.read(call.controls)
+        if call.verb not in ("complete", "imagen") or not _allows(settings, call):
+            return None, call
+        place = await self._place(call, settings)
+        if place is None or place.key == call.missed:
+            return None, call
+        found, _ = await self._read(call, place)
+        return found, call if found is not None else call.replace(missed=place.key)
 
     async def _answer(self, call: Call, next: Next, settings: CacheSettings) -> Any:
         place = await self._place(call, settings)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from heavenbase._lazy import front
 
 if TYPE_CHECKING:
+    from heavenbase.colour.drive import aclose as aclose
     from heavenbase.colour.parallel import call_in_thread as call_in_thread
 
-__getattr__, __dir__ = front(__name__, {"parallel": "call_in_thread"})
+__getattr__, __dir__ = front(__name__, {"drive": "aclose", "parallel": "call_in_thread"})

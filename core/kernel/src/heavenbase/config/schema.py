@@ -7,114 +7,41 @@ costs more than the whole start-up budget of `import heavenbase`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from heavenbase.config.abilities import ABILITIES
-from heavenbase.options import FREE, PROXIES, TABLE, Option, may_hold_secret
+from heavenbase.config.nodes import ANY as ANY
+from heavenbase.config.nodes import Field as Field
+from heavenbase.config.nodes import Found as Found
+from heavenbase.config.nodes import Node as Node
+from heavenbase.config.nodes import Table as Table
+from heavenbase.config.nodes import (
+    arguments,
+    by_gateway,
+    clock,
+    flag,
+    free_optional,
+    free_text,
+    headers_table,
+    open_table,
+    optional,
+    table,
+    text,
+    texts,
+)
+from heavenbase.config.routing import RETRY as RETRY
+from heavenbase.config.routing import ROUTE as ROUTE
+from heavenbase.options import FREE, PROXIES, may_hold_secret
 from heavenbase.options import UNSET as UNSET
 
 POLICIES = ("deterministic", "force", "always", "off", "none", "false")
 """When answers may be cached."""
 LOSSY_ACTIONS = ("error", "warn", "allow")
 
-
-class Field(NamedTuple):
-    """One value. `secret`: never shown. `free`: a project that nobody has vouched for may set it too.
-
-    `words` are its types, as in `float | null`; `table` is a table of any content, `any` whatever TOML can hold.
-    """
-
-    words: str
-    default: Any = UNSET
-    description: str = ""
-    choices: tuple[str, ...] = ()
-    minimum: float | None = None
-    secret: bool = False
-    free: bool = False
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        """The types that it may have."""
-        return tuple(self.words.split(" | "))
-
-
-class Table(NamedTuple):
-    """A table: `fields` are its known keys, `rows` what any other key holds, `short` a value that may stand for it.
-
-    `free` are the names of rows that a project may set which nobody has vouched for.
-    """
-
-    fields: Mapping[str, Field | Table] = {}
-    description: str = ""
-    rows: Field | Table | None = None
-    short: Field | None = None
-    secret: bool = False
-    free: Collection[str] = ()
-
-
-Node = Field | Table
-ANY = Field("any")
-
-
-class Found(NamedTuple):
-    """The schema's word on one key: whether it is secret, as all in a secret table is, and whether it is free."""
-
-    node: Node
-    secret: bool
-    free: bool
-
-
-_text = partial(Field, "str", UNSET)
-_optional = partial(Field, "str | null", UNSET)
-_texts = partial(Field, "list[str]", UNSET)
-_flag = partial(Field, "bool", UNSET)
-_clock = partial(Field, "float | null", minimum=0.001, free=True)
-_free = partial(Field, "str", UNSET, free=True)
-_free_optional = partial(Field, "str | null", UNSET, free=True)
-
-
-def _table(description: str, /, **fields: Node) -> Table:
-    return Table(fields, description)
-
-
-def _by_gateway(description: str) -> Table:
-    description += "; a table gives one per gateway, with a `default`"
-    return Table({}, description, _text("the value for this gateway"), Field("str | null"))
-
-
-def _headers(description: str = "extra HTTP headers") -> Table:
-    return Table(description=description, rows=Field("str | null"), secret=True)
-
-
-def _options(description: str) -> Table:
-    # Open-ended, so it may hold an endpoint or a key that we cannot tell from a setting.
-    return Table(description=description, rows=ANY, secret=True)
-
-
-def _argument(option: Option, *, packaged: bool) -> Field | Table:
-    if option.secret and option.types == "table":
-        return _headers(option.help) if option.name.endswith("headers") else _options(option.help)
-    words = " | ".join([*(word for word in option.types.split(" | ") if word not in ("secret", "object")), "null"])
-    default = option.default if packaged else UNSET
-    return Field(words, default, option.help, (), option.least, option.secret)
-
-
-def _arguments(*, packaged: bool = False) -> Table:
-    """Request arguments: any name, but the values of those that hb itself reads are checked."""
-    known = {
-        option.name: _argument(option, packaged=packaged)
-        for option in TABLE
-        if option.default is not UNSET or option.kind not in ("argument", "extra") or option.secret
-        if "callable" not in option.types and not option.name.startswith("mock")
-    }
-    return Table(known, "arguments sent with every request; later layers and the call win", rows=ANY, free=FREE)
-
-
 _DEFAULTS: Mapping[str, Node] = {
-    "default_args": _arguments(),
-    "unset": _texts("default arguments that must not go on the wire"),
+    "default_args": arguments(),
+    "unset": texts("default arguments that must not go on the wire"),
 }
 
 KEPT = {"text": "chat completions", "embedding": "embedding vectors", "image": "generated images"}
@@ -122,7 +49,7 @@ KEPT = {"text": "chat completions", "embedding": "embedding vectors", "image": "
 
 
 def _namespace(what: str) -> Table:
-    return _table(
+    return table(
         f"the cache of {what}",
         enabled=Field("bool", True, f"whether {what} are cached", free=True),
         ttl_seconds=Field("float | null", None, "seconds that an entry lives; null for ever", minimum=0),
@@ -138,12 +65,14 @@ CAPABILITIES = Table(
 STAND_INS = {"chat": "a chat", "embed": "an embedding", "image": "an image"}
 """Kinds of default models that providers have."""
 
-PRESET = _table(
+PRESET = table(
     "a name for model, provider, gateway and default arguments",
-    model=_free("canonical model name, alias or native id"),
-    provider=_free_optional("provider to use; null lets the model decide"),
-    gateway=_optional("gateway to use; null lets the provider decide"),
-    args=_arguments(),
+    model=free_text("canonical model name, alias or native id"),
+    provider=free_optional("provider to use; null lets the model decide"),
+    gateway=optional("gateway to use; null lets the provider decide"),
+    args=arguments(),
+    route=Field("str | table | list | null", description="route of its calls: a name, a table, or a list of models"),
+    middleware=Field("list[str]", description="further middlewares of its calls, outermost first"),
     **_DEFAULTS,
     stand_in=Field(
         "str | null",
@@ -151,110 +80,110 @@ PRESET = _table(
         "chat, embed or image",
         choices=tuple(STAND_INS),
     ),
-    description=_free("one line for people"),
+    description=free_text("one line for people"),
 )
 
 MODEL_AT_PROVIDER = Table(
     {
-        "id": _free("the model's native id at this provider"),
+        "id": free_text("the model's native id at this provider"),
         **_DEFAULTS,
         "capabilities": CAPABILITIES._replace(description="what the model can do at this provider"),
-        "options": _options("settings that only this provider's plugin reads"),
+        "options": open_table("settings that only this provider's plugin reads"),
     },
     "how one provider serves the model",
-    short=_free_optional(),
+    short=free_optional(),
 )
 
-MODEL = _table(
+MODEL = table(
     "a model: canonical name, aliases, native ids",
     aliases=Field("list[str]", description="other names of the model", free=True),
-    default_provider=_free_optional("provider when none is asked for"),
+    default_provider=free_optional("provider when none is asked for"),
     providers=Table(description="provider name -> the model's native id there, or a table", rows=MODEL_AT_PROVIDER),
     **_DEFAULTS,
     capabilities=CAPABILITIES._replace(description="what the model can do"),
     dim=Field("int | null", description="length of its embedding vectors", minimum=1, free=True),
-    thinking_control=_by_gateway("how thinking is asked for on the wire"),
-    description=_free("one line for people"),
+    thinking_control=by_gateway("how thinking is asked for on the wire"),
+    description=free_text("one line for people"),
 )
 
-PROVIDER = _table(
+PROVIDER = table(
     "an endpoint: address, credentials, native ids, capabilities",
-    title=_text("its name for people"),
-    gateway=_optional("gateway that speaks to it"),
-    base_url=_by_gateway("address of the endpoint"),
-    api_key=_optional("credential, best as ${env:NAME}", secret=True),
-    auth_token=_optional("bearer token, best as ${env:NAME}", secret=True),
-    auth_mode=_by_gateway("how the credential is sent"),
-    headers=_headers(),
-    backend=_by_gateway("the provider's name at routing gateways"),
-    base_url_env=_by_gateway("variable that overrides base_url"),
-    host_env=_text("variable that moves base_url to another host"),
-    api_key_env=_texts("variables that may hold the credential"),
-    account_env=_texts("variables that show an account where the credential is found otherwise"),
-    api_key_optional=_flag("whether it also answers without a credential"),
-    placeholder_key=_optional("what is sent where a credential is not needed"),
-    allow_http=_flag("send the credential over http:// to other machines"),
-    wire=_text("wire format that the endpoint speaks"),
-    vision=_by_gateway("image format of its wire"),
-    image_endpoint=_text("how images are generated", choices=("images", "chat")),
+    title=text("its name for people"),
+    gateway=optional("gateway that speaks to it"),
+    base_url=by_gateway("address of the endpoint"),
+    api_key=optional("credential, best as ${env:NAME}", secret=True),
+    auth_token=optional("bearer token, best as ${env:NAME}", secret=True),
+    auth_mode=by_gateway("how the credential is sent"),
+    headers=headers_table(),
+    backend=by_gateway("the provider's name at routing gateways"),
+    base_url_env=by_gateway("variable that overrides base_url"),
+    host_env=text("variable that moves base_url to another host"),
+    api_key_env=texts("variables that may hold the credential"),
+    account_env=texts("variables that show an account where the credential is found otherwise"),
+    api_key_optional=flag("whether it also answers without a credential"),
+    placeholder_key=optional("what is sent where a credential is not needed"),
+    allow_http=flag("send the credential over http:// to other machines"),
+    wire=text("wire format that the endpoint speaks"),
+    vision=by_gateway("image format of its wire"),
+    image_endpoint=text("how images are generated", choices=("images", "chat")),
     parameters=Field("list[table]", description="rules by model pattern: rename, drop, clamp"),
     messages=Field(
         "list[table]",
         description="rules about messages and tools: roles, take, fill, prefill, own_tools",
     ),
-    known_parameters=_texts("parameters that only its endpoint takes"),
+    known_parameters=texts("parameters that only its endpoint takes"),
     errors=Table(description="code of an error of its own -> kind of error, as in `error.kind`", rows=Field("str")),
     models=Table(description="canonical model name -> native id here", rows=Field("str | null")),
     default_models=Table(
-        {name: _optional(f"model of the provider for {what} that names none") for name, what in STAND_INS.items()},
+        {name: optional(f"model of the provider for {what} that names none") for name, what in STAND_INS.items()},
         "models for calls that name the provider alone",
     ),
-    prefixes=_texts("prefixes of native ids that mean this provider"),
-    native_ids=_texts("patterns of ids of its own, which no alias stands for; @ first: only where it is named"),
-    aliases=_texts("other names of the provider"),
-    allow_unknown_models=_flag("send model names that no catalogue lists"),
-    require_base_url=_flag("refuse to run without a base_url of the user's"),
-    require_model_override=_flag("refuse the placeholder model"),
-    placeholder_model=_optional("the model name that stands for none"),
+    prefixes=texts("prefixes of native ids that mean this provider"),
+    native_ids=texts("patterns of ids of its own, which no alias stands for; @ first: only where it is named"),
+    aliases=texts("other names of the provider"),
+    allow_unknown_models=flag("send model names that no catalogue lists"),
+    require_base_url=flag("refuse to run without a base_url of the user's"),
+    require_model_override=flag("refuse the placeholder model"),
+    placeholder_model=optional("the model name that stands for none"),
     **_DEFAULTS,
-    portkey_custom_host=_flag("whether Portkey is told its address"),
+    portkey_custom_host=flag("whether Portkey is told its address"),
     capabilities=CAPABILITIES._replace(description="what the endpoint can do"),
-    thinking_control=_by_gateway("how thinking is asked for on the wire"),
-    description=_text("one line for people"),
-    docs_url=_text("page about its API"),
-    keys_url=_text("page where credentials are issued"),
-    models_url=_text("page that lists its models"),
-    options=_options("settings that only this provider's plugin reads"),
+    thinking_control=by_gateway("how thinking is asked for on the wire"),
+    description=text("one line for people"),
+    docs_url=text("page about its API"),
+    keys_url=text("page where credentials are issued"),
+    models_url=text("page that lists its models"),
+    options=open_table("settings that only this provider's plugin reads"),
 )
 
-GATEWAY = _table(
+GATEWAY = table(
     "an adapter that owns an SDK and a wire",
-    base_url=_optional("address of the gateway's own endpoint"),
-    base_url_env=_optional("variable that overrides base_url"),
-    api_key_env=_texts("variables that may hold the credential"),
-    api_key=_optional("credential of the gateway itself", secret=True),
-    auth_token=_optional("bearer token of the gateway itself", secret=True),
-    allow_http=_flag("allow its key and the providers' to travel in clear text"),
-    headers=_headers(),
+    base_url=optional("address of the gateway's own endpoint"),
+    base_url_env=optional("variable that overrides base_url"),
+    api_key_env=texts("variables that may hold the credential"),
+    api_key=optional("credential of the gateway itself", secret=True),
+    auth_token=optional("bearer token of the gateway itself", secret=True),
+    allow_http=flag("allow its key and the providers' to travel in clear text"),
+    headers=headers_table(),
     **_DEFAULTS,
-    thinking_control=_optional("how thinking is asked for on the wire"),
+    thinking_control=optional("how thinking is asked for on the wire"),
     max_connections=Field("int | null", description="connections open at once to one place", minimum=1),
-    ca_file=_optional("authorities to trust instead of the system's"),
-    options=_options("settings that only this gateway's plugin reads"),
+    ca_file=optional("authorities to trust instead of the system's"),
+    options=open_table("settings that only this gateway's plugin reads"),
 )
 
-CACHE = _table(
+CACHE = table(
     "the response cache",
     enabled=Field("bool", True, "whether answers are cached", free=True),
     backend=Field("str", "sqlite", "cache plugin that stores them"),
     policy=Field("str", "deterministic", "which answers may be cached", POLICIES),
     namespace=Field("str | null", None, "name shared by those who may share entries; null separates credentials"),
     path=Field("str | null", None, "where the backend keeps its file; null for the cache directory"),
-    options=_options("settings that only the cache plugin reads"),
+    options=open_table("settings that only the cache plugin reads"),
     namespaces=Table({name: _namespace(what) for name, what in KEPT.items()}, "limits of each kind of entry"),
 )
 
-LLM = _table(
+LLM = table(
     "calling language models",
     default_gateway=Field("str", "openai", "gateway when nothing names one"),
     default_provider=Field("str", "openrouter", "provider when nothing names one", free=True),
@@ -270,31 +199,23 @@ LLM = _table(
     image_allow_hosts=Field("list[str]", [], "hosts whose images are fetched from private addresses"),
     strict_plugins=Field("bool", False, "raise instead of falling back when a gateway is missing"),
     middleware=Field("list", [], "middleware around every verb, outermost first"),
-    default_args=_arguments(packaged=True),
+    default_args=arguments(packaged=True),
     cache=CACHE,
-    tool_call_repair=_table(
+    tool_call_repair=table(
         "repair of tool-call arguments",
         enabled=Field("bool", False, "repair malformed tool-call arguments"),
         strict=Field("bool", False, "raise when arguments cannot be repaired"),
     ),
-    timeouts=_table(
+    timeouts=table(
         "the clocks of a call; null stops one",
-        connect=_clock(5, "seconds to make a connection"),
-        first_token=_clock(120, "seconds until the first content"),
-        idle=_clock(60, "seconds without a byte"),
-        stall=_clock(120, "seconds with bytes but no content"),
-        total=_clock(600, "seconds over all attempts"),
-        pool=_clock(30, "seconds to wait for a free connection"),
+        connect=clock(5, "seconds to make a connection"),
+        first_token=clock(120, "seconds until the first content"),
+        idle=clock(60, "seconds without a byte"),
+        stall=clock(120, "seconds with bytes but no content"),
+        total=clock(600, "seconds over all attempts"),
+        pool=clock(30, "seconds to wait for a free connection"),
     ),
-    retry=_table(
-        "the one retry owner",
-        max_attempts=Field("int", 3, "requests on the wire for one call and target", minimum=1),
-        base_delay=Field("float", 0.5, "seconds before the first retry, doubled each time", minimum=0),
-        max_delay=Field("float", 8, "seconds that a retry waits at most", minimum=0),
-        budget_ratio=Field("float", 0.2, "retries allowed per call, over all calls to one target", minimum=0),
-        budget_floor=Field("int", 10, "retries allowed before the ratio counts", minimum=0),
-        max_retry_after=Field("float", 60, "longest Retry-After that is waited for, in seconds", minimum=0),
-    ),
+    retry=RETRY,
     on_lossy=Table(
         {
             "guarantees": Field("str", "error", "tools, schema, stop, max_tokens that are lost", LOSSY_ACTIONS),
@@ -304,6 +225,7 @@ LLM = _table(
         short=Field("str", choices=LOSSY_ACTIONS),
     ),
     presets=Table(description="presets by name", rows=PRESET),
+    routes=Table(description="routes by name", rows=ROUTE),
     models=Table(description="models by canonical name", rows=MODEL),
     providers=Table(description="providers by name", rows=PROVIDER),
     gateways=Table(description="gateways by name", rows=GATEWAY),
@@ -321,7 +243,9 @@ PLUGINS = Table(
 SETTINGS: Mapping[str, Node] = {
     "llm": LLM,
     "plugins": PLUGINS,
-    "local": _table(
+    "middleware": Table(description="settings of middlewares by name", rows=open_table("what this middleware reads")),
+    "judges": Table(description="settings of judges by name", rows=open_table("what this judge reads")),
+    "local": table(
         "the model that runs in this process",
         model=Field("str | null", None, "model file or name that the local provider runs"),
     ),

@@ -11,6 +11,9 @@ from typing import Any
 
 from heavenbase.errors.base import BODY_EXCERPT as BODY_EXCERPT, MESSAGE_LIMIT as MESSAGE_LIMIT
 from heavenbase.errors.base import CacheWarning as CacheWarning, HBError as HBError, HBWarning as HBWarning
+from heavenbase.errors.base import FallbackWarning as FallbackWarning
+from heavenbase.errors.base import check_kinds as check_kinds, is_among as is_among
+from heavenbase.errors.base import known_kinds as known_kinds
 from heavenbase.errors.base import LossyRequestWarning as LossyRequestWarning
 from heavenbase.errors.base import UnknownModelWarning as UnknownModelWarning
 from heavenbase.errors.base import PluginFallbackWarning as PluginFallbackWarning, SecurityWarning as SecurityWarning

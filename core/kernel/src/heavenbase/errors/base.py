@@ -92,6 +92,64 @@ class HBError(Exception):
         return (_rebuild, (type(self), self.message, self.__dict__.copy()))
 
 
+KINDS = {
+    "quota": "quota_exhausted",
+    "not_found": "model_not_found",
+    "content_filter": "content_filtered",
+    "rejected": "request_rejected",
+    "credential": "missing_credential",
+}
+"""Shorter words for kinds of errors, where settings list them."""
+
+
+def is_among(error: BaseException, words: Iterable[Any]) -> bool:
+    """Whether an error is of one of these kinds.
+
+    Args:
+        error: What was raised.
+        words: Kinds of errors (`HBError.kind`, or the words of `KINDS`), classes, or functions that are given the error
+            and answer with a truth value. A kind stands for those below it too, as long as those may be asked again:
+            "transport" is no word for a certificate that was refused, but "tls_verify" is.
+    """
+    for word in words:
+        if isinstance(word, type):
+            if isinstance(error, word):
+                return True
+        elif not isinstance(word, str):
+            if word(error):
+                return True
+        elif isinstance(error, HBError):
+            kind = KINDS.get(word, word)
+            if error.kind == kind or (
+                type(error).retryable and any(kind == getattr(base, "kind", None) for base in type(error).__mro__)
+            ):
+                return True
+    return False
+
+
+def known_kinds() -> set[str]:
+    """The words that `is_among` knows: the kinds of all errors, and the shorter words."""
+    found, classes = {*KINDS}, [HBError]
+    for each in classes:
+        found.add(each.kind)
+        classes += each.__subclasses__()
+    return found
+
+
+def check_kinds(what: str, words: Any) -> tuple[Any, ...]:
+    """The words of a list that `is_among` will be asked with; UnknownNameError, InputTypeError for what is none."""
+    from heavenbase.errors import InputTypeError, UnknownNameError
+
+    if isinstance(words, str | type) or not hasattr(words, "__iter__"):
+        raise InputTypeError(f"{what} is a list of kinds of errors, not {type(words).__name__}")
+    for word in words:
+        if isinstance(word, str) and word not in known_kinds():
+            raise UnknownNameError(f"kind of error in {what}", word, known_kinds())
+        if not isinstance(word, str) and not callable(word):
+            raise InputTypeError(f"{what} holds kinds of errors, classes or functions, not {type(word).__name__}")
+    return tuple(words)
+
+
 class HBWarning(UserWarning):
     """Base of every warning of hb."""
 
@@ -110,6 +168,10 @@ class TruncatedAnswerWarning(HBWarning):
 
 class UnknownModelWarning(HBWarning):
     """A model is not listed by its provider: a slip of a listed name, or one that `model_mismatch` warns of."""
+
+
+class FallbackWarning(HBWarning):
+    """A target of a route answers in the place of another one; told once for each."""
 
 
 class CacheWarning(HBWarning):

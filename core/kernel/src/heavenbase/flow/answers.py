@@ -46,10 +46,13 @@ def check_value(call: Call, answer: Any) -> None:
 def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
     """Put on an answer what only the kernel knows; `repair` are the settings of tool_call_repair."""
     context = call.context
-    answer.provider = answer.provider or call.spec.provider
-    answer.gateway = answer.gateway or call.spec.gateway
+    spec = context.served or call.spec
+    answer.provider = answer.provider or spec.provider
+    answer.gateway = answer.gateway or spec.gateway
     if answer.model is None:
-        answer.model = call.spec.model_id
+        answer.model = spec.model_id
+    if call.verb in SHAPES:
+        answer.served_by, answer.hops = f"{spec.provider}/{spec.model_id}", context.hops
     answer.created_at = context.created_at
     answer.elapsed = context.clock() - context.started
     answer.attempts = context.attempts

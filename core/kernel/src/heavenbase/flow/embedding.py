@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 
 from heavenbase.cache.middleware import CacheMiddleware
 from heavenbase.call import Call
@@ -25,7 +26,8 @@ async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embeddin
     workers = max(1, int(call.controls.get("embedding_max_workers") or 1))
 
     async def one(batch: list[str]) -> Embedding:
-        answer: Embedding = await chain(call.replace(inputs=batch))
+        # Batches run side by side: each notes for itself why its next request is made.
+        answer: Embedding = await chain(call.replace(inputs=batch, context=replace(call.context)))
         if len(answer.vectors) != len(batch):
             raise ResponseShapeError(
                 f"{call.target} answered {len(answer.vectors)} vectors for {len(batch)} inputs",

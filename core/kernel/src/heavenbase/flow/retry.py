@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from heavenbase.call import Call
 from heavenbase.colour import drive as drive
+from heavenbase.config.check import problems
+from heavenbase.config.schema import RETRY
 from heavenbase.errors import (
     CallTimeout,
     DeadlineExceeded,
+    InputError,
+    InputTypeError,
     ProviderError,
     RateLimitError,
     StreamError,
     StreamInterrupted,
     StreamTruncated,
+    UnknownNameError,
+    check_kinds,
+    is_among,
 )
 from heavenbase.flow.refusals import Refusals
-from heavenbase.middleware import Middleware, Next, call_sleep
+from heavenbase.middleware import Next, call_sleep
+from heavenbase.secrets import scrubber
 from heavenbase.types import Chunk
 
 RETRY_AFTER_JITTER = 0.25
@@ -30,7 +38,12 @@ TARGETS = 1024
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Numbers of the retry rule: delays in seconds, `budget_ratio` retries earned by each call to a target."""
+    """Numbers of the retry rule: delays in seconds, `budget_ratio` retries earned by each call to a target.
+
+    `jitter` is the share of a delay that is random. `on` are the kinds of errors after which a request is repeated (in
+    code also classes, and functions of an error); None leaves it to each error. A `Retry-After` over `max_retry_after`
+    ends the call, unless `cap_retry_after` has that waited for instead.
+    """
 
     max_attempts: int = 3
     base_delay: float = 0.5
@@ -38,6 +51,28 @@ class RetryPolicy:
     max_retry_after: float = 60.0
     budget_ratio: float = 0.2
     budget_floor: int = 10
+    jitter: float = 1.0
+    on: Sequence[Any] | None = None
+    cap_retry_after: bool = False
+
+    def merged(self, option: Any) -> RetryPolicy:
+        """These numbers with the option `retry` over them; an error for a name or value that it cannot have."""
+        if option is None:
+            return self
+        if not isinstance(option, Mapping):
+            raise InputTypeError(f"retry must be a mapping, not {type(option).__name__}")
+        for name, value in option.items():
+            if name not in RETRY.fields:
+                raise UnknownNameError("setting of retry", name, list(RETRY.fields))
+            if name == "on" and value is not None:
+                check_kinds("retry.on", value)
+                continue
+            for problem in problems(value, RETRY.fields[name], ("retry", name)):
+                raise InputError(problem.message)
+        policy = replace(self, **option)
+        if policy.base_delay > policy.max_delay and {"base_delay", "max_delay"} <= option.keys():
+            raise InputError(f"retry: base_delay ({policy.base_delay:g} s) is over max_delay ({policy.max_delay:g} s)")
+        return policy
 
 
 class Budget:
@@ -72,7 +107,7 @@ class Budget:
             return True
 
 
-class Retry(Middleware):
+class Retry:
     """Repeats an attempt that failed before anything was delivered, where that can help and may be done.
 
     At most `max_attempts` in all (`max_retries` + 1 when the caller gave it); a failure that may have been billed is
@@ -93,7 +128,7 @@ class Retry(Middleware):
         self._sleep = sleep
         self._asleep = asleep
         self._random = random
-        self._budgets: dict[str, Budget] = {}
+        self._budgets: dict[Any, Budget] = {}
         self._lock = threading.Lock()
 
     async def __call__(self, call: Call, next: Next) -> Any:
@@ -179,41 +214,52 @@ class Retry(Middleware):
             await call_sleep(call, delay, self._sleep, self._asleep)
 
     def _budget(self, call: Call) -> Budget:
-        key = call.spec.target_key()
+        key: Any = call.spec.target_key()
+        policy = self.policy
+        if call.controls.get("retry"):
+            policy = self._policy(call)
+            if (policy.budget_ratio, policy.budget_floor) != (self.policy.budget_ratio, self.policy.budget_floor):
+                key = (key, policy.budget_ratio, policy.budget_floor)
         found = self._budgets.get(key)
         if found is None:
             with self._lock:
-                found = self._budgets.setdefault(key, Budget(self.policy))
+                found = self._budgets.setdefault(key, Budget(policy))
                 if len(self._budgets) > TARGETS:
                     # Keys given per call would pile up; the oldest target loses nothing but its savings.
                     del self._budgets[next(iter(self._budgets))]
         return found
 
-    def _limit(self, call: Call) -> int:
+    def _limit(self, call: Call, policy: RetryPolicy) -> int:
         """Attempts in all: the policy's number, fewer where a default says so, or what the caller asked for."""
         retries: int | None = call.controls.get("max_retries")
-        if retries is None:
-            return self.policy.max_attempts
-        return retries + 1 if "max_retries" in call.explicit else min(self.policy.max_attempts, retries + 1)
+        if retries is None or "max_attempts" in (call.controls.get("retry") or ()):
+            return policy.max_attempts
+        return retries + 1 if "max_retries" in call.explicit else min(policy.max_attempts, retries + 1)
 
     def _delay(self, call: Call, error: ProviderError, number: int, billed: int, budget: Budget) -> float:
         """Seconds until the next attempt; raises the error when there is to be none."""
         if call.stream:
             call.context.failed(error)
         error.attempts = tuple(call.context.attempts)
-        policy = self.policy
+        policy = self._policy(call)
         asked = error.retry_after
+        if asked is not None and policy.cap_retry_after:
+            asked = min(asked, policy.max_retry_after)
         too_long = asked is not None and asked > policy.max_retry_after
+        retryable = error.retryable
+        if policy.on is not None:  # but for a server that says no to this one
+            retryable = is_among(error, policy.on) and (retryable or not type(error).retryable)
         if asked is not None and not too_long:
             budget.paused_until = max(budget.paused_until, call.context.clock() + asked)
         # What makes a job is sent once: a server that failed may have made it all the same.
         once = call.controls.get("billed_repeats") == 0 and (error.maybe_billed or (error.status or 0) >= 500)
-        if not error.retryable or number >= self._limit(call) or billed > 1 or too_long or once:
+        if not retryable or number >= self._limit(call, policy) or billed > 1 or too_long or once:
             raise error
         if asked is not None:
             delay = asked * (1 + RETRY_AFTER_JITTER * self._random())
         else:
-            delay = self._random() * min(policy.max_delay, policy.base_delay * 2 ** (number - 1))
+            delay = min(policy.max_delay, policy.base_delay * 2 ** (number - 1))
+            delay *= 1 - policy.jitter + policy.jitter * self._random()
         deadline = call.context.deadline
         if deadline is not None and call.context.clock() + delay >= deadline:
             raise DeadlineExceeded(
@@ -224,22 +270,44 @@ class Retry(Middleware):
                 attempts=call.context.attempts,
                 maybe_billed=error.maybe_billed,
             ) from error
+        patience = call.context.patience
+        if patience is not None and delay > patience:
+            error.retry_after = delay if asked is None else asked
+            raise error
         if not budget.spend():
             error.add_note("not retried: the retry budget of this target is used up")
             raise error
+        if (on_retry := call.controls.get("on_retry")) is not None:
+            self._tell(call, on_retry, number, self._limit(call, policy) - 1, delay, error)
+        call.context.reason, call.context.waited = f"retry after {error.kind}", call.context.waited + delay
         return delay
+
+    def _tell(self, call: Call, on_retry: Callable[..., Any], *said: Any) -> None:
+        try:
+            on_retry(*said)
+        except Exception as error:  # who only listens must not lose an answer
+            told = scrubber(call.secrets())(f"{type(error).__name__}: {error}")
+            call.services.logger.error("on_retry failed: %s", told)
+
+    def _policy(self, call: Call) -> RetryPolicy:
+        option = call.controls.get("retry")
+        return self.policy if option is None else self.policy.merged(option)
 
     async def _respect_pause(self, call: Call, budget: Budget) -> None:
         wait = budget.paused_until - call.context.clock()
         if wait <= 0:
             budget.paused_until = 0.0
             return
-        deadline = call.context.deadline
-        if deadline is not None and call.context.clock() + wait >= deadline:
+        deadline, patience = call.context.deadline, call.context.patience
+        too_long = patience is not None and wait > patience
+        if too_long or (deadline is not None and call.context.clock() + wait >= deadline):
+            limit = "longer than the route of this call waits" if too_long else "past the deadline of this call"
             raise RateLimitError(
-                f"{call.target} asked to wait {wait:.1f} s more, which is past the deadline of this call",
+                f"{call.target} asked to wait {wait:.1f} s more, which is {limit}",
                 retry_after=wait,
                 provider=call.spec.provider,
                 attempts=call.context.attempts,
             )
-        await call_sleep(call, wait * (1 + RETRY_AFTER_JITTER * self._random()), self._sleep, self._asleep)
+        wait *= 1 + RETRY_AFTER_JITTER * self._random()
+        call.context.waited += wait
+        await call_sleep(call, wait, self._sleep, self._asleep)

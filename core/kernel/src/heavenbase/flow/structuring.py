@@ -14,7 +14,7 @@ from heavenbase.colour import drive as drive
 from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.errors import StructuredOutputError
 from heavenbase.gather import UNFINISHED, whole_chunk
-from heavenbase.middleware import Middleware, Next
+from heavenbase.middleware import Next
 from heavenbase.types import Chunk, Completion, Usage
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ RETRIES = 1
 """How often an answer that does not fit is asked for again, unless `structured_retries` says otherwise."""
 
 
-class StructuredOutput(Middleware):
+class StructuredOutput:
     """Asks again for an answer that does not fit, at most `structured_retries` times; then StructuredOutputError.
 
     A stream announces the new answer by a chunk of kind "restart". The chunk with the finish reason comes when the
@@ -123,6 +123,7 @@ def _refuse(call: Call, error: StructuredOutputError, left: int) -> None:
     """Note the attempt as failed; raise where asking again would not help or is not wanted."""
     answer = error.partial
     call.context.failed(error)
+    call.context.reason = "asked again: the answer did not fit response_format"
     if left <= 0 or (answer is not None and answer.finish_reason in UNFINISHED):
         error.message = f"{call.target}: {error.message}"
         raise error

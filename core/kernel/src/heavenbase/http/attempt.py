@@ -26,7 +26,7 @@ from heavenbase.http.payload import decode_json, shape_error
 from heavenbase.http.status import status_error
 from heavenbase.http.transport.exchange import BODY_LIMIT, Exchange, request_id
 from heavenbase.http.transport.transport import hb_error
-from heavenbase.limits import rate_limits
+from heavenbase.ledger.limits import rate_limits
 from heavenbase.secrets import Unshown, redact, scrubbed, scrubber
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from heavenbase._lazy import front
 
 if TYPE_CHECKING:
+    from heavenbase.operations.estimate import estimated_text as estimated_text, estimated_tokens as estimated_tokens
     from heavenbase.operations.facade import Operations as Operations
     from heavenbase.operations.files import Files as Files, FileUpload as FileUpload
     from heavenbase.operations.listing import id_of as id_of, listed as listed, number_of as number_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = front(
     __name__,
     {
+        "estimate": "estimated_text estimated_tokens",
         "facade": "Operations",
         "files": "FileUpload Files",
         "listing": "id_of listed number_of seconds_of",

@@ -41,6 +41,16 @@ def estimated(call: Call, reason: str) -> TokenCount:
     return TokenCount(total, "estimate", reason, **facts)
 
 
+def estimated_tokens(call: Call) -> int:
+    """About how many tokens the prompt of a chat has; a tool or schema counts as its JSON."""
+    return estimated(call, "").tokens
+
+
+def estimated_text(text: str) -> int:
+    """About how many tokens a text has."""
+    return _text(text)
+
+
 def _content(content: Any) -> int:
     if isinstance(content, str):
         return _text(content)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from heavenbase.config.config import Config
 from heavenbase.config.schema import LOSSY_ACTIONS
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
-from heavenbase.options import COUNTS, KNOWN, MOCKS, OPTIONS, PREPARED, named, split_options, unknown_options
+from heavenbase.options import (
+    CONNECTION,
+    COUNTS,
+    KNOWN,
+    MOCKS,
+    OPTIONS,
+    PREPARED,
+    named,
+    split_options,
+    unknown_options,
+)
 from heavenbase.registry import Registry
 from heavenbase.resolution.endpoint import header_text
 from heavenbase.spec import LLMSpec
@@ -164,6 +174,26 @@ def _check_headers(name: str, value: object) -> None:
         if not isinstance(header, str) or not isinstance(text, str | int | float):
             raise InputTypeError(f"header {header!r} must be text")
         header_text(header, text)
+
+
+def unconnected(name: str, value: Any) -> Any:
+    """A value of a record; of a table of arguments all but the connection, in those of a model's providers too."""
+    if name in ("default_args", "args"):
+        return {key: item for key, item in value.items() if key not in CONNECTION}
+    if name == "providers":
+        return {key: unconnected("", item) for key, item in value.items()}
+    return (
+        {key: unconnected(key, item) for key, item in value.items()} if isinstance(value, dict) and not name else value
+    )
+
+
+def merged_headers(tables: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The headers of all tables, later ones winning whatever their spelling; a null takes one away."""
+    found: dict[str, tuple[str, Any]] = {}
+    for table in tables:
+        for name, value in table.items():
+            found[name.lower()] = name, value
+    return {name: header_text(name, value) for name, value in found.values() if value is not None}
 
 
 _SENT = named(lambda option: option.kind in ("argument", "extra") and _KINDS.keys() >= {*option.types.split(" | ")})

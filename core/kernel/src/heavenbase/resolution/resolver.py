@@ -22,7 +22,13 @@ from heavenbase.errors import (
 )
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, check_slips, conceal, unknown_options, with_effort
 from heavenbase.registry import Registry
-from heavenbase.resolution.arguments import check_options, default_arguments, unknown_arguments
+from heavenbase.resolution.arguments import (
+    check_options,
+    default_arguments,
+    merged_headers,
+    unconnected,
+    unknown_arguments,
+)
 from heavenbase.resolution.bonds import check_bonds, check_names
 from heavenbase.resolution.catalog import Catalog, fold, merge, native_id
 from heavenbase.resolution.endpoint import (
@@ -34,12 +40,12 @@ from heavenbase.resolution.endpoint import (
     check_plain_headers,
     check_plain_http,
     given_connection,
-    header_text,
     origin_of,
     owner_of,
     rows_of,
 )
 from heavenbase.resolution.naming import Naming
+from heavenbase.resolution.routed import RoutedResolver
 from heavenbase.resolution.slips import meant_model
 from heavenbase.spec import LLMSpec, Timeouts
 
@@ -55,6 +61,7 @@ class Resolver:
         self._config = config
         self._registry = registry
         self._catalog: Catalog | None = None
+        self._routes = RoutedResolver(self, config)
         self._memo: dict[Any, tuple[LLMSpec, tuple[tuple[str, str | None], ...], tuple[str, ...]]] = {}
 
     @property
@@ -71,16 +78,24 @@ class Resolver:
     def resolve(
         self,
         preset: str | None = None,
-        model: str | None = None,
+        model: Any = None,
         provider: str | None = None,
         gateway: str | None = None,
         options: dict[str, Any] | None = None,
     ) -> LLMSpec:
-        """The spec for these names and options; UnknownNameError names the nearest choice. Sends nothing."""
+        """The spec for these names and options, of a route its first; UnknownNameError names the nearest choice."""
         options = options or {}
         if options:
             conceal(options)
             options = dict(with_effort(options))
+        several = "route" in options or not isinstance(model, str)
+        routed = self._routes.resolve(preset, model, provider, gateway, options) if several else None
+        return routed or self.resolve_one(preset, model, provider, gateway, options)
+
+    def resolve_one(
+        self, preset: str | None, model: str | None, provider: str | None, gateway: str | None, options: dict[str, Any]
+    ) -> LLMSpec:
+        """The spec of one target, whatever route its preset has."""
         try:
             # The types too: 1, 1.0 and True are equal, and not the same on the wire.
             kinds = tuple(map(type, options.values()))
@@ -95,7 +110,7 @@ class Resolver:
                 break
         if found is not None:
             for text in found[2]:
-                warnings.warn(text, UnknownModelWarning, stacklevel=3)
+                warnings.warn(text, UnknownModelWarning, stacklevel=4)
             return found[0]
         for what, name in (("preset", preset), ("model", model), ("provider", provider), ("gateway", gateway)):
             if name is not None and not isinstance(name, str):
@@ -114,7 +129,7 @@ class Resolver:
                 self._memo.clear()
             self._memo[key] = spec, tuple(resolution.sources.read.items()), tuple(resolution.warned)
         for text in resolution.warned:
-            warnings.warn(text, UnknownModelWarning, stacklevel=3)
+            warnings.warn(text, UnknownModelWarning, stacklevel=4)
         return spec
 
     def redirect(self, spec: LLMSpec, connection: Mapping[str, Any]) -> LLMSpec:
@@ -132,6 +147,8 @@ class Resolver:
         kept = {name: origin for name, origin in spec.origins.items() if name not in replaced}
         origins = MappingProxyType({**kept, **given})
         changed |= {"headers": MappingProxyType(headers), "origins": origins, "untrusted": endpoint.untrusted}
+        if spec.route is not None:
+            changed["route"] = spec.route.connected(connection)
         moved = replace(spec, **changed)
         owner = owner_of(spec.provider, record, spec.gateway, spec.gateway_record)
         for key in (moved.api_key, moved.gateway_key):
@@ -202,8 +219,10 @@ class _Resolution:
             ("argument", self.options),
         )
         args = self._args(layers)
+        if around := preset_record.get("middleware"):
+            args["middleware"] = [*around, *(self.options.get("middleware") or ())]
         tables = [record.get("headers", {}), gateway_record.get("headers", {}), *(found.value for found in headers)]
-        merged = _headers(tables)
+        merged = merged_headers(tables)
         check_plain_headers(connection.base_url, merged, owner_of(provider, record, chosen, gateway_record))
         limits = Timeouts(**self.config.section(f"{ROOT}.timeouts")).merged(args.get("timeout"))
         return LLMSpec(
@@ -370,30 +389,10 @@ class _Resolution:
 
     def _read(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
         """A record with its references resolved, without credentials and the connection, which travel on their own."""
-        rest = {name: _unconnected(name, value) for name, value in record.items() if name not in CREDENTIALS}
+        rest = {name: unconnected(name, value) for name, value in record.items() if name not in CREDENTIALS}
         return self.sources.value(rest, f"{ROOT}.{key}")  # type: ignore[no-any-return]
-
-
-def _unconnected(name: str, value: Any) -> Any:
-    """A value of a record; of a table of arguments all but the connection, in those of a model's providers too."""
-    if name in ("default_args", "args"):
-        return {key: item for key, item in value.items() if key not in CONNECTION}
-    if name == "providers":
-        return {key: _unconnected("", item) for key, item in value.items()}
-    return (
-        {key: _unconnected(key, item) for key, item in value.items()} if isinstance(value, dict) and not name else value
-    )
 
 
 def _field_of(option: str) -> str:
     """The field of a spec that a connection option stands in."""
     return "api_key" if option in KEYS else option
-
-
-def _headers(tables: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The headers of all tables, later ones winning whatever their spelling; a null takes one away."""
-    found: dict[str, tuple[str, Any]] = {}
-    for table in tables:
-        for name, value in table.items():
-            found[name.lower()] = name, value
-    return {name: header_text(name, value) for name, value in found.values() if value is not None}

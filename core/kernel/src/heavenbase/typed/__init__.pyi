@@ -21,6 +21,10 @@ class Asked(TypedDict, total=False):
     provider_url: str | None
     timeout: Any
     max_retries: int | None
+    retry: Mapping[str, Any] | None
+    on_retry: Callable[..., Any] | None
+    middleware: Any
+    by_provider: Mapping[str, Any] | None
     on_lossy: str | Mapping[str, Any] | None
     allow_unknown: bool | None
     http_proxy: str | None

@@ -1,0 +1,140 @@
+"""The targets of a route for one call: resolved when they are needed, and looked at before anything is sent to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hb_routing.foreign import foreign_things, stripped
+from heavenbase.call import Call
+from heavenbase.errors import HBError, InputError
+from heavenbase.operations import estimated_tokens
+from heavenbase.routes import Route, Routing, Target
+from heavenbase.spec import LLMSpec
+
+NEEDS: Final = {"tools": "tools", "vision": "images", "chat": "chats", "stream": "streams"}
+FORMS: Final = ("none", "json_object", "json_schema")
+LEARNED: Final = 1024
+"""Targets whose longest prompts are remembered."""
+
+
+class Unfit(Exception):
+    """A target that cannot take this call; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One target that may be asked, for one of its keys; `target` may be a route instead."""
+
+    target: Target
+    position: int
+
+    @property
+    def label(self) -> str:
+        """What it is called before it is resolved."""
+        return self.target.label
+
+
+def specs_of(routing: Routing, target: Target) -> list[LLMSpec]:
+    """The specs of a target, one for each of its keys; kept, as what was worked out for a spec is kept with it.
+
+    An HBError where it cannot be resolved. Address and credentials that were given for all belong to the targets of
+    one provider.
+    """
+    found: list[LLMSpec] | None = routing.known.get(target)
+    if found is None:
+        connection = dict(routing.connection)
+        spec = routing.spec_of(target, connection)
+        if connection and spec.provider != routing.owner:
+            connection, spec = {}, routing.spec_of(target)
+        found = [spec]
+        if target.keys:
+            connection = {name: value for name, value in connection.items() if name not in ("api_key", "auth_token")}
+            found = [routing.spec_of(target, {**connection, "api_key": key}) for key in target.keys]
+        routing.known[target] = found
+    return found
+
+
+class Fitting:
+    """Makes the call of one target from the call of a route, or says why there is none."""
+
+    def __init__(self) -> None:
+        self._overflowed: dict[str, int] = {}
+        """By provider and model, the fewest tokens (as hb estimates them) that were too many."""
+
+    def fitted(self, call: Call, spec: LLMSpec, route: Route) -> Call:
+        """The same request to this target. Raises Unfit, before anything is sent."""
+        before = call.spec
+        if reason := lacking(call, spec):
+            raise Unfit(reason)
+        if (most := self._longest(spec)) is not None and (tokens := estimated_tokens(call)) >= most:
+            raise Unfit(f"about {tokens} tokens, and its context holds {most}")
+        things = foreign_things(call, spec)
+        if things and route.on_foreign == "strip":
+            call = stripped(call, things)
+            for name in things:
+                call.context.report.dropped(name, f"it belongs to {before.provider}, and {spec.provider} answers")
+        elif things:
+            raise Unfit(f"{', '.join(things)} belongs to {before.provider}")
+        try:
+            fitted: Call = call.services.retarget(call, spec)
+            return fitted
+        except HBError as error:
+            raise Unfit(error.message) from error
+
+    def overflowed(self, call: Call) -> None:
+        """Learn that the prompt of this call was longer than the context of its target."""
+        name = f"{call.spec.provider}/{call.spec.model_id}"
+        if name not in self._overflowed and len(self._overflowed) >= LEARNED:
+            del self._overflowed[next(iter(self._overflowed))]
+        self._overflowed[name] = min(estimated_tokens(call), self._overflowed.get(name, 1 << 62))
+
+    def _longest(self, spec: LLMSpec) -> int | None:
+        learned = self._overflowed.get(f"{spec.provider}/{spec.model_id}")
+        known = spec.capability("context_window")
+        return min((it for it in (learned, known) if it is not None), default=None)
+
+
+def lacking(call: Call, spec: LLMSpec) -> str:
+    """What a call needs that the target says it has not; "" for nothing."""
+    if call.verb == "embed":
+        if spec.model != call.spec.model:
+            return f"its vectors are those of another model ({spec.model})"
+        return "it has no embeddings" if spec.capability("embeddings") is False else ""
+    if call.verb == "imagen":
+        return "it generates no images" if spec.capability("images") is False else ""
+    needed = {
+        "chat": True,
+        "stream": call.stream,
+        "tools": bool(call.args.get("tools")),
+        "vision": any(map(_shows, call.messages)),
+    }
+    for ability, is_needed in needed.items():
+        if is_needed and spec.capability(ability) is False:
+            return f"it has no {NEEDS[ability]}"
+    form = spec.capability("structured")
+    if call.format is not None and call.format.is_json and form == "none":
+        return "it keeps to no form of an answer"
+    return ""
+
+
+def _shows(message: Mapping[str, Any]) -> bool:
+    content = message.get("content")
+    is_list = isinstance(content, list) and message.get("role") != "tool"
+    return is_list and any(part.get("type") in ("image", "image_file") for part in content or ())
+
+
+def leaves(route: Route) -> Iterator[Target]:
+    """All targets of a route that are no routes, in order."""
+    for target in route.targets:
+        if target.route is not None:
+            yield from leaves(target.route)
+        else:
+            yield target
+
+
+def check_verb(call: Call) -> None:
+    """InputError for an operation on what only one target has."""
+    if call.verb.partition(".")[0] in ("files", "background"):
+        raise InputError(f"{call.verb} is of one target; make an LLM of it alone")

@@ -1,0 +1,110 @@
+"""What a route may come to at worst, and what is wrong with targets before anybody asks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hb_routing.candidates import Fitting, Unfit, specs_of
+from hb_routing.foreign import foreign_things
+from heavenbase.call import Call
+from heavenbase.errors import HBError
+from heavenbase.routes import Route, Routing, Target
+
+UNASKED = 3
+"""Requests that are repeated without a default which an endpoint refuses, at most, for each target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One target: its name, how many requests it may cost, and what keeps it from being asked ("" for nothing)."""
+
+    target: str
+    requests: int
+    problem: str = ""
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Name and kind of a route, its targets in order, the worst case of requests and seconds (None: no limit).
+
+    The seconds are those of the total limit, which holds for the route as a whole.
+    """
+
+    name: str
+    kind: str
+    requests: int
+    seconds: float | None
+    steps: list[Step] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain data."""
+        rows = [
+            {"target": it.target, "requests": it.requests, "problem": it.problem, "depth": it.depth}
+            for it in self.steps
+        ]
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "requests": self.requests,
+            "seconds": self.seconds,
+            "targets": rows,
+        }
+
+
+def plan_of(call: Call, fitting: Fitting) -> Plan:
+    """The plan of a routed call."""
+    routing: Routing = call.spec.route
+    owner = call.replace(spec=routing.first)
+    steps = list(_steps(routing.route, owner, routing, fitting, 0))
+    # A target that cannot be asked costs nothing today, but may be mended tomorrow: it counts.
+    total = sum(step.requests for step in steps)
+    return Plan(routing.route.label, routing.route.kind, total, call.context.timeouts.total, steps)
+
+
+def _steps(route: Route, owner: Call, routing: Routing, fitting: Fitting, depth: int) -> list[Step]:
+    found: list[Step] = []
+    for target in route.targets:
+        if target.route is not None:
+            found += _steps(target.route, owner, routing, fitting, depth + 1)
+        else:
+            found.append(_step(target, route, owner, routing, fitting, depth))
+    return found
+
+
+def _step(target: Target, route: Route, owner: Call, routing: Routing, fitting: Fitting, depth: int) -> Step:
+    label, problem, keys = target.label, "", max(len(target.keys), 1)
+    try:
+        spec = specs_of(routing, target)[0]
+        label = f"{spec.provider}/{spec.model_id}"
+        call = owner if spec is routing.first else fitting.fitted(owner, spec, route)
+        variables = spec.provider_record.get("api_key_env")
+        if spec.api_key is None and variables and not spec.provider_record.get("api_key_optional"):
+            problem = f"no key is set ({' or '.join(variables)})"
+    except (HBError, Unfit) as error:
+        problem, call = str(error), owner
+        if things := _foreign(routing, target, owner):
+            problem = f"{problem} ({', '.join(things)})" if things[0] not in problem else problem
+    return Step(label, keys * attempts_of(call), problem, depth)
+
+
+def _foreign(routing: Routing, target: Target, owner: Call) -> list[str]:
+    try:
+        return foreign_things(owner, specs_of(routing, target)[0])
+    except HBError:
+        return []
+
+
+def attempts_of(call: Call) -> int:
+    """The most requests that a call may cost at one target with one key."""
+    retries = call.controls.get("max_retries")
+    policy = {**(call.services.setting("heavenbase.llm.retry") or {}), **(call.controls.get("retry") or {})}
+    attempts = int(policy["max_attempts"])
+    if retries is not None:
+        attempts = retries + 1 if "max_retries" in call.explicit else min(attempts, retries + 1)
+    again = 0
+    if call.format is not None and call.format.is_json:
+        asked = call.controls.get("structured_retries")
+        again = 1 if asked is None else int(asked)
+    return (attempts + UNASKED) * (1 + again)

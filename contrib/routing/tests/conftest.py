@@ -1,0 +1,3 @@
+"""What every test of routes may ask for."""
+
+from .support import house as house

@@ -1,0 +1,106 @@
+"""Several targets for one name: the list of models, the table, or the preset's route, as the spec of its first target.
+
+The others are resolved when they are needed, so that what is wrong with one that nobody asks does no harm. Slips in
+their names are told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from heavenbase.config.config import Config
+from heavenbase.errors import InputError, PluginLoadError, UnknownNameError
+from heavenbase.options import CONNECTION, conceal, with_effort
+from heavenbase.resolution.endpoint import ROOT, Sources
+from heavenbase.resolution.naming import Naming
+from heavenbase.routes.reading import to_route
+from heavenbase.routes.route import Route, Routing, Target
+from heavenbase.spec import LLMSpec
+
+MEMO_SIZE = 256
+
+
+class RoutedResolver:
+    """Resolves routes for one kernel; `resolver` resolves the targets."""
+
+    def __init__(self, resolver: Any, config: Config) -> None:
+        self._resolver = resolver
+        self._config = config
+        self._memo: dict[Any, LLMSpec] = {}
+
+    def resolve(
+        self, preset: str | None, model: Any, provider: str | None, gateway: str | None, options: Mapping[str, Any]
+    ) -> LLMSpec | None:
+        """The spec of the first target, with the route; None where nothing says that there are several."""
+        given = options.get("route")
+        options = {name: value for name, value in options.items() if name != "route"}
+        if isinstance(model, list | tuple | Mapping | Route):
+            if given is not None:
+                raise InputError("a list of models and route= say two things; pass one of them")
+            given, model = model, None
+        if given is None and model is None:
+            given = self._of_preset(preset)
+        if given is None:
+            return None
+        if model is not None or provider is not None or gateway is not None:
+            raise InputError("the targets of a route say model, provider and gateway themselves; name them there")
+        return self._routed(given, preset, options)
+
+    def target(self, target: Target, preset: str | None, options: Mapping[str, Any]) -> LLMSpec:
+        """The spec of one target: its own arguments, and what the caller gave for all over them."""
+        own = {**target.args, **options}
+        conceal(own)
+        names = (target.preset or preset, target.model, target.provider, target.gateway)
+        return self._resolver.resolve_one(*names, dict(with_effort(own)))  # type: ignore[no-any-return]
+
+    def _of_preset(self, preset: str | None) -> Any:
+        name = preset if preset is not None else self._config.get(f"{ROOT}.default_preset")
+        catalog = self._resolver.catalog
+        found = catalog.preset(name) if isinstance(name, str) else None
+        return catalog.presets[found].get("route") if found is not None else None
+
+    def _named(self, name: str) -> Any:
+        """The table of a route in the configuration."""
+        known = self._config.section(f"{ROOT}.routes", raw=True)
+        if name not in known:
+            hint = f"add one: hb cfg set {ROOT}.routes.{name}.targets …"
+            raise UnknownNameError("route", name, known, hint="" if known else hint)
+        return self._config.section((*ROOT.split("."), "routes", name)).copy()
+
+    def _routed(self, given: Any, preset: str | None, options: Mapping[str, Any]) -> LLMSpec:
+        key: Any = None
+        try:
+            key = (tuple(given) if isinstance(given, list) else given, preset, tuple(options.items()))
+            known = self._memo.get(key)
+        except TypeError:  # what cannot be hashed is not remembered
+            key = known = None
+        route: Route = known.route.route if known is not None else to_route(given, self._named)
+        connection = {name: options[name] for name in CONNECTION & options.keys()}
+        own = {name: value for name, value in options.items() if name not in connection}
+        first = self.target(route.first(), preset, {**own, **connection})
+        if known is not None and known.route.first is first:
+            return known
+        self._check_names(route, preset)
+        routing = Routing(route, MappingProxyType(own), MappingProxyType(connection), first, preset, self.target)
+        spec = replace(first, route=routing)
+        if key is not None:
+            if len(self._memo) >= MEMO_SIZE:
+                self._memo.clear()
+            self._memo[key] = spec
+        return spec
+
+    def _check_names(self, route: Route, preset: str | None) -> None:
+        for target in route.targets:
+            if target.route is not None:
+                self._check_names(target.route, preset)
+                continue
+            catalog = self._resolver.catalog
+            naming = Naming(Sources(self._config, catalog.claims.foreign), catalog, target.args)
+            try:
+                name, record = naming.preset(target.preset or preset, target.model)
+                naming.target(target.model, target.provider, name, record)
+            except PluginLoadError:
+                continue  # told when it is its turn, and by `hb explain`

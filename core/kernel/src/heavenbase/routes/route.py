@@ -1,0 +1,126 @@
+"""What a route is: its targets, and how one of them is chosen. Data alone; `hb-routing` goes by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeAlias
+
+from heavenbase.spec import EMPTY, LLMSpec, empty
+
+Kind: TypeAlias = Literal["fallback", "cascade", "balance"]
+DEPTH = 4
+"""How deep routes may nest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a target that fails is left alone, in failures and seconds: see `heavenbase.llm.routes.NAME.breaker`."""
+
+    failures: int = 5
+    cooldown: float = 5.0
+    max_cooldown: float = 60.0
+    quota_cooldown: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """One target of a route: names as `LLM` takes them, or another route.
+
+    `args` are its own default arguments, which what the caller gives goes over; `weight` its share of a balance.
+    `first_token` is in seconds, `share` the part of the time left that it may take, of 1; `keys` are credentials that
+    are taken in turn.
+    """
+
+    model: str | None = None
+    provider: str | None = None
+    gateway: str | None = None
+    preset: str | None = None
+    route: Route | None = None
+    args: Mapping[str, Any] = field(default_factory=empty, repr=False)
+    weight: float = 1.0
+    first_token: float | None = None
+    share: float | None = None
+    keys: tuple[Any, ...] = field(default=(), repr=False)
+
+    @property
+    def label(self) -> str:
+        """What it is called before it is resolved."""
+        if self.route is not None:
+            return self.route.label
+        named = self.model or (f"preset {self.preset}" if self.preset else "the default preset")
+        return f"{self.provider}/{named}" if self.provider and self.model else named
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """Targets, and how one is chosen: `kind` is fallback, cascade or balance.
+
+    The fields are the keys of `heavenbase.llm.routes.NAME`. `on` are kinds of errors, classes, or functions of an
+    error; None stands for those of the kind of route. `judge` is a name, a table of name and settings, or an object.
+    """
+
+    targets: tuple[Target, ...]
+    kind: Kind = "fallback"
+    name: str | None = None
+    on: tuple[Any, ...] | None = None
+    judge: Any = None
+    hop_after: float | None = 2.0
+    stream_fallback: str = "fail"
+    stream_prompt: str | None = None
+    on_foreign: str = "skip"
+    by: str = "weights"
+    affinity: str = "none"
+    max_wait: float = 10.0
+    breaker: Breaker = field(default_factory=Breaker)
+    description: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name, or its targets."""
+        return self.name or f"{self.kind} of {', '.join(target.label for target in self.targets)}"
+
+    @property
+    def depth(self) -> int:
+        """How many routes stand in each other, this one included."""
+        return 1 + max((target.route.depth for target in self.targets if target.route is not None), default=0)
+
+    def first(self) -> Target:
+        """The first target that is no route."""
+        target = self.targets[0]
+        return target if target.route is None else target.route.first()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Routing:
+    """The route of a spec, with what the targets other than the first are resolved with.
+
+    `options` are the default arguments that the caller gave for all; `connection` are address and credentials, which
+    belong to the provider `owner` alone. `first` is the spec of the first target, `preset` is for those that name none.
+    """
+
+    route: Route
+    options: Mapping[str, Any] = field(repr=False)
+    connection: Mapping[str, Any] = field(repr=False)
+    first: LLMSpec
+    preset: str | None
+    resolve: Callable[[Target, str | None, Mapping[str, Any]], LLMSpec] = field(repr=False)
+    known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """What was worked out for its targets, kept."""
+
+    @property
+    def owner(self) -> str:
+        """The provider that the connection belongs to."""
+        return self.first.provider
+
+    def spec_of(self, target: Target, connection: Mapping[str, Any] = EMPTY) -> LLMSpec:
+        """The spec of one of the targets, with these parts of a connection and no others."""
+        return self.resolve(target, self.preset, {**self.options, **connection})
+
+    def connected(self, connection: Mapping[str, Any]) -> Routing:
+        """The same routing with these parts of a connection over its own."""
+        return replace(self, connection={**self.connection, **connection})
+
+
+NAMES = frozenset(it.name for it in fields(Route)) - {"targets", "name"}
+"""The settings of a route."""

@@ -1,0 +1,129 @@
+"""The stack of one kernel: its middlewares by place, and the chain that a call goes through.
+
+call middlewares - route - for each target: cache - target middlewares - structured answers - retry - attempt
+middlewares - gateway. An embedding is split into its batches inside its target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from typing import Any
+
+from heavenbase.cache.middleware import CacheMiddleware
+from heavenbase.call import Call
+from heavenbase.discovery.plugin_settings import settings_of
+from heavenbase.errors import InputTypeError, UnknownNameError
+from heavenbase.flow.retry import Retry
+from heavenbase.middleware import PLACES, Configured, Next, compose, name_of, place_of
+from heavenbase.registry import Registry
+from heavenbase.stack.attempt import Attempting
+
+ROUTER = "routing"
+"""The middleware that chooses among the targets of a route."""
+CHAINS = 256
+_BUILT_IN = ("cache", "structured answers", "retry")
+
+
+class Stack:
+    """Composes chains. `given` are the middlewares of every call, by name or as objects, first outermost."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        config: Any,
+        given: Iterable[Any],
+        cache: CacheMiddleware,
+        retry: Retry,
+        end: Attempting,
+    ) -> None:
+        self._registry = registry
+        self._config = config
+        self._cache = cache
+        self._retry = retry
+        self._end = end
+        self._chains: dict[tuple[int, ...], tuple[Sequence[Any], Next]] = {}
+        self._ready: set[str] = set()
+        self._own = self.read(given)
+        self.sees_calls = any(place_of(each) == "call" for each in self._own)
+        """Whether something wants to see every call."""
+        self._plain = self._compose(self._own, is_routed=False)
+
+    def chain(self, call: Call) -> Next:
+        """What a call goes through."""
+        more = call.controls.get("middleware")
+        is_routed = call.spec.route is not None
+        if not more and not is_routed:
+            return self._plain
+        key = (is_routed, *map(id, more or ()))
+        found = self._chains.get(key)
+        if found is None:
+            if len(self._chains) >= CHAINS:
+                self._chains.clear()
+            chain = self._compose([*self._own, *self.read(more or ())], is_routed=is_routed)
+            # Held with the chain, so that their ids stay theirs.
+            found = self._chains[key] = (tuple(more or ()), chain)
+        return found[1]
+
+    def described(self, call: Call) -> list[dict[str, str]]:
+        """The names of all that a call goes through, outermost first, each with its place."""
+        given = [*self._own, *self.read(call.controls.get("middleware") or ())]
+        if call.spec.route is not None:
+            given.append(self._router())
+        rows = {place: [name_of(each) for each in given if place_of(each) == place] for place in PLACES}
+        rows["target"] = [_BUILT_IN[0], *rows["target"], *_BUILT_IN[1:]]
+        return [{"name": name, "place": place} for place, names in rows.items() for name in names]
+
+    def read(self, given: Any) -> list[Any]:
+        """Middlewares by name as the objects of this kernel, checked."""
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise InputTypeError(f"middleware must be a list of names and objects, not {type(given).__name__}")
+        return [self.load(each) if isinstance(each, str) else _checked(each) for each in given]
+
+    def load(self, name: str) -> Any:
+        """The middleware plugin of this name, with its settings; older ones are published under `contrib`."""
+        is_older = self._registry.has("contrib", name) and not self._registry.has("middleware", name)
+        return _checked(self.configured("contrib" if is_older else "middleware", name))
+
+    def configured(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
+        """A plugin by kind and name, with its settings; with `options`, one of its own with these over them."""
+        found = self._registry.load(kind, name)
+        if not isinstance(found, Configured):
+            return found
+        if options:
+            own = copy(found)
+            own.configure({**settings_of(self._config, kind, found), **found.checked(options, given_only=True)})
+            return own
+        if name not in self._ready:
+            found.configure(settings_of(self._config, kind, found))
+            self._ready.add(name)
+        return found
+
+    def _router(self) -> Any:
+        return self.load(ROUTER)
+
+    def _compose(self, given: Sequence[Any], *, is_routed: bool) -> Next:
+        from heavenbase.flow.structuring import StructuredOutput
+
+        around: Mapping[str, list[Any]] = {place: [] for place in PLACES}
+        for each in given:
+            around[place_of(each)].append(each)
+        if around["route"]:
+            raise UnknownNameError("place of a middleware", "route", ("call", "target", "attempt"), hint="pass route=")
+        inner = (self._cache, *around["target"], StructuredOutput(), self._retry, *around["attempt"])
+        asked = compose(inner, self._end)
+        cache = self._cache
+
+        def target(call: Call) -> Any:
+            if call.verb == "embed":
+                from heavenbase.flow.embedding import embed_all
+
+                return embed_all(call, asked, cache)
+            return asked(call)
+
+        return compose([*around["call"], *([self._router()] if is_routed else [])], target)
+
+
+def _checked(middleware: Any) -> Any:
+    place_of(middleware)
+    return middleware
