@@ -1,0 +1,335 @@
+"""What comes back, in the shape of OpenAI's API: attributes, and `model_dump()` or `to_dict()` for plain data.
+
+What a provider does not say is None. Beside OpenAI's fields stand those that hb knows more of, such as
+`reasoning_content` of a message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from heavenbase.details import TokenLogprob
+from heavenbase.types import Choice as Given
+from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
+from heavenbase.types import Usage as Tokens
+
+
+class Answer(BaseModel):
+    """Base of all parts of an answer."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data without the fields that are None, as JSON would have them."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """`to_dict` as a text of JSON."""
+        return self.model_dump_json(exclude_none=True, indent=indent)
+
+
+class PromptDetails(Answer):
+    """Of the tokens of a prompt, those that the provider had in its cache, and those of sound."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class CompletionDetails(Answer):
+    """Of the tokens of an answer, those of thinking."""
+
+    reasoning_tokens: int | None = None
+
+
+class Usage(Answer):
+    """Tokens. Embeddings have no `completion_tokens`."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+
+
+class FunctionCall(Answer):
+    """The function that a tool call asks for; `arguments` is JSON as the model wrote it."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class MessageToolCall(Answer):
+    """One tool call of a message."""
+
+    id: str | None = None
+    type: str | None = "function"
+    function: FunctionCall
+
+
+class DeltaToolCall(MessageToolCall):
+    """A piece of a tool call in a stream: `index` says of which."""
+
+    index: int | None = None
+
+
+class Message(Answer):
+    """A message of the model; it can be put among the `messages` of the next call as it is."""
+
+    role: str = "assistant"
+    content: str | None = None
+    tool_calls: list[MessageToolCall] | None = None
+    reasoning_content: str | None = None
+
+
+class Choice(Answer):
+    """One answer to the request."""
+
+    index: int = 0
+    message: Message
+    finish_reason: str | None = None
+    logprobs: Any = None
+
+
+class Kept(Answer):
+    """An answer that remembers what hb knows of it."""
+
+    _kept: Any = PrivateAttr(default=None)
+
+
+class ChatCompletion(Kept):
+    """The answer of a chat; `completion` is hb's own, with the ledger of requests and what became of parameters."""
+
+    id: str | None = None
+    object: str = "chat.completion"
+    created: int | None = None
+    model: str | None = None
+    choices: list[Choice] = Field(default_factory=list)
+    usage: Usage | None = None
+
+    @property
+    def completion(self) -> Completion:
+        """hb's own answer: `attempts`, `report`, `provider`, `request_id` and more."""
+        return self._kept  # type: ignore[no-any-return]
+
+
+class Delta(Answer):
+    """What a piece of a stream adds to the message."""
+
+    role: str | None = None
+    content: str | None = None
+    tool_calls: list[DeltaToolCall] | None = None
+    reasoning_content: str | None = None
+
+
+class ChunkChoice(Answer):
+    """A piece of one answer."""
+
+    index: int = 0
+    delta: Delta
+    finish_reason: str | None = None
+    logprobs: Any = None
+
+
+class ChatCompletionChunk(Answer):
+    """One piece of a streamed chat.
+
+    `kind` is "delta"; or "restart" where what came before is void, "continue" where another target goes on, "round"
+    where tools have run and another answer begins.
+    """
+
+    id: str | None = None
+    object: str = "chat.completion.chunk"
+    created: int | None = None
+    model: str | None = None
+    choices: list[ChunkChoice] = Field(default_factory=list)
+    usage: Usage | None = None
+    kind: str = "delta"
+
+
+class EmbeddingData(Answer):
+    """The vector of one input, by the place of the input."""
+
+    object: str = "embedding"
+    index: int
+    embedding: list[float]
+
+
+class EmbeddingResponse(Kept):
+    """The vectors of all inputs, in order; `result` is hb's own answer."""
+
+    object: str = "list"
+    data: list[EmbeddingData] = Field(default_factory=list)
+    model: str | None = None
+    usage: Usage | None = None
+
+    @property
+    def result(self) -> Embedding:
+        """hb's own answer."""
+        return self._kept  # type: ignore[no-any-return]
+
+
+class Image(Answer):
+    """A generated image: its bytes in base64, or where they are."""
+
+    b64_json: str | None = Field(default=None, repr=False)
+    url: str | None = None
+    revised_prompt: str | None = None
+
+
+class ImagesResponse(Kept):
+    """Generated images; `result` is hb's own answer, whose images can be saved and shown."""
+
+    created: int | None = None
+    data: list[Image] = Field(default_factory=list)
+    usage: Usage | None = None
+
+    @property
+    def result(self) -> ImageResult:
+        """hb's own answer."""
+        return self._kept  # type: ignore[no-any-return]
+
+
+def chat_completion(answer: Completion) -> ChatCompletion:
+    """A chat's answer in OpenAI's shape."""
+    found = ChatCompletion(
+        id=answer.id,
+        created=_second(answer.created_at),
+        model=answer.model,
+        choices=[_choice(choice) for choice in answer.choices],
+        usage=usage(answer.usage),
+    )
+    found._kept = answer
+    return found
+
+
+def _choice(given: Given) -> Choice:
+    more: dict[str, Any] = {}
+    if given.reasoning_parts:  # what the provider wants back in the next turn
+        more["reasoning_parts"] = given.reasoning_parts
+    if given.images:
+        more["images"] = [image.to_dict() for image in given.images]
+    if given.citations:
+        more["annotations"] = [citation.to_dict() for citation in given.citations]
+    message = Message(
+        content=given.text if given.text or not given.tool_calls else None,
+        tool_calls=[_tool_call(call) for call in given.tool_calls] or None,
+        reasoning_content=given.reasoning or None,
+        **more,
+    )
+    return Choice(
+        index=given.index, message=message, finish_reason=given.finish_reason, logprobs=_logprobs(given.logprobs)
+    )
+
+
+def _tool_call(call: ToolCall) -> MessageToolCall:
+    function = FunctionCall(name=call.name, arguments=call.arguments)
+    return MessageToolCall(id=call.id, type=call.type, function=function)
+
+
+def _logprobs(tokens: list[TokenLogprob]) -> dict[str, Any] | None:
+    return {"content": [_token(token) for token in tokens]} if tokens else None
+
+
+def _token(token: TokenLogprob) -> dict[str, Any]:
+    return {
+        "token": token.token,
+        "logprob": token.logprob,
+        "bytes": token.bytes,
+        "top_logprobs": [{"token": other.token, "logprob": other.logprob, "bytes": other.bytes} for other in token.top],
+    }
+
+
+def chat_chunk(chunk: Chunk, known: ChatCompletionChunk | None, model: str, created: float) -> ChatCompletionChunk:
+    """A piece of a stream in OpenAI's shape; what only the first piece says is taken from the one before, `known`."""
+    choices = [_chunk_choice(0, chunk)] if _says_something(chunk) else []
+    choices += [_chunk_choice(other.index, other) for other in chunk.choices]
+    return ChatCompletionChunk(
+        id=chunk.id or (known.id if known is not None else None),
+        created=known.created if known is not None else _second(created),
+        model=chunk.model or (known.model if known is not None else model),
+        choices=choices,
+        usage=usage(chunk.usage),
+        kind=chunk.kind,
+    )
+
+
+def _says_something(chunk: Chunk) -> bool:
+    return bool(
+        chunk.text or chunk.reasoning or chunk.tool_calls or chunk.images or chunk.finish_reason or chunk.logprobs
+    )
+
+
+def _chunk_choice(index: int, chunk: Chunk) -> ChunkChoice:
+    more: dict[str, Any] = {"images": [image.to_dict() for image in chunk.images]} if chunk.images else {}
+    delta = Delta(
+        content=chunk.text or None,
+        tool_calls=[
+            DeltaToolCall(
+                index=piece.index,
+                id=piece.id,
+                type=(piece.type or "function") if piece.id else None,
+                function=FunctionCall(name=piece.name, arguments=piece.arguments),
+            )
+            for piece in chunk.tool_calls or ()
+        ]
+        or None,
+        reasoning_content=chunk.reasoning or None,
+        **more,
+    )
+    logprobs = _logprobs(chunk.logprobs)
+    return ChunkChoice(index=index, delta=delta, finish_reason=chunk.finish_reason, logprobs=logprobs)
+
+
+def embedding_response(answer: Embedding) -> EmbeddingResponse:
+    """Vectors in OpenAI's shape."""
+    found = EmbeddingResponse(
+        data=[EmbeddingData(index=place, embedding=list(vector)) for place, vector in enumerate(answer.vectors)],
+        model=answer.model,
+        usage=usage(answer.usage),
+    )
+    found._kept = answer
+    return found
+
+
+def images_response(answer: ImageResult) -> ImagesResponse:
+    """Images in OpenAI's shape; nothing is fetched."""
+    found = ImagesResponse(
+        created=_second(answer.created_at),
+        data=[
+            Image(
+                b64_json=image.to_b64() if image.has_bytes else None,
+                url=image.url,
+                revised_prompt=image.revised_prompt,
+            )
+            for image in answer.images
+        ],
+        usage=usage(answer.usage),
+    )
+    found._kept = answer
+    return found
+
+
+def usage(tokens: Tokens | None) -> Usage | None:
+    """Counts of tokens in OpenAI's shape."""
+    if tokens is None:
+        return None
+    cached = PromptDetails(
+        cached_tokens=tokens.cache_read, cache_write_tokens=tokens.cache_write, audio_tokens=tokens.audio
+    )
+    thought = CompletionDetails(reasoning_tokens=tokens.reasoning)
+    more = {name: value for name in ("cost", "currency") if (value := getattr(tokens, name)) is not None}
+    return Usage(
+        prompt_tokens=tokens.prompt_tokens,
+        completion_tokens=tokens.completion_tokens,
+        total_tokens=tokens.total_tokens,
+        prompt_tokens_details=cached if cached.to_dict() else None,
+        completion_tokens_details=thought if tokens.reasoning is not None else None,
+        **more,
+    )
+
+
+def _second(moment: float | None) -> int | None:
+    return int(moment) if moment is not None else None
