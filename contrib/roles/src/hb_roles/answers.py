@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from heavenbase.details import TokenLogprob
+from heavenbase.details import TokenLogprob, ToolCallDelta
 from heavenbase.types import Choice as Given
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 from heavenbase.types import Usage as Tokens
@@ -134,7 +134,7 @@ class ChunkChoice(Answer):
 
 
 class ChatCompletionChunk(Answer):
-    """One piece of a streamed chat.
+    """One piece of a streamed chat, with at least one choice; the last has the finish reason and the usage.
 
     `kind` is "delta"; or "restart" where what came before is void, "continue" where another target goes on, "round"
     where tools have run and another answer begins.
@@ -242,45 +242,56 @@ def _token(token: TokenLogprob) -> dict[str, Any]:
     }
 
 
-def chat_chunk(chunk: Chunk, known: ChatCompletionChunk | None, model: str, created: float) -> ChatCompletionChunk:
-    """A piece of a stream in OpenAI's shape; what only the first piece says is taken from the one before, `known`."""
+def chat_chunk(chunk: Chunk, known: ChatCompletionChunk) -> ChatCompletionChunk:
+    """A piece of a stream in OpenAI's shape, and in it what an earlier one says; no finish reason, no usage."""
     choices = [_chunk_choice(0, chunk)] if _says_something(chunk) else []
-    choices += [_chunk_choice(other.index, other) for other in chunk.choices]
+    choices += [_chunk_choice(other.index, other) for other in chunk.choices if _says_something(other)]
+    if not choices and chunk.kind != "delta":
+        choices = [ChunkChoice(delta=Delta())]
     return ChatCompletionChunk(
-        id=chunk.id or (known.id if known is not None else None),
-        created=known.created if known is not None else _second(created),
-        model=chunk.model or (known.model if known is not None else model),
+        id=chunk.id or known.id,
+        created=known.created,
+        model=chunk.model or known.model,
         choices=choices,
-        usage=usage(chunk.usage),
         kind=chunk.kind,
     )
 
 
-def _says_something(chunk: Chunk) -> bool:
-    return bool(
-        chunk.text or chunk.reasoning or chunk.tool_calls or chunk.images or chunk.finish_reason or chunk.logprobs
+def first_chunk(model: str, created: float) -> ChatCompletionChunk:
+    """What is known of the pieces of a stream before the first one."""
+    return ChatCompletionChunk(model=model, created=_second(created))
+
+
+def last_chunk(whole: ChatCompletion, known: ChatCompletionChunk) -> ChatCompletionChunk:
+    """The piece that ends a stream: why it ended, and all tokens."""
+    ends = [
+        ChunkChoice(index=choice.index, delta=Delta(), finish_reason=choice.finish_reason) for choice in whole.choices
+    ]
+    return ChatCompletionChunk(
+        id=known.id, created=known.created, model=known.model, choices=ends, usage=whole.usage, kind="delta"
     )
+
+
+def _says_something(chunk: Chunk) -> bool:
+    return bool(chunk.text or chunk.reasoning or chunk.tool_calls or chunk.images or chunk.logprobs)
 
 
 def _chunk_choice(index: int, chunk: Chunk) -> ChunkChoice:
     more: dict[str, Any] = {"images": [image.to_dict() for image in chunk.images]} if chunk.images else {}
     delta = Delta(
         content=chunk.text or None,
-        tool_calls=[
-            DeltaToolCall(
-                index=piece.index,
-                id=piece.id,
-                type=(piece.type or "function") if piece.id else None,
-                function=FunctionCall(name=piece.name, arguments=piece.arguments),
-            )
-            for piece in chunk.tool_calls or ()
-        ]
-        or None,
+        tool_calls=[_tool_call_piece(piece) for piece in chunk.tool_calls or ()] or None,
         reasoning_content=chunk.reasoning or None,
         **more,
     )
-    logprobs = _logprobs(chunk.logprobs)
-    return ChunkChoice(index=index, delta=delta, finish_reason=chunk.finish_reason, logprobs=logprobs)
+    return ChunkChoice(index=index, delta=delta, logprobs=_logprobs(chunk.logprobs))
+
+
+def _tool_call_piece(piece: ToolCallDelta) -> DeltaToolCall:
+    function = FunctionCall(name=piece.name, arguments=piece.arguments)
+    return DeltaToolCall(
+        index=piece.index, id=piece.id, type=(piece.type or "function") if piece.id else None, function=function
+    )
 
 
 def embedding_response(answer: Embedding) -> EmbeddingResponse:

@@ -84,8 +84,8 @@ class ByRole:
 
     def answer(self) -> Any:
         """Send it, in sync code."""
-        told, started = self._begin()
-        self._hooks.before(told)
+        self._hooks.before(self._told())
+        started = self._kernel.clock()
         response, failure = None, None
         try:
             response = _SHAPES[self._verb](self._kernel.run(self._call))
@@ -100,8 +100,8 @@ class ByRole:
 
     async def aanswer(self) -> Any:
         """Send it, in async code."""
-        told, started = self._begin()
-        await self._hooks.abefore(told)
+        await self._hooks.abefore(self._told())
+        started = self._kernel.clock()
         response, failure = None, None
         try:
             response = _SHAPES[self._verb](await self._kernel.answer(self._call))
@@ -118,9 +118,9 @@ class ByRole:
 
     def chunks(self) -> Iterator[ChatCompletionChunk]:
         """Send it and give the pieces of the answer, in sync code."""
-        told, started = self._begin()
-        self._hooks.before(told)
-        pieces = _Pieces(self)
+        self._hooks.before(self._told())
+        started = self._kernel.clock()
+        pieces = self.pieces()
         failure: BaseException | None = None
         try:
             with closing(self._kernel.iterate(self._call)) as source:
@@ -137,9 +137,9 @@ class ByRole:
 
     async def achunks(self) -> AsyncIterator[ChatCompletionChunk]:
         """Send it and give the pieces of the answer, in async code."""
-        told, started = self._begin()
-        await self._hooks.abefore(told)
-        pieces = _Pieces(self)
+        await self._hooks.abefore(self._told())
+        started = self._kernel.clock()
+        pieces = self.pieces()
         failure: BaseException | None = None
         source = self._kernel.chunks(self._call)
         try:
@@ -158,9 +158,6 @@ class ByRole:
                 await self._hooks.aafter(self._end(started, failure, pieces.whole))
 
     # What hooks are told
-
-    def _begin(self) -> tuple[dict[str, Any], float]:
-        return self._told(), self._kernel.clock()
 
     def _told(self) -> dict[str, Any]:
         resolved = self._resolved
@@ -193,30 +190,29 @@ class ByRole:
         text = f"{self._key} is not set, or is empty: providers.{provider}.env_key names it for role "
         return EnvVarMissingError.of(error, f"{text}{self._resolved.role!r}", variables=[self._key])
 
-    def shape(self, chunk: Chunk, known: ChatCompletionChunk | None) -> ChatCompletionChunk:
-        """A piece in OpenAI's shape."""
-        return answers.chat_chunk(chunk, known, self._call.spec.model_id, self._call.context.created_at)
+    def pieces(self) -> _Pieces:
+        """The pieces of its stream, before the first."""
+        return _Pieces(answers.first_chunk(self._call.spec.model_id, self._call.context.created_at))
 
 
 class _Pieces:
     """The pieces of one stream, and the whole answer when it is over."""
 
-    def __init__(self, call: ByRole) -> None:
-        self._call = call
-        self._last: ChatCompletionChunk | None = None
+    def __init__(self, known: ChatCompletionChunk) -> None:
+        self._known = known
         self._begun: set[int] = set()
         self.whole: ChatCompletion | None = None
 
     def next(self, chunk: Chunk) -> ChatCompletionChunk | None:
-        """The piece for a chunk; None for one that says nothing to callers."""
-        if chunk.kind == "end":
-            if chunk.completion is not None:
-                self.whole = answers.chat_completion(chunk.completion)
-            return None
-        piece = self._call.shape(chunk, self._last)
+        """The piece for a chunk; None for one that says nothing to callers yet."""
+        if chunk.kind == "end" and chunk.completion is not None:
+            self.whole = answers.chat_completion(chunk.completion)
+            piece = answers.last_chunk(self.whole, self._known)
+        else:
+            piece = answers.chat_chunk(chunk, self._known)
+        self._known = piece
         for choice in piece.choices:
             if choice.index not in self._begun:
                 self._begun.add(choice.index)
                 choice.delta.role = "assistant"
-        self._last = piece
-        return piece if piece.choices or piece.usage is not None or piece.kind != "delta" else None
+        return piece if piece.choices else None
