@@ -231,12 +231,15 @@ class LLMHub:
 
     def _spec(self, resolved: ResolvedCall) -> LLMSpec:
         """The target of a role with its own parameters."""
-        if not resolved.uses_defaults:
-            return self.kernel.resolve(preset=self._settings.presets[resolved.role])
-        role = find_role(self.config, resolved.role)[0]
+        role, uses_defaults = find_role(self.config, resolved.role)
+        provider = self._settings.name(resolved.provider)
+        if not uses_defaults:
+            preset = self._settings.presets[resolved.role]
+            if "${" in role.model + role.provider:  # the variables may have changed since
+                return self.kernel.resolve(preset=preset, model=resolved.model, provider=provider)
+            return self.kernel.resolve(preset=preset)
         params = filled(role.params, "defaults.params", self._environ)
         params.pop("stream", None)
-        provider = self._settings.name(resolved.provider)
         return self.kernel.resolve(model=resolved.model, provider=provider, **params)
 
     def _key(self, resolved: ResolvedCall) -> str | None:

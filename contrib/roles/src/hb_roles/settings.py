@@ -77,14 +77,9 @@ class Settings:
 
     def _preset(self, config: RuntimeConfig, role: RoleConfig, environ: Mapping[str, str]) -> dict[str, Any]:
         params = {name: value for name, value in role.params.items() if name != "stream"}  # how to call, not what
-        preset = {"model": role.model, "provider": self._named(role, environ), "default_args": params}
+        preset = {"model": _now(role.model, environ), "provider": self.name(_now(role.provider, environ))}
+        preset |= {"default_args": params}
         return preset | {"description": f"role of {config.project} ({config.env})"}
-
-    def _named(self, role: RoleConfig, environ: Mapping[str, str]) -> str:
-        try:
-            return self.name(filled(role.provider, "provider", environ))
-        except EnvVarMissingError:  # told by the call
-            return role.provider
 
     def _providers(self, config: RuntimeConfig, environ: Mapping[str, str]) -> dict[str, Any]:
         rows = {name: _provider(provider) for name, provider in config.providers.items()}
@@ -94,6 +89,14 @@ class Settings:
                 # Somebody's own endpoint has the names that the file says, whatever hb knows by them elsewhere.
                 row.setdefault("models", {})[role.model] = role.model
         return {self.name(name): row for name, row in rows.items() if row}
+
+
+def _now(name: str, environ: Mapping[str, str]) -> str:
+    """A name with its references filled in, which hb does not do in those of models and providers."""
+    try:
+        return str(filled(name, "name", environ))
+    except EnvVarMissingError:  # told by the call
+        return name
 
 
 def _provider(provider: ProviderConfig) -> dict[str, Any]:

@@ -45,8 +45,9 @@ def read_yaml(path: str) -> Document:
 
 def read_text(text: str, file: str | None = None) -> Document:
     """Read the text of a file."""
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return Document(None, {}, file)
@@ -55,6 +56,8 @@ def read_text(text: str, file: str | None = None) -> Document:
         if problems:
             raise config_error(problems, file)
         return Document(loader.construct_document(node), lines, file)
+    except ConfigError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # The problem alone: what stands around it may be a key.
@@ -63,7 +66,8 @@ def read_text(text: str, file: str | None = None) -> Document:
         what = getattr(error, "reason", None) or type(error).__name__
         raise _failure(file, f"is no YAML: {what}", None) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], seen: list[int], above: list[int]) -> Iterator[Problem]:
