@@ -77,7 +77,7 @@ class Settings:
 
     def _preset(self, config: RuntimeConfig, role: RoleConfig, environ: Mapping[str, str]) -> dict[str, Any]:
         params = {name: value for name, value in role.params.items() if name != "stream"}  # how to call, not what
-        preset = {"model": _now(role.model, environ), "provider": self.name(_now(role.provider, environ))}
+        preset: dict[str, Any] = {"model": _now(role.model, environ), "provider": self.name(_now(role.provider, environ))}
         preset |= {"default_args": params}
         return preset | {"description": f"role of {config.project} ({config.env})"}
 
