@@ -1,14 +1,14 @@
 """What comes back, in the shape of OpenAI's API: attributes, and `model_dump()` or `to_dict()` for plain data.
 
 What a provider does not say is None. Beside OpenAI's fields stand those that hb knows more of, such as
-`reasoning_content` of a message.
+`reasoning_content` of a message, and `reasoning_parts`, which the provider wants back in the next turn.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from heavenbase.details import TokenLogprob, ToolCallDelta
 from heavenbase.types import Choice as Given
@@ -16,20 +16,36 @@ from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 from heavenbase.types import Usage as Tokens
 
 
-class Answer(BaseModel):
+class Answer:
     """Base of all parts of an answer."""
 
-    model_config = ConfigDict(extra="allow")
+    def model_dump(self, *, mode: str = "python", exclude_none: bool = False) -> dict[str, Any]:
+        """Plain data: dictionaries, lists, texts and numbers, whatever the `mode`; without what is None if asked."""
+        found = {name: _plain(value, exclude_none) for name, value in vars(self).items() if name[0] != "_"}
+        return {name: value for name, value in found.items() if value is not None} if exclude_none else found
+
+    def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
+        """`model_dump` as a text of JSON."""
+        return json.dumps(self.model_dump(exclude_none=exclude_none), indent=indent, ensure_ascii=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data without the fields that are None, as JSON would have them."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """Plain data without the fields that are None."""
+        return self.model_dump(exclude_none=True)
 
     def to_json(self, indent: int | None = 2) -> str:
         """`to_dict` as a text of JSON."""
-        return self.model_dump_json(exclude_none=True, indent=indent)
+        return self.model_dump_json(indent=indent, exclude_none=True)
 
 
+def _plain(value: Any, exclude_none: bool) -> Any:
+    if isinstance(value, Answer):
+        return value.model_dump(exclude_none=exclude_none)
+    if isinstance(value, list):
+        return [_plain(item, exclude_none) for item in value]
+    return {key: _plain(item, exclude_none) for key, item in value.items()} if type(value) is dict else value
+
+
+@dataclass
 class PromptDetails(Answer):
     """Of the tokens of a prompt, those that the provider had in its cache, and those of sound."""
 
@@ -38,22 +54,27 @@ class PromptDetails(Answer):
     audio_tokens: int | None = None
 
 
+@dataclass
 class CompletionDetails(Answer):
     """Of the tokens of an answer, those of thinking."""
 
     reasoning_tokens: int | None = None
 
 
+@dataclass
 class Usage(Answer):
-    """Tokens. Embeddings have no `completion_tokens`."""
+    """Tokens; `cost` is the provider's own figure in `currency`. Embeddings have no `completion_tokens`."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
+    cost: str | None = None
+    currency: str | None = None
 
 
+@dataclass
 class FunctionCall(Answer):
     """The function that a tool call asks for; `arguments` is JSON as the model wrote it."""
 
@@ -61,20 +82,23 @@ class FunctionCall(Answer):
     arguments: str | None = None
 
 
+@dataclass
 class MessageToolCall(Answer):
     """One tool call of a message."""
 
     id: str | None = None
     type: str | None = "function"
-    function: FunctionCall
+    function: FunctionCall = field(default_factory=FunctionCall)
 
 
+@dataclass
 class DeltaToolCall(MessageToolCall):
     """A piece of a tool call in a stream: `index` says of which."""
 
     index: int | None = None
 
 
+@dataclass
 class Message(Answer):
     """A message of the model; it can be put among the `messages` of the next call as it is."""
 
@@ -82,23 +106,29 @@ class Message(Answer):
     content: str | None = None
     tool_calls: list[MessageToolCall] | None = None
     reasoning_content: str | None = None
+    reasoning_parts: list[dict[str, Any]] | None = None
+    images: list[dict[str, Any]] | None = None
+    annotations: list[dict[str, Any]] | None = None
 
 
+@dataclass
 class Choice(Answer):
     """One answer to the request."""
 
     index: int = 0
-    message: Message
+    message: Message = field(default_factory=Message)
     finish_reason: str | None = None
     logprobs: Any = None
 
 
+@dataclass
 class Kept(Answer):
     """An answer that remembers what hb knows of it."""
 
-    _kept: Any = PrivateAttr(default=None)
+    _kept: Any = field(default=None, repr=False, compare=False)
 
 
+@dataclass
 class ChatCompletion(Kept):
     """The answer of a chat; `completion` is hb's own, with the ledger of requests and what became of parameters."""
 
@@ -106,7 +136,7 @@ class ChatCompletion(Kept):
     object: str = "chat.completion"
     created: int | None = None
     model: str | None = None
-    choices: list[Choice] = Field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
     usage: Usage | None = None
 
     @property
@@ -115,6 +145,7 @@ class ChatCompletion(Kept):
         return self._kept  # type: ignore[no-any-return]
 
 
+@dataclass
 class Delta(Answer):
     """What a piece of a stream adds to the message."""
 
@@ -122,17 +153,20 @@ class Delta(Answer):
     content: str | None = None
     tool_calls: list[DeltaToolCall] | None = None
     reasoning_content: str | None = None
+    images: list[dict[str, Any]] | None = None
 
 
+@dataclass
 class ChunkChoice(Answer):
     """A piece of one answer."""
 
     index: int = 0
-    delta: Delta
+    delta: Delta = field(default_factory=Delta)
     finish_reason: str | None = None
     logprobs: Any = None
 
 
+@dataclass
 class ChatCompletionChunk(Answer):
     """One piece of a streamed chat, with at least one choice; the last has the finish reason and the usage.
 
@@ -144,24 +178,26 @@ class ChatCompletionChunk(Answer):
     object: str = "chat.completion.chunk"
     created: int | None = None
     model: str | None = None
-    choices: list[ChunkChoice] = Field(default_factory=list)
+    choices: list[ChunkChoice] = field(default_factory=list)
     usage: Usage | None = None
     kind: str = "delta"
 
 
+@dataclass
 class EmbeddingData(Answer):
     """The vector of one input, by the place of the input."""
 
     object: str = "embedding"
-    index: int
-    embedding: list[float]
+    index: int = 0
+    embedding: list[float] = field(default_factory=list, repr=False)
 
 
+@dataclass
 class EmbeddingResponse(Kept):
     """The vectors of all inputs, in order; `result` is hb's own answer."""
 
     object: str = "list"
-    data: list[EmbeddingData] = Field(default_factory=list)
+    data: list[EmbeddingData] = field(default_factory=list)
     model: str | None = None
     usage: Usage | None = None
 
@@ -171,19 +207,21 @@ class EmbeddingResponse(Kept):
         return self._kept  # type: ignore[no-any-return]
 
 
+@dataclass
 class Image(Answer):
     """A generated image: its bytes in base64, or where they are."""
 
-    b64_json: str | None = Field(default=None, repr=False)
+    b64_json: str | None = field(default=None, repr=False)
     url: str | None = None
     revised_prompt: str | None = None
 
 
+@dataclass
 class ImagesResponse(Kept):
     """Generated images; `result` is hb's own answer, whose images can be saved and shown."""
 
     created: int | None = None
-    data: list[Image] = Field(default_factory=list)
+    data: list[Image] = field(default_factory=list)
     usage: Usage | None = None
 
     @property
@@ -206,18 +244,13 @@ def chat_completion(answer: Completion) -> ChatCompletion:
 
 
 def _choice(given: Given) -> Choice:
-    more: dict[str, Any] = {}
-    if given.reasoning_parts:  # what the provider wants back in the next turn
-        more["reasoning_parts"] = given.reasoning_parts
-    if given.images:
-        more["images"] = [image.to_dict() for image in given.images]
-    if given.citations:
-        more["annotations"] = [citation.to_dict() for citation in given.citations]
     message = Message(
         content=given.text if given.text or not given.tool_calls else None,
         tool_calls=[_tool_call(call) for call in given.tool_calls] or None,
         reasoning_content=given.reasoning or None,
-        **more,
+        reasoning_parts=given.reasoning_parts or None,
+        images=[image.to_dict() for image in given.images] or None,
+        annotations=[citation.to_dict() for citation in given.citations] or None,
     )
     return Choice(
         index=given.index, message=message, finish_reason=given.finish_reason, logprobs=_logprobs(given.logprobs)
@@ -277,12 +310,11 @@ def _says_something(chunk: Chunk) -> bool:
 
 
 def _chunk_choice(index: int, chunk: Chunk) -> ChunkChoice:
-    more: dict[str, Any] = {"images": [image.to_dict() for image in chunk.images]} if chunk.images else {}
     delta = Delta(
         content=chunk.text or None,
         tool_calls=[_tool_call_piece(piece) for piece in chunk.tool_calls or ()] or None,
         reasoning_content=chunk.reasoning or None,
-        **more,
+        images=[image.to_dict() for image in chunk.images or ()] or None,
     )
     return ChunkChoice(index=index, delta=delta, logprobs=_logprobs(chunk.logprobs))
 
@@ -331,14 +363,14 @@ def usage(tokens: Tokens | None) -> Usage | None:
         cached_tokens=tokens.cache_read, cache_write_tokens=tokens.cache_write, audio_tokens=tokens.audio
     )
     thought = CompletionDetails(reasoning_tokens=tokens.reasoning)
-    more = {name: value for name in ("cost", "currency") if (value := getattr(tokens, name)) is not None}
     return Usage(
         prompt_tokens=tokens.prompt_tokens,
         completion_tokens=tokens.completion_tokens,
         total_tokens=tokens.total_tokens,
         prompt_tokens_details=cached if cached.to_dict() else None,
         completion_tokens_details=thought if tokens.reasoning is not None else None,
-        **more,
+        cost=tokens.cost,
+        currency=tokens.currency,
     )
 
 

@@ -76,6 +76,8 @@ class LLMHub:
             raise EnvVarMissingError(f"not set, or empty: {told}", variables=names)
         self._hooks = Hooks(on_before_call, on_after_call)
         options = dict(kernel_options or {})
+        if "plugins" in options:  # which two kernels look at
+            options["plugins"] = list(options["plugins"])
         plugins = {name: options[name] for name in ("plugins", "discover_plugins") if name in options}
         self._settings = Settings(self.config, self._environ, strict=False, **plugins)
         self.kernel = Kernel(made(self._settings, settings, self._environ), **options)
@@ -223,7 +225,8 @@ class LLMHub:
         is_async: bool,
         streams: bool = False,
     ) -> ByRole:
-        spec = self.target(resolved.role)
+        self._settings.check(resolved.provider)
+        spec = self._spec(resolved)
         return ByRole(
             self.kernel, self._hooks, resolved, spec, verb, options, content, given,
             is_async=is_async, streams=streams, key=self._key(resolved),

@@ -54,11 +54,11 @@ class Settings:
         self, config: RuntimeConfig, environ: Mapping[str, str] | None = None, *, strict: bool = True, **plugins: Any
     ) -> None:
         variables = os.environ if environ is None else environ
-        with Kernel({}, environ=variables, **plugins) as kernel:
-            catalog = kernel.resolver.catalog
-            self.providers = _hb_names(config, catalog)
-            self.broken = dict(_unusable(config, self.providers, catalog))
-            taken = set(catalog.presets)
+        # It sends nothing and holds nothing; closing it would close the plugins, which another kernel will use.
+        catalog = Kernel({}, environ=variables, **plugins).resolver.catalog
+        self.providers = _hb_names(config, catalog)
+        self.broken = dict(_unusable(config, self.providers, catalog))
+        taken = set(catalog.presets)
         if strict and self.broken:
             raise next(iter(self.broken.values()))
         # A role that has the name of a preset of hb's takes its place whole: in another spelling, it is laid over none.
@@ -77,7 +77,10 @@ class Settings:
 
     def _preset(self, config: RuntimeConfig, role: RoleConfig, environ: Mapping[str, str]) -> dict[str, Any]:
         params = {name: value for name, value in role.params.items() if name != "stream"}  # how to call, not what
-        preset: dict[str, Any] = {"model": _now(role.model, environ), "provider": self.name(_now(role.provider, environ))}
+        preset: dict[str, Any] = {
+            "model": _now(role.model, environ),
+            "provider": self.name(_now(role.provider, environ)),
+        }
         preset |= {"default_args": params}
         return preset | {"description": f"role of {config.project} ({config.env})"}
 
