@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CORE = [ROOT / "core", *sorted(p.parent for p in (ROOT / "core").glob("*/pyproject.toml"))]
-FOLDERS = [*CORE, *sorted(p.parent for p in (ROOT / "plugins").glob("*/pyproject.toml"))]
+FOLDERS = [*CORE, *sorted(p.parent for kind in ("plugins", "contrib") for p in (ROOT / kind).glob("*/pyproject.toml"))]
 NAMES = {folder: tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"] for folder in FOLDERS}
 PREINSTALLED = {
     *("hb-core", "hb-kernel", "hb-cli", "hb-gateway-openai", "hb-gateway-mock", "hb-provider-openai"),
