@@ -183,6 +183,22 @@ def test_r02_a_role_of_mode_tool_offers_tools(made: Made, page: dict[str, Any], 
     assert sent[1]["tool_calls"][0]["function"]["name"] == "weather"
 
 
+def test_r02_functions_given_as_tools_are_run_and_the_last_message_asks_for_none(
+    made: Made, page: dict[str, Any], server: LoopbackServer
+) -> None:
+    def add(a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    page["roles"]["it"] = {"provider": "openai", "model": "gpt-4o-mini", "mode": "tool"}
+    server.reply(tool_calls=[{"name": "add", "arguments": {"a": 1, "b": 2}, "id": "call_1"}])
+    server.reply(text="three")
+    answer = made().completion("it", "1 + 2?", {"tools": [add]})
+    assert answer.choices[0].message.to_dict() == {"role": "assistant", "content": "three"}
+    assert len(answer.completion.attempts) == len(server.requests) == 2
+    assert [call.name for call in answer.completion.tool_calls] == ["add"]
+
+
 # R03: resolving
 
 

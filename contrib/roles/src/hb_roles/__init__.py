@@ -37,6 +37,27 @@ if TYPE_CHECKING:
     from hb_roles.settings import role_settings as role_settings
 
 __version__ = "0.2.0"
+__all__ = [
+    "ChatCompletion",
+    "ChatCompletionChunk",
+    "ConfigError",
+    "EmbeddingResponse",
+    "EnvVarMissingError",
+    "ImagesResponse",
+    "LLMHub",
+    "LLMHubRuntimeError",
+    "ProviderConfig",
+    "ResolvedCall",
+    "RoleConfig",
+    "RuntimeConfig",
+    "UnknownProviderError",
+    "UnknownRoleError",
+    "__version__",
+    "load_runtime_config",
+    "parse_runtime_config",
+    "resolve_role",
+    "role_settings",
+]
 
 _NAMES = {
     "answers": "ChatCompletion ChatCompletionChunk EmbeddingResponse ImagesResponse",
@@ -61,4 +82,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*_HOMES, "__version__"])
+    return sorted(__all__)

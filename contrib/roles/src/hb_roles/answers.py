@@ -239,6 +239,10 @@ def chat_completion(answer: Completion) -> ChatCompletion:
         choices=[_choice(choice) for choice in answer.choices],
         usage=usage(answer.usage),
     )
+    if answer.tool_turns:  # the calls of earlier rounds have run, and the message that comes last does not ask for them
+        waiting = {call["id"] for call in answer.message.get("tool_calls", ())}
+        message = found.choices[0].message
+        message.tool_calls = [call for call in message.tool_calls or () if call.id in waiting] or None
     found._kept = answer
     return found
 
