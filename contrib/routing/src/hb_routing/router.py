@@ -28,6 +28,7 @@ from heavenbase.errors import (
 )
 from heavenbase.gather import Ending, whole_chunk
 from heavenbase.middleware import Middleware, Next, Place
+from heavenbase.options import MOCKS
 from heavenbase.routes import Route, Routing, Target
 from heavenbase.spec import LLMSpec
 from heavenbase.types import Chunk, Completion, Hop, ParameterReport, Usage
@@ -42,6 +43,8 @@ HOPS: Final[dict[str, tuple[str, ...]]] = {
 """Kinds of errors after which the next target is asked, where a route does not say so itself."""
 ROTATES: Final = (RateLimitError, QuotaExhausted, AuthError)
 """After these the next key of the same target is taken."""
+REMAKES: Final = MOCKS | {"by_provider"}
+"""Controls that make even the call of the first target another one than it was made for."""
 POLL: Final = 0.05
 """Shortest wait in seconds for a breaker, so that a probe that is on its way is not asked about without end."""
 
@@ -431,7 +434,7 @@ class _Run:
         return not specs or any(self.health.opens(spec, now) <= 0 for spec in specs)
 
     def _fitted(self, route: Route, spec: LLMSpec) -> Call:
-        if spec is self.routing.first and "by_provider" not in self.owner.controls:
+        if spec is self.routing.first and REMAKES.isdisjoint(self.owner.controls):
             return self.owner.replace(context=replace(self.context, report=_copied(self.context.report)))
         return self.router.fitting.fitted(self.owner, spec, route)
 

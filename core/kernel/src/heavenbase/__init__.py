@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
     from heavenbase import errors
+    from heavenbase.completions import acompletion, aembed, aparse, completion, embed, parse
     from heavenbase.config import Config
     from heavenbase.details import Audio, Citation, FilterResult, RateLimit, RateLimits, TokenLogprob, Usage
     from heavenbase.errors import HBError
     from heavenbase.functions import default_kernel, set_default_kernel
     from heavenbase.image import LLMImage
     from heavenbase.kernel import Kernel
+    from heavenbase.ledger import Hop
     from heavenbase.llm import LLM
-    from heavenbase.middleware import Middleware
+    from heavenbase.middleware import Judge, Middleware, Observer
+    from heavenbase.routes import Route
     from heavenbase.secrets import Secret
     from heavenbase.session import LLMSession
     from heavenbase.spec import LLMSpec, Timeouts
@@ -44,9 +47,11 @@ __version__ = "0.2.0"
 # fmt: off
 __all__ = [
     "LLM", "PAUSE", "REFUSE", "RUN", "Audio", "Choice", "Chunk", "Citation", "Completion", "Config", "Embedding",
-    "FilterResult", "HBError", "ImageResult", "Kernel", "LLMImage", "LLMSession", "LLMSpec", "LLMToolCallRepair",
-    "Middleware", "Options", "Partial", "RateLimit", "RateLimits", "Secret", "Timeouts", "TokenLogprob", "Tool",
-    "ToolCall", "ToolPause", "Usage", "Vector", "__version__", "default_kernel", "errors", "set_default_kernel", "tool",
+    "FilterResult", "HBError", "Hop", "ImageResult", "Judge", "Kernel", "LLMImage", "LLMSession", "LLMSpec",
+    "LLMToolCallRepair", "Middleware", "Observer", "Options", "Partial", "RateLimit", "RateLimits", "Route",
+    "Secret", "Timeouts", "TokenLogprob", "Tool", "ToolCall", "ToolPause", "Usage", "Vector", "__version__",
+    "acompletion", "aembed", "aparse", "completion", "default_kernel", "embed", "errors", "parse",
+    "set_default_kernel", "tool",
 ]
 # fmt: on
 
@@ -56,11 +61,14 @@ __getattr__, _ = front(
         "": "errors",
         "config": "Config",
         "errors": "HBError",
+        "completions": "acompletion aembed aparse completion embed parse",
         "functions": "default_kernel set_default_kernel",
         "image": "LLMImage",
         "kernel": "Kernel",
         "llm": "LLM",
-        "middleware": "Middleware",
+        "ledger": "Hop",
+        "middleware": "Judge Middleware Observer",
+        "routes": "Route",
         "secrets": "Secret",
         "session": "LLMSession",
         "spec": "LLMSpec Timeouts",

@@ -11,12 +11,10 @@ from heavenbase.options import CONTROLS as CONTROLS
 from heavenbase.options import MOCKS as MOCKS
 from heavenbase.options import REASONING as REASONING
 from heavenbase.options import split_options as split_options
-from heavenbase.resumption import Kept as Kept
-from heavenbase.resumption import Resumption as Resumption
 from heavenbase.services import Services as Services
 from heavenbase.spec import EMPTY, LLMSpec, Timeouts, empty
 from heavenbase.spec import WireRequest as WireRequest
-from heavenbase.types import Attempt, Hop, Message, ParameterReport
+from heavenbase.types import Attempt, Hop, Message, ParameterReport, ToolCall
 
 if TYPE_CHECKING:
     from heavenbase.details import RateLimits
@@ -93,6 +91,27 @@ class CallContext:
         if left is None or limit is None:
             return limit if left is None else left
         return min(limit, left)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where a chat goes on that waits for tools: its open calls, the answers to them by id, the rounds that it had."""
+
+    calls: Sequence[ToolCall]
+    decided: Mapping[str, Any]
+    turns: int = 0
+
+
+class Kept:
+    """The call that a completion came from, for `LLM.resume`; it stays behind when the completion is pickled."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Any = None) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        return Kept, ()
 
 
 @dataclass(frozen=True, slots=True)

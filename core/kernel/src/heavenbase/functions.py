@@ -1,4 +1,10 @@
-"""Functions over the default kernel, which is made on first use and closed at exit."""
+"""Functions over the default kernel, which is made on first use and closed at exit.
+
+hb.completion("gpt-4o-mini", "Say hello.").text
+hb.completion(["gpt-4o-mini", "groq/llama-3.1-8b-instant"], messages, stream=True)
+hb.parse("gpt-4o-mini", "Name a film.", response_format=Film)
+hb.embed("text-embedding-3-small", ["one", "two"])
+"""
 
 from __future__ import annotations
 

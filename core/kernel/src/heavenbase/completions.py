@@ -1,0 +1,110 @@
+"""Calls as functions, over the default kernel.
+
+hb.completion("gpt-4o-mini", "Say hello.").text
+hb.completion(["gpt-4o-mini", "groq/llama-3.1-8b-instant"], messages, stream=True)
+hb.parse("gpt-4o-mini", "Name a film.", response_format=Film)
+hb.embed("text-embedding-3-small", ["one", "two"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Literal, overload
+
+from heavenbase.errors import InputTypeError
+from heavenbase.llm import LLM
+from heavenbase.options import CONNECTION, TARGET
+from heavenbase.types import Chunk, Completion
+
+
+@overload
+def completion(
+    model: Any = None, messages: Any = None, *, stream: Literal[False] = False, **options: Any
+) -> Completion: ...
+@overload
+def completion(
+    model: Any = None, messages: Any = None, *, stream: Literal[True], **options: Any
+) -> Iterator[Chunk]: ...
+def completion(model: Any = None, messages: Any = None, *, stream: bool = False, **options: Any) -> Any:
+    """One chat with a model, and all there is to know of its answer.
+
+    Args:
+        model: The name of a model, or a list of them (a fallback); None for the default preset, or `preset=`, `route=`.
+        messages: A text, a message, or several messages.
+        stream: Give the answer as it comes, as chunks.
+        options: What `LLM` and its methods take: preset, provider, gateway, route, kernel, and all options.
+
+    Raises:
+        HBError: As `LLM` and `LLM.complete` do.
+    """
+    llm, asked = _llm(model, options)
+    if stream:
+        return llm.stream(messages, include="chunk", **asked)
+    return llm.complete(messages, **asked)
+
+
+@overload
+async def acompletion(
+    model: Any = None, messages: Any = None, *, stream: Literal[False] = False, **options: Any
+) -> Completion: ...
+@overload
+async def acompletion(
+    model: Any = None, messages: Any = None, *, stream: Literal[True], **options: Any
+) -> AsyncIterator[Chunk]: ...
+async def acompletion(model: Any = None, messages: Any = None, *, stream: bool = False, **options: Any) -> Any:
+    """Async form of `completion`; with `stream=True` the awaited value is an async iterator."""
+    llm, asked = _llm(model, options)
+    if stream:
+        return llm.astream(messages, include="chunk", **asked)
+    return await llm.acomplete(messages, **asked)
+
+
+def parse(model: Any = None, messages: Any = None, *, response_format: Any, **options: Any) -> Any:
+    """The value that an answer holds, of the type or schema `response_format`; the rest is as in `completion`.
+
+    Raises:
+        StructuredOutputError: The answer does not have that form; `partial` is the answer.
+    """
+    llm, asked = _llm(model, options)
+    return llm.complete(messages, response_format=_form(response_format), **asked).structured
+
+
+async def aparse(model: Any = None, messages: Any = None, *, response_format: Any, **options: Any) -> Any:
+    """Async form of `parse`."""
+    llm, asked = _llm(model, options)
+    return (await llm.acomplete(messages, response_format=_form(response_format), **asked)).structured
+
+
+def embed(model: Any = None, inputs: Any = None, **options: Any) -> Any:
+    """One vector for a text, a list of vectors for several, in order; or what `include` names.
+
+    Args:
+        model: The name of a model, or a list of endpoints of one model; None for the preset `embed`, or `preset=`.
+        inputs: A text, or an iterable of texts.
+        options: What `LLM` and `LLM.embed` take.
+
+    Raises:
+        HBError: As `LLM` and `LLM.embed` do.
+    """
+    llm, asked = _llm(model, options, "embed")
+    return llm.embed(inputs, **asked)
+
+
+async def aembed(model: Any = None, inputs: Any = None, **options: Any) -> Any:
+    """Async form of `embed`."""
+    llm, asked = _llm(model, options, "embed")
+    return await llm.aembed(inputs, **asked)
+
+
+def _llm(model: Any, options: dict[str, Any], preset: str | None = None) -> tuple[LLM, dict[str, Any]]:
+    """The target that these arguments name, and the options that are left for the call."""
+    named = {name: options.pop(name) for name in (TARGET | CONNECTION).intersection(options)}
+    if model is None and not {"preset", "route"}.intersection(named):
+        named["preset"] = preset
+    return LLM(model=model, **named), options
+
+
+def _form(response_format: Any) -> Any:
+    if response_format is None:
+        raise InputTypeError("parse needs response_format: a type, or a JSON schema")
+    return response_format

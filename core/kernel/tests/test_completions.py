@@ -1,0 +1,89 @@
+"""The functions over the default kernel: what they take, what they give, in both colours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import heavenbase as hb
+from heavenbase.errors import InputError, InputTypeError, StructuredOutputError, UnknownNameError
+
+
+class Film(BaseModel):
+    title: str
+    year: int
+
+
+@pytest.fixture(autouse=True)
+def kernel() -> Iterator[hb.Kernel]:
+    with hb.Kernel({"heavenbase.llm.cache.enabled": False}) as made:
+        hb.set_default_kernel(made)
+        yield made
+    hb.set_default_kernel(None)
+
+
+def test_completion_gives_the_whole_answer_of_a_text_or_of_messages() -> None:
+    for messages in ("hi", {"role": "user", "content": "hi"}, [{"role": "user", "content": "hi"}]):
+        answer = hb.completion("gpt-4o-mini", messages, mock_text="hello")
+        assert (answer.text, answer.served_by) == ("hello", "openai/gpt-4o-mini")
+    assert (
+        hb.completion(model="gpt-4o-mini", messages="hi", system="be short", mock_text="ok").messages[0]["role"]
+        == "system"
+    )
+
+
+def test_completion_streams_chunks() -> None:
+    chunks = list(hb.completion("gpt-4o-mini", "hi", stream=True, mock_text="hello there"))
+    assert "".join(chunk.text for chunk in chunks) == "hello there"
+    assert chunks[-1].usage is not None
+
+
+def test_async_forms_answer_the_same() -> None:
+    async def ask() -> Any:
+        whole = await hb.acompletion("gpt-4o-mini", "hi", mock_text="hello")
+        pieces = [
+            piece.text async for piece in await hb.acompletion("gpt-4o-mini", "hi", stream=True, mock_text="hello")
+        ]
+        film = await hb.aparse(
+            "gpt-4o-mini", "a film", response_format=Film, mock_text='{"title": "Solaris", "year": 1972}'
+        )
+        vectors = await hb.aembed("text-embedding-3-small", ["a", "b"], mock_embed=True)
+        return whole.text, "".join(pieces), film, len(vectors)
+
+    assert asyncio.run(ask()) == ("hello", "hello", Film(title="Solaris", year=1972), 2)
+
+
+def test_parse_gives_the_value_or_an_error_with_the_answer() -> None:
+    film = hb.parse("gpt-4o-mini", "a film", response_format=Film, mock_text='{"title": "Solaris", "year": 1972}')
+    assert film == Film(title="Solaris", year=1972)
+    with pytest.raises(StructuredOutputError) as caught:
+        hb.parse("gpt-4o-mini", "a film", response_format=Film, mock_text="no", structured_retries=0)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "no"
+    with pytest.raises(InputTypeError, match="response_format"):
+        hb.parse("gpt-4o-mini", "a film", response_format=None)
+
+
+def test_embed_gives_one_vector_or_several() -> None:
+    assert isinstance(hb.embed("text-embedding-3-small", "a", mock_embed=True)[0], float)
+    assert len(hb.embed("text-embedding-3-small", ["a", "b"], mock_embed=True)) == 2
+    assert hb.embed(inputs="a", include="dim", mock_embed=True) > 0
+
+
+def test_everything_that_llm_takes_goes_through(kernel: hb.Kernel) -> None:
+    with hb.Kernel({"heavenbase.llm.cache.enabled": False}) as other:
+        assert hb.completion("gpt-4o-mini", "hi", kernel=other, mock_text="there").text == "there"
+    answer = hb.completion(
+        preset="chat", messages="hi", mock_text="ok", temperature=0.5, base_url="http://127.0.0.1:9/v1"
+    )
+    assert answer.text == "ok"
+    answer = hb.completion(["gpt-4o-mini", "gpt-4o"], "hi", mock_text="ok")
+    assert [hop.outcome for hop in answer.hops] == ["served"]
+    with pytest.raises(UnknownNameError, match="temperature"):
+        hb.completion("gpt-4o-mini", "hi", temprature=1)
+    with pytest.raises(InputError):
+        hb.completion("", "hi")
