@@ -44,9 +44,12 @@ class House:
         self.kernels: list[Kernel] = []
         self.kernel = self.make()
 
-    def make(self, config: dict[str, Any] | None = None, **kernel: Any) -> Kernel:
+    def make(
+        self, config: dict[str, Any] | None = None, more: dict[str, dict[str, Any]] | None = None, **kernel: Any
+    ) -> Kernel:
+        more = more or {}
         providers = {
-            name: {"base_url": server.url(name), "api_key": f"key-of-{name}", "allow_http": True}
+            name: {"base_url": server.url(name), "api_key": f"key-of-{name}", **more.get(name, {})}
             for name, server in self.servers.items()
         }
         given = {"heavenbase.llm.providers": providers, "heavenbase.llm.cache.enabled": False, **(config or {})}

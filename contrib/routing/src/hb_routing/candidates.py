@@ -63,13 +63,18 @@ class Fitting:
         self._overflowed: dict[str, int] = {}
         """By provider and model, the fewest tokens (as hb estimates them) that were too many."""
 
+    def check(self, call: Call, spec: LLMSpec) -> None:
+        """Raise Unfit where the target lacks what the call needs."""
+        if reason := lacking(call, spec):
+            raise Unfit(reason)
+        most = self._longest(spec) if call.verb == "complete" else None
+        if most is not None and (tokens := estimated_tokens(call)) >= most:
+            raise Unfit(f"about {tokens} tokens, and its context holds {most}")
+
     def fitted(self, call: Call, spec: LLMSpec, route: Route) -> Call:
         """The same request to this target. Raises Unfit, before anything is sent."""
         before = call.spec
-        if reason := lacking(call, spec):
-            raise Unfit(reason)
-        if (most := self._longest(spec)) is not None and (tokens := estimated_tokens(call)) >= most:
-            raise Unfit(f"about {tokens} tokens, and its context holds {most}")
+        self.check(call, spec)
         things = foreign_things(call, spec)
         if things and route.on_foreign == "strip":
             call = stripped(call, things)
@@ -104,19 +109,21 @@ def lacking(call: Call, spec: LLMSpec) -> str:
         return "it has no embeddings" if spec.capability("embeddings") is False else ""
     if call.verb == "imagen":
         return "it generates no images" if spec.capability("images") is False else ""
-    needed = {
-        "chat": True,
-        "stream": call.stream,
-        "tools": bool(call.args.get("tools")),
-        "vision": any(map(_shows, call.messages)),
-    }
-    for ability, is_needed in needed.items():
-        if is_needed and spec.capability(ability) is False:
-            return f"it has no {NEEDS[ability]}"
+    for ability, what in NEEDS.items():
+        if spec.capability(ability) is False and _needs(call, ability):
+            return f"it has no {what}"
     form = spec.capability("structured")
     if call.format is not None and call.format.is_json and form == "none":
         return "it keeps to no form of an answer"
     return ""
+
+
+def _needs(call: Call, ability: str) -> bool:
+    if ability == "tools":
+        return bool(call.args.get("tools"))
+    if ability == "vision":
+        return any(map(_shows, call.messages))
+    return call.stream if ability == "stream" else call.verb == "complete"
 
 
 def _shows(message: Mapping[str, Any]) -> bool:

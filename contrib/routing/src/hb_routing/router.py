@@ -109,7 +109,10 @@ class _Run:
         kept = await self._kept(route, self.owner)
         if kept is not None:
             return kept
-        return await self._route(route, is_last=True)
+        answer = await self._route(route, is_last=True)
+        if self.spent is not None:
+            answer.usage = Usage.total(self.spent, answer.usage)
+        return answer
 
     async def _route(self, route: Route, *, is_last: bool) -> Any:
         """The answer of the first target of a route that gives one; the error of the route otherwise."""
@@ -121,6 +124,7 @@ class _Run:
             has_next = place + 1 < len(targets)
             if target.route is None and not self._is_free(target):
                 opened.append(target)
+                self._hop(target, "open", "its breaker is open")
                 continue
             try:
                 asked += 1
@@ -137,19 +141,13 @@ class _Run:
                     raise
         if opened and not asked:
             return await self._waited(route, opened, is_last=is_last)
-        for target in opened:
-            self._hop(target, "open", "its breaker is open")
         raise self._exhausted(route, last)
 
     async def _target(self, route: Route, target: Target, *, is_last: bool, has_next: bool) -> Any:
         if target.route is not None:
-            try:
-                return await self._route(target.route, is_last=is_last)
-            except FallbackExhausted as error:
-                if error.errors:
-                    raise
-                raise Unfit(error.message) from error
-        answer = await self._ask(route, target, is_last=is_last)
+            answer = await self._route(target.route, is_last=is_last)
+        else:
+            answer = await self._ask(route, target, is_last=is_last)
         judge = self._judge(route)
         is_ungated = route.kind == "cascade" and not has_next
         if judge is None or is_ungated or not isinstance(answer, Completion):
@@ -196,6 +194,8 @@ class _Run:
         source = kept if kept is not None else self._route_stream(route, is_last=True)
         try:
             async for chunk in source:
+                if self.spent is not None and chunk.usage is not None:
+                    chunk = replace(chunk, usage=Usage.total(self.spent, chunk.usage))
                 yield chunk
         finally:
             await aclose(source)
@@ -211,6 +211,7 @@ class _Run:
             has_next = place + 1 < len(targets)
             if target.route is None and not self._is_free(target):
                 opened.append(target)
+                self._hop(target, "open", "its breaker is open")
                 continue
             source: Any = None
             try:
@@ -255,8 +256,6 @@ class _Run:
             async for chunk in self._waited_stream(route, opened, recovery, is_last=is_last):
                 yield chunk
             return
-        for target in opened:
-            self._hop(target, "open", "its breaker is open")
         raise self._exhausted(route, last)
 
     async def _whole(self, route: Route, target: Target, *, is_last: bool, has_next: bool) -> Completion:
@@ -352,9 +351,6 @@ class _Run:
             left -= seconds
             await self.call.services.sleep(self.call, seconds)
             self.waited += seconds
-        for other in opened:
-            if other is not target:
-                self._hop(other, "open", "its breaker is open")
         self.reason = "the breakers of all targets are open" if self.once else "its breaker closed first"
         return target
 
@@ -435,6 +431,7 @@ class _Run:
 
     def _fitted(self, route: Route, spec: LLMSpec) -> Call:
         if spec is self.routing.first and REMAKES.isdisjoint(self.owner.controls):
+            self.router.fitting.check(self.owner, spec)
             return self.owner.replace(context=replace(self.context, report=_copied(self.context.report)))
         return self.router.fitting.fitted(self.owner, spec, route)
 
@@ -525,6 +522,9 @@ class _Run:
     def _note(self, target: Target, error: HBError) -> None:
         if target.route is not None:
             return  # its own targets are told of
+        hops = self.context.hops
+        if hops and hops[-1].outcome == "served":
+            hops.pop()  # a stream that began, and broke
         self._hop(target, "failed", error.kind)
         self.errors.append((self._label(target), error))
         self.reason = f"{self._label(target)} failed: {error.kind}"
@@ -533,6 +533,8 @@ class _Run:
         self.spent = Usage.total(self.spent, answer.usage)
         if self.context.attempts and not self.asked.context.cached:
             self.context.attempts[-1].rejected = reason
+        if self.context.hops and self.context.hops[-1].outcome == "served":
+            self.context.hops.pop()  # of a route inside this one
         self._hop_spec(self.asked.spec, "rejected", reason)
         self._pass(self.asked.target, f"its answer was rejected: {reason}")
         self.reason = f"the answer of {self.asked.target} was rejected: {reason}"
@@ -549,8 +551,6 @@ class _Run:
 
     def _served(self, answer: Any) -> Any:
         self._tell_served()
-        if self.spent is not None:
-            answer.usage = Usage.total(self.spent, answer.usage)
         return answer
 
     def _tell_served(self) -> None:

@@ -20,6 +20,8 @@ ABILITIES: dict[str, tuple[str, str]] = {
         "list[str]",
         "ways to name a file that is not sent along: id, https, gs, s3; others are refused",
     ),
+    "context_window": ("int", "most tokens of a prompt; longer ones go to other targets of a route"),
+    "prefill": ("bool", "it goes on with an answer that stands last; true lets the stream of a route go on so"),
     "max_output_tokens": ("int", "most tokens of an answer, for wires that want a limit"),
     "reasoning_efforts": ("bool | list[str]", "steps of thinking; a step that is not there becomes the nearest one"),
     "late_system": ("bool", "system messages may stand between the others; false puts them first"),

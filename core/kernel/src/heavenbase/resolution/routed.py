@@ -30,6 +30,7 @@ class RoutedResolver:
         self._resolver = resolver
         self._config = config
         self._memo: dict[Any, LLMSpec] = {}
+        self._own: dict[int, tuple[LLMSpec, LLMSpec]] = {}
 
     def resolve(
         self, preset: str | None, model: Any, provider: str | None, gateway: str | None, options: Mapping[str, Any]
@@ -54,7 +55,17 @@ class RoutedResolver:
         own = {**target.args, **options}
         conceal(own)
         names = (target.preset or preset, target.model, target.provider, target.gateway)
-        return self._resolver.resolve_one(*names, dict(with_effort(own)))  # type: ignore[no-any-return]
+        spec: LLMSpec = self._resolver.resolve_one(*names, dict(with_effort(own)))
+        given = frozenset(options)
+        if spec.explicit == given:
+            return spec
+        # What the target says is no wish of the caller's, and stays behind when the call goes on.
+        known = self._own.get(id(spec))
+        if known is None or known[0] is not spec or known[1].explicit != given:
+            if len(self._own) >= MEMO_SIZE:
+                self._own.clear()
+            known = self._own[id(spec)] = spec, replace(spec, explicit=given)
+        return known[1]
 
     def _of_preset(self, preset: str | None) -> Any:
         name = preset if preset is not None else self._config.get(f"{ROOT}.default_preset")
@@ -83,7 +94,7 @@ class RoutedResolver:
         first = self.target(route.first(), preset, {**own, **connection})
         if known is not None and known.route.first is first:
             return known
-        self._check_names(route, preset)
+        self._check_names(route, preset, options)
         routing = Routing(route, MappingProxyType(own), MappingProxyType(connection), first, preset, self.target)
         spec = replace(first, route=routing)
         if key is not None:
@@ -92,13 +103,13 @@ class RoutedResolver:
             self._memo[key] = spec
         return spec
 
-    def _check_names(self, route: Route, preset: str | None) -> None:
+    def _check_names(self, route: Route, preset: str | None, options: Mapping[str, Any]) -> None:
         for target in route.targets:
             if target.route is not None:
-                self._check_names(target.route, preset)
+                self._check_names(target.route, preset, options)
                 continue
             catalog = self._resolver.catalog
-            naming = Naming(Sources(self._config, catalog.claims.foreign), catalog, target.args)
+            naming = Naming(Sources(self._config, catalog.claims.foreign), catalog, {**target.args, **options})
             try:
                 name, record = naming.preset(target.preset or preset, target.model)
                 naming.target(target.model, target.provider, name, record)

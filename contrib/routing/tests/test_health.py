@@ -1,0 +1,163 @@
+"""Breakers, cooldowns, waits that are hops, keys in turn: with a clock that only sleeping moves."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from hb_routing import balance, fallback
+from heavenbase.errors import FallbackExhausted, FallbackWarning, HBError, RateLimitError
+from heavenbase.llm import LLM
+
+from .support import House
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    warnings.simplefilter("ignore", FallbackWarning)
+
+
+def test_a_target_that_fails_again_and_again_is_left_alone_for_a_while(house: House) -> None:
+    house.servers["one"].strike("S5.500", "one")
+    llm = house.routed(fallback("one/m", "two/m", breaker={"failures": 2, "cooldown": 30}), max_retries=0)
+    for _ in range(5):
+        llm.chat("hi")
+    assert house.counts()[:2] == (2, 5)
+    answer = llm.complete("hi")
+    assert [(hop.target, hop.outcome) for hop in answer.hops] == [("one/m", "open"), ("two/m", "served")]
+
+
+def test_one_probe_goes_out_when_the_cooldown_is_over_and_closes_the_breaker(house: House) -> None:
+    house.servers["one"].strike("S5.500", "one")
+    llm = house.routed(fallback("one/m", "two/m", breaker={"failures": 1, "cooldown": 30}), max_retries=0)
+    llm.chat("hi")
+    house.time.now += 31
+    llm.chat("hi")  # the probe fails, and the next cooldown is longer
+    assert house.counts()[0] == 2
+    house.time.now += 31
+    llm.chat("hi")
+    assert house.counts()[0] == 2
+    house.time.now += 31
+    house.servers["one"].strike(None)
+    assert llm.complete("hi").served_by == "one/m"
+    assert llm.complete("hi").served_by == "one/m"
+
+
+def test_a_wait_longer_than_hop_after_is_a_hop_and_the_target_is_left_alone(house: House) -> None:
+    house.servers["one"].reply("slow down", status=429, headers={"retry-after": "20"})
+    llm = house.llm("one/m", "two/m")
+    assert llm.complete("hi").served_by == "two/m"
+    assert llm.complete("hi").served_by == "two/m"
+    assert (house.counts()[:2], house.time.slept) == ((1, 2), [])
+    house.time.now += 21
+    assert llm.complete("hi").served_by == "one/m"
+
+
+def test_a_short_wait_stays_at_the_target(house: House) -> None:
+    house.servers["one"].reply("slow down", status=429, headers={"retry-after": "1"})
+    assert house.llm("one/m", "two/m").complete("hi").served_by == "one/m"
+    assert house.time.slept == [pytest.approx(1.125)]
+
+
+def test_the_last_target_waits(house: House) -> None:
+    house.fail("one", 503, 503, 503)
+    house.servers["two"].reply("slow down", status=429, headers={"retry-after": "20"})
+    answer = house.llm("one/m", "two/m").complete("hi")
+    assert answer.served_by == "two/m"
+    assert house.time.slept[-1] >= 20
+    assert answer.attempts[-1].waited == pytest.approx(house.time.slept[-1])
+
+
+def test_all_open_waits_for_the_soonest_within_the_limit(house: House) -> None:
+    for name, seconds in (("one", "8"), ("two", "6")):
+        house.servers[name].reply("slow down", status=429, headers={"retry-after": seconds})
+    llm = house.routed(fallback("one/m", "two/m"), max_retries=0)
+    with pytest.raises(FallbackExhausted) as caught:
+        llm.chat("hi")
+    assert (caught.value.kind, caught.value.retry_after) == ("rate_limit", 6)
+    answer = llm.complete("hi")
+    assert answer.served_by == "two/m"
+    assert sum(house.time.slept) == pytest.approx(6, abs=1)
+
+
+def test_all_open_for_long_asks_the_soonest_once(house: House) -> None:
+    for name in ("one", "two"):
+        house.servers[name].strike("S5.500", name)
+    route = fallback("one/m", "two/m", breaker={"failures": 1, "cooldown": 50})
+    with pytest.raises(FallbackExhausted):
+        house.routed(route).chat("hi")
+    before = sum(house.counts())
+    with pytest.raises(FallbackExhausted):
+        house.routed(route).chat("hi")
+    assert sum(house.counts()) == before + 1
+
+
+def test_s5_a_thousand_calls_to_dead_servers_make_few_requests(house: House) -> None:
+    for name in ("one", "two"):
+        house.servers[name].strike("S5.503", name)
+    llm = house.llm("one/m", "two/m")
+    for _ in range(100):
+        with pytest.raises(HBError):
+            llm.chat("hi")
+    assert sum(house.counts()) <= 120 + 60
+
+
+def test_s2_quota_pauses_long_and_hops_at_once(house: House) -> None:
+    house.servers["one"].strike("S2.429", "one")
+    llm = house.llm("one/m", "two/m")
+    for _ in range(3):
+        assert llm.complete("hi").served_by == "two/m"
+    assert house.counts()[0] == 1
+    house.time.now += 299
+    llm.chat("hi")
+    assert house.counts()[0] == 1
+
+
+def test_a_refused_credential_hops_in_a_fallback_with_a_warning_that_names_the_target(house: House) -> None:
+    warnings.simplefilter("error", FallbackWarning)
+    house.servers["one"].strike("S1.401", "one")
+    with pytest.warns(FallbackWarning, match=r"two/m answers in the place of one/m: auth"):
+        house.llm("one/m", "two/m").chat("hi")
+    house.llm("one/m", "two/m").chat("hi")  # told once
+
+
+def test_several_keys_of_one_target_are_taken_in_turn(house: House) -> None:
+    llm = house.routed([{"model": "one/m", "keys": ["first-key", "second-key"]}])
+    for _ in range(4):
+        llm.chat("hi")
+    used = [request.headers["authorization"] for request in house.servers["one"].requests]
+    assert used == ["Bearer first-key", "Bearer second-key"] * 2
+
+
+@pytest.mark.parametrize("status", [401, 402, 429])
+def test_a_key_that_is_refused_or_used_up_makes_room_for_the_next(house: House, status: int) -> None:
+    house.servers["one"].reply("no", status=status, headers={"retry-after": "30"} if status == 429 else {})
+    llm = house.routed([{"model": "one/m", "keys": ["first-key", "second-key"]}, "two/m"])
+    answer = llm.complete("hi")
+    assert answer.served_by == "one/m"
+    used = [request.headers["authorization"] for request in house.servers["one"].requests]
+    assert used == ["Bearer first-key", "Bearer second-key"]
+    assert "first-key" not in f"{answer!r} {llm.spec.route!r}"
+
+
+def test_keys_are_never_shown(house: House) -> None:
+    house.servers["one"].strike("S1.401", "one")
+    llm = house.routed([{"model": "one/m", "keys": ["first-secret-key", "second-secret-key"]}])
+    with pytest.raises(HBError) as caught:
+        llm.chat("hi")
+    assert "secret-key" not in f"{caught.value!r} {caught.value} {llm!r} {llm.spec!r} {vars(caught.value)!r}"
+
+
+def test_a_rate_limit_of_one_key_leaves_the_model_free_for_others(house: House) -> None:
+    house.servers["one"].reply("slow down", status=429, headers={"retry-after": "30"})
+    with pytest.raises(RateLimitError):
+        LLM(model="one/m", kernel=house.kernel).chat("hi", max_retries=0)
+    assert house.llm("one/m", api_key="another-key").complete("hi").served_by == "one/m"
+
+
+def test_least_busy_and_latency_are_known_of_targets(house: House) -> None:
+    llm = house.routed(balance("one/m", "two/m", by="latency"))
+    for _ in range(2):
+        llm.chat("hi")
+    assert house.counts()[:2] == (1, 1)  # who was never asked is asked first
