@@ -184,10 +184,10 @@ PROOFS |= {
     "local.model": Proof("/no/such.gguf", said("/no/such.gguf"), Act(names={"preset": "local"})),
     "dotenv": Proof(
         True,
-        header("authorization", "Bearer sk-file-000"),
+        sent(top_p=0.5),
         Act(
-            settings={"llm.providers.acme": {"api_key": None, "api_key_env": ["ACME_KEY"]}},
-            files={".env": "ACME_KEY=sk-file-000\n"},
+            # By itself hb takes keys, and this is a setting.
+            files={".env": "HEAVENBASE_LLM__DEFAULT_ARGS__TOP_P=0.5\n"},
             is_file=True,
         ),
     ),

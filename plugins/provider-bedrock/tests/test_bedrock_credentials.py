@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from hb_provider_bedrock.conformance import ALONE, SIGNING, surroundings
 from hb_testing.server import LoopbackServer, RecordedRequest
 from heavenbase import errors
 from heavenbase.config import Config
+from heavenbase.discovery import vendor_variables
 from heavenbase.http.transport.protocol import HTTPResponse
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
@@ -262,3 +264,30 @@ def test_h2_an_endpoint_of_a_folders_dotenv_file_is_not_read_past_the_settings(t
         call = kernel.call("complete", llm.spec, {}, is_async=False, messages=[{"role": "user", "content": "hi"}])
         assert "evil" not in kernel.gateway(llm.spec).prepare(call).url
         assert "evil" not in str(vars(client_of(llm.spec, {}, kernel.services)))
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({}, "AKIAOFTHEFILE0000000"),
+        ({"AWS_ACCESS_KEY_ID": "AKIAMINE000000000000", "AWS_SECRET_ACCESS_KEY": "mine"}, "AKIAMINE000000000000"),
+        ({"AWS_PROFILE": "work"}, "AKIAWORK000000000000"),
+    ],
+)
+def test_g25_bedrock_signs_with_keys_of_a_dotenv_file_where_the_environment_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], name: str
+) -> None:
+    (tmp_path / "aws").write_text("[work]\naws_access_key_id=AKIAWORK000000000000\naws_secret_access_key=work\n")
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("AWS_ACCESS_KEY_ID=AKIAOFTHEFILE0000000\nAWS_SECRET_ACCESS_KEY=secret\nAWS_REGION=eu-west-1\n")
+    dotenv.chmod(0o600)
+    variables = {**ALONE, "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "aws"), **environ}
+    for variable, value in {**variables, "HEAVENBASE_HOME": str(tmp_path / "home")}.items():
+        monkeypatch.setenv(variable, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", errors.HBWarning)
+        config = Config.load(project_dir=tmp_path, dotenv=vendor_variables)
+    with Kernel(config) as kernel, LoopbackServer() as server:
+        llm = LLM(model=f"bedrock/{NOVA}", kernel=kernel, base_url=server.url("bedrock"))
+        assert llm.chat("hi") == "echo: hi"
+        assert f"Credential={name}/" in server.requests[0].headers["authorization"]

@@ -13,6 +13,7 @@ from hb_cli.target import json_option, offered_options
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from heavenbase.config.layers import Environ
 
 PROVIDER_COLUMNS = ("provider", "gateway", "key", "default model", "names", "base URL")
 ABOUT = ("description", "docs_url", "keys_url", "models_url")
@@ -194,7 +195,7 @@ def key_variables(record: Mapping[str, Any]) -> list[str]:
     return [found] if isinstance(found, str) else list(found)
 
 
-def _key_state(record: Mapping[str, Any], owners: Mapping[str, str | None], environ: Mapping[str, str]) -> str:
+def _key_state(record: Mapping[str, Any], owners: Mapping[str, str | None], environ: Environ) -> str:
     """What is said of a provider's key; `owners` has its variables, each with the provider whose key it really is."""
     configured = record.get("api_key")
     if configured:
@@ -205,7 +206,8 @@ def _key_state(record: Mapping[str, Any], owners: Mapping[str, str | None], envi
     found = [name for name in owners if environ.get(name)]
     own = [name for name in found if owners[name] is None]
     if own:
-        return f"set: {own[0]}"
+        told = environ.told(own[0])
+        return f"set: {own[0]}" if told.startswith("environment ") else f"set: {told}"
     if found and not record.get("placeholder_key"):
         return f"not sent: {found[0]} is the key of {owners[found[0]]}"
     if not owners or record.get("api_key_optional") or record.get("placeholder_key"):

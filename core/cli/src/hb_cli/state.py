@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from heavenbase.config.config import Config
+    from heavenbase.config.dotenv import Vendor
     from heavenbase.discovery.inventory import Inventory
     from heavenbase.kernel import Kernel
     from heavenbase.resolution.catalog import Catalog
@@ -46,14 +47,19 @@ class State:
 
     @property
     def config(self) -> Config:
-        """The configuration; ConfigError for a file that cannot be used."""
+        """The configuration, with vendors' keys in the `.env` of this folder; ConfigError for what cannot be used."""
         if self._given is not None:
             return self._given.config
         if self._config is None:
             from heavenbase.config.config import Config
 
-            self._config = Config.load(user_file=self.config_file)
+            self._config = Config.load(user_file=self.config_file, dotenv=self._vendors)
         return self._config
+
+    def _vendors(self, environ: Mapping[str, str]) -> Iterable[Vendor]:
+        from heavenbase.discovery.vendors import vendor_variables
+
+        return vendor_variables(environ, self.inventory)
 
     @property
     def inventory(self) -> Inventory:

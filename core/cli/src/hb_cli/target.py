@@ -119,9 +119,13 @@ def _options(default_preset: str, short_option: bool) -> list[Callable[[Any], An
 
 def _names(what: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        import warnings
+
         state = ctx.find_object(State) or State()
         try:
-            names = state.names(what)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # for them there is no place either
+                names = state.names(what)
         except Exception:
             # A shell that completes has no place for an error; the command itself will tell it.
             return []

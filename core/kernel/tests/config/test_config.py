@@ -40,7 +40,7 @@ REFERENCE_DEFAULTS = {
     "heavenbase.plugins.allow": None,
     "heavenbase.plugins.import_timeout": 30,
     "heavenbase.local.model": None,
-    "heavenbase.dotenv": False,
+    "heavenbase.dotenv": None,
 }
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from heavenbase.config import Environ
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 EMBEDDED: Mapping[str, Any] = {
     "ignore_configured_endpoint_urls": True,
     "signature_version": "v4",
@@ -34,15 +35,19 @@ class Nobody:
 def session_of(sdk: Any, profile: Any, environ: Environ) -> Any:
     """The session for a profile. With other variables than the process's own, it looks at nothing but those."""
     named = str(profile) if profile else None
+    key, secret, token = (environ.get(name) for name in KEYS)
     if not environ.is_embedded:
-        return sdk.session(profile=named)
+        session = sdk.session(profile=named)
+        # boto3 knows the variables of the process alone; those of a .env file count where these name nobody.
+        if key and secret and not (named or environ.base.keys() & {*KEYS, *PROFILES}):
+            session.set_credentials(key, secret, token)
+        return session
     rows = sdk.session.SESSION_VARIABLES.items()
     # Of each variable neither the environment nor the files count.
     bare = {name: (None, None, os.devnull if name in _FILES else default, read) for name, (_, _, default, read) in rows}
     session = sdk.session(profile=named, session_vars=bare)
     for chain in ("credential_provider", "token_provider"):
         session.register_component(chain, Nobody())
-    key, secret, token = (environ.get(name) for name in KEYS)
     if key and secret:
         session.set_credentials(key, secret, token)
     for kind in ("fips", "dualstack"):

@@ -12,16 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from heavenbase.config import check, files
+from heavenbase.config import dotenv as dotenv_file
 from heavenbase.config.layers import Environ, Layer, Origin, file_layer, mapping_layer, variables_layer
 from heavenbase.config.schema import UNSET, Table, defaults
 from heavenbase.config.section import Explanation, Section, read, shown
-from heavenbase.config.trusted import PROVIDERS, check_project, check_variables, is_sealed, remedy
+from heavenbase.config.trusted import PROVIDERS, check_project, remedy, vouched
 from heavenbase.config.values import ABSENT, find, join_key, leaves, merge, references, split_key
 from heavenbase.errors import ConfigError, ConfigTrustError, InputTypeError
 from heavenbase.secrets import hide, mapped
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from heavenbase.config.dotenv import Vendors
 
 Key: TypeAlias = str | Sequence[str]
 G = TypeVar("G")
@@ -82,15 +85,17 @@ class Config:
         project_dir: str | os.PathLike[str] | None = None,
         environ: Mapping[str, str] | None = None,
         overrides: Mapping[str, Any] | None = None,
-        dotenv: bool = False,
+        dotenv: bool | Vendors = False,
         trusted: bool | None = None,
     ) -> Config:
         """Read all layers.
 
         `user_file` replaces the user's file and must exist; `project_dir` (default: the working directory) is where
         the search upward for `heavenbase.toml` begins; `environ` (default: the live environment) is copied;
-        `overrides` are the last layer; `dotenv` asks for the `.env` file; `trusted` overrides the list of trusted
-        folders. Raises ConfigError with file, line and nearest key, or ConfigTrustError.
+        `overrides` are the last layer; `dotenv` asks for the nearest `.env` file, or, with what names the variables of
+        vendors (`heavenbase.discovery.vendor_variables`), for their keys in that of the folder itself, unless
+        `heavenbase.dotenv` says otherwise; `trusted` overrides the list of trusted folders. Raises ConfigError
+        with file, line and nearest key, or ConfigTrustError.
         """
         overrides, base = concealed(overrides), _variables(environ)
         del environ  # it may hold credentials, and tracebacks may show locals
@@ -105,27 +110,32 @@ class Config:
         project_path = files.find_upward(files.PROJECT_FILE, start, base) if start else None
         if project_path is not None:
             file = files.read_settings(project_path)
-            vouched = _vouched(project_path, file.text, start, base, trusted)
-            layers.append(file_layer("project", file, trusted=vouched))
+            is_trusted = vouched(project_path, file.text, start, base, trusted)
+            layers.append(file_layer("project", file, trusted=is_trusted))
 
         found = base
         final = [variables_layer("environment", found, _stacked(layers))]
         final += [mapping_layer("overrides", overrides)] if overrides else []
-        asked = dotenv or base.get("HB_DOTENV", "").strip().lower() in ("1", "true", "yes", "on")
-        if start and (asked or find(_stacked([*layers, *final]), ("heavenbase", "dotenv")) is True):
+        said = dotenv_file.SWITCH.get(base.get("HB_DOTENV", "").strip().lower())
+        if said is None:
+            said = find(_stacked([*layers, *final]), ("heavenbase", "dotenv"))
+        asked = dotenv is True or said is True
+        named = dotenv if callable(dotenv) and said is None and start and _has_dotenv(start) else None
+        if start and (asked or named is not None):
             # The project file is checked before: an untrusted one may not ask for the .env file.
             for layer in layers:
                 check_project(layer, [*layers, *final])
-            path = files.find_upward(files.DOTENV_FILE, start, base)
-            if path is not None:
-                known = files.read_text(path)
-                vouched = _vouched(path, known[0], start, base, trusted)
-                variables = files.read_dotenv(path, known)
-                if not vouched:
-                    check_variables({name: filled for name, filled in variables.items() if name not in base}, path)
-                below = _stacked([*layers, final[0]])
-                layers.append(variables_layer("dotenv", Environ({}, variables, path), below, trusted=vouched))
-                found = Environ(base.given, variables, path)
+            below = _stacked([*layers, final[0]])
+            if named is None:
+                given = dotenv_file.read_all(start, base, trusted)
+            else:
+                rows = find(below, PROVIDERS)
+                own = dotenv_file.configured_vendors({} if rows is ABSENT else rows)
+                given = dotenv_file.read_keys(start, base, trusted, [*named(base), *own])
+            if given is not None:
+                brought = Environ({}, given.variables, given.path)
+                layers.append(variables_layer("dotenv", brought, below, trusted=given.trusted))
+                found = Environ(base.given, given.variables, given.path)
         return cls([*layers, *final], found)
 
     @classmethod
@@ -336,15 +346,12 @@ def _variables(environ: Mapping[str, str] | None) -> Environ:
     return Environ(None if environ is None or environ is os.environ else environ)
 
 
+def _has_dotenv(folder: str) -> bool:
+    return os.path.isfile(os.path.join(folder, files.DOTENV_FILE))
+
+
 def _working_folder() -> str:
     try:
         return os.getcwd()
     except OSError:  # it was deleted: there is no project then
         return ""
-
-
-def _vouched(path: str, text: str, start: str, environ: Mapping[str, str], trusted: bool | None) -> bool:
-    vouched = is_sealed(path, text, environ) if trusted is None else trusted
-    if not vouched:
-        files.check_owner(path, start)
-    return vouched

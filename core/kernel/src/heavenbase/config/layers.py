@@ -88,6 +88,11 @@ class Environ(Mapping[str, str]):
             return Origin("dotenv", self.file, self._filled[name].line, name)
         return Origin("environment", variable=name)
 
+    def told(self, name: str) -> str:
+        """Where a variable comes from, in words."""
+        found = self.origin(name)
+        return f"environment {name}" if found.file is None else f"{name} of the {found}"
+
     def fixed(self) -> dict[str, str]:
         """Those that stay as they are: injected, or of the `.env` file; the live environment may change."""
         injected = {} if not self.is_embedded else self.base

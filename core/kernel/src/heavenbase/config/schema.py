@@ -249,7 +249,12 @@ SETTINGS: Mapping[str, Node] = {
         "the model that runs in this process",
         model=Field("str | null", None, "model file or name that the local provider runs"),
     ),
-    "dotenv": Field("bool", False, "read variables that are not set from a .env file"),
+    "dotenv": Field(
+        "bool | null",
+        None,
+        "read variables that are not set from the nearest .env file: true all of them, false none; by default `hb` "
+        "takes vendors' keys alone, of the file in the working folder",
+    ),
 }
 SCHEMA = Table({"heavenbase": Table(SETTINGS, "every setting of hb")})
 

@@ -17,6 +17,7 @@ from heavenbase.config.files import (
     DOTENV_FILE,
     PROJECT_FILE,
     Variable,
+    check_owner,
     is_ours,
     make_folder,
     parse_settings,
@@ -175,6 +176,22 @@ def _own_endpoint(name: str, layer: Layer, layers: Sequence[Layer]) -> bool:
 def check_variables(variables: Mapping[str, Variable], file: str) -> None:
     """Refuse a proxy or certificate authority from the `.env` of an untrusted folder: ConfigTrustError."""
     for name, variable in variables.items():
-        if name.upper().endswith("_PROXY") or name.upper() in _TLS_VARIABLES:
+        if is_proxy_or_authority(name):
             found = Origin("dotenv", file, variable.line, name)
             raise ConfigTrustError(f"{file}:{variable.line}: {name} {remedy(found)}")
+
+
+def is_proxy_or_authority(name: str) -> bool:
+    """Whether a variable decides who stands between hb and a provider."""
+    return name.upper().endswith("_PROXY") or name.upper() in _TLS_VARIABLES
+
+
+def vouched(path: str, text: str, start: str, environ: Mapping[str, str], trusted: bool | None) -> bool:
+    """Whether the user trusts a file of a project; ConfigTrustError for one that somebody else planted.
+
+    `trusted` overrides the list of trusted folders, `start` is the folder where the search began.
+    """
+    sealed = is_sealed(path, text, environ) if trusted is None else trusted
+    if not sealed:
+        check_owner(path, start)
+    return sealed

@@ -212,11 +212,11 @@ class Endpoint:
             raw = by_gateway(table.get("base_url"), gateway)
             variable = by_gateway(table.get("base_url_env"), gateway)
             if configured is None and variable and (found := self._sources.variable(variable)):
-                self._sources.origins[what] = f"environment {variable}"
+                self._sources.origins[what] = self._sources.config.environ.told(variable)
                 return _url(found), self._sources.config.variable_origin(variable)
             host = table.get("host_env")
             if configured is None and raw and host and (found := self._sources.variable(host)):
-                self._sources.origins[what] = f"environment {host}"
+                self._sources.origins[what] = self._sources.config.environ.told(host)
                 return _url(at_host(raw, found)), self._sources.config.variable_origin(host)
             if raw:
                 self._sources.origins[what] = str(configured or f"{kind.removesuffix('s')} {name}")
@@ -246,7 +246,7 @@ class Endpoint:
                     if kind == "providers" and (owner := self._sources.foreign(name, variable)) is not None:
                         withheld = withheld or (name, variable, owner)
                         continue
-                    self._sources.origins[what] = f"environment {variable}"
+                    self._sources.origins[what] = self._sources.config.environ.told(variable)
                     return _secret(found, variable), self._sources.config.variable_origin(variable)
         if withheld is not None and not placeholder:
             name, variable, owner = withheld
