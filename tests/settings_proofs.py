@@ -24,7 +24,7 @@ BASE: Mapping[str, Any] = {
     "llm.presets.house": {"model": "tiny"},
 }
 """What every act begins with: a provider, a model there, and a preset for it."""
-ROWS = {"presets": "house", "models": "tiny", "providers": "acme", "gateways": "openai"}
+ROWS = {"presets": "house", "models": "tiny", "providers": "acme", "gateways": "openai", "prompts": "p"}
 """The names of rows in keys."""
 
 
@@ -128,6 +128,18 @@ def answered(text: str) -> Callable[[Seen], bool]:
     return lambda seen: any(text in str(m.get("content")) for m in seen.body.get("messages", ()) if m["role"] == "tool")
 
 
+def prompt(preset: str | None = "p", **settings: Any) -> Act:
+    """A preset that has the prompt p."""
+    return Act(settings={"llm.presets.house.prompt": preset, **{f"llm.prompts.p.{n}": v for n, v in settings.items()}})
+
+
+def told(text: str) -> Callable[[Seen], bool]:
+    """The model was told this."""
+    return lambda seen: text in str(seen.body.get("messages"))
+
+
+NAMED = prompt(user="{{ word }} {{ input }}")
+
 ARGUMENTS: Mapping[str, Proof] = {
     "base_url": Proof("ORIGIN/elsewhere/v1", path("^/elsewhere/")),
     "api_key": Proof("sk-row-0000", header("authorization", "Bearer sk-row-0000")),
@@ -186,6 +198,8 @@ ARGUMENTS: Mapping[str, Proof] = {
         lambda seen: "len=5" in seen.result or len(re.findall(r"\d\.\d", seen.result)) == 5,
         replace(EMBED, names={"preset": "house", "gateway": "mock"}),
     ),
+    "prompt_template": Proof("p", told("Greet hi"), prompt(None, user="Greet {{ input }}")),
+    "prompt_values": Proof({"word": "oh"}, told("oh hi"), NAMED),
     "temperature": Proof(0.25, sent(temperature=0.25)),
     "seed": Proof(7, sent(seed=7)),
     "extra_body.<name>": Proof(1, sent(field=1), at="field"),

@@ -19,6 +19,7 @@ from tests.settings_proofs import (
     LATE,
     LOSSY,
     MARKED,
+    NAMED,
     PORTKEY,
     SEES,
     THREE,
@@ -32,8 +33,10 @@ from tests.settings_proofs import (
     header,
     lacks,
     path,
+    prompt,
     said,
     sent,
+    told,
 )
 from tests.settings_proofs import (
     PROOFS as PROOFS,
@@ -405,6 +408,7 @@ PRESETS = {
     "description": shown("llm list presets --json", "", "a house of words"),
     "gateway": Proof("mock", both(count(0), got("mock response"))),
     "model": Proof("acme/other", sent(model="other")),
+    "prompt": Proof("p", told("Greet hi"), prompt(None, user="Greet {{ input }}")),
     "provider": Proof("zeta", path("^/elsewhere/"), Act(settings={**TWO, "llm.models.tiny.default_provider": "acme"})),
     "stand_in": Proof(
         "chat",
@@ -413,3 +417,26 @@ PRESETS = {
     ),
 }
 PROOFS |= {f"llm.presets.<name>.{name}": proof for name, proof in PRESETS.items()}
+
+# Prompts
+
+ASKED = prompt(user="{{ input }}")
+
+
+def in_prompt(proof: Proof, at: str = "") -> Proof:
+    """A proof about a prompt that is there."""
+    hb = replace(proof.hb or proof.act, settings=ASKED.settings)
+    return replace(proof, act=replace(proof.act, settings=ASKED.settings), hb=hb, at=at)
+
+
+PROMPTS = {
+    "system": Proof("Be brief.", told("Be brief."), ASKED),
+    "user": Proof("Greet {{ input }}", told("Greet hi"), prompt(system="Be brief.")),
+    "messages": Proof([{"role": "user", "content": "Greet {{ input }}"}], told("Greet hi"), prompt(system="Be brief.")),
+    "description": in_prompt(shown("prompts list --json", "", "a page of words")),
+    "parameters.<name>.type": Proof("int", said("must be a whole number"), ASKED, at="input"),
+    "parameters.<name>.default": Proof("oh", told("oh hi"), NAMED, at="word"),
+    "parameters.<name>.description": in_prompt(shown("prompts show p --json", "", "a page of words"), at="input"),
+    "parameters.<name>.choices": Proof(["yes"], said("unknown value of 'input'"), ASKED, at="input"),
+}
+PROOFS |= {f"llm.prompts.<name>.{name}": proof for name, proof in PROMPTS.items()}

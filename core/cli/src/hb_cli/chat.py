@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 @click.argument("prompt", required=False)
 @click.option("-s", "--system", help="System message.")
 @target_options("chat")
+@click.option("--prompt", "template", metavar="NAME|FILE", help="Template of the prompt, which the text fills.")
+@click.option("-V", "--value", "values", multiple=True, metavar="NAME=VALUE", help="Value for it. Repeatable.")
 @click.option(
     "-i", "--input", "files", multiple=True, metavar="FILE", help="Append a text file to the prompt. Repeatable."
 )
@@ -42,6 +44,8 @@ def chat(
     prompt: str | None,
     system: str | None,
     target: Target,
+    template: str | None,
+    values: tuple[str, ...],
     files: tuple[str, ...],
     images: tuple[str, ...],
     think: bool | None,
@@ -59,12 +63,14 @@ def chat(
     answer are printed as escapes; --json keeps them. With --json --stream each chunk is one line, and the last line is
     the whole answer.
     """
-    from heavenbase.messages import to_messages
+    from heavenbase.prompts import prompted
 
-    text = inputs.prompt_text(prompt, files, required=not images)
-    messages = to_messages(text, system=system, images=inputs.read_images(images) or None)
+    made = _prompt(state, template, values)
+    text = inputs.prompt_text(prompt, files, required=not (images or made))
     kernel = state.kernel
     spec = target.spec(kernel, **({} if think is None else {"think": think}))
+    source = text or (None if made else "")
+    messages = prompted(kernel.config, spec, source, made, system, inputs.read_images(images) or None)
     make_ready(kernel, spec, yes)
     if stream is None:
         stream = output.is_terminal(sys.stdout) and not as_json
@@ -76,6 +82,18 @@ def chat(
         answers.note_ending(answer)
     if verbose:
         answers.note_call(answer, call)
+
+
+def _prompt(state: State, name: str | None, values: tuple[str, ...]) -> dict[str, Any]:
+    """The options of a call with this template."""
+    if name is None:
+        if values:
+            raise click.UsageError("--value is for a template; name it with --prompt")
+        return {}
+    from hb_cli.prompts import read_template, read_values
+
+    found = read_template(state, name)
+    return {"prompt_template": found, "prompt_values": read_values(found, values)}
 
 
 def _tools(sources: tuple[str, ...], servers: tuple[str, ...], allow: bool, connections: ExitStack) -> dict[str, Any]:

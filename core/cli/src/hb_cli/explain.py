@@ -55,9 +55,10 @@ def explain(
         spec = target.spec(kernel)
     options = {"is_async": False, "stream": stream and verb == "chat"}
     if verb == "chat":
-        from heavenbase.messages import to_messages
+        from heavenbase.prompts import prompted
 
-        call = kernel.call("complete", spec, {}, messages=to_messages(text, system=system), **options)
+        messages = prompted(kernel.config, spec, text, {}, system)
+        call = kernel.call("complete", spec, {}, messages=messages, **options)
     elif verb == "embed":
         call = kernel.call("embed", spec, {}, inputs=[text], **options)
     else:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from heavenbase.ledger import Hop
     from heavenbase.llm import LLM
     from heavenbase.middleware import Judge, Middleware, Observer
+    from heavenbase.prompts import PromptTemplate
     from heavenbase.routes import Route
     from heavenbase.secrets import Secret
     from heavenbase.session import LLMSession
@@ -48,7 +49,7 @@ __version__ = "0.2.0"
 __all__ = [
     "LLM", "PAUSE", "REFUSE", "RUN", "Audio", "Choice", "Chunk", "Citation", "Completion", "Config", "Embedding",
     "FilterResult", "HBError", "Hop", "ImageResult", "Judge", "Kernel", "LLMImage", "LLMSession", "LLMSpec",
-    "LLMToolCallRepair", "Middleware", "Observer", "Options", "Partial", "RateLimit", "RateLimits", "Route",
+    "LLMToolCallRepair", "Middleware", "Observer", "Options", "Partial", "PromptTemplate", "RateLimit", "RateLimits", "Route",
     "Secret", "Timeouts", "TokenLogprob", "Tool", "ToolCall", "ToolPause", "Usage", "Vector", "__version__",
     "acompletion", "aembed", "aparse", "completion", "default_kernel", "embed", "errors", "parse",
     "set_default_kernel", "tool",
@@ -68,6 +69,7 @@ __getattr__, _ = front(
         "llm": "LLM",
         "ledger": "Hop",
         "middleware": "Judge Middleware Observer",
+        "prompts": "PromptTemplate",
         "routes": "Route",
         "secrets": "Secret",
         "session": "LLMSession",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.messages import to_images, to_messages
 from heavenbase.operations.facade import Operations
-from heavenbase.options import CONNECTION, CONTENT, conceal, unknown_options, with_effort
+from heavenbase.options import CONNECTION, CONTENT, PROMPTED, conceal, unknown_options, with_effort
 from heavenbase.projection import (
     AGGREGATE,
     CHAT,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from heavenbase.types import Chunk, Completion
 
 STREAM_NAMES = (*STREAM, *CLOCK, *AGGREGATE)
+_SLOW = PROMPTED | {"background"}
+"""Default arguments with which a chat is more than its messages."""
 
 
 class LLM(Operations):
@@ -118,14 +120,14 @@ class LLM(Operations):
     ) -> Any:
         """The answer's text, or the values named by `include` (a dictionary unless one name is reduced).
 
-        `messages` is a text, a message, or an iterable of them; `images` go to the last user message. With
-        `stream=True` it is `stream`, with `background=True` a Job, for `poll`.
+        `messages` is a text, a message, an iterable of them, or a PromptTemplate, for `prompt_values`; `images` go to
+        the last user message. With `stream=True` it is `stream`, with `background=True` a Job, for `poll`.
         """
         if options:
             conceal(options)
         if stream:
             return self.stream(messages, include, reduce, system, images, **options)
-        if include is None and not options and reduce and "background" not in self.spec.args:
+        if include is None and not options and reduce and _SLOW.isdisjoint(self.spec.args):
             return self.kernel.text(self.spec, to_messages(messages, system=system, images=images))
         if self._in_background(options):
             return self.submit(messages, system=system, images=images, **options)
@@ -285,7 +287,12 @@ class LLM(Operations):
         stream: bool = False,
     ) -> Call:
         conceal(options)
-        checked = to_messages(messages, system=system, images=images)
+        if PROMPTED.isdisjoint(options) and PROMPTED.isdisjoint(self.spec.args):
+            checked = to_messages(messages, system=system, images=images)
+        else:
+            from heavenbase.prompts.calls import prompted
+
+            checked = prompted(self.kernel.config, self.spec, messages, options, system, images)
         return self.kernel.call(
             "complete", self._target(options), options, is_async=is_async, stream=stream, messages=checked
         )

@@ -86,6 +86,8 @@ TABLE: tuple[Option, ...] = (
     _control("embedding_batch_size", "int", "inputs in one embedding request", least=1, default=256, free=True),
     _control("embedding_max_workers", "int", "embedding requests in flight at once", least=1, default=8),
     _control("dim", "int", "length of the vectors, where the configuration must say it", least=1, free=True),
+    _control("prompt_template", "str | object", "template that the text of a chat fills: its name, or itself"),
+    _control("prompt_values", "table", "values of the parameters of that template"),
     _control("mock", "any | callable", "answer offline by this script"),
     _control("mock_text", "str", "answer offline with this text"),
     _control("mock_chat", "any | callable", "answer chats offline by this script"),
@@ -183,6 +185,8 @@ SECRETS = named(lambda option: option.secret)
 FREE = named(lambda option: option.free)
 """Options that anybody's settings may give."""
 CREDENTIALS = named(lambda option: option.secret and "secret" in option.types)
+PROMPTED = frozenset({"prompt_template", "prompt_values"})
+"""Controls that make the messages of a chat."""
 MOCKS = named(lambda option: option.name.startswith("mock"))
 """Controls that answer offline, whatever the gateway."""
 REASONING = frozenset({"think", "reasoning_effort", "reasoning_max_tokens", "reasoning_exclude"})

@@ -30,6 +30,7 @@ from heavenbase.config.nodes import (
     text,
     texts,
 )
+from heavenbase.config.prompts import PROMPT as PROMPT
 from heavenbase.config.routing import RETRY as RETRY
 from heavenbase.config.routing import ROUTE as ROUTE
 from heavenbase.options import FREE, PROXIES, may_hold_secret
@@ -74,6 +75,7 @@ PRESET = table(
     route=Field("str | table | list | null", description="route of its calls: a name, a table, or a list of models"),
     middleware=Field("list[str]", description="further middlewares of its calls, outermost first"),
     **_DEFAULTS,
+    prompt=optional("template that is put before what a call says, whose text fills its parameter `input`"),
     stand_in=Field(
         "str | null",
         description="default model of a provider that may stand in where none has a key for the preset's: "
@@ -226,6 +228,7 @@ LLM = table(
     ),
     presets=Table(description="presets by name", rows=PRESET),
     routes=Table(description="routes by name", rows=ROUTE),
+    prompts=Table(description="templates of prompts by name", rows=PROMPT),
     models=Table(description="models by canonical name", rows=MODEL),
     providers=Table(description="providers by name", rows=PROVIDER),
     gateways=Table(description="gateways by name", rows=GATEWAY),
@@ -249,12 +252,7 @@ SETTINGS: Mapping[str, Node] = {
         "the model that runs in this process",
         model=Field("str | null", None, "model file or name that the local provider runs"),
     ),
-    "dotenv": Field(
-        "bool | null",
-        None,
-        "read variables that are not set from the nearest .env file: true all of them, false none; by default `hb` "
-        "takes vendors' keys alone, of the file in the working folder",
-    ),
+    "dotenv": Field("bool | null", None, "read the nearest .env file: true all of it, false none; null: hb takes keys"),
 }
 SCHEMA = Table({"heavenbase": Table(SETTINGS, "every setting of hb")})
 

@@ -31,7 +31,9 @@ REPAIR = ("repair_tool_calls", "tool_call_repair")
 
 def default_arguments(record: Mapping[str, Any]) -> dict[str, Any]:
     """The default arguments that a record gives, None for what must not travel."""
-    return {**record.get("default_args", {}), **record.get("args", {}), **dict.fromkeys(record.get("unset", ()))}
+    prompt = {"prompt_template": record["prompt"]} if record.get("prompt") else {}
+    given = {**record.get("default_args", {}), **record.get("args", {})}
+    return {**prompt, **given, **dict.fromkeys(record.get("unset", ()))}
 
 
 def plain_options(spec: LLMSpec) -> tuple[dict[str, Any], dict[str, Any]] | None:

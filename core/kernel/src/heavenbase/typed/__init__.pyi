@@ -47,6 +47,8 @@ class Asked(TypedDict, total=False):
     embedding_batch_size: int | None
     embedding_max_workers: int | None
     dim: int | None
+    prompt_template: Any
+    prompt_values: Mapping[str, Any] | None
     mock: Any
     mock_text: str | None
     mock_chat: Any

@@ -1,0 +1,56 @@
+"""Templates from files and from the settings. A file is data: bounded, UTF-8, and nothing in it is run or looked up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from heavenbase.config import files
+from heavenbase.config.check import problems
+from heavenbase.config.config import Config
+from heavenbase.config.schema import PROMPT
+from heavenbase.errors import ConfigError, InputError, UnknownNameError
+from heavenbase.prompts.template import PromptTemplate, malformed
+from heavenbase.secrets import mapped
+
+SETTINGS = ("heavenbase", "llm", "prompts")
+TEXTS = (".md", ".txt")
+
+
+def load_prompt(path: str | os.PathLike[str]) -> PromptTemplate:
+    """The template of a file; see `PromptTemplate.load`."""
+    file = os.fspath(path)
+    stem, suffix = os.path.splitext(os.path.basename(file))
+    if suffix.lower() not in (".toml", *TEXTS):
+        raise ConfigError(f"{file}: a prompt is a file .toml, .md or .txt, not {suffix or 'one without a suffix'}")
+    text, _ = files.read_text(file)
+    if suffix.lower() != ".toml":
+        return _made(stem, {"user": text.rstrip("\n")}, file, text)
+    values = files.parse_settings(text, file)
+    # What the settings would look up is plain text here.
+    plain = mapped(values, lambda leaf: leaf.replace("${", "$ {") if isinstance(leaf, str) else leaf)
+    for problem in problems(plain, PROMPT, (*SETTINGS, stem)):
+        line = files.nearest(problem.path[len(SETTINGS) + 1 :], files.line_index(text)) or 1
+        raise ConfigError(f"{file}:{line}: {problem.message.replace('.'.join((*SETTINGS, stem, '')), '')}")
+    return _made(stem, values, file, text)
+
+
+def configured(name: str, config: Config) -> PromptTemplate:
+    """The template of the settings; see `PromptTemplate.from_config`."""
+    prompts = config.section(SETTINGS)
+    if name not in prompts:
+        hint = "" if prompts else "there is none; [heavenbase.llm.prompts.NAME] in the settings makes one"
+        raise UnknownNameError("prompt", name, prompts, hint=hint)
+    return _made(name, prompts[name].copy(), str(config.origin((*SETTINGS, name))))
+
+
+def _made(name: str, table: Mapping[str, Any], where: str, text: str | None = None) -> PromptTemplate:
+    try:
+        return PromptTemplate(**{"name": name, **table})
+    except InputError as error:
+        message, near = error.message, getattr(error, "name", "")
+    rows = [table.get("system"), table.get("user"), *(row.get("content") for row in table.get("messages") or ())]
+    near = next((mark for row in rows if isinstance(row, str) and (mark := malformed(row))), near)
+    line = f":{text.count(chr(10), 0, max(text.find(near), 0)) + 1}" if text is not None else ""
+    raise ConfigError(f"{where}{line}: {message}")
