@@ -31,7 +31,7 @@ TABLE = {
     "models": Entry(f"{HERE}.listing:models", "List the models that hb knows."),
     "providers": Entry(f"{HERE}.listing:providers", "List the providers, and whether their key is set."),
     "llm": Entry(f"{HERE}.llm:llm", "The commands about models in one group, with list and status."),
-    "prompts": Entry(f"{HERE}.prompts:prompts", "List and show templates of prompts."),
+    "prompts": Entry(f"{HERE}.prompts:prompts", "Templates of prompts, listed and shown."),
     "cache": Entry(f"{HERE}.cache:cache", "Look into the response cache, and empty it."),
     "plugins": Entry(f"{HERE}.plugins:plugins", "List, inspect, enable, disable and lock plugins; imports none."),
     "cfg": Entry(f"{HERE}.cfg:cfg", "Read and change settings."),

@@ -28,7 +28,7 @@ TABLE = {
 
 @click.group(cls=LazyGroup, table=TABLE, aliases={"ls": "list"})
 def prompts() -> None:
-    """Templates of prompts: `hb chat --prompt NAME` uses one."""
+    """Templates of prompts, listed and shown; `hb chat --prompt NAME` uses one."""
 
 
 @click.command("list")
