@@ -49,8 +49,8 @@ __version__ = "0.2.0"
 __all__ = [
     "LLM", "PAUSE", "REFUSE", "RUN", "Audio", "Choice", "Chunk", "Citation", "Completion", "Config", "Embedding",
     "FilterResult", "HBError", "Hop", "ImageResult", "Judge", "Kernel", "LLMImage", "LLMSession", "LLMSpec",
-    "LLMToolCallRepair", "Middleware", "Observer", "Options", "Partial", "PromptTemplate", "RateLimit", "RateLimits", "Route",
-    "Secret", "Timeouts", "TokenLogprob", "Tool", "ToolCall", "ToolPause", "Usage", "Vector", "__version__",
+    "LLMToolCallRepair", "Middleware", "Observer", "Options", "Partial", "PromptTemplate", "RateLimit", "RateLimits",
+    "Route", "Secret", "Timeouts", "TokenLogprob", "Tool", "ToolCall", "ToolPause", "Usage", "Vector", "__version__",
     "acompletion", "aembed", "aparse", "completion", "default_kernel", "embed", "errors", "parse",
     "set_default_kernel", "tool",
 ]
