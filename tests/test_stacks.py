@@ -27,21 +27,8 @@ from heavenbase.errors import FallbackExhausted, FallbackWarning, HBError, Lossy
 NAMES = ("one", "two", "three", "four")
 WIRES = {"one": OpenAIWire, "two": OpenAIWire, "three": OpenAIWire, "four": AnthropicWire}
 WORDS = 8
-STRUCK = (
-    *("S5.500", "S5.503", "S1.401", "S1.400", "S2.429", "B1.html", "B2.503", "E2.1", "E2.4", "E3.before", "E1.before"),
-)
-    "S5.500",
-    "S5.503",
-    "S1.401",
-    "S1.400",
-    "S2.429",
-    "B1.html",
-    "B2.503",
-    "E2.1",
-    "E2.4",
-    "E3.before",
-    "E1.before",
-)
+FALSE_STARTS = ("E2.1", "E2.4", "E3.before", "E1.before")
+STRUCK = ("S5.500", "S5.503", "S1.401", "S1.400", "S2.429", "B1.html", "B2.503", *FALSE_STARTS)
 STATUSES = (429, 500, 503, 401, 400, 404, 529)
 MODES = ("fail", "restart", "user_turn", "prefill")
 TIMES = 40
