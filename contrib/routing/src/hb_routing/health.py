@@ -48,12 +48,14 @@ class Health:
 
     def __init__(self) -> None:
         self._states: dict[str, _State] = {}
-        self._busy: dict[str, int] = {}
-        self._latency: dict[str, float] = {}
+        self._busy: dict[tuple[str, str], int] = {}
+        self._latency: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
     def opens(self, spec: LLMSpec, now: float) -> float:
         """Seconds until this target may be asked again; 0 where it may be now, or where a probe may."""
+        if not self._states:  # as on most days
+            return 0.0
         with self._lock:
             found = (self._states.get(key) for key in _keys(spec))
             return max((_wait(state, now) for state in found if state is not None), default=0.0)
@@ -63,7 +65,7 @@ class Health:
         name = target_of(spec)
         with self._lock:
             self._busy[name] = self._busy.get(name, 0) + 1
-            for key in _keys(spec):
+            for key in _keys(spec) if self._states else ():
                 state = self._states.get(key)
                 if state is not None and state.until:
                     state.probing = now
@@ -78,17 +80,18 @@ class Health:
                 self._busy[name] = left
             else:
                 self._busy.pop(name, None)
-            for key in _keys(spec):
+            for key in _keys(spec) if self._states else ():
                 if (state := self._states.get(key)) is not None:
                     state.probing = None
             if seconds is not None:
                 before = self._latency.get(name, seconds)
                 self._latency[name] = before + SMOOTHING * (seconds - before)
-                for key in _keys(spec):
+                for key in _keys(spec) if self._states else ():
                     self._states.pop(key, None)
             elif isinstance(error, HBError):
                 self._fail(spec, error, now, rules)
-            self._trim()
+            if len(self._states) > KEPT or len(self._latency) > KEPT:
+                self._trim()
 
     def busy(self, spec: LLMSpec) -> int:
         """Calls on their way to a target."""
@@ -125,9 +128,10 @@ class Health:
         state.opened, state.until = max(state.opened, 1), max(state.until, until)
 
     def _trim(self) -> None:
-        for table in (self._states, self._latency):
-            while len(table) > KEPT:
-                del table[next(iter(table))]
+        while len(self._states) > KEPT:
+            del self._states[next(iter(self._states))]
+        while len(self._latency) > KEPT:
+            del self._latency[next(iter(self._latency))]
 
 
 def _wait(state: _State, now: float) -> float:
@@ -138,9 +142,9 @@ def _wait(state: _State, now: float) -> float:
     return 0.0
 
 
-def target_of(spec: LLMSpec) -> str:
-    """What is one target for its health: address, credential and model."""
-    return f"{spec.target_key()} {spec.model_id}"
+def target_of(spec: LLMSpec) -> tuple[str, str]:
+    """What is one target for its health: address and credential, and model."""
+    return spec.target_key(), spec.model_id
 
 
 def _keys(spec: LLMSpec) -> tuple[str, str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heavenbase.errors import DeadlineExceeded, HBError, PluginContractError, PoolTimeout
@@ -56,6 +56,14 @@ class CallContext:
     hops: list[Hop] = field(default_factory=list)
     served: LLMSpec | None = field(default=None, repr=False)
     """The target that answers, where a route chose it."""
+
+    def fork(self) -> CallContext:
+        """A context for one target or batch: limits, report and the next reason are its own, the ledger is shared."""
+        fresh = CallContext(self.clock, self.timeouts, self.started, self.created_at, self.deadline, self.began)
+        fresh.attempts, fresh.hops, fresh.services = self.attempts, self.hops, self.services
+        fresh.report = ParameterReport(self.report.entries.copy(), self.report.strange)
+        fresh.patience = self.patience
+        return fresh
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one; DeadlineExceeded when it has passed."""
@@ -146,7 +154,16 @@ class Call:
 
     def replace(self, **changes: Any) -> Call:
         """A copy with other fields; the context stays shared."""
-        return replace(self, **changes)
+        call: Any = _Draft()
+        call.verb, call.spec, call.context, call.is_async = self.verb, self.spec, self.context, self.is_async
+        call.stream, call.messages, call.inputs, call.prompt = self.stream, self.messages, self.inputs, self.prompt
+        call.images, call.args, call.controls, call.explicit = self.images, self.args, self.controls, self.explicit
+        call.tools, call.given, call.format, call.resumed = self.tools, self.given, self.format, self.resumed
+        call.subject, call.missed = self.subject, self.missed
+        for name, value in changes.items():
+            setattr(call, name, value)
+        call.__class__ = Call
+        return call  # type: ignore[no-any-return]
 
     @property
     def services(self) -> Services:

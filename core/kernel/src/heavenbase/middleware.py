@@ -107,7 +107,8 @@ class Observer(Middleware):
     async def __call__(self, call: Call, next: Next) -> Any:
         """The answer as it comes."""
         started = call.context.clock()
-        await self._tell(call, self.before, call)
+        if type(self).before is not Observer.before:
+            await self._tell(call, self.before, call)
         try:
             answer = await next(call)
         except BaseException as error:

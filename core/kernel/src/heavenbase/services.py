@@ -24,6 +24,7 @@ class KernelServices(Protocol):
     async def recall(self, call: Any) -> tuple[Any, Any]: ...
     def random(self) -> float: ...
     def annotate(self, call: Any, error: HBError) -> HBError: ...
+    def is_cached(self, call: Any) -> bool: ...
     def load(self, kind: str, name: str, options: Mapping[str, Any] | None) -> Any: ...
 
 
@@ -77,6 +78,10 @@ class Services:
     async def recall(self, call: Any) -> tuple[Any, Any]:
         """What the cache keeps for a call, or None; and the call that need not be looked up again."""
         return await self._of_kernel.recall(call)
+
+    def is_cached(self, call: Any) -> bool:
+        """Whether the cache is asked for a call, and keeps its answer."""
+        return self._of_kernel.is_cached(call)
 
     def annotate(self, call: Any, error: HBError) -> HBError:
         """The error with target and ledger of the call on it, and without what it must not tell.

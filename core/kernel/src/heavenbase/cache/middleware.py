@@ -74,6 +74,10 @@ class CacheMiddleware:
         settings = self.settings.read(call.controls)
         return self._answer(call, next, settings) if _allows(settings, call) else next(call)
 
+    def allows(self, call: Call) -> bool:
+        """Whether a call is looked up, and its answer kept."""
+        return call.verb in NAMESPACES and _allows(self.settings.read(call.controls), call)
+
     async def recall(self, call: Call) -> tuple[Any, Call]:
         """What is kept for a call, or None; and the call that need not be looked up again."""
         settings = self.settings.read(call.controls)

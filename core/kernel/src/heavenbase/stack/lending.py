@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from heavenbase.call import Call
@@ -14,7 +13,6 @@ from heavenbase.middleware import call_sleep
 from heavenbase.options import MOCKS, PREPARED, split_options, with_effort
 from heavenbase.resolution.arguments import check_options, check_parameters
 from heavenbase.spec import LLMSpec
-from heavenbase.types import ParameterReport
 
 
 class Lending:
@@ -31,6 +29,10 @@ class Lending:
     def resolve(self, preset: Any, model: Any, provider: Any, gateway: Any, **options: Any) -> LLMSpec:
         """The spec for these names and default arguments."""
         return self._kernel.resolver.resolve(preset, model, provider, gateway, options)  # type: ignore[no-any-return]
+
+    def is_cached(self, call: Call) -> bool:
+        """Whether the cache is asked for a call."""
+        return self._kernel.cache.allows(call)  # type: ignore[no-any-return]
 
     def annotate(self, call: Call, error: HBError) -> HBError:
         """The error with target and ledger of the call on it, and without what it must not tell."""
@@ -65,17 +67,13 @@ class Lending:
         gone = {name for name in before.explicit if before.args.get(name) is not None} - given.keys()
         defaults = {name: value for name, value in spec.args.items() if name not in carried and name not in gone}
         merged = {**defaults, **carried, **own}
-        report = ParameterReport(dict(call.context.report.entries), call.context.report.strange)
+        context = call.context.fork()
+        report = context.report
         check_parameters(spec, self._kernel.registry, {**carried, **own}, merged, report)
         if any(merged[name] is not None for name in MOCKS.intersection(merged)):
             spec = self._kernel.resolver.offline(spec)
-        context = replace(
-            call.context,
-            timeouts=spec.timeouts if "timeout" not in carried else call.context.timeouts,
-            report=report,
-            headers=(),
-            cached=False,
-        )
+        if "timeout" not in carried:
+            context.timeouts = spec.timeouts
         args, controls = split_options(merged)
         fresh = {name: args[name] for name in PREPARED.intersection(args) if name not in carried}
         changes: dict[str, Any] = {}
