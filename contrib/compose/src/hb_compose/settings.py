@@ -1,0 +1,334 @@
+"""`heartbit.toml`: the table [provider] read, every mistake in it named with its line, and the stack that it means."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from hb_compose.cascading import CascadingProvider
+from hb_compose.direct import AnthropicProvider, DirectProvider, OpenRouterProvider
+from hb_compose.escalating import WORDS
+from hb_compose.gates import HeuristicGate
+from hb_compose.retrying import OnRetry, RetryingProvider
+from heavenbase.config import line_index, parse_settings
+from heavenbase.errors import ConfigError, InputError, MissingCredential
+
+if TYPE_CHECKING:
+    from hb_compose.providers import Provider
+    from heavenbase.kernel import Kernel
+
+FILE = "heartbit.toml"
+PROVIDERS: Mapping[str, type[DirectProvider]] = {"anthropic": AnthropicProvider, "openrouter": OpenRouterProvider}
+KEYS: Mapping[str, Mapping[str, type]] = {
+    "provider": {
+        "name": str,
+        "model": str,
+        "api_key_env": str,
+        "max_tokens": int,
+        "prompt_caching": bool,
+        "retry": dict,
+        "cascade": dict,
+    },
+    "provider.retry": {"max_retries": int, "base_delay_ms": int, "max_delay_ms": int},
+    "provider.cascade": {"enabled": bool, "tiers": list, "gate": dict, "escalate_on": list},
+    "provider.cascade.tiers": {"model": str},
+    "provider.cascade.gate": {
+        "type": str,
+        "min_output_tokens": int,
+        "accept_tool_calls": bool,
+        "escalate_on_max_tokens": bool,
+        "refusal_patterns": list,
+        "escalate_on_refusal": bool,
+        "refusal_window": int,
+    },
+}
+GATES = ("heuristic",)
+RETRY = {"max_retries": 3, "base_delay_ms": 500, "max_delay_ms": 30_000}
+_WORDS = {str: "text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list"}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """What a file says of its provider; `retry` and `cascade` are None where the file wants none.
+
+    `tiers` are the models of a cascade before the last, which is `model`. `remarks` are what a reader should know.
+    """
+
+    path: str
+    name: str
+    model: str
+    api_key_env: str | None = None
+    max_tokens: int | None = None
+    prompt_caching: bool = False
+    retry: Mapping[str, int] | None = None
+    tiers: tuple[str, ...] = ()
+    gate: Mapping[str, Any] | None = None
+    escalate_on: tuple[str, ...] | None = None
+    remarks: tuple[str, ...] = ()
+
+    def key(self, environ: Mapping[str, str]) -> str | None:
+        """The key in the file's variable, None where it names none; MissingCredential where that is not set."""
+        if self.api_key_env is None:
+            return None
+        found = environ.get(self.api_key_env)
+        if not found or not found.strip():
+            raise MissingCredential(
+                f"{self.path}: provider.api_key_env names {self.api_key_env}, which is {'empty' if found else 'not set'}",
+                provider=self.name,
+            )
+        return found
+
+
+def load_provider(
+    path: str | os.PathLike[str] = FILE, *, kernel: Kernel | None = None, on_retry: OnRetry | None = None
+) -> Provider:
+    """The stack of providers that a TOML file describes.
+
+    Each key has the meaning of its name: `api_key_env` is the variable that holds the key, `max_tokens` the limit of
+    answers. Without [provider.retry] nothing is tried again. With a cascade, `model` is the last tier, and a tier that
+    is the same model is not tried twice.
+
+    Args:
+        path: The file.
+        kernel: The kernel to use instead of the default one; its variables are those that are read.
+        on_retry: As in RetryingProvider.
+
+    Raises:
+        ConfigError: For a file that is wrong, with the line of every mistake.
+        MissingCredential: Where the variable of the key is not set.
+    """
+    if kernel is None:
+        from heavenbase.functions import default_kernel
+
+        kernel = default_kernel()
+    return build(read_provider(path), kernel, on_retry)
+
+
+def build(settings: ProviderSettings, kernel: Kernel, on_retry: OnRetry | None = None) -> Provider:
+    """The stack that settings describe."""
+    key = settings.key(kernel.config.environ)
+
+    def tier(model: str) -> Provider:
+        made: DirectProvider = PROVIDERS[settings.name](key, model, max_tokens=settings.max_tokens, kernel=kernel)
+        if settings.prompt_caching:
+            made = made.with_prompt_caching()
+        return made if settings.retry is None else RetryingProvider(made, **settings.retry, on_retry=on_retry)
+
+    if not settings.tiers:
+        return tier(settings.model)
+    knobs = {name: value for name, value in (settings.gate or {}).items() if name != "type"}
+    models = (*settings.tiers, settings.model)
+    return CascadingProvider(map(tier, models), HeuristicGate(**knobs), escalate_on=settings.escalate_on)
+
+
+def read_provider(path: str | os.PathLike[str] = FILE) -> ProviderSettings:
+    """What a TOML file says of its provider; ConfigError with the line of every mistake."""
+    where = os.fspath(path)
+    try:
+        with open(where, encoding="utf-8") as file:
+            text = file.read()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where}: is not UTF-8 text") from error
+    except FileNotFoundError as error:
+        raise ConfigError(f"{where}: there is no such file") from error
+    return parse_provider(text, where)
+
+
+def parse_provider(text: str, path: str = FILE) -> ProviderSettings:
+    """As `read_provider`, from text; `path` is what errors call it."""
+    return _Reader(text, path).settings()
+
+
+class _Reader:
+    """Reads one file, and collects what is wrong with it."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.text = text.replace("\r\n", "\n")
+        self.path = path
+        self.values = parse_settings(self.text, path)
+        self.lines = line_index(self.text)
+        self.wrong: list[tuple[int, str]] = []
+        self.remarks: list[str] = []
+
+    def settings(self) -> ProviderSettings:
+        provider = self._table(self.values, ("provider",))
+        if provider is None:
+            near = get_close_matches("provider", self.values, 1)
+            hint = f"; did you mean [provider] where line {self._line((near[0],))} says [{near[0]}]?" if near else ""
+            raise ConfigError(f"{self.path}: has no table [provider]{hint}")
+        unread = [f"[{name}]" for name in self.values if name != "provider"]
+        if unread:
+            self.remarks.append(f"not read: {', '.join(unread)}")
+        self._provider(provider)
+        retry = self._retry(self._table(provider, ("provider", "retry")))
+        tiers, cascade = self._cascade(provider, self._table(provider, ("provider", "cascade")))
+        if self.wrong:
+            told = [f"{self.path}:{line}: {text}" for line, text in sorted(self.wrong)]
+            raise ConfigError("\n".join(told))
+        return ProviderSettings(
+            self.path,
+            provider["name"],
+            provider["model"],
+            provider.get("api_key_env"),
+            provider.get("max_tokens"),
+            provider.get("prompt_caching", False),
+            retry,
+            tiers,
+            cascade.get("gate"),
+            tuple(cascade["escalate_on"]) if "escalate_on" in cascade else None,
+            tuple(self.remarks),
+        )
+
+    def _provider(self, table: dict[str, Any]) -> None:
+        here = ("provider",)
+        for name in ("name", "model"):
+            if name not in table:
+                self._say(here, f"[provider] has no {name}")
+            elif table[name] == "":
+                self._say((*here, name), f"provider.{name} is empty")
+        name = table.get("name")
+        if isinstance(name, str) and name and name not in PROVIDERS:
+            self._say((*here, "name"), _unknown("provider", name, PROVIDERS))
+        variable = table.get("api_key_env")
+        if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
+            # It may be the key itself, put in the wrong place, which no message repeats.
+            self._say((*here, "api_key_env"), "provider.api_key_env is the name of a variable, and this is no name")
+        self._least(table, "provider", {"max_tokens": 1})
+
+    def _retry(self, table: dict[str, Any] | None) -> dict[str, int] | None:
+        if table is None:
+            return None
+        self._least(table, "provider.retry", dict.fromkeys(RETRY, 0))
+        numbers = {name: table.get(name, default) for name, default in RETRY.items()}
+        base, most = numbers["base_delay_ms"], numbers["max_delay_ms"]
+        if isinstance(base, int) and isinstance(most, int) and base > most:
+            place = "base_delay_ms" if "base_delay_ms" in table else "max_delay_ms"
+            told = f"provider.retry.base_delay_ms ({base}) is more than provider.retry.max_delay_ms ({most})"
+            self._say(("provider", "retry", place), told)
+        return numbers
+
+    def _cascade(
+        self, provider: dict[str, Any], table: dict[str, Any] | None
+    ) -> tuple[tuple[str, ...], dict[str, Any]]:
+        here = ("provider", "cascade")
+        if table is None:
+            return (), {}
+        tiers = table.get("tiers")
+        models = self._tiers(tiers) if isinstance(tiers, list) else []
+        self._gate(self._table(table, (*here, "gate")))
+        words = table.get("escalate_on")
+        for word in words if isinstance(words, list) else ():
+            if word not in WORDS:
+                self._say(
+                    (*here, "escalate_on"), _unknown("kind of error in provider.cascade.escalate_on", word, WORDS)
+                )
+        if table.get("enabled") is not True:
+            if models:
+                self.remarks.append("the cascade is not enabled: its tiers are not asked")
+            return (), {}
+        if not models and isinstance(tiers, list | None):
+            self._say(
+                (*here, "tiers" if "tiers" in table else "enabled"), "provider.cascade is enabled and has no tiers"
+            )
+        main = provider.get("model")
+        if main in models:
+            self.remarks.append(f"tier {main!r} is the model itself, which is the last tier: it is asked once")
+        return tuple(model for model in models if model != main), table
+
+    def _tiers(self, tiers: list[Any]) -> list[str]:
+        found: list[str] = []
+        for place, tier in enumerate(tiers):
+            line, told = self._tier_line(place), f"tier {place + 1} of provider.cascade"
+            if not isinstance(tier, dict):
+                self.wrong.append((line, f"{told} must be a table, as in {{ model = ... }}"))
+                continue
+            self._check(tier, ("provider", "cascade", "tiers"), line)
+            model = tier.get("model")
+            if "model" not in tier:
+                self.wrong.append((line, f"{told} has no model"))
+            elif model == "":
+                self.wrong.append((line, f"the model of {told} is empty"))
+            elif model in found:
+                self.wrong.append((line, f"{told} is {model!r} again"))
+            elif isinstance(model, str):
+                found.append(model)
+        return found
+
+    def _gate(self, table: dict[str, Any] | None) -> None:
+        here = ("provider", "cascade", "gate")
+        if table is None:
+            return
+        kind = table.get("type", "heuristic")
+        if isinstance(kind, str) and kind not in GATES:
+            self._say((*here, "type"), _unknown("gate", kind, GATES))
+        known = KEYS[".".join(here)]
+        for name, value in table.items():
+            if name == "type" or not _is_of(value, known.get(name)):
+                continue
+            try:
+                HeuristicGate(**{name: value})
+            except InputError as error:
+                self._say((*here, name), f"{'.'.join(here)}: {error}")
+
+    # What all tables share
+
+    def _table(self, holder: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any] | None:
+        """A table that is inside another, with its keys checked; None where there is none, or no table."""
+        found = holder.get(path[-1])
+        if not isinstance(found, dict):
+            if found is not None and len(path) == 1:
+                self._say(path, f"{'.'.join(path)} must be a table, not {type(found).__name__}")
+            return None
+        self._check(found, path)
+        return found
+
+    def _check(self, table: dict[str, Any], path: tuple[str, ...], line: int | None = None) -> None:
+        known = KEYS[".".join(path)]
+        for name, value in table.items():
+            place = line or self._line((*path, name))
+            if name not in known:
+                self.wrong.append((place, _unknown(f"key in [{'.'.join(path)}]", name, known)))
+            elif not _is_of(value, known[name]):
+                told = f"{'.'.join((*path, name))} must be {_WORDS[known[name]]}, not {_WORDS.get(type(value), 'that')}"
+                self.wrong.append((place, told))
+
+    def _least(self, table: dict[str, Any], where: str, numbers: Mapping[str, int]) -> None:
+        for name, least in numbers.items():
+            value = table.get(name)
+            if _is_of(value, int) and value < least:  # type: ignore[operator]
+                self._say((*where.split("."), name), f"{where}.{name} must be at least {least}, not {value}")
+
+    def _say(self, path: tuple[str, ...], text: str) -> None:
+        self.wrong.append((self._line(path), text))
+
+    def _line(self, path: tuple[str, ...]) -> int:
+        """The line of a key; inside a statement of several lines, the first that spells it."""
+        known = max((n for n in range(1, len(path) + 1) if path[:n] in self.lines), default=0)
+        start = self.lines.get(path[:known], 1)
+        spelled = re.compile(rf"(?<![\w-])[\"']?{re.escape(path[-1])}[\"']?\s*=")
+        lines = self.text.split("\n")
+        later = sorted(line for line in self.lines.values() if line > start)
+        end = later[0] if later else len(lines) + 1
+        return next((n for n in range(start, end) if spelled.search(lines[n - 1])), start)
+
+    def _tier_line(self, place: int) -> int:
+        """The line where a tier begins: its brace, or its header."""
+        start = self.lines.get(("provider", "cascade", "tiers"), 1)
+        lines = self.text.split("\n")
+        mark = "[[" if lines[start - 1].lstrip().startswith("[[") else "{"
+        begins = [n for n in range(start, len(lines) + 1) for _ in range(lines[n - 1].count(mark))]
+        return begins[place] if place < len(begins) else start
+
+
+def _is_of(value: object, kind: type | None) -> bool:
+    return kind is not None and isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _unknown(what: str, name: object, known: Iterable[str]) -> str:
+    close = get_close_matches(str(name).lower(), known, 1, 0.5)
+    return f"unknown {what}: {name!r}; " + (f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}")
