@@ -149,7 +149,8 @@ class ToolChoice:
     def __repr__(self) -> str:
         if self.mode == "tool":
             return f"ToolChoice.Tool({self.name!r})"
-        return f"ToolChoice.{dict(auto='Auto', any='Any', none='NoTool')[self.mode]}"
+        names = {"auto": "Auto", "any": "Any", "none": "NoTool"}
+        return f"ToolChoice.{names[self.mode]}"
 
 
 ToolChoice.Auto = ToolChoice("auto")

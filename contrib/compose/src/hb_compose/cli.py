@@ -84,7 +84,7 @@ def chat(
 def _rows(settings: ProviderSettings, *, is_set: bool) -> list[tuple[str, str]]:
     variable, retry = settings.api_key_env, settings.retry
     key = "the provider's own variable" if variable is None else f"{variable} ({'set' if is_set else 'not set'})"
-    retries = "none" if retry is None else "{max_retries}, after {base_delay_ms} to {max_delay_ms} ms".format(**retry)
+    retries = "none" if retry is None else "{}, after {} to {} ms at most".format(*retry)
     rows = [
         ("provider", settings.name),
         ("model", settings.model),

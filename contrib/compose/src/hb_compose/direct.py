@@ -101,24 +101,24 @@ class DirectProvider(Provider):
         return to_response(answer)
 
     async def _events(self, request: CompletionRequest, *, is_async: bool) -> AsyncGenerator[Event, None]:
-        options = to_options(request)
-        messages, include = to_wire(request), ("text", "completion")
+        options, messages = to_options(request), to_wire(request)
+        include: Any = ("text", "completion")
         if is_async:
-            source = self._llm.astream(messages, include, False, **options)
+            source: Any = self._llm.astream(messages, include, reduce=False, **options)
             try:
                 async for item in source:
                     for event in _events_of(item):
                         yield event
             finally:
-                await source.aclose()  # type: ignore[attr-defined]
+                await source.aclose()
             return
-        plain = self._llm.stream(messages, include, False, **options)
+        plain: Any = self._llm.stream(messages, include, reduce=False, **options)
         try:
             for item in plain:
                 for event in _events_of(item):
                     yield event
         finally:
-            plain.close()  # type: ignore[attr-defined]
+            plain.close()
 
     def _target(self) -> LLM:
         return self._llm

@@ -92,7 +92,7 @@ def check_number(name: str, value: object, *, whole: bool = False, least: float 
         return
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise InputTypeError(f"{name} must be a {'whole ' * whole}number, not {type(value).__name__}")
-    if not least <= value < float("inf"):  # type: ignore[operator]
+    if not least <= value < float("inf"):
         raise InputError(f"{name} must be at least {least:g}, not {value}")
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_compose.cascading import CascadingProvider
 from hb_compose.direct import AnthropicProvider, DirectProvider, OpenRouterProvider
@@ -47,9 +47,16 @@ KEYS: Mapping[str, Mapping[str, type]] = {
     },
 }
 GATES = ("heuristic",)
-RETRY = {"max_retries": 3, "base_delay_ms": 500, "max_delay_ms": 30_000}
 _WORDS = {str: "text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+
+
+class Retries(NamedTuple):
+    """The numbers of [provider.retry]."""
+
+    max_retries: int = 3
+    base_delay_ms: int = 500
+    max_delay_ms: int = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class ProviderSettings:
     api_key_env: str | None = None
     max_tokens: int | None = None
     prompt_caching: bool = False
-    retry: Mapping[str, int] | None = None
+    retry: Retries | None = None
     tiers: tuple[str, ...] = ()
     gate: Mapping[str, Any] | None = None
     escalate_on: tuple[str, ...] | None = None
@@ -77,10 +84,8 @@ class ProviderSettings:
             return None
         found = environ.get(self.api_key_env)
         if not found or not found.strip():
-            raise MissingCredential(
-                f"{self.path}: provider.api_key_env names {self.api_key_env}, which is {'empty' if found else 'not set'}",
-                provider=self.name,
-            )
+            told = f"{self.path}: provider.api_key_env names {self.api_key_env}, which is"
+            raise MissingCredential(f"{told} {'not set' if found is None else 'empty'}", provider=self.name)
         return found
 
 
@@ -117,7 +122,7 @@ def build(settings: ProviderSettings, kernel: Kernel, on_retry: OnRetry | None =
         made: DirectProvider = PROVIDERS[settings.name](key, model, max_tokens=settings.max_tokens, kernel=kernel)
         if settings.prompt_caching:
             made = made.with_prompt_caching()
-        return made if settings.retry is None else RetryingProvider(made, **settings.retry, on_retry=on_retry)
+        return made if settings.retry is None else RetryingProvider(made, *settings.retry, on_retry)
 
     if not settings.tiers:
         return tier(settings.model)
@@ -191,26 +196,26 @@ class _Reader:
                 self._say(here, f"[provider] has no {name}")
             elif table[name] == "":
                 self._say((*here, name), f"provider.{name} is empty")
-        name = table.get("name")
-        if isinstance(name, str) and name and name not in PROVIDERS:
-            self._say((*here, "name"), _unknown("provider", name, PROVIDERS))
+        given = table.get("name")
+        if isinstance(given, str) and given and given not in PROVIDERS:
+            self._say((*here, "name"), _unknown("provider", given, PROVIDERS))
         variable = table.get("api_key_env")
         if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
             # It may be the key itself, put in the wrong place, which no message repeats.
             self._say((*here, "api_key_env"), "provider.api_key_env is the name of a variable, and this is no name")
         self._least(table, "provider", {"max_tokens": 1})
 
-    def _retry(self, table: dict[str, Any] | None) -> dict[str, int] | None:
+    def _retry(self, table: dict[str, Any] | None) -> Retries | None:
         if table is None:
             return None
-        self._least(table, "provider.retry", dict.fromkeys(RETRY, 0))
-        numbers = {name: table.get(name, default) for name, default in RETRY.items()}
-        base, most = numbers["base_delay_ms"], numbers["max_delay_ms"]
-        if isinstance(base, int) and isinstance(most, int) and base > most:
+        self._least(table, "provider.retry", dict.fromkeys(Retries._fields, 0))
+        found = Retries(**{name: value for name, value in table.items() if name in Retries._fields})
+        base, most = found.base_delay_ms, found.max_delay_ms
+        if _is_of(base, int) and _is_of(most, int) and base > most:
             place = "base_delay_ms" if "base_delay_ms" in table else "max_delay_ms"
             told = f"provider.retry.base_delay_ms ({base}) is more than provider.retry.max_delay_ms ({most})"
             self._say(("provider", "retry", place), told)
-        return numbers
+        return found
 
     def _cascade(
         self, provider: dict[str, Any], table: dict[str, Any] | None

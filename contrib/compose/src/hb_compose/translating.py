@@ -82,6 +82,8 @@ def to_response(answer: Completion) -> CompletionResponse:
 
 
 def _message(given: Any, place: int) -> list[Any]:
+    role: Any
+    content: Any
     thoughts: Mapping[str, Any] = {}
     if isinstance(given, Message):
         role, content, thoughts = given.role, given.content, given.thoughts
@@ -138,7 +140,7 @@ def _block(given: Any, place: int) -> Any:
     """A block of ours for what is one; whatever else hb knows stays as it is."""
     if not isinstance(given, Mapping):
         return TextBlock(given) if isinstance(given, str) else given
-    kind = given.get("type")
+    kind = str(given.get("type"))
     if kind not in _KINDS or (kind == "image" and "data" not in given) or (kind == "text" and len(given) > 2):
         return given
     made, names = _KINDS[kind]
