@@ -16,7 +16,7 @@ from heavenbase.kernel import Kernel
 KEYS = {"ANTHROPIC_API_KEY": "key-of-anthropic-0123456789", "OPENROUTER_API_KEY": "key-of-openrouter-0123456789"}
 CANARY = "sk-canary-0123456789abcdef"
 MODELS = {"anthropic": "claude-sonnet-4-20250514", "openrouter": "anthropic/claude-sonnet-4-20250514"}
-CHEAP = {"anthropic": "claude-haiku-4-5-20251001", "openrouter": "anthropic/claude-haiku-4-5"}
+CHEAP = {"anthropic": "claude-haiku-4-5-20251001", "openrouter": "anthropic/claude-haiku-4.5"}
 KINDS = {"anthropic": c.AnthropicProvider, "openrouter": c.OpenRouterProvider}
 BOTH = pytest.mark.parametrize("name", list(KINDS))
 WAYS = pytest.mark.parametrize("way", ["complete", "stream_complete"])

@@ -112,7 +112,7 @@ class CascadingProvider(Provider):
             found = verdict(self.gate, request, response)
             if isawaitable(found):
                 if not is_async:
-                    getattr(found, "close", lambda: None)()
+                    getattr(found, "close", bool)()  # a coroutine that nobody will await
                     raise InputTypeError("the gate is async, and this call is not; use acomplete or astream_complete")
                 found = await found
         except Exception as error:

@@ -66,7 +66,8 @@ class ResponseStream:
         """Read to the end, telling `on_text` of each piece; the full response."""
         try:
             for piece in self:
-                if on_text is not None and isawaitable(on_text(piece)):
+                if on_text is not None and isawaitable(told := on_text(piece)):
+                    getattr(told, "close", bool)()  # a coroutine that nobody will await
                     raise InputTypeError("on_text is async, and this call is not; use astream_complete")
         finally:
             self.close()

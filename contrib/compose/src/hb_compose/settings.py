@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_compose.cascading import CascadingProvider
@@ -14,7 +16,7 @@ from hb_compose.direct import AnthropicProvider, DirectProvider, OpenRouterProvi
 from hb_compose.escalating import WORDS
 from hb_compose.gates import HeuristicGate
 from hb_compose.retrying import OnRetry, RetryingProvider
-from heavenbase.config import line_index, parse_settings
+from heavenbase.config import line_index
 from heavenbase.errors import ConfigError, InputError, MissingCredential
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ KEYS: Mapping[str, Mapping[str, type]] = {
 }
 GATES = ("heuristic",)
 _WORDS = {str: "text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list"}
+_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
@@ -155,7 +158,7 @@ class _Reader:
     def __init__(self, text: str, path: str) -> None:
         self.text = text.replace("\r\n", "\n")
         self.path = path
-        self.values = parse_settings(self.text, path)
+        self.values = _parsed(self.text, path)
         self.lines = line_index(self.text)
         self.wrong: list[tuple[int, str]] = []
         self.remarks: list[str] = []
@@ -173,7 +176,7 @@ class _Reader:
         retry = self._retry(self._table(provider, ("provider", "retry")))
         tiers, cascade = self._cascade(provider, self._table(provider, ("provider", "cascade")))
         if self.wrong:
-            told = [f"{self.path}:{line}: {text}" for line, text in sorted(self.wrong)]
+            told = [f"{self.path}:{line}: {text}" for line, text in sorted(self.wrong, key=itemgetter(0))]
             raise ConfigError("\n".join(told))
         return ProviderSettings(
             self.path,
@@ -250,7 +253,7 @@ class _Reader:
         for place, tier in enumerate(tiers):
             line, told = self._tier_line(place), f"tier {place + 1} of provider.cascade"
             if not isinstance(tier, dict):
-                self.wrong.append((line, f"{told} must be a table, as in {{ model = ... }}"))
+                self._say(("provider", "cascade", "tiers"), f"{told} must be a table, as in {{ model = ... }}")
                 continue
             self._check(tier, ("provider", "cascade", "tiers"), line)
             model = tier.get("model")
@@ -328,6 +331,19 @@ class _Reader:
         mark = "[[" if lines[start - 1].lstrip().startswith("[[") else "{"
         begins = [n for n in range(start, len(lines) + 1) for _ in range(lines[n - 1].count(mark))]
         return begins[place] if place < len(begins) else start
+
+
+def _parsed(text: str, path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        told = f"{path}: is nested too deeply"
+    except ValueError as error:
+        found = _PLACE.search(str(error))
+        line = int(found[1]) if found and found[1] else text.rstrip("\n").count("\n") + 1
+        told = f"{path}:{line}: {_PLACE.sub('', str(error))}; this is no valid TOML"
+    # Raised here, so that the parser's error, which may hold the whole text, is no part of ours.
+    raise ConfigError(told)
 
 
 def _is_of(value: object, kind: type | None) -> bool:

@@ -51,9 +51,13 @@ def to_options(request: CompletionRequest) -> dict[str, Any]:
     if choice is not None:
         named = {"type": "function", "function": {"name": choice.name}}
         found["tool_choice"] = named if choice.mode == "tool" else choice.mode
-    for name in ("max_tokens", "temperature", "reasoning_effort"):
+    for name in ("max_tokens", "temperature"):
         if (value := getattr(request, name)) is not None:
             found[name] = value
+    if request.reasoning_effort is not None:
+        found |= (
+            {"think": False} if request.reasoning_effort == "none" else {"reasoning_effort": request.reasoning_effort}
+        )
     return found
 
 

@@ -1,0 +1,206 @@
+"""heartbit.toml: the page's own, the meaning of each key, and every mistake with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hb_compose as c
+from hb_compose.settings import Retries, parse_provider
+from heavenbase.errors import AuthError, ConfigError, HBError, MissingCredential
+
+from .support import KEYS, LONG, WAYS, Stack, marks
+
+PAGE = """\
+[provider]
+name = "anthropic" # or "openrouter"
+model = "claude-sonnet-4-20250514"
+api_key_env = "ANTHROPIC_API_KEY" # env var for API key
+max_tokens = 16384
+prompt_caching = true
+
+[provider.retry]
+max_retries = 3
+base_delay_ms = 1000
+
+[provider.cascade]
+enabled = true
+tiers = [
+  { model = "claude-haiku-4-5-20251001" },
+  { model = "claude-sonnet-4-20250514" },
+]
+"""
+HAIKU, SONNET = "claude-haiku-4-5-20251001", "claude-sonnet-4-20250514"
+
+
+def load(stack: Stack, folder: Path, text: str = PAGE, **options: Any) -> c.Provider:
+    file = folder / "heartbit.toml"
+    file.write_text(text, encoding="utf-8")
+    made = c.load_provider(file, kernel=stack.kernel, **options)
+    stack.clock.slept.clear()
+    return made
+
+
+@WAYS
+def test_h25_the_pages_file_is_read_as_it_stands(stack: Stack, way: str, tmp_path: Path) -> None:
+    provider = load(stack, tmp_path)
+    stack.server.reply("no")
+    stack.server.reply(LONG)
+    talk = [c.Message.user("one"), c.Message.assistant("two"), c.Message.user("three")]
+    response = stack.ask(provider, way, talk, system="be brief", tools=[{"name": "now"}])
+    assert (response.text, response.model, stack.asked) == (LONG, SONNET, [HAIKU, SONNET])
+    for request in stack.requests:
+        assert request.headers["x-api-key"] == KEYS["ANTHROPIC_API_KEY"]
+        assert request.json["max_tokens"] == 16_384
+        assert len(list(marks(request.json))) == 3
+
+
+@WAYS
+def test_h25_a_tier_that_is_the_model_is_not_tried_twice(stack: Stack, way: str, tmp_path: Path) -> None:
+    provider = load(stack, tmp_path)
+    for _ in range(2):
+        stack.server.reply("no")
+    assert stack.ask(provider, way).model == SONNET
+    assert stack.asked == [HAIKU, SONNET]
+
+
+def test_h25_each_tier_is_tried_again_as_the_file_says(stack: Stack, tmp_path: Path) -> None:
+    provider = load(stack, tmp_path)
+    assert isinstance(provider, c.CascadingProvider)
+    assert [tier.model_name for tier in provider.tiers] == [HAIKU, SONNET]
+    for tier in provider.tiers:
+        assert isinstance(tier, c.RetryingProvider)
+        assert (tier.max_retries, tier.base_delay_ms, tier.max_delay_ms) == (3, 1000, 30_000)
+
+
+def test_h25_without_the_table_retry_nothing_is_tried_again(stack: Stack, tmp_path: Path) -> None:
+    provider = load(stack, tmp_path, '[provider]\nname = "openrouter"\nmodel = "x/y"\n')
+    assert isinstance(provider, c.OpenRouterProvider)
+    stack.fail(529)
+    with pytest.raises(HBError):
+        stack.ask(provider)
+    [request] = stack.requests
+    assert request.headers["authorization"] == f"Bearer {KEYS['OPENROUTER_API_KEY']}"
+    assert parse_provider('[provider]\nname = "anthropic"\nmodel = "m"\n[provider.retry]\n').retry == Retries(
+        3, 500, 30_000
+    )
+
+
+def test_h25_the_model_is_the_last_tier_although_the_file_does_not_say_so() -> None:
+    read = parse_provider(PAGE.replace('  { model = "claude-sonnet-4-20250514" },\n', ""))
+    assert (read.tiers, read.model) == ((HAIKU,), SONNET)
+    off = parse_provider(PAGE.replace("enabled = true", "enabled = false"))
+    assert (off.tiers, off.remarks) == ((), ("the cascade is not enabled: its tiers are not asked",))
+
+
+def test_h21_the_table_of_the_gate_sets_its_knobs(stack: Stack, tmp_path: Path) -> None:
+    gate = """
+[provider.cascade.gate]
+type = "heuristic"
+min_output_tokens = 2
+accept_tool_calls = false
+escalate_on_max_tokens = false
+refusal_patterns = ["weiß ich nicht"]
+escalate_on_refusal = false
+refusal_window = 50
+"""
+    provider = load(stack, tmp_path, PAGE.replace("enabled = true", 'enabled = true\nescalate_on = ["auth"]') + gate)
+    assert isinstance(provider, c.CascadingProvider)
+    made = provider.gate
+    assert (made.min_output_tokens, made.accept_tool_calls, made.escalate_on_max_tokens) == (2, False, False)
+    assert (made.refusal_patterns, made.escalate_on_refusal, made.refusal_window) == (("weiß ich nicht",), False, 50)
+    stack.fail(401)
+    stack.server.reply(LONG)
+    assert stack.ask(provider).model == SONNET
+
+
+def test_h25_a_key_that_is_not_set_is_named_before_anything_is_sent(stack: Stack, tmp_path: Path) -> None:
+    with pytest.raises(MissingCredential, match=r"heartbit\.toml.*MY_KEY, which is not set"):
+        load(stack, tmp_path, PAGE.replace("ANTHROPIC_API_KEY", "MY_KEY"))
+
+
+def test_h25_other_tables_are_let_be_and_named() -> None:
+    assert parse_provider(f"{PAGE}\n[orchestrator]\nmax_turns = 5\n").remarks[0] == "not read: [orchestrator]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "told"),
+    [
+        ("max_tokens", "max_token", 5, "'max_token'; did you mean 'max_tokens'?"),
+        ("max_retries", "retries", 9, "'retries'; did you mean 'max_retries'?"),
+        ("base_delay_ms = 1000", "base_delay_ms = 40000", 10, "(40000) is more than provider.retry.max_delay_ms"),
+        ("base_delay_ms = 1000", "base_delay_ms = -1", 10, "at least 0, not -1"),
+        ('"anthropic"', '"antropic"', 2, "'antropic'; did you mean 'anthropic'?"),
+        ('"anthropic"', '""', 2, "provider.name is empty"),
+        ('model = "claude-sonnet-4-20250514"\napi', "api", 1, "[provider] has no model"),
+        ('model = "claude-sonnet-4-20250514"\napi', 'model = ""\napi', 3, "provider.model is empty"),
+        ("16384", '"16384"', 5, "provider.max_tokens must be a whole number, not text"),
+        ("16384", "0", 5, "provider.max_tokens must be at least 1, not 0"),
+        ("prompt_caching = true", "prompt_caching = 1", 6, "must be true or false"),
+        ("[provider.retry]", "[provider.retries]", 8, "'retries'; did you mean 'retry'?"),
+        ('model = "claude-haiku-4-5-20251001"', 'model = ""', 15, "the model of tier 1 of provider.cascade is empty"),
+        ('{ model = "claude-haiku-4-5-20251001" }', '{ modle = "x" }', 15, "'modle'; did you mean 'model'?"),
+        ('{ model = "claude-haiku-4-5-20251001" }', '"x"', 14, "tier 1 of provider.cascade must be a table"),
+        ("claude-haiku-4-5-20251001", "claude-sonnet-4-20250514", 16, "tier 2 of provider.cascade is"),
+        ("enabled = true", "enabled = true\nescalate_on = ['atuh']", 14, "'atuh'; did you mean 'auth'?"),
+        ("enabled = true", "enabled = true\ngate = { type = 'heurisic' }", 14, "did you mean 'heuristic'?"),
+        ("enabled = true", "enabled = true\ngate = { min_output_tokens = -1 }", 14, "must be at least 0"),
+        ("enabled = true", "enabled = true\ngate = { min_tokens = 1 }", 14, "did you mean 'min_output_tokens'?"),
+        ('"ANTHROPIC_API_KEY"', '"sk-ant-0123456789abcdef"', 4, "is the name of a variable"),
+        ("api_key_env", "api_key", 4, "'api_key'; did you mean 'api_key_env'?"),
+        ("[provider]", "[providr]", 1, "did you mean [provider]"),
+        ("max_tokens = 16384", "max_tokens = ", 5, "no valid TOML"),
+    ],
+)  # fmt: skip
+def test_h25_a_mistake_is_named_with_its_line(before: str, after: str, line: int, told: str) -> None:
+    assert before in PAGE
+    text = PAGE.replace(before, after)
+    if after == "[providr]":
+        text = '[providr]\nname = "anthropic"\n'
+    with pytest.raises(ConfigError) as caught:
+        parse_provider(text, "my.toml")
+    [first, *_] = str(caught.value).split("\n")
+    where = f"line {line}" if after == "[providr]" else f"my.toml:{line}:"
+    assert where in first
+    assert told in first
+    assert "sk-ant" not in str(caught.value)
+
+
+def test_h25_every_mistake_is_named_at_once() -> None:
+    text = PAGE.replace("max_tokens", "max_token").replace("max_retries", "retries").replace('"anthropic"', '"x"')
+    with pytest.raises(ConfigError) as caught:
+        parse_provider(text)
+    assert [line.split(":")[1] for line in str(caught.value).split("\n")] == ["2", "5", "9"]
+
+
+@pytest.mark.parametrize("tiers", ["", "tiers = []"])
+def test_h25_an_enabled_cascade_needs_tiers(tiers: str) -> None:
+    text = f'[provider]\nname = "anthropic"\nmodel = "m"\n[provider.cascade]\nenabled = true\n{tiers}\n'
+    with pytest.raises(ConfigError, match=rf"heartbit\.toml:{6 if tiers else 5}: .*enabled and has no tiers"):
+        parse_provider(text)
+
+
+def test_tiers_may_be_tables_of_their_own() -> None:
+    table = '[[provider.cascade.tiers]]\nmodel = "{}"\n'
+    head = '[provider]\nname = "anthropic"\nmodel = "m"\n[provider.cascade]\nenabled = true\n'
+    assert parse_provider(head + table.format("a") + table.format("b")).tiers == ("a", "b")
+    with pytest.raises(ConfigError, match=":8: the model of tier 2"):
+        parse_provider(head + table.format("a") + table.format(""))
+
+
+def test_a_file_that_is_not_there_is_named(stack: Stack, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no such file"):
+        c.load_provider(tmp_path / "none.toml", kernel=stack.kernel)
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        c.load_provider(tmp_path / "bad.toml", kernel=stack.kernel)
+
+
+def test_h17_a_callback_is_told_of_the_retries_of_a_file(stack: Stack, tmp_path: Path) -> None:
+    provider = load(stack, tmp_path, on_retry=lambda *told: stack.told.append(told))
+    stack.fail(401)
+    with pytest.raises(AuthError):
+        stack.ask(provider)
+    assert stack.told == []
