@@ -123,7 +123,8 @@ def test_h15_the_waits_double_within_their_bounds_and_are_capped(stack: Stack, w
 
 def test_h15_the_defaults_are_three_half_a_second_and_thirty(stack: Stack) -> None:
     made = c.RetryingProvider.with_defaults(stack.direct())
-    assert (made.max_retries, made.base_delay_ms, made.max_delay_ms) == (3, 500, 30_000)
+    rule = made.backoff
+    assert (rule.max_retries, rule.base_delay_ms, rule.max_delay_ms) == (3, 500, 30_000)
     stack.fail(500, times=4)
     with pytest.raises(HBError) as caught:
         stack.ask(stack.retrying(stack.direct()))

@@ -72,7 +72,8 @@ def test_h25_each_tier_is_tried_again_as_the_file_says(stack: Stack, tmp_path: P
     assert [tier.model_name for tier in provider.tiers] == [HAIKU, SONNET]
     for tier in provider.tiers:
         assert isinstance(tier, c.RetryingProvider)
-        assert (tier.max_retries, tier.base_delay_ms, tier.max_delay_ms) == (3, 1000, 30_000)
+        rule = tier.backoff
+        assert (rule.max_retries, rule.base_delay_ms, rule.max_delay_ms) == (3, 1000, 30_000)
 
 
 def test_h25_without_the_table_retry_nothing_is_tried_again(stack: Stack, tmp_path: Path) -> None:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random as randomly
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
+from hb_compose.backoff import Backoff, OnRetry
 from hb_compose.boxed import boxed
-from hb_compose.failures import kind_of
 from hb_compose.providers import Event, LlmProvider, Provider
-from hb_compose.requests import CompletionRequest, CompletionResponse, check_number
-from heavenbase.errors import HBError, InputError, InputTypeError
+from hb_compose.requests import CompletionRequest, CompletionResponse
+from heavenbase.errors import HBError
 
 if TYPE_CHECKING:
-    from heavenbase.llm import LLM
     from heavenbase.types import Attempt
-
-OnRetry: TypeAlias = Callable[[int, int, float, str], Any]
-"""Told (attempt, max, delay, kind): which attempt failed, from 1, how many retries there are, seconds, and why."""
-JITTER = 0.25
-"""Fraction of Retry-After added at random, so that waiting callers do not return together."""
-_log = logging.getLogger("heavenbase.compose")
 
 
 class RetryingProvider(Provider):
@@ -61,13 +53,7 @@ class RetryingProvider(Provider):
         random: Callable[[], float] = randomly.random,
     ) -> None:
         self.inner = boxed(inner)
-        check_retries(max_retries, base_delay_ms, max_delay_ms)
-        if on_retry is not None and not callable(on_retry):
-            raise InputTypeError(f"on_retry must be callable, not {type(on_retry).__name__}")
-        self.max_retries = max_retries
-        self.base_delay_ms = base_delay_ms
-        self.max_delay_ms = max_delay_ms
-        self._on_retry = on_retry
+        self.backoff = Backoff(max_retries, base_delay_ms, max_delay_ms, on_retry)
         self._sleep, self._asleep, self._random = sleep, asleep, random
 
     @classmethod
@@ -81,8 +67,9 @@ class RetryingProvider(Provider):
         return self.inner.model_name
 
     def __repr__(self) -> str:
-        numbers = f"max_retries={self.max_retries}, base_delay_ms={self.base_delay_ms:g}"
-        return f"RetryingProvider({self.inner!r}, {numbers}, max_delay_ms={self.max_delay_ms:g})"
+        rule = self.backoff
+        numbers = f"max_retries={rule.max_retries}, base_delay_ms={rule.base_delay_ms:g}"
+        return f"RetryingProvider({self.inner!r}, {numbers}, max_delay_ms={rule.max_delay_ms:g})"
 
     async def _answer(self, request: CompletionRequest, *, is_async: bool) -> CompletionResponse:
         ledger: list[Attempt] = []
@@ -118,46 +105,16 @@ class RetryingProvider(Provider):
     def _delay(self, error: Exception, number: int, ledger: list[Attempt]) -> float:
         """Seconds until the next attempt; raises the error where there is to be none."""
         note_ledger(ledger, error)
-        kind = kind_of(error)
-        if kind is None or number > self.max_retries:
+        delay = self.backoff.delay(error, number, self._random)
+        if delay is None:
             raise error
-        asked = getattr(error, "retry_after", None)
-        longest = self.max_delay_ms / 1000
-        if isinstance(asked, int | float) and asked >= 0:
-            delay = min(asked * (1 + JITTER * self._random()), longest)
-        else:
-            delay = self._random() * min(self.base_delay_ms * 2 ** min(number - 1, 64) / 1000, longest)
-        self._tell(number, delay, kind)
         return delay
-
-    def _tell(self, number: int, delay: float, kind: str) -> None:
-        if self._on_retry is None:
-            return
-        try:
-            self._on_retry(number, self.max_retries, delay, kind)
-        except Exception:
-            _log.warning("on_retry failed", exc_info=True)
 
     async def _wait(self, seconds: float, is_async: bool) -> None:
         if is_async:
             await self._asleep(seconds)
         else:
             self._sleep(seconds)
-
-    def _target(self) -> LLM | None:
-        return None
-
-
-def check_retries(max_retries: object, base_delay_ms: Any, max_delay_ms: Any) -> None:
-    """InputError for numbers of retries that make no sense."""
-    check_number("max_retries", max_retries, whole=True)
-    check_number("base_delay_ms", base_delay_ms)
-    check_number("max_delay_ms", max_delay_ms)
-    for name, value in (("max_retries", max_retries), ("base_delay_ms", base_delay_ms), ("max_delay_ms", max_delay_ms)):
-        if value is None:
-            raise InputTypeError(f"{name} must be a number, not None")
-    if base_delay_ms > max_delay_ms:
-        raise InputError(f"base_delay_ms ({base_delay_ms:g}) is more than max_delay_ms ({max_delay_ms:g})")
 
 
 def note_ledger(ledger: list[Attempt], error: Exception) -> None:

@@ -11,11 +11,12 @@ from difflib import get_close_matches
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hb_compose.backoff import OnRetry
 from hb_compose.cascading import CascadingProvider
 from hb_compose.direct import AnthropicProvider, DirectProvider, OpenRouterProvider
 from hb_compose.escalating import WORDS
 from hb_compose.gates import HeuristicGate
-from hb_compose.retrying import OnRetry, RetryingProvider
+from hb_compose.retrying import RetryingProvider
 from heavenbase.config import line_index
 from heavenbase.errors import ConfigError, InputError, MissingCredential
 
