@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from hb_compose.failures import kind_of
+from hb_compose.failures import is_transient, kind_of
 from hb_compose.requests import check_number
 from heavenbase.errors import InputError, InputTypeError
 
@@ -16,6 +16,7 @@ OnRetry: TypeAlias = Callable[[int, int, float, str], Any]
 JITTER = 0.25
 """Fraction of Retry-After added at random, so that waiting callers do not return together."""
 _DOUBLINGS = 64
+_BUDGET = 10**9
 _log = logging.getLogger("heavenbase.compose")
 
 
@@ -52,9 +53,30 @@ class Backoff:
             found = min(asked * (1 + JITTER * random()), longest)
         else:
             found = random() * min(self.base_delay_ms / 1000 * 2 ** min(number - 1, _DOUBLINGS), longest)
-        if self.on_retry is not None:
-            try:
-                self.on_retry(number, self.max_retries, found, kind)
-            except Exception:  # who only listens must not lose an answer
-                _log.warning("on_retry failed", exc_info=True)
+        try:
+            self.tell(number, self.max_retries, found, error)
+        except Exception:  # who only listens must not lose an answer
+            _log.warning("on_retry failed", exc_info=True)
         return found
+
+    def tell(self, number: int, most: int, delay: float, error: BaseException) -> None:
+        """Tell `on_retry` of a wait."""
+        if self.on_retry is not None:
+            self.on_retry(number, most, delay, kind_of(error) or type(error).__name__)
+
+    def options(self) -> dict[str, Any]:
+        """The same rule as options of hb, whose flow then does it: with its clocks, in the ledger of its call."""
+        longest = self.max_delay_ms / 1000
+        retry = {
+            "max_attempts": self.max_retries + 1,
+            "base_delay": self.base_delay_ms / 1000,
+            "max_delay": longest,
+            "max_retry_after": longest,
+            "cap_retry_after": True,
+            "jitter": 1.0,
+            # What the page promises, it promises for every call.
+            "budget_floor": _BUDGET,
+            "billed_repeats": None,
+            "on": [is_transient],
+        }
+        return {"retry": retry, "on_retry": self.tell}

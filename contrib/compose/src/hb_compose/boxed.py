@@ -15,6 +15,7 @@ from hb_compose.requests import CompletionRequest, CompletionResponse
 from heavenbase.errors import InputTypeError, PluginContractError
 
 if TYPE_CHECKING:
+    from hb_compose.backoff import Backoff
     from heavenbase.llm import LLM
 
 NEEDED = ("complete", "stream_complete", "model_name")
@@ -140,8 +141,8 @@ class BoxedProvider(Provider):
             )
         return answer
 
-    def _retrying(self, options: dict[str, Any]) -> Provider | None:
-        return self._own._retrying(options) if self._own is not None else None
+    def _retrying(self, backoff: Backoff) -> Provider | None:
+        return self._own._retrying(backoff) if self._own is not None else None
 
     def _target(self) -> LLM | None:
         return self._own._target() if self._own is not None else None

@@ -6,6 +6,7 @@ import copy
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from hb_compose.backoff import Backoff
 from hb_compose.providers import Event, Provider
 from hb_compose.requests import CompletionRequest, CompletionResponse, check_number
 from hb_compose.translating import to_options, to_response, to_wire
@@ -91,8 +92,8 @@ class DirectProvider(Provider):
         made._llm = made._made()
         return made
 
-    def _retrying(self, options: dict[str, Any]) -> Self:
-        return self._with(**options)
+    def _retrying(self, backoff: Backoff) -> Self:
+        return self._with(max_retries=backoff.max_retries, **backoff.options())
 
     async def _answer(self, request: CompletionRequest, *, is_async: bool) -> CompletionResponse:
         options = to_options(request)

@@ -13,6 +13,7 @@ from heavenbase.errors import InputError, InputTypeError
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from hb_compose.backoff import Backoff
     from heavenbase.llm import LLM
 
 OnText: TypeAlias = Callable[[str], Any]
@@ -202,7 +203,7 @@ class Provider:
     def _events(self, request: CompletionRequest, *, is_async: bool) -> AsyncGenerator[Event, None]:
         raise NotImplementedError
 
-    def _retrying(self, options: dict[str, Any]) -> Provider | None:
+    def _retrying(self, backoff: Backoff) -> Provider | None:
         """This provider with retries by hb's own flow; None for one that is not a single target of hb."""
         return None
 

@@ -16,6 +16,7 @@ from hb_compose.requests import CompletionRequest, CompletionResponse
 from heavenbase.errors import HBError
 
 if TYPE_CHECKING:
+    from heavenbase.llm import LLM
     from heavenbase.types import Attempt
 
 
@@ -54,6 +55,7 @@ class RetryingProvider(Provider):
     ) -> None:
         self.inner = boxed(inner)
         self.backoff = Backoff(max_retries, base_delay_ms, max_delay_ms, on_retry)
+        self._flow = self.inner._retrying(self.backoff)
         self._sleep, self._asleep, self._random = sleep, asleep, random
 
     @classmethod
@@ -72,6 +74,8 @@ class RetryingProvider(Provider):
         return f"RetryingProvider({self.inner!r}, {numbers}, max_delay_ms={rule.max_delay_ms:g})"
 
     async def _answer(self, request: CompletionRequest, *, is_async: bool) -> CompletionResponse:
+        if self._flow is not None:
+            return await self._flow._answer(request, is_async=is_async)
         ledger: list[Attempt] = []
         number = 0
         while True:
@@ -82,7 +86,11 @@ class RetryingProvider(Provider):
                 delay = self._delay(error, number, ledger)
             await self._wait(delay, is_async)
 
-    async def _events(self, request: CompletionRequest, *, is_async: bool) -> AsyncGenerator[Event, None]:
+    def _events(self, request: CompletionRequest, *, is_async: bool) -> AsyncGenerator[Event, None]:
+        flow = self._flow
+        return self._begun(request, is_async) if flow is None else flow._events(request, is_async=is_async)
+
+    async def _begun(self, request: CompletionRequest, is_async: bool) -> AsyncGenerator[Event, None]:
         ledger: list[Attempt] = []
         number, said = 0, False
         while True:
@@ -109,6 +117,9 @@ class RetryingProvider(Provider):
         if delay is None:
             raise error
         return delay
+
+    def _target(self) -> LLM | None:
+        return self._flow._target() if self._flow is not None else None
 
     async def _wait(self, seconds: float, is_async: bool) -> None:
         if is_async:
