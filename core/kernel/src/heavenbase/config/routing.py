@@ -13,6 +13,9 @@ RETRY = table(
     budget_floor=Field("int", 10, "retries allowed before the ratio counts", minimum=0),
     max_retry_after=Field("float", 60, "longest Retry-After that is waited for, in seconds", minimum=0),
     cap_retry_after=Field("bool", False, "wait that long for a longer Retry-After, and then ask again"),
+    billed_repeats=Field(
+        "int | null", 1, "how often a request is repeated that may have been billed; null: as any other", minimum=0
+    ),
     jitter=Field("float", 1, "share of a delay that is random; 0 for none", minimum=0),
     on=Field("list[str] | null", None, "kinds of errors after which a request is repeated; null: each error knows"),
 )

@@ -42,7 +42,8 @@ class RetryPolicy:
 
     `jitter` is the share of a delay that is random. `on` are the kinds of errors after which a request is repeated (in
     code also classes, and functions of an error); None leaves it to each error. A `Retry-After` over `max_retry_after`
-    ends the call, unless `cap_retry_after` has that waited for instead.
+    ends the call, unless `cap_retry_after` has that waited for instead. `billed_repeats` is how often a request is
+    repeated that may have been billed; None leaves it to `max_attempts`.
     """
 
     max_attempts: int = 3
@@ -54,6 +55,7 @@ class RetryPolicy:
     jitter: float = 1.0
     on: Sequence[Any] | None = None
     cap_retry_after: bool = False
+    billed_repeats: int | None = 1
 
     def merged(self, option: Any) -> RetryPolicy:
         """These numbers with the option `retry` over them; an error for a name or value that it cannot have."""
@@ -253,10 +255,13 @@ class Retry:
             budget.paused_until = max(budget.paused_until, call.context.clock() + asked)
         # What makes a job is sent once: a server that failed may have made it all the same.
         once = call.controls.get("billed_repeats") == 0 and (error.maybe_billed or (error.status or 0) >= 500)
-        if not retryable or number >= self._limit(call, policy) or billed > 1 or too_long or once:
+        once = once or (policy.billed_repeats is not None and billed > policy.billed_repeats)
+        if not retryable or number >= self._limit(call, policy) or too_long or once:
             raise error
         if asked is not None:
             delay = asked * (1 + RETRY_AFTER_JITTER * self._random())
+            if policy.cap_retry_after:
+                delay = min(delay, policy.max_retry_after)
         else:
             delay = min(policy.max_delay, policy.base_delay * 2 ** (number - 1))
             delay *= 1 - policy.jitter + policy.jitter * self._random()
