@@ -16,7 +16,7 @@ from heavenbase.errors import InputTypeError, PluginContractError
 
 if TYPE_CHECKING:
     from hb_compose.backoff import Backoff
-    from heavenbase.llm import LLM
+    from hb_compose.direct import DirectProvider
 
 NEEDED = ("complete", "stream_complete", "model_name")
 
@@ -144,7 +144,7 @@ class BoxedProvider(Provider):
     def _retrying(self, backoff: Backoff) -> Provider | None:
         return self._own._retrying(backoff) if self._own is not None else None
 
-    def _target(self) -> LLM | None:
+    def _target(self) -> DirectProvider | None:
         return self._own._target() if self._own is not None else None
 
 

@@ -14,7 +14,9 @@ from hb_compose.gates import Gate, HeuristicGate, said, verdict
 from hb_compose.providers import Event, LlmProvider, Provider
 from hb_compose.requests import CompletionRequest, CompletionResponse, TokenUsage
 from hb_compose.retrying import note_ledger
-from heavenbase.errors import ConfigError, InputTypeError
+from hb_compose.routed import routed
+from heavenbase.errors import ConfigError, InputError, InputTypeError
+from heavenbase.middleware import Judge
 
 if TYPE_CHECKING:
     from heavenbase.types import Attempt
@@ -31,10 +33,11 @@ class CascadingProvider(Provider):
     Args:
         tiers: Providers, cheapest first.
         gate: What accepts an answer: a `ConfidenceGate`, or a function (request, response) -> bool; by default a
-            `HeuristicGate`.
-        escalate_on: Errors that lead to the next tier: words (rate_limit, overloaded, server, timeout, connect,
-            transport, response, stream, quota, context_overflow; auth, not_found, content_filter and rejected only
-            when they are named), classes of errors, or a function of the error.
+            `HeuristicGate`. Where all tiers are of hb, also a judge of hb: an object, its name, or a table of name and
+            settings.
+        escalate_on: Errors that lead to the next tier: kinds of errors as routes of hb name them, classes, functions
+            of the error. By default rate_limit, overloaded, server, timeout, connect, transport, response, quota,
+            context_overflow and stream_truncated; auth, not_found, content_filter and rejected only when named.
 
     Raises:
         ConfigError: Where there is no tier.
@@ -44,7 +47,7 @@ class CascadingProvider(Provider):
     def __init__(
         self,
         tiers: Iterable[LlmProvider | Provider],
-        gate: Gate | None = None,
+        gate: Gate | Judge | str | dict[str, Any] | None = None,
         *,
         escalate_on: On | None = None,
     ) -> None:
@@ -54,9 +57,14 @@ class CascadingProvider(Provider):
         if not self.tiers:
             raise ConfigError("a cascade needs at least one tier")
         self.gate: Any = HeuristicGate() if gate is None else gate
-        if isinstance(self.gate, type) or not (callable(self.gate) or callable(getattr(self.gate, "accept", None))):
+        is_judge = isinstance(self.gate, str | dict | Judge)
+        is_gate = callable(self.gate) or callable(getattr(self.gate, "accept", None))
+        if isinstance(self.gate, type) or not (is_judge or is_gate):
             raise InputTypeError(f"gate must have accept(request, response), or be such a function, not {gate!r}")
         self.escalate_on = check_on(escalate_on)
+        self._flow = routed(self.tiers, self.gate, self.escalate_on)
+        if self._flow is None and is_judge:
+            raise InputError(f"the judge {gate!r} is of hb, and looks only at answers of single targets of one kernel")
 
     @property
     def model_name(self) -> str:
@@ -67,6 +75,8 @@ class CascadingProvider(Provider):
         return f"CascadingProvider({list(self.tiers)!r}, gate={self.gate!r})"
 
     async def _answer(self, request: CompletionRequest, *, is_async: bool) -> CompletionResponse:
+        if self._flow is not None:
+            return await self._flow.answer(request, is_async=is_async)
         climb = _Climb()
         for tier in self.tiers[:-1]:
             if (response := await self._tried(tier, request, climb, is_async)) is not None:
@@ -78,7 +88,12 @@ class CascadingProvider(Provider):
             raise
         return climb.top(self.tiers[-1], response)
 
-    async def _events(self, request: CompletionRequest, *, is_async: bool) -> AsyncGenerator[Event, None]:
+    def _events(self, request: CompletionRequest, *, is_async: bool) -> AsyncGenerator[Event, None]:
+        if self._flow is not None:
+            return self._flow.events(request, is_async=is_async)
+        return self._climbed(request, is_async)
+
+    async def _climbed(self, request: CompletionRequest, is_async: bool) -> AsyncGenerator[Event, None]:
         climb = _Climb()
         for tier in self.tiers[:-1]:
             if (response := await self._tried(tier, request, climb, is_async)) is not None:

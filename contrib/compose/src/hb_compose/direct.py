@@ -56,15 +56,15 @@ class DirectProvider(Provider):
             raise InputError("the api_key is empty")
         check_number("max_tokens", max_tokens, whole=True, least=1)
         given = {"base_url": base_url, "max_tokens": max_tokens, "timeout": timeout}
-        self._options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self.options: dict[str, Any] = {**PLAIN, **{name: it for name, it in given.items() if it is not None}}
         if api_key is not None:
-            self._options["api_key"] = Secret(api_key)
+            self.options["api_key"] = Secret(api_key)
         self._model = model
         self._kernel = kernel
-        self._llm = self._made()
+        self.llm = self._made()
 
     def _made(self) -> LLM:
-        return LLM(model=self._model, provider=self.provider, kernel=self._kernel, **{**PLAIN, **self._options})
+        return LLM(model=self._model, provider=self.provider, kernel=self._kernel, **self.options)
 
     @property
     def model_name(self) -> str:
@@ -74,7 +74,7 @@ class DirectProvider(Provider):
     @property
     def prompt_caching(self) -> bool:
         """Whether prompts are marked for the provider's cache."""
-        return bool(self._options.get("prompt_caching"))
+        return bool(self.options.get("prompt_caching"))
 
     def with_prompt_caching(self) -> Self:
         """A provider that marks prompts for the cache of its own, in at most three places.
@@ -88,8 +88,14 @@ class DirectProvider(Provider):
 
     def _with(self, **options: Any) -> Self:
         made = copy.copy(self)
-        made._options = {**self._options, **options}
-        made._llm = made._made()
+        made.options = {**self.options, **options}
+        made.llm = made._made()
+        return made
+
+    def beside(self, llm: LLM) -> Self:
+        """The same provider over another LLM of hb."""
+        made = copy.copy(self)
+        made.llm = llm
         return made
 
     def _retrying(self, backoff: Backoff) -> Self:
@@ -98,14 +104,14 @@ class DirectProvider(Provider):
     async def _answer(self, request: CompletionRequest, *, is_async: bool) -> CompletionResponse:
         options = to_options(request)
         messages = to_wire(request)
-        answer = await self._llm.acomplete(messages, **options) if is_async else self._llm.complete(messages, **options)
+        answer = await self.llm.acomplete(messages, **options) if is_async else self.llm.complete(messages, **options)
         return to_response(answer)
 
     async def _events(self, request: CompletionRequest, *, is_async: bool) -> AsyncGenerator[Event, None]:
         options, messages = to_options(request), to_wire(request)
         include: Any = ("text", "completion")
         if is_async:
-            source: Any = self._llm.astream(messages, include, reduce=False, **options)
+            source: Any = self.llm.astream(messages, include, reduce=False, **options)
             try:
                 async for item in source:
                     for event in _events_of(item):
@@ -113,7 +119,7 @@ class DirectProvider(Provider):
             finally:
                 await source.aclose()
             return
-        plain: Any = self._llm.stream(messages, include, reduce=False, **options)
+        plain: Any = self.llm.stream(messages, include, reduce=False, **options)
         try:
             for item in plain:
                 for event in _events_of(item):
@@ -121,8 +127,8 @@ class DirectProvider(Provider):
         finally:
             plain.close()
 
-    def _target(self) -> LLM:
-        return self._llm
+    def _target(self) -> Self:
+        return self
 
 
 def _events_of(item: dict[str, Any]) -> list[Event]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from hb_compose.backoff import Backoff
-    from heavenbase.llm import LLM
+    from hb_compose.direct import DirectProvider
 
 OnText: TypeAlias = Callable[[str], Any]
 """Told of each piece of text as it comes."""
@@ -207,8 +207,8 @@ class Provider:
         """This provider with retries by hb's own flow; None for one that is not a single target of hb."""
         return None
 
-    def _target(self) -> LLM | None:
-        """The target of hb that this provider is; None for one that is more, or none of hb's."""
+    def _target(self) -> DirectProvider | None:
+        """The single target of hb that this provider is, with its retries; None for what is more, or not of hb."""
         return None
 
 

@@ -16,7 +16,7 @@ from hb_compose.requests import CompletionRequest, CompletionResponse
 from heavenbase.errors import HBError
 
 if TYPE_CHECKING:
-    from heavenbase.llm import LLM
+    from hb_compose.direct import DirectProvider
     from heavenbase.types import Attempt
 
 
@@ -118,7 +118,7 @@ class RetryingProvider(Provider):
             raise error
         return delay
 
-    def _target(self) -> LLM | None:
+    def _target(self) -> DirectProvider | None:
         return self._flow._target() if self._flow is not None else None
 
     async def _wait(self, seconds: float, is_async: bool) -> None:

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hb_compose.backoff import OnRetry
 from hb_compose.cascading import CascadingProvider
 from hb_compose.direct import AnthropicProvider, DirectProvider, OpenRouterProvider
-from hb_compose.escalating import WORDS
 from hb_compose.gates import HeuristicGate
 from hb_compose.retrying import RetryingProvider
 from heavenbase.config import line_index
-from heavenbase.errors import ConfigError, InputError, MissingCredential
+from heavenbase.errors import ConfigError, InputError, MissingCredential, known_kinds
 
 if TYPE_CHECKING:
     from hb_compose.providers import Provider
@@ -232,9 +231,10 @@ class _Reader:
         self._gate(self._table(table, (*here, "gate")))
         words = table.get("escalate_on")
         for word in words if isinstance(words, list) else ():
-            if word not in WORDS:
+            if word not in known_kinds():
                 self._say(
-                    (*here, "escalate_on"), _unknown("kind of error in provider.cascade.escalate_on", word, WORDS)
+                    (*here, "escalate_on"),
+                    _unknown("kind of error in provider.cascade.escalate_on", word, sorted(known_kinds())),
                 )
         if table.get("enabled") is not True:
             if models:
