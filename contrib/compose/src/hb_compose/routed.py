@@ -54,10 +54,10 @@ class Routed:
 
     def __init__(self, tiers: Sequence[DirectProvider], judge: Any, on: tuple[Any, ...]) -> None:
         route = cascade(*map(_target, tiers), judge=judge, on=on, hop_after=None, breaker=_PATIENT)
-        given = {"route": route, "base_url": tiers[0].options.get("base_url")}
-        self._direct = tiers[0].beside(
-            LLM(kernel=tiers[0].llm.kernel, **{name: it for name, it in given.items() if it is not None})
-        )
+        given: dict[str, Any] = {"route": route, "base_url": tiers[0].options.get("base_url")}
+        made: Any = LLM  # the table of its options is of those that a call has too
+        llm = made(kernel=tiers[0].llm.kernel, **{name: it for name, it in given.items() if it is not None})
+        self._direct = tiers[0].beside(llm)
         specs = [(tier.model_name, tier.llm.spec) for tier in tiers]
         self._names = {f"{spec.provider}/{spec.model_id}": name for name, spec in specs}
 

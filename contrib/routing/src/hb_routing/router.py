@@ -283,7 +283,7 @@ class _Run:
                         first = self.clock() - started
                         self._adopt(call)
                         self._tell_served()
-                    yield chunk
+                    yield self._counted(chunk)
                 self._adopt(call)
                 return
             except HBError as error:
@@ -552,6 +552,14 @@ class _Run:
     def _served(self, answer: Any) -> Any:
         self._tell_served()
         return answer
+
+    def _counted(self, chunk: Chunk) -> Chunk:
+        """A chunk of a stream, whose usage counts the answers that were rejected before it."""
+        if self.spent is None or chunk.usage is None or chunk.kind == "end":
+            return chunk
+        if self.context.attempts:
+            self.context.attempts[-1].usage = chunk.usage  # the ledger has what each request cost by itself
+        return replace(chunk, usage=Usage.total(self.spent, chunk.usage))
 
     def _tell_served(self) -> None:
         target = self.asked.target
