@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import hb_compose as c
-from heavenbase.errors import ConnectError, InputTypeError, PluginContractError
+from heavenbase.errors import ConnectError, InputError, InputTypeError, PluginContractError
 
 from .support import LONG, WAYS, Stack
 
@@ -217,3 +217,8 @@ def test_on_text_may_be_async_in_async_calls(stack: Stack) -> None:
         return
     with pytest.raises(InputTypeError, match="async"):
         provider.stream_complete("hi", on_text=hear)
+
+
+def test_a_judge_of_hb_looks_at_tiers_of_hb_alone(stack: Stack) -> None:
+    with pytest.raises(InputError, match="single targets"):
+        c.CascadingProvider([Plain(LONG), stack.direct()], "finish")

@@ -146,7 +146,6 @@ def test_h25_other_tables_are_let_be_and_named() -> None:
         ('{ model = "claude-haiku-4-5-20251001" }', '"x"', 14, "tier 1 of provider.cascade must be a table"),
         ("claude-haiku-4-5-20251001", "claude-sonnet-4-20250514", 16, "tier 2 of provider.cascade is"),
         ("enabled = true", "enabled = true\nescalate_on = ['atuh']", 14, "'atuh'; did you mean 'auth'?"),
-        ("enabled = true", "enabled = true\ngate = { type = 'heurisic' }", 14, "did you mean 'heuristic'?"),
         ("enabled = true", "enabled = true\ngate = { min_output_tokens = -1 }", 14, "must be at least 0"),
         ("enabled = true", "enabled = true\ngate = { min_tokens = 1 }", 14, "did you mean 'min_output_tokens'?"),
         ('"ANTHROPIC_API_KEY"', '"sk-ant-0123456789abcdef"', 4, "is the name of a variable"),
@@ -205,3 +204,53 @@ def test_h17_a_callback_is_told_of_the_retries_of_a_file(stack: Stack, tmp_path:
     with pytest.raises(AuthError):
         stack.ask(provider)
     assert stack.told == []
+
+
+JUDGE = """
+from heavenbase.middleware import Judge, Setting
+
+
+class Polite(Judge):
+    name = "polite"
+    settings = {"word": Setting("str", "please", "what an answer must say")}
+
+    def __call__(self, call, answer):
+        word = self.options["word"]
+        return None if word in answer.text else f"it does not say {word!r}"
+"""
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution of somebody else's, with a judge as its entry point."""
+    site = tmp_path / "site"
+    info = site / "polite-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "polite_judge.py").write_text(JUDGE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: polite\nVersion: 1.0\n")
+    (info / "RECORD").write_text("polite_judge.py,sha256=00,1\n")
+    (info / "entry_points.txt").write_text("[heavenbase.judges]\npolite = polite_judge:Polite\n")
+    monkeypatch.syspath_prepend(str(site))
+
+
+@WAYS
+def test_h23_a_gate_of_another_distribution_is_used(stranger: None, stack: Stack, way: str, tmp_path: Path) -> None:
+    gate = '\n[provider.cascade.gate]\ntype = "polite"\nword = "thanks"\n'
+    provider = load(stack, tmp_path, PAGE + gate)
+    stack.server.reply("a long answer, please")
+    stack.server.reply("whatever it is")
+    response = stack.ask(provider, way)
+    assert (response.model, response.tiers[0]) == (SONNET, (HAIKU, "it does not say 'thanks'"))
+    stack.server.reply("a long answer, please")
+    tiers = [stack.direct(model=HAIKU), stack.direct()]
+    assert stack.ask(c.CascadingProvider(tiers, "polite"), way).model == HAIKU
+
+
+def test_h23_a_gate_that_nobody_has_is_named_with_its_line(stack: Stack, tmp_path: Path) -> None:
+    for gate, told in (
+        ('{ type = "heurisic" }', "'heurisic'; did you mean 'heuristic'?"),
+        ('{ type = "finish", accept_emty = true }', "'accept_emty'; did you mean 'accept_empty'?"),
+    ):
+        with pytest.raises(ConfigError, match=r"heartbit\.toml:14: provider\.cascade\.gate: ") as caught:
+            load(stack, tmp_path, PAGE.replace("enabled = true", f"enabled = true\ngate = {gate}"))
+        assert told.split("; ")[1] in str(caught.value)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hb_cli import State, output, pass_state
-from hb_compose.gates import HeuristicGate
 from hb_compose.settings import FILE, ProviderSettings, build, read_provider
 from heavenbase.errors import InputError
 
@@ -95,8 +94,7 @@ def _rows(settings: ProviderSettings, *, is_set: bool) -> list[tuple[str, str]]:
         ("cascade", " -> ".join((*settings.tiers, settings.model)) if settings.tiers else "none"),
     ]
     if settings.tiers:
-        knobs = {name: value for name, value in (settings.gate or {}).items() if name != "type"}
-        rows.append(("gate", repr(HeuristicGate(**knobs))))
+        rows.append(("gate", str(settings.made_gate())))
     return rows
 
 

@@ -13,13 +13,14 @@ from hb_compose.providers import Event, Provider
 from hb_compose.requests import CompletionRequest, CompletionResponse
 from hb_compose.translating import to_response
 from hb_routing import cascade
-from heavenbase.errors import InputTypeError
+from heavenbase.errors import InputTypeError, UnknownNameError
 from heavenbase.llm import LLM
 from heavenbase.middleware import Judge
 from heavenbase.routes import Breaker, Target
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
+    from heavenbase.kernel import Kernel
     from heavenbase.types import Completion, Hop
 
 CONNECTION = ("api_key", "base_url")
@@ -28,10 +29,17 @@ _PATIENT = Breaker(failures=10**9, cooldown=0.0, max_cooldown=0.0, quota_cooldow
 _asked: ContextVar[CompletionRequest] = ContextVar("hb_compose_asked")
 
 
-def judge_of(gate: Any) -> Any:
-    """A gate as a judge of hb; judges, and their names, are what they are."""
-    if isinstance(gate, str | dict | Judge):
+def judge_of(gate: Any, kernel: Kernel) -> Any:
+    """A gate as a judge of hb; names are looked up. An HBError for a name or a setting that is none."""
+    if isinstance(gate, Judge):
         return gate
+    if isinstance(gate, str | dict):
+        table = {"name": gate} if isinstance(gate, str) else dict(gate)
+        # "type" is what files call the name.
+        name = str(table.pop("name", None) or table.pop("type", "heuristic"))
+        if not kernel.registry.has("judges", name):
+            raise UnknownNameError("judge", name, kernel.registry.names("judges"))
+        return kernel.services.load("judges", name, table)
 
     def judge(call: Call, answer: Completion) -> Any:
         found = verdict(gate, _asked.get(), to_response(answer))
@@ -104,7 +112,7 @@ def routed(tiers: Sequence[Provider], gate: Any, on: tuple[Any, ...]) -> Routed 
     places = {(found.provider, found.options.get("base_url")) for found in direct}
     if len(kernels) > 1 or (len(places) > 1 and any(url is not None for _, url in places)):
         return None
-    return Routed(direct, judge_of(gate), on)
+    return Routed(direct, judge_of(gate, direct[0].llm.kernel), on)
 
 
 def _target(tier: DirectProvider) -> Target:

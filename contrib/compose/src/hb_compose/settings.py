@@ -17,7 +17,7 @@ from hb_compose.direct import AnthropicProvider, DirectProvider, OpenRouterProvi
 from hb_compose.gates import HeuristicGate
 from hb_compose.retrying import RetryingProvider
 from heavenbase.config import line_index
-from heavenbase.errors import ConfigError, InputError, MissingCredential, known_kinds
+from heavenbase.errors import ConfigError, HBError, InputError, MissingCredential, known_kinds
 
 if TYPE_CHECKING:
     from hb_compose.providers import Provider
@@ -48,7 +48,8 @@ KEYS: Mapping[str, Mapping[str, type]] = {
         "refusal_window": int,
     },
 }
-GATES = ("heuristic",)
+HEURISTIC = "heuristic"
+"""The gate that is ours; others are judges of hb."""
 _WORDS = {str: "text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list"}
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -78,8 +79,16 @@ class ProviderSettings:
     retry: Retries | None = None
     tiers: tuple[str, ...] = ()
     gate: Mapping[str, Any] | None = None
+    gate_line: int = 1
     escalate_on: tuple[str, ...] | None = None
     remarks: tuple[str, ...] = ()
+
+    def made_gate(self) -> Any:
+        """The gate of the cascade: a HeuristicGate, or the table of a judge of hb."""
+        table = {"type": HEURISTIC, **(self.gate or {})}
+        if table["type"] != HEURISTIC:
+            return table
+        return HeuristicGate(**{name: value for name, value in table.items() if name != "type"})
 
     def key(self, environ: Mapping[str, str]) -> str | None:
         """The key in the file's variable, None where it names none; MissingCredential where that is not set."""
@@ -129,9 +138,11 @@ def build(settings: ProviderSettings, kernel: Kernel, on_retry: OnRetry | None =
 
     if not settings.tiers:
         return tier(settings.model)
-    knobs = {name: value for name, value in (settings.gate or {}).items() if name != "type"}
-    models = (*settings.tiers, settings.model)
-    return CascadingProvider(map(tier, models), HeuristicGate(**knobs), escalate_on=settings.escalate_on)
+    tiers = [tier(model) for model in (*settings.tiers, settings.model)]
+    try:
+        return CascadingProvider(tiers, settings.made_gate(), escalate_on=settings.escalate_on)
+    except HBError as error:  # of a judge, whose settings only it knows
+        raise ConfigError(f"{settings.path}:{settings.gate_line}: provider.cascade.gate: {error}") from error
 
 
 def read_provider(path: str | os.PathLike[str] = FILE) -> ProviderSettings:
@@ -188,6 +199,7 @@ class _Reader:
             retry,
             tiers,
             cascade.get("gate"),
+            self.lines.get(("provider", "cascade", "gate"), 1),
             tuple(cascade["escalate_on"]) if "escalate_on" in cascade else None,
             tuple(self.remarks),
         )
@@ -228,7 +240,7 @@ class _Reader:
             return (), {}
         tiers = table.get("tiers")
         models = self._tiers(tiers) if isinstance(tiers, list) else []
-        self._gate(self._table(table, (*here, "gate")))
+        self._gate(table.get("gate"))
         words = table.get("escalate_on")
         for word in words if isinstance(words, list) else ():
             if word not in known_kinds():
@@ -268,13 +280,11 @@ class _Reader:
                 found.append(model)
         return found
 
-    def _gate(self, table: dict[str, Any] | None) -> None:
+    def _gate(self, table: Any) -> None:
         here = ("provider", "cascade", "gate")
-        if table is None:
-            return
-        kind = table.get("type", "heuristic")
-        if isinstance(kind, str) and kind not in GATES:
-            self._say((*here, "type"), _unknown("gate", kind, GATES))
+        if not isinstance(table, dict) or table.get("type", HEURISTIC) != HEURISTIC:
+            return  # what is no table is told of already
+        self._check(table, here)
         known = KEYS[".".join(here)]
         for name, value in table.items():
             if name == "type" or not _is_of(value, known.get(name)):
