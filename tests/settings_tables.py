@@ -136,6 +136,7 @@ PROOFS |= {
         both(count(1), said("429|again")),
         Act(replies=({"status": 429, "text": "later", "headers": {"retry-after-ms": "20"}}, {"text": "ok"})),
     ),
+    "llm.retry.billed_repeats": Proof(0, count(1), Act(replies=({"body": {"choices": 5}}, {"text": "ok"}))),
     "llm.on_lossy": Proof("error", both(count(0), said("top_k")), LOSSY),
     "llm.on_lossy.tuning": Proof("error", both(count(0), said("top_k")), LOSSY),
     "llm.on_lossy.guarantees": Proof(

@@ -40,13 +40,13 @@ def partial(error: HBError) -> Completion:
     return error.partial
 
 
-def outcomes(verb: str, *script: Any, **options: Any) -> list[tuple[Any, Any]]:
-    """(answer or error, house) of both colours, each on a script of its own."""
+def outcomes(verb: str, *script: Any, asked: Any = (), **options: Any) -> list[tuple[Any, Any]]:
+    """(answer or error, house) of both colours, each on a script of its own; `asked` are options of the call."""
     found = []
     for colour in (0, 1):
         house = scripted(*script, **options)
         try:
-            answer = both_colours(house.llm, verb)[colour]("x")
+            answer = both_colours(house.llm, verb)[colour]("x", **dict(asked))
         except HBError as error:
             answer = error
         found.append((answer, house))
@@ -184,6 +184,30 @@ def test_what_may_have_been_billed_is_repeated_once_at_most(verb: str, cls: type
         assert len(house.gateway.calls) == 2
         assert [attempt.maybe_billed for attempt in error.attempts] == [True, True]
         assert error.maybe_billed
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(("repeats", "requests"), [(0, 1), (1, 2), (2, 3), (None, 4)])
+def test_how_often_what_may_have_been_billed_is_repeated_can_be_set(
+    verb: str, repeats: int | None, requests: int
+) -> None:
+    def cut(call: Any) -> Any:
+        raise TransportClosed("cut", maybe_billed=True)
+
+    for error, house in outcomes(verb, cut, asked={"retry": {"billed_repeats": repeats, "max_attempts": 4}}):
+        assert isinstance(error, TransportClosed)
+        assert len(house.gateway.calls) == requests
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_h16_a_longer_retry_after_is_cut_to_the_limit_where_that_is_asked_for(verb: str) -> None:
+    capped = {"retry": {"max_retry_after": 7, "cap_retry_after": True}}
+    for answer, house in outcomes(verb, RateLimitError("slow down", retry_after=3600.0), "ok", asked=capped):
+        assert not isinstance(answer, HBError)
+        assert house.time.naps == [7]
+    for error, house in outcomes(verb, RateLimitError("slow down", retry_after=3600.0), "ok"):
+        assert isinstance(error, RateLimitError)
+        assert house.time.naps == []
 
 
 @pytest.mark.parametrize("verb", VERBS)
