@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 import hb_compose as c
-from hb_testing.server import LAST_CHUNK, Action, Exchange, Reply, Step, chunk, head, refused_port
+from hb_testing.server import LAST_CHUNK, Action, Exchange, Pause, Reply, Step, chunk, head, refused_port
 from heavenbase.errors import (
     AuthError,
     ConnectError,
@@ -223,6 +224,42 @@ def test_h18_a_failure_before_the_first_token_is_retried_and_streams_live(stack:
     assert stack.pieces == ["one ", "two ", "three"]
     assert (response.text, len(stack.requests)) == ("one two three", 2)
     assert [told[3] for told in stack.told] == ["overloaded" if error else "network_error"]
+
+
+@BOTH
+def test_h02_h18_the_second_stream_is_delivered_while_it_goes_on(stack: Stack, name: str) -> None:
+    wire, release, broken = stack.server.wires[name], threading.Event(), iter(range(1))
+
+    def script(request: Any) -> Iterator[Step]:
+        whole = wire.stream(
+            Exchange(stack.server, request, wire, request.path), Reply(chunks=["one ", "two ", "three"])
+        )
+        yield head(200, {"content-type": whole.content_type, "transfer-encoding": "chunked"})
+        if next(broken, None) is not None:
+            yield Action.RESET
+            return
+        early = [*whole.opening, whole.content[0]]
+        for event in early:
+            yield chunk(event)
+        while not release.is_set():
+            yield Pause(0.001)
+        for event in whole.events[len(early) :]:
+            yield chunk(event)
+        yield LAST_CHUNK
+        yield Action.KEEP_OPEN
+
+    stack.server.script(script)
+    provider = stack.retrying(stack.direct(name))
+
+    def hear(text: str) -> None:
+        stack.pieces.append(text)
+        release.set()  # nothing but the first piece releases the others
+
+    async def asynchronously() -> Any:
+        return await provider.astream_complete("hi", on_text=hear)
+
+    response = stack.colour.run(lambda: provider.stream_complete("hi", on_text=hear), asynchronously)
+    assert (stack.pieces, response.text, len(stack.requests)) == (["one ", "two ", "three"], "one two three", 2)
 
 
 @BOTH

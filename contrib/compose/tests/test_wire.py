@@ -317,7 +317,7 @@ def test_what_cannot_be_asked_is_told_before_anything_is_sent(
     assert stack.requests == []
 
 
-@pytest.mark.parametrize(("key", "model"), [("", "m"), ("k", ""), ("k", None), ("a\nb", "m")])
+@pytest.mark.parametrize(("key", "model"), [("", "m"), ("k", ""), ("k", None), (5, "m"), ("a\nb", "m")])
 def test_a_provider_needs_a_key_and_a_model_that_are_some(stack: Stack, key: Any, model: Any) -> None:
     with pytest.raises(ValueError):
         c.AnthropicProvider(key, model, kernel=stack.kernel)

@@ -15,7 +15,7 @@ from hb_compose.providers import Event, LlmProvider, Provider
 from hb_compose.requests import CompletionRequest, CompletionResponse, TokenUsage
 from hb_compose.retrying import note_ledger
 from hb_compose.routed import routed
-from heavenbase.errors import ConfigError, InputError, InputTypeError
+from heavenbase.errors import ConfigError, HBError, InputError, InputTypeError
 from heavenbase.middleware import Judge
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ class _Climb:
     def failed(self, tier: Provider, error: Exception) -> None:
         """Note a tier that failed; its requests are in the ledger already."""
         _log.info("tier %s failed, the next one is asked: %s", tier.model_name, error)
-        self.tiers.append((tier.model_name, f"{type(error).__name__}: {error}"))
+        reason = error.kind if isinstance(error, HBError) else f"{type(error).__name__}: {error}"
+        self.tiers.append((tier.model_name, reason))
 
     def rejected(self, tier: Provider, response: CompletionResponse, reason: str) -> None:
         """Note an answer that the gate rejected, which is paid for."""

@@ -48,17 +48,21 @@ class DirectProvider(Provider):
         timeout: float | dict[str, float] | None = None,
         kernel: Kernel | None = None,
     ) -> None:
+        if isinstance(api_key, str):
+            api_key = Secret(api_key)  # at once, as tracebacks may show locals
         if not isinstance(model, str):
             raise InputTypeError(f"model must be a text, not {type(model).__name__}")
         if not model.strip():
             raise InputError("the model is empty")
+        if api_key is not None and not isinstance(api_key, Secret):
+            raise InputTypeError(f"api_key must be a text, not {type(api_key).__name__}")
         if api_key is not None and not api_key:
             raise InputError("the api_key is empty")
         check_number("max_tokens", max_tokens, whole=True, least=1)
         given = {"base_url": base_url, "max_tokens": max_tokens, "timeout": timeout}
         self.options: dict[str, Any] = {**PLAIN, **{name: it for name, it in given.items() if it is not None}}
         if api_key is not None:
-            self.options["api_key"] = Secret(api_key)
+            self.options["api_key"] = api_key
         self._model = model
         self._kernel = kernel
         self.llm = self._made()

@@ -18,6 +18,7 @@ from hb_compose.gates import HeuristicGate
 from hb_compose.retrying import RetryingProvider
 from heavenbase.config import line_index
 from heavenbase.errors import ConfigError, HBError, InputError, MissingCredential, known_kinds
+from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
     from hb_compose.providers import Provider
@@ -90,7 +91,7 @@ class ProviderSettings:
             return table
         return HeuristicGate(**{name: value for name, value in table.items() if name != "type"})
 
-    def key(self, environ: Mapping[str, str]) -> str | None:
+    def key(self, environ: Mapping[str, str]) -> Secret | None:
         """The key in the file's variable, None where it names none; MissingCredential where that is not set."""
         if self.api_key_env is None:
             return None
@@ -98,7 +99,7 @@ class ProviderSettings:
         if not found or not found.strip():
             told = f"{self.path}: provider.api_key_env names {self.api_key_env}, which is"
             raise MissingCredential(f"{told} {'not set' if found is None else 'empty'}", provider=self.name)
-        return found
+        return Secret(found)
 
 
 def load_provider(
