@@ -36,7 +36,8 @@ def test_h19_h20_a_rejected_tier_leads_to_the_next_and_is_paid_for(stack: Stack,
     response = stack.ask(tiers(stack, name), way)
     assert (response.text, response.model, stack.asked) == ("no", MODELS[name], [CHEAP[name], MODELS[name]])
     assert (response.usage.input, response.usage.output) == (14, 4)
-    assert [attempt.model for attempt in response.attempts] == [CHEAP[name], MODELS[name]]
+    ledger = [(it.model, it.usage and it.usage.completion_tokens, it.rejected) for it in response.attempts]
+    assert ledger == [(CHEAP[name], 2, "the answer has 2 tokens, fewer than 5"), (MODELS[name], 2, None)]
     assert response.tiers == ((CHEAP[name], "the answer has 2 tokens, fewer than 5"), (MODELS[name], ""))
 
 
@@ -173,3 +174,13 @@ def test_cascades_stand_in_cascades_and_retries_around_them(stack: Stack) -> Non
     response = stack.ask(outer)
     assert stack.asked == [CHEAP["anthropic"], MODELS["anthropic"], MODELS["openrouter"], CHEAP["anthropic"]]
     assert (response.model, len(response.attempts)) == (CHEAP["anthropic"], 4)
+
+
+@WAYS
+def test_h20_a_tier_in_the_middle_counts_the_one_before_it_once(stack: Stack, way: str) -> None:
+    three = [stack.direct(model=CHEAP["anthropic"]), stack.direct(), stack.direct("openrouter")]
+    stack.server.reply("no", usage=SHORT["anthropic"])
+    stack.server.reply(LONG, usage={"input_tokens": 7, "output_tokens": 9})
+    response = stack.ask(c.CascadingProvider(three), way)
+    assert (response.text, response.usage.input, response.usage.output) == (LONG, 14, 11)
+    assert [attempt.usage and attempt.usage.completion_tokens for attempt in response.attempts] == [2, 9]

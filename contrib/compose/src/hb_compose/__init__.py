@@ -11,26 +11,58 @@ Each has `complete()` and `stream_complete()`, and `acomplete()` and `astream_co
 
 from __future__ import annotations
 
-from hb_compose.blocks import AudioBlock as AudioBlock
-from hb_compose.blocks import ImageBlock as ImageBlock
-from hb_compose.blocks import Message as Message
-from hb_compose.blocks import TextBlock as TextBlock
-from hb_compose.blocks import ToolChoice as ToolChoice
-from hb_compose.blocks import ToolDefinition as ToolDefinition
-from hb_compose.blocks import ToolResultBlock as ToolResultBlock
-from hb_compose.blocks import ToolUseBlock as ToolUseBlock
-from hb_compose.boxed import BoxedProvider as BoxedProvider
-from hb_compose.cascading import CascadingProvider as CascadingProvider
-from hb_compose.direct import AnthropicProvider as AnthropicProvider
-from hb_compose.direct import OpenRouterProvider as OpenRouterProvider
-from hb_compose.gates import ConfidenceGate as ConfidenceGate
-from hb_compose.gates import HeuristicGate as HeuristicGate
-from hb_compose.providers import AsyncResponseStream as AsyncResponseStream
-from hb_compose.providers import LlmProvider as LlmProvider
-from hb_compose.providers import Provider as Provider
-from hb_compose.providers import ResponseStream as ResponseStream
-from hb_compose.requests import CompletionRequest as CompletionRequest
-from hb_compose.requests import CompletionResponse as CompletionResponse
-from hb_compose.requests import TokenUsage as TokenUsage
-from hb_compose.retrying import RetryingProvider as RetryingProvider
-from hb_compose.settings import load_provider as load_provider
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hb_compose.blocks import AudioBlock as AudioBlock
+    from hb_compose.blocks import ImageBlock as ImageBlock
+    from hb_compose.blocks import Message as Message
+    from hb_compose.blocks import TextBlock as TextBlock
+    from hb_compose.blocks import ToolChoice as ToolChoice
+    from hb_compose.blocks import ToolDefinition as ToolDefinition
+    from hb_compose.blocks import ToolResultBlock as ToolResultBlock
+    from hb_compose.blocks import ToolUseBlock as ToolUseBlock
+    from hb_compose.boxed import BoxedProvider as BoxedProvider
+    from hb_compose.cascading import CascadingProvider as CascadingProvider
+    from hb_compose.direct import AnthropicProvider as AnthropicProvider
+    from hb_compose.direct import OpenRouterProvider as OpenRouterProvider
+    from hb_compose.gates import ConfidenceGate as ConfidenceGate
+    from hb_compose.gates import HeuristicGate as HeuristicGate
+    from hb_compose.providers import AsyncResponseStream as AsyncResponseStream
+    from hb_compose.providers import LlmProvider as LlmProvider
+    from hb_compose.providers import Provider as Provider
+    from hb_compose.providers import ResponseStream as ResponseStream
+    from hb_compose.requests import CompletionRequest as CompletionRequest
+    from hb_compose.requests import CompletionResponse as CompletionResponse
+    from hb_compose.requests import TokenUsage as TokenUsage
+    from hb_compose.retrying import RetryingProvider as RetryingProvider
+    from hb_compose.settings import load_provider as load_provider
+
+_HOME = {
+    "blocks": "AudioBlock ImageBlock Message TextBlock ToolChoice ToolDefinition ToolResultBlock ToolUseBlock",
+    "boxed": "BoxedProvider",
+    "cascading": "CascadingProvider",
+    "direct": "AnthropicProvider OpenRouterProvider",
+    "gates": "ConfidenceGate HeuristicGate",
+    "providers": "AsyncResponseStream LlmProvider Provider ResponseStream",
+    "requests": "CompletionRequest CompletionResponse TokenUsage",
+    "retrying": "RetryingProvider",
+    "settings": "load_provider",
+}
+"""Where each name is; it is loaded on first use, as a program that asks nobody needs none of them."""
+_PLACES = {name: module for module, names in _HOME.items() for name in names.split()}
+__version__ = "0.2.0"
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_PLACES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections.abc import AsyncGenerator, Callable
@@ -15,6 +14,8 @@ from hb_compose.requests import CompletionRequest, CompletionResponse
 from heavenbase.errors import InputTypeError, PluginContractError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from hb_compose.backoff import Backoff
     from hb_compose.direct import DirectProvider
 
@@ -51,6 +52,8 @@ class BoxedProvider(Provider):
         if not is_async or iscoroutinefunction(ask):
             answer = ask(request)
         else:
+            import asyncio
+
             answer = await asyncio.to_thread(ask, request)
         if isawaitable(answer):
             answer = await answer
@@ -89,6 +92,8 @@ class BoxedProvider(Provider):
 
     async def _heard(self, request: CompletionRequest) -> AsyncGenerator[Event, None]:
         """As `_read`, for async calls; an async object works in a task."""
+        import asyncio
+
         ask = self._method("stream_complete", is_async=True)
         said: asyncio.Queue[Any] = asyncio.Queue()
         loop, is_left, task = asyncio.get_running_loop(), threading.Event(), None
@@ -162,12 +167,10 @@ class _End:
     @classmethod
     def of(cls, task: asyncio.Future[Any]) -> _End:
         end = cls()
-        if task.cancelled():
-            end.error = asyncio.CancelledError()
-        elif (error := task.exception()) is not None:
-            end.error = error
-        else:
+        try:
             end.value = task.result()
+        except BaseException as error:  # a cancelled one too
+            end.error = error
         return end
 
     def answer(self) -> Any:

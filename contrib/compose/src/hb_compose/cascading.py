@@ -14,7 +14,6 @@ from hb_compose.gates import Gate, HeuristicGate, said, verdict
 from hb_compose.providers import Event, LlmProvider, Provider
 from hb_compose.requests import CompletionRequest, CompletionResponse, TokenUsage
 from hb_compose.retrying import note_ledger
-from hb_compose.routed import routed
 from heavenbase.errors import ConfigError, HBError, InputError, InputTypeError
 from heavenbase.middleware import Judge
 
@@ -62,6 +61,8 @@ class CascadingProvider(Provider):
         if isinstance(self.gate, type) or not (is_judge or is_gate):
             raise InputTypeError(f"gate must have accept(request, response), or be such a function, not {gate!r}")
         self.escalate_on = check_on(escalate_on)
+        from hb_compose.routed import routed  # with hb's router, which nobody else needs
+
         self._flow = routed(self.tiers, self.gate, self.escalate_on)
         if self._flow is None and is_judge:
             raise InputError(f"the judge {gate!r} is of hb, and looks only at answers of single targets of one kernel")

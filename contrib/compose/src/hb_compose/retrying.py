@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random as randomly
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -14,6 +13,7 @@ from hb_compose.boxed import boxed
 from hb_compose.providers import Event, LlmProvider, Provider
 from hb_compose.requests import CompletionRequest, CompletionResponse
 from heavenbase.errors import HBError
+from heavenbase.middleware import sleep_async
 
 if TYPE_CHECKING:
     from hb_compose.direct import DirectProvider
@@ -50,7 +50,7 @@ class RetryingProvider(Provider):
         on_retry: OnRetry | None = None,
         *,
         sleep: Callable[[float], Any] = time.sleep,
-        asleep: Callable[[float], Any] = asyncio.sleep,
+        asleep: Callable[[float], Any] = sleep_async,
         random: Callable[[], float] = randomly.random,
     ) -> None:
         self.inner = boxed(inner)

@@ -195,6 +195,9 @@ class _Run:
         try:
             async for chunk in source:
                 if self.spent is not None and chunk.usage is not None:
+                    # The ledger has what each request cost by itself.
+                    if self.context.attempts and not self.context.cached:
+                        self.context.attempts[-1].usage = chunk.usage
                     chunk = replace(chunk, usage=Usage.total(self.spent, chunk.usage))
                 yield chunk
         finally:
@@ -283,7 +286,7 @@ class _Run:
                         first = self.clock() - started
                         self._adopt(call)
                         self._tell_served()
-                    yield self._counted(chunk)
+                    yield chunk
                 self._adopt(call)
                 return
             except HBError as error:
@@ -552,14 +555,6 @@ class _Run:
     def _served(self, answer: Any) -> Any:
         self._tell_served()
         return answer
-
-    def _counted(self, chunk: Chunk) -> Chunk:
-        """A chunk of a stream, whose usage counts the answers that were rejected before it."""
-        if self.spent is None or chunk.usage is None or chunk.kind == "end":
-            return chunk
-        if self.context.attempts:
-            self.context.attempts[-1].usage = chunk.usage  # the ledger has what each request cost by itself
-        return replace(chunk, usage=Usage.total(self.spent, chunk.usage))
 
     def _tell_served(self) -> None:
         target = self.asked.target
