@@ -52,6 +52,11 @@ class Health:
         self._latency: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether any target failed of late."""
+        return bool(self._states)
+
     def opens(self, spec: LLMSpec, now: float) -> float:
         """Seconds until this target may be asked again; 0 where it may be now, or where a probe may."""
         if not self._states:  # as on most days

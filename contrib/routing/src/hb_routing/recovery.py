@@ -20,7 +20,7 @@ from heavenbase.errors import (
 )
 from heavenbase.gather import Gathering
 from heavenbase.operations import estimated_text
-from heavenbase.routes import Route, Target
+from heavenbase.routes import Route
 from heavenbase.types import Chunk
 from heavenbase.wires import LIMITS
 
@@ -39,6 +39,8 @@ class Recovery:
         """Whether another target goes on with what was delivered."""
         self.told = ""
         self._mode = route.stream_fallback
+        self.is_heeded = self._mode != "fail"
+        """Whether what is delivered may be needed again."""
         self._prefill = False
 
     def seen(self, chunk: Chunk) -> None:
@@ -57,7 +59,7 @@ class Recovery:
         broke = (StreamError, TransportError, CallTimeout, ServerError, RateLimitError, ResponseError)
         return isinstance(error, broke)
 
-    def announce(self, target: Target) -> Chunk:
+    def announce(self) -> Chunk:
         """The chunk that says how the answer goes on, and the decision what is asked next."""
         mode = self._fitting_mode()
         self.told = mode

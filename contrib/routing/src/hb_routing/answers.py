@@ -1,0 +1,171 @@
+"""Whole answers through a route: one target after the other, until one answers and a judge has nothing against it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from hb_routing.balancing import ordered
+from hb_routing.candidates import Unfit, leaves
+from hb_routing.run import ROTATES, Rejected, Run
+from heavenbase.errors import HBError
+from heavenbase.gather import whole_chunk
+from heavenbase.routes import Route, Target
+from heavenbase.types import Chunk, Completion, Usage
+
+
+async def answer(run: Run) -> Any:
+    """The answer of a call that is not streamed."""
+    route = run.routing.route
+    found = await kept(run, route)
+    if found is None:
+        found = await ask_route(run, route, is_last=True)
+        if run.spent is not None:
+            found.usage = Usage.total(run.spent, found.usage)
+    return found
+
+
+def targets_of(run: Run, route: Route) -> Sequence[Target]:
+    """The targets of a route in the order in which this call asks them."""
+    if route.kind != "balance":
+        return route.targets
+    return ordered(route, route.targets, run.call, run.health, run.first_spec)
+
+
+async def ask_route(run: Run, route: Route, *, is_last: bool) -> Any:
+    """The answer of the first target of a route that gives one; the error of the route otherwise.
+
+    With `is_last` nobody is asked behind this route, so that its last target may wait.
+    """
+    targets, opened, asked = targets_of(run, route), [], False
+    last: HBError | None = None
+    for place, target in enumerate(targets):
+        has_next = place + 1 < len(targets)
+        if target.route is None and not run.is_free(target):
+            opened.append(target)
+            run.tell(run.label(target), "open", "its breaker is open")
+            continue
+        try:
+            found = await ask(run, route, target, is_last=is_last and not has_next, is_gated=has_next)
+        except Unfit as unfit:
+            run.skip(target, str(unfit))
+        except Rejected:
+            asked, last = True, None
+        except HBError as error:
+            asked, last = True, error
+            run.note(target, error)
+            if not run.goes_on(route, error):
+                raise
+        else:
+            run.served()
+            return found
+    if opened and not asked:
+        return await _ask_opened(run, route, opened, is_last=is_last)
+    raise run.exhausted(route, last)
+
+
+async def _ask_opened(run: Run, route: Route, opened: Sequence[Target], *, is_last: bool) -> Any:
+    """The answer of the target whose breaker closes first, where those of all are open."""
+    target = await run.soonest(route, opened)
+    last: HBError | None = None
+    try:
+        found = await ask(run, route, target, is_last=is_last, is_gated=False)
+    except Unfit as unfit:
+        run.skip(target, str(unfit))
+    except Rejected:
+        pass
+    except HBError as error:
+        run.note(target, error)
+        if not run.goes_on(route, error):
+            raise
+        last = error
+    else:
+        run.served()
+        return found
+    raise run.exhausted(route, last) from last
+
+
+async def ask(run: Run, route: Route, target: Target, *, is_last: bool, is_gated: bool) -> Any:
+    """What a target answers, judged where the route has a judge: Rejected; the last tier of a cascade is not gated."""
+    if target.route is not None:
+        found = await ask_route(run, target.route, is_last=is_last)
+    else:
+        found = await _ask_keys(run, route, target, is_last=is_last)
+    judge = run.judge_of(route)
+    if judge is None or not isinstance(found, Completion) or (route.kind == "cascade" and not is_gated):
+        return found
+    reason = await run.verdict(judge, run.asked, found)
+    if reason is None:
+        return found
+    run.reject(found, reason)
+    raise Rejected(reason)
+
+
+async def _ask_keys(run: Run, route: Route, target: Target, *, is_last: bool) -> Any:
+    """What a target answers, with one of its keys after the other."""
+    specs = run.rotated(target)
+    for number, spec in enumerate(specs):
+        is_final = number + 1 == len(specs)
+        call = run.prepared(route, target, spec, is_last=is_last and is_final)
+        started = run.clock()
+        run.health.enter(spec, started)
+        seconds: float | None = None
+        failed: BaseException | None = None
+        try:
+            found = await run.next(call)
+            seconds = run.clock() - started
+        except HBError as error:
+            failed = call.services.annotate(call, error)
+            run.learn(call, error)
+            if is_final or not isinstance(error, ROTATES):
+                raise
+            run.turned(spec, error)
+        except BaseException as error:
+            failed = error
+            raise
+        else:
+            run.adopt(call)
+            return found
+        finally:
+            run.health.leave(spec, run.clock(), seconds, failed, route.breaker)
+    raise AssertionError("a target has at least one spec")
+
+
+# The cache, before anybody is asked
+
+
+async def kept(run: Run, route: Route) -> Any:
+    """What the cache has for any target that may be asked, in order; None for nothing."""
+    owner, services = run.owner, run.call.services
+    if owner.verb not in ("complete", "imagen") or not services.is_cached(owner):
+        return None
+    judge = run.judge_of(route)
+    targets = list(leaves(route)) if route.kind != "balance" else targets_of(run, route)
+    for place, target in enumerate(targets):
+        is_gated = judge is not None and place + 1 < len(targets)
+        try:
+            if target.route is not None:
+                continue
+            call = run.fitted(route, run.rotated(target, turn=False)[0])
+        except (Unfit, HBError):
+            continue  # told when it is its turn
+        if target is targets[0] and run.call.missed is not None and not is_gated:
+            continue  # it was looked up before the call was made
+        found, looked_up = await services.recall(call.replace(stream=False) if is_gated else call)
+        if found is None:
+            run.missed[target] = looked_up
+            continue
+        if is_gated:
+            if await run.verdict(judge, call, found) is not None:
+                continue
+            found = as_stream(found) if owner.stream else found
+        run.adopt(looked_up)
+        run.served()
+        return found
+    return None
+
+
+async def as_stream(found: Completion) -> AsyncIterator[Chunk]:
+    """A whole answer as a stream."""
+    yield whole_chunk(found)
+    yield Chunk(kind="end", completion=found)

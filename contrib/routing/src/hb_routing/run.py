@@ -1,0 +1,327 @@
+"""One call on its way through its route: what it knows of its targets, and what is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from hb_routing.candidates import leaves, specs_of
+from hb_routing.foreign import foreign_things
+from heavenbase.call import Call, CallContext
+from heavenbase.errors import (
+    AuthError,
+    ContextOverflow,
+    DeadlineExceeded,
+    FallbackExhausted,
+    HBError,
+    MissingCredential,
+    QuotaExhausted,
+    RateLimitError,
+    is_among,
+)
+from heavenbase.middleware import Next
+from heavenbase.options import MOCKS
+from heavenbase.routes import Route, Routing, Target
+from heavenbase.spec import LLMSpec
+from heavenbase.types import Completion, Hop, Usage
+
+if TYPE_CHECKING:
+    from hb_routing.router import Router
+
+# fmt: off
+WELL_KNOWN: Final = ("rate_limit", "overloaded", "server", "timeout", "connect", "transport", "response", "quota",
+                     "context_overflow", "stream_truncated")
+# fmt: on
+HOPS: Final[dict[str, tuple[str, ...]]] = {
+    "fallback": (*WELL_KNOWN, "auth", "not_found"),
+    "cascade": WELL_KNOWN,
+    "balance": WELL_KNOWN,
+}
+"""Kinds of errors after which the next target is asked, where a route does not say so itself."""
+ROTATES: Final = (RateLimitError, QuotaExhausted, AuthError)
+"""After these the next key of the same target is taken."""
+REMAKES: Final = MOCKS | {"by_provider"}
+"""Controls that make even the call of the first target another one than it was made for."""
+POLL: Final = 0.05
+"""Shortest wait in seconds for a breaker, so that a probe that is on its way is not asked about without end."""
+
+
+class Rejected(Exception):
+    """The answer of a target that its judge refused."""
+
+
+class Run:
+    """The state of one routed call. `owner` is the call as it was made for the first target."""
+
+    def __init__(self, router: Router, call: Call, next: Next) -> None:
+        routing: Routing = call.spec.route
+        self.router, self.health, self.call, self.next, self.routing = router, router.health, call, next, routing
+        self.context: CallContext = call.context
+        self.clock = call.context.clock
+        self.owner = call.replace(spec=routing.first)
+        self.asked = self.owner
+        """The call of the target that is asked, or was asked last."""
+        self.errors: list[tuple[str, HBError]] = []
+        self.missed: dict[Target, Call] = {}
+        """Calls that the cache has nothing for."""
+        self.spent: Usage | None = None
+        """What rejected answers cost."""
+        self.reason, self.waited = "", 0.0
+        """Why the next target is asked, and the seconds waited for it."""
+        self.once = False
+        """Whether the next target is asked for one attempt alone, as its breaker is open."""
+        self.wanted: str | None = None
+        """The first target that was passed over; `why` says why."""
+        self.why = ""
+        self.is_served = False
+
+    # Targets
+
+    def first_spec(self, target: Target) -> LLMSpec | None:
+        """The spec of a target, of several keys that of the first; None where it cannot be resolved."""
+        specs = self.specs(target)
+        return specs[0] if specs else None
+
+    def specs(self, target: Target) -> list[LLMSpec]:
+        """The specs of a target, of a route those of all its targets; none where it cannot be resolved."""
+        if target.route is not None:
+            return [spec for leaf in leaves(target.route) for spec in self.specs(leaf)]
+        try:
+            return specs_of(self.routing, target)
+        except HBError:
+            return []
+
+    def rotated(self, target: Target, *, turn: bool = True) -> list[LLMSpec]:
+        """The specs of a target, beginning with the key whose turn it is; an HBError where it cannot be resolved."""
+        specs = specs_of(self.routing, target)
+        if len(specs) == 1:
+            return specs
+        count = self.routing.known.get((target, "turn"), 0)
+        if turn:
+            self.routing.known[target, "turn"] = count + 1
+        start, now = count % len(specs), self.clock()
+        return sorted(specs[start:] + specs[:start], key=lambda spec: self.health.opens(spec, now) > 0)
+
+    def is_free(self, target: Target) -> bool:
+        """Whether a target may be asked now, with one of its keys at least; one that cannot be resolved tells why."""
+        if not self.health.is_known:
+            return True
+        specs, now = self.specs(target), self.clock()
+        return not specs or any(self.health.opens(spec, now) <= 0 for spec in specs)
+
+    async def soonest(self, route: Route, opened: Sequence[Target]) -> Target:
+        """The target whose breaker closes first; waited for where that is soon enough, else it is asked once."""
+        left = route.max_wait
+        while True:
+            now = self.clock()
+            waits = [
+                (min((self.health.opens(spec, now) for spec in self.specs(each)), default=0.0), each) for each in opened
+            ]
+            seconds, target = min(waits, key=lambda pair: pair[0])
+            remaining = self.context.remaining()
+            if seconds <= 0:
+                break
+            if seconds > left or (remaining is not None and seconds >= remaining):
+                self.once = True
+                break
+            seconds = max(seconds, POLL)
+            left -= seconds
+            await self.call.services.sleep(self.call, seconds)
+            self.waited += seconds
+        self.reason = "the breakers of all targets are open" if self.once else "its breaker closed first"
+        return target
+
+    # The call of one target
+
+    def fitted(self, route: Route, spec: LLMSpec) -> Call:
+        """The same request to this target. Raises Unfit."""
+        owner = self.owner
+        if spec is self.routing.first and REMAKES.isdisjoint(owner.controls):
+            self.router.fitting.check(owner, spec)
+            return owner.replace(context=self.context.fork())
+        return self.router.fitting.fitted(owner, spec, route)
+
+    def prepared(self, route: Route, target: Target, spec: LLMSpec, *, is_last: bool) -> Call:
+        """The call for one target: its own arguments and limits, with deadline and ledger of the whole."""
+        call = self.fitted(route, spec)
+        context = call.context
+        context.served, context.reason, context.waited = spec, self.reason, self.waited
+        self.reason, self.waited = "", 0.0
+        context.patience = None if is_last else route.hop_after
+        _limit(context, target, self.clock(), has_others=not is_last)
+        missed = self.missed.get(target) if self.missed else None
+        if missed is not None and missed.spec is spec and missed.stream == call.stream:
+            call = call.replace(missed=missed.missed)
+        elif self.call.missed is not None and spec is self.routing.first:
+            call = call.replace(missed=self.call.missed)
+        if self.once:
+            self.once = False
+            controls = {**call.controls, "max_retries": 0, "retry": None}
+            call = call.replace(controls=controls, explicit=call.explicit | {"max_retries"})
+        self.asked = call
+        return call
+
+    def judge_of(self, route: Route) -> Any:
+        """Who judges the answers of a route; None for nobody."""
+        judge = route.judge
+        if self.call.verb != "complete" or (judge is None and route.kind != "cascade"):
+            return None
+        if judge is not None and not isinstance(judge, str | dict):
+            return judge
+        found = self.routing.known.get((id(route), "judge"))
+        if found is None:
+            table = {"name": judge or "heuristic"} if not isinstance(judge, dict) else dict(judge)
+            # "type" is what some files call the name.
+            name = table.pop("name", None) or table.pop("type", "heuristic")
+            found = self.call.services.load("judges", str(name), table)
+            self.routing.known[id(route), "judge"] = found
+        return found
+
+    def check_judges(self, route: Route) -> None:
+        """Load the judges of a route and of those inside it, so that what is wrong with one costs no request."""
+        self.judge_of(route)
+        for target in route.targets:
+            if target.route is not None:
+                self.check_judges(target.route)
+
+    async def verdict(self, judge: Any, call: Call, answer: Completion) -> str | None:
+        """Why an answer is rejected; None where it will do."""
+        found = judge(call, answer)
+        reason: str | None = (await found) if hasattr(found, "__await__") else found
+        return reason
+
+    # What follows an error
+
+    def goes_on(self, route: Route, error: HBError) -> bool:
+        """Whether the next target is asked after this error."""
+        if route.on_foreign == "pin" and self._is_pinned():
+            return False
+        return self._hops(HOPS[route.kind] if route.on is None else route.on, error)
+
+    def _hops(self, words: Sequence[Any], error: HBError) -> bool:
+        if isinstance(error, DeadlineExceeded):  # of the target's share; of the whole, nothing is left
+            has_time = self.context.deadline is None or self.clock() < self.context.deadline
+            return has_time and is_among(error, (*words, "deadline_exceeded"))
+        if isinstance(error, MissingCredential):
+            return "auth" in words or is_among(error, words)
+        if isinstance(error, FallbackExhausted):
+            return all(self._hops(words, each) for _, each in error.errors)
+        return is_among(error, words)
+
+    def _is_pinned(self) -> bool:
+        others = (spec for target in leaves(self.routing.route) for spec in self.specs(target))
+        return any(foreign_things(self.owner, spec) for spec in others)
+
+    def learn(self, call: Call, error: HBError) -> None:
+        """Remember what an error says of a target."""
+        if isinstance(error, ContextOverflow):
+            self.router.fitting.overflowed(call)
+
+    # What is told
+
+    def label(self, target: Target) -> str:
+        """The name of a target in what is told."""
+        spec = self.first_spec(target) if target.route is None else None
+        return f"{spec.provider}/{spec.model_id}" if spec is not None else target.label
+
+    def tell(self, label: str, outcome: Any, reason: str) -> None:
+        """Note what became of a target that does not answer."""
+        self.context.hops.append(Hop(label, outcome, reason))
+        if self.wanted is None:
+            self.wanted, self.why = label, reason
+
+    def skip(self, target: Target, reason: str) -> None:
+        """Note that a target is passed over before anything was sent."""
+        label = self.label(target)
+        self.tell(label, "skipped", reason)
+        self.reason = self.reason or f"{label} was skipped: {reason}"
+
+    def note(self, target: Target, error: HBError) -> None:
+        """Note that a target failed; of a route inside this one its own targets are told of."""
+        if target.route is not None:
+            return
+        self._unserved()  # a stream that began, and broke
+        label = self.label(target)
+        self.tell(label, "failed", error.kind)
+        self.errors.append((label, error))
+        self.reason = f"{label} failed: {error.kind}"
+
+    def turned(self, spec: LLMSpec, error: HBError) -> None:
+        """Note that the next key of a target is taken."""
+        self.context.hops.append(
+            Hop(f"{spec.provider}/{spec.model_id}", "failed", f"{error.kind}; its next key is taken")
+        )
+        self.reason = f"next key after {error.kind}"
+
+    def reject(self, answer: Completion, reason: str) -> None:
+        """Note that an answer was refused; it is paid for all the same."""
+        self.spent = Usage.total(self.spent, answer.usage)
+        if self.context.attempts and not self.context.cached:
+            self.context.attempts[-1].rejected = reason
+        self._unserved()  # by a route inside this one
+        self.tell(self.asked.target, "rejected", reason)
+        self.why = f"its answer was rejected: {reason}" if self.why == reason else self.why
+        self.reason = f"the answer of {self.asked.target} was rejected: {reason}"
+
+    def adopt(self, call: Call) -> None:
+        """Make report, headers and name of the target that answered those of the whole call."""
+        context, inner = self.context, call.context
+        context.report.entries.clear()
+        context.report.entries.update(inner.report.entries)
+        context.report.strange = inner.report.strange
+        context.served, context.headers, context.began = call.spec, inner.headers, inner.began
+        context.cached = inner.cached
+        self.asked = call
+
+    def served(self) -> None:
+        """Note who answers; tell it where that is another than was wanted."""
+        if not self.is_served:
+            self.is_served = True
+            self.context.hops.append(Hop(self.asked.target, "served"))
+        if self.wanted is not None and self.wanted != self.asked.target and self.routing.route.kind != "cascade":
+            self.router.warn(self.wanted, self.asked.target, self.why)
+
+    def _unserved(self) -> None:
+        if self.is_served:
+            self.is_served = False
+            self.context.hops.pop()
+
+    def exhausted(self, route: Route, last: HBError | None) -> HBError:
+        """The error of a route none of whose targets answered; a cascade raises that of its last tier."""
+        if route.kind == "cascade" and last is not None:
+            return last
+        told = [f"{label}: {error.message}" for label, error in self.errors]
+        told += [f"{hop.target}: {hop.reason}" for hop in self.context.hops if hop.outcome not in ("failed", "served")]
+        return exhausted(f"no target of {route.label} answered: {'; '.join(told)}", self.errors)
+
+
+def exhausted(message: str, errors: Iterable[tuple[str, HBError]]) -> FallbackExhausted:
+    """The error of a route, with what the errors of its targets have in common."""
+    found = list(errors)
+    each = [error for _, error in found]
+    failure = FallbackExhausted(
+        message,
+        found,
+        retryable=any(error.retryable for error in each),
+        maybe_billed=any(error.maybe_billed for error in each),
+        retry_after=min((error.retry_after for error in each if error.retry_after is not None), default=None),
+        partial=next((error.partial for error in reversed(each) if error.partial is not None), None),
+    )
+    if len({error.kind for error in each}) == 1:
+        failure.kind = each[0].kind  # type: ignore[misc]
+        failure.status = each[0].status if len({error.status for error in each}) == 1 else None
+    return failure
+
+
+def _limit(context: CallContext, target: Target, now: float, *, has_others: bool) -> None:
+    """Cut the clocks of one target: its own first-token limit, its share of the time left; leave some to the others."""
+    timeouts, deadline = context.timeouts, context.deadline
+    left = None if deadline is None else max(deadline - now, 0.0)
+    first = target.first_token if target.first_token is not None else timeouts.first_token
+    if left is not None and has_others:
+        first = left / 2 if first is None else min(first, left / 2)
+    if first != timeouts.first_token:
+        context.timeouts = replace(timeouts, first_token=first)
+    if target.share is not None and left is not None:
+        context.deadline = now + min(target.share, 1.0) * left
