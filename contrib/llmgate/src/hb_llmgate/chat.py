@@ -1,0 +1,293 @@
+"""One chat or embedding of the facade: the plan made of what was passed, and how it is carried out in each colour."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from contextlib import aclosing, closing
+from typing import Any
+
+from hb_llmgate.base import BaseMiddleware, checked
+from hb_llmgate.bridge import Bridge, EmbedBridge, Job
+from hb_llmgate.calls import (
+    EMBED_PLAIN,
+    PLAIN,
+    call_options,
+    chat_messages,
+    connection_of,
+    embed_options,
+    to_response,
+    to_vectors,
+)
+from hb_llmgate.exceptions import (
+    DEFAULT_FALLBACK_ON,
+    AllProvidersFailedError,
+    InvalidRequestError,
+    LLMGateError,
+    checked_fallback_on,
+    hops,
+    translated,
+)
+from hb_llmgate.kernels import kernel_of
+from hb_llmgate.middleware import FallbackMiddleware
+from hb_llmgate.models import Target, chat_target, embedding_target
+from hb_llmgate.stream import last_chunk, to_chunk
+from hb_llmgate.types import CompletionRequest, CompletionResponse, EmbeddingRequest, EmbeddingResponse, StreamChunk
+from heavenbase.errors import FallbackExhausted, HBError
+from heavenbase.llm import LLM
+from heavenbase.types import Chunk, Completion, Embedding, Usage
+
+MODES = ("restart", "prefill", "user_turn")
+"""What becomes of a stream that breaks after it began, where another model is there."""
+
+
+class Chat:
+    """A chat that was planned and not sent: its models are known, its parameters checked.
+
+    Raises InvalidRequestError, ModelNotFoundError or ConfigError for what cannot be carried out.
+    """
+
+    def __init__(
+        self,
+        request: CompletionRequest,
+        *,
+        middleware: Any = None,
+        fallback_on: Any = DEFAULT_FALLBACK_ON,
+        stream_fallback_mode: str = "restart",
+        stream_resume_prompt: str | None = None,
+        kernel: Any = None,
+    ) -> None:
+        if stream_fallback_mode not in MODES:
+            raise InvalidRequestError(
+                f"stream_fallback_mode must be one of {', '.join(MODES)}, not {stream_fallback_mode!r}"
+            )
+        if request.stream and request.response_format is not None:
+            raise InvalidRequestError("stream=True and response_format cannot be used together")
+        self.request = request
+        self.fallback_on = checked_fallback_on(fallback_on)
+        self.is_chain = not isinstance(request.model, str)
+        names = [request.model] if isinstance(request.model, str) else list(request.model)
+        if self.is_chain and request.provider is not None:
+            raise InvalidRequestError("provider= names the provider of one model; write provider/model in a list")
+        inner, names = self._without_fallbacks(checked(middleware), names)
+        if not names:
+            raise InvalidRequestError("the list of models is empty")
+        kernel = kernel_of(kernel)
+        installed = frozenset(kernel.registry.names("providers"))
+        self.targets = [chat_target(name, request.provider if len(names) == 1 else None, installed) for name in names]
+        self.job = Job(request, self.targets, inner, installed)
+        self.messages = chat_messages(request.messages)
+        try:
+            self.options = call_options(request)
+            self.llm = self._llm(kernel, connection_of(request), stream_fallback_mode, stream_resume_prompt)
+        except HBError as error:
+            raise translated(error) from error
+
+    def _without_fallbacks(
+        self, middlewares: list[BaseMiddleware], names: list[str]
+    ) -> tuple[list[BaseMiddleware], list[str]]:
+        """The other middlewares, and the models with those that a FallbackMiddleware adds."""
+        for each in middlewares:
+            if isinstance(each, FallbackMiddleware):
+                names = [*names, *(model for model in each.models if model not in names)]
+                self.is_chain, self.fallback_on = True, each.fallback_on
+        return [each for each in middlewares if not isinstance(each, FallbackMiddleware)], names
+
+    def _llm(self, kernel: Any, connection: dict[str, Any], mode: str, prompt: str | None) -> LLM:
+        first = self.targets[0]
+        keys = connection.get("api_key")
+        if isinstance(keys, Mapping):  # of several providers
+            connection = {name: value for name, value in connection.items() if name != "api_key"}
+            if keys.get(first.provider) is not None:
+                connection["api_key"] = keys[first.provider]
+        if len(self.targets) == 1:
+            return LLM(model=first.model, provider=first.provider, kernel=kernel, **PLAIN, **connection)
+        from hb_routing import fallback
+
+        if isinstance(keys, Mapping):
+            self.options["by_provider"] = {
+                name: {"api_key": key} for name, key in keys.items() if key is not None and name != first.provider
+            }
+        route = fallback(
+            *({"model": target.model, "provider": target.provider} for target in self.targets),
+            on=[self._hops],
+            stream_fallback=mode,
+            stream_prompt=prompt,
+        )
+        return LLM(route=route, kernel=kernel, **PLAIN, **connection)
+
+    def _hops(self, error: BaseException) -> bool:
+        return hops(translated(error) if isinstance(error, HBError) else error, self.fallback_on)
+
+    # Carrying it out
+
+    def answer(self) -> CompletionResponse:
+        """The whole answer."""
+        bridge, options = self._around()
+        try:
+            return self._whole(self.llm.complete(self.messages, **options))
+        except HBError as error:
+            raise self.failed(error) from error
+        finally:
+            bridge.job = None
+
+    async def aanswer(self) -> CompletionResponse:
+        """Async form of `answer`."""
+        bridge, options = self._around()
+        try:
+            return self._whole(await self.llm.acomplete(self.messages, **options))
+        except HBError as error:
+            raise self.failed(error) from error
+        finally:
+            bridge.job = None
+
+    def chunks(self) -> Generator[StreamChunk, None, None]:
+        """The chunks of the answer."""
+        bridge, options = self._around()
+        flow = _Flow(self)
+        try:
+            with closing(self.llm.stream(self.messages, include=["chunk", "completion"], **options)) as items:  # type: ignore[type-var]
+                for item in items:
+                    yield from flow.of(item)
+        except HBError as error:
+            raise self.failed(error) from error
+        finally:
+            bridge.job = None
+
+    async def achunks(self) -> AsyncGenerator[StreamChunk, None]:
+        """Async form of `chunks`."""
+        bridge, options = self._around()
+        flow = _Flow(self)
+        try:
+            source: Any = self.llm.astream(self.messages, include=["chunk", "completion"], **options)
+            async with aclosing(source) as items:
+                async for item in items:
+                    for chunk in flow.of(item):
+                        yield chunk
+        except HBError as error:
+            raise self.failed(error) from error
+        finally:
+            bridge.job = None
+
+    def _around(self) -> tuple[Bridge, dict[str, Any]]:
+        self.job.tried.clear()
+        bridge = Bridge(self.job)
+        if not self.job.middleware and len(self.targets) == 1:
+            return bridge, self.options
+        return bridge, {**self.options, "middleware": [bridge]}
+
+    def _whole(self, completion: Completion[Any]) -> CompletionResponse:
+        response = to_response(completion, self.served.asked, self.served.provider)
+        response.fallback_attempts = self.passed() or response.fallback_attempts
+        return response
+
+    @property
+    def served(self) -> Target:
+        """The target that answers."""
+        return self.job.tried[-1] if self.job.tried else self.targets[0]
+
+    def passed(self) -> list[str]:
+        """The models before the one that answers."""
+        return [target.asked for target in self.targets[: self.targets.index(self.served)]]
+
+    def failed(self, error: HBError) -> LLMGateError:
+        """The error of this package for how the chat failed."""
+        if isinstance(error, FallbackExhausted):
+            found = list(error.errors)
+            is_each = len(found) == len(self.targets)
+            names = [target.asked for target in self.targets] if is_each else [label for label, _ in found]
+            pairs = [(name, translated(each)) for name, (_, each) in zip(names, found, strict=True)]
+            return AllProvidersFailedError(pairs, retry_after=error.retry_after, attempts=error.attempts)
+        found_one = translated(error)
+        if self.is_chain and len(self.targets) == 1 and hops(found_one, self.fallback_on):
+            return AllProvidersFailedError([(self.served.asked, found_one)], attempts=found_one.attempts)
+        return found_one
+
+
+class _Flow:
+    """The chunks of one stream as callers see them, with the marks of those that begin a model's part."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._seen: Target | None = None
+        self._has_text = False
+        self._has_end = False
+
+    def of(self, item: Mapping[str, Any]) -> Iterable[StreamChunk]:
+        """The chunks for one item of hb's stream."""
+        chunk: Chunk | None = item.get("chunk")
+        if chunk is not None:
+            target = self._chat.served
+            made = to_chunk(chunk, target.asked, target.provider)
+            if made is not None:
+                yield self._marked(made)
+        completion: Completion[Any] | None = item.get("completion")
+        if completion is not None and not self._has_end:
+            target = self._chat.served
+            yield self._marked(last_chunk(completion, target.asked, target.provider))
+
+    def _marked(self, chunk: StreamChunk) -> StreamChunk:
+        target = self._chat.served
+        if target is not self._seen:
+            passed = self._chat.passed()
+            chunk.fallback_attempts = passed or chunk.fallback_attempts
+            chunk.resumed_from_partial = self._has_text
+            self._seen = target
+        self._has_text = self._has_text or bool(chunk.delta)
+        self._has_end = self._has_end or chunk.finish_reason is not None
+        return chunk
+
+
+class Vectors:
+    """An embedding that was planned and not sent."""
+
+    def __init__(self, request: EmbeddingRequest, *, middleware: Any = None, kernel: Any = None) -> None:
+        self.request = request
+        kernel = kernel_of(kernel)
+        self.target = embedding_target(request.model, request.provider, frozenset(kernel.registry.names("providers")))
+        inner = [each for each in checked(middleware) if not isinstance(each, FallbackMiddleware)]
+        self.job = Job(request, [self.target], inner)
+        self.texts = [request.input] if isinstance(request.input, str) else list(request.input)
+        connection = connection_of(request)
+        if isinstance(keys := connection.get("api_key"), Mapping):
+            connection["api_key"] = keys.get(self.target.provider)
+        try:
+            self.options = embed_options(request)
+            self.llm = LLM(
+                model=self.target.model, provider=self.target.provider, kernel=kernel, **EMBED_PLAIN, **connection
+            )
+        except HBError as error:
+            raise translated(error) from error
+
+    def answer(self) -> EmbeddingResponse:
+        """The vectors."""
+        bridge, options = self._around()
+        try:
+            return self._whole(self.llm.embed(self.texts, include=_TOLD, reduce=False, **options))
+        except HBError as error:
+            raise translated(error) from error
+        finally:
+            bridge.job = None
+
+    async def aanswer(self) -> EmbeddingResponse:
+        """Async form of `answer`."""
+        bridge, options = self._around()
+        try:
+            return self._whole(await self.llm.aembed(self.texts, include=_TOLD, reduce=False, **options))
+        except HBError as error:
+            raise translated(error) from error
+        finally:
+            bridge.job = None
+
+    def _around(self) -> tuple[EmbedBridge, dict[str, Any]]:
+        bridge = EmbedBridge(self.job)
+        return bridge, {**self.options, "middleware": [bridge]} if self.job.middleware else self.options
+
+    def _whole(self, told: Mapping[str, Any]) -> EmbeddingResponse:
+        if isinstance(told["raw"], EmbeddingResponse):
+            return told["raw"]
+        usage = Usage.from_dict(told["usage"])
+        made = Embedding(told["embeddings"], usage=usage, provider=self.target.provider, raw=told["raw"])
+        return to_vectors(made, self.target.asked)
+
+
+_TOLD = ["embeddings", "usage", "raw"]

@@ -1,0 +1,305 @@
+"""The functions of llmgate, and LLMGate, which keeps middlewares, a chain of models and defaults for many calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from hb_llmgate.base import checked
+from hb_llmgate.batches import abatch_of, batch_of
+from hb_llmgate.calls import completion_request, embedding_request
+from hb_llmgate.chat import Chat, Vectors
+from hb_llmgate.exceptions import DEFAULT_FALLBACK_ON, InvalidRequestError, checked_fallback_on
+from hb_llmgate.models import PROVIDERS, chat_target
+from hb_llmgate.types import (
+    BatchResult,
+    CompletionRequest,
+    CompletionResponse,
+    EmbeddingResponse,
+    Message,
+    StreamChunk,
+)
+
+FallbackOn = tuple[type[Exception], ...]
+Model = str | Sequence[str]
+Messages = Sequence[Mapping[str, Any] | Message] | str
+Requests = Sequence[CompletionRequest | Mapping[str, Any]]
+
+_HOW = ("middleware", "fallback_on", "stream_fallback_mode", "stream_resume_prompt", "kernel")
+"""What says how a call is carried out, and is no part of its request."""
+
+
+def completion(model: Model, messages: Messages, **options: Any) -> Any:
+    """Ask a model: a CompletionResponse, with `stream=True` an iterator of StreamChunk.
+
+    `model` is a model string, or a list that is tried in order. Options: `provider`, `api_key` (a text goes to the
+    provider of the first model alone; a mapping has one by provider), `stream`, `tools`, `tool_choice`,
+    `response_format`, `max_tokens`, `temperature`, `top_p`, `middleware`; `fallback_on`, `stream_fallback_mode`
+    (restart, prefill, user_turn) and `stream_resume_prompt` for a list; `base_url`, `timeout`, `headers` and all
+    parameters of hb. Raises the errors of `hb_llmgate.exceptions`.
+    """
+    chat = _chat(model, messages, options)
+    return chat.chunks() if chat.request.stream else chat.answer()
+
+
+async def acompletion(model: Model, messages: Messages, **options: Any) -> Any:
+    """Async form of `completion`; with `stream=True` the awaited value is an async iterator."""
+    chat = _chat(model, messages, options)
+    return chat.achunks() if chat.request.stream else await chat.aanswer()
+
+
+def parse(model: Model, messages: Messages, *, response_format: Any, **options: Any) -> Any:
+    """The answer in the type `response_format`; ValueError where the model calls tools instead."""
+    return _parsed(completion(model, messages, response_format=response_format, **options))
+
+
+async def aparse(model: Model, messages: Messages, *, response_format: Any, **options: Any) -> Any:
+    """Async form of `parse`."""
+    return _parsed(await acompletion(model, messages, response_format=response_format, **options))
+
+
+def embed(model: str, input: str | Sequence[str], **options: Any) -> EmbeddingResponse:
+    """One vector for a text, or one for each of a list of texts.
+
+    Options: `dimensions`, `task_type`, `title`, `input_type`, `truncate`, `encoding_format`, `user`, where the provider
+    has them; `provider`, `api_key`, `middleware`, `base_url`, `timeout`, `headers`.
+    """
+    return _vectors(model, input, options).answer()
+
+
+async def aembed(model: str, input: str | Sequence[str], **options: Any) -> EmbeddingResponse:
+    """Async form of `embed`."""
+    return await _vectors(model, input, options).aanswer()
+
+
+def batch(
+    requests: Requests,
+    *,
+    max_concurrency: int = 5,
+    fail_fast: bool = False,
+    timeout: float | None = None,
+    **options: Any,
+) -> BatchResult:
+    """Answer many requests, `max_concurrency` at a time, each a CompletionRequest or a dictionary of `completion`'s.
+
+    `timeout` are seconds for each request from its start. With `fail_fast` the first failure is raised; else it stands
+    in `errors` of the result. `options` are those of `completion`, for all requests that do not say otherwise.
+    """
+    return batch_of(
+        requests,
+        lambda given, more: _planned(given, {**options, **more}),
+        max_concurrency=max_concurrency,
+        fail_fast=fail_fast,
+        timeout=timeout,
+    )
+
+
+async def abatch(
+    requests: Requests,
+    *,
+    max_concurrency: int = 5,
+    fail_fast: bool = False,
+    timeout: float | None = None,
+    **options: Any,
+) -> BatchResult:
+    """Async form of `batch`."""
+    return await abatch_of(
+        requests,
+        lambda given, more: _planned(given, {**options, **more}),
+        max_concurrency=max_concurrency,
+        fail_fast=fail_fast,
+        timeout=timeout,
+    )
+
+
+class LLMGate:
+    """Middlewares, a chain of models and defaults for many calls.
+
+    `middleware` runs around every call, first outermost. `fallback_chain` are the models for calls that name none,
+    tried in order, all middlewares around each. Everything else is an option of `completion` for all calls. An
+    `api_key` that is a text belongs to one provider, that of `provider`, of the chain's first model, or of the first
+    call; calls of others use their own. `kernel` is the kernel of hb that answers.
+    """
+
+    def __init__(
+        self,
+        middleware: Any = None,
+        fallback_chain: Sequence[str] | None = None,
+        fallback_on: FallbackOn | None = DEFAULT_FALLBACK_ON,
+        stream_fallback_mode: str = "restart",
+        stream_resume_prompt: str | None = None,
+        **provider_defaults: Any,
+    ) -> None:
+        self.middleware = checked(middleware)
+        if isinstance(fallback_chain, str):
+            raise InvalidRequestError("fallback_chain must be a list of models, not one of them")
+        self.fallback_chain = list(fallback_chain) if fallback_chain is not None else None
+        if self.fallback_chain == []:
+            raise InvalidRequestError("fallback_chain is empty")
+        self._how = {
+            "fallback_on": checked_fallback_on(fallback_on),
+            "stream_fallback_mode": stream_fallback_mode,
+            "stream_resume_prompt": stream_resume_prompt,
+        }
+        if "model" in provider_defaults or "messages" in provider_defaults:
+            raise InvalidRequestError("model and messages belong to a call; a gate has fallback_chain=[…]")
+        self._defaults = provider_defaults
+        self._owner: str | None = None
+        self._lock = Lock()
+        if self.fallback_chain is not None:
+            self._chat(None, "hi", {})  # so that a wrong name or setting is told here
+
+    def __repr__(self) -> str:
+        names = [type(each).__name__ for each in self.middleware]
+        return f"LLMGate(middleware=[{', '.join(names)}], fallback_chain={self.fallback_chain})"
+
+    def completion(self, model: Model | None = None, messages: Messages | None = None, **options: Any) -> Any:
+        """As the function `completion`; without `model`, by the gate's chain."""
+        chat = self._chat(model, messages, options)
+        return chat.chunks() if chat.request.stream else chat.answer()
+
+    async def acompletion(self, model: Model | None = None, messages: Messages | None = None, **options: Any) -> Any:
+        """Async form of `completion`; with `stream=True` the awaited value is an async iterator."""
+        chat = self._chat(model, messages, options)
+        return chat.achunks() if chat.request.stream else await chat.aanswer()
+
+    def stream(
+        self, model: Model | None = None, messages: Messages | None = None, **options: Any
+    ) -> Iterator[StreamChunk]:
+        """The chunks of an answer."""
+        return self._chat(model, messages, {**options, "stream": True}).chunks()
+
+    def astream(
+        self, model: Model | None = None, messages: Messages | None = None, **options: Any
+    ) -> AsyncIterator[StreamChunk]:
+        """Async form of `stream`."""
+        return self._chat(model, messages, {**options, "stream": True}).achunks()
+
+    def parse(
+        self, model: Model | None = None, messages: Messages | None = None, *, response_format: Any, **options: Any
+    ) -> Any:
+        """As the function `parse`."""
+        return _parsed(self.completion(model, messages, response_format=response_format, **options))
+
+    async def aparse(
+        self, model: Model | None = None, messages: Messages | None = None, *, response_format: Any, **options: Any
+    ) -> Any:
+        """Async form of `parse`."""
+        return _parsed(await self.acompletion(model, messages, response_format=response_format, **options))
+
+    def embed(self, model: str, input: str | Sequence[str], **options: Any) -> EmbeddingResponse:
+        """As the function `embed`."""
+        return self._vectors(model, input, options).answer()
+
+    async def aembed(self, model: str, input: str | Sequence[str], **options: Any) -> EmbeddingResponse:
+        """Async form of `embed`."""
+        return await self._vectors(model, input, options).aanswer()
+
+    def batch(
+        self, requests: Requests, *, max_concurrency: int = 5, fail_fast: bool = False, timeout: float | None = None
+    ) -> BatchResult:
+        """As the function `batch`, with the gate's middlewares, chain and defaults."""
+        return batch_of(
+            requests, self._planned, max_concurrency=max_concurrency, fail_fast=fail_fast, timeout=timeout
+        )
+
+    async def abatch(
+        self, requests: Requests, *, max_concurrency: int = 5, fail_fast: bool = False, timeout: float | None = None
+    ) -> BatchResult:
+        """Async form of `batch`."""
+        return await abatch_of(
+            requests, self._planned, max_concurrency=max_concurrency, fail_fast=fail_fast, timeout=timeout
+        )
+
+    def _chat(self, model: Model | None, messages: Messages | None, options: Mapping[str, Any]) -> Chat:
+        if model is None and self.fallback_chain is None:
+            raise InvalidRequestError("pass a model, or give the gate a fallback_chain")
+        if messages is None:
+            raise InvalidRequestError("pass messages")
+        chosen = self.fallback_chain if model is None else model
+        merged = {**self._how, **self._defaults, "middleware": self.middleware, **options}
+        if not isinstance(chosen, str) or model is None:
+            merged.pop("provider", None) if "provider" not in options else None
+        return _chat(chosen, messages, self._keyed(chosen, merged, options))
+
+    def _vectors(self, model: str, input: Any, options: Mapping[str, Any]) -> Vectors:
+        usable = {name: value for name, value in self._defaults.items() if name in _SHARED}
+        merged = {**usable, "middleware": self.middleware, **options}
+        return _vectors(model, input, self._keyed(model, merged, options, is_embedding=True))
+
+    def _planned(self, given: Any, more: Mapping[str, Any]) -> Chat:
+        request = completion_request(given, **({} if _names_model(given) else {"model": self.fallback_chain or ""}))
+        how = {**self._how, **self._defaults, "middleware": self.middleware, **more}
+        return _planned(given if _names_model(given) else request, self._keyed(request.model, how, {}))
+
+    def _keyed(
+        self, model: Any, merged: dict[str, Any], options: Mapping[str, Any], *, is_embedding: bool = False
+    ) -> dict[str, Any]:
+        """The options without the gate's own key where the call is for another provider than the key's."""
+        key = self._defaults.get("api_key")
+        if key is None or isinstance(key, Mapping) or "api_key" in options:
+            return merged
+        first = model if isinstance(model, str) else model[0]
+        provider = merged.get("provider") if isinstance(model, str) else None
+        here = _provider_of(first, provider, is_embedding=is_embedding)
+        with self._lock:
+            if self._owner is None:
+                self._owner = here
+        if here == self._owner:
+            return merged
+        return {name: value for name, value in merged.items() if name not in ("api_key", "base_url", "headers")}
+
+
+_SHARED = ("provider", "api_key", "base_url", "headers", "timeout", "kernel", "max_retries")
+"""Defaults of a gate that embeddings have too."""
+
+
+def _provider_of(model: str, provider: str | None, *, is_embedding: bool) -> str:
+    from hb_llmgate.models import embedding_target
+
+    return (embedding_target if is_embedding else chat_target)(model, provider, PROVIDERS).provider
+
+
+def _names_model(given: Any) -> bool:
+    return bool(given.get("model") if isinstance(given, Mapping) else getattr(given, "model", None))
+
+
+def _chat(model: Any, messages: Any, options: Mapping[str, Any]) -> Chat:
+    given = {name: value for name, value in options.items() if name not in _HOW}
+    how = {name: options[name] for name in _HOW if name in options}
+    return Chat(completion_request({**given, "model": _models(model), "messages": messages}), **how)
+
+
+def _models(model: Any) -> Any:
+    return list(model) if isinstance(model, tuple) else model
+
+
+def _planned(given: Any, options: Mapping[str, Any]) -> Chat:
+    """The chat of one request of a batch; what the request says wins over the options."""
+    if isinstance(given, Mapping):
+        merged = {**options, **given}
+    elif isinstance(given, CompletionRequest):
+        said = {name: getattr(given, name) for name in given.model_fields_set if name != "extra_kwargs"}
+        merged = {**options, **given.extra_kwargs, **said}
+    else:
+        raise InvalidRequestError(f"a request is a dictionary or a CompletionRequest, not {type(given).__name__}")
+    missing = [name for name in ("model", "messages") if name not in merged]
+    if missing:
+        raise InvalidRequestError(f"the request has no {' and no '.join(missing)}")
+    if merged.pop("stream", False):
+        raise InvalidRequestError("a batch has no streams; leave stream out")
+    return _chat(merged.pop("model"), merged.pop("messages"), merged)
+
+
+def _vectors(model: Any, input: Any, options: Mapping[str, Any]) -> Vectors:
+    given = {name: value for name, value in options.items() if name not in _HOW}
+    how = {name: options[name] for name in ("middleware", "kernel") if name in options}
+    texts = input if isinstance(input, str) else list(input)
+    return Vectors(embedding_request(**given, model=model, input=texts), **how)
+
+
+def _parsed(response: CompletionResponse) -> Any:
+    if response.parsed is None:
+        raise InvalidRequestError("the model gave no answer of this form; see completion() for what it said")
+    return response.parsed
