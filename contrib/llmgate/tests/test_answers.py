@@ -1,0 +1,549 @@
+"""Names, answers, chunks, tools, forms, vectors, images: what one model is asked, and how its answer looks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import hb_llmgate
+from hb_llmgate.exceptions import (
+    AuthError,
+    EmbeddingsNotSupported,
+    InvalidRequestError,
+    ModelNotFoundError,
+    ProviderAPIError,
+    RateLimitError,
+    StructuredOutputError,
+    VisionNotSupported,
+)
+from hb_llmgate.models import chat_target, embedding_target
+from hb_llmgate.types import CompletionRequest, ImageBytes, ImagePart, Message, TextPart, ToolDefinition
+from hb_testing.server import LoopbackServer
+
+from .support import BY_NAME, EVERY, ROWS, USER, WEATHER, Caller, Row, addresses, keys, make_kernel, provider_of
+
+EMBEDDING = pytest.mark.parametrize("row", [row for row in ROWS if row.embedding], ids=lambda row: row.name)
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+NAMES = [
+    ("gpt-4o-mini", "openai", "gpt-4o-mini"),
+    ("GPT-4o", "openai", "GPT-4o"),
+    ("o1", "openai", "o1"),
+    ("o1-mini", "openai", "o1-mini"),
+    ("o3", "openai", "o3"),
+    ("o4-mini", "openai", "o4-mini"),
+    ("chatgpt-4o-latest", "openai", "chatgpt-4o-latest"),
+    ("ft:gpt-4o:me::1", "openai", "ft:gpt-4o:me::1"),
+    ("openai/gpt-4o", "openai", "gpt-4o"),
+    ("gemini-2.5-flash", "gemini", "gemini-2.5-flash"),
+    ("gemini/gemini-2.5-flash", "gemini", "gemini-2.5-flash"),
+    ("claude-opus-4-7", "anthropic", "claude-opus-4-7"),
+    ("anthropic/claude-opus-4-7", "anthropic", "claude-opus-4-7"),
+    ("groq/llama-3.1-8b-instant", "groq", "llama-3.1-8b-instant"),
+    ("GROQ/openai/gpt-oss-120b", "groq", "openai/gpt-oss-120b"),
+    ("mistral/mistral-small-latest", "mistral", "mistral-small-latest"),
+    ("cohere/command-a-03-2025", "cohere", "command-a-03-2025"),
+    ("azure/any-deployment", "azure", "any-deployment"),
+    ("bedrock/us.amazon.nova-lite-v1:0", "bedrock", "us.amazon.nova-lite-v1:0"),
+    ("ollama/llama3.2:1b", "ollama", "llama3.2:1b"),
+]
+
+
+class Movie(BaseModel):
+    """A film."""
+
+    title: str
+    year: int
+    rating: float | None = None
+
+
+MOVIE = '{"title": "Solaris", "year": 1972, "rating": 8.0}'
+
+
+# Names
+
+
+@pytest.mark.parametrize(("asked", "provider", "model"), NAMES)
+def test_g01_a_prefix_chooses_the_provider_and_does_not_travel(
+    caller: Caller, server: LoopbackServer, asked: str, provider: str, model: str
+) -> None:
+    answer = caller.completion(asked)
+    [request] = server.requests
+    assert provider_of(request) == answer.provider == provider
+    named = request.json.get("model") or request.path
+    assert model in named.replace("%3A", ":")
+    assert f"{provider}/" not in str(request.json.get("model", ""))
+    assert answer.model == asked
+
+
+@EVERY
+def test_g01_provider_wins_over_the_prefix(row: Row, caller: Caller, server: LoopbackServer) -> None:
+    assert caller.completion("gpt-of-tomorrow", provider=row.name).provider == row.name
+    assert provider_of(server.requests[0]) == row.name
+
+
+@pytest.mark.parametrize("asked", ["llama-3", "deepseek-chat", "nobody/model", "text-embedding-3-small"])
+def test_g01_an_unknown_model_is_named_and_nothing_is_sent(caller: Caller, server: LoopbackServer, asked: str) -> None:
+    for ask in (caller.completion, caller.stream):
+        with pytest.raises(ModelNotFoundError) as caught:
+            ask(asked)
+        assert caught.value.model == asked
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("model", ["", "  ", None, 5, []])
+def test_g01_what_is_no_name_is_refused(caller: Caller, server: LoopbackServer, model: Any) -> None:
+    with pytest.raises(InvalidRequestError):
+        caller.completion(model)
+    assert server.requests == []
+
+
+def test_g26_a_provider_of_another_distribution_is_a_prefix_too(caller: Caller) -> None:
+    assert "deepseek" in caller.kernel.registry.names("providers")
+    assert chat_target("deepseek/deepseek-chat", None, {"deepseek"}) == (
+        "deepseek/deepseek-chat",
+        "deepseek",
+        "deepseek-chat",
+    )
+
+
+# Answers
+
+
+def test_g02_an_answer_has_the_fields_of_the_page(caller: Caller, server: LoopbackServer) -> None:
+    server.reply("hello", usage={"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12})
+    answer = caller.completion("gpt-4o-mini")
+    assert answer.text == answer.choices[0].message.content == "hello"
+    assert answer.choices[0].message.role == "assistant"
+    assert (answer.choices[0].message.tool_calls, answer.tool_calls) == (None, [])
+    assert answer.choices[0].finish_reason == "stop"
+    assert (answer.model, answer.provider, answer.parsed, answer.fallback_attempts) == ("gpt-4o-mini", "openai", None, [])
+    assert answer.id == answer.raw["id"]
+    usage = answer.usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (7, 5, 12)
+    assert {"raw", "parsed"}.isdisjoint(answer.model_dump())
+    assert "raw" not in repr(answer)
+    assert type(answer).model_validate_json(answer.model_dump_json()).text == "hello"
+
+
+def test_g02_several_choices_are_all_there(caller: Caller) -> None:
+    answer = caller.completion("gpt-4o-mini", n=2)
+    assert [choice.index for choice in answer.choices] == [0, 1]
+    assert all(choice.message.content for choice in answer.choices)
+
+
+@EVERY
+def test_g03_the_reason_of_an_end_is_one_vocabulary(row: Row, caller: Caller, server: LoopbackServer) -> None:
+    assert caller.completion(row.model).choices[0].finish_reason == "stop"
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
+    assert caller.completion(row.model, tools=[WEATHER]).choices[0].finish_reason == "tool_calls"
+    assert caller.completion(row.model, max_tokens=1).choices[0].finish_reason in ("stop", "length")
+
+
+@EVERY
+def test_g04_a_stream_has_text_and_at_its_end_reason_and_usage(
+    row: Row, caller: Caller, server: LoopbackServer
+) -> None:
+    server.reply(chunks=["one ", "two ", "three"])
+    chunks = caller.stream(row.model)
+    assert "".join(chunk.delta for chunk in chunks) == "one two three"
+    assert len(chunks) > 3
+    assert [chunk.finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
+    assert chunks[-1].usage.total_tokens > 0
+    assert {(chunk.provider, chunk.model) for chunk in chunks} == {(row.name, row.model)}
+
+
+@EVERY
+def test_g04_the_tool_calls_of_a_stream_come_in_pieces_and_as_a_whole(
+    row: Row, caller: Caller, server: LoopbackServer
+) -> None:
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
+    chunks = caller.stream(row.model, tools=[WEATHER])
+    [call] = chunks[-1].tool_calls
+    assert (call.function, call.arguments) == ("get_weather", {"city": "Köln"})
+    assert chunks[-1].finish_reason == "tool_calls"
+    pieces = [delta for chunk in chunks for delta in chunk.tool_call_deltas or ()]
+    assert json.loads("".join(delta.arguments for delta in pieces)) == {"city": "Köln"}
+
+
+def test_g04_leaving_a_stream_closes_its_connection(server: LoopbackServer) -> None:
+    with make_kernel({**addresses(server), **keys()}) as kernel:
+        server.reply(chunks=["a"] * 50, pause=0.01)
+        chunks = hb_llmgate.completion("gpt-4o-mini", USER, stream=True, kernel=kernel)
+        assert next(chunks).delta == "a"
+        chunks.close()
+        server.wait_for(lambda it: it.requests[0].closed_at is not None)
+
+
+# Tools
+
+
+@EVERY
+@pytest.mark.parametrize("tool", [WEATHER, ToolDefinition(**WEATHER)], ids=["dict", "object"])
+def test_g05_a_tool_call_has_its_arguments_as_a_dictionary(
+    row: Row, caller: Caller, server: LoopbackServer, tool: Any
+) -> None:
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
+    answer = caller.completion(row.model, tools=[tool], tool_choice="auto")
+    [call] = answer.tool_calls
+    assert (call.function, call.arguments) == ("get_weather", {"city": "Köln"})
+    assert json.loads(call.arguments_json()) == call.arguments
+    assert call.id
+    assert answer.text == ""
+
+
+@EVERY
+@pytest.mark.parametrize("shape", ["answer", "openai"])
+def test_g05_g07_an_answer_with_tool_calls_goes_back_with_its_results(
+    row: Row, caller: Caller, server: LoopbackServer, shape: str
+) -> None:
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": name}} for name in ("Köln", "Bonn")])
+    message = caller.completion(row.model, tools=[WEATHER]).choices[0].message
+    first, second = message.tool_calls
+    said: Any = message if shape == "answer" else message.to_dict()
+    if shape == "openai":
+        assert said["tool_calls"][0]["function"]["name"] == "get_weather"
+    results = [Message(role="tool", tool_call_id=call.id, content="sunny", name="get_weather") for call in (first, second)]
+    assert caller.completion(row.model, [*USER, said, *results], tools=[WEATHER]).text
+    sent = json.dumps(server.requests[-1].json, ensure_ascii=False)
+    assert sent.count("sunny") == 2
+    assert "Köln" in sent
+    assert "Bonn" in sent
+
+
+def test_g05_broken_arguments_are_repaired_or_reported(caller: Caller, server: LoopbackServer) -> None:
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": '{"city": "Köln",}'}])
+    [call] = caller.completion("gpt-4o-mini", tools=[WEATHER]).tool_calls
+    assert call.arguments == {"city": "Köln"}
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": '{"city": "K'}], finish_reason="length")
+    with pytest.raises(ProviderAPIError, match="cut off") as caught:
+        caller.completion("gpt-4o-mini", tools=[WEATHER])
+    assert caught.value.code == "tool_arguments"
+
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "openai": {"auto": "auto", "none": "none", "required": "required", "name": ("function", "get_weather")},
+    "anthropic": {
+        "auto": {"type": "auto"},
+        "none": {"type": "none"},
+        "required": {"type": "any"},
+        "name": {"type": "tool", "name": "get_weather"},
+    },
+}
+
+
+@pytest.mark.parametrize("choice", ["auto", "none", "required", "name", "dict"])
+@pytest.mark.parametrize("name", ["openai", "azure", "groq", "anthropic"])
+def test_g06_the_choice_of_a_tool_is_right_on_the_wire(
+    caller: Caller, server: LoopbackServer, name: str, choice: str
+) -> None:
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    given = {"name": "get_weather", "dict": named}.get(choice, choice)
+    caller.completion(BY_NAME[name].model, tools=[WEATHER], tool_choice=given)
+    sent = server.requests[0].json["tool_choice"]
+    wanted = CHOICES["anthropic" if name == "anthropic" else "openai"]["name" if choice == "dict" else choice]
+    assert sent == (named if isinstance(wanted, tuple) else wanted)
+
+
+# Forms
+
+
+@EVERY
+def test_g08_g09_g10_a_form_comes_back_as_its_type(row: Row, caller: Caller, server: LoopbackServer) -> None:
+    server.reply(f"```json\n{MOVIE}\n```" if row.name == "groq" else MOVIE)
+    answer = caller.completion(row.model, response_format=Movie)
+    assert answer.parsed == Movie(title="Solaris", year=1972, rating=8.0)
+    assert answer.text
+    server.reply(MOVIE)
+    assert caller.parse(row.model, response_format=Movie).title == "Solaris"
+
+
+def test_g08_openai_gets_a_strict_schema(caller: Caller, server: LoopbackServer) -> None:
+    server.reply(MOVIE)
+    caller.completion("gpt-4o-mini", response_format=Movie)
+    sent = server.requests[0].json["response_format"]["json_schema"]
+    assert sent["strict"] is True
+    assert sent["schema"]["additionalProperties"] is False
+    assert sent["schema"]["required"] == ["title", "year", "rating"]
+
+
+def test_g10_a_stream_has_no_form(caller: Caller, server: LoopbackServer) -> None:
+    with pytest.raises(ValueError, match="cannot be used together"):
+        caller.stream("gpt-4o-mini", response_format=Movie)
+    assert server.requests == []
+
+
+def test_g10_an_answer_of_another_form_is_an_error_that_holds_it(caller: Caller, server: LoopbackServer) -> None:
+    server.reply("no film at all")
+    with pytest.raises(StructuredOutputError) as caught:
+        caller.parse("gpt-4o-mini", response_format=Movie)
+    assert caught.value.text == "no film at all"
+    assert isinstance(caught.value, ProviderAPIError)
+    assert len(server.requests) == 1
+
+
+def test_g10_parse_without_a_value_is_a_value_error(caller: Caller, server: LoopbackServer) -> None:
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
+    with pytest.raises(ValueError, match="no answer of this form"):
+        caller.parse("gpt-4o-mini", response_format=Movie, tools=[WEATHER])
+
+
+# Vectors
+
+
+@EMBEDDING
+def test_g11_vectors_keep_their_order(row: Row, caller: Caller, server: LoopbackServer) -> None:
+    answer = caller.embed(row.embedding, ["one", "two", "three"])
+    assert (answer.provider, answer.model) == (row.name, row.embedding)
+    assert len(answer.embeddings) == 3
+    assert all(type(number) is float for vector in answer.embeddings for number in vector)
+    assert {provider_of(request) for request in server.requests} == {row.name}
+    [one] = caller.embed(row.embedding, "one").embeddings
+    assert one == pytest.approx(answer.embeddings[0])
+    assert answer.usage.total_tokens >= 0
+    assert answer.usage.prompt_tokens >= 1
+
+
+HINTS = [
+    ("openai", {"dimensions": 256, "user": "me"}, {"dimensions": 256, "user": "me"}),
+    ("cohere", {"input_type": "search_query", "truncate": "END"}, {"input_type": "search_query", "truncate": "END"}),
+    ("cohere", {}, {"input_type": "search_document"}),
+    ("ollama", {"truncate": False}, {"truncate": False}),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "sent"), HINTS)
+def test_g11_hints_are_on_the_wire(
+    caller: Caller, server: LoopbackServer, name: str, given: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    caller.embed(BY_NAME[name].embedding, "hi", **given)
+    body = server.requests[0].json
+    assert {key: body.get(key) for key in sent} == sent
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5", "anthropic/claude-haiku-4-5", "groq/llama-3.1-8b-instant"])
+def test_g12_anthropic_and_groq_have_no_embeddings(caller: Caller, server: LoopbackServer, model: str) -> None:
+    with pytest.raises(EmbeddingsNotSupported) as caught:
+        caller.embed(model)
+    assert caught.value.provider in ("anthropic", "groq")
+    assert server.requests == []
+
+
+def test_g12_embeddings_without_a_prefix_go_to_openai(caller: Caller, server: LoopbackServer) -> None:
+    assert embedding_target("gemini-embedding-001").provider == "openai"
+    assert embedding_target("BAAI/bge-m3") == ("BAAI/bge-m3", "openai", "BAAI/bge-m3")
+    caller.embed("text-embedding-3-small", encoding_format="base64")
+    caller.embed("azure/my-embedding-deployment")
+    first, second = server.requests
+    assert provider_of(first) == "openai"
+    assert "/deployments/my-embedding-deployment/embeddings" in second.path
+    assert (first.bearer, second.headers["api-key"]) == (BY_NAME["openai"].key, BY_NAME["azure"].key)
+
+
+# Images
+
+
+@EVERY
+def test_g13_an_image_arrives_in_bytes(row: Row, caller: Caller, server: LoopbackServer) -> None:
+    data = base64.b64encode(PNG).decode()
+    part = ImagePart(type="image_bytes", image_bytes=ImageBytes(data=data, mime_type="image/png"))
+    messages = [Message(role="user", content=[part, TextPart(text="What?")])]
+    link = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}", "detail": "high"}}
+    linked = [{"role": "user", "content": [link, {"type": "text", "text": "What?"}]}]
+    if row.name == "cohere":
+        return
+    for given in (messages, linked):
+        caller.completion(row.model, given)
+        assert data in json.dumps(server.requests[-1].json)
+
+
+def test_g14_cohere_takes_texts_in_parts_and_no_images(caller: Caller, server: LoopbackServer) -> None:
+    parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
+    assert caller.completion("cohere/command-a-03-2025", [{"role": "user", "content": parts}]).text
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/photo.jpg"}}
+    with pytest.raises(VisionNotSupported) as caught:
+        caller.completion("cohere/command-a-03-2025", [{"role": "user", "content": [*parts, image]}])
+    assert caught.value.provider == "cohere"
+    assert len(server.requests) == 1
+
+
+# Errors
+
+
+STATUSES = [(401, AuthError), (403, AuthError), (429, RateLimitError), (400, ProviderAPIError), (500, ProviderAPIError)]
+
+
+@EVERY
+@pytest.mark.parametrize(("status", "kind"), STATUSES)
+@pytest.mark.parametrize("verb", ["completion", "stream", "embed"])
+def test_g24_a_status_is_an_error_of_its_class_and_one_request(
+    row: Row, caller: Caller, server: LoopbackServer, status: int, kind: type[Exception], verb: str
+) -> None:
+    if verb == "embed" and not row.embedding:
+        return
+    server.reply("no", status=status, headers={"retry-after": "7"} if status == 429 else {})
+    with pytest.raises(kind) as caught:
+        getattr(caller, verb)(row.embedding if verb == "embed" else row.model)
+    error: Any = caught.value
+    assert type(error) is kind
+    assert (error.provider, error.status_code) == (row.name, status)
+    assert error.retry_after == (7.0 if status == 429 else None)
+    assert row.key not in f"{error!s}{error!r}"
+    assert len(server.requests) == 1
+
+
+def test_g24_no_quota_counts_as_a_rate_limit_that_is_not_asked_again(caller: Caller, server: LoopbackServer) -> None:
+    server.reply("you have no credit", status=402)
+    with pytest.raises(RateLimitError) as caught:
+        caller.completion("gpt-4o-mini")
+    assert not caught.value.retryable
+
+
+def test_g24_a_server_that_is_not_there_is_a_provider_api_error_without_status(caller_of: Callable[..., Caller]) -> None:
+    caller = caller_of({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "k"})
+    with pytest.raises(ProviderAPIError) as caught:
+        caller.completion("gpt-4o-mini")
+    assert caught.value.status_code is None
+
+
+@pytest.mark.parametrize("name", sorted(set(hb_llmgate.exceptions.__all__) - {"DEFAULT_FALLBACK_ON"}))
+def test_g24_every_error_can_be_pickled(name: str) -> None:
+    kind = getattr(hb_llmgate.exceptions, name)
+    made = {
+        "ModelNotFoundError": lambda: kind("x-1"),
+        "BatchTimeoutError": lambda: kind(3, 1.5),
+        "AllProvidersFailedError": lambda: kind([("gpt-4o", RateLimitError("slow", "openai", 429, retry_after=2.0))]),
+    }.get(name, lambda: kind("what", "openai"))()
+    again = pickle.loads(pickle.dumps(made))
+    assert type(again) is kind
+    assert str(again) == str(made)
+    for field in ("provider", "model", "status", "index", "timeout", "retryable", "refused"):
+        assert getattr(again, field, None) == getattr(made, field, None)
+    assert [(model, str(error)) for model, error in getattr(again, "errors", [])] == [
+        (model, str(error)) for model, error in getattr(made, "errors", [])
+    ]
+
+
+# Keys and addresses
+
+
+@EVERY
+def test_g25_a_missing_key_names_its_variable_and_sends_nothing(
+    row: Row, server: LoopbackServer, caller_of: Callable[..., Caller]
+) -> None:
+    if row.name in ("bedrock", "ollama"):
+        return
+    caller = caller_of(addresses(server))
+    with pytest.raises(AuthError, match=row.variable):
+        caller.completion(row.model)
+    assert server.requests == []
+
+
+@EVERY
+def test_g25_api_key_wins_over_the_variable(row: Row, caller: Caller, server: LoopbackServer) -> None:
+    caller.completion(row.model, api_key="my-own-key-9876")
+    shown = json.dumps([server.requests[0].path, dict(server.requests[0].headers)])
+    assert "my-own-key-9876" in shown
+    assert row.key not in shown
+
+
+def test_g25_address_limit_and_headers_of_one_call(server: LoopbackServer, caller_of: Callable[..., Caller]) -> None:
+    caller = caller_of({"OPENAI_API_KEY": "k-env"})
+    answer = caller.completion(
+        "gpt-4o-mini", base_url=server.url("openai"), headers={"X-Team": "blue"}, timeout=5.0, api_key=None
+    )
+    assert answer.provider == "openai"
+    assert server.requests[0].headers["x-team"] == "blue"
+    server.reply("late", delay=0.5)
+    with pytest.raises(ProviderAPIError):
+        caller.completion("gpt-4o-mini", base_url=server.url("openai"), timeout=0.05)
+
+
+def test_g25_other_names_of_variables(server: LoopbackServer, caller_of: Callable[..., Caller]) -> None:
+    caller = caller_of({"GOOGLE_API_KEY": "k-google", "GEMINI_BASE_URL": server.url("gemini")})
+    caller.completion("gemini-2.5-flash-lite")
+    assert "k-google" in json.dumps([server.requests[0].path, dict(server.requests[0].headers)])
+
+
+def test_g25_a_key_that_changes_is_picked_up(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url("openai"))
+    for key in ("first-key-1234", "second-key-1234"):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        hb_llmgate.completion("gpt-4o-mini", USER)
+    assert [request.bearer for request in server.requests] == ["first-key-1234", "second-key-1234"]
+
+
+def test_g26_four_event_loops_send_four_requests(server: LoopbackServer) -> None:
+    import asyncio
+
+    with make_kernel({**addresses(server), **keys()}) as kernel:
+        for _ in range(4):
+            assert asyncio.run(hb_llmgate.acompletion("gpt-4o-mini", USER, kernel=kernel)).text
+        asyncio.run(kernel.aclose())
+    assert len(server.requests) == 4
+
+
+def test_g26_functions_as_tools_run_in_rounds(caller: Caller, server: LoopbackServer) -> None:
+    def get_weather(city: str) -> str:
+        """Get current weather for a city."""
+        return f"sunny in {city}"
+
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
+    server.reply("It is sunny.")
+    assert caller.completion("gpt-4o-mini", tools=[get_weather], max_tool_turns=3).text == "It is sunny."
+    assert "sunny in Köln" in json.dumps(server.requests[1].json, ensure_ascii=False)
+
+
+# What callers pass
+
+
+def test_nothing_is_sent_that_nobody_asked_for(caller: Caller, server: LoopbackServer) -> None:
+    caller.completion("gpt-4o-mini")
+    assert set(server.requests[0].json) == {"model", "messages"}
+    caller.completion("gpt-4o-mini", temperature=0.5, top_p=0.9, max_tokens=9, seed=7, stop=["x"])
+    sent = server.requests[1].json
+    assert (sent["temperature"], sent["top_p"], sent["seed"], sent["stop"]) == (0.5, 0.9, 7, ["x"])
+    assert sent["max_completion_tokens"] == 9
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"temperature": 3},
+        {"top_p": 2},
+        {"max_tokens": 0},
+        {"temprature": 1},
+        {"tool_choice": "nothing", "tools": [WEATHER]},
+        {"stream_fallback_mode": "again"},
+        {"fallback_on": ("RateLimitError",)},
+        {"middleware": ["retry"]},
+        {"middleware": [hb_llmgate.RetryMiddleware]},
+    ],
+    ids=repr,
+)
+def test_a_mistake_is_told_before_anything_is_sent(caller: Caller, server: LoopbackServer, given: Any) -> None:
+    with pytest.raises(InvalidRequestError):
+        caller.completion("gpt-4o-mini", **given)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("messages", [[], [{"role": "usr", "content": "hi"}], [{"content": "hi"}], [5], None])
+def test_messages_that_are_none_are_refused(caller: Caller, server: LoopbackServer, messages: Any) -> None:
+    with pytest.raises(InvalidRequestError):
+        caller.completion("gpt-4o-mini", messages)
+    assert server.requests == []
+
+
+def test_a_request_shows_no_credential_and_takes_none_into_a_pickle() -> None:
+    request = CompletionRequest(model="gpt-4o", messages=USER, api_key="canary-key-1234", headers={"x-k": "canary-2"}, seed=1)
+    assert "canary" not in repr(request)
+    data = pickle.dumps(request)
+    assert b"canary" not in data
+    assert pickle.loads(data).extra_kwargs == {"seed": 1}
