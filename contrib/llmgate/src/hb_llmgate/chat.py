@@ -40,6 +40,18 @@ MODES = ("restart", "prefill", "user_turn")
 """What becomes of a stream that breaks after it began, where another model is there."""
 
 
+def check_mode(mode: object) -> None:
+    """InvalidRequestError for what is no `stream_fallback_mode`."""
+    if mode not in MODES:
+        raise InvalidRequestError(f"stream_fallback_mode must be one of {', '.join(MODES)}, not {mode!r}")
+
+
+def target_of(model: object, provider: object = None, *, kernel: Any = None, is_embedding: bool = False) -> Target:
+    """The target that a model string means to a kernel."""
+    installed = frozenset(kernel_of(kernel).registry.names("providers"))
+    return (embedding_target if is_embedding else chat_target)(model, provider, installed)
+
+
 class Chat:
     """A chat that was planned and not sent: its models are known, its parameters checked.
 
@@ -56,10 +68,7 @@ class Chat:
         stream_resume_prompt: str | None = None,
         kernel: Any = None,
     ) -> None:
-        if stream_fallback_mode not in MODES:
-            raise InvalidRequestError(
-                f"stream_fallback_mode must be one of {', '.join(MODES)}, not {stream_fallback_mode!r}"
-            )
+        check_mode(stream_fallback_mode)
         if request.stream and request.response_format is not None:
             raise InvalidRequestError("stream=True and response_format cannot be used together")
         self.request = request
@@ -209,6 +218,7 @@ class _Flow:
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
         self._seen: Target | None = None
+        self._id = ""
         self._has_text = False
         self._has_end = False
 
@@ -217,6 +227,7 @@ class _Flow:
         chunk: Chunk | None = item.get("chunk")
         if chunk is not None:
             target = self._chat.served
+            self._id = chunk.id or self._id
             made = to_chunk(chunk, target.asked, target.provider)
             if made is not None:
                 yield self._marked(made)
@@ -232,6 +243,7 @@ class _Flow:
             chunk.fallback_attempts = passed or chunk.fallback_attempts
             chunk.resumed_from_partial = self._has_text
             self._seen = target
+        chunk.id = chunk.id or self._id
         self._has_text = self._has_text or bool(chunk.delta)
         self._has_end = self._has_end or chunk.finish_reason is not None
         return chunk
@@ -243,7 +255,7 @@ class Vectors:
     def __init__(self, request: EmbeddingRequest, *, middleware: Any = None, kernel: Any = None) -> None:
         self.request = request
         kernel = kernel_of(kernel)
-        self.target = embedding_target(request.model, request.provider, frozenset(kernel.registry.names("providers")))
+        self.target = target_of(request.model, request.provider, kernel=kernel, is_embedding=True)
         inner = [each for each in checked(middleware) if not isinstance(each, FallbackMiddleware)]
         self.job = Job(request, [self.target], inner)
         self.texts = [request.input] if isinstance(request.input, str) else list(request.input)

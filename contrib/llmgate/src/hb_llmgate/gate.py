@@ -9,9 +9,8 @@ from typing import Any
 from hb_llmgate.base import checked
 from hb_llmgate.batches import abatch_of, batch_of
 from hb_llmgate.calls import completion_request, embedding_request
-from hb_llmgate.chat import Chat, Vectors
+from hb_llmgate.chat import Chat, Vectors, check_mode, target_of
 from hb_llmgate.exceptions import DEFAULT_FALLBACK_ON, InvalidRequestError, checked_fallback_on
-from hb_llmgate.models import PROVIDERS, chat_target
 from hb_llmgate.types import (
     BatchResult,
     CompletionRequest,
@@ -147,8 +146,9 @@ class LLMGate:
         self._defaults = provider_defaults
         self._owner: str | None = None
         self._lock = Lock()
-        if self.fallback_chain is not None:
-            self._chat(None, "hi", {})  # so that a wrong name or setting is told here
+        check_mode(stream_fallback_mode)
+        for name in self.fallback_chain or ():
+            target_of(name, kernel=provider_defaults.get("kernel"))  # so that a wrong name is told here
 
     def __repr__(self) -> str:
         names = [type(each).__name__ for each in self.middleware]
@@ -219,8 +219,8 @@ class LLMGate:
             raise InvalidRequestError("pass messages")
         chosen = self.fallback_chain if model is None else model
         merged = {**self._how, **self._defaults, "middleware": self.middleware, **options}
-        if not isinstance(chosen, str) or model is None:
-            merged.pop("provider", None) if "provider" not in options else None
+        if not isinstance(chosen, str) and "provider" not in options:
+            merged.pop("provider", None)
         return _chat(chosen, messages, self._keyed(chosen, merged, options))
 
     def _vectors(self, model: str, input: Any, options: Mapping[str, Any]) -> Vectors:
@@ -242,7 +242,7 @@ class LLMGate:
             return merged
         first = model if isinstance(model, str) else model[0]
         provider = merged.get("provider") if isinstance(model, str) else None
-        here = _provider_of(first, provider, is_embedding=is_embedding)
+        here = target_of(first, provider, kernel=merged.get("kernel"), is_embedding=is_embedding).provider
         with self._lock:
             if self._owner is None:
                 self._owner = here
@@ -253,12 +253,6 @@ class LLMGate:
 
 _SHARED = ("provider", "api_key", "base_url", "headers", "timeout", "kernel", "max_retries")
 """Defaults of a gate that embeddings have too."""
-
-
-def _provider_of(model: str, provider: str | None, *, is_embedding: bool) -> str:
-    from hb_llmgate.models import embedding_target
-
-    return (embedding_target if is_embedding else chat_target)(model, provider, PROVIDERS).provider
 
 
 def _names_model(given: Any) -> bool:

@@ -1,0 +1,522 @@
+"""Middlewares: their order, what a custom one must have, and what each of ours does in every kind of call."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import hb_llmgate
+from hb_llmgate import (
+    BaseMiddleware,
+    CacheMiddleware,
+    FallbackMiddleware,
+    LLMGate,
+    LoggingMiddleware,
+    RateLimitMiddleware,
+    RetryMiddleware,
+)
+from hb_llmgate.exceptions import AuthError, InvalidRequestError, ProviderAPIError, RateLimitError
+from hb_llmgate.types import Choice, CompletionResponse, Message
+from hb_testing.server import LoopbackServer, RecordedRequest, Reply
+
+from .support import EVERY, USER, WEATHER, Caller, Clock, Row, provider_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::heavenbase.errors.FallbackWarning")
+VERBS = pytest.mark.parametrize("verb", ["completion", "stream", "embed"])
+
+
+def ask(caller: Caller, verb: str, model: str | None = None, **options: Any) -> Any:
+    """One call of a kind."""
+    named = model or ("text-embedding-3-small" if verb == "embed" else "gpt-4o-mini")
+    return getattr(caller, verb)(named, **options)
+
+
+def said(answer: Any) -> str:
+    """The text of an answer or of chunks."""
+    return "".join(chunk.delta for chunk in answer) if isinstance(answer, list) else str(answer.text)
+
+
+class Noting(BaseMiddleware):
+    """Only `handle`: notes when it is entered and left, and what it saw."""
+
+    def __init__(self, name: str = "", log: list[str] | None = None) -> None:
+        self.name = name
+        self.log = log if log is not None else []
+        self.seen: list[CompletionResponse] = []
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Note."""
+        self.log.append(f"> {self.name}")
+        try:
+            answer = call_next(request)
+        except Exception as error:
+            self.log.append(f"! {self.name} {type(error).__name__}")
+            raise
+        self.log.append(f"< {self.name}")
+        self.seen.append(answer)
+        return answer
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_g20_the_first_middleware_is_the_outermost(caller: Caller, verb: str) -> None:
+    log: list[str] = []
+    ask(caller, verb, middleware=[Noting("a", log), Noting("b", log)])
+    assert log == ["> a", "> b", "< b", "< a"]
+
+
+@EVERY
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_g20_handle_alone_serves_every_kind_of_chat(row: Row, caller: Caller, server: LoopbackServer, verb: str) -> None:
+    noting = Noting()
+    server.reply("hello", chunks=["hel", "lo"])
+    answer = ask(caller, verb, row.model, middleware=[noting])
+    assert said(answer) == "hello"
+    [seen] = noting.seen
+    assert (seen.text, seen.provider, seen.model) == ("hello", row.name, row.model)
+    assert seen.choices[0].finish_reason == "stop"
+    assert seen.usage.total_tokens > 0
+    assert len(server.requests) == 1
+
+
+def test_g20_chunks_come_one_by_one_through_a_middleware_with_handle_alone(server: LoopbackServer, caller: Caller) -> None:
+    if caller.is_async:
+        return
+    server.reply(chunks=["a", "b", "c"], pause=0.02)
+    noting = Noting("a")
+    chunks = hb_llmgate.completion("gpt-4o-mini", USER, stream=True, middleware=[noting], kernel=caller.kernel)
+    assert next(chunks).delta == "a"
+    assert noting.log == ["> a"]
+    assert [chunk.delta for chunk in chunks] == ["b", "c", ""]
+    assert noting.log == ["> a", "< a"]
+
+
+def test_g20_leaving_a_stream_early_ends_the_middleware(server: LoopbackServer, caller: Caller) -> None:
+    if caller.is_async:
+        return
+    left = threading.Event()
+
+    class Waiting(BaseMiddleware):
+        """Notes that it is left."""
+
+        def handle(self, request: Any, call_next: Any) -> Any:
+            """Go on."""
+            try:
+                return call_next(request)
+            finally:
+                left.set()
+
+    server.reply(chunks=["a"] * 50, pause=0.01)
+    chunks = hb_llmgate.completion("gpt-4o-mini", USER, stream=True, middleware=[Waiting()], kernel=caller.kernel)
+    next(chunks)
+    chunks.close()
+    assert left.wait(5)
+    server.wait_for(lambda it: it.requests[0].closed_at is not None)
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_g20_a_middleware_sees_the_errors_of_the_page(caller: Caller, server: LoopbackServer, verb: str) -> None:
+    server.reply("no", status=429)
+    noting = Noting("a")
+    with pytest.raises(RateLimitError):
+        ask(caller, verb, middleware=[noting])
+    assert noting.log == ["> a", "! a RateLimitError"]
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_g20_a_middleware_may_change_the_request(caller: Caller, server: LoopbackServer, verb: str) -> None:
+    class Changing(BaseMiddleware):
+        """Another model, another conversation, other parameters."""
+
+        def handle(self, request: Any, call_next: Any) -> Any:
+            """Change everything."""
+            system = Message(role="system", content="Be brief.")
+            changed = request.model_copy(
+                update={
+                    "model": "groq/llama-3.1-8b-instant",
+                    "messages": [system, *request.messages],
+                    "temperature": 0.25,
+                    "extra_kwargs": {"seed": 5},
+                }
+            )
+            return call_next(changed)
+
+    answer = ask(caller, verb, middleware=[Changing()], temperature=1.0, api_key="key-of-openai-alone-1")
+    [request] = server.requests
+    assert provider_of(request) == "groq"
+    assert [message["role"] for message in request.json["messages"]] == ["system", "user"]
+    assert (request.json["temperature"], request.json["seed"]) == (0.25, 5)
+    assert request.bearer == "key-of-groq-0123456789"
+    last = answer[-1] if isinstance(answer, list) else answer
+    assert last.model == "groq/llama-3.1-8b-instant"
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_g20_a_middleware_may_answer_by_itself(caller: Caller, server: LoopbackServer, verb: str) -> None:
+    class Canned(BaseMiddleware):
+        """Asks nobody."""
+
+        def handle(self, request: Any, call_next: Any) -> Any:
+            """Answer."""
+            message = Message(role="assistant", content="canned")
+            return CompletionResponse(
+                model=request.model, provider="nobody", choices=[Choice(message=message, finish_reason="stop")]
+            )
+
+    assert said(ask(caller, verb, middleware=[Canned()])) == "canned"
+    assert server.requests == []
+
+
+def test_g20_a_middleware_may_change_an_answer(caller: Caller) -> None:
+    class Shouting(BaseMiddleware):
+        """Everything in capitals."""
+
+        def handle(self, request: Any, call_next: Any) -> Any:
+            """Shout."""
+            answer = call_next(request)
+            answer.choices[0].message.content = answer.text.upper()
+            return answer
+
+        def stream_handle(self, request: Any, call_next: Any) -> Iterator[Any]:
+            """Shout in pieces."""
+            for chunk in call_next(request):
+                chunk.delta = chunk.delta.upper()
+                yield chunk
+
+    answer = caller.completion("gpt-4o-mini", middleware=[Shouting()])
+    assert answer.text == answer.text.upper() != ""
+    text = said(caller.stream("gpt-4o-mini", middleware=[Shouting()]))
+    assert text == answer.text
+
+
+def test_g20_methods_of_their_own_are_used(caller: Caller) -> None:
+    class Full(BaseMiddleware):
+        """Has every method."""
+
+        def __init__(self) -> None:
+            self.called: list[str] = []
+
+        def handle(self, request: Any, call_next: Any) -> Any:
+            """Note."""
+            self.called.append("handle")
+            return call_next(request)
+
+        async def ahandle(self, request: Any, call_next: Any) -> Any:
+            """Note."""
+            self.called.append("ahandle")
+            return await call_next(request)
+
+        def stream_handle(self, request: Any, call_next: Any) -> Iterator[Any]:
+            """Note."""
+            self.called.append("stream_handle")
+            yield from call_next(request)
+
+        async def astream_handle(self, request: Any, call_next: Any) -> Any:
+            """Note."""
+            self.called.append("astream_handle")
+            async for chunk in call_next(request):
+                yield chunk
+
+        def embed_handle(self, request: Any, call_next: Any) -> Any:
+            """Note."""
+            self.called.append("embed_handle")
+            return call_next(request)
+
+        async def aembed_handle(self, request: Any, call_next: Any) -> Any:
+            """Note."""
+            self.called.append("aembed_handle")
+            return await call_next(request)
+
+    full = Full()
+    for verb in ("completion", "stream", "embed"):
+        ask(caller, verb, middleware=[full])
+    wanted = ["handle", "stream_handle", "embed_handle"]
+    assert full.called == [f"a{name}" if caller.is_async else name for name in wanted]
+
+
+def test_g20_many_nested_handles_at_once_do_not_wait_for_each_other(caller: Caller) -> None:
+    log: list[str] = []
+    requests = [{"model": "gpt-4o-mini", "messages": USER}] * 40
+    found = caller.batch(requests, max_concurrency=40, middleware=[Noting(str(n), log) for n in range(4)])
+    assert found.failed == 0
+    assert len(log) == 40 * 4 * 2
+
+
+# Retry
+
+
+@VERBS
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_g21_a_retry_sends_exactly_one_request_more_for_each(
+    server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock, verb: str, retries: int
+) -> None:
+    caller = caller_of(**clock.options)
+    server.script(lambda _: Reply("no", status=429))
+    with pytest.raises(RateLimitError):
+        ask(caller, verb, middleware=[RetryMiddleware(max_retries=retries, backoff_factor=0.5, jitter_max=0.5)])
+    assert len(server.requests) == retries + 1
+    assert clock.slept == [0.5 * 2**n + 0.25 for n in range(retries)]
+
+
+def test_g21_as_many_calls_as_one_likes_are_each_retried(
+    server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock
+) -> None:
+    caller = caller_of(**clock.options)
+    server.script(lambda _: Reply("no", status=503))
+    for _ in range(15):
+        with pytest.raises(ProviderAPIError):
+            caller.completion("gpt-4o-mini", middleware=[RetryMiddleware(max_retries=3)])
+    assert len(server.requests) == 60
+
+
+@EVERY
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_g21_a_refusal_is_never_asked_again(
+    row: Row, server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock, status: int
+) -> None:
+    caller = caller_of(**clock.options)
+    server.script(lambda _: Reply("no", status=status))
+    with pytest.raises((ProviderAPIError, AuthError)):
+        caller.completion(row.model, middleware=[RetryMiddleware(max_retries=3)])
+    assert len(server.requests) == 1
+
+
+def test_g21_retry_after_is_waited_for_unless_it_is_too_long(
+    server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock
+) -> None:
+    caller = caller_of(**clock.options)
+    server.reply("no", status=429, headers={"retry-after": "9"})
+    server.reply("yes")
+    assert caller.completion("gpt-4o-mini", middleware=[RetryMiddleware(jitter_max=0)]).text == "yes"
+    assert clock.slept == [9.0]
+    server.reply("no", status=429, headers={"retry-after": "900"})
+    with pytest.raises(RateLimitError):
+        caller.completion("gpt-4o-mini", middleware=[RetryMiddleware()])
+    assert len(server.requests) == 3
+
+
+def test_g21_rate_limits_alone_where_that_is_asked_for(
+    server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock
+) -> None:
+    caller = caller_of(**clock.options)
+    server.script(lambda _: Reply("no", status=500))
+    with pytest.raises(ProviderAPIError):
+        caller.completion("gpt-4o-mini", middleware=[RetryMiddleware(retry_on_provider_errors=False)])
+    assert len(server.requests) == 1
+
+
+def test_g21_without_a_retry_there_is_one_request(caller: Caller, server: LoopbackServer) -> None:
+    for verb in ("completion", "stream", "embed"):
+        server.clear()
+        server.script(lambda _: Reply("no", status=503))
+        with pytest.raises(ProviderAPIError):
+            ask(caller, verb)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("given", [{"max_retries": -1}, {"max_retries": 1.5}, {"backoff_factor": -1}, {"jitter_max": "x"}])
+def test_g21_settings_that_are_none_are_refused(given: Any) -> None:
+    with pytest.raises(InvalidRequestError):
+        RetryMiddleware(**given)
+
+
+# Cache
+
+
+@VERBS
+def test_g22_an_equal_call_is_answered_from_memory(caller: Caller, server: LoopbackServer, verb: str) -> None:
+    cache = CacheMiddleware()
+    first, second = (ask(caller, verb, middleware=[cache]) for _ in range(2))
+    assert len(server.requests) == 1
+    assert cache.size == 1
+    if verb == "embed":
+        assert first.embeddings == second.embeddings
+    else:
+        assert said(first) == said(second) != ""
+    cache.clear()
+    assert cache.size == 0
+    ask(caller, verb, middleware=[cache])
+    assert len(server.requests) == 2
+
+
+class One(BaseModel):
+    """A form."""
+
+    x: int = 0
+
+
+class Two(BaseModel):
+    """Another form with the same fields."""
+
+    x: int = 0
+
+
+DIFFERENT: list[dict[str, Any]] = [
+    {},
+    {"temperature": 0.5},
+    {"seed": 1},
+    {"stop": ["x"]},
+    {"tools": [WEATHER]},
+    {"api_key": "key-of-another-1"},
+    {"provider": "azure"},
+    {"headers": {"X-Team": "blue"}},
+]
+
+
+def test_g22_whatever_changes_the_answer_is_part_of_the_key(caller: Caller, server: LoopbackServer) -> None:
+    cache = CacheMiddleware()
+    for _ in range(2):
+        for options in DIFFERENT:
+            caller.completion("gpt-4o-mini", middleware=[cache], **options)
+    assert len(server.requests) == len(DIFFERENT) == cache.size
+    server.script(lambda _: Reply('{"x": 1}'))
+    for form in (One, Two):
+        answer = caller.completion("gpt-4o-mini", middleware=[cache], response_format=form)
+        assert type(answer.parsed) is form
+    again = caller.completion("gpt-4o-mini", middleware=[cache], response_format=One)
+    assert again.parsed == One(x=1)
+    assert len(server.requests) == len(DIFFERENT) + 2
+
+
+def test_g22_a_hit_is_a_copy(caller: Caller) -> None:
+    cache = CacheMiddleware()
+    for _ in range(3):
+        answer = caller.completion("gpt-4o-mini", middleware=[cache])
+        assert answer.text != "changed"
+        answer.choices[0].message.content = "changed"
+
+
+def test_g22_entries_age_and_the_oldest_leaves(
+    server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock
+) -> None:
+    caller = caller_of(**clock.options)
+    cache = CacheMiddleware(ttl=10, maxsize=2)
+
+    def asked(text: str) -> int:
+        before = len(server.requests)
+        caller.completion("gpt-4o-mini", text, middleware=[cache])
+        return len(server.requests) - before
+
+    assert [asked("a"), asked("b"), asked("a"), asked("c"), asked("a"), asked("b")] == [1, 1, 0, 1, 0, 1]
+    assert cache.size == 2
+    clock.now += 10
+    assert asked("b") == 1
+
+
+def test_g22_what_was_cut_off_is_not_kept(caller: Caller, server: LoopbackServer) -> None:
+    cache = CacheMiddleware()
+    server.reply("half an ans", finish_reason="length")
+    caller.completion("gpt-4o-mini", middleware=[cache])
+    assert cache.size == 0
+
+
+# Rate limit and log
+
+
+@VERBS
+def test_g23_too_many_calls_raise_with_the_time_to_wait(
+    server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock, verb: str
+) -> None:
+    caller = caller_of(**clock.options)
+    limit = RateLimitMiddleware(rpm=60, burst=2)
+    ask(caller, verb, middleware=[limit])
+    ask(caller, verb, middleware=[limit])
+    with pytest.raises(RateLimitError) as caught:
+        ask(caller, verb, middleware=[limit])
+    assert (caught.value.provider, caught.value.retry_after) == ("llmgate", pytest.approx(1.0))
+    clock.now += 1
+    ask(caller, verb, middleware=[limit])
+    assert len(server.requests) == 3
+
+
+def test_g23_or_they_wait(server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock) -> None:
+    caller = caller_of(**clock.options)
+    limit = RateLimitMiddleware(requests_per_minute=120, burst=1, raise_on_limit=False)
+    for _ in range(3):
+        caller.completion("gpt-4o-mini", middleware=[limit])
+    assert clock.slept == [pytest.approx(0.5), pytest.approx(0.5)]
+
+
+def test_g23_the_limit_of_the_page_is_accepted() -> None:
+    assert RateLimitMiddleware(rpm=60).requests_per_minute == RateLimitMiddleware(60).requests_per_minute == 60
+    with pytest.raises(InvalidRequestError):
+        RateLimitMiddleware(60, rpm=60)
+    with pytest.raises(InvalidRequestError):
+        RateLimitMiddleware(rpm=0)
+
+
+@VERBS
+@pytest.mark.parametrize("masked", [False, True])
+def test_g23_a_log_has_latency_and_usage_and_hides_what_it_must(
+    caller: Caller, caplog: pytest.LogCaptureFixture, verb: str, masked: bool
+) -> None:
+    caplog.set_level(logging.INFO, logger="llmgate")
+    ask(caller, verb, middleware=[LoggingMiddleware(mask_content=masked)])
+    records: list[Any] = [record for record in caplog.records if record.name == "llmgate"]
+    facts = [record.llmgate for record in records]
+    assert [fact["event"] for fact in facts] == ["request", "response"]
+    assert facts[1]["latency"] >= 0
+    assert facts[1]["usage"]["total_tokens"] > 0
+    assert ("content" in facts[0]) is not masked
+    assert all("hi" not in record.getMessage().split() for record in records)
+
+
+def test_g23_a_failure_is_logged_as_a_warning(
+    caller: Caller, server: LoopbackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.reply("no", status=401)
+    with pytest.raises(AuthError):
+        caller.completion("gpt-4o-mini", middleware=[LoggingMiddleware(level="DEBUG")])
+    [record] = [record for record in caplog.records if record.name == "llmgate"]
+    assert (record.levelname, record.llmgate["error"]) == ("WARNING", "AuthError")  # type: ignore[attr-defined]
+    with pytest.raises(InvalidRequestError):
+        LoggingMiddleware(level="LOUD")
+
+
+# Fallback as a middleware
+
+
+@pytest.mark.parametrize("first", ["retry", "fallback"])
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_g20_every_model_of_a_fallback_is_retried(
+    server: LoopbackServer, caller_of: Callable[..., Caller], clock: Clock, first: str, verb: str
+) -> None:
+    caller = caller_of(**clock.options)
+
+    def script(request: RecordedRequest) -> Reply:
+        return Reply("no", status=503) if provider_of(request) != "gemini" else Reply("yes")
+
+    server.script(script)
+    stack = [RetryMiddleware(max_retries=2), FallbackMiddleware(["groq/llama-3.1-8b-instant", "gemini-2.5-flash-lite"])]
+    gate = LLMGate(middleware=stack if first == "retry" else stack[::-1], kernel=caller.kernel)
+    answer = caller.of(gate, verb, "gpt-4o-mini", USER)
+    assert said(answer) == "yes"
+    assert [provider_of(request) for request in server.requests] == ["openai"] * 3 + ["groq"] * 3 + ["gemini"]
+    head = answer[0] if isinstance(answer, list) else answer
+    assert head.fallback_attempts == ["gpt-4o-mini", "groq/llama-3.1-8b-instant"]
+
+
+def test_g20_a_fallback_needs_models() -> None:
+    for models in ([], "gpt-4o"):
+        with pytest.raises(ValueError, match="models"):
+            FallbackMiddleware(models)
+
+
+def test_g20_ours_can_be_called_by_hand() -> None:
+    message = Message(role="assistant", content="yes")
+    answer = CompletionResponse(model="m", provider="p", choices=[Choice(message=message, finish_reason="stop")])
+    asked: list[str] = []
+
+    def following(request: Any) -> Any:
+        asked.append(request.model)
+        if request.model != "groq/x":
+            raise RateLimitError("no", "openai", 429)
+        return answer
+
+    request = hb_llmgate.CompletionRequest(model="gpt-4o", messages=USER)
+    found = FallbackMiddleware(["o1", "groq/x"]).handle(request, following)
+    assert (found.text, found.fallback_attempts, asked) == ("yes", ["gpt-4o", "o1"], ["gpt-4o", "o1", "groq/x"])
