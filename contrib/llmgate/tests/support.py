@@ -47,13 +47,13 @@ class Row:
 ROWS = [
     Row("openai", "gpt-4o-mini", "OPENAI_BASE_URL", "OPENAI_API_KEY", "text-embedding-3-small"),
     Row("anthropic", "claude-haiku-4-5-20251001", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
-    Row(
-        "gemini", "gemini-2.5-flash-lite", "GEMINI_BASE_URL", "GEMINI_API_KEY", "gemini/gemini-embedding-001"
-    ),
+    Row("gemini", "gemini-2.5-flash-lite", "GEMINI_BASE_URL", "GEMINI_API_KEY", "gemini/gemini-embedding-001"),
     Row("groq", "groq/llama-3.1-8b-instant", "GROQ_BASE_URL", "GROQ_API_KEY"),
     Row("mistral", "mistral/mistral-small-latest", "MISTRAL_BASE_URL", "MISTRAL_API_KEY", "mistral/mistral-embed"),
     Row("cohere", "cohere/command-a-03-2025", "COHERE_BASE_URL", "COHERE_API_KEY", "cohere/embed-english-v3.0"),
-    Row("azure", "azure/my-deployment", "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "azure/my-embedding-deployment"),
+    Row(
+        "azure", "azure/my-deployment", "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "azure/my-embedding-deployment"
+    ),
     Row(
         "bedrock",
         "bedrock/us.amazon.nova-lite-v1:0",

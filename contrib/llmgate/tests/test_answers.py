@@ -124,7 +124,12 @@ def test_g02_an_answer_has_the_fields_of_the_page(caller: Caller, server: Loopba
     assert answer.choices[0].message.role == "assistant"
     assert (answer.choices[0].message.tool_calls, answer.tool_calls) == (None, [])
     assert answer.choices[0].finish_reason == "stop"
-    assert (answer.model, answer.provider, answer.parsed, answer.fallback_attempts) == ("gpt-4o-mini", "openai", None, [])
+    assert (answer.model, answer.provider, answer.parsed, answer.fallback_attempts) == (
+        "gpt-4o-mini",
+        "openai",
+        None,
+        [],
+    )
     assert answer.id == answer.raw["id"]
     usage = answer.usage
     assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (7, 5, 12)
@@ -210,7 +215,9 @@ def test_g05_g07_an_answer_with_tool_calls_goes_back_with_its_results(
     said: Any = message if shape == "answer" else message.to_dict()
     if shape == "openai":
         assert said["tool_calls"][0]["function"]["name"] == "get_weather"
-    results = [Message(role="tool", tool_call_id=call.id, content="sunny", name="get_weather") for call in (first, second)]
+    results = [
+        Message(role="tool", tool_call_id=call.id, content="sunny", name="get_weather") for call in (first, second)
+    ]
     assert caller.completion(row.model, [*USER, said, *results], tools=[WEATHER]).text
     sent = json.dumps(server.requests[-1].json, ensure_ascii=False)
     assert sent.count("sunny") == 2
@@ -406,7 +413,9 @@ def test_g24_no_quota_counts_as_a_rate_limit_that_is_not_asked_again(caller: Cal
     assert not caught.value.retryable
 
 
-def test_g24_a_server_that_is_not_there_is_a_provider_api_error_without_status(caller_of: Callable[..., Caller]) -> None:
+def test_g24_a_server_that_is_not_there_is_a_provider_api_error_without_status(
+    caller_of: Callable[..., Caller],
+) -> None:
     caller = caller_of({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "k"})
     with pytest.raises(ProviderAPIError) as caught:
         caller.completion("gpt-4o-mini")
@@ -421,7 +430,7 @@ def test_g24_every_error_can_be_pickled(name: str) -> None:
         "BatchTimeoutError": lambda: kind(3, 1.5),
         "AllProvidersFailedError": lambda: kind([("gpt-4o", RateLimitError("slow", "openai", 429, retry_after=2.0))]),
     }.get(name, lambda: kind("what", "openai"))()
-    again = pickle.loads(pickle.dumps(made))
+    again = pickle.loads(pickle.dumps(made))  # noqa: S301
     assert type(again) is kind
     assert str(again) == str(made)
     for field in ("provider", "model", "status", "index", "timeout", "retryable", "refused"):
@@ -542,8 +551,10 @@ def test_messages_that_are_none_are_refused(caller: Caller, server: LoopbackServ
 
 
 def test_a_request_shows_no_credential_and_takes_none_into_a_pickle() -> None:
-    request = CompletionRequest(model="gpt-4o", messages=USER, api_key="canary-key-1234", headers={"x-k": "canary-2"}, seed=1)
+    request = CompletionRequest(
+        model="gpt-4o", messages=USER, api_key="canary-key-1234", headers={"x-k": "canary-2"}, seed=1
+    )
     assert "canary" not in repr(request)
     data = pickle.dumps(request)
     assert b"canary" not in data
-    assert pickle.loads(data).extra_kwargs == {"seed": 1}
+    assert pickle.loads(data).extra_kwargs == {"seed": 1}  # noqa: S301

@@ -83,7 +83,12 @@ def test_g15_all_keys_of_a_dictionary_count(caller: Caller, server: LoopbackServ
     found = caller.batch(given, max_concurrency=1)
     assert found.errors == []
     first, second, third = server.requests
-    assert (provider_of(first), first.json["model"], first.json["seed"], first.json["stop"]) == ("groq", "my-model", 7, ["x"])
+    assert (provider_of(first), first.json["model"], first.json["seed"], first.json["stop"]) == (
+        "groq",
+        "my-model",
+        7,
+        ["x"],
+    )
     assert first.bearer == "key-of-one-1234"
     assert (second.json["temperature"], second.json["seed"]) == (0.5, 9)
     assert third.json["user"] == "me"
@@ -154,9 +159,7 @@ def test_g16_a_middleware_that_hangs_is_left_behind(caller: Caller, server: Loop
 
 
 def test_g16_fail_fast_ends_at_the_first_failure(caller: Caller, server: LoopbackServer) -> None:
-    server.script(
-        lambda request: Reply("no", status=401) if last_text(request) == "bad" else Reply("yes", delay=SLOW)
-    )
+    server.script(lambda request: Reply("no", status=401) if last_text(request) == "bad" else Reply("yes", delay=SLOW))
     started = time.monotonic()
     with pytest.raises(AuthError):
         caller.batch([asked("slow"), asked("bad"), asked("never")], max_concurrency=2, fail_fast=True)

@@ -71,7 +71,9 @@ def test_g20_the_first_middleware_is_the_outermost(caller: Caller, verb: str) ->
 
 @EVERY
 @pytest.mark.parametrize("verb", ["completion", "stream"])
-def test_g20_handle_alone_serves_every_kind_of_chat(row: Row, caller: Caller, server: LoopbackServer, verb: str) -> None:
+def test_g20_handle_alone_serves_every_kind_of_chat(
+    row: Row, caller: Caller, server: LoopbackServer, verb: str
+) -> None:
     noting = Noting()
     server.reply("hello", chunks=["hel", "lo"])
     answer = ask(caller, verb, row.model, middleware=[noting])
@@ -83,7 +85,9 @@ def test_g20_handle_alone_serves_every_kind_of_chat(row: Row, caller: Caller, se
     assert len(server.requests) == 1
 
 
-def test_g20_chunks_come_one_by_one_through_a_middleware_with_handle_alone(server: LoopbackServer, caller: Caller) -> None:
+def test_g20_chunks_come_one_by_one_through_a_middleware_with_handle_alone(
+    server: LoopbackServer, caller: Caller
+) -> None:
     if caller.is_async:
         return
     server.reply(chunks=["a", "b", "c"], pause=0.02)
@@ -318,7 +322,9 @@ def test_g21_without_a_retry_there_is_one_request(caller: Caller, server: Loopba
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("given", [{"max_retries": -1}, {"max_retries": 1.5}, {"backoff_factor": -1}, {"jitter_max": "x"}])
+@pytest.mark.parametrize(
+    "given", [{"max_retries": -1}, {"max_retries": 1.5}, {"backoff_factor": -1}, {"jitter_max": "x"}]
+)
 def test_g21_settings_that_are_none_are_refused(given: Any) -> None:
     with pytest.raises(InvalidRequestError):
         RetryMiddleware(**given)

@@ -43,9 +43,7 @@ class BaseMiddleware(ABC):
         self, request: CompletionRequest, call_next: Callable[[CompletionRequest], Awaitable[CompletionResponse]]
     ) -> CompletionResponse:
         """Answer an async chat."""
-        found: CompletionResponse = await aside.result(
-            lambda ask: self.handle(request, ask), call_next, is_async=True
-        )
+        found: CompletionResponse = await aside.result(lambda ask: self.handle(request, ask), call_next, is_async=True)
         return found
 
     def stream_handle(
@@ -104,7 +102,7 @@ class IO:
 
             await asyncio.sleep(seconds)
         else:
-            time.sleep(seconds)
+            time.sleep(seconds)  # noqa: ASYNC251 -- in sync colour nothing else waits on this thread
 
 
 class BuiltIn(BaseMiddleware):

@@ -20,7 +20,14 @@ from hb_llmgate.calls import (
 from hb_llmgate.exceptions import InvalidRequestError, LLMGateError, translated
 from hb_llmgate.models import Target, chat_target
 from hb_llmgate.stream import from_chunk, last_chunk, lifted, to_chunk
-from hb_llmgate.types import CompletionRequest, CompletionResponse, EmbeddingRequest, EmbeddingResponse, Message, StreamChunk
+from hb_llmgate.types import (
+    CompletionRequest,
+    CompletionResponse,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    Message,
+    StreamChunk,
+)
 from heavenbase.call import Call
 from heavenbase.errors import HBError
 from heavenbase.gather import Gathering
@@ -249,4 +256,3 @@ async def _in_colour(
     if is_async:
         return await chained(middlewares, awaited, last)(request)
     return chained(middlewares, plain, lambda asked: drive.run(last(asked)))(request)
-

@@ -43,12 +43,14 @@ _HINTS = ("dimensions", "task_type", "title", "input_type", "truncate", "encodin
 
 def completion_request(given: Any, **more: Any) -> CompletionRequest:
     """The request of a mapping or a CompletionRequest with `more` over it; InvalidRequestError says what is wrong."""
-    return _made(CompletionRequest, given, more)
+    found: CompletionRequest = _made(CompletionRequest, given, more)
+    return found
 
 
 def embedding_request(**given: Any) -> EmbeddingRequest:
     """The request of these fields; InvalidRequestError says what is wrong."""
-    return _made(EmbeddingRequest, given, {})
+    found: EmbeddingRequest = _made(EmbeddingRequest, given, {})
+    return found
 
 
 def _made(kind: Any, given: Any, more: Mapping[str, Any]) -> Any:
@@ -60,7 +62,9 @@ def _made(kind: Any, given: Any, more: Mapping[str, Any]) -> Any:
         return kind(**{**given, **more})
     except ValidationError as error:
         # Without the input: it is a conversation, and may hold more than a log should.
-        wrong = "; ".join(f"{_place(problem['loc'])}: {problem['msg']}" for problem in error.errors(include_input=False))
+        wrong = "; ".join(
+            f"{_place(problem['loc'])}: {problem['msg']}" for problem in error.errors(include_input=False)
+        )
         raise InvalidRequestError(wrong) from None
     except TypeError as error:  # keys that are no names
         raise InvalidRequestError(f"the request cannot be read: {error}") from None

@@ -23,6 +23,7 @@ from hb_llmgate.exceptions import (
     AllProvidersFailedError,
     InvalidRequestError,
     LLMGateError,
+    ProviderAPIError,
     checked_fallback_on,
     hops,
     translated,
@@ -103,26 +104,27 @@ class Chat:
 
     def _llm(self, kernel: Any, connection: dict[str, Any], mode: str, prompt: str | None) -> LLM:
         first = self.targets[0]
-        keys = connection.get("api_key")
-        if isinstance(keys, Mapping):  # of several providers
-            connection = {name: value for name, value in connection.items() if name != "api_key"}
-            if keys.get(first.provider) is not None:
-                connection["api_key"] = keys[first.provider]
+        keys = connection.pop("api_key", None)
+        by_provider = keys if isinstance(keys, Mapping) else {first.provider: keys}
         if len(self.targets) == 1:
+            if by_provider.get(first.provider) is not None:
+                connection["api_key"] = by_provider[first.provider]
             return LLM(model=first.model, provider=first.provider, kernel=kernel, **PLAIN, **connection)
         from hb_routing import fallback
 
-        if isinstance(keys, Mapping):
-            self.options["by_provider"] = {
-                name: {"api_key": key} for name, key in keys.items() if key is not None and name != first.provider
-            }
+        tables: list[dict[str, Any]] = [{"model": target.model, "provider": target.provider} for target in self.targets]
+        for table in tables:
+            if by_provider.get(table["provider"]) is not None:
+                table["keys"] = [by_provider[table["provider"]]]
         route = fallback(
-            *({"model": target.model, "provider": target.provider} for target in self.targets),
+            *tables,
             on=[self._hops],
-            stream_fallback=mode,
+            # Another model goes on with a stream that broke only where it would follow such a failure at all.
+            stream_fallback=mode if hops(ProviderAPIError(), self.fallback_on) else "fail",
             stream_prompt=prompt,
         )
-        return LLM(route=route, kernel=kernel, **PLAIN, **connection)
+        named: dict[str, Any] = {"route": route, **PLAIN, **connection}
+        return LLM(kernel=kernel, **named)
 
     def _hops(self, error: BaseException) -> bool:
         return hops(translated(error) if isinstance(error, HBError) else error, self.fallback_on)
@@ -201,15 +203,22 @@ class Chat:
     def failed(self, error: HBError) -> LLMGateError:
         """The error of this package for how the chat failed."""
         if isinstance(error, FallbackExhausted):
-            found = list(error.errors)
-            is_each = len(found) == len(self.targets)
-            names = [target.asked for target in self.targets] if is_each else [label for label, _ in found]
-            pairs = [(name, translated(each)) for name, (_, each) in zip(names, found, strict=True)]
+            labels = [label for label, _ in error.errors]
+            pairs = [
+                (name, translated(each)) for name, (_, each) in zip(self._asked(labels), error.errors, strict=True)
+            ]
             return AllProvidersFailedError(pairs, retry_after=error.retry_after, attempts=error.attempts)
         found_one = translated(error)
         if self.is_chain and len(self.targets) == 1 and hops(found_one, self.fallback_on):
             return AllProvidersFailedError([(self.served.asked, found_one)], attempts=found_one.attempts)
         return found_one
+
+    def _asked(self, labels: list[str]) -> list[str]:
+        """The model strings for what hb calls the targets."""
+        if len(labels) == len(self.targets):
+            return [target.asked for target in self.targets]
+        known = {f"{target.provider}/{target.model}": target.asked for target in self.targets}
+        return [known.get(label, label) for label in labels]
 
 
 class _Flow:
@@ -302,4 +311,4 @@ class Vectors:
         return to_vectors(made, self.target.asked)
 
 
-_TOLD = ["embeddings", "usage", "raw"]
+_TOLD: Any = ["embeddings", "usage", "raw"]

@@ -1,17 +1,17 @@
 """The errors of llmgate, each of them an error of hb too, and the translation from the one tree to the other.
 
-    LLMGateError
-    ├── ProviderError
-    │   ├── AuthError              401, 403, or no credential at all
-    │   ├── RateLimitError         429, or no quota left; `retry_after` has the provider's word
-    │   └── ProviderAPIError       everything else that a provider or the way to it did
-    │       └── StructuredOutputError   the answer does not fit; `text` is what came
-    ├── ModelNotFoundError         no provider matches; `model` is what was asked for
-    ├── InvalidRequestError        what the caller passed is wrong (a ValueError)
-    ├── ConfigError                a setting, a package or a plugin is wrong or missing
-    ├── StreamingNotSupported, EmbeddingsNotSupported, VisionNotSupported
-    ├── BatchTimeoutError          one request of a batch took too long
-    └── AllProvidersFailedError    `errors` pairs each model that was tried with its error
+LLMGateError
+├── ProviderError
+│   ├── AuthError              401, 403, or no credential at all
+│   ├── RateLimitError         429, or no quota left; `retry_after` has the provider's word
+│   └── ProviderAPIError       everything else that a provider or the way to it did
+│       └── StructuredOutputError   the answer does not fit; `text` is what came
+├── ModelNotFoundError         no provider matches; `model` is what was asked for
+├── InvalidRequestError        what the caller passed is wrong (a ValueError)
+├── ConfigError                a setting, a package or a plugin is wrong or missing
+├── StreamingNotSupported, EmbeddingsNotSupported, VisionNotSupported
+├── BatchTimeoutError          one request of a batch took too long
+└── AllProvidersFailedError    `errors` pairs each model that was tried with its error
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ProviderAPIError(ProviderError):
     """Any other failure of a provider, or of the way to it."""
 
     refused = False
-    """Whether the provider refused the request itself, so that it would refuse it again (400, 413, 422 and the like)."""
+    """Whether the provider refused the request itself, so that it would do so again (400, 413, 422 and the like)."""
 
     def __init__(
         self, message: str = "", provider: str | None = None, status_code: int | None = None, **facts: Any
@@ -144,7 +144,7 @@ class AllProvidersFailedError(LLMGateError):
 
 DEFAULT_FALLBACK_ON: Final[tuple[type[Exception], ...]] = (RateLimitError, ProviderAPIError, AuthError)
 """What a chain goes on after. This very object means the default, where a request that the provider refused as such
-(400, 413, 422, a content filter) is not sent to the next; the same classes in a tuple of your own mean what they say."""
+(400, 413, 422, a content filter) is not sent to the next; the same classes in a tuple of your own say that it is."""
 
 
 def hops(error: BaseException, fallback_on: tuple[type[Exception], ...] | None) -> bool:

@@ -200,9 +200,7 @@ class LLMGate:
         self, requests: Requests, *, max_concurrency: int = 5, fail_fast: bool = False, timeout: float | None = None
     ) -> BatchResult:
         """As the function `batch`, with the gate's middlewares, chain and defaults."""
-        return batch_of(
-            requests, self._planned, max_concurrency=max_concurrency, fail_fast=fail_fast, timeout=timeout
-        )
+        return batch_of(requests, self._planned, max_concurrency=max_concurrency, fail_fast=fail_fast, timeout=timeout)
 
     async def abatch(
         self, requests: Requests, *, max_concurrency: int = 5, fail_fast: bool = False, timeout: float | None = None

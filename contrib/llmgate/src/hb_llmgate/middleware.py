@@ -404,4 +404,4 @@ def _plain(value: Any) -> Any:
 
 
 def _closing(chunks: AsyncIterator[StreamChunk]) -> aclosing[Any]:
-    return aclosing(chunks)  # type: ignore[type-var]
+    return aclosing(chunks)

@@ -16,7 +16,9 @@ def to_chunk(chunk: Chunk, asked: str, provider: str) -> StreamChunk | None:
     """A piece of an answer; None for one that brings nothing that callers see. How it ended is for `last_chunk`."""
     if isinstance(chunk.raw, StreamChunk):  # a middleware has made it already
         return chunk.raw
-    deltas = [ToolCallDelta(index=d.index, id=d.id, function=d.name, arguments=d.arguments) for d in chunk.tool_calls or ()]
+    deltas = [
+        ToolCallDelta(index=d.index, id=d.id, function=d.name, arguments=d.arguments) for d in chunk.tool_calls or ()
+    ]
     if not (chunk.text or chunk.reasoning or deltas):
         return None
     made = StreamChunk(
@@ -98,7 +100,9 @@ class Gathered:
         """The whole answer."""
         last = self._last or StreamChunk(model=asked)
         more = {"reasoning_content": "".join(self._reasoning)} if any(self._reasoning) else {}
-        message = Message(role="assistant", content=self.text or (None if self._calls else ""), tool_calls=self._calls, **more)
+        message = Message(
+            role="assistant", content=self.text or (None if self._calls else ""), tool_calls=self._calls, **more
+        )
         return CompletionResponse(
             id=last.id,
             model=last.model or asked,
@@ -111,7 +115,7 @@ class Gathered:
 
 def chunks_of(response: CompletionResponse) -> Iterable[StreamChunk]:
     """A whole answer as a stream: its text in one piece, then how it ended."""
-    here = {"id": response.id, "model": response.model, "provider": response.provider}
+    here: dict[str, Any] = {"id": response.id, "model": response.model, "provider": response.provider}
     if response.text:
         yield StreamChunk(**here, delta=response.text, fallback_attempts=list(response.fallback_attempts))
     choice = response.choices[0] if response.choices else None

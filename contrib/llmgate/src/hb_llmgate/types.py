@@ -228,7 +228,7 @@ class CompletionRequest(_Request):
     @field_validator("tools", mode="after")
     @classmethod
     def _defined(cls, given: list[Any] | None) -> list[Any] | None:
-        """Dictionaries of OpenAI's shape are ToolDefinition objects; functions and other tools of hb stay as they are."""
+        """Dictionaries of OpenAI's shape are ToolDefinition objects; functions and tools of hb stay as they are."""
         if given is None:
             return None
         is_plain = [isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping) for tool in given]
@@ -283,8 +283,8 @@ class CompletionResponse(BaseModel):
     provider: str
     choices: list[Choice]
     usage: TokenUsage = Field(default_factory=TokenUsage)
-    raw: Any = Field(None, exclude=True, repr=False)
-    parsed: Any = Field(None, exclude=True, repr=False)
+    raw: Any = Field(default=None, exclude=True, repr=False)
+    parsed: Any = Field(default=None, exclude=True, repr=False)
     fallback_attempts: list[str] = Field(default_factory=list)
 
     @property
@@ -339,7 +339,7 @@ class EmbeddingResponse(BaseModel):
     provider: str
     embeddings: list[list[float]]
     usage: TokenUsage = Field(default_factory=TokenUsage)
-    raw: Any = Field(None, exclude=True, repr=False)
+    raw: Any = Field(default=None, exclude=True, repr=False)
 
 
 # Batches
@@ -358,7 +358,7 @@ class BatchError(BaseModel):
 
 
 class BatchResult(BaseModel):
-    """The answers of a batch in the order of its requests, None for each that failed, and what went wrong with those."""
+    """The answers of a batch in the order of its requests, None for each that failed; `errors` say why."""
 
     results: list[CompletionResponse | None] = Field(default_factory=list)
     errors: list[BatchError] = Field(default_factory=list)
