@@ -13,6 +13,7 @@ from typing import Any
 from hb_llmgate.exceptions import BatchTimeoutError, InvalidRequestError
 from hb_llmgate.types import BatchError, BatchResult, CompletionResponse
 from heavenbase.errors import DeadlineExceeded
+from heavenbase.options import may_hold_secret
 
 Planner = Callable[[Any, Mapping[str, Any]], Any]
 """Makes the Chat of one request, with further options."""
@@ -72,7 +73,7 @@ class _Batch:
         errors = [
             BatchError(
                 index=place,
-                request=self.requests[place],
+                request=_shown(self.requests[place]),
                 error=str(error) or type(error).__name__,
                 error_type=type(error).__name__,
                 exception=error,
@@ -166,6 +167,13 @@ async def abatch_of(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return batch.result()
+
+
+def _shown(request: Any) -> Any:
+    """A request as it is kept with its error: without what may be a credential."""
+    if not isinstance(request, Mapping):
+        return request
+    return {name: value for name, value in request.items() if not may_hold_secret(str(name))}
 
 
 def _batch(requests: Any, plan: Planner, max_concurrency: int, fail_fast: bool, timeout: float | None) -> _Batch:

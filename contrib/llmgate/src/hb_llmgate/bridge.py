@@ -192,7 +192,10 @@ def prepared(request: Any, call: Call) -> Any:
     services = call.services
 
     async def sleep(seconds: float) -> None:
-        await services.sleep(call, seconds)
+        try:
+            await services.sleep(call, seconds)
+        except HBError as error:  # the deadline would pass meanwhile
+            raise translated(error) from error
 
     made = request.model_copy()
     made._io = IO(call.is_async, services.clock, services.random, sleep)

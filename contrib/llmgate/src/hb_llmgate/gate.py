@@ -19,6 +19,7 @@ from hb_llmgate.types import (
     Message,
     StreamChunk,
 )
+from heavenbase.options import conceal
 
 FallbackOn = tuple[type[Exception], ...]
 Model = str | Sequence[str]
@@ -143,6 +144,7 @@ class LLMGate:
         }
         if "model" in provider_defaults or "messages" in provider_defaults:
             raise InvalidRequestError("model and messages belong to a call; a gate has fallback_chain=[…]")
+        conceal(provider_defaults)
         self._defaults = provider_defaults
         self._owner: str | None = None
         self._lock = Lock()
