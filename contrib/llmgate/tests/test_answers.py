@@ -25,6 +25,7 @@ from hb_llmgate.exceptions import (
 from hb_llmgate.models import chat_target, embedding_target
 from hb_llmgate.types import CompletionRequest, ImageBytes, ImagePart, Message, TextPart, ToolDefinition
 from hb_testing.server import LoopbackServer
+from heavenbase.errors import LossyRequestWarning
 
 from .support import BY_NAME, EVERY, ROWS, USER, WEATHER, Caller, Row, addresses, keys, make_kernel, provider_of
 
@@ -333,6 +334,15 @@ def test_g11_hints_are_on_the_wire(
     caller.embed(BY_NAME[name].embedding, "hi", **given)
     body = server.requests[0].json
     assert {key: body.get(key) for key in sent} == sent
+
+
+def test_g11_a_hint_for_others_is_told_and_not_sent(caller: Caller, server: LoopbackServer) -> None:
+    with pytest.warns(LossyRequestWarning, match="openai does not know it"):
+        caller.embed("text-embedding-3-small", input_type="search_query")
+    assert "input_type" not in server.requests[0].json
+    caller.embed("gemini/gemini-embedding-001", task_type="RETRIEVAL_DOCUMENT", title="T", dimensions=64)
+    [sent] = server.requests[1].json["requests"]
+    assert (sent["taskType"], sent["title"], sent["outputDimensionality"]) == ("RETRIEVAL_DOCUMENT", "T", 64)
 
 
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "anthropic/claude-haiku-4-5", "groq/llama-3.1-8b-instant"])

@@ -136,6 +136,14 @@ def test_g17_keys_by_provider_each_reach_theirs(server: LoopbackServer, caller_o
 
 
 @WAYS
+def test_g17_extras_stay_with_the_first_provider(server: LoopbackServer, caller_of: Callers, way: str) -> None:
+    server.script(failing(429, "openai"))
+    answer = getattr(caller_of(), way)(CHAIN, extra_headers={"X-Extra": "blue"})
+    assert head(answer).provider == "groq"
+    assert [request.headers.get("x-extra") for request in server.requests] == ["blue", None]
+
+
+@WAYS
 def test_g17_a_missing_key_of_a_later_model_is_nobodys_business(
     server: LoopbackServer, caller_of: Callers, way: str
 ) -> None:
@@ -229,6 +237,20 @@ def test_g18_the_key_of_a_gate_belongs_to_the_provider_that_it_asks_first(
         "key-of-the-gate-1",
         BY_NAME["openai"].key,
         "key-of-the-gate-1",
+    ]
+
+
+def test_g18_the_address_of_a_gate_goes_with_its_key(server: LoopbackServer, caller_of: Callers) -> None:
+    caller = caller_of({**addresses(server), **keys(), "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
+    gate = LLMGate(base_url=server.url("openai"), provider="openai", headers={"X-A": "b"}, kernel=caller.kernel)
+    caller.of(gate, "completion", "some-model", USER)
+    caller.of(gate, "completion", "groq/llama-3.1-8b-instant", USER, provider="groq")
+    found = caller.of(gate, "batch", [{"model": CHAIN[1:], "messages": USER}])
+    assert found.errors == []
+    assert [(provider_of(it), it.headers.get("x-a")) for it in server.requests] == [
+        ("openai", "b"),
+        ("groq", None),
+        ("groq", None),
     ]
 
 

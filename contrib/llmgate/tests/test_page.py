@@ -6,6 +6,8 @@ import ast
 import asyncio
 import inspect
 import re
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -178,3 +180,9 @@ def test_every_name_of_the_page_can_be_imported() -> None:
     for name in (*types.__all__, *exceptions.__all__, *middleware.__all__):
         if name not in ("ToolCallDelta", "DEFAULT_FALLBACK_ON"):
             assert name in hb_llmgate.__all__
+
+
+def test_g26_importing_loads_nothing_heavy() -> None:
+    code = "import sys, hb_llmgate; print(' '.join({name.partition('.')[0] for name in sys.modules}))"
+    told = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"pydantic", "openai", "anthropic", "google", "heavenbase", "asyncio"}.isdisjoint(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hb_llmgate.exceptions import InvalidRequestError, ProviderAPIError
+from hb_llmgate.models import PROVIDERS
 from hb_llmgate.types import (
     Choice,
     CompletionRequest,
@@ -19,7 +21,7 @@ from hb_llmgate.types import (
     TokenUsage,
     ToolCall,
 )
-from heavenbase.errors import ToolArgsError
+from heavenbase.errors import LossyRequestWarning, ToolArgsError
 from heavenbase.options import CONNECTION
 from heavenbase.types import Choice as HBChoice
 from heavenbase.types import Completion, Embedding, Usage
@@ -38,6 +40,15 @@ PLAIN: Mapping[str, Any] = {
 """Options of every call that is not told otherwise."""
 EMBED_PLAIN: Mapping[str, Any] = {"max_retries": 0, "cache": False}
 _FIELDS = ("max_tokens", "temperature", "top_p", "tool_choice", "response_format")
+_KNOWN_BY: Mapping[str, tuple[str, ...]] = {
+    "task_type": ("gemini",),
+    "title": ("gemini",),
+    "input_type": ("cohere", "bedrock"),
+    "truncate": ("cohere", "ollama", "bedrock"),
+    "encoding_format": ("openai", "azure", "mistral", "ollama", "cohere", "bedrock", "gemini"),
+    "user": ("openai", "azure"),
+}
+"""Hints of embeddings by the providers that know them; an encoding is for hb to undo, wherever it is asked for."""
 _HINTS = ("dimensions", "task_type", "title", "input_type", "truncate", "encoding_format", "user")
 
 
@@ -90,9 +101,14 @@ def connection_of(request: CompletionRequest | EmbeddingRequest) -> dict[str, An
     return {name: value for name, value in _given(request.extra_kwargs).items() if name in CONNECTION}
 
 
-def embed_options(request: EmbeddingRequest) -> dict[str, Any]:
-    """The options of hb for a request of vectors."""
+def embed_options(request: EmbeddingRequest, provider: str) -> dict[str, Any]:
+    """The options of hb for a request of vectors; a hint that the provider does not know is told, and not sent."""
     hints = {name: getattr(request, name) for name in _HINTS}
+    for name, known in _KNOWN_BY.items():
+        if hints[name] is not None and provider in PROVIDERS and provider not in known:
+            told = f"{name} is a hint for {', '.join(known)}; {provider} does not know it, and it is not sent"
+            warnings.warn(told, LossyRequestWarning, stacklevel=4)
+            hints[name] = None
     given = {name: value for name, value in _given(request.extra_kwargs).items() if name not in CONNECTION}
     return given | _given(hints)
 

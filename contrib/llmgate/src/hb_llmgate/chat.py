@@ -35,6 +35,7 @@ from hb_llmgate.stream import last_chunk, to_chunk
 from hb_llmgate.types import CompletionRequest, CompletionResponse, EmbeddingRequest, EmbeddingResponse, StreamChunk
 from heavenbase.errors import FallbackExhausted, HBError
 from heavenbase.llm import LLM
+from heavenbase.options import EXTRAS
 from heavenbase.types import Chunk, Completion, Embedding, Usage
 
 MODES = ("restart", "prefill", "user_turn")
@@ -112,6 +113,10 @@ class Chat:
             return LLM(model=first.model, provider=first.provider, kernel=kernel, **PLAIN, **connection)
         from hb_routing import fallback
 
+        # As the headers do, extras belong to the first provider.
+        extras = {name: self.options.pop(name) for name in EXTRAS.intersection(self.options)}
+        if extras:
+            self.options["by_provider"] = {first.provider: extras}
         tables: list[dict[str, Any]] = [{"model": target.model, "provider": target.provider} for target in self.targets]
         for table in tables:
             if by_provider.get(table["provider"]) is not None:
@@ -207,7 +212,9 @@ class Chat:
             pairs = [
                 (name, translated(each)) for name, (_, each) in zip(self._asked(labels), error.errors, strict=True)
             ]
-            return AllProvidersFailedError(pairs, retry_after=error.retry_after, attempts=error.attempts)
+            # Where a model was not even asked, hb's words say why.
+            told = error.message if len(pairs) < len(self.targets) else None
+            return AllProvidersFailedError(pairs, told, retry_after=error.retry_after, attempts=error.attempts)
         found_one = translated(error)
         if self.is_chain and len(self.targets) == 1 and hops(found_one, self.fallback_on):
             return AllProvidersFailedError([(self.served.asked, found_one)], attempts=found_one.attempts)
@@ -272,7 +279,7 @@ class Vectors:
         if isinstance(keys := connection.get("api_key"), Mapping):
             connection["api_key"] = keys.get(self.target.provider)
         try:
-            self.options = embed_options(request)
+            self.options = embed_options(request, self.target.provider)
             self.llm = LLM(
                 model=self.target.model, provider=self.target.provider, kernel=kernel, **EMBED_PLAIN, **connection
             )

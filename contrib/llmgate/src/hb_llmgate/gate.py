@@ -19,7 +19,7 @@ from hb_llmgate.types import (
     Message,
     StreamChunk,
 )
-from heavenbase.options import conceal
+from heavenbase.options import CONNECTION, conceal
 
 FallbackOn = tuple[type[Exception], ...]
 Model = str | Sequence[str]
@@ -117,9 +117,9 @@ class LLMGate:
     """Middlewares, a chain of models and defaults for many calls.
 
     `middleware` runs around every call, first outermost. `fallback_chain` are the models for calls that name none,
-    tried in order, all middlewares around each. Everything else is an option of `completion` for all calls. An
-    `api_key` that is a text belongs to one provider, that of `provider`, of the chain's first model, or of the first
-    call; calls of others use their own. `kernel` is the kernel of hb that answers.
+    tried in order, all middlewares around each. Everything else is an option of `completion` for all calls. A gate's
+    `api_key` that is a text, its `base_url` and `headers` belong to one provider, that of the first call; calls of
+    others use their own. `kernel` is the kernel of hb that answers.
     """
 
     def __init__(
@@ -229,16 +229,20 @@ class LLMGate:
         return _vectors(model, input, self._keyed(model, merged, options, is_embedding=True))
 
     def _planned(self, given: Any, more: Mapping[str, Any]) -> Chat:
-        request = completion_request(given, **({} if _names_model(given) else {"model": self.fallback_chain or ""}))
+        names = _names_model(given)
+        request = completion_request(given, **({} if names else {"model": self.fallback_chain or ""}))
         how = {**self._how, **self._defaults, "middleware": self.middleware, **more}
-        return _planned(given if _names_model(given) else request, self._keyed(request.model, how, {}))
+        if not isinstance(request.model, str):
+            how.pop("provider", None)
+        return _planned(given if names else request, self._keyed(request.model, how, {}))
 
     def _keyed(
         self, model: Any, merged: dict[str, Any], options: Mapping[str, Any], *, is_embedding: bool = False
     ) -> dict[str, Any]:
-        """The options without the gate's own key where the call is for another provider than the key's."""
-        key = self._defaults.get("api_key")
-        if key is None or isinstance(key, Mapping) or "api_key" in options:
+        """The options without the gate's own key and address where the call is for another provider than theirs."""
+        bound = {name for name in CONNECTION & self._defaults.keys() if not isinstance(self._defaults[name], Mapping)}
+        bound |= CONNECTION & {"headers"} & self._defaults.keys()
+        if not bound - options.keys():
             return merged
         first = model if isinstance(model, str) else model[0]
         provider = merged.get("provider") if isinstance(model, str) else None
@@ -248,7 +252,7 @@ class LLMGate:
                 self._owner = here
         if here == self._owner:
             return merged
-        return {name: value for name, value in merged.items() if name not in ("api_key", "base_url", "headers")}
+        return {name: value for name, value in merged.items() if name not in bound or name in options}
 
 
 _SHARED = ("provider", "api_key", "base_url", "headers", "timeout", "kernel", "max_retries")
