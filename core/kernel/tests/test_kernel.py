@@ -350,8 +350,9 @@ def test_config_may_be_a_mapping() -> None:
 
 def test_the_default_kernel_is_made_once_and_may_be_another(no_default_kernel: None) -> None:
     kernel = make_kernel("mine")
+    assert functions.chosen_kernel() is None
     functions.set_default_kernel(kernel)
-    assert functions.default_kernel() is kernel
+    assert functions.default_kernel() is functions.chosen_kernel() is kernel
     assert LLM().chat("x") == "mine"
 
 

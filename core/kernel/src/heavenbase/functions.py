@@ -38,6 +38,12 @@ def default_kernel() -> Kernel:
         return _kernel[1]
 
 
+def chosen_kernel() -> Kernel | None:
+    """The kernel that somebody set as the default; None where it is, or would be, the one that hb makes itself."""
+    found = _kernel
+    return found[1] if found is not None and found[0] == GIVEN else None
+
+
 def set_default_kernel(kernel: Kernel | None) -> None:
     """Use another kernel by default; None makes a fresh one on next use. The old one is not closed."""
     global _kernel
