@@ -509,15 +509,24 @@ def test_g26_four_event_loops_send_four_requests(server: LoopbackServer) -> None
     assert len(server.requests) == 4
 
 
-def test_g26_functions_as_tools_run_in_rounds(caller: Caller, server: LoopbackServer) -> None:
+@pytest.mark.parametrize("stack", [[], [hb_llmgate.RetryMiddleware(), hb_llmgate.LoggingMiddleware()]])
+def test_g26_functions_as_tools_run_in_rounds(caller: Caller, server: LoopbackServer, stack: list[Any]) -> None:
     def get_weather(city: str) -> str:
         """Get current weather for a city."""
         return f"sunny in {city}"
 
-    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
-    server.reply("It is sunny.")
-    assert caller.completion("gpt-4o-mini", tools=[get_weather], max_tool_turns=3).text == "It is sunny."
-    assert "sunny in Köln" in json.dumps(server.requests[1].json, ensure_ascii=False)
+    counted = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    for way in ("completion", "stream"):
+        server.clear()
+        server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}], usage=counted)
+        server.reply("It is sunny.", usage=counted)
+        answer = getattr(caller, way)("gpt-4o-mini", tools=[get_weather], max_tool_turns=3, middleware=stack)
+        assert "sunny in Köln" in json.dumps(server.requests[1].json, ensure_ascii=False)
+        if way == "completion":
+            assert (answer.text, answer.tool_calls, answer.usage.total_tokens) == ("It is sunny.", [], 24)
+        else:
+            assert "".join(chunk.delta for chunk in answer) == "It is sunny."
+            assert (answer[-1].finish_reason, answer[-1].tool_calls) == ("stop", None)
 
 
 # What callers pass

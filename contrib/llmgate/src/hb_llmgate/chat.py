@@ -16,6 +16,7 @@ from hb_llmgate.calls import (
     connection_of,
     embed_options,
     to_response,
+    to_usage,
     to_vectors,
 )
 from hb_llmgate.exceptions import (
@@ -194,6 +195,8 @@ class Chat:
     def _whole(self, completion: Completion[Any]) -> CompletionResponse:
         response = to_response(completion, self.served.asked, self.served.provider)
         response.fallback_attempts = self.passed() or response.fallback_attempts
+        if completion.tool_turns:  # middlewares saw each round by itself
+            response.usage = to_usage(completion.usage)
         return response
 
     @property

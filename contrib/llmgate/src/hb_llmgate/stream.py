@@ -35,7 +35,9 @@ def to_chunk(chunk: Chunk, asked: str, provider: str) -> StreamChunk | None:
 
 def last_chunk(completion: Completion[Any], asked: str, provider: str = "") -> StreamChunk:
     """The chunk that closes a stream: how the answer ended, its tokens, its tool calls."""
-    calls = to_tool_calls(completion.tool_calls, completion) if completion.tool_calls else None
+    # Those that ran in rounds are in the completion too, and wait for nobody.
+    waits = completion.tool_calls and completion.message.get("tool_calls")
+    calls = to_tool_calls(completion.tool_calls, completion) if waits else None
     made = StreamChunk(
         id=completion.id or "",
         model=asked,
