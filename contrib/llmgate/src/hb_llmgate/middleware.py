@@ -5,16 +5,12 @@ embeddings, in both colours.
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from threading import Lock
 from typing import Any
-
-from pydantic import BaseModel
 
 from hb_llmgate.base import IO, BaseMiddleware, BuiltIn
 from hb_llmgate.exceptions import (
@@ -27,6 +23,7 @@ from hb_llmgate.exceptions import (
     checked_fallback_on,
     hops,
 )
+from hb_llmgate.keys import request_key
 from hb_llmgate.stream import Gathered, chunks_of
 from hb_llmgate.types import CompletionRequest, CompletionResponse, EmbeddingResponse, StreamChunk
 
@@ -383,24 +380,6 @@ class FallbackMiddleware(BuiltIn):
         if not hops(error, self.fallback_on):
             raise error
         errors.append((model, error))
-
-
-def request_key(request: Any) -> str:
-    """SHA-256 (64 hex digits) over all that an answer depends on, and over who asks where."""
-    data = {name: getattr(request, name) for name in type(request).model_fields if name != "stream"}
-    text = json.dumps([type(request).__name__, request._scope, data], default=_plain, sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, type):
-        schema = value.model_json_schema() if issubclass(value, BaseModel) else None
-        return [value.__module__, value.__qualname__, id(value), schema]
-    if isinstance(value, BaseModel):
-        return [type(value).__name__, value.model_dump()]
-    if isinstance(value, bytes):
-        return hashlib.sha256(value).hexdigest()
-    return repr(value)
 
 
 def _closing(chunks: AsyncIterator[StreamChunk]) -> aclosing[Any]:
