@@ -92,12 +92,17 @@ def check_parameters(
 
 def parameters_of(spec: LLMSpec, registry: Registry) -> frozenset[str] | None:
     """The parameters of a target's wire beside hb's own; None where its gateway lists none."""
-    listed: frozenset[str] | None = registry.load("gateways", spec.gateway).parameters
-    if listed is None:
-        return None
-    record = spec.provider_record
-    rules = [rule.get(what, ()) for rule in record.get("parameters", ()) for what in ("rename", "drop", "clamp")]
-    return listed.union(record.get("known_parameters", ()), *rules)
+    known: tuple[frozenset[str] | None] | None = spec._keys.get("parameters_of")
+    if known is None:
+        listed: frozenset[str] | None = registry.load("gateways", spec.gateway).parameters
+        if listed is not None:
+            record = spec.provider_record
+            rules = [
+                rule.get(what, ()) for rule in record.get("parameters", ()) for what in ("rename", "drop", "clamp")
+            ]
+            listed = listed.union(record.get("known_parameters", ()), *rules)
+        known = spec._keys["parameters_of"] = (listed,)
+    return known[0]
 
 
 def _is_the_users(name: str, origin: str, config: Config) -> bool:

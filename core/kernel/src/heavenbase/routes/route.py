@@ -105,6 +105,8 @@ class Routing:
     first: LLMSpec
     preset: str | None
     resolve: Callable[[Target, str | None, Mapping[str, Any]], LLMSpec] = field(repr=False)
+    is_moved: bool = False
+    """Whether the connection is another one than that of `first`."""
     known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     """What was worked out for its targets, kept."""
 
@@ -119,7 +121,7 @@ class Routing:
 
     def connected(self, connection: Mapping[str, Any]) -> Routing:
         """The same routing with these parts of a connection over its own."""
-        return replace(self, connection={**self.connection, **connection})
+        return replace(self, connection={**self.connection, **connection}, is_moved=True)
 
 
 NAMES = frozenset(it.name for it in fields(Route)) - {"targets", "name"}
