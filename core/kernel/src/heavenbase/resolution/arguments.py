@@ -96,11 +96,9 @@ def parameters_of(spec: LLMSpec, registry: Registry) -> frozenset[str] | None:
     if known is None:
         listed: frozenset[str] | None = registry.load("gateways", spec.gateway).parameters
         if listed is not None:
-            record = spec.provider_record
-            rules = [
-                rule.get(what, ()) for rule in record.get("parameters", ()) for what in ("rename", "drop", "clamp")
-            ]
-            listed = listed.union(record.get("known_parameters", ()), *rules)
+            rules, words = spec.provider_record.get("parameters", ()), ("rename", "drop", "clamp")
+            named = [rule.get(word, ()) for rule in rules for word in words]
+            listed = listed.union(spec.provider_record.get("known_parameters", ()), *named)
         known = spec._keys["parameters_of"] = (listed,)
     return known[0]
 
