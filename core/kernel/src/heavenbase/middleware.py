@@ -33,8 +33,6 @@ Next: TypeAlias = Callable[[Call], Awaitable[Any]]
 Place: TypeAlias = Literal["call", "route", "target", "attempt"]
 PLACES = ("call", "route", "target", "attempt")
 """Where a middleware may stand, outermost first."""
-PATIENCE = 5.0
-"""Seconds that an async hook of an observer may take; then it is given up."""
 
 # fmt: off
 __all__ = [
@@ -92,8 +90,11 @@ class Observer(Middleware):
     """A middleware that only watches: what it does or raises neither changes nor fails a call.
 
     Both methods may be plain, or `async def` where all calls are async. What they raise is logged. An async one that
-    takes longer than five seconds is given up, and the call goes on.
+    takes longer than `patience` seconds is given up, and the call goes on.
     """
+
+    patience: ClassVar[float] = 5.0
+    """Seconds that an async hook may take."""
 
     def before(self, call: Call) -> Any:
         """Told of a call before anything is sent."""
@@ -144,7 +145,7 @@ class Observer(Middleware):
                     raise InputTypeError(f"{hook.__qualname__} is async, and this call is not")
                 import asyncio
 
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(self.patience):
                     await heard
         except Exception as error:
             told = scrubber(call.secrets())(f"{type(error).__name__}: {error}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hb_testing.caches import CacheStoreContract
     from hb_testing.conformance.caches import CacheContract
     from hb_testing.gateways import GatewayContract, VariantContract
+    from hb_testing.middlewares import JudgeContract, MiddlewareContract
     from hb_testing.providers import ProviderContract
     from hb_testing.vision import VisionContract
 
@@ -27,6 +28,8 @@ __all__ = [
     "CacheContract",
     "CacheStoreContract",
     "GatewayContract",
+    "JudgeContract",
+    "MiddlewareContract",
     "ProviderContract",
     "VariantContract",
     "VisionContract",
@@ -39,6 +42,8 @@ _HOME = {
     "CacheContract": "conformance.caches",
     "CacheStoreContract": "caches",
     "GatewayContract": "gateways",
+    "JudgeContract": "middlewares",
+    "MiddlewareContract": "middlewares",
     "ProviderContract": "providers",
     "VariantContract": "gateways",
     "VisionContract": "vision",

@@ -218,7 +218,7 @@ class ToolLoop:
         )
 
     def _report(self) -> ParameterReport:
-        merged = ParameterReport()
+        merged = ParameterReport(stack=self._reports[-1].stack if self._reports else ())
         for report in reversed(self._reports):
             merged.entries.update(report.entries)
         for report in self._reports:

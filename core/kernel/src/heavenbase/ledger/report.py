@@ -24,11 +24,13 @@ class ParameterEntry(Record):
 class ParameterReport(Record):
     """Every parameter of a call in exactly one of: sent, renamed, clamped, emulated, dropped, unknown.
 
-    `strange` are the names that neither hb nor the wire knows: when they are sent, their outcome is "unknown".
+    `strange` are the names that neither hb nor the wire knows: when they are sent, their outcome is "unknown". `stack`
+    are the names of the middlewares that the call went through, outermost first; what every call has is not among them.
     """
 
     entries: dict[str, ParameterEntry] = field(default_factory=dict)
     strange: frozenset[str] = frozenset()
+    stack: tuple[str, ...] = ()
 
     def sent(self, *names: str) -> None:
         """On the wire under their own names."""

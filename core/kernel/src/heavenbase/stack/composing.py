@@ -42,27 +42,33 @@ class Stack:
         self._cache = cache
         self._retry = retry
         self._end = end
-        self._chains: dict[tuple[int, ...], tuple[Sequence[Any], Next]] = {}
-        self._ready: set[str] = set()
+        self._chains: dict[tuple[int, ...], tuple[Sequence[Any], Next, tuple[str, ...]]] = {}
+        self._ready: set[tuple[str, str]] = set()
         self._own = self.read(given)
         self.sees_calls = any(place_of(each) == "call" for each in self._own)
         """Whether something wants to see every call."""
         self._plain = self._compose(self._own, is_routed=False)
+        self._names = _names(self._own)
 
     def chain(self, call: Call) -> Next:
         """What a call goes through."""
         more = call.controls.get("middleware")
         is_routed = call.spec.route is not None
         if not more and not is_routed:
+            if self._names:
+                call.context.report.stack = self._names
             return self._plain
         key = (is_routed, *map(id, more or ()))
         found = self._chains.get(key)
         if found is None:
             if len(self._chains) >= CHAINS:
                 self._chains.clear()
-            chain = self._compose([*self._own, *self.read(more or ())], is_routed=is_routed)
+            given = [*self._own, *self.read(more or ())]
+            chain = self._compose(given, is_routed=is_routed)
+            names = _names([*given, self._router()] if is_routed else given)
             # Held with the chain, so that their ids stay theirs.
-            found = self._chains[key] = (tuple(more or ()), chain)
+            found = self._chains[key] = (tuple(more or ()), chain, names)
+        call.context.report.stack = found[2]
         return found[1]
 
     def described(self, call: Call) -> list[dict[str, str]]:
@@ -70,7 +76,7 @@ class Stack:
         given = [*self._own, *self.read(call.controls.get("middleware") or ())]
         if call.spec.route is not None:
             given.append(self._router())
-        rows = {place: [name_of(each) for each in given if place_of(each) == place] for place in PLACES}
+        rows = {place: list(_names(given, (place,))) for place in PLACES}
         rows["target"] = [_BUILT_IN[0], *rows["target"], *_BUILT_IN[1:]]
         return [{"name": name, "place": place} for place, names in rows.items() for name in names]
 
@@ -94,9 +100,9 @@ class Stack:
             own = copy(found)
             own.configure({**settings_of(self._config, kind, found), **found.checked(options, given_only=True)})
             return own
-        if name not in self._ready:
+        if (kind, name) not in self._ready:
             found.configure(settings_of(self._config, kind, found))
-            self._ready.add(name)
+            self._ready.add((kind, name))
         return found
 
     def _router(self) -> Any:
@@ -122,6 +128,12 @@ class Stack:
             return asked(call)
 
         return compose([*around["call"], *([self._router()] if is_routed else [])], target)
+
+
+def _names(given: Iterable[Any], places: Iterable[str] = PLACES) -> tuple[str, ...]:
+    """The names of middlewares in the order in which a call comes to them."""
+    found = list(given)
+    return tuple(name_of(each) for place in places for each in found if place_of(each) == place)
 
 
 def _checked(middleware: Any) -> Any:

@@ -27,7 +27,7 @@ INSTALLED = only_if(
 
 
 class PluginChecks(Contract):
-    """What gateways, providers, caches and image formats have in common."""
+    """What plugins of every kind have in common."""
 
     @pytest.fixture
     def kernel(self) -> Iterator[Kernel]:

@@ -66,6 +66,10 @@ def _standard(kind: str) -> type[Contract]:
         from hb_testing.conformance.caches import CacheContract
 
         return CacheContract
+    if kind in ("middleware", "judges"):
+        from hb_testing.middlewares import JudgeContract, MiddlewareContract
+
+        return MiddlewareContract if kind == "middleware" else JudgeContract
     if kind == "providers":
         from hb_testing.providers import ProviderContract
 
