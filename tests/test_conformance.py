@@ -15,19 +15,21 @@ import pytest
 from hb_testing.conformance.choice import CHECKED, contract_for, parse
 from hb_testing.conformance.contract import find_plugins
 
-PLUGINS = Path(__file__).parents[1] / "plugins"
+ROOT = Path(__file__).parents[1]
 CONTRACTS = {
     "gateways": "Contract",
     "providers": "ProviderContract",
     "caches": "CacheContract",
     "vision": "VisionContract",
+    "middleware": "MiddlewareContract",
+    "judges": "JudgeContract",
 }
 """How the names of the contracts end."""
 
 
 def declared() -> Iterator[tuple[Path, str, str]]:
     """Folder, kind and name of every plugin in the workspace."""
-    for file in sorted(PLUGINS.glob("*/pyproject.toml")):
+    for file in sorted(file for folder in ("plugins", "contrib") for file in (ROOT / folder).glob("*/pyproject.toml")):
         groups = tomllib.loads(file.read_text(encoding="utf-8"))["project"].get("entry-points", {})
         for kind in CHECKED:
             for name in groups.get(f"heavenbase.{kind}", {}):

@@ -55,9 +55,12 @@ class LLM(Operations):
         provider: str | None = None,
         gateway: str | None = None,
         *,
+        route: Any = None,
         kernel: Kernel | None = None,
         **options: Any,
     ) -> None:
+        if route is not None:
+            options["route"] = route
         if kernel is None:
             from heavenbase.functions import default_kernel
 

@@ -1,11 +1,12 @@
 """LLM as type checkers see it: what each verb answers for the names in `include`. A test holds it to the code."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar, Unpack, overload
 
 from heavenbase.image.image import LLMImage
 from heavenbase.kernel import Kernel
 from heavenbase.operations import Operations
+from heavenbase.routes import Route
 from heavenbase.spec import LLMSpec
 from heavenbase.typed import Asked, Options
 from heavenbase.types import Chunk, Completion
@@ -16,6 +17,7 @@ T = TypeVar("T")
 Messages: TypeAlias = Any
 Images: TypeAlias = Any
 Inputs: TypeAlias = Iterable[str]
+Several: TypeAlias = Sequence[Any] | Mapping[str, Any] | Route
 
 Text: TypeAlias = Literal["text", "think", "content", "finish_reason"]
 Table: TypeAlias = Literal["message", "usage"]
@@ -39,8 +41,9 @@ Named: TypeAlias = dict[str, Any]
 class LLM(Operations):
     kernel: Kernel
     spec: LLMSpec
-    def __init__(self, preset: str | None = None, model: str | None = None, provider: str | None = None,
-                 gateway: str | None = None, *, kernel: Kernel | None = None, **options: Unpack[Options]) -> None: ...
+    def __init__(self, preset: str | None = None, model: str | Several | None = None, provider: str | None = None,
+                 gateway: str | None = None, *, route: str | Several | None = None, kernel: Kernel | None = None,
+                 **options: Unpack[Options]) -> None: ...
     def __deepcopy__(self, memo: dict[int, Any]) -> LLM: ...
     @property
     def dim(self) -> int: ...

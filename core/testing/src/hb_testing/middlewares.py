@@ -19,7 +19,7 @@ __all__ = ["JudgeContract", "MiddlewareContract"]
 
 
 class MiddlewareContract(MiddlewareChecks):
-    """Inherit it in a class named Test…, set `middleware`, and say with `may_answer`, `changes`, `live` what differs."""
+    """Inherit it in a class named Test…, set `middleware`, and `may_answer`, `changes`, `live` where they differ."""
 
 
 class JudgeContract(JudgeChecks):

@@ -101,8 +101,7 @@ class Endpoint(Gateway):
         """The same, word by word."""
         noted = self._heard(call)
         try:
-            for chunk in self._chunks(call, noted):
-                yield chunk
+            yield from self._chunks(call, noted)
         finally:
             noted.closed = True
 
