@@ -74,7 +74,7 @@ def test_llm_list_prints_one_table_or_all(run: Run) -> None:
     everything = run("llm", "ls").out
     for header in ("preset ", "model ", "provider ", "gateway "):
         assert header in everything
-    assert set(json.loads(run("llm", "list", "--json").out)) == {"presets", "models", "providers", "gateways"}
+    assert set(json.loads(run("llm", "list", "--json").out)) == {"presets", "models", "providers", "gateways", "routes"}
     assert run("llm", "list", "nonsense").code == 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heavenbase.errors import HBError
 
@@ -96,6 +96,32 @@ def check_network() -> Iterator[Check]:
             yield Check("certificates", "broken", f"{name} names {value}, which does not exist", f"unset {name}")
         elif value:
             yield Check("certificates", "info", f"{name}={value}")
+
+
+def check_routes(state: State) -> Iterator[Check]:
+    """The routes of the settings and of presets: what keeps their targets from being asked."""
+    from hb_cli.story import plan_of
+    from heavenbase.errors import PluginError
+
+    names: list[tuple[str, dict[str, Any]]] = [(name, {"route": name}) for name in sorted(state.names("routes"))]
+    presets = state.config.section("heavenbase.llm.presets", raw=True)
+    names += [(f"preset {name}", {"preset": name}) for name, it in sorted(presets.items()) if it.get("route")]
+    for name, given in names:
+        try:
+            spec = state.kernel.resolve(**given)
+            said = [{"role": "user", "content": "Hello"}]
+            plan = plan_of(state.kernel.call("complete", spec, {}, is_async=False, messages=said))
+        except PluginError as error:
+            yield Check("route", "warn", f"{name}: {error.message}")
+            continue
+        except HBError as error:
+            yield Check("route", "broken", f"{name}: {error.message}")
+            continue
+        problems = [row for row in plan["targets"] if row["problem"]]
+        for row in problems:
+            yield Check("route", "warn", f"{name}: {row['target']}: {row['problem']}", "`hb explain` shows the route")
+        if not problems:
+            yield Check("route", "ok", f"{name}: {len(plan['targets'])} targets, at most {plan['requests']} requests")
 
 
 def check_keys(state: State) -> Iterator[Check]:

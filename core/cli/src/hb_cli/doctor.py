@@ -31,6 +31,7 @@ def doctor(state: State, as_json: bool) -> int:
     if not any(check.status == "broken" for check in found):
         found += check_plugins(state)
         found += checks.check_keys(state)
+        found += checks.check_routes(state)
     found += checks.check_shadows(state)
     found += checks.check_folders()
     found += checks.check_network()

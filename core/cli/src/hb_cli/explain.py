@@ -45,8 +45,9 @@ def explain(
 ) -> int:
     """Show what a call would send and why, without sending it.
 
-    Where each name and argument comes from, the HTTP request without its credential, what becomes of each parameter,
-    and what the cache would do.
+    Where each name and argument comes from, what the call goes through, the HTTP request without its credential, what
+    becomes of each parameter, and what the cache would do. Of several targets (-m twice, or --route) the plan is shown,
+    and the request is that to the first.
     """
     text = inputs.prompt_text(prompt, required=False) or PROMPT
     kernel = state.kernel
@@ -85,7 +86,9 @@ def _lines(story: Mapping[str, Any]) -> list[str]:
         lines += _columns([(name, _word(value), "") for name, value in story["capabilities"].items()])
     limits = ", ".join(f"{name} {seconds:g} s" if seconds is not None else f"{name} never"
                        for name, seconds in story["timeouts"].items())  # fmt: skip
-    lines += ["", f"time limits: {limits}", f"attempts: {_retry(story['retry'])}", "", "request"]
+    lines += ["", f"time limits: {limits}", f"attempts: {_retry(story['retry'])}"]
+    lines += ["", "stack", *_columns([(row["name"], row["place"], "") for row in story["stack"]])]
+    lines += [*_route(story), "", "request"]
     lines += _request(story)
     if story["parameters"]:
         lines += ["", "parameters"]
@@ -119,6 +122,22 @@ def _retry(retry: Mapping[str, Any]) -> str:
         f"at most {retry['attempts']}, first after {retry['base_delay']:g} s, later ones after up to "
         f"{retry['max_delay']:g} s; Retry-After up to {retry['max_retry_after']:g} s"
     )
+
+
+def _route(story: Mapping[str, Any]) -> list[str]:
+    if story["route_error"] is not None:
+        return ["", f"route: {story['route_error']}"]
+    plan = story["route"]
+    if plan is None:
+        return []
+    limit = f"{plan['seconds']:g} s" if plan["seconds"] is not None else "any time"
+    named = plan["name"] if plan["name"].startswith(f"{plan['kind']} of ") else f"{plan['name']} ({plan['kind']})"
+    lines = ["", f"route: {named}, at most {plan['requests']} requests in {limit}"]
+    rows = [
+        (f"{'  ' * row['depth']}{row['target']}", f"at most {row['requests']} requests", row["problem"])
+        for row in plan["targets"]
+    ]
+    return lines + _columns(rows)
 
 
 def _request(story: Mapping[str, Any]) -> list[str]:

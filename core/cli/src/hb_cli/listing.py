@@ -58,7 +58,7 @@ def providers(state: State, as_json: bool) -> None:
 
 
 def say_list(state: State, what: str, as_json: bool) -> None:
-    """Print one of presets, models, providers, gateways, options; "all" is all of them but the options."""
+    """Print one of presets, models, providers, gateways, routes, options; "all" is all of them but the options."""
     kinds = [kind for kind in KINDS if kind != "options"] if what == "all" else [what]
     found = {kind: KINDS[kind][0](state) for kind in kinds}
     if as_json:
@@ -189,6 +189,29 @@ def gateway_rows(state: State) -> list[dict[str, Any]]:
     ]
 
 
+def route_rows(state: State) -> list[dict[str, Any]]:
+    """The routes of the settings by name, each with its targets as they are written there."""
+    return [
+        {
+            "route": name,
+            "kind": record.get("kind") or "fallback",
+            "targets": [_target(target) for target in record.get("targets") or ()],
+            "description": record.get("description"),
+        }
+        for name, record in sorted(state.config.section("heavenbase.llm.routes", raw=True).items())
+    ]
+
+
+def _target(target: Any) -> str:
+    """A target in one word; its arguments and keys are not shown."""
+    if not hasattr(target, "get"):
+        return str(target)
+    named = target.get("model") or target.get("preset") or target.get("route")
+    words = str(named) if isinstance(named, str) else "a route" if named else ""
+    provider = target.get("provider")
+    return f"{provider}/{words}" if provider and words else words or str(provider or "?")
+
+
 def key_variables(record: Mapping[str, Any]) -> list[str]:
     """The variables that a provider's key is looked for in, in order."""
     found = record.get("api_key_env") or ()
@@ -260,6 +283,10 @@ def _gateway_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
     return [[row["gateway"], "installed" if row["installed"] else f"pip install {row['distribution']}"] for row in rows]
 
 
+def _route_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    return [[row["route"], row["kind"], ", ".join(row["targets"]), row["description"] or ""] for row in rows]
+
+
 def option_rows(state: State) -> list[dict[str, Any]]:
     """The options of calls, as `-o` takes them."""
     return [
@@ -277,5 +304,6 @@ KINDS = {
     "models": (model_rows, _model_cells, ("model", "aliases", "native ids")),
     "providers": (provider_rows, _provider_cells, PROVIDER_COLUMNS),
     "gateways": (gateway_rows, _gateway_cells, ("gateway", "state")),
+    "routes": (route_rows, _route_cells, ("route", "kind", "targets", "description")),
     "options": (option_rows, _option_cells, ("option", "value", "meaning")),
 }

@@ -16,11 +16,11 @@ TABLE = {
     "embed": Entry(f"{HERE}.embed:embed", "Print the vectors of texts."),
     "imagen": Entry(f"{HERE}.imagen:imagen", "Generate images and save them."),
     "explain": Entry(f"{HERE}.explain:explain", "Show what a call would send and why, without sending it."),
-    "list": Entry(f"{HERE}.llm:list_names", "List presets, models, providers, gateways, options, or all."),
+    "list": Entry(f"{HERE}.llm:list_names", "List presets, models, providers, gateways, routes, options, or all."),
     "status": Entry(f"{HERE}.llm:status", "Say which providers have a key, by the name of its variable."),
 }
 ALIASES = {"image": "imagen", "sessions": "session", "ls": "list", "resolve": "explain", "verbose": "explain"}
-LISTS = ("presets", "models", "providers", "gateways", "options", "all")
+LISTS = ("presets", "models", "providers", "gateways", "routes", "options", "all")
 
 
 @click.group(cls=LazyGroup, table=TABLE, aliases=ALIASES)
@@ -33,7 +33,7 @@ def llm() -> None:
 @json_option
 @pass_state
 def list_names(state: State, what: str, as_json: bool) -> None:
-    """List presets, models, providers, gateways, the options of calls, or all."""
+    """List presets, models, providers, gateways, routes, the options of calls, or all."""
     listing.say_list(state, what, as_json)
 
 

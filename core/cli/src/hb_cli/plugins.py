@@ -23,7 +23,13 @@ TABLE = {
     "disable": Entry(f"{HERE}:disable", "Keep a plugin from loading."),
     "lock": Entry(f"{HERE}:lock", "Let only the plugins load that are installed now."),
 }
-SINGULAR = {"gateways": "gateway", "providers": "provider", "caches": "cache", "cli": "command"}
+SINGULAR = {
+    "gateways": "gateway",
+    "providers": "provider",
+    "caches": "cache",
+    "judges": "judge",
+    "cli": "command",
+}
 DISABLED, LOCK = "heavenbase.plugins.disabled", "heavenbase.plugins.lock"
 LOCK_FILE = "plugins.lock.toml"
 

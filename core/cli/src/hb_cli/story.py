@@ -55,6 +55,7 @@ def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str
         "capabilities": {name: known for name in CAPABILITIES.fields if (known := spec.capability(name)) is not None},
         "timeouts": {name: getattr(spec.timeouts, name) for name in spec.timeouts.__dataclass_fields__},
         "retry": _retry(kernel, call),
+        **_stack(kernel, call),
         "request": _request(call, request) if request is not None else None,
         "request_error": problem,
         "parameters": call.context.report.to_dict(),
@@ -111,6 +112,24 @@ def _retry(kernel: Kernel, call: Call) -> dict[str, Any]:
     settings = kernel.config.section("heavenbase.llm.retry").copy()
     retries = call.controls.get("max_retries")
     return {**settings, "attempts": retries + 1 if isinstance(retries, int) else settings["max_attempts"]}
+
+
+def _stack(kernel: Kernel, call: Call) -> dict[str, Any]:
+    """What the call goes through, outermost first, and for several targets the plan of their route."""
+    found: dict[str, Any] = {"stack": [], "route": None, "route_error": None}
+    try:
+        found["stack"] = kernel.stack.described(call)
+        if call.spec.route is not None:
+            found["route"] = plan_of(call)
+    except HBError as error:
+        found["route_error"] = error.message
+    return found
+
+
+def plan_of(call: Call) -> dict[str, Any]:
+    """The plan of a routed call: its targets in order, what keeps each from being asked, the worst case."""
+    plan: dict[str, Any] = call.services.load("middleware", "routing").plan(call).to_dict()
+    return plan
 
 
 def _request(call: Call, request: WireRequest) -> dict[str, Any]:

@@ -31,6 +31,7 @@ OWN = {
     "system": "--system",
     "images": "--image",
     "stream": "--stream",
+    "route": "--route",
 }
 
 
@@ -45,19 +46,19 @@ class Target(NamedTuple):
     """
 
     preset: str | None
-    model: str | None
+    model: str | list[str] | None
     provider: str | None
     gateway: str | None
     options: dict[str, Any]
     default: str = CHAT
 
-    def names(self, kernel: Kernel) -> tuple[str | None, str | None, str | None, str | None]:
+    def names(self, kernel: Kernel) -> tuple[str | None, Any, str | None, str | None]:
         """Preset, model, provider and gateway, as `LLM` takes them.
 
         The preset of conversations is the default of the settings, where they name one.
         """
         preset = self.preset
-        if preset is None and self.model is None:
+        if preset is None and self.model is None and "route" not in self.options:
             origin = kernel.config.origin("heavenbase.llm.default_preset") if self.default == CHAT else None
             preset = self.default if origin is None or origin.layer == "default" else None
         return preset, self.model, self.provider, self.gateway
@@ -68,7 +69,7 @@ class Target(NamedTuple):
 
 
 def target_options(default_preset: str, *, short_option: bool = True) -> Callable[[Command], Command]:
-    """Decorate a command with -p -m -b -g -o --cache; it gets one argument `target` for them all.
+    """Decorate a command with -p -m -b -g --route -o --cache; it gets one argument `target` for them all.
 
     Where -o names a file (`short_option` False), arguments of the call have only their long form.
     """
@@ -77,9 +78,10 @@ def target_options(default_preset: str, *, short_option: bool = True) -> Callabl
         def collected(
             *args: Any,
             preset: str | None,
-            model: str | None,
+            model: tuple[str, ...],
             provider: str | None,
             gateway: str | None,
+            route: str | None,
             option: tuple[str, ...],
             cache: bool | None,
             **others: Any,
@@ -87,7 +89,10 @@ def target_options(default_preset: str, *, short_option: bool = True) -> Callabl
             options = parse_options(option)
             if cache is not None:
                 options["cache"] = cache
-            target = Target(preset, model, provider, gateway, options, default_preset)
+            if route is not None:
+                options["route"] = route
+            models = list(model) if len(model) > 1 else model[0] if model else None
+            target = Target(preset, models, provider, gateway, options, default_preset)
             return command(*args, target=target, **others)
 
         found: Any = update_wrapper(collected, command)
@@ -102,9 +107,15 @@ def _options(default_preset: str, short_option: bool) -> list[Callable[[Any], An
     default = f"{default_preset}, or that of the settings" if default_preset == CHAT else default_preset
     return [
         click.option(*("-p", "--preset"), shell_complete=_names("presets"), help=f"Preset [default: {default}]."),
-        click.option("-m", "--model", shell_complete=_names("models"), help="Model: name, alias, or provider/model."),
+        click.option(
+            *("-m", "--model"),
+            multiple=True,
+            shell_complete=_names("models"),
+            help="Model: name, alias, or provider/model. Several are a route: each stands in for the one before it.",
+        ),
         click.option("-b", "--provider", shell_complete=_names("providers"), help="Provider (backend)."),
         click.option("-g", "--gateway", shell_complete=_names("gateways"), help="Gateway."),
+        click.option("--route", metavar="NAME", shell_complete=_names("routes"), help="Route of the settings."),
         click.option(
             *(("-o", "--option") if short_option else ("--option",)),
             multiple=True,
