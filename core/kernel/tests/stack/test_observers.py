@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import ServerError, StreamInterrupted
+from heavenbase.errors import HBError, ServerError, StreamInterrupted
 from heavenbase.middleware import Observer
 from heavenbase.types import Chunk
 
@@ -163,3 +163,22 @@ def test_a_cancelled_call_is_told_of_and_ends() -> None:
 
     asyncio.run(ask())
     assert watch.told[1:] == [(None, "CancelledError", 0.0)]
+
+
+@pytest.mark.parametrize("verb", ["chat", "stream", "embed"])
+@pytest.mark.parametrize("failure", [ServerError("sk-acme-000 is wrong"), ValueError("sk-acme-000")])
+def test_an_error_is_clean_of_credentials_before_it_is_told(verb: str, failure: Exception) -> None:
+    told: list[str] = []
+
+    class Telling(Observer):
+        around = "attempt"
+
+        def after(self, call: Any, answer: Any, error: BaseException | None, seconds: float) -> None:
+            told.append(f"{error} {error!r} {error.__cause__!r}" if error else "")
+
+    house = scripted(failure, middleware=(Telling(),))
+    for ask in both_colours(house.llm, verb):
+        with pytest.raises(HBError):
+            ask("x", max_retries=0)
+    assert len(told) == 2
+    assert all("***" in text and "sk-acme-000" not in text for text in told)

@@ -149,9 +149,11 @@ async def guarded(call: Call, source: Any) -> AsyncIterator[Chunk]:
                 yield chunk
         if gathering.finished:
             yield Ending(gathering, call)
-    except HBError:
+    except HBError as error:
+        clean(call, error)
         raise
     except Exception as error:
+        clean(call, error)
         raise foreign(call, error) from error
     finally:
         await drive.aclose(source)
@@ -191,8 +193,13 @@ def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> 
     error.attempts = tuple(call.context.attempts)
     if gathering is not None and error.partial is None and gathering.chunks:
         error.partial = gathering.completion(call)
-    _scrub(error, scrubber(call.secrets()))
+    clean(call, error)
     return error
+
+
+def clean(call: Call, error: BaseException) -> None:
+    """Take out of an error what its call must not tell, before a middleware sees it, which may log it."""
+    _scrub(error, scrubber(call.secrets()))
 
 
 def _scrub(error: BaseException | None, scrub: Callable[[str], str]) -> None:

@@ -45,6 +45,7 @@ class Attempting:
                 answer = await answer
                 answers.check_value(call, answer)
         except Exception as error:
+            answers.clean(call, error)
             failure = error if isinstance(error, HBError) else answers.foreign(call, error)
             if isinstance(failure, ProviderError) and not isinstance(failure, PoolTimeout):
                 context.attempts.append(attempt)

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from hb_testing.conformance.checks_settings import SettingChecks
-from hb_testing.conformance.endpoint import USAGE
 from hb_testing.conformance.needs import only_if
 from hb_testing.conformance.rig import KEY, PROMPT
 from hb_testing.conformance.sandbox import leftovers, records
-from hb_testing.conformance.stacked import VERBS, Stacked, place_in, stacked
+from hb_testing.conformance.stacked import VERBS, Stacked, as_plain, check_type, check_words, place_in, stacked, text_of
 from heavenbase.errors import (
     AuthError,
     ContentFiltered,
@@ -28,7 +27,6 @@ from heavenbase.errors import (
     StreamInterrupted,
 )
 from heavenbase.middleware import PLACES, Observer
-from heavenbase.operations import Listing, Ranking, TokenCount
 from heavenbase.secrets import scrubber
 from heavenbase.types import Completion
 
@@ -46,8 +44,6 @@ FAILURES = (
     RequestRejected("no such thing", status=400, code="kit"),
     ContentFiltered("not this", status=400),
 )
-TIMES = frozenset({"elapsed", "created_at", "attempts", "request_id", "started_at"})
-"""What differs between two answers that are the same."""
 PATIENCE = 5.0
 BOTH = pytest.mark.parametrize("verb", ["chat", "stream"])
 EVERY = pytest.mark.parametrize("verb", VERBS)
@@ -126,9 +122,9 @@ class MiddlewareChecks(SettingChecks):
     def test_an_answer_of_every_verb_passes(self, stack: Stacked, verb: str) -> None:
         """In the type of its verb, sync without any event loop."""
         answer = stack.ask(verb)
-        _check_type(verb, answer)
+        check_type(verb, answer)
         if not (self.changes or self.may_answer):
-            _check_words(verb, answer)
+            check_words(verb, answer)
         if stack.colour.name == "sync":
             looped = [request.verb for request in stack.endpoint.requests if request.looped]
             assert not looped, "a sync call runs in an event loop; only await next(call) and what services give"
@@ -253,7 +249,7 @@ class MiddlewareChecks(SettingChecks):
         llm = stack.llm()
         if stack.colour.name == "sync":
             with ThreadPoolExecutor(6) as pool:
-                texts = list(pool.map(lambda name: _text(stack.ask(verb, name, llm=llm)), names))
+                texts = list(pool.map(lambda name: text_of(stack.ask(verb, name, llm=llm)), names))
         else:
             texts = stack.colour.run(list, lambda: _together(llm, verb, names))
         for name, text in zip(names, texts, strict=True):
@@ -309,7 +305,7 @@ class MiddlewareChecks(SettingChecks):
             with self.through(colour, without=without) as stack:
                 answer = stack.ask(verb)
                 asked = [(it.verb, it.model, it.said, it.args, it.stream) for it in stack.endpoint.requests]
-                seen.append((_plain(answer), asked))
+                seen.append((as_plain(answer), asked))
         (plain, wanted), (observed, asked) = seen
         assert observed == plain, "the answer is another one than without it"
         assert repr(asked) == repr(wanted), "the endpoint is asked something else than without it"
@@ -321,48 +317,6 @@ class MiddlewareChecks(SettingChecks):
         with pytest.raises(RateLimitError):
             stack.ask("chat")
         assert stack.outer.errors[-1] is stack.inner.errors[-1]
-
-
-def _check_type(verb: str, answer: Any) -> None:
-    kinds = {"chat": Completion, "stream": list, "count_tokens": TokenCount, "models": Listing, "rerank": Ranking}
-    kind: Any = kinds.get(verb, dict)
-    assert isinstance(answer, kind), f"{verb} is answered with {type(answer).__name__}"
-    assert verb != "stream" or answer, "the stream is empty"
-
-
-def _check_words(verb: str, answer: Any) -> None:
-    said = f"It was said, word by word: {PROMPT}"
-    if verb == "chat":
-        assert (answer.text, answer.usage, answer.finish_reason) == (said, USAGE, "stop")
-    elif verb == "stream":
-        assert "".join(chunk.text for chunk in answer) == said
-        assert any(chunk.finish_reason == "stop" for chunk in answer)
-    elif verb == "embed":
-        assert [next(iter(vector)) for vector in answer["embeddings"]] == [3.0, 5.0, 9.0]
-    elif verb == "imagen":
-        assert len(answer["images"]) == 1
-    elif verb == "count_tokens":
-        assert (int(answer), answer.method) == (len(PROMPT.split()), "endpoint")
-    elif verb == "models":
-        assert len(answer) == 1
-    else:
-        assert [one.index for one in answer] == [1, 2, 0]
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "to_dict"):
-        return _plain(value.to_dict())
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items() if name not in TIMES}
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, list | tuple) or (hasattr(value, "__iter__") and not isinstance(value, str | bytes)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _text(answer: Any) -> str:
-    return answer.text if isinstance(answer, Completion) else "".join(chunk.text for chunk in answer)
 
 
 async def _together(llm: Any, verb: str, names: list[str]) -> list[str]:

@@ -6,12 +6,14 @@ import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from hb_testing.conformance.endpoint import SETTINGS, Endpoint
+from hb_testing.conformance.endpoint import SETTINGS, USAGE, Endpoint
 from hb_testing.conformance.rig import KEY, LIMITS, PROMPT, Clock, make_kernel
 from heavenbase.colour import aclose
 from heavenbase.errors import FallbackWarning
 from heavenbase.llm import LLM
 from heavenbase.middleware import Middleware, place_of
+from heavenbase.operations import Listing, Ranking, TokenCount
+from heavenbase.types import Completion
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from heavenbase.types import Chunk
 
 VERBS = ("chat", "stream", "embed", "imagen", "count_tokens", "models", "rerank")
+TIMES = frozenset({"elapsed", "created_at", "attempts", "request_id", "started_at"})
+"""What differs between two answers that are the same."""
 DOCUMENTS = ["one", "the longest of all", "two and more"]
 
 
@@ -123,3 +127,49 @@ def stacked(
 def place_in(kernel: Kernel, name: str) -> str:
     """Where a middleware stands."""
     return place_of(kernel.registry.load("middleware", name))
+
+
+def check_type(verb: str, answer: Any) -> None:
+    """AssertionError unless an answer has the type of its verb."""
+    kinds = {"chat": Completion, "stream": list, "count_tokens": TokenCount, "models": Listing, "rerank": Ranking}
+    kind: Any = kinds.get(verb, dict)
+    assert isinstance(answer, kind), f"{verb} is answered with {type(answer).__name__}"
+    assert verb != "stream" or answer, "the stream is empty"
+
+
+def check_words(verb: str, answer: Any) -> None:
+    """AssertionError unless an answer says what the endpoint said."""
+    said = f"It was said, word by word: {PROMPT}"
+    if verb == "chat":
+        assert (answer.text, answer.usage, answer.finish_reason) == (said, USAGE, "stop")
+    elif verb == "stream":
+        assert "".join(chunk.text for chunk in answer) == said
+        assert any(chunk.finish_reason == "stop" for chunk in answer)
+    elif verb == "embed":
+        assert [next(iter(vector)) for vector in answer["embeddings"]] == [3.0, 5.0, 9.0]
+    elif verb == "imagen":
+        assert len(answer["images"]) == 1
+    elif verb == "count_tokens":
+        assert (int(answer), answer.method) == (len(PROMPT.split()), "endpoint")
+    elif verb == "models":
+        assert len(answer) == 1
+    else:
+        assert [one.index for one in answer] == [1, 2, 0]
+
+
+def as_plain(value: Any) -> Any:
+    """An answer as plain data, without what differs between two answers that are the same."""
+    if hasattr(value, "to_dict"):
+        return as_plain(value.to_dict())
+    if isinstance(value, dict):
+        return {name: as_plain(item) for name, item in value.items() if name not in TIMES}
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, list | tuple) or (hasattr(value, "__iter__") and not isinstance(value, str | bytes)):
+        return [as_plain(item) for item in value]
+    return value
+
+
+def text_of(answer: Any) -> str:
+    """The text of an answer or of a stream."""
+    return answer.text if isinstance(answer, Completion) else "".join(chunk.text for chunk in answer)
