@@ -24,7 +24,10 @@ BASE: Mapping[str, Any] = {
     "llm.presets.house": {"model": "tiny"},
 }
 """What every act begins with: a provider, a model there, and a preset for it."""
-ROWS = {"presets": "house", "models": "tiny", "providers": "acme", "gateways": "openai", "prompts": "p"}
+ROWS: Mapping[str, str] = {
+    **{"presets": "house", "models": "tiny", "providers": "acme", "gateways": "openai", "prompts": "p"},
+    "routes": "duo",
+}
 """The names of rows in keys."""
 
 
@@ -149,6 +152,9 @@ ARGUMENTS: Mapping[str, Proof] = {
     "provider_url": Proof("https://away.test/v1", header("x-portkey-custom-host", "https://away.test/v1"), PORTKEY),
     "timeout": Proof(0.05, said("0.05 s"), LATE),
     "max_retries": Proof(0, both(said("broken"), count(1)), FAILING),
+    "retry": Proof({"max_attempts": 1}, both(said("broken"), count(1)), FAILING),
+    "middleware": Proof(["loud"], both(count(1), said("loud heard the call")), site=True),
+    "by_provider.<name>": Proof({"top_p": 0.25}, sent(top_p=0.25), at="acme"),
     "on_lossy": Proof("error", both(said("LossyRequest|top_k"), count(0)), LOSSY),
     "allow_unknown": Proof(True, sent(frobnicate=1), Act(options={"frobnicate": 1})),
     "http_proxy": Proof("ORIGIN", path("^http://acme.invalid/"), Act(settings=INVALID)),

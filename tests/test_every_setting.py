@@ -17,7 +17,10 @@ from heavenbase.discovery.inventory import discover
 from heavenbase.image import make_picture
 from tests.settings_proofs import BASE, ROWS, Proof
 from tests.settings_rig import DOORS, Act, Seen, nested, run
+from tests.settings_routes import PROOFS as OF_ROUTES
 from tests.settings_tables import PROOFS
+
+PROOFS |= OF_ROUTES
 
 KEYS = sorted(".".join(path[1:]) for path, _ in known_keys())
 
@@ -88,6 +91,18 @@ class Loud(Plugin):
         warnings.warn("loud heard the call")
         return await next(call)
 """,
+    "hb_echo.py": """
+import warnings
+from typing import ClassVar
+from heavenbase.middleware import Middleware, Setting
+
+class Echo(Middleware):
+    settings: ClassVar = {"words": Setting("str", "", "what it says")}
+
+    async def __call__(self, call, next):
+        warnings.warn(f"echo: {self.options['words']}")
+        return await next(call)
+""",
     "hb_broken.py": "raise ImportError('its wheel is not there')",
     "hb_late.py": """
 import threading
@@ -106,10 +121,12 @@ class Late(Gateway):
         return Completion("late, but here", finish_reason="stop")
 """,
     "hb_loud-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: hb-loud\nVersion: 1.0\n",
-    "hb_loud-1.0.dist-info/RECORD": "hb_loud.py,,\n",
+    "hb_loud-1.0.dist-info/RECORD": "hb_loud.py,,\nhb_echo.py,,\n",
     "hb_loud-1.0.dist-info/entry_points.txt": """
 [heavenbase.contrib]
 loud = hb_loud:Loud
+[heavenbase.middleware]
+echo = hb_echo:Echo
 [heavenbase.gateways]
 broken = hb_broken:gateway
 late = hb_late:Late
@@ -160,7 +177,7 @@ def test_a2_the_key_does_what_its_page_says(
         words = {"ORIGIN": server.origin, "SILENT": silent, "HERE": str(home.parent)}
         done = replace(act, settings=nested(BASE, act.settings, more))
         given = {name: filled(value, words) if name != "replies" else value for name, value in vars(done).items()}
-        for module in ("hb_loud", "hb_broken", "hb_late"):
+        for module in ("hb_loud", "hb_echo", "hb_broken", "hb_late"):
             sys.modules.pop(module, None)
         return run(door, Act(**given), server, home)
 
@@ -176,5 +193,7 @@ def test_a2_the_key_does_what_its_page_says(
 
 def test_a2_every_key_of_the_configuration_has_a_proof() -> None:
     new = [key for key in KEYS if key not in PROOFS]
-    assert new == [], "each new key needs a Proof in tests/settings_proofs.py or tests/settings_tables.py"
+    assert new == [], (
+        "each new key needs a Proof in tests/settings_proofs.py, tests/settings_tables.py or tests/settings_routes.py"
+    )
     assert [key for key in PROOFS if key not in KEYS] == []

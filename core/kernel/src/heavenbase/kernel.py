@@ -30,7 +30,7 @@ from heavenbase.resolution.resolver import Resolver
 from heavenbase.spec import LLMSpec
 from heavenbase.stack.attempt import Attempting
 from heavenbase.stack.composing import Stack
-from heavenbase.stack.lending import Lending, by_provider
+from heavenbase.stack.lending import Lending
 from heavenbase.types import Chunk, Completion, Message
 
 
@@ -65,14 +65,14 @@ class Kernel:
         self.clock = clock
         self.wall = wall
         self.clients = ClientPool()
-        lending = Lending(self, sleep=sleep, asleep=asleep, random=random)
+        self._lending = lending = Lending(self, sleep=sleep, asleep=asleep, random=random)
         self.services = Services(self.clients.get, config.get, clock, wall, transport, config.environ, lending)
         inventory = discover(config.paths().cache_dir) if discover_plugins else Inventory((), {}, {})
         self.registry = Registry(inventory, config.plugins(), self.services, plugins)
         self.resolver = Resolver(config, self.registry)
         self.cache = CacheMiddleware(config, self.registry, clock, wall)
         self.tool_call_repair = dict(config.section("heavenbase.llm.tool_call_repair"))
-        policy = RetryPolicy().merged(config.section("heavenbase.llm.retry").copy())
+        policy = RetryPolicy.of(config.section("heavenbase.llm.retry"))
         refusals = Refusals(lambda spec: unasked_arguments(spec, config))
         self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random, refusals=refusals)
         around = [*(config.get("heavenbase.llm.middleware") or ()), *middleware]
@@ -108,8 +108,10 @@ class Kernel:
             raise KernelClosed("this kernel is closed; make a new one")
         if options:
             check_options(options := with_effort(options))
-            if spec.untrusted is not None and secret_options(options):
-                self.config.endpoint_trust(spec.untrusted, Origin("call"))
+        if spec.route is None and ("by_provider" in options or "by_provider" in spec.args):
+            spec, options = self._lending.for_provider(spec, options)
+        if options and spec.untrusted is not None and secret_options(options):
+            self.config.endpoint_trust(spec.untrusted, Origin("call"))
         timeouts = spec.timeouts.merged(options["timeout"]) if "timeout" in options else spec.timeouts
         started = self.clock()
         deadline = started + timeouts.total if timeouts.total is not None else None
@@ -117,8 +119,6 @@ class Kernel:
         if not options and (plain := plain_options(spec)):
             args, controls = plain[0].copy(), plain[1].copy()
         else:
-            if "by_provider" in options and spec.route is None:
-                options = {**options, **by_provider(options, spec)}
             merged = {**spec.args, **options}
             if "middleware" in options and spec.args.get("middleware"):
                 merged["middleware"] = [*spec.args["middleware"], *(options["middleware"] or ())]

@@ -57,6 +57,13 @@ class RetryPolicy:
     cap_retry_after: bool = False
     billed_repeats: int | None = 1
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> RetryPolicy:
+        """The numbers of `heavenbase.llm.retry`, whose types were checked; UnknownNameError for a kind of error."""
+        if settings.get("on") is not None:
+            check_kinds("heavenbase.llm.retry.on", settings["on"])
+        return cls(**settings)
+
     def merged(self, option: Any) -> RetryPolicy:
         """These numbers with the option `retry` over them; an error for a name or value that it cannot have."""
         if option is None:

@@ -159,6 +159,41 @@ def _check_repair(name: str, value: object) -> None:
     LLMToolCallRepair().merged(value)
 
 
+def _check_retry(name: str, value: object) -> None:
+    from heavenbase.flow.retry import RetryPolicy
+
+    RetryPolicy().merged(value)
+
+
+def _check_callable(name: str, value: object) -> None:
+    if not callable(value):
+        raise InputTypeError(f"{name} must be a function, not {type(value).__name__}")
+
+
+def _check_middleware(name: str, value: object) -> None:
+    from heavenbase.middleware import place_of
+
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise InputTypeError(f"middleware must be a list of names and objects, not {type(value).__name__}")
+    for each in value:
+        if not isinstance(each, str):
+            place_of(each)
+
+
+def _check_by_provider(name: str, value: object) -> None:
+    # The values may be credentials, so no message repeats one.
+    if not isinstance(value, Mapping):
+        raise InputTypeError(f"by_provider must be a mapping, not {type(value).__name__}")
+    for provider, options in value.items():
+        if not isinstance(options, Mapping):
+            kind = type(options).__name__
+            raise InputTypeError(f"by_provider: the options for {provider!r} must be a mapping, not {kind}")
+        if name in options:
+            raise InputError(f"by_provider: the options for {provider!r} hold by_provider themselves")
+        check_options(options)
+        unknown_options(options, None, origins={f"args.{each}": f"by_provider.{provider}" for each in options})
+
+
 def _check_lossy(name: str, value: object) -> None:
     if isinstance(value, dict):
         for side in value:
@@ -204,4 +239,6 @@ def merged_headers(tables: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 _SENT = named(lambda option: option.kind in ("argument", "extra") and _KINDS.keys() >= {*option.types.split(" | ")})
 _CHECKS = {**dict.fromkeys(REPAIR, _check_repair), "on_lossy": _check_lossy, "headers": _check_headers}
 _CHECKS |= dict.fromkeys(_SENT, _check_argument)
+_CHECKS |= {"retry": _check_retry, "on_retry": _check_callable, "middleware": _check_middleware}
+_CHECKS |= {"by_provider": _check_by_provider}
 CHECKED = frozenset({*COUNTS, *_CHECKS})

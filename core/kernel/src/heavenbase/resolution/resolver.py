@@ -88,6 +88,8 @@ class Resolver:
         if options:
             conceal(options)
             options = dict(with_effort(options))
+            if options.get("by_provider"):
+                self.check_providers(options["by_provider"])
         several = "route" in options or not isinstance(model, str)
         routed = self._routes.resolve(preset, model, provider, gateway, options) if several else None
         return routed or self.resolve_one(preset, model, provider, gateway, options)
@@ -157,6 +159,14 @@ class Resolver:
         check_plain_http(moved.provider_url, moved.api_key, ("providers", spec.provider, record))
         return moved
 
+    def check_providers(self, names: Any) -> None:
+        """UnknownNameError for a key of `by_provider` that is the name of no provider."""
+        known = {*self.catalog.providers, *self.catalog.wanted}
+        for name in names if isinstance(names, Mapping) else ():
+            if name not in known:
+                meant = self.catalog.provider(name) if isinstance(name, str) else None
+                raise UnknownNameError("provider in by_provider", str(name), [meant] if meant else sorted(known))
+
     def offline(self, spec: LLMSpec) -> LLMSpec:
         """The same target answered by the mock gateway, which needs no network and no key."""
         if spec.gateway == OFFLINE:
@@ -220,7 +230,7 @@ class _Resolution:
         )
         args = self._args(layers)
         if around := preset_record.get("middleware"):
-            args["middleware"] = [*around, *(self.options.get("middleware") or ())]
+            args["middleware"] = [*around, *(args.get("middleware") or ())]
         tables = [record.get("headers", {}), gateway_record.get("headers", {}), *(found.value for found in headers)]
         merged = merged_headers(tables)
         check_plain_headers(connection.base_url, merged, owner_of(provider, record, chosen, gateway_record))

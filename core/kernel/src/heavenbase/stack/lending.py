@@ -10,7 +10,7 @@ from heavenbase.errors import DeadlineExceeded, HBError
 from heavenbase.flow.answers import annotate
 from heavenbase.flow.preparing import prepare
 from heavenbase.middleware import call_sleep
-from heavenbase.options import MOCKS, PREPARED, split_options, with_effort
+from heavenbase.options import CONNECTION, MOCKS, PREPARED, split_options, with_effort
 from heavenbase.resolution.arguments import check_options, check_parameters
 from heavenbase.spec import LLMSpec
 
@@ -57,10 +57,25 @@ class Lending:
         """What the cache keeps for a call, and the call that need not be looked up again."""
         return await self._kernel.cache.recall(call)  # type: ignore[no-any-return]
 
+    def for_provider(self, spec: LLMSpec, options: Mapping[str, Any]) -> tuple[LLMSpec, Mapping[str, Any]]:
+        """The spec and the options of a call, with what `by_provider` says for its provider over them."""
+        given = options if "by_provider" in options else spec.args
+        self._kernel.resolver.check_providers(given["by_provider"])
+        own = by_provider(given, spec)
+        spec, own = self._connected(spec, own)
+        return spec, {**options, **own}
+
+    def _connected(self, spec: LLMSpec, own: Mapping[str, Any]) -> tuple[LLMSpec, Mapping[str, Any]]:
+        """The spec with address and credentials that are among the options of its provider, and the others."""
+        if CONNECTION.isdisjoint(own):
+            return spec, own
+        moved = self._kernel.resolver.redirect(spec, {name: own[name] for name in CONNECTION & own.keys()})
+        return moved, {name: value for name, value in own.items() if name not in CONNECTION}
+
     def retarget(self, call: Call, spec: LLMSpec) -> Call:
         """The same request to another target: its own defaults, then what the caller gave."""
         before = call.spec
-        own = by_provider(call.controls, spec)
+        spec, own = self._connected(spec, by_provider(call.controls, spec))
         given = {**call.args, **call.controls}
         # What callers and middlewares gave, as opposed to the defaults of the target that the call was made for.
         carried = {name: given[name] for name in given if name in call.explicit or name not in before.args}
@@ -74,6 +89,10 @@ class Lending:
             spec = self._kernel.resolver.offline(spec)
         if "timeout" not in carried:
             context.timeouts = spec.timeouts
+        if "timeout" in own:
+            context.timeouts = timeouts = context.timeouts.merged(own["timeout"])
+            ends = [at for at in (context.deadline, timeouts.total and context.clock() + timeouts.total) if at]
+            context.deadline = min(ends, default=None)
         args, controls = split_options(merged)
         fresh = {name: args[name] for name in PREPARED.intersection(args) if name not in carried}
         changes: dict[str, Any] = {}
