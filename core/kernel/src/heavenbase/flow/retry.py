@@ -57,6 +57,10 @@ class RetryPolicy:
     cap_retry_after: bool = False
     billed_repeats: int | None = 1
 
+    def __post_init__(self) -> None:
+        if self.jitter > 1:
+            raise InputError(f"retry.jitter is the share of a delay that is random, at most 1, not {self.jitter:g}")
+
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> RetryPolicy:
         """The numbers of `heavenbase.llm.retry`, whose types were checked; UnknownNameError for a kind of error."""
