@@ -18,6 +18,9 @@ from heavenbase.errors import (
     StreamInterrupted,
     UnknownModelError,
     UnknownNameError,
+    check_kinds,
+    is_among,
+    known_kinds,
 )
 from heavenbase.types import Attempt, Completion
 
@@ -122,3 +125,91 @@ def test_an_error_of_another_class_knows_what_the_first_did() -> None:
     assert (type(second), str(second), second.provider, second.status) == (StreamInterrupted, "it broke", "p", 429)
     assert (second.retry_after, second.body, second.maybe_billed) == (2.0, "{}", True)
     assert str(QuotaExhausted.of(first)) == "slow down"
+
+
+# Kinds as settings list them
+
+
+@pytest.mark.parametrize("cls", TREE, ids=lambda cls: cls.__name__)
+def test_an_error_is_among_its_own_kind_its_class_and_the_classes_above(cls: type[HBError]) -> None:
+    error = made(cls)
+    assert is_among(error, [cls.kind])
+    assert is_among(error, [cls])
+    assert is_among(error, [HBError])
+    assert is_among(error, ["nothing else", cls.kind])
+    assert not is_among(error, [])
+    others = {kind for kind in known_kinds() if errors.base.KINDS.get(kind, kind) not in kinds_above(cls)}
+    assert not is_among(error, others)
+
+
+def kinds_above(cls: type) -> set[str]:
+    return {base.kind for base in cls.__mro__ if issubclass(base, HBError)}
+
+
+@pytest.mark.parametrize(
+    ("cls", "above", "is_too"),
+    [
+        (errors.Overloaded, "server", True),
+        (errors.ConnectError, "transport", True),
+        (errors.ConnectTimeout, "timeout", True),
+        (errors.TLSVerifyError, "transport", False),  # asking again, or another one's certificate, is no help
+        (errors.RateLimitError, "auth", False),
+        (errors.QuotaExhausted, "rate_limit", False),
+    ],
+)
+def test_a_kind_stands_for_those_below_it_that_may_be_asked_again(cls: type[HBError], above: str, is_too: bool) -> None:
+    assert is_among(made(cls), [above]) is is_too
+
+
+@pytest.mark.parametrize(("word", "kind"), errors.base.KINDS.items())
+def test_the_shorter_words_stand_for_their_kinds(word: str, kind: str) -> None:
+    assert kind in {cls.kind for cls in TREE}
+    assert word not in {cls.kind for cls in TREE}
+    assert is_among(made(next(cls for cls in TREE if cls.kind == kind)), [word])
+
+
+def test_a_function_is_asked_with_the_error() -> None:
+    error = RateLimitError("slow", status=429)
+    assert is_among(error, [lambda it: it is error])
+    assert is_among(error, [lambda it: False, lambda it: it.status])
+    assert not is_among(error, [lambda it: None])
+
+
+def test_errors_of_others_are_known_by_their_class_and_by_functions_alone() -> None:
+    error = KeyError("x")
+    assert is_among(error, [LookupError])
+    assert is_among(error, [lambda it: True])
+    assert not is_among(error, known_kinds())
+
+
+def test_the_kind_of_one_error_counts_where_it_has_one_of_its_own() -> None:
+    error = errors.FallbackExhausted("all failed", [])
+    error.kind = "auth"  # type: ignore[misc]
+    assert is_among(error, ["auth"])
+
+
+def test_the_kinds_of_plugins_are_known_too() -> None:
+    class AcmeBusy(errors.Overloaded):
+        """Acme is busy."""
+
+    assert "acme_busy" in known_kinds()
+    assert check_kinds("on", ["acme_busy"]) == ("acme_busy",)
+    assert is_among(AcmeBusy("x"), ["overloaded"])
+
+
+def test_kinds_are_checked_by_name_and_by_what_they_are() -> None:
+    given = ["rate_limit", "quota", RateLimitError, KeyError, print]
+    assert check_kinds("on", given) == tuple(given)
+    assert check_kinds("on", iter(["server"])) == ("server",)
+    assert check_kinds("on", ()) == ()
+    for slip, meant in (("ratelimit", "rate_limit"), ("Timeout", "timeout"), ("qouta", "quota")):
+        with pytest.raises(UnknownNameError, match=f"kind of error in route.on '{slip}'; did you mean '{meant}'"):
+            check_kinds("route.on", [slip])
+    for wrong in ("server", RateLimitError, 5, None, print):
+        with pytest.raises(errors.InputTypeError, match="on is a list of kinds of errors, not"):
+            check_kinds("on", wrong)
+    for item in (5, None, 4.2, ["server"], {"a": 1}):
+        with pytest.raises(errors.InputTypeError, match="on holds kinds of errors, classes or functions, not"):
+            check_kinds("on", [item])
+    with pytest.raises(errors.InputTypeError, match="a class in on is no class of errors"):
+        check_kinds("on", [int])

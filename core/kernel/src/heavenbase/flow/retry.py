@@ -74,11 +74,12 @@ class RetryPolicy:
             return self
         if not isinstance(option, Mapping):
             raise InputTypeError(f"retry must be a mapping, not {type(option).__name__}")
+        option = {**option}
         for name, value in option.items():
             if name not in RETRY.fields:
                 raise UnknownNameError("setting of retry", name, list(RETRY.fields))
             if name == "on" and value is not None:
-                check_kinds("retry.on", value)
+                option[name] = check_kinds("retry.on", value)
                 continue
             for problem in problems(value, RETRY.fields[name], ("retry", name)):
                 raise InputError(problem.message)
