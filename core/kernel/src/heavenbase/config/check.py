@@ -56,6 +56,10 @@ def problems(value: Any, node: Node = SCHEMA, path: tuple[str, ...] = ()) -> Ite
     """Yield everything that is wrong with `value` as the content of `path`, in file order."""
     if isinstance(node, Field):
         yield from _field_problems(value, node, path)
+        inside = [(value, node.inner), *((item, node.items) for item in (value if isinstance(value, list) else ()))]
+        for each, table in inside:
+            if table is not None and isinstance(each, dict):
+                yield from problems(each, table, path)
     elif isinstance(value, dict):
         for name, item in value.items():
             child = node.fields.get(name, node.rows) if isinstance(name, str) else None
@@ -159,7 +163,7 @@ def nearest_key(path: Sequence[str]) -> str | None:
 
     for depth in range(len(path)):
         parent = look_up(path[:depth])
-        if parent is not None and isinstance(parent.node, Table) and look_up(path[: depth + 1]) is None:
+        if parent is not None and look_up(path[: depth + 1]) is None:
             siblings = list(parent.node.fields)
             close = get_close_matches(path[depth].lower(), siblings, n=1, cutoff=0.6)
             if close:

@@ -12,7 +12,8 @@ from heavenbase.options import FREE, TABLE, UNSET, Option
 class Field(NamedTuple):
     """One value. `secret`: never shown. `free`: a project that nobody has vouched for may set it too.
 
-    `words` are its types, as in `float | null`; `table` is a table of any content, `any` whatever TOML can hold.
+    `words` are its types, as in `float | null`; `table` is a table of any content, `any` whatever TOML can hold. Of a
+    value that is a table or a list with tables, `inner` is the schema of the table and `items` that of those in a list.
     """
 
     words: str
@@ -22,6 +23,21 @@ class Field(NamedTuple):
     minimum: float | None = None
     secret: bool = False
     free: bool = False
+    inner: Table | None = None
+    items: Table | None = None
+
+    @property
+    def fields(self) -> Mapping[str, Field | Table]:
+        """The known keys of the tables in its value."""
+        tables = [table.fields for table in (self.items, self.inner) if table is not None]
+        return {name: node for fields in tables for name, node in fields.items()}
+
+    def child(self, name: str) -> Field | Table | None:
+        """The schema of a key in its value."""
+        if name in self.fields:
+            return self.fields[name]
+        is_open = self.inner is None and not {"any", "table"}.isdisjoint(self.types)
+        return Field("any") if is_open else None
 
     @property
     def types(self) -> tuple[str, ...]:

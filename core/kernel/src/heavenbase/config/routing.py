@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heavenbase.config.nodes import Field, arguments, optional, table, text
+from heavenbase.config.nodes import Field, Node, Table, arguments, optional, table, text
 
 RETRY = table(
     "the one retry owner",
@@ -22,23 +22,22 @@ RETRY = table(
 
 KINDS_OF_ROUTES = ("fallback", "cascade", "balance")
 RECOVERIES = ("fail", "restart", "prefill", "user_turn")
-TARGET = table(
-    "one target of a route; a text is the name of a model",
-    model=optional("model to call"),
-    provider=optional("its provider"),
-    gateway=optional("its gateway"),
-    preset=optional("preset to call"),
-    route=Field("str | table | null", description="another route in the place of one target"),
-    args=arguments(),
-    weight=Field("float", 1, "share of the calls of a balance", minimum=0),
-    first_token=Field("float | null", None, "seconds until its first content", minimum=0.001),
-    share=Field("float | null", None, "share of the time left that it may take, of 1", minimum=0.001),
-    keys=Field("list[str]", [], "credentials taken in turn, each best as ${env:NAME}", secret=True),
-)
+_TARGET: dict[str, Node] = {
+    "model": optional("model to call"),
+    "provider": optional("its provider"),
+    "gateway": optional("its gateway"),
+    "preset": optional("preset to call"),
+    "args": arguments(),
+    "weight": Field("float", 1, "share of the calls of a balance", minimum=0),
+    "first_token": Field("float | null", None, "seconds until its first content", minimum=0.001),
+    "share": Field("float | null", None, "share of the time left that it may take, of 1", minimum=0.001),
+    "keys": Field("list[str]", [], "credentials taken in turn, each best as ${env:NAME}", secret=True),
+}
+TARGET = Table(_TARGET, "one target of a route; a text is the name of a model")
 ROUTE = table(
     "a choice among targets",
     kind=Field("str", "fallback", "fallback (in order), cascade (a judge decides), balance", KINDS_OF_ROUTES),
-    targets=Field("list", [], "names of models, or tables of targets"),
+    targets=Field("list", [], "names of models, or tables of targets", items=TARGET),
     on=Field("list[str] | null", None, "kinds of errors after which the next target is asked; null: those of its kind"),
     judge=Field("str | table | null", None, "who judges answers: a name, or a table with name and settings"),
     hop_after=Field("float | null", 2, "longest wait in seconds before a target is asked again; null: any", minimum=0),
@@ -62,3 +61,12 @@ ROUTE = table(
     ),
     description=text("one line for people"),
 )
+
+
+def a_route(description: str) -> Field:
+    """A route where it stands: its name, its table, or the list of its targets."""
+    return Field("str | table | list | null", description=description, inner=ROUTE, items=TARGET)
+
+
+# A target may be a route, whose targets are such tables again.
+_TARGET["route"] = a_route("another route in the place of one target")

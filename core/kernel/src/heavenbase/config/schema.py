@@ -33,6 +33,7 @@ from heavenbase.config.nodes import (
 from heavenbase.config.prompts import PROMPT as PROMPT
 from heavenbase.config.routing import RETRY as RETRY
 from heavenbase.config.routing import ROUTE as ROUTE
+from heavenbase.config.routing import a_route
 from heavenbase.options import FREE, PROXIES, may_hold_secret
 from heavenbase.options import UNSET as UNSET
 
@@ -72,7 +73,7 @@ PRESET = table(
     provider=free_optional("provider to use; null lets the model decide"),
     gateway=optional("gateway to use; null lets the provider decide"),
     args=arguments(),
-    route=Field("str | table | list | null", description="route of its calls: a name, a table, or a list of models"),
+    route=a_route("route of its calls: a name, a table, or a list of models"),
     middleware=Field("list[str]", description="further middlewares of its calls, outermost first"),
     **_DEFAULTS,
     prompt=optional("template that is put before what a call says, whose text fills its parameter `input`"),
@@ -267,7 +268,7 @@ def look_up(path: Sequence[str]) -> Found | None:
             # Of a request's arguments any name may be given, that of a credential too.
             secret = secret or (node.free is FREE and name not in PROXIES and may_hold_secret(name))
         else:
-            child, free = ANY if "any" in node.types or "table" in node.types else None, free or node.free
+            child, free = node.child(name), free or node.free
         if child is None:
             return None
         node = child

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from heavenbase.config.check import read_reference
 from heavenbase.config.layers import Origin
-from heavenbase.config.schema import is_secret, look_up
+from heavenbase.config.schema import Field, is_secret, look_up
 from heavenbase.config.values import interpolate, join_key, masked
 from heavenbase.errors import InputTypeError
 from heavenbase.secrets import mapped
@@ -109,6 +109,8 @@ def shown(value: Any, path: tuple[str, ...]) -> Any:
     if isinstance(value, dict):  # of a section too what is stored, not what is read
         return {name: shown(dict.__getitem__(value, name), (*path, name)) for name in value}
     found = look_up(path)
+    if isinstance(value, list) and found is not None and isinstance(found.node, Field) and found.node.items is not None:
+        return [shown(item, path) for item in value]
     bare = isinstance(value, str) and "://" not in value and is_secret(path, value)
     return masked(value, bare or found is None or found.secret)
 

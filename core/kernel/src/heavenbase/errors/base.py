@@ -142,15 +142,15 @@ def check_kinds(what: str, words: Any) -> tuple[Any, ...]:
 
     if isinstance(words, str | type) or not hasattr(words, "__iter__"):
         raise InputTypeError(f"{what} is a list of kinds of errors, not {type(words).__name__}")
-    words = tuple(words)
-    for word in words:
+    found: tuple[Any, ...] = tuple(words)
+    for word in found:
         if isinstance(word, type) and not issubclass(word, BaseException):
             raise InputTypeError(f"a class in {what} is no class of errors: {word.__name__}")
         if isinstance(word, str) and word not in known_kinds():
             raise UnknownNameError(f"kind of error in {what}", word, known_kinds())
         if not isinstance(word, str) and not callable(word):
             raise InputTypeError(f"{what} holds kinds of errors, classes or functions, not {type(word).__name__}")
-    return words
+    return found
 
 
 class HBWarning(UserWarning):

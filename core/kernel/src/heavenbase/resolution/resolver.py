@@ -18,7 +18,6 @@ from heavenbase.errors import (
     PluginLoadError,
     UnknownModelError,
     UnknownModelWarning,
-    UnknownNameError,
 )
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, check_slips, conceal, unknown_options, with_effort
 from heavenbase.registry import Registry
@@ -46,7 +45,7 @@ from heavenbase.resolution.endpoint import (
 )
 from heavenbase.resolution.naming import Naming
 from heavenbase.resolution.routed import RoutedResolver
-from heavenbase.resolution.slips import meant_model
+from heavenbase.resolution.slips import check_gateway, check_providers, meant_model
 from heavenbase.spec import LLMSpec, Timeouts
 
 FALLBACK = "openai"
@@ -61,7 +60,7 @@ class Resolver:
         self._config = config
         self._registry = registry
         self._catalog: Catalog | None = None
-        self._routes = RoutedResolver(self, config)
+        self._routes = RoutedResolver(self, config, registry)
         self._memo: dict[Any, tuple[LLMSpec, tuple[tuple[str, str | None], ...], tuple[str, ...]]] = {}
 
     @property
@@ -89,7 +88,7 @@ class Resolver:
             conceal(options)
             options = dict(with_effort(options))
             if options.get("by_provider"):
-                self.check_providers(options["by_provider"])
+                check_providers(options["by_provider"], self.catalog)
         several = "route" in options or not isinstance(model, str)
         routed = self._routes.resolve(preset, model, provider, gateway, options) if several else None
         return routed or self.resolve_one(preset, model, provider, gateway, options)
@@ -158,14 +157,6 @@ class Resolver:
         check_plain_headers(moved.base_url, headers, owner)
         check_plain_http(moved.provider_url, moved.api_key, ("providers", spec.provider, record))
         return moved
-
-    def check_providers(self, names: Any) -> None:
-        """UnknownNameError for a key of `by_provider` that is the name of no provider."""
-        known = {*self.catalog.providers, *self.catalog.wanted}
-        for name in names if isinstance(names, Mapping) else ():
-            if name not in known:
-                meant = self.catalog.provider(name) if isinstance(name, str) else None
-                raise UnknownNameError("provider in by_provider", str(name), [meant] if meant else sorted(known))
 
     def offline(self, spec: LLMSpec) -> LLMSpec:
         """The same target answered by the mock gateway, which needs no network and no key."""
@@ -337,10 +328,7 @@ class _Resolution:
         configured = self.config.section((*ROOT.split("."), "gateways", wanted), raw=True)
         try:
             if not self.registry.has("gateways", wanted):
-                known = self.registry.inventory.known_gateways
-                if wanted not in known and not configured:
-                    choices = sorted({*self.registry.names("gateways"), *known})
-                    raise UnknownNameError("gateway", wanted, choices)
+                check_gateway(wanted, self.registry, self.config)
                 raise PluginLoadError(f"gateway {wanted!r} is not installed; pip install {self._distribution(wanted)}")
             plugin = self.registry.load("gateways", wanted)
             plugin.check()

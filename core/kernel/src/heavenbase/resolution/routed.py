@@ -13,9 +13,12 @@ from typing import Any
 
 from heavenbase.config.config import Config
 from heavenbase.errors import InputError, PluginLoadError, UnknownNameError
-from heavenbase.options import CONNECTION, conceal, with_effort
+from heavenbase.options import CONNECTION, conceal, unknown_options, with_effort
+from heavenbase.registry import Registry
+from heavenbase.resolution.arguments import check_options
 from heavenbase.resolution.endpoint import ROOT, Sources
 from heavenbase.resolution.naming import Naming
+from heavenbase.resolution.slips import check_gateway
 from heavenbase.routes.reading import to_route
 from heavenbase.routes.route import Route, Routing, Target
 from heavenbase.spec import LLMSpec
@@ -26,8 +29,9 @@ MEMO_SIZE = 256
 class RoutedResolver:
     """Resolves routes for one kernel; `resolver` resolves the targets."""
 
-    def __init__(self, resolver: Any, config: Config) -> None:
+    def __init__(self, resolver: Any, config: Config, registry: Registry) -> None:
         self._resolver = resolver
+        self._registry = registry
         self._config = config
         self._memo: dict[Any, LLMSpec] = {}
         self._own: dict[int, tuple[LLMSpec, LLMSpec]] = {}
@@ -42,12 +46,13 @@ class RoutedResolver:
             if given is not None:
                 raise InputError("a list of models and route= say two things; pass one of them")
             given, model = model, None
+        whose = "a route"
         if given is None and model is None:
-            given = self._of_preset(preset)
+            given, whose = self._of_preset(preset)
         if given is None:
             return None
         if model is not None or provider is not None or gateway is not None:
-            raise InputError("the targets of a route say model, provider and gateway themselves; name them there")
+            raise InputError(f"the targets of {whose} say model, provider and gateway themselves; name them there")
         return self._routed(given, preset, options)
 
     def target(self, target: Target, preset: str | None, options: Mapping[str, Any]) -> LLMSpec:
@@ -67,11 +72,13 @@ class RoutedResolver:
             known = self._own[id(spec)] = spec, replace(spec, explicit=given)
         return known[1]
 
-    def _of_preset(self, preset: str | None) -> Any:
+    def _of_preset(self, preset: str | None) -> tuple[Any, str]:
+        """The route of the preset that counts, and whose it is."""
         name = preset if preset is not None else self._config.get(f"{ROOT}.default_preset")
         catalog = self._resolver.catalog
         found = catalog.preset(name) if isinstance(name, str) else None
-        return catalog.presets[found].get("route") if found is not None else None
+        route = catalog.presets[found].get("route") if found is not None else None
+        return route, f"the route of preset {found!r}"
 
     def _named(self, name: str) -> Any:
         """The table of a route in the configuration."""
@@ -108,10 +115,22 @@ class RoutedResolver:
             if target.route is not None:
                 self._check_names(target.route, preset, options)
                 continue
+            self._check_args(target)
             catalog = self._resolver.catalog
             naming = Naming(Sources(self._config, catalog.claims.foreign), catalog, {**target.args, **options})
             try:
                 name, record = naming.preset(target.preset or preset, target.model)
+                if target.preset is not None and target.model is None and record.get("route"):
+                    raise InputError(
+                        f"preset {name!r} has a route, and cannot be a target; let the target name the route itself"
+                    )
                 naming.target(target.model, target.provider, name, record)
+                if target.gateway is not None:
+                    check_gateway(target.gateway, self._registry, self._config)
             except PluginLoadError:
                 continue  # told when it is its turn, and by `hb explain`
+
+    def _check_args(self, target: Target) -> None:
+        check_options(target.args)
+        origins = {f"args.{name}": f"the target {target.label}" for name in target.args}
+        unknown_options(target.args, None, origins=origins)

@@ -1,9 +1,15 @@
-"""Slips in the names of models: a name that is one letter off a listed one, and no newer model of its family."""
+"""Slips in names: of models, where one letter off may also be a newer model of a family; of providers and gateways."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from heavenbase.config.config import Config
+from heavenbase.errors import UnknownNameError
+from heavenbase.registry import Registry
+from heavenbase.resolution.catalog import Catalog, fold
 
 LIKE = 0.8
 """How like a listed name another must be to be a slip of it."""
@@ -36,3 +42,21 @@ def meant_model(name: str, listed: Iterable[str]) -> str | None:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[a-z]{3,}", text.lower())
+
+
+def check_providers(names: Any, catalog: Catalog) -> None:
+    """UnknownNameError for a key of `by_provider` that is the name of no provider."""
+    known = {*catalog.providers, *catalog.wanted}
+    for name in names if isinstance(names, Mapping) else ():
+        if name not in known:
+            meant = catalog.provider(name) if isinstance(name, str) else None
+            raise UnknownNameError("provider in by_provider", str(name), [meant] if meant else sorted(known))
+
+
+def check_gateway(name: str, registry: Registry, config: Config) -> None:
+    """UnknownNameError for a name that no gateway has, installed or not. Loads none."""
+    names, known = registry.names("gateways"), registry.inventory.known_gateways
+    found = next((each for each in names if fold(each) == fold(name)), name)
+    configured = config.section(("heavenbase", "llm", "gateways", found), raw=True)
+    if not (registry.has("gateways", found) or found in known or configured):
+        raise UnknownNameError("gateway", name, sorted({*names, *known}))

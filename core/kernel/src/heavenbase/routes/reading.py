@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from heavenbase.config.check import problems
 from heavenbase.config.routing import TARGET
-from heavenbase.config.schema import ROUTE, Table
+from heavenbase.config.schema import ROUTE
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError, check_kinds
-from heavenbase.routes.route import DEPTH, Breaker, Route, Target
+from heavenbase.options import CONNECTION
+from heavenbase.routes.route import DEPTH, NAMES, Breaker, Route, Target
 from heavenbase.secrets import Secret
-from heavenbase.spec import LLMSpec, check_seconds
+from heavenbase.spec import LLMSpec
+
+KEYS = ("api_key", "auth_token")
+"""Options that stand in the field `api_key` of a spec."""
 
 
 def to_route(given: Any, named: Callable[[str], Any], *, above: tuple[str, ...] = (), **settings: Any) -> Route:
@@ -24,35 +29,52 @@ def to_route(given: Any, named: Callable[[str], Any], *, above: tuple[str, ...] 
         settings: Fields of the route, over those of a table.
     """
     if isinstance(given, Route):
-        _check_depth(given)
-        return given
+        return _checked_route(given, named, above)
     name: str | None = None
     if isinstance(given, str):
         if given in above:
             raise InputError(f"route {given!r} stands in itself: {' -> '.join([*above, given])}")
         name, above = given, (*above, given)
         given = named(given)
+    what = f"route {name!r}" if name else "route"
     if isinstance(given, Mapping):
-        table = {**given}
-        plain = {key: value for key, value in table.items() if key not in ("targets", "on", "judge", "breaker")}
-        _checked(plain, ROUTE, f"route {name!r}" if name else "route")
-        targets = table.pop("targets", None)
-        found = {**table, **settings}
+        found = {**given, **settings}
+        _check_names(found, ROUTE, what)
+        targets = found.pop("targets", None)
     elif isinstance(given, list | tuple):
         targets, found = given, settings
     else:
         raise InputTypeError(f"a route is a name, a list of targets, a table or a Route, not {type(given).__name__}")
+    return _made(targets, found, named, above, name, what)
+
+
+def _made(
+    targets: Any, found: Mapping[str, Any], named: Callable[[str], Any], above: tuple[str, ...], name: Any, what: str
+) -> Route:
+    if targets is not None and not isinstance(targets, list | tuple):
+        raise InputTypeError(f"{what}: targets must be a list of names and tables, not {type(targets).__name__}")
     if not targets:
-        raise InputError(f"route {name!r} has no targets" if name else "a route without targets; name at least one")
-    route = Route(tuple(to_target(each, named, above) for each in targets), name=name, **_fields(found))
-    _check_depth(route)
+        raise InputError(f"{what} has no targets" if name else "a route without targets; name at least one")
+    route = Route(tuple(to_target(each, named, above) for each in targets), name=name, **_fields(found, what))
+    if route.depth > DEPTH:
+        raise InputError(f"routes stand {route.depth} deep in each other; {DEPTH} are allowed")
     return route
+
+
+def _checked_route(given: Route, named: Callable[[str], Any], above: tuple[str, ...]) -> Route:
+    """A Route made in code, itself where all in it is as it should be."""
+    found = {name: getattr(given, name) for name in NAMES}
+    made = _made(given.targets, found, named, above, given.name, f"route {given.name!r}" if given.name else "route")
+    is_whole = type(given.targets) is tuple and all(
+        new is old for new, old in zip(made.targets, given.targets, strict=True)
+    )
+    return given if is_whole and made.breaker is given.breaker and made.on == given.on else made
 
 
 def to_target(given: Any, named: Callable[[str], Any], above: tuple[str, ...] = ()) -> Target:
     """One target: the name of a model, a table with the keys of one, a Target, a spec or LLM, a Route or a list."""
     if isinstance(given, Target):
-        return given
+        return _checked_target(given, named, above)
     if isinstance(given, str):
         if not given.strip():
             raise InputError("a target of a route is empty; name a model")
@@ -61,14 +83,11 @@ def to_target(given: Any, named: Callable[[str], Any], above: tuple[str, ...] = 
         return Target(route=to_route(given, named, above=above))
     spec = given if isinstance(given, LLMSpec) else getattr(given, "spec", None)
     if isinstance(spec, LLMSpec):
-        if spec.route is not None:
-            return Target(route=spec.route.route)
-        args = {name: spec.args[name] for name in spec.explicit if name in spec.args}
-        return Target(spec.model_id, spec.provider, spec.gateway, spec.preset, args=args)
+        return _of_spec(spec)
     if not isinstance(given, Mapping):
         raise InputTypeError(f"a target of a route is a name or a table, not {type(given).__name__}")
     table = {**given}
-    _checked({name: value for name, value in table.items() if not _is_code(value)}, TARGET, "target of a route")
+    _check_target(table)
     if (inner := table.pop("route", None)) is not None:
         if extra := table.keys() - {"weight", "share", "first_token"}:
             raise InputError(f"a target that is a route has no {sorted(extra)[0]!r} of its own")
@@ -79,36 +98,89 @@ def to_target(given: Any, named: Callable[[str], Any], above: tuple[str, ...] = 
     return Target(**table, keys=keys)
 
 
-def _is_code(value: Any) -> bool:
-    """Whether a value is none that settings could hold, such as a Route or a Secret."""
-    return isinstance(value, Route | Secret) or (isinstance(value, list | tuple) and any(map(_is_code, value)))
+def _checked_target(given: Target, named: Callable[[str], Any], above: tuple[str, ...]) -> Target:
+    """A Target made in code, itself where all in it is as it should be."""
+    found = {it.name: getattr(given, it.name) for it in fields(Target)}
+    if given.route is not None:
+        route = to_route(given.route, named, above=above)
+        return given if route is given.route else replace(given, route=route)
+    made = to_target({name: value for name, value in found.items() if value is not None}, named, above)
+    return given if all(isinstance(key, Secret) for key in given.keys) else made
 
 
-def _fields(found: Mapping[str, Any]) -> dict[str, Any]:
+def _of_spec(spec: LLMSpec) -> Target:
+    """The target of an LLM: its names, and all that was given for it."""
+    if spec.route is not None:
+        if spec.route.connection or spec.route.options:
+            raise InputError(
+                "an LLM with a route and options cannot be a target; give them to the targets of its route"
+            )
+        return Target(route=spec.route.route)
+    args = {name: spec.args[name] for name in spec.explicit if name in spec.args}
+    # What is said of the connection stands in fields of its own.
+    own = {name: getattr(spec, "api_key" if name in KEYS else name) for name in CONNECTION & spec.explicit}
+    own |= {"headers": dict(own["headers"])} if "headers" in own else {}
+    return Target(spec.model_id, spec.provider, spec.gateway, spec.preset, args={**args, **own})
+
+
+def _check_target(table: Mapping[str, Any]) -> None:
+    what = "target of a route"
+    _check_names(table, TARGET, what)
+    # Arguments are checked as those of a call are, where the target is resolved; they may be what only code can give.
+    code: tuple[str, ...] = ("args",) if isinstance(table.get("args"), Mapping) else ()
+    inner = table.get("route")
+    code += ("route",) if isinstance(inner, Route | list | tuple | Mapping) else ()
+    plain = {name: value for name, value in table.items() if name not in code}
+    keys = plain.get("keys")
+    if isinstance(keys, list | tuple):
+        for key in keys:
+            if not isinstance(key, str | Secret) or not (key.reveal() if isinstance(key, Secret) else key).strip():
+                raise InputError(f"{what}: keys holds what is no credential: an empty text, or no text")
+        del plain["keys"]
+    _check_values(plain, TARGET, what)
+    if (share := table.get("share")) is not None and share > 1:
+        raise InputError(f"{what}: share is a part of the time left, at most 1, not {share:g}")
+
+
+def _fields(found: Mapping[str, Any], what: str) -> dict[str, Any]:
     """The settings of a route as its fields; None leaves a default."""
     names = {name: value for name, value in found.items() if value is not None or name == "hop_after"}
     for name in names:
-        if name not in ROUTE.fields or name == "targets":
-            raise UnknownNameError("setting of a route", name, [each for each in ROUTE.fields if each != "targets"])
-    plain = {name: value for name, value in names.items() if name not in ("on", "judge", "breaker")}
-    _checked(plain, ROUTE, "route")
-    check_seconds("hop_after", names.get("hop_after") or None)
+        if name not in NAMES:
+            raise UnknownNameError("setting of a route", name, sorted(NAMES))
+    _check_values({name: value for name, value in names.items() if name not in ("on", "judge", "breaker")}, ROUTE, what)
     if "on" in names:
-        names["on"] = check_kinds("on", names["on"])
-    if "breaker" in names and not isinstance(names["breaker"], Breaker):
-        _checked({"breaker": dict(names["breaker"])}, ROUTE, "route")
-        names["breaker"] = Breaker(**names["breaker"])
+        names["on"] = check_kinds(f"on of a {what}", names["on"])
+    if "judge" in names:
+        _check_judge(names["judge"], what)
+    if "breaker" in names:
+        breaker = names["breaker"]
+        if not isinstance(breaker, Breaker | Mapping):
+            raise InputTypeError(f"{what}: breaker must be a table, not {type(breaker).__name__}")
+        rules = asdict(breaker) if isinstance(breaker, Breaker) else {**breaker}
+        table = ROUTE.fields["breaker"]
+        _check_names(rules, table, f"breaker of a {what}")
+        _check_values(rules, table, f"breaker of a {what}")
+        names["breaker"] = breaker if isinstance(breaker, Breaker) else Breaker(**rules)
     return names
 
 
-def _check_depth(route: Route) -> None:
-    if route.depth > DEPTH:
-        raise InputError(f"routes stand {route.depth} deep in each other; {DEPTH} are allowed")
+def _check_judge(judge: Any, what: str) -> None:
+    name = judge.get("name", judge.get("type", "")) if isinstance(judge, Mapping) else ""
+    if isinstance(judge, type) or not (isinstance(judge, str | Mapping) or callable(judge)):
+        told = "a class; make one" if isinstance(judge, type) else type(judge).__name__
+        raise InputTypeError(f"{what}: judge is a name, a table with a name, or an object called as (call, answer), "
+                             f"not {told}")  # fmt: skip
+    if not isinstance(name, str):
+        raise InputTypeError(f"{what}: the name of a judge is a text, not {type(name).__name__}")
 
 
-def _checked(values: Mapping[str, Any], table: Table, what: str) -> None:
+def _check_names(values: Mapping[str, Any], table: Any, what: str) -> None:
     for name in values:
         if name not in table.fields:
             raise UnknownNameError(f"key of a {what}", name, list(table.fields))
+
+
+def _check_values(values: Mapping[str, Any], table: Any, what: str) -> None:
     for problem in problems(dict(values), table, ()):
         raise InputError(f"{what}: {problem.message}")

@@ -48,7 +48,8 @@ class Target:
         """What it is called before it is resolved."""
         if self.route is not None:
             return self.route.label
-        named = self.model or (f"preset {self.preset}" if self.preset else "the default preset")
+        other = f"the default model of {self.provider}" if self.provider else "the default preset"
+        named = self.model or (f"preset {self.preset}" if self.preset else other)
         return f"{self.provider}/{named}" if self.provider and self.model else named
 
 

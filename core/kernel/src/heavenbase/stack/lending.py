@@ -12,6 +12,7 @@ from heavenbase.flow.preparing import prepare
 from heavenbase.middleware import call_sleep
 from heavenbase.options import CONNECTION, MOCKS, PREPARED, split_options, with_effort
 from heavenbase.resolution.arguments import check_options, check_parameters
+from heavenbase.resolution.slips import check_providers
 from heavenbase.spec import LLMSpec
 
 
@@ -60,7 +61,7 @@ class Lending:
     def for_provider(self, spec: LLMSpec, options: Mapping[str, Any]) -> tuple[LLMSpec, Mapping[str, Any]]:
         """The spec and the options of a call, with what `by_provider` says for its provider over them."""
         given = options if "by_provider" in options else spec.args
-        self._kernel.resolver.check_providers(given["by_provider"])
+        check_providers(given["by_provider"], self._kernel.resolver.catalog)
         own = by_provider(given, spec)
         spec, own = self._connected(spec, own)
         return spec, {**options, **own}
