@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from heavenbase.config.schema import SCHEMA, Field, Found, Node, Table, known_keys, look_up
+from heavenbase.config.schema import SCHEMA, Field, Found, Node, known_keys, look_up
 from heavenbase.config.values import format_value, has_reference, join_key, parse_value, references, texts
 from heavenbase.errors import ConfigError
 
