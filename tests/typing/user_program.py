@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 import heavenbase as hb
 from heavenbase.operations import FileInfo, TokenCount
+from heavenbase.routes import Route, Target
 
 
 class Answer(BaseModel):
@@ -122,4 +123,11 @@ def asked(question: str, **options: Unpack[hb.Options]) -> str:
 asked("a", seed=None, extra_body={"anything": 1}, headers={"x-a": "b"}, api_key=hb.Secret("k"))
 asked("a", seeed=1)  # refused
 hb.LLM(modle="gpt-4o")  # refused
+hb.LLM(model=["gpt-4o-mini", {"model": "gpt-4o", "weight": 2}], retry={"max_attempts": 2}, middleware=["audit"])
+hb.LLM(route="cheap", on_retry=print, by_provider={"openai": {"temperature": 1}})
+hb.LLM(route={"targets": ["gpt-4o-mini"], "kind": "cascade"})
+hb.LLM(route=Route((Target("gpt-4o-mini"),)))
+hb.LLM(model=5)  # refused
+hb.LLM(route=5)  # refused
+hb.LLM(retry=5)  # refused
 asyncio.run(waiting())

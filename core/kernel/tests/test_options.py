@@ -82,6 +82,8 @@ def test_the_table_costs_no_heavy_import() -> None:
         *(("temprature", "temperature"), ("max_retrys", "max_retries"), ("timout", "timeout"), ("modle", "model")),
         *(("sytem", "system"), ("temperture", "temperature"), ("respone_format", "response_format")),
         *(("maxTokens", "max_tokens"), ("tool_choise", "tool_choice"), ("api_keys", "api_key"), ("Seed", "seed")),
+        *(("retrys", "retry"), ("onretry", "on_retry"), ("midleware", "middleware"), ("byprovider", "by_provider")),
+        *(("routes", "route"),),
     ],
 )
 @pytest.mark.parametrize("wire", [None, frozenset({"keep_alive"})], ids=["unlisted wire", "listed wire"])
@@ -110,7 +112,9 @@ def test_a1_real_parameters_that_resemble_options_are_no_slips(name: str) -> Non
     assert options.unknown_options([name], None) == frozenset()
 
 
-@pytest.mark.parametrize(("name", "place"), [("model", "hb.LLM"), ("provider", "hb.LLM"), ("system", "chat")])
+@pytest.mark.parametrize(
+    ("name", "place"), [("model", "hb.LLM"), ("provider", "hb.LLM"), ("route", "hb.LLM"), ("system", "chat")]
+)
 def test_a1_names_and_content_in_the_wrong_place_say_where_they_belong(name: str, place: str) -> None:
     with pytest.raises(UnknownNameError, match=place):
         options.unknown_options([name], None)
@@ -135,7 +139,7 @@ def llm_of(kernel: Kernel, **options: Any) -> LLM:
     return LLM(model="m", kernel=kernel, **options)
 
 
-@pytest.mark.parametrize("slip", ["modle", "temprature", "max_retrys", "timout", "keep_alife"])
+@pytest.mark.parametrize("slip", ["modle", "temprature", "max_retrys", "timout", "keep_alife", "rout", "midleware"])
 def test_a1_the_constructor_refuses_a_slip(slip: str) -> None:
     kernel, gateway = listing()
     with pytest.raises(UnknownNameError, match="did you mean"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.messages import to_images, to_messages
 from heavenbase.operations.facade import Operations
-from heavenbase.options import CONNECTION, CONTENT, PROMPTED, conceal, unknown_options, with_effort
+from heavenbase.options import CONNECTION, CONTENT, PROMPTED, conceal, concealed_route, unknown_options, with_effort
 from heavenbase.projection import (
     AGGREGATE,
     CHAT,
@@ -67,6 +67,9 @@ class LLM(Operations):
             kernel = default_kernel()
         self.kernel = kernel
         conceal(options)
+        if route is not None:
+            options["route"] = route = concealed_route(route)
+        model = model if isinstance(model, str) else concealed_route(model)
         if "tool_call_repair" in options or kernel.tool_call_repair["enabled"]:
             from heavenbase.tools.repair import LLMToolCallRepair
 

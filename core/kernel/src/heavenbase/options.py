@@ -229,6 +229,18 @@ def conceal(options: dict[str, Any]) -> None:
             options[name] = [_concealed(tool) if type(tool) is dict else tool for tool in value]
 
 
+def concealed_route(given: Any) -> Any:
+    """A route or a list of models as a caller gave it, with the credentials of its targets hidden."""
+    if type(given) in (list, tuple):
+        return type(given)(concealed_route(each) for each in given)
+    if type(given) is not dict:
+        return given
+    route = {name: hide(value) if name == "keys" else concealed_route(value) for name, value in given.items()}
+    if type(args := route.get("args")) is dict:
+        conceal(args)
+    return route
+
+
 def with_effort(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options with a step of thinking in `think` as `reasoning_effort`; InputError for a text that is none."""
     step = options.get("think")

@@ -197,6 +197,24 @@ def test_no_credential_of_a_route_is_shown() -> None:
     assert "sk-shown" not in f"{route!r} {route.targets!r} {route.label}"
 
 
+@pytest.mark.parametrize("name", ["model", "route"])
+def test_no_credential_of_a_route_is_in_a_traceback_with_locals(name: str) -> None:
+    import traceback
+
+    word = "sk-" + "shown-" + "0001"
+    kernel = scripted().kernel
+    slip = {"model": "acme/tiny", "keys": [word], "args": {"api_key": word, "temprature": 1}}
+    given: Any = ["acme/tiny", slip, {"route": {"targets": [slip]}}]
+    try:
+        LLM(**{name: given}, kernel=kernel)
+    except UnknownNameError as error:
+        given = slip = word = None  # type: ignore[assignment]
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in told.stack if "/tests/" not in frame.filename]
+    assert frames
+    assert all("sk-shown" not in str(frame.locals) for frame in frames)
+
+
 # Nesting
 
 

@@ -280,3 +280,10 @@ def test_a_spec_with_a_route_says_so() -> None:
     assert routing(spec).route.depth == 2
     assert routing(spec).route.label == "outer"
     assert routing(spec).first is not spec
+
+
+def test_keys_of_targets_in_the_settings_may_be_references() -> None:
+    targets = [{"model": "acme/a", "keys": ["${env:ZETA_KEY}", "sk-plain-000"]}]
+    kernel = made({"heavenbase.llm.routes.turns": {"targets": targets}})
+    (target,) = routing(LLM(route="turns", kernel=kernel).spec).route.targets
+    assert [key.reveal() for key in target.keys] == ["sk-zeta-000", "sk-plain-000"]
