@@ -25,7 +25,11 @@ BASE: Mapping[str, Any] = {
 }
 """What every act begins with: a provider, a model there, and a preset for it."""
 ROWS: Mapping[str, str] = {
-    **{"presets": "house", "models": "tiny", "providers": "acme", "gateways": "openai", "prompts": "p"},
+    "presets": "house",
+    "models": "tiny",
+    "providers": "acme",
+    "gateways": "openai",
+    "prompts": "p",
     "routes": "duo",
 }
 """The names of rows in keys."""

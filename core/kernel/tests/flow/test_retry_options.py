@@ -99,7 +99,7 @@ def test_a_longer_retry_after_is_cut_where_it_is_capped(verb: str) -> None:
     retry = {"cap_retry_after": True, "max_retry_after": 4}
     for house in asked(RateLimitError("later", retry_after=3600), "ok", verb=verb, retry=retry):
         assert house.error is None
-        assert house.time.naps == [4 * 1.125]
+        assert house.time.naps == [4]
 
 
 def test_a_capped_wait_is_that_of_other_calls_too() -> None:
@@ -216,10 +216,11 @@ def test_max_attempts_of_the_option_goes_over_max_retries() -> None:
     assert len(house.gateway.calls) == 3
 
 
-def test_a_failure_that_may_have_been_billed_is_repeated_once_whatever_the_option_says() -> None:
+def test_a_failure_that_may_have_been_billed_is_repeated_once_unless_the_option_says_otherwise() -> None:
     lost = failing(lambda: ServerError("lost", maybe_billed=True))
-    for house in asked(lost, retry={"max_attempts": 9, "on": ["server"]}):
-        assert len(house.gateway.calls) == 2
+    for more, calls in (({}, 2), ({"billed_repeats": 0}, 1), ({"billed_repeats": 2}, 3), ({"billed_repeats": None}, 9)):
+        for house in asked(lost, retry={"max_attempts": 9, "on": ["server"], **more}):
+            assert len(house.gateway.calls) == calls, more
 
 
 # Slips

@@ -160,7 +160,7 @@ def _check_repair(name: str, value: object) -> None:
 
 
 def _check_retry(name: str, value: object) -> None:
-    from heavenbase.flow.retry import RetryPolicy
+    from heavenbase.resolution.retrying import RetryPolicy
 
     RetryPolicy().merged(value)
 
