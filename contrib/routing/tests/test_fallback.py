@@ -13,8 +13,9 @@ from .support import House, colours
 def test_g17_the_next_target_answers_where_one_fails(house: House, form: int) -> None:
     house.fail("one", 503, 503, 503)
     house.servers["two"].reply("hello")
-    with pytest.warns(FallbackWarning, match=r"two/m answers in the place of one/m: overloaded"):
+    with pytest.warns(FallbackWarning, match=r"two/m answers in the place of one/m: overloaded") as told:
         assert list(colours(house, house.llm()))[form]() == "hello"
+    assert told[0].filename.endswith(("test_fallback.py", "support.py"))  # who called
     assert house.counts() == (3, 1, 0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from heavenbase.call import Call
@@ -17,6 +16,7 @@ from heavenbase.errors import (
     ServerError,
     StreamError,
     TransportError,
+    warn_caller,
 )
 from heavenbase.gather import Gathering
 from heavenbase.operations import estimated_text
@@ -93,7 +93,7 @@ class Recovery:
 
     def _tell(self, text: str) -> None:
         self._call.context.report.emulated("stream_fallback", text)
-        warnings.warn(f"a stream broke, and {text}", FallbackWarning, stacklevel=2)
+        warn_caller(f"a stream broke, and {text}", FallbackWarning)
 
     def continued(self, call: Call) -> Call:
         """The call to the target that goes on: with what was delivered, and so many tokens fewer."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar
 
 from hb_routing.answers import answer
@@ -12,7 +11,7 @@ from hb_routing.plan import Plan, plan_of
 from hb_routing.run import Run
 from hb_routing.streams import stream
 from heavenbase.call import Call
-from heavenbase.errors import FallbackWarning
+from heavenbase.errors import FallbackWarning, warn_caller
 from heavenbase.middleware import Middleware, Next, Place
 
 
@@ -43,4 +42,4 @@ class Router(Middleware):
         """Tell once that a target answers in the place of another."""
         if (wanted, served) not in self._warned:
             self._warned.add((wanted, served))
-            warnings.warn(f"{served} answers in the place of {wanted}: {reason}", FallbackWarning, stacklevel=3)
+            warn_caller(f"{served} answers in the place of {wanted}: {reason}", FallbackWarning)

@@ -108,7 +108,7 @@ class Kernel:
             raise KernelClosed("this kernel is closed; make a new one")
         if options:
             check_options(options := with_effort(options))
-        if spec.route is None and ("by_provider" in options or "by_provider" in spec.args):
+        if "by_provider" in options or "by_provider" in spec.args:
             spec, options = self._lending.for_provider(spec, options)
         if options and spec.untrusted is not None and secret_options(options):
             self.config.endpoint_trust(spec.untrusted, Origin("call"))

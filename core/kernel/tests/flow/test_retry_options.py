@@ -404,4 +404,6 @@ def test_a_wrong_by_provider_is_told_before_anything_is_sent(table: Any, error: 
         LLM(model="acme/m", kernel=kernel, by_provider=table)
     with pytest.raises(error, match=told):
         LLM(model="acme/m", kernel=kernel).chat("x", by_provider=table)
+    with pytest.raises(error, match=told):
+        LLM(model=["acme/m", "zeta/m"], kernel=kernel).chat("x", by_provider=table)
     assert gateway.calls == []

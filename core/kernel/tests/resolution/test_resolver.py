@@ -445,6 +445,7 @@ def test_hb31_a_broken_gateway_falls_back_to_openai_loudly_and_is_remembered(sit
             llm = LLM(kernel=kernel, gateway="special")
         assert len(warned) == 1
         assert "gateway 'special' cannot be used" in str(warned[0].message)
+        assert warned[0].filename == __file__
     assert (llm.spec.gateway, llm.spec.requested_gateway) == ("openai", "special")
     assert llm.spec.origins["gateway"] == "fallback from special"
     straight = kernel.resolve(gateway="openai")

@@ -57,6 +57,10 @@ def test_a6_a_slip_beside_a_provider_warns_with_the_name_that_was_meant(
         with pytest.warns(UnknownModelWarning, match=rf"lists no model .*; did you mean '{near}'\?") as told:
             spec = LLM(kernel=installed, **names).spec
         assert told[0].filename == __file__
+        if "provider" not in names:
+            with pytest.warns(UnknownModelWarning, match="did you mean") as told:
+                LLM(kernel=installed, model=[names["model"], "deepseek/ds-flash"])
+            assert told[0].filename == __file__
     assert spec.model_id == names["model"].removeprefix("deepseek/")
 
 

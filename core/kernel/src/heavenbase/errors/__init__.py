@@ -18,6 +18,7 @@ from heavenbase.errors.base import LossyRequestWarning as LossyRequestWarning
 from heavenbase.errors.base import UnknownModelWarning as UnknownModelWarning
 from heavenbase.errors.base import PluginFallbackWarning as PluginFallbackWarning, SecurityWarning as SecurityWarning
 from heavenbase.errors.base import TruncatedAnswerWarning as TruncatedAnswerWarning
+from heavenbase.errors.base import warn_caller as warn_caller
 
 
 class InputError(HBError, ValueError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -183,6 +185,19 @@ class CacheWarning(HBWarning):
 
 class SecurityWarning(HBWarning):
     """A setting weakens a protection."""
+
+
+def warn_caller(text: str, category: type[Warning]) -> None:
+    """Warn at the line that called hb, however deep it is below that, in either colour."""
+    level, frame = 2, sys._getframe(1)
+    while (above := frame.f_back) is not None and _is_inside(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, above
+    warnings.warn(text, category, stacklevel=level)
+
+
+def _is_inside(module: str) -> bool:
+    room = module.partition(".")[0]
+    return room in ("heavenbase", "asyncio", "contextlib") or room.startswith("hb_")
 
 
 def _rebuild(cls: type[HBError], message: str, state: dict[str, Any]) -> HBError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from heavenbase.errors import (
     PluginLoadError,
     UnknownModelError,
     UnknownModelWarning,
+    warn_caller,
 )
 from heavenbase.options import CONNECTION, CREDENTIALS, KNOWN, check_slips, conceal, unknown_options, with_effort
 from heavenbase.registry import Registry
@@ -111,7 +111,7 @@ class Resolver:
                 break
         if found is not None:
             for text in found[2]:
-                warnings.warn(text, UnknownModelWarning, stacklevel=4)
+                warn_caller(text, UnknownModelWarning)
             return found[0]
         for what, name in (("preset", preset), ("model", model), ("provider", provider), ("gateway", gateway)):
             if name is not None and not isinstance(name, str):
@@ -130,7 +130,7 @@ class Resolver:
                 self._memo.clear()
             self._memo[key] = spec, tuple(resolution.sources.read.items()), tuple(resolution.warned)
         for text in resolution.warned:
-            warnings.warn(text, UnknownModelWarning, stacklevel=4)
+            warn_caller(text, UnknownModelWarning)
         return spec
 
     def redirect(self, spec: LLMSpec, connection: Mapping[str, Any]) -> LLMSpec:
@@ -358,10 +358,9 @@ class _Resolution:
         plugin = self.registry.load("gateways", FALLBACK)
         self.fell_back = True
         self.origins["gateway"] = f"fallback from {wanted}"
-        warnings.warn(
+        warn_caller(
             f"{reason}; the {FALLBACK} gateway takes its place, with the same provider, base URL and key",
             PluginFallbackWarning,
-            stacklevel=6,
         )
         return FALLBACK, merge(plugin.defaults, self.config.section(f"{ROOT}.gateways.{FALLBACK}", raw=True))
 

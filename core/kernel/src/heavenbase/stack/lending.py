@@ -62,8 +62,9 @@ class Lending:
         """The spec and the options of a call, with what `by_provider` says for its provider over them."""
         given = options if "by_provider" in options else spec.args
         check_providers(given["by_provider"], self._kernel.resolver.catalog)
-        own = by_provider(given, spec)
-        spec, own = self._connected(spec, own)
+        if spec.route is not None:
+            return spec, options  # each of its targets has its own
+        spec, own = self._connected(spec, by_provider(given, spec))
         return spec, {**options, **own}
 
     def _connected(self, spec: LLMSpec, own: Mapping[str, Any]) -> tuple[LLMSpec, Mapping[str, Any]]:
