@@ -128,3 +128,22 @@ PROOFS |= {
         at="heuristic/patterns",
     ),
 }  # fmt: skip
+
+# Abilities that a route asks for
+
+TINY = {"model": "tiny", "provider": "acme"}
+SHORT = routed(NO, OK, settings={"llm.routes.duo.targets": ["zeta/z-1", TINY, "zeta/z-2"]})
+GOES_ON = Act(
+    "stream",
+    replies=({}, OK),
+    settings={
+        **DUO,
+        "llm.providers.zeta": {**ZETA, "base_url": "ORIGIN/f/E2.3/elsewhere/v1"},
+        "llm.routes.duo": {"targets": ["zeta/z-1", TINY], "stream_fallback": "prefill"},
+    },
+)
+for place in ("models.<name>", "models.<name>.providers.<name>", "providers.<name>"):
+    PROOFS[f"llm.{place}.capabilities.context_window"] = Proof(1, places("elsewhere", "elsewhere"), SHORT)
+    PROOFS[f"llm.{place}.capabilities.prefill"] = Proof(
+        True, lambda seen: [m["role"] for m in seen.body.get("messages", ())][-1:] == ["assistant"], GOES_ON
+    )

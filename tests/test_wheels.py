@@ -20,7 +20,7 @@ FOLDERS = [*CORE, *sorted(p.parent for kind in ("plugins", "contrib") for p in (
 NAMES = {folder: tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"] for folder in FOLDERS}
 PREINSTALLED = {
     *("hb-core", "hb-kernel", "hb-cli", "hb-gateway-openai", "hb-gateway-mock", "hb-provider-openai"),
-    *("hb-provider-openrouter", "hb-vision-openai", "hb-cache-sqlite", "hb-wire-openai"),
+    *("hb-provider-openrouter", "hb-vision-openai", "hb-cache-sqlite", "hb-wire-openai", "hb-routing"),
 }
 
 pytestmark = pytest.mark.slow

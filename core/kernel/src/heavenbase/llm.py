@@ -59,8 +59,6 @@ class LLM(Operations):
         kernel: Kernel | None = None,
         **options: Any,
     ) -> None:
-        if route is not None:
-            options["route"] = route
         if kernel is None:
             from heavenbase.functions import default_kernel
 
