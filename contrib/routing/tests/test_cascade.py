@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
 
 from hb_routing import Heuristic, cascade, fallback
-from heavenbase.errors import AuthError, FallbackExhausted, FallbackWarning, InputError, ServerError, UnknownNameError
+from heavenbase.errors import (
+    AuthError,
+    FallbackExhausted,
+    FallbackWarning,
+    InputError,
+    ServerError,
+    StructuredOutputError,
+    UnknownNameError,
+)
 from heavenbase.types import Completion, Usage
 
 from .support import House, colours
@@ -159,3 +168,25 @@ def test_a_fallback_whose_answers_are_all_rejected_is_exhausted(house: House) ->
         house.servers[name].reply("", finish_reason="stop")
     with pytest.raises(FallbackExhausted, match="empty"):
         house.routed(fallback("one/m", "two/m", judge="finish")).chat("hi")
+
+
+@pytest.mark.parametrize("form", range(4))
+@pytest.mark.parametrize("kind", [fallback, cascade])
+def test_the_structured_judge_rejects_what_has_not_the_form(house: House, kind: Any, form: int) -> None:
+    for name, text in (("one", "no JSON"), ("one", "still none"), ("two", '{"a": 1}')):
+        house.servers[name].reply(text, usage={"prompt_tokens": 2, "completion_tokens": 3})
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    asks = colours(house, house.routed(kind("one/m", "two/m", judge="structured")), response_format=schema)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FallbackWarning)
+        assert list(asks)[form]() == '{"a": 1}'
+    assert house.counts() == (2, 1, 0)
+
+
+def test_without_that_judge_a_wrong_form_is_the_error_of_its_target(house: House) -> None:
+    for _ in range(2):
+        house.servers["one"].reply("no JSON")
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    with pytest.raises(StructuredOutputError):
+        house.llm("one/m", "two/m").chat("hi", response_format=schema)
+    assert house.counts() == (2, 0, 0)

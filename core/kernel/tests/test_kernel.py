@@ -22,6 +22,7 @@ from heavenbase.errors import (
     KernelClosed,
     LossyRequestError,
     LossyRequestWarning,
+    PluginContractError,
     PluginLoadError,
     ServerError,
     UnknownNameError,
@@ -498,3 +499,17 @@ def test_config_is_injected_and_nothing_else_is_read(monkeypatch: pytest.MonkeyP
     assert key is not None
     assert key.reveal() == "sk-injected-00"
     assert isinstance(kernel.config, Config)
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "text"])
+def test_a_middleware_that_gives_no_answer_is_a_contract_error(wrong: Any) -> None:
+    async def careless(call: Any, next: Any) -> Any:
+        await next(call)
+        return wrong
+
+    llm = scripted(middleware=(careless,)).llm
+    for ask in both_colours(llm, "chat"):
+        with pytest.raises(PluginContractError, match="a middleware answered"):
+            ask("x")
+    with pytest.raises(PluginContractError, match="a middleware answered"):
+        list(llm.stream("x"))

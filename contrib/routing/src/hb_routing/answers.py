@@ -7,8 +7,9 @@ from typing import Any
 
 from hb_routing.balancing import ordered
 from hb_routing.candidates import Unfit, leaves
+from hb_routing.judges import Structured
 from hb_routing.run import ROTATES, Rejected, Run
-from heavenbase.errors import HBError
+from heavenbase.errors import HBError, StructuredOutputError
 from heavenbase.gather import whole_chunk
 from heavenbase.routes import Route, Target
 from heavenbase.types import Chunk, Completion, Usage
@@ -87,11 +88,18 @@ async def _ask_opened(run: Run, route: Route, opened: Sequence[Target], *, is_la
 
 async def ask(run: Run, route: Route, target: Target, *, is_last: bool, is_gated: bool) -> Any:
     """What a target answers, judged where the route has a judge: Rejected; the last tier of a cascade is not gated."""
-    if target.route is not None:
-        found = await ask_route(run, target.route, is_last=is_last)
-    else:
-        found = await _ask_keys(run, route, target, is_last=is_last)
     judge = run.judge_of(route)
+    try:
+        if target.route is not None:
+            found = await ask_route(run, target.route, is_last=is_last)
+        else:
+            found = await _ask_keys(run, route, target, is_last=is_last)
+    except StructuredOutputError as error:
+        # hb itself found that the answer has not the form that was asked for: for this judge that is a refusal.
+        if error.partial is None or not is_gated or not isinstance(judge, Structured):
+            raise
+        run.reject(error.partial, f"it does not fit response_format: {error.message}")
+        raise Rejected(error.message) from error
     if judge is None or not isinstance(found, Completion) or (route.kind == "cascade" and not is_gated):
         return found
     reason = await run.verdict(judge, run.asked, found)

@@ -58,7 +58,10 @@ class Heuristic(Judge):
 
 
 class Structured(Judge):
-    """Rejects answers that do not have the form that was asked for by `response_format`."""
+    """Rejects answers that do not have the form that was asked for by `response_format`.
+
+    hb asks for such an answer again before (`structured_retries`); what is rejected is the last one.
+    """
 
     name = "structured"
 

@@ -176,6 +176,7 @@ class Kernel:
             if call.verb == "complete" and call.controls.get("stream_chat"):
                 return [chunk async for chunk in self.chunks_once(call.replace(stream=True))][-1].completion
             answer = await self.stack.chain(call)(call)
+            answers.check_answer(call, answer)
             if not call.is_async:
                 return answers.stamp(call, answer, self.tool_call_repair)
             return await answers.stamped(call, answer, self.tool_call_repair)
@@ -202,6 +203,7 @@ class Kernel:
         structured: Any = None
         try:
             source = await self.stack.chain(call)(call)
+            answers.check_answer(call, source)
             async for chunk in source:
                 if chunk.kind == "end":
                     structured = chunk.completion.structured if call.format is not None else None

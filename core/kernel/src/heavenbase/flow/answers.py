@@ -43,6 +43,19 @@ def check_value(call: Call, answer: Any) -> None:
         raise _contract(call, answer, shape.__name__ if shape else "an OperationResult")
 
 
+def check_answer(call: Call, answer: Any) -> None:
+    """PluginContractError unless what comes out of all middlewares is an answer to the call."""
+    if call.stream:
+        if not hasattr(answer, "__aiter__"):
+            raise PluginContractError(
+                f"a middleware answered a stream with {type(answer).__name__}; return next(call)'s"
+            )
+    elif not isinstance(answer, SHAPES.get(call.verb) or Record):
+        raise PluginContractError(
+            f"a middleware answered {call.verb} with {type(answer).__name__}; return next(call)'s"
+        )
+
+
 def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
     """Put on an answer what only the kernel knows; `repair` are the settings of tool_call_repair."""
     context = call.context
