@@ -77,3 +77,18 @@ def test_g25_a_kernel_that_somebody_chose_is_used(write: Callable[[str], None]) 
         heavenbase.set_default_kernel(default)
         assert kernel_of() is default
         assert kernel_of(given) is given
+
+
+def test_g25_going_from_folder_to_folder_makes_no_new_kernel_each_time(
+    write: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for number in range(12):
+        folder = tmp_path / f"of-{number % 2}"
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        if not (folder / ".env").exists():
+            (folder / ".env").write_text(f"OPENAI_API_KEY=key-of-folder-{number}\n")
+            (folder / ".env").chmod(0o600)
+        made.append(kernel_of())
+    assert len(set(map(id, made))) == 2

@@ -12,9 +12,12 @@ from heavenbase.discovery import vendor_variables
 from heavenbase.functions import chosen_kernel, default_kernel
 from heavenbase.kernel import Kernel
 
+KEPT = 8
+"""Kernels with a file that are kept, so that a program which goes from folder to folder makes no new one each time."""
+
 _lock = Lock()
-_kernel: tuple[Any, Kernel] | None = None
-"""The last kernel with a file, and which file it was, as it was then."""
+_kernels: dict[Any, Kernel] = {}
+"""The kernels with a file by which file it was, as it was then; the one that was used last stands last."""
 
 
 def kernel_of(given: Any = None) -> Kernel:
@@ -35,13 +38,20 @@ def kernel_of(given: Any = None) -> Kernel:
 
 
 def _with_file(file: Any) -> Kernel:
-    global _kernel
-    held = _kernel
-    if held is not None and held[0] == file:
-        return held[1]
     with _lock:
-        if _kernel is None or _kernel[0] != file:
-            made = Kernel(Config.load(dotenv=vendor_variables))
-            atexit.register(made.close)
-            _kernel = (file, made)
-        return _kernel[1]
+        found = _kernels.pop(file, None)
+        if found is None:
+            found = Kernel(Config.load(dotenv=vendor_variables))
+            if not _kernels:
+                atexit.register(_close)
+        _kernels[file] = found
+        oldest = _kernels.pop(next(iter(_kernels))) if len(_kernels) > KEPT else None
+    if oldest is not None:
+        oldest.close()
+    return found
+
+
+def _close() -> None:
+    with _lock:
+        while _kernels:
+            _kernels.popitem()[1].close()
