@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from hb_routing.balancing import ordered
-from hb_routing.candidates import Unfit, leaves
+from hb_routing.candidates import Unfit
 from hb_routing.judges import Structured
 from hb_routing.run import ROTATES, Rejected, Run
 from heavenbase.errors import HBError, StructuredOutputError
@@ -53,6 +53,9 @@ async def ask_route(run: Run, route: Route, *, is_last: bool) -> Any:
         except Rejected:
             asked, last = True, None
         except HBError as error:
+            if run.is_unfit(error):
+                run.skip(target, error.message)
+                continue
             asked, last = True, error
             run.note(target, error)
             if not run.goes_on(route, error):
@@ -147,30 +150,38 @@ async def kept(run: Run, route: Route) -> Any:
     owner, services = run.owner, run.call.services
     if owner.verb not in ("complete", "imagen") or not services.is_cached(owner):
         return None
-    judge = run.judge_of(route)
-    targets = list(leaves(route)) if route.kind != "balance" else targets_of(run, route)
-    for place, target in enumerate(targets):
-        is_gated = judge is not None and place + 1 < len(targets)
+    for target, judges in _gates(run, route):
         try:
-            if target.route is not None:
-                continue
             call = run.fitted(route, run.rotated(target, turn=False)[0])
         except (Unfit, HBError):
             continue  # told when it is its turn
-        if target is targets[0] and run.call.missed is not None and not is_gated:
+        if run.call.missed is not None and target is route.first() and not judges:
             continue  # it was looked up before the call was made
-        found, looked_up = await services.recall(call.replace(stream=False) if is_gated else call)
+        found, looked_up = await services.recall(call.replace(stream=False) if judges else call)
         if found is None:
             run.missed[target] = looked_up
             continue
-        if is_gated:
+        for judge in judges:
             if await run.verdict(judge, call, found) is not None:
-                continue
-            found = as_stream(found) if owner.stream else found
-        run.adopt(looked_up)
-        run.served()
-        return found
+                break
+        else:
+            run.adopt(looked_up)
+            run.served()
+            return as_stream(found) if judges and owner.stream else found
     return None
+
+
+def _gates(run: Run, route: Route, above: Sequence[Any] = ()) -> Iterator[tuple[Target, list[Any]]]:
+    """The targets of a route that are no routes, in order, each with all who judge its answer."""
+    judge = run.judge_of(route)
+    targets = targets_of(run, route)
+    for place, target in enumerate(targets):
+        is_gated = judge is not None and (route.kind != "cascade" or place + 1 < len(targets))
+        judges = [judge, *above] if is_gated else [*above]
+        if target.route is not None:
+            yield from _gates(run, target.route, judges)
+        else:
+            yield target, judges
 
 
 async def as_stream(found: Completion) -> AsyncIterator[Chunk]:

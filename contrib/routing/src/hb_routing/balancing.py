@@ -24,7 +24,10 @@ def ordered(
     """
     anchor = anchor_of(call, route.affinity)
     if anchor is not None:
-        return sorted(targets, key=lambda target: -_score(anchor, target))
+        labels = [target.label for target in targets]
+        names = [f"{label} {labels[:place].count(label)}" for place, label in enumerate(labels)]
+        scores = {target: _score(anchor, name, target.weight) for target, name in zip(targets, names, strict=True)}
+        return sorted(targets, key=lambda target: -scores[target])
     by_chance = _by_chance(targets, call.services.random)
     if route.by == "weights":
         return by_chance
@@ -64,11 +67,11 @@ def anchor_of(call: Call, affinity: str) -> str | None:
     return json.dumps(head, sort_keys=True, default=str) if head else None
 
 
-def _score(anchor: str, target: Target) -> float:
+def _score(anchor: str, name: str, weight: float) -> float:
     """Rendezvous hashing: the highest score of an anchor takes it, in proportion to the weights."""
-    digest = blake2b(f"{target.label}\n{anchor}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = blake2b(f"{name}\n{anchor}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     share = (int.from_bytes(digest, "big") + 1) / (2**64 + 2)
-    return -target.weight / log(share) if target.weight > 0 else 0.0
+    return -weight / log(share) if weight > 0 else 0.0
 
 
 def _by_chance(targets: Sequence[Target], random: Callable[[], float]) -> list[Target]:

@@ -74,11 +74,11 @@ class Fitting:
         if most is not None and (tokens := estimated_tokens(call)) >= most:
             raise Unfit(f"about {tokens} tokens, and its context holds {most}")
 
-    def fitted(self, call: Call, spec: LLMSpec, route: Route) -> Call:
+    def fitted(self, call: Call, spec: LLMSpec, route: Route, home: LLMSpec) -> Call:
         """The same request to this target. Raises Unfit, before anything is sent."""
         before = call.spec
         self.check(call, spec)
-        things = foreign_things(call, spec)
+        things = foreign_things(call, spec, home)
         if things and route.on_foreign == "strip":
             call = stripped(call, things)
             for name in things:
@@ -87,7 +87,8 @@ class Fitting:
             raise Unfit(f"{', '.join(things)} belongs to {before.provider}")
         try:
             fitted: Call = call.services.retarget(call, spec)
-            return fitted
+            # What is left behind on purpose is reported, and no guarantee that the target breaks.
+            return fitted.replace(explicit=fitted.explicit - {*things}) if things else fitted
         except HBError as error:
             raise Unfit(error.message) from error
 

@@ -22,14 +22,18 @@ HARMLESS = frozenset({"prompt_cache_key"})
 _FILES = ("file_id", "file_ids", "vector_store_ids", "container_id", "fileData", "file_uri")
 
 
-def foreign_things(call: Call, spec: LLMSpec) -> list[str]:
-    """What a call holds for the provider it was made for that another target (`spec`) cannot have; [] for the same.
+def foreign_things(call: Call, spec: LLMSpec, home: LLMSpec) -> list[str]:
+    """What a call holds for the target it was made for (`home`) that another (`spec`) cannot have; [] for the same.
 
-    Names of arguments, and `messages` or `tools` for what stands in those.
+    Names of arguments, and `messages` or `tools` for what stands in those. What one account of a provider keeps,
+    another has not.
     """
     owner = call.spec
     if spec.provider == owner.provider:
-        return []
+        if spec.target_key() == home.target_key():
+            return []
+        found = [name for name in call.args if name in STATE and name not in HARMLESS]
+        return [*found, "messages"] if any(map(_names_files, call.messages)) else found
     found = [name for name in call.args if name in EXTRAS or (name in STATE and name not in HARMLESS)]
     found = [name for name in found if name in call.explicit or name not in owner.args]
     if any(_names_files(message) for message in call.messages):

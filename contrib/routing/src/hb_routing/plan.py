@@ -78,7 +78,7 @@ def _step(target: Target, route: Route, owner: Call, routing: Routing, fitting: 
     try:
         spec = specs_of(routing, target)[0]
         label = f"{spec.provider}/{spec.model_id}"
-        call = owner if spec is routing.first else fitting.fitted(owner, spec, route)
+        call = owner if spec is routing.first else fitting.fitted(owner, spec, route, routing.first)
         variables = spec.provider_record.get("api_key_env")
         if spec.api_key is None and variables and not spec.provider_record.get("api_key_optional"):
             problem = f"no key is set ({' or '.join(variables)})"
@@ -91,7 +91,7 @@ def _step(target: Target, route: Route, owner: Call, routing: Routing, fitting: 
 
 def _foreign(routing: Routing, target: Target, owner: Call) -> list[str]:
     try:
-        return foreign_things(owner, specs_of(routing, target)[0])
+        return foreign_things(owner, specs_of(routing, target)[0], routing.first)
     except HBError:
         return []
 

@@ -30,7 +30,8 @@ PROMPT = "The answer was cut off. Go on from exactly where it ends, without repe
 class Recovery:
     """What one streamed answer has delivered, and how the next target goes on with it."""
 
-    def __init__(self, call: Call, route: Route) -> None:
+    def __init__(self, call: Call, route: Route, before: Recovery | None = None) -> None:
+        self._before = before
         self._call = call
         self._route = route
         self.gathering = Gathering()
@@ -52,10 +53,20 @@ class Recovery:
         elif chunk.kind == "restart":
             self.gathering.feed(chunk)
 
-    def may_go_on(self, error: HBError) -> bool:
-        """Whether a stream that broke with this error may be recovered, as far as the route allows it."""
-        if self._mode == "fail" or isinstance(error, DeadlineExceeded | ContentFiltered):
+    @property
+    def text(self) -> str:
+        """What was delivered of the answer that is gone on with, by the routes around this one too."""
+        return (self._before.text if self._before is not None else "") + self.gathering.completion(self._call).text
+
+    def may_go_on(self, error: HBError, *, has_time: bool) -> bool:
+        """Whether a stream that broke with this error may be recovered, as far as the route allows it.
+
+        `has_time`: a deadline that passed was the target's share alone.
+        """
+        if self._mode == "fail" or isinstance(error, ContentFiltered):
             return False
+        if isinstance(error, DeadlineExceeded):
+            return has_time
         broke = (StreamError, TransportError, CallTimeout, ServerError, RateLimitError, ResponseError)
         return isinstance(error, broke)
 
@@ -65,7 +76,7 @@ class Recovery:
         self.told = mode
         self.has_content = False
         if mode == "restart":
-            self.went_on = False
+            self.went_on, self._before = False, None
             chunk = Chunk(kind="restart")
         else:
             self.went_on, self._prefill = True, mode == "prefill"
@@ -97,7 +108,7 @@ class Recovery:
 
     def continued(self, call: Call) -> Call:
         """The call to the target that goes on: with what was delivered, and so many tokens fewer."""
-        text = self.gathering.completion(self._call).text
+        text = self.text
         said: list[dict[str, Any]] = [{"role": "assistant", "content": text}]
         if not (self._prefill and call.spec.capability("prefill")):
             if self._prefill:

@@ -42,4 +42,8 @@ class Router(Middleware):
         """Tell once that a target answers in the place of another."""
         if (wanted, served) not in self._warned:
             self._warned.add((wanted, served))
-            warn_caller(f"{served} answers in the place of {wanted}: {reason}", FallbackWarning)
+            text = f"{served} answers in the place of {wanted}: {reason}"
+            try:
+                warn_caller(text, FallbackWarning)
+            except FallbackWarning:  # where warnings are errors; the answer is paid for, and must not be lost
+                self.services.logger.warning(text)

@@ -15,18 +15,23 @@ from heavenbase.errors import (
     DeadlineExceeded,
     FallbackExhausted,
     HBError,
+    InputError,
+    InputTypeError,
     MissingCredential,
     QuotaExhausted,
     RateLimitError,
+    UnsupportedError,
     is_among,
 )
 from heavenbase.middleware import Next
 from heavenbase.options import MOCKS
 from heavenbase.routes import Route, Routing, Target
+from heavenbase.secrets import scrubber
 from heavenbase.spec import LLMSpec
 from heavenbase.types import Completion, Hop, Usage
 
 if TYPE_CHECKING:
+    from hb_routing.recovery import Recovery
     from hb_routing.router import Router
 
 # fmt: off
@@ -75,6 +80,8 @@ class Run:
         """The first target that was passed over; `why` says why."""
         self.why = ""
         self.is_served = False
+        self.recovery: Recovery | None = None
+        """The stream that the next target goes on with."""
 
     # Targets
 
@@ -140,7 +147,11 @@ class Run:
         if spec is self.routing.first and REMAKES.isdisjoint(owner.controls):
             self.router.fitting.check(owner, spec)
             return owner.replace(context=self.context.fork())
-        return self.router.fitting.fitted(owner, spec, route)
+        return self.router.fitting.fitted(owner, spec, route, self._home())
+
+    def _home(self) -> LLMSpec:
+        """The target that ids of files and the like are taken to belong to."""
+        return self.first_spec(self.routing.route.first()) or self.routing.first
 
     def prepared(self, route: Route, target: Target, spec: LLMSpec, *, is_last: bool) -> Call:
         """The call for one target: its own arguments and limits, with deadline and ledger of the whole."""
@@ -159,6 +170,8 @@ class Run:
             self.once = False
             controls = {**call.controls, "max_retries": 0, "retry": None}
             call = call.replace(controls=controls, explicit=call.explicit | {"max_retries"})
+        if self.recovery is not None:
+            call = self.recovery.continued(call)
         self.asked = call
         return call
 
@@ -168,6 +181,8 @@ class Run:
         if self.call.verb != "complete" or (judge is None and route.kind != "cascade"):
             return None
         if judge is not None and not isinstance(judge, str | dict):
+            if not callable(judge) or isinstance(judge, type):
+                raise InputTypeError(f"a judge is a name, a table, or called as (call, answer), not {judge!r}")
             return judge
         found = self.routing.known.get((id(route), "judge"))
         if found is None:
@@ -187,11 +202,24 @@ class Run:
 
     async def verdict(self, judge: Any, call: Call, answer: Completion) -> str | None:
         """Why an answer is rejected; None where it will do."""
-        found = judge(call, answer)
-        reason: str | None = (await found) if hasattr(found, "__await__") else found
+        try:
+            found = judge(call, answer)
+            reason: str | None = (await found) if hasattr(found, "__await__") else found
+        except HBError:
+            raise
+        except Exception as error:  # the answer is paid for, and there is nothing against it
+            self._tell_failed("a judge", error)
+            return None
         return reason
 
     # What follows an error
+
+    def is_unfit(self, error: HBError) -> bool:
+        """Whether a target refused the call before anything was sent, so that it is passed over.
+
+        What the first one refuses of the caller's wishes is told; behind a failure it would hide that.
+        """
+        return isinstance(error, UnsupportedError) or (isinstance(error, InputError) and bool(self.errors))
 
     def goes_on(self, route: Route, error: HBError) -> bool:
         """Whether the next target is asked after this error."""
@@ -201,17 +229,29 @@ class Run:
 
     def _hops(self, words: Sequence[Any], error: HBError) -> bool:
         if isinstance(error, DeadlineExceeded):  # of the target's share; of the whole, nothing is left
-            has_time = self.context.deadline is None or self.clock() < self.context.deadline
-            return has_time and is_among(error, (*words, "deadline_exceeded"))
+            return self.has_time() and is_among(error, (*words, "deadline_exceeded"))
         if isinstance(error, MissingCredential):
             return "auth" in words or is_among(error, words)
         if isinstance(error, FallbackExhausted):
             return all(self._hops(words, each) for _, each in error.errors)
-        return is_among(error, words)
+        try:
+            return is_among(error, words)
+        except Exception as failure:  # a function among them; the provider's error is what counts
+            self._tell_failed("a function in `on`", failure)
+            return False
+
+    def _tell_failed(self, what: str, error: Exception) -> None:
+        told = scrubber(self.asked.secrets())(f"{type(error).__name__}: {error}")
+        self.call.services.logger.error("%s of a route failed: %s", what, told)
+
+    def has_time(self) -> bool:
+        """Whether the deadline of the whole call is still to come."""
+        return self.context.deadline is None or self.clock() < self.context.deadline
 
     def _is_pinned(self) -> bool:
         others = (spec for target in leaves(self.routing.route) for spec in self.specs(target))
-        return any(foreign_things(self.owner, spec) for spec in others)
+        home = self._home()
+        return any(foreign_things(self.owner, spec, home) for spec in others)
 
     def learn(self, call: Call, error: HBError) -> None:
         """Remember what an error says of a target."""
@@ -256,9 +296,10 @@ class Run:
 
     def reject(self, answer: Completion, reason: str) -> None:
         """Note that an answer was refused; it is paid for all the same."""
-        self.spent = Usage.total(self.spent, answer.usage)
-        if self.context.attempts and not self.context.cached:
-            self.context.attempts[-1].rejected = reason
+        if not self.context.cached:
+            self.spent = Usage.total(self.spent, answer.usage)
+            if self.context.attempts:
+                self.context.attempts[-1].rejected = reason
         self._unserved()  # by a route inside this one
         self.tell(self.asked.target, "rejected", reason)
         self.why = f"its answer was rejected: {reason}" if self.why == reason else self.why
@@ -305,13 +346,18 @@ def exhausted(message: str, errors: Iterable[tuple[str, HBError]]) -> FallbackEx
         found,
         retryable=any(error.retryable for error in each),
         maybe_billed=any(error.maybe_billed for error in each),
-        retry_after=min((error.retry_after for error in each if error.retry_after is not None), default=None),
+        retry_after=min(filter(None, map(_asked_wait, each)), default=None),
         partial=next((error.partial for error in reversed(each) if error.partial is not None), None),
     )
     if len({error.kind for error in each}) == 1:
         failure.kind = each[0].kind  # type: ignore[misc]
         failure.status = each[0].status if len({error.status for error in each}) == 1 else None
     return failure
+
+
+def _asked_wait(error: HBError) -> float | None:
+    """The seconds that a server asked to wait, also where a deadline came first."""
+    return error.retry_after or getattr(error.__cause__, "retry_after", None)
 
 
 def _limit(context: CallContext, target: Target, now: float, *, has_others: bool) -> None:
@@ -324,4 +370,5 @@ def _limit(context: CallContext, target: Target, now: float, *, has_others: bool
     if first != timeouts.first_token:
         context.timeouts = replace(timeouts, first_token=first)
     if target.share is not None and left is not None:
-        context.deadline = now + min(target.share, 1.0) * left
+        mine = min(target.share, 1.0) * left
+        context.deadline, context.timeouts = now + mine, replace(context.timeouts, total=mine)

@@ -53,7 +53,7 @@ async def _with_spent(run: Run, source: AsyncIterator[Chunk]) -> AsyncIterator[C
 async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterator[Chunk]:
     """The chunks of the first target of a route that answers; the error of the route otherwise."""
     targets = targets_of(run, route)
-    recovery, judge = Recovery(run.owner, route), run.judge_of(route)
+    recovery, judge = Recovery(run.owner, route, run.recovery), run.judge_of(route)
     opened: list[Target] = []
     asked, last = False, None
     queue = list(targets)
@@ -92,6 +92,8 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
                         chunk = Ending(recovery.gathering, run.owner)
                 elif recovery.is_heeded:
                     seen(chunk)
+                elif not recovery.has_content and chunk.has_content:
+                    recovery.has_content = True
                 yield chunk
             if target.route is None and opening is None:
                 run.served()
@@ -101,14 +103,18 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
         except Rejected:
             asked, last = True, None
         except HBError as error:
+            if opening is None and run.is_unfit(error):
+                run.skip(target, error.message)
+                continue
             asked, last = True, error
             if opening is not None:
                 opening.failed = opening.call.services.annotate(opening.call, error)
             run.note(target, error)
             if recovery.has_content:
-                if not queue or not recovery.may_go_on(error):
+                if not queue or not recovery.may_go_on(error, has_time=run.has_time()):
                     raise
                 announcement = recovery.announce()
+                run.recovery = recovery if recovery.went_on else None
                 run.reason = f"the stream of {run.label(target)} broke: {recovery.told}"
                 yield announcement
             elif not run.goes_on(route, error):
@@ -154,8 +160,6 @@ async def _open(run: Run, route: Route, target: Target, recovery: Recovery, *, i
     for number, spec in enumerate(specs):
         is_final = number + 1 == len(specs)
         call = run.prepared(route, target, spec, is_last=is_last and is_final)
-        if recovery.went_on:
-            call = run.asked = recovery.continued(call)
         started = run.clock()
         run.health.enter(spec, started)
         source: Any = None

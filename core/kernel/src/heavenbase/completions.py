@@ -39,7 +39,7 @@ def completion(model: Any = None, messages: Any = None, *, stream: bool = False,
     """
     llm, asked = _llm(model, options)
     if stream:
-        return llm.stream(messages, include="chunk", **asked)
+        return llm.stream(messages, **{"include": "chunk", **asked})
     return llm.complete(messages, **asked)
 
 
@@ -55,7 +55,7 @@ async def acompletion(model: Any = None, messages: Any = None, *, stream: bool =
     """Async form of `completion`; with `stream=True` the awaited value is an async iterator."""
     llm, asked = _llm(model, options)
     if stream:
-        return llm.astream(messages, include="chunk", **asked)
+        return llm.astream(messages, **{"include": "chunk", **asked})
     return await llm.acomplete(messages, **asked)
 
 

@@ -53,6 +53,10 @@ class Attempting:
             if failure is error:
                 raise
             raise failure from error
+        except BaseException:  # cancelled: it may have been sent, and be paid for
+            attempt.error, attempt.maybe_billed = "cancelled", True
+            context.attempts.append(attempt)
+            raise
         finally:
             attempt.elapsed = context.clock() - started
         if call.verb == "complete" and call.args.get("think") is False:
