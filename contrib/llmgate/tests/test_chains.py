@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import hb_llmgate
-from hb_llmgate import LLMGate, LoggingMiddleware, RetryMiddleware
+from hb_llmgate import FallbackMiddleware, LLMGate, LoggingMiddleware, RetryMiddleware
 from hb_llmgate.exceptions import (
     DEFAULT_FALLBACK_ON,
     AllProvidersFailedError,
@@ -187,6 +187,38 @@ def test_g17_a_form_that_is_missed_goes_on_too(server: LoopbackServer, caller_of
     good = '{"title": "Solaris"}'
     server.script(lambda request: Reply("nothing" if provider_of(request) == "openai" else good))
     assert caller_of().parse(CHAIN, response_format=Movie).title == "Solaris"
+
+
+@WAYS
+def test_g17_a_model_that_is_listed_twice_is_told_by_its_place(
+    server: LoopbackServer, caller_of: Callers, way: str
+) -> None:
+    for status in (429, 429):
+        server.reply("no", status=status)
+    server.reply("yes")
+    chain = [CHAIN[0], CHAIN[1], CHAIN[0]]
+    first = head(getattr(caller_of(), way)(chain))
+    assert asked(server) == ["openai", "groq", "openai"]
+    assert (first.model, first.fallback_attempts) == (CHAIN[0], chain[:2])
+
+
+@WAYS
+@pytest.mark.parametrize("place", ["call", "gate"])
+@pytest.mark.parametrize("more", [[], [LoggingMiddleware()]], ids=["alone", "logged"])
+def test_g20_provider_counts_for_the_first_model_before_a_fallback(
+    server: LoopbackServer, caller_of: Callers, way: str, place: str, more: list[Any]
+) -> None:
+    server.script(failing(429, "azure"))
+    caller = caller_of()
+    stack = [FallbackMiddleware(["groq/x", "gpt-4o-mini"]), *more]
+    given: dict[str, Any] = {"provider": "azure", "api_key": "key-of-azure-alone-1", "middleware": stack}
+    if place == "call":
+        answer = getattr(caller, way)("gpt-4o-mini", **given)
+    else:
+        answer = caller.of(LLMGate(**given, kernel=caller.kernel), way, "gpt-4o-mini", USER)
+    assert (head(answer).provider, asked(server)) == ("groq", ["azure", "groq"])
+    shown = [json.dumps([request.path, dict(request.headers)]) for request in server.requests]
+    assert ["key-of-azure-alone-1" in each for each in shown] == [True, False]
 
 
 # A gate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hb_llmgate.base import IO, BaseMiddleware, chained
@@ -45,14 +45,26 @@ class Job:
     targets: Sequence[Target]
     middleware: Sequence[BaseMiddleware] = ()
     installed: Any = ()
-    tried: list[Target] = field(default_factory=list)
-    """The targets that were asked, in order."""
+    place: int = -1
+    """The place among the targets of the one that was asked last; -1 before the first."""
+    rounds: int = 0
+    """How many answers of tools that one got."""
 
-    def target_of(self, call: Call) -> Target:
-        """The target that a call of hb is for."""
+    def restart(self) -> None:
+        """Begin again: nobody was asked."""
+        self.place, self.rounds = -1, 0
+
+    def reach(self, call: Call) -> Target:
+        """The target that a call of hb is for, which is asked now."""
         spec = call.spec
-        here = [target for target in self.targets if target.provider == spec.provider] or list(self.targets)
-        return next((it for it in here if it.model in (spec.model_id, spec.model)), here[0])
+        here = [n for n, it in enumerate(self.targets) if it.provider == spec.provider] or [*range(len(self.targets))]
+        here = [n for n in here if self.targets[n].model in (spec.model_id, spec.model)] or here[:1]
+        rounds = sum(message.get("role") == "tool" for message in call.messages)
+        # A model may be listed twice: without a new round of tools, the one asked before has failed.
+        is_next_round, self.rounds = rounds != self.rounds, rounds
+        if self.place not in here or not is_next_round:
+            self.place = next((n for n in here if n > self.place), self.place if self.place in here else here[0])
+        return self.targets[self.place]
 
 
 class Bridge(Middleware):
@@ -70,8 +82,7 @@ class Bridge(Middleware):
         job = self.job
         if job is None or call.verb != "complete":
             return await next(call)
-        target = job.target_of(call)
-        job.tried.append(target)
+        target = job.reach(call)
         if not job.middleware:
             return await next(call)
         request = _request(job, call, target)
@@ -237,7 +248,7 @@ def applied(call: Call, before: CompletionRequest, after: CompletionRequest, job
 def _request(job: Job, call: Call, target: Target) -> CompletionRequest:
     """The request for one target, with what a route added to the conversation."""
     request: CompletionRequest = prepared(job.request, call)
-    provider = request.provider if len(job.targets) == 1 else None
+    provider = request.provider if target is job.targets[0] else None
     found = request.model_copy(update={"model": target.asked, "provider": provider, "stream": call.stream})
     more = call.messages[len(request.messages) :]
     if more:  # a stream that another target goes on with

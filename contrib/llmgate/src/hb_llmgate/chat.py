@@ -80,12 +80,18 @@ class Chat:
         names = [request.model] if isinstance(request.model, str) else list(request.model)
         if self.is_chain and request.provider is not None:
             raise InvalidRequestError("provider= names the provider of one model; write provider/model in a list")
-        inner, names = self._without_fallbacks(checked(middleware), names)
+        inner, more = self._without_fallbacks(checked(middleware))
         if not names:
             raise InvalidRequestError("the list of models is empty")
         kernel = kernel_of(kernel)
         installed = frozenset(kernel.registry.names("providers"))
-        self.targets = [chat_target(name, request.provider if len(names) == 1 else None, installed) for name in names]
+        self.targets = [chat_target(name, request.provider, installed) for name in names]
+        known = {(target.provider, target.model) for target in self.targets}
+        for name in more:
+            target = chat_target(name, None, installed)
+            if (target.provider, target.model) not in known:
+                known.add((target.provider, target.model))
+                self.targets.append(target)
         self.job = Job(request, self.targets, inner, installed)
         self.messages = chat_messages(request.messages)
         try:
@@ -94,15 +100,14 @@ class Chat:
         except HBError as error:
             raise translated(error) from error
 
-    def _without_fallbacks(
-        self, middlewares: list[BaseMiddleware], names: list[str]
-    ) -> tuple[list[BaseMiddleware], list[str]]:
-        """The other middlewares, and the models with those that a FallbackMiddleware adds."""
+    def _without_fallbacks(self, middlewares: list[BaseMiddleware]) -> tuple[list[BaseMiddleware], list[str]]:
+        """The other middlewares, and the models that a FallbackMiddleware adds."""
+        more: list[str] = []
         for each in middlewares:
             if isinstance(each, FallbackMiddleware):
-                names = [*names, *(model for model in each.models if model not in names)]
+                more += each.models
                 self.is_chain, self.fallback_on = True, each.fallback_on
-        return [each for each in middlewares if not isinstance(each, FallbackMiddleware)], names
+        return [each for each in middlewares if not isinstance(each, FallbackMiddleware)], more
 
     def _llm(self, kernel: Any, connection: dict[str, Any], mode: str, prompt: str | None) -> LLM:
         first = self.targets[0]
@@ -186,7 +191,7 @@ class Chat:
             bridge.job = None
 
     def _around(self) -> tuple[Bridge, dict[str, Any]]:
-        self.job.tried.clear()
+        self.job.restart()
         bridge = Bridge(self.job)
         if not self.job.middleware and len(self.targets) == 1:
             return bridge, self.options
@@ -202,11 +207,11 @@ class Chat:
     @property
     def served(self) -> Target:
         """The target that answers."""
-        return self.job.tried[-1] if self.job.tried else self.targets[0]
+        return self.targets[max(self.job.place, 0)]
 
     def passed(self) -> list[str]:
         """The models before the one that answers."""
-        return [target.asked for target in self.targets[: self.targets.index(self.served)]]
+        return [target.asked for target in self.targets[: max(self.job.place, 0)]]
 
     def failed(self, error: HBError) -> LLMGateError:
         """The error of this package for how the chat failed."""
