@@ -19,6 +19,7 @@ from hb_llmgate.exceptions import (
     ProviderAPIError,
     RateLimitError,
 )
+from hb_llmgate.types import CompletionRequest
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
 
 from .support import BY_NAME, ROWS, USER, Caller, Clock, addresses, keys, provider_of
@@ -270,6 +271,44 @@ def test_g18_the_key_of_a_gate_belongs_to_the_provider_that_it_asks_first(
         BY_NAME["openai"].key,
         "key-of-the-gate-1",
     ]
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "object", "extra"])
+def test_g18_a_batch_keeps_the_key_of_a_gate_from_other_providers(
+    server: LoopbackServer, caller_of: Callers, kind: str
+) -> None:
+    caller = caller_of()
+    gate = LLMGate(api_key="key-of-the-gate-1", kernel=caller.kernel)
+    caller.of(gate, "completion", "gpt-4o-mini", USER)
+    given: Any = {"model": "some-model", "messages": USER, "provider": "groq"}
+    if kind == "object":
+        given = CompletionRequest(**given)
+    elif kind == "extra":
+        given = CompletionRequest(model="gpt-4o-mini", messages=USER, extra_kwargs={})
+        given.extra_kwargs["provider"] = "groq"
+    assert caller.of(gate, "batch", [given]).failed == 0
+    assert [request.bearer for request in server.requests] == ["key-of-the-gate-1", BY_NAME["groq"].key]
+
+
+def test_g18_a_call_that_is_refused_does_not_bind_the_key_of_a_gate(server: LoopbackServer, caller_of: Callers) -> None:
+    caller = caller_of()
+    gate = LLMGate(api_key="key-of-the-gate-1", kernel=caller.kernel)
+    with pytest.raises(InvalidRequestError):
+        caller.of(gate, "completion", "groq/x", USER, temperature=99)
+    unread = gate.stream("groq/x", USER)
+    caller.of(gate, "stream", "gpt-4o-mini", USER)
+    list(unread)
+    assert [request.bearer for request in server.requests] == ["key-of-the-gate-1", BY_NAME["groq"].key]
+
+
+def test_g18_the_key_of_a_gate_belongs_to_its_own_provider_or_its_chain(
+    server: LoopbackServer, caller_of: Callers
+) -> None:
+    caller = caller_of()
+    for more in ({"provider": "openai"}, {"fallback_chain": CHAIN}):
+        gate = LLMGate(api_key="key-of-the-gate-1", kernel=caller.kernel, **more)
+        caller.of(gate, "completion", "groq/x", USER, provider="groq")
+    assert [request.bearer for request in server.requests] == [BY_NAME["groq"].key] * 2
 
 
 def test_g18_the_address_of_a_gate_goes_with_its_key(server: LoopbackServer, caller_of: Callers) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from threading import Lock
 from typing import Any
 
@@ -26,6 +27,7 @@ Model = str | Sequence[str]
 Messages = Sequence[Mapping[str, Any] | Message] | str
 Requests = Sequence[CompletionRequest | Mapping[str, Any]]
 
+_Planner = Callable[[Mapping[str, Any]], Any]
 _HOW = ("middleware", "fallback_on", "stream_fallback_mode", "stream_resume_prompt", "kernel")
 """What says how a call is carried out, and is no part of its request."""
 
@@ -88,7 +90,7 @@ def batch(
     """
     return batch_of(
         requests,
-        lambda given, more: _planned(given, {**options, **more}),
+        lambda given, more: _planned({**options, **more, **_said(given)}),
         max_concurrency=max_concurrency,
         fail_fast=fail_fast,
         timeout=timeout,
@@ -106,7 +108,7 @@ async def abatch(
     """Async form of `batch`."""
     return await abatch_of(
         requests,
-        lambda given, more: _planned(given, {**options, **more}),
+        lambda given, more: _planned({**options, **more, **_said(given)}),
         max_concurrency=max_concurrency,
         fail_fast=fail_fast,
         timeout=timeout,
@@ -118,8 +120,9 @@ class LLMGate:
 
     `middleware` runs around every call, first outermost. `fallback_chain` are the models for calls that name none,
     tried in order, all middlewares around each. Everything else is an option of `completion` for all calls. A gate's
-    `api_key` that is a text, its `base_url` and `headers` belong to one provider, that of the first call; calls of
-    others use their own. `kernel` is the kernel of hb that answers.
+    `api_key` that is a text, its `base_url` and `headers` belong to one provider: the gate's own, else that of the
+    chain's first model, else that of the first call that is accepted; calls of others use their own. `kernel` is the
+    kernel of hb that answers.
     """
 
     def __init__(
@@ -146,11 +149,15 @@ class LLMGate:
             raise InvalidRequestError("model and messages belong to a call; a gate has fallback_chain=[…]")
         conceal(provider_defaults)
         self._defaults = provider_defaults
-        self._owner: str | None = None
         self._lock = Lock()
+        own = {name for name, value in provider_defaults.items() if name == "headers" or not isinstance(value, Mapping)}
+        self._own = CONNECTION & own
         check_mode(stream_fallback_mode)
-        for name in self.fallback_chain or ():
-            target_of(name, kernel=provider_defaults.get("kernel"))  # so that a wrong name is told here
+        chain = [target_of(name, kernel=provider_defaults.get("kernel")) for name in self.fallback_chain or ()]
+        named = provider_defaults.get("provider")
+        self._owner: str | None = named.lower() if isinstance(named, str) and named else None
+        if self._owner is None and chain:
+            self._owner = chain[0].provider
 
     def __repr__(self) -> str:
         names = [type(each).__name__ for each in self.middleware]
@@ -158,25 +165,27 @@ class LLMGate:
 
     def completion(self, model: Model | None = None, messages: Messages | None = None, **options: Any) -> Any:
         """As the function `completion`; without `model`, by the gate's chain."""
-        chat = self._chat(model, messages, options)
-        return chat.chunks() if chat.request.stream else chat.answer()
+        if options.get("stream", self._defaults.get("stream")):
+            return self._chunks(model, messages, options)
+        return self._chat(model, messages, options).answer()
 
     async def acompletion(self, model: Model | None = None, messages: Messages | None = None, **options: Any) -> Any:
         """Async form of `completion`; with `stream=True` the awaited value is an async iterator."""
-        chat = self._chat(model, messages, options)
-        return chat.achunks() if chat.request.stream else await chat.aanswer()
+        if options.get("stream", self._defaults.get("stream")):
+            return self._achunks(model, messages, options)
+        return await self._chat(model, messages, options).aanswer()
 
     def stream(
         self, model: Model | None = None, messages: Messages | None = None, **options: Any
     ) -> Iterator[StreamChunk]:
         """The chunks of an answer."""
-        return self._chat(model, messages, {**options, "stream": True}).chunks()
+        return self._chunks(model, messages, {**options, "stream": True})
 
     def astream(
         self, model: Model | None = None, messages: Messages | None = None, **options: Any
     ) -> AsyncIterator[StreamChunk]:
         """Async form of `stream`."""
-        return self._chat(model, messages, {**options, "stream": True}).achunks()
+        return self._achunks(model, messages, {**options, "stream": True})
 
     def parse(
         self, model: Model | None = None, messages: Messages | None = None, *, response_format: Any, **options: Any
@@ -212,7 +221,33 @@ class LLMGate:
             requests, self._planned, max_concurrency=max_concurrency, fail_fast=fail_fast, timeout=timeout
         )
 
-    def _chat(self, model: Model | None, messages: Messages | None, options: Mapping[str, Any]) -> Chat:
+    def _chunks(self, *call: Any) -> Iterator[StreamChunk]:
+        is_open = self._own and self._owner is None
+        chat = self._chat(*call, is_sent=False)
+        if not is_open:
+            return chat.chunks()
+
+        def read() -> Iterator[StreamChunk]:
+            yield from self._chat(*call).chunks()  # the key may have found its provider meanwhile
+
+        return read()
+
+    def _achunks(self, *call: Any) -> AsyncIterator[StreamChunk]:
+        is_open = self._own and self._owner is None
+        chat = self._chat(*call, is_sent=False)
+        if not is_open:
+            return chat.achunks()
+
+        async def read() -> AsyncIterator[StreamChunk]:
+            async with aclosing(self._chat(*call).achunks()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+        return read()
+
+    def _chat(
+        self, model: Model | None, messages: Messages | None, options: Mapping[str, Any], *, is_sent: bool = True
+    ) -> Chat:
         if model is None and self.fallback_chain is None:
             raise InvalidRequestError("pass a model, or give the gate a fallback_chain")
         if messages is None:
@@ -221,46 +256,49 @@ class LLMGate:
         merged = {**self._how, **self._defaults, "middleware": self.middleware, **options}
         if not isinstance(chosen, str) and "provider" not in options:
             merged.pop("provider", None)
-        return _chat(chosen, messages, self._keyed(chosen, merged, options))
+        merged |= {"model": chosen, "messages": messages}
+        chat: Chat = self._bound(chosen, merged, options, _asked, is_sent=is_sent)
+        return chat
 
     def _vectors(self, model: str, input: Any, options: Mapping[str, Any]) -> Vectors:
         usable = {name: value for name, value in self._defaults.items() if name in _SHARED}
         merged = {**usable, "middleware": self.middleware, **options}
-        return _vectors(model, input, self._keyed(model, merged, options, is_embedding=True))
+        vectors: Vectors = self._bound(model, {**merged, "model": model, "input": input}, options, _embedding)
+        return vectors
 
     def _planned(self, given: Any, more: Mapping[str, Any]) -> Chat:
-        names = _names_model(given)
-        request = completion_request(given, **({} if names else {"model": self.fallback_chain or ""}))
+        said = _said(given)
+        if not said.get("model"):
+            said["model"] = self.fallback_chain or ""
         how = {**self._how, **self._defaults, "middleware": self.middleware, **more}
-        if not isinstance(request.model, str):
+        if not isinstance(said["model"], str):
             how.pop("provider", None)
-        return _planned(given if names else request, self._keyed(request.model, how, {}))
+        chat: Chat = self._bound(said["model"], {**how, **said}, said, _planned)
+        return chat
 
-    def _keyed(
-        self, model: Any, merged: dict[str, Any], options: Mapping[str, Any], *, is_embedding: bool = False
-    ) -> dict[str, Any]:
-        """The options without the gate's own key and address where the call is for another provider than theirs."""
-        bound = {name for name in CONNECTION & self._defaults.keys() if not isinstance(self._defaults[name], Mapping)}
-        bound |= CONNECTION & {"headers"} & self._defaults.keys()
-        if not bound - options.keys():
-            return merged
+    def _bound(
+        self, model: Any, merged: dict[str, Any], said: Mapping[str, Any], plan: _Planner, *, is_sent: bool = True
+    ) -> Any:
+        """The plan of a call, without the gate's own key and address where it is for another provider than theirs."""
+        bound = self._own - said.keys()
+        if not bound or not model:
+            return plan(merged)
         first = model if isinstance(model, str) else model[0]
         provider = merged.get("provider") if isinstance(model, str) else None
+        is_embedding = plan is _embedding
         here = target_of(first, provider, kernel=merged.get("kernel"), is_embedding=is_embedding).provider
         with self._lock:
             if self._owner is None:
-                self._owner = here
+                made = plan(merged)  # a call that is refused here binds nothing, nor does a stream that nobody reads
+                self._owner = here if is_sent else None
+                return made
         if here == self._owner:
-            return merged
-        return {name: value for name, value in merged.items() if name not in bound or name in options}
+            return plan(merged)
+        return plan({name: value for name, value in merged.items() if name not in bound})
 
 
 _SHARED = ("provider", "api_key", "base_url", "headers", "timeout", "kernel", "max_retries")
 """Defaults of a gate that embeddings have too."""
-
-
-def _names_model(given: Any) -> bool:
-    return bool(given.get("model") if isinstance(given, Mapping) else getattr(given, "model", None))
 
 
 def _chat(model: Any, messages: Any, options: Mapping[str, Any]) -> Chat:
@@ -269,19 +307,38 @@ def _chat(model: Any, messages: Any, options: Mapping[str, Any]) -> Chat:
     return Chat(completion_request({**given, "model": _models(model), "messages": messages}), **how)
 
 
+def _asked(options: Mapping[str, Any]) -> Chat:
+    merged = dict(options)
+    return _chat(merged.pop("model"), merged.pop("messages"), merged)
+
+
+def _embedding(options: Mapping[str, Any]) -> Vectors:
+    merged = dict(options)
+    return _vectors(merged.pop("model"), merged.pop("input"), merged)
+
+
 def _models(model: Any) -> Any:
     return list(model) if isinstance(model, tuple) else model
 
 
-def _planned(given: Any, options: Mapping[str, Any]) -> Chat:
-    """The chat of one request of a batch; what the request says wins over the options."""
+def _said(given: Any) -> dict[str, Any]:
+    """What one request of a batch says itself, all names side by side."""
     if isinstance(given, Mapping):
-        merged = {**options, **given}
+        said = dict(given)
+        extra = said.pop("extra_kwargs", None) or {}
+        if not isinstance(extra, Mapping):
+            raise InvalidRequestError(f"extra_kwargs must be a dictionary, not {type(extra).__name__}")
     elif isinstance(given, CompletionRequest):
         said = {name: getattr(given, name) for name in given.model_fields_set if name != "extra_kwargs"}
-        merged = {**options, **given.extra_kwargs, **said}
+        extra = given.extra_kwargs
     else:
         raise InvalidRequestError(f"a request is a dictionary or a CompletionRequest, not {type(given).__name__}")
+    return {**extra, **said}
+
+
+def _planned(options: Mapping[str, Any]) -> Chat:
+    """The chat of one request of a batch."""
+    merged = dict(options)
     missing = [name for name in ("model", "messages") if name not in merged]
     if missing:
         raise InvalidRequestError(f"the request has no {' and no '.join(missing)}")
