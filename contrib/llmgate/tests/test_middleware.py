@@ -154,6 +154,54 @@ def test_g20_a_middleware_may_change_the_request(caller: Caller, server: Loopbac
     assert last.model == "groq/llama-3.1-8b-instant"
 
 
+class Moving(BaseMiddleware):
+    """Another model, and a header of its own."""
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Move."""
+        extra = dict(request.extra_kwargs)
+        extra["headers"] = {**extra.get("headers", {}), "x-moved": "yes"}
+        return call_next(request.model_copy(update={"model": "groq/llama-3.1-8b-instant", "extra_kwargs": extra}))
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_g20_what_a_caller_gave_stays_with_its_provider_when_a_middleware_moves_the_request(
+    caller: Caller, server: LoopbackServer, verb: str
+) -> None:
+    given: dict[str, Any] = {
+        "api_key": "canary-key-1",
+        "headers": {"x-team": "canary-2"},
+        "extra_headers": {"x-more": "canary-3"},
+        "extra_body": {"more": "canary-4"},
+        "extra_query": {"more": "canary-5"},
+        "seed": 7,
+    }
+    ask(caller, verb, middleware=[Moving()], **given)
+    [request] = server.requests
+    assert (provider_of(request), request.bearer) == ("groq", "key-of-groq-0123456789")
+    assert (request.headers["x-moved"], request.json["seed"]) == ("yes", 7)
+    assert "canary" not in f"{request.path} {dict(request.headers)} {request.json}"
+    ask(caller, verb, middleware=[Moving()], api_key={"openai": "canary-1", "groq": "key-for-groq-77"})
+    assert server.requests[-1].bearer == "key-for-groq-77"
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_g20_a_middleware_that_changes_a_later_model_sends_it_no_foreign_key(
+    caller_of: Callable[..., Caller], server: LoopbackServer, verb: str
+) -> None:
+    class Cooling(BaseMiddleware):
+        """Another temperature."""
+
+        def handle(self, request: Any, call_next: Any) -> Any:
+            """Cool."""
+            return call_next(request.model_copy(update={"temperature": 0.0}))
+
+    server.reply("no", status=429)
+    chain = ["gpt-4o-mini", "groq/llama-3.1-8b-instant"]
+    ask(caller_of(), verb, chain, middleware=[Cooling()], api_key="key-of-openai-alone-1")  # type: ignore[arg-type]
+    assert [it.bearer for it in server.requests] == ["key-of-openai-alone-1", "key-of-groq-0123456789"]
+
+
 @pytest.mark.parametrize("verb", ["completion", "stream"])
 def test_g20_a_middleware_may_answer_by_itself(caller: Caller, server: LoopbackServer, verb: str) -> None:
     class Canned(BaseMiddleware):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -34,6 +34,7 @@ from heavenbase.gather import Gathering
 from heavenbase.kernel import drive
 from heavenbase.messages import to_messages
 from heavenbase.middleware import Middleware
+from heavenbase.options import EXTRAS
 from heavenbase.types import Completion, Embedding
 
 
@@ -230,8 +231,15 @@ def applied(call: Call, before: CompletionRequest, after: CompletionRequest, job
     moves = (was.provider, was.model) != (now.provider, now.model)
     reached, wanted = connection_of(before), connection_of(after)
     if changed or moves or reached != wanted:
-        if was.provider != now.provider and reached == wanted:
-            wanted = {}  # a credential stays with its provider
+        if now.provider != job.targets[0].provider:
+            # What the caller gave for the first provider stays there; what a middleware set anew goes along.
+            wanted = _anew(reached, wanted)
+            extras = _anew(old, {name: value for name, value in new.items() if name in EXTRAS})
+            changed |= {name: extras.get(name) for name in EXTRAS.intersection(new)}
+        if isinstance(keys := wanted.pop("api_key", None), Mapping):
+            keys = keys.get(now.provider)
+        if keys is not None:
+            wanted["api_key"] = keys
         given = {name: value for name, value in changed.items() if value is not None}
         spec = call.services.resolve(model=now.model, provider=now.provider, **{**PLAIN, **wanted, **given})
         trimmed = call.replace(
@@ -258,6 +266,21 @@ def _request(job: Job, call: Call, target: Target) -> CompletionRequest:
 
 def _name(request: CompletionRequest, asked: str) -> str:
     return request.model if isinstance(request.model, str) else asked
+
+
+def _anew(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that differ from the old ones; of tables, the entries that do. Keys by provider are for any."""
+    found: dict[str, Any] = {}
+    for name, value in new.items():
+        before = old.get(name)
+        if name == "api_key" and isinstance(value, Mapping):
+            found[name] = value
+        elif isinstance(value, Mapping) and isinstance(before, Mapping):
+            if entries := {key: each for key, each in value.items() if not _same(before.get(key), each)}:
+                found[name] = entries
+        elif not _same(before, value):
+            found[name] = value
+    return found
 
 
 def _same(one: Any, other: Any) -> bool:
