@@ -17,7 +17,7 @@ from hb_llmgate.exceptions import (
     RateLimitError,
 )
 from hb_llmgate.types import CompletionRequest
-from hb_testing.server import LoopbackServer
+from hb_testing.server import LoopbackServer, Reply
 
 from .support import EVERY, USER, WEATHER, Caller, Row, addresses, keys, make_kernel
 
@@ -204,3 +204,39 @@ def test_a_request_shows_no_credential_and_takes_none_into_a_pickle() -> None:
     data = pickle.dumps(request)
     assert b"canary" not in data
     assert pickle.loads(data).extra_kwargs == {"seed": 1}  # noqa: S301
+
+
+def test_a_request_shows_no_credential_in_json() -> None:
+    def tool(city: str) -> str:
+        """A function."""
+        return city
+
+    request = CompletionRequest(
+        model="gpt-4o",
+        messages=USER,
+        api_key="canary-key-1234",
+        headers={"x-k": "canary-2"},
+        seed=1,
+        tools=[tool],
+        response_format=dict,
+    )
+    request.extra_kwargs["auth_token"] = "canary-3"
+    shown = request.model_dump_json()
+    assert "canary" not in shown
+    assert json.loads(shown)["extra_kwargs"]["seed"] == 1
+    assert request.model_copy().extra_kwargs["api_key"] == "canary-key-1234"
+
+
+def test_a_batch_with_objects_in_its_requests_is_json(caller: Caller, server: LoopbackServer) -> None:
+    server.script(lambda _: Reply("no", status=400))
+    given = {
+        "model": "gpt-4o-mini",
+        "messages": USER,
+        "middleware": [hb_llmgate.RetryMiddleware()],
+        "extra_kwargs": {"api_key": "canary-key-1"},
+    }
+    shown = caller.batch([given, CompletionRequest(model="gpt-4o", messages=USER, api_key="canary-2")])
+    text = shown.model_dump_json()
+    assert "canary" not in text
+    assert "RetryMiddleware" in text
+    assert json.loads(text)["errors"][0]["request"]["model"] == "gpt-4o-mini"

@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_serializer, field_validator, model_validator
 
 from heavenbase.options import conceal
+from heavenbase.secrets import MASK, Hidden, Secret
 
 __all__ = [
     "BatchError",
@@ -34,6 +35,28 @@ __all__ = [
     "ToolCallDelta",
     "ToolDefinition",
 ]
+
+
+def _plain(value: Any) -> Any:
+    """Plain data for JSON: what is hidden is masked, objects that JSON does not have are their repr."""
+    if isinstance(value, Hidden | Secret):
+        return MASK
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", fallback=repr)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else repr(value)
+
+
+def _concealed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with what may be a credential hidden, and so in those that go on to a provider."""
+    found = dict(options)
+    conceal(found)
+    if isinstance(extra := found.get("extra_kwargs"), Mapping):
+        found["extra_kwargs"] = _concealed(extra)
+    return found
 
 
 class _Open(BaseModel):
@@ -181,6 +204,10 @@ class _Request(BaseModel):
     _io: Any = PrivateAttr(None)
     """Clock, random numbers and sleep of the kernel that answers."""
 
+    @field_serializer("extra_kwargs", when_used="json")
+    def _masked(self, given: dict[str, Any]) -> Any:
+        return _plain(_concealed(given))
+
     @model_validator(mode="before")
     @classmethod
     def _collect(cls, data: Any) -> Any:
@@ -218,6 +245,10 @@ class CompletionRequest(_Request):
     tools: list[Any] | None = None
     tool_choice: Any = None
     response_format: Any = None
+
+    @field_serializer("tools", "tool_choice", "response_format", when_used="json")
+    def _shown(self, given: Any) -> Any:
+        return _plain(given)
 
     @field_validator("messages", mode="before")
     @classmethod
@@ -355,6 +386,10 @@ class BatchError(BaseModel):
     error: str
     error_type: str
     exception: Any = Field(None, exclude=True, repr=False)
+
+    @field_serializer("request", when_used="json")
+    def _shown(self, given: Any) -> Any:
+        return _plain(_concealed(given) if isinstance(given, Mapping) else given)
 
 
 class BatchResult(BaseModel):
