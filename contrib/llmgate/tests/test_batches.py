@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -192,3 +193,65 @@ def test_g15_a_thousand_requests_leave_no_thread(server: LoopbackServer) -> None
 def test_g15_an_unknown_model_is_raised_at_once_with_fail_fast(caller_of: Callable[..., Caller]) -> None:
     with pytest.raises(ModelNotFoundError):
         caller_of().batch([asked("one", "nothing-known")], fail_fast=True)
+
+
+class Leaving(hb_llmgate.BaseMiddleware):
+    """Raises what is no Exception."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Leave."""
+        raise self.error
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, SystemExit, GeneratorExit])
+def test_what_is_no_exception_ends_a_batch(server: LoopbackServer, kind: type[BaseException]) -> None:
+    caught: list[BaseException] = []
+    kernel = make_kernel({**addresses(server), **keys()})
+    gate = hb_llmgate.LLMGate(middleware=[Leaving(kind())], kernel=kernel)
+
+    def run() -> None:
+        try:
+            gate.batch([asked("one"), asked("two")], max_concurrency=1)
+        except BaseException as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(5)
+    kernel.close()
+    assert [type(error) for error in caught] == [kind]
+
+
+def test_an_interrupt_ends_the_submitting(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def script(request: RecordedRequest) -> Reply:
+        begun.set()
+        go_on.wait(5)
+        return Reply("done")
+
+    class Interrupted(threading.Condition):
+        """A wait that Ctrl-C ends."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            """Wait for the first request, then be interrupted."""
+            self.release()
+            begun.wait(5)
+            self.acquire()
+            raise KeyboardInterrupt
+
+    server.script(script)
+    monkeypatch.setattr("hb_llmgate.batches.Condition", Interrupted)
+    kernel = make_kernel({**addresses(server), **keys()})
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        hb_llmgate.batch([asked("one"), asked("two"), asked("three")], max_concurrency=1, kernel=kernel)
+    go_on.set()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "hb-llmgate-batch":
+            thread.join(5)
+    assert len(server.requests) == 1
+    kernel.close()

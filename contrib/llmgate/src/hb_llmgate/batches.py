@@ -35,6 +35,8 @@ class _Batch:
     failures: dict[int, Exception] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
     """The places of failures as they came."""
+    stopped_by: BaseException | None = None
+    """What ends the whole batch: an error that is no Exception, such as SystemExit."""
 
     def planned(self, place: int) -> Any:
         """The chat of a request; its own clock ends it where the batch's limit does."""
@@ -47,10 +49,13 @@ class _Batch:
         options = given if isinstance(given, Mapping) else getattr(given, "extra_kwargs", {})
         return options.get("timeout") is not None
 
-    def note(self, place: int, outcome: CompletionResponse | Exception) -> None:
+    def note(self, place: int, outcome: CompletionResponse | BaseException) -> None:
         """Keep how a request ended; only its first end counts."""
         self.running.pop(place, None)
         if place in self.answers or place in self.failures:
+            return
+        if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
+            self.stopped_by = self.stopped_by or outcome
             return
         if isinstance(outcome, Exception):
             is_limit = isinstance(outcome.__cause__, DeadlineExceeded) and not self._has_own(place)
@@ -64,10 +69,13 @@ class _Batch:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to wait for."""
-        return bool(self.fail_fast and self.failures) or not (self.waiting or self.running)
+        is_stopped = self.stopped_by is not None or bool(self.fail_fast and self.failures)
+        return is_stopped or not (self.waiting or self.running)
 
     def result(self) -> BatchResult:
         """What came of it; raises the first failure where that was asked for."""
+        if self.stopped_by is not None:
+            raise self.stopped_by
         if self.fail_fast and self.order:
             raise self.failures[self.order[0]]
         errors = [
@@ -105,8 +113,8 @@ def batch_of(
                 place = batch.waiting.popleft()
                 batch.running[place] = time.monotonic()
             try:
-                outcome: CompletionResponse | Exception = batch.planned(place).answer()
-            except Exception as error:
+                outcome: CompletionResponse | BaseException = batch.planned(place).answer()
+            except BaseException as error:  # nobody else would hear of it
                 outcome = error
             with changed:
                 is_late = place not in batch.running  # the batch went on without this thread
@@ -118,19 +126,22 @@ def batch_of(
     def start() -> None:
         Thread(target=work, name="hb-llmgate-batch", daemon=True).start()
 
-    for _ in range(min(max_concurrency, len(batch.requests))):
-        start()
-    with changed:
-        while not batch.is_over:
-            now = time.monotonic()
-            ends = {place: begun + timeout + GRACE for place, begun in batch.running.items()} if timeout else {}
-            for place in [place for place, end in ends.items() if end <= now]:
-                batch.note(place, BatchTimeoutError(place, timeout or 0.0))
-                if batch.waiting:
-                    start()
-            if not batch.is_over:
-                left = [end - now for place, end in ends.items() if place in batch.running]
-                changed.wait(min(left) if left else None)
+    try:
+        for _ in range(min(max_concurrency, len(batch.requests))):
+            start()
+        with changed:
+            while not batch.is_over:
+                now = time.monotonic()
+                ends = {place: begun + timeout + GRACE for place, begun in batch.running.items()} if timeout else {}
+                for place in [place for place, end in ends.items() if end <= now]:
+                    batch.note(place, BatchTimeoutError(place, timeout or 0.0))
+                    if batch.waiting:
+                        start()
+                if not batch.is_over:
+                    left = [end - now for place, end in ends.items() if place in batch.running]
+                    changed.wait(min(left) if left else None)
+    finally:
+        batch.waiting.clear()  # a caller that is interrupted wants no further requests
     return batch.result()
 
 
