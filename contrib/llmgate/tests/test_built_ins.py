@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from hb_llmgate import (
     RateLimitMiddleware,
     RetryMiddleware,
 )
+from hb_llmgate.base import IO
 from hb_llmgate.exceptions import AuthError, InvalidRequestError, ProviderAPIError, RateLimitError
 from hb_testing.server import LoopbackServer, Reply
 
@@ -263,3 +265,29 @@ def test_g23_a_failure_is_logged_as_a_warning(
     assert (record.levelname, record.llmgate["error"]) == ("WARNING", "AuthError")  # type: ignore[attr-defined]
     with pytest.raises(InvalidRequestError):
         LoggingMiddleware(level="LOUD")
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), RuntimeError("no time")])
+def test_a_waiter_that_gives_up_gives_its_place_back(error: BaseException) -> None:
+    limit = RateLimitMiddleware(requests_per_minute=60, burst=1, raise_on_limit=False)
+
+    async def broken(seconds: float) -> None:
+        raise error
+
+    waits: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def proceed(request: Any) -> Any:
+        return request
+
+    async def play() -> None:
+        await limit.around(None, proceed, IO(True, lambda: 0.0, sleep=noted))
+        for _ in range(3):
+            with pytest.raises(type(error)):
+                await limit.around(None, proceed, IO(True, lambda: 0.0, sleep=broken))
+        await limit.around(None, proceed, IO(True, lambda: 0.0, sleep=noted))
+
+    asyncio.run(play())
+    assert waits == [1.0]

@@ -319,7 +319,12 @@ class RateLimitMiddleware(BuiltIn):
             # Whoever waits has its place already, so that those who come later wait longer.
             self._left -= 1.0
         if wait > 0:
-            await io.sleep(wait)
+            try:
+                await io.sleep(wait)
+            except BaseException:  # cancelled, or the deadline would pass: nothing is sent, and the place is free again
+                with self._lock:
+                    self._left = min(self.burst, self._left + 1.0)
+                raise
 
 
 class FallbackMiddleware(BuiltIn):
