@@ -13,9 +13,10 @@ from hb_llmgate import (
     BaseMiddleware,
     FallbackMiddleware,
     LLMGate,
+    LoggingMiddleware,
     RetryMiddleware,
 )
-from hb_llmgate.exceptions import RateLimitError
+from hb_llmgate.exceptions import InvalidRequestError, RateLimitError
 from hb_llmgate.types import Choice, CompletionResponse, Message
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
 
@@ -336,3 +337,37 @@ def test_g20_ours_can_be_called_by_hand() -> None:
     request = hb_llmgate.CompletionRequest(model="gpt-4o", messages=USER)
     found = FallbackMiddleware(["o1", "groq/x"]).handle(request, following)
     assert (found.text, found.fallback_attempts, asked) == ("yes", ["gpt-4o", "o1"], ["gpt-4o", "o1", "groq/x"])
+
+
+class Wrong(BaseMiddleware):
+    """Answers what is no answer."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Answer."""
+        return self.answer
+
+    def embed_handle(self, request: Any, call_next: Any) -> Any:
+        """Answer."""
+        return self.answer
+
+
+class WrongStream(Wrong):
+    """Streams what is no stream."""
+
+    def stream_handle(self, request: Any, call_next: Any) -> Any:
+        """Answer."""
+        return self.answer
+
+
+@pytest.mark.parametrize("outer", [[], [LoggingMiddleware()]], ids=["alone", "logged"])
+@pytest.mark.parametrize("answer", [None, 5, ["x"]], ids=repr)
+@pytest.mark.parametrize("kind", [Wrong, WrongStream])
+@VERBS
+def test_a_wrong_answer_names_its_middleware(
+    caller: Caller, verb: str, kind: type[Wrong], answer: Any, outer: list[BaseMiddleware]
+) -> None:
+    with pytest.raises(InvalidRequestError, match=kind.__name__):
+        ask(caller, verb, middleware=[*outer, kind(answer)])

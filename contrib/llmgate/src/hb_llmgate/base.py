@@ -6,9 +6,12 @@ import random
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
+from inspect import isawaitable
 from typing import Any
+
+from pydantic import BaseModel
 
 from hb_llmgate import aside
 from hb_llmgate.exceptions import InvalidRequestError
@@ -150,8 +153,22 @@ def chained(middlewares: Sequence[BaseMiddleware], method: str, last: Callable[[
     """One callable that runs a method of each middleware around `last`."""
     chain = last
     for middleware in reversed(middlewares):
-        chain = _link(getattr(middleware, method), chain)
+        chain = _link(getattr(middleware, method), _Kind.of(method), chain)
     return chain
+
+
+def copied(value: Any) -> Any:
+    """A value whose lists, dictionaries and models are its own; other objects (functions, clients) are shared."""
+    if type(value) in (list, tuple):
+        return type(value)(copied(each) for each in value)
+    if type(value) is dict:
+        return {name: copied(each) for name, each in value.items()}
+    if isinstance(value, BaseModel):
+        made = value.model_copy()
+        for part in (made.__dict__, made.__pydantic_extra__ or {}):
+            part.update((name, copied(each)) for name, each in list(part.items()))
+        return made
+    return value
 
 
 def checked(middlewares: Any) -> list[BaseMiddleware]:
@@ -168,8 +185,61 @@ def checked(middlewares: Any) -> list[BaseMiddleware]:
     return found
 
 
-def _link(method: Callable[..., Any], following: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda request: method(request, following)
+class _Kind:
+    """What the methods of middlewares have to answer."""
+
+    def __init__(self, answer: type, is_stream: bool, is_async: bool) -> None:
+        self.answer = answer
+        self.is_stream = is_stream
+        self.is_async = is_async
+
+    @classmethod
+    def of(cls, method: str) -> _Kind:
+        """The kind of a method by its name."""
+        is_stream = method.endswith("stream_handle")
+        whole = EmbeddingResponse if "embed" in method else CompletionResponse
+        return cls(StreamChunk if is_stream else whole, is_stream, method.startswith("a"))
+
+
+def _link(method: Callable[..., Any], kind: _Kind, following: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    async def awaited(request: Any) -> Any:
+        found = method(request, following)
+        return _right(await found if isawaitable(found) else found, kind.answer, method)
+
+    if kind.is_stream:
+        chunks = _right_lifted if kind.is_async else _right_chunks
+        return lambda request: chunks(method(request, following), method)
+    if kind.is_async:
+        return awaited
+    return lambda request: _right(method(request, following), kind.answer, method)
+
+
+def _right(found: Any, wanted: type, method: Any) -> Any:
+    """What a middleware answered; InvalidRequestError names the middleware whose answer is of another type."""
+    if isinstance(found, wanted):
+        return found
+    whose = type(getattr(method, "__self__", method)).__name__
+    told = "list of StreamChunk" if wanted is Iterable else wanted.__name__
+    raise InvalidRequestError(f"the middleware {whose} answered {type(found).__name__}, not a {told}")
+
+
+def _right_chunks(found: Any, method: Any) -> Iterator[StreamChunk]:
+    try:
+        for chunk in _right(found, Iterable, method):
+            yield _right(chunk, StreamChunk, method)
+    finally:
+        if (close := getattr(found, "close", None)) is not None:
+            close()
+
+
+async def _right_lifted(found: Any, method: Any) -> AsyncGenerator[StreamChunk, None]:
+    if isawaitable(found):
+        found = await found
+    if not hasattr(found, "__aiter__"):
+        _right(found, Iterable, method)
+    async with aclosing(lifted(found)) as chunks:
+        async for chunk in chunks:
+            yield _right(chunk, StreamChunk, method)
 
 
 def _awaited(call_next: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:
@@ -216,10 +286,10 @@ async def _beside(
                     step.fail(error)
             elif broken is not None:
                 raise broken
-            elif gathered is None:
+            elif _right(step.value, CompletionResponse, handle) and gathered is None:
                 for chunk in chunks_of(step.value):
                     yield chunk
-            elif step.value.text != gathered.text:
+            elif gathered is not None and step.value.text != gathered.text:
                 warnings.warn(
                     "a middleware without stream_handle changed the text of a stream that was delivered before",
                     HBWarning,
@@ -244,7 +314,7 @@ async def _sync_stream(
             finally:
                 ask((source, out))
 
-        for chunk in stream_handle(request, following):
+        for chunk in _right_chunks(stream_handle(request, following), stream_handle):
             ask((None, chunk))
 
     async with aclosing(aside.steps(work, is_async=True)) as found:
