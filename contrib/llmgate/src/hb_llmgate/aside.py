@@ -13,6 +13,12 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
+from hb_llmgate.exceptions import translated
+from heavenbase.errors import HBError
+
+GRACE = 0.02
+"""Seconds behind the deadline in which the code may still say how it ends."""
+
 
 class Left(GeneratorExit):
     """Raised inside the sync code when nobody waits for its answer any more; `except Exception` does not catch it."""
@@ -41,10 +47,13 @@ class Done:
         self.value = value
 
 
-async def steps(work: Callable[[Callable[[Any], Any]], Any], *, is_async: bool) -> AsyncGenerator[Ask | Done, None]:
+async def steps(
+    work: Callable[[Callable[[Any], Any]], Any], *, is_async: bool, remaining: Callable[[], float | None]
+) -> AsyncGenerator[Ask | Done, None]:
     """Run `work(ask)` in a thread: an Ask for each of its calls of `ask`, at the end one Done.
 
-    What `work` raises is raised here. In sync colour the caller's thread waits; else the event loop stays free.
+    What `work` raises is raised here. In sync colour the caller's thread waits; else the event loop stays
+    free, and the wait ends with the error of `remaining` when no seconds are left.
     """
     answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
     tell, receive = _inbox(is_async)
@@ -66,7 +75,7 @@ async def steps(work: Callable[[Callable[[Any], Any]], Any], *, is_async: bool) 
     Thread(target=copy_context().run, args=(run,), name="hb-llmgate-aside", daemon=True).start()
     try:
         while True:
-            step = await receive()
+            step = await (_within(receive, remaining) if is_async else receive())
             if isinstance(step, BaseException):
                 raise step
             yield step
@@ -77,10 +86,14 @@ async def steps(work: Callable[[Callable[[Any], Any]], Any], *, is_async: bool) 
 
 
 async def result(
-    work: Callable[[Callable[[Any], Any]], Any], serve: Callable[[Any], Awaitable[Any]], *, is_async: bool
+    work: Callable[[Callable[[Any], Any]], Any],
+    serve: Callable[[Any], Awaitable[Any]],
+    *,
+    is_async: bool,
+    remaining: Callable[[], float | None],
 ) -> Any:
     """The result of `work(ask)`, each ask of which is answered by awaiting `serve`."""
-    async with aclosing(steps(work, is_async=is_async)) as found:
+    async with aclosing(steps(work, is_async=is_async, remaining=remaining)) as found:
         async for step in found:
             if isinstance(step, Done):
                 return step.value
@@ -91,6 +104,24 @@ async def result(
             else:
                 step.reply(value)
     return None
+
+
+async def _within(receive: Callable[[], Awaitable[Any]], remaining: Callable[[], float | None]) -> Any:
+    """What is received until the deadline, and a little behind it, so that the code may answer for the deadline."""
+    import asyncio
+
+    while True:
+        late: HBError | None = None
+        try:
+            left = remaining()
+        except HBError as error:
+            left, late = 0.0, error
+        try:
+            async with asyncio.timeout(None if left is None else left + GRACE):
+                return await receive()
+        except TimeoutError:
+            if late is not None:
+                raise translated(late) from late
 
 
 def _inbox(is_async: bool) -> tuple[Callable[[Any], None], Callable[[], Awaitable[Any]]]:

@@ -46,7 +46,9 @@ class BaseMiddleware(ABC):
         self, request: CompletionRequest, call_next: Callable[[CompletionRequest], Awaitable[CompletionResponse]]
     ) -> CompletionResponse:
         """Answer an async chat."""
-        found: CompletionResponse = await aside.result(lambda ask: self.handle(request, ask), call_next, is_async=True)
+        found: CompletionResponse = await aside.result(
+            lambda ask: self.handle(request, ask), call_next, is_async=True, remaining=_io(request, True).remaining
+        )
         return found
 
     def stream_handle(
@@ -76,7 +78,10 @@ class BaseMiddleware(ABC):
         if type(self).embed_handle is BaseMiddleware.embed_handle:
             return await call_next(request)
         found: EmbeddingResponse = await aside.result(
-            lambda ask: self.embed_handle(request, ask), call_next, is_async=True
+            lambda ask: self.embed_handle(request, ask),
+            call_next,
+            is_async=True,
+            remaining=_io(request, True).remaining,
         )
         return found
 
@@ -90,8 +95,10 @@ class IO:
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] | None = None,
+        remaining: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.is_async = is_async
+        self.remaining = remaining
         self.clock = clock
         self.random = random
         self._sleep = sleep
@@ -267,7 +274,9 @@ async def _beside(
     """The chunks of a stream around which `handle` runs: its `call_next` returns when the last chunk has come."""
     gathered: Gathered | None = None
     broken: Exception | None = None
-    async with aclosing(aside.steps(lambda ask: handle(request, ask), is_async=is_async)) as found:
+    remaining = _io(request, is_async).remaining
+    steps = aside.steps(lambda ask: handle(request, ask), is_async=is_async, remaining=remaining)
+    async with aclosing(steps) as found:
         async for step in found:
             if isinstance(step, aside.Ask):
                 if gathered is not None:  # what was delivered cannot be taken back
@@ -317,7 +326,7 @@ async def _sync_stream(
         for chunk in _right_chunks(stream_handle(request, following), stream_handle):
             ask((None, chunk))
 
-    async with aclosing(aside.steps(work, is_async=True)) as found:
+    async with aclosing(aside.steps(work, is_async=True, remaining=_io(request, True).remaining)) as found:
         async for step in found:
             if isinstance(step, aside.Done):
                 return
