@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -371,3 +372,47 @@ def test_a_wrong_answer_names_its_middleware(
 ) -> None:
     with pytest.raises(InvalidRequestError, match=kind.__name__):
         ask(caller, verb, middleware=[*outer, kind(answer)])
+
+
+class InPlace(BaseMiddleware):
+    """Changes the request that it got."""
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Change it."""
+        request.temperature = 0.3
+        request.messages[0].content = "changed"
+        request.extra_kwargs["seed"] = 7
+        return call_next(request)
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_a_request_that_is_changed_in_place_is_sent_so(caller: Caller, server: LoopbackServer, verb: str) -> None:
+    mine, more = [Message(role="user", content="hi")], {"stop": ["x"]}
+    ask(caller, verb, messages=mine, **more, middleware=[InPlace()])
+    body = server.requests[-1].json
+    assert (body["temperature"], body["messages"][0]["content"], body["seed"]) == (0.3, "changed", 7)
+    assert mine == [Message(role="user", content="hi")]
+    assert more == {"stop": ["x"]}
+
+
+class Blocking(BaseMiddleware):
+    """Waits for longer than anybody has time."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Wait."""
+        self.go_on.wait(5)
+        return call_next(request)
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream"])
+def test_an_async_call_ends_at_its_deadline_while_handle_blocks(caller: Caller, verb: str) -> None:
+    if not caller.is_async:
+        return
+    blocking, begun = Blocking(), time.monotonic()
+    with pytest.raises(hb_llmgate.exceptions.LLMGateError, match="total limit"):
+        ask(caller, verb, middleware=[blocking], timeout=0.05)
+    assert time.monotonic() - begun < 2
+    blocking.go_on.set()

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hb_llmgate.base import IO, BaseMiddleware, chained
+from hb_llmgate.base import IO, BaseMiddleware, chained, copied
 from hb_llmgate.calls import (
     PLAIN,
     call_options,
@@ -112,10 +112,11 @@ class EmbedBridge(Middleware):
         job = self.job
         if job is None or not job.middleware:
             return await next(call)
-        request = prepared(job.request, call)
+        before = prepared(job.request, call)
+        request = copied(before)
 
         async def last(asked: EmbeddingRequest) -> EmbeddingResponse:
-            if asked is not request and (asked.model, asked.provider) != (request.model, request.provider):
+            if (asked.model, asked.provider) != (before.model, before.provider):
                 raise InvalidRequestError("a middleware cannot move an embedding to another model")
             texts = [asked.input] if isinstance(asked.input, str) else list(asked.input)
             try:
@@ -137,7 +138,8 @@ class _Round:
         self.job = job
         self.call = call
         self.following = following
-        self.request = request
+        self.before = request
+        self.request = copied(request)  # middlewares may change it in place
         self.asked = asked
         self.completion: Completion[Any] | None = None
 
@@ -152,7 +154,7 @@ class _Round:
 
     async def _last(self, request: CompletionRequest) -> CompletionResponse:
         try:
-            call = applied(self.call, self.request, request, self.job)
+            call = applied(self.call, self.before, request, self.job)
             answer: Completion[Any] = await self.following(call)
             if call.format is not None and answer.structured is None:
                 answer.structured = call.format.value_of(answer)
@@ -181,7 +183,7 @@ class _Round:
         whole: Completion[Any] | None = None
         source: Any = None
         try:
-            call = applied(self.call, self.request, request, self.job)
+            call = applied(self.call, self.before, request, self.job)
             asked, provider = _name(request, self.asked), call.spec.provider
             source = await self.following(call)
             async for chunk in source:
@@ -210,7 +212,7 @@ def prepared(request: Any, call: Call) -> Any:
             raise translated(error) from error
 
     made = request.model_copy()
-    made._io = IO(call.is_async, services.clock, services.random, sleep)
+    made._io = IO(call.is_async, services.clock, services.random, sleep, call.context.remaining)
     made._scope = call.spec.client_key()
     return made
 
