@@ -564,7 +564,7 @@ def test_r10_the_input_of_an_embedding_is_told(made: Made) -> None:
     answer = hub.embedding("llm.embedding", ["a", "b"])
     before, after = told.one()
     assert (before["input"], before["mode"], "messages" in before) == (["a", "b"], "embedding", False)
-    assert after["response"] is answer
+    assert after["response"] == answer
 
 
 def test_r10_hooks_are_told_once_on_failure(made: Made, environ: dict[str, str], server: LoopbackServer) -> None:
@@ -621,7 +621,7 @@ def test_r10_async_calls_tell_plain_and_async_hooks(made: Made, kind: str) -> No
 
     async def run() -> None:
         answer = await hub.acompletion("llm.inference", HELLO)
-        assert told.one()[1]["response"] is answer
+        assert told.one()[1]["response"] == answer
         told.rows.clear()
         async for _ in hub.astream("llm.inference", HELLO):
             assert len(told.rows) == 1
@@ -644,6 +644,40 @@ def test_r10_hooks_cannot_change_a_call_and_see_no_key(made: Made, server: Loopb
     assert server.requests[0].headers["x-token"] == "sk-more"
     assert server.requests[0].json["messages"] == HELLO
     assert "sk-" not in repr(seen)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_r10_hooks_cannot_change_an_answer(made: Made, is_async: bool) -> None:
+    seen: list[Any] = []
+
+    def spoil(told: dict[str, Any]) -> None:
+        seen.append(told["response"])
+        if told["mode"] == "embedding":
+            told["response"].data[0].embedding[0] = 99.0
+        else:
+            told["response"].choices[0].message.content = "spoilt"
+            told["response"].usage.prompt_tokens = -1
+
+    hub = made(on_after_call=spoil)
+
+    async def run() -> tuple[Any, Any, list[Any]]:
+        chat = await hub.acompletion("llm.preprocess", HELLO)
+        return (
+            chat,
+            await hub.aembedding("llm.embedding", "a"),
+            [it async for it in hub.astream("llm.preprocess", HELLO)],
+        )
+
+    if is_async:
+        chat, vectors, pieces = asyncio.run(run())
+    else:
+        chat, vectors = hub.completion("llm.preprocess", HELLO), hub.embedding("llm.embedding", "a")
+        pieces = list(hub.stream("llm.preprocess", HELLO))
+    assert (chat.choices[0].message.content, chat.usage.prompt_tokens > 0) == ("echo: Hello", True)
+    assert vectors.data[0].embedding == list(vectors.result.vectors[0])
+    assert "".join(it.delta.content or "" for piece in pieces for it in piece.choices) == "echo: Hello"
+    assert all(piece.usage is None or piece.usage.prompt_tokens > 0 for piece in pieces)
+    assert (len(seen), seen[0].completion) == (3, chat.completion)
 
 
 # R11: hooks that raise

@@ -7,6 +7,7 @@ What a provider does not say is None. Beside OpenAI's fields stand those that hb
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,17 @@ def _plain(value: Any, exclude_none: bool) -> Any:
     if isinstance(value, list):
         return [_plain(item, exclude_none) for item in value]
     return {key: _plain(item, exclude_none) for key, item in value.items()} if type(value) is dict else value
+
+
+def apart(value: Any) -> Any:
+    """An answer anew, to its last list, so that what is changed in it changes no other; hb's own answer is shared."""
+    if isinstance(value, Answer):
+        found = copy(value)
+        vars(found).update({name: apart(item) for name, item in vars(value).items()})
+        return found
+    if type(value) is list:
+        return [*value] if value and type(value[0]) is float else [apart(item) for item in value]
+    return {key: apart(item) for key, item in value.items()} if type(value) is dict else value
 
 
 @dataclass

@@ -178,7 +178,7 @@ class ByRole:
             **self._told(),
             "success": failure is None and response is not None,
             "error": failure,
-            "response": response,
+            "response": answers.apart(response) if self._hooks.hears_after else None,
             "duration": self._kernel.clock() - started,
         }
 

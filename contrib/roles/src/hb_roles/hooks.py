@@ -26,6 +26,11 @@ class Hooks:
         self._before: Hook | None = before
         self._after: Hook | None = after
 
+    @property
+    def hears_after(self) -> bool:
+        """Whether anybody is told what came of a call."""
+        return self._after is not None
+
     def before(self, told: dict[str, Any]) -> None:
         """Tell of a call before its request, in sync code."""
         _finish(_call(self._before, told, "on_before_call"), "on_before_call")
