@@ -54,6 +54,17 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         load_runtime_config(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 5000, "a: " + "[" * 5000 + "]" * 5000, "{a: " * 3000 + "1" + "}" * 3000, "{a: " * 70 + "1" + "}" * 70],
+    ids=["open lists", "lists", "tables", "a few too many"],
+)
+def test_a_file_that_is_nested_too_deeply_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is nested too deeply; 64 levels are allowed") as raised:
+        read_text(text, "llmhub.yaml")
+    assert len(str(raised.value)) < 200
+
+
 def test_a_short_file_that_stands_for_an_endless_one_is_refused() -> None:
     rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     rows += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]

@@ -12,8 +12,10 @@ from hb_roles.errors import ConfigError, Problem
 Path: TypeAlias = tuple[str, ...]
 
 MOST_BYTES = 4 * 2**20
+MOST_DEPTH = 64
 MOST_NODES = 100_000
 """Aliases let a short file stand for an endless one."""
+_DEEP = f"is nested too deeply; {MOST_DEPTH} levels are allowed"
 _STRING = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -58,6 +60,8 @@ def read_text(text: str, file: str | None = None) -> Document:
         return Document(loader.construct_document(node), lines, file)
     except ConfigError:
         raise
+    except RecursionError:  # of the parser, before anything could be counted
+        raise _failure(file, _DEEP, None) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # The problem alone: what stands around it may be a key.
@@ -81,6 +85,9 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], seen: list[int], 
     if seen[0] > MOST_NODES:
         if seen[0] == MOST_NODES + 1:
             yield Problem(join(path), f"the file holds more than {MOST_NODES} values", line)
+        return
+    if len(above) > MOST_DEPTH:
+        yield Problem(join(path[:3]), _DEEP, line)
         return
     inner = [*above, id(node)]
     if isinstance(node, yaml.SequenceNode):
