@@ -244,7 +244,10 @@ class _Reader:
         self._gate(table.get("gate"))
         words = table.get("escalate_on")
         for word in words if isinstance(words, list) else ():
-            if word not in known_kinds():
+            if not isinstance(word, str):
+                told = f"provider.cascade.escalate_on must be a list of texts; {_kind(word)} is none"
+                self._say((*here, "escalate_on"), told)
+            elif word not in known_kinds():
                 self._say(
                     (*here, "escalate_on"),
                     _unknown("kind of error in provider.cascade.escalate_on", word, sorted(known_kinds())),
@@ -314,7 +317,7 @@ class _Reader:
             if name not in known:
                 self.wrong.append((place, _unknown(f"key in [{'.'.join(path)}]", name, known)))
             elif not _is_of(value, known[name]):
-                told = f"{'.'.join((*path, name))} must be {_WORDS[known[name]]}, not {_WORDS.get(type(value), 'that')}"
+                told = f"{'.'.join((*path, name))} must be {_WORDS[known[name]]}, not {_kind(value)}"
                 self.wrong.append((place, told))
 
     def _least(self, table: dict[str, Any], where: str, numbers: Mapping[str, int]) -> None:
@@ -360,6 +363,11 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
 
 def _is_of(value: object, kind: type | None) -> bool:
     return kind is not None and isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _kind(value: object) -> str:
+    """A value in words; a number is shown, as it may be one of the wrong kind."""
+    return str(value) if type(value) is float else _WORDS.get(type(value), f"a {type(value).__name__}")
 
 
 def _unknown(what: str, name: object, known: Iterable[str]) -> str:
