@@ -150,6 +150,8 @@ def test_h25_other_tables_are_let_be_and_named() -> None:
         ("enabled = true", "enabled = true\nescalate_on = [{a = 1}]", 14, "must be a list of texts; a table is none"),
         ("enabled = true", "enabled = true\nescalate_on = [5]", 14, "must be a list of texts; a whole number is none"),
         ("16384", "1.5", 5, "provider.max_tokens must be a whole number, not 1.5"),
+        ("enabled = true", "enabled = true\ngate = { type = 5 }", 14, "gate.type must be text, not a whole number"),
+        ("enabled = true", "enabled = true\ngate = { type = '' }", 14, "provider.cascade.gate.type is empty"),
         ("enabled = true", "enabled = true\ngate = { min_output_tokens = -1 }", 14, "must be at least 0"),
         ("enabled = true", "enabled = true\ngate = { min_tokens = 1 }", 14, "did you mean 'min_output_tokens'?"),
         ('"ANTHROPIC_API_KEY"', '"sk-ant-0123456789abcdef"', 4, "is the name of a variable"),

@@ -286,8 +286,15 @@ class _Reader:
 
     def _gate(self, table: Any) -> None:
         here = ("provider", "cascade", "gate")
-        if not isinstance(table, dict) or table.get("type", HEURISTIC) != HEURISTIC:
+        if not isinstance(table, dict):
             return  # what is no table is told of already
+        kind = table.get("type", HEURISTIC)
+        if not isinstance(kind, str):
+            self._say((*here, "type"), f"{'.'.join(here)}.type must be text, not {_kind(kind)}")
+        elif not kind.strip():
+            self._say((*here, "type"), f"{'.'.join(here)}.type is empty")
+        if kind != HEURISTIC:
+            return  # the settings of a judge, which only it knows
         self._check(table, here)
         known = KEYS[".".join(here)]
         for name, value in table.items():
