@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,20 @@ def test_a_file_that_is_not_there_is_named(stack: Stack, tmp_path: Path) -> None
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="UTF-8"):
         c.load_provider(tmp_path / "bad.toml", kernel=stack.kernel)
+
+
+def test_what_is_no_file_is_named(stack: Stack, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"{tmp_path}: ")):
+        c.load_provider(tmp_path, kernel=stack.kernel)
+    with pytest.raises(ConfigError, match=re.escape(r"'a\x00b': no file has such a name")):
+        c.load_provider("a\0b", kernel=stack.kernel)
+
+
+def test_a_file_with_a_mark_of_its_order_of_bytes_is_read(stack: Stack, tmp_path: Path) -> None:
+    assert isinstance(load(stack, tmp_path, f"\ufeff{PAGE}"), c.CascadingProvider)
+    assert parse_provider(f"\ufeff{PAGE}") == parse_provider(PAGE)
+    with pytest.raises(ConfigError, match=r"heartbit\.toml:5: "):
+        parse_provider(f"\ufeff{PAGE}".replace("16384", "0"))
 
 
 def test_h17_a_callback_is_told_of_the_retries_of_a_file(stack: Stack, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hb_roles import ConfigError, EnvVarMissingError, load_runtime_config, parse_runtime_config, resolve_role
+from hb_roles import ConfigError, EnvVarMissingError, LLMHub, load_runtime_config, parse_runtime_config, resolve_role
 from hb_roles.yaml_reader import read_text
 from heavenbase import errors
 
@@ -48,6 +48,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(ConfigError, match=str(path)):
             load_runtime_config(path)
+    with pytest.raises(ConfigError, match=r"'a\\x00b': no file has such a name"):
+        LLMHub(config_path="a\0b")
     path = tmp_path / "llmhub.yaml"
     path.write_bytes(b"project: a\nenv: \xff\n")
     with pytest.raises(ConfigError, match=r"llmhub\.yaml:2: is not UTF-8"):

@@ -150,12 +150,16 @@ def read_provider(path: str | os.PathLike[str] = FILE) -> ProviderSettings:
     """What a TOML file says of its provider; ConfigError with the line of every mistake."""
     where = os.fspath(path)
     try:
-        with open(where, encoding="utf-8") as file:
+        with open(where, encoding="utf-8-sig") as file:
             text = file.read()
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where}: is not UTF-8 text") from error
     except FileNotFoundError as error:
         raise ConfigError(f"{where}: there is no such file") from error
+    except OSError as error:  # a folder, or what may not be read
+        raise ConfigError(f"{where}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{where!r}: no file has such a name") from error
     return parse_provider(text, where)
 
 
@@ -168,7 +172,7 @@ class _Reader:
     """Reads one file, and collects what is wrong with it."""
 
     def __init__(self, text: str, path: str) -> None:
-        self.text = text.replace("\r\n", "\n")
+        self.text = text.removeprefix("\ufeff").replace("\r\n", "\n")
         self.path = path
         self.values = _parsed(self.text, path)
         self.lines = line_index(self.text)

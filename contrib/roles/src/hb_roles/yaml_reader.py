@@ -35,6 +35,8 @@ def read_yaml(path: str) -> Document:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}", file=path) from error
+    except ValueError as error:
+        raise ConfigError(f"{path!r}: no file has such a name", file=path) from error
     if len(content) > MOST_BYTES:
         raise ConfigError(f"{path}: is larger than {MOST_BYTES} bytes", file=path)
     try:
