@@ -142,6 +142,9 @@ def test_h25_other_tables_are_let_be_and_named() -> None:
         ("16384", "0", 5, "provider.max_tokens must be at least 1, not 0"),
         ("prompt_caching = true", "prompt_caching = 1", 6, "must be true or false"),
         ("[provider.retry]", "[provider.retries]", 8, "'retries'; did you mean 'retry'?"),
+        ('model = "claude-sonnet-4-20250514"\napi', 'model = "  "\napi', 3, "provider.model is empty"),
+        ('"anthropic"', '"  "', 2, "provider.name is empty"),
+        ('model = "claude-haiku-4-5-20251001"', 'model = "  "', 15, "the model of tier 1 of provider.cascade is empty"),
         ('model = "claude-haiku-4-5-20251001"', 'model = ""', 15, "the model of tier 1 of provider.cascade is empty"),
         ('{ model = "claude-haiku-4-5-20251001" }', '{ modle = "x" }', 15, "'modle'; did you mean 'model'?"),
         ('{ model = "claude-haiku-4-5-20251001" }', '"x"', 14, "tier 1 of provider.cascade must be a table"),
@@ -195,6 +198,15 @@ def test_tiers_may_be_tables_of_their_own() -> None:
     assert parse_provider(head + table.format("a") + table.format("b")).tiers == ("a", "b")
     with pytest.raises(ConfigError, match=":8: the model of tier 2"):
         parse_provider(head + table.format("a") + table.format(""))
+
+
+def test_a_list_where_the_table_belongs_is_named() -> None:
+    for text, line, kind in (
+        ('\n[[provider]]\nname = "anthropic"\n', 2, "a list; write [provider] once"),
+        ("provider = 5\n", 1, "a whole number"),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(f"my.toml:{line}: provider must be a table, not {kind}")):
+            parse_provider(text, "my.toml")
 
 
 def test_a_file_that_is_not_there_is_named(stack: Stack, tmp_path: Path) -> None:

@@ -214,10 +214,10 @@ class _Reader:
         for name in ("name", "model"):
             if name not in table:
                 self._say(here, f"[provider] has no {name}")
-            elif table[name] == "":
+            elif _is_blank(table[name]):
                 self._say((*here, name), f"provider.{name} is empty")
         given = table.get("name")
-        if isinstance(given, str) and given and given not in PROVIDERS:
+        if isinstance(given, str) and not _is_blank(given) and given not in PROVIDERS:
             self._say((*here, "name"), _unknown("provider", given, PROVIDERS))
         variable = table.get("api_key_env")
         if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
@@ -280,7 +280,7 @@ class _Reader:
             model = tier.get("model")
             if "model" not in tier:
                 self.wrong.append((line, f"{told} has no model"))
-            elif model == "":
+            elif _is_blank(model):
                 self.wrong.append((line, f"the model of {told} is empty"))
             elif model in found:
                 self.wrong.append((line, f"{told} is {model!r} again"))
@@ -316,7 +316,10 @@ class _Reader:
         found = holder.get(path[-1])
         if not isinstance(found, dict):
             if found is not None and len(path) == 1:
-                self._say(path, f"{'.'.join(path)} must be a table, not {type(found).__name__}")
+                told = f"{path[0]} must be a table, not {_kind(found)}"
+                if isinstance(found, list):
+                    told += f"; write [{path[0]}] once, with one pair of brackets"
+                raise ConfigError(f"{self.path}:{self._line(path)}: {told}")
             return None
         self._check(found, path)
         return found
@@ -374,6 +377,10 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
 
 def _is_of(value: object, kind: type | None) -> bool:
     return kind is not None and isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _is_blank(value: object) -> bool:
+    return isinstance(value, str) and not value.strip()
 
 
 def _kind(value: object) -> str:
