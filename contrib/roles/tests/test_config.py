@@ -203,6 +203,17 @@ def test_a_configuration_never_changes(page: dict[str, Any]) -> None:
     assert parse_runtime_config(config) == config == copy.deepcopy(config)
 
 
+def test_a_configuration_with_a_key_is_not_pickled(page: dict[str, Any]) -> None:
+    config = parse_runtime_config(page)
+    assert pickle.loads(pickle.dumps(config)) == config  # noqa: S301
+    page["providers"]["openai"] = {"api_key": "sk-in-the-file"}
+    config = parse_runtime_config(page)
+    with pytest.raises(errors.InputTypeError, match="never pickled") as raised:
+        pickle.dumps(config)
+    assert "sk-in" not in str(raised.value)
+    assert copy.deepcopy(config) == copy.copy(config) == config == config.model_copy(deep=True)
+
+
 def test_errors_survive_a_pickle(page: dict[str, Any]) -> None:
     page["roles"]["llm.inference"]["mode"] = "chatt"
     with pytest.raises(ConfigError) as raised:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from heavenbase.errors import InputTypeError
+
 Mode: TypeAlias = Literal["chat", "embedding", "image", "audio", "tool", "other"]
 """What a role is for; see `hb_roles.hub` for the calls that each takes."""
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
@@ -36,6 +38,14 @@ class ProviderConfig(_Part):
     env_key: Text | None = None
     base_url: Text | None = None
     api_key: SecretStr | None = None
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Refuses a pickle, which would hold the key in clear; copies are made without this."""
+        if self.api_key is not None:
+            raise InputTypeError(
+                "a provider with an api_key is never pickled; load the file again there, or use env_key"
+            )
+        return super().__getstate__()
 
 
 class RoleConfig(_Part):
