@@ -166,6 +166,24 @@ def test_what_is_no_response_is_refused(stack: Stack, way: str) -> None:
         stack.ask(c.BoxedProvider(Silent({"text": "hi"})), way)
 
 
+@pytest.mark.parametrize("piece", [5, None, b"one"])
+def test_a_piece_that_is_no_text_is_refused(stack: Stack, piece: Any) -> None:
+    class Odd(Plain):
+        def stream_complete(self, request: c.CompletionRequest, on_text: Any) -> Any:
+            on_text(piece)
+            return self.next(request)
+
+    class Later(Waiting):
+        async def stream_complete(self, request: c.CompletionRequest, on_text: Any) -> Any:
+            on_text(piece)
+            return self.next(request)
+
+    for inner in (Odd(LONG), Later(LONG)) if stack.colour.name == "async" else (Odd(LONG),):
+        with pytest.raises(PluginContractError, match=f"called on_text with {type(piece).__name__}, not text"):
+            stack.ask(c.BoxedProvider(inner), "stream_complete")
+        assert stack.pieces == []
+
+
 @pytest.mark.parametrize("wrong", [None, object(), Plain, "claude"])
 def test_what_is_no_provider_is_refused(wrong: Any) -> None:
     with pytest.raises(InputTypeError, match="model_name"):

@@ -82,7 +82,7 @@ class BoxedProvider(Provider):
         ask = self._method("stream_complete", is_async=False)
         said: queue.SimpleQueue[Any] = queue.SimpleQueue()
         is_left = threading.Event()
-        self._work(ask, request, said.put, is_left)
+        self._work(ask, request, lambda text: said.put(self._said(text)), said.put, is_left)
         try:
             while not isinstance(event := said.get(), _End):
                 yield event
@@ -98,10 +98,14 @@ class BoxedProvider(Provider):
         said: asyncio.Queue[Any] = asyncio.Queue()
         loop, is_left, task = asyncio.get_running_loop(), threading.Event(), None
         if iscoroutinefunction(ask):
-            task = asyncio.ensure_future(ask(request, said.put_nowait))
+            task = asyncio.ensure_future(ask(request, lambda text: said.put_nowait(self._said(text))))
             task.add_done_callback(lambda done: said.put_nowait(_End.of(done)))
         else:
-            self._work(ask, request, lambda item: loop.call_soon_threadsafe(said.put_nowait, item), is_left)
+
+            def put(item: Any) -> None:
+                loop.call_soon_threadsafe(said.put_nowait, item)
+
+            self._work(ask, request, lambda text: put(self._said(text)), put, is_left)
         try:
             while not isinstance(event := await said.get(), _End):
                 yield event
@@ -113,7 +117,13 @@ class BoxedProvider(Provider):
                 await asyncio.wait([task])
 
     @staticmethod
-    def _work(ask: Any, request: CompletionRequest, say: Callable[[Any], Any], is_left: threading.Event) -> None:
+    def _work(
+        ask: Any,
+        request: CompletionRequest,
+        say: Callable[[str], Any],
+        put: Callable[[Any], Any],
+        is_left: threading.Event,
+    ) -> None:
         def hear(text: str) -> None:
             if is_left.is_set():
                 raise _Left("nobody reads this stream any more")
@@ -126,7 +136,7 @@ class BoxedProvider(Provider):
             except BaseException as error:
                 end.error = error
             if not is_left.is_set():
-                say(end)
+                put(end)
 
         threading.Thread(target=copy_context().run, args=(work,), name="hb-compose-stream", daemon=True).start()
 
@@ -136,6 +146,13 @@ class BoxedProvider(Provider):
         if not is_async and iscoroutinefunction(found):
             raise InputTypeError(f"{type(self.inner).__name__}.{name} is async, and this call is not; use a{name}")
         return found
+
+    def _said(self, text: Any) -> str:
+        """A piece of text, as the object hands it on."""
+        if not isinstance(text, str):
+            told = f"{type(self.inner).__name__}.stream_complete called on_text with {type(text).__name__}, not text"
+            raise PluginContractError(told)
+        return text
 
     def _checked(self, answer: Any, name: str) -> CompletionResponse:
         if not isinstance(answer, CompletionResponse):
