@@ -182,6 +182,15 @@ def test_an_llm_and_its_spec_are_targets_with_all_that_was_given_for_them() -> N
         assert "sk-mine-0000" not in repr(target)
 
 
+def test_the_spec_of_a_target_keeps_its_address_and_key() -> None:
+    house = scripted()
+    given = {"api_key": "sk-mine-0000", "base_url": "https://m.test/v1"}
+    llm = LLM(model=[{"model": "acme/tiny", "args": given}, "acme/other"], kernel=house.kernel)
+    spec = llm.spec.route.spec_of(llm.spec.route.route.targets[0])
+    again = house.kernel.resolve(None, [only(spec), "acme/other"])
+    assert (again.api_key.reveal(), again.base_url) == ("sk-mine-0000", "https://m.test/v1")
+
+
 def test_an_llm_with_a_route_is_that_route() -> None:
     house = scripted()
     target = only(LLM(model=["acme/a", "acme/b"], kernel=house.kernel))

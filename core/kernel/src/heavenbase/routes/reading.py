@@ -118,7 +118,9 @@ def _of_spec(spec: LLMSpec) -> Target:
         return Target(route=spec.route.route)
     args = {name: spec.args[name] for name in spec.explicit if name in spec.args}
     # What is said of the connection stands in fields of its own.
-    own = {name: getattr(spec, "api_key" if name in KEYS else name) for name in CONNECTION & spec.explicit}
+    # The spec of a target has nothing that is explicit, and a connection that was given all the same.
+    given = spec.explicit | {name for name, origin in spec.origins.items() if origin == "argument"}
+    own = {name: getattr(spec, "api_key" if name in KEYS else name) for name in CONNECTION & given}
     own |= {"headers": dict(own["headers"])} if "headers" in own else {}
     return Target(spec.model_id, spec.provider, spec.gateway, spec.preset, args={**args, **own})
 
