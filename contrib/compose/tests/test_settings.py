@@ -150,7 +150,7 @@ def test_h25_other_tables_are_let_be_and_named() -> None:
         ('{ model = "claude-haiku-4-5-20251001" }', '"x"', 14, "tier 1 of provider.cascade must be a table"),
         ("claude-haiku-4-5-20251001", "claude-sonnet-4-20250514", 16, "tier 2 of provider.cascade is"),
         ("enabled = true", "enabled = true\nescalate_on = ['atuh']", 14, "'atuh'; did you mean 'auth'?"),
-        ("enabled = true", "enabled = true\nescalate_on = [['auth']]", 14, "escalate_on must be a list of texts; a list is"),
+        ("enabled = true", "enabled = true\nescalate_on = [['auth']]", 14, "must be a list of texts; a list is none"),
         ("enabled = true", "enabled = true\nescalate_on = [{a = 1}]", 14, "must be a list of texts; a table is none"),
         ("enabled = true", "enabled = true\nescalate_on = [5]", 14, "must be a list of texts; a whole number is none"),
         ("16384", "1.5", 5, "provider.max_tokens must be a whole number, not 1.5"),
