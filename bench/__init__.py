@@ -3,4 +3,10 @@
 python -m bench                 every figure, at least seven interleaved rounds
 python -m bench sync stream     some of them
 python -m bench --quick --check what CI runs: fewer rounds, fails where a goal is missed by more than twice
+
+Loads that are told in figures of their own:
+
+python -m bench.load_cache_fill        a cache of a million entries
+python -m bench.load_cache_contention  processes that share one cache
+python -m bench.load_routes            a route whose endpoints fail: requests, recovery, memory
 """

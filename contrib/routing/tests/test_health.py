@@ -7,10 +7,13 @@ import warnings
 import pytest
 
 from hb_routing import balance, fallback
-from heavenbase.errors import FallbackExhausted, FallbackWarning, HBError, RateLimitError
+from hb_routing.health import Health
+from heavenbase.errors import FallbackExhausted, FallbackWarning, HBError, Overloaded, RateLimitError
 from heavenbase.llm import LLM
+from heavenbase.routes import Breaker
+from heavenbase.spec import LLMSpec
 
-from .support import House
+from .support import House, colours
 
 
 @pytest.fixture(autouse=True)
@@ -161,3 +164,103 @@ def test_least_busy_and_latency_are_known_of_targets(house: House) -> None:
     for _ in range(2):
         llm.chat("hi")
     assert house.counts()[:2] == (1, 1)  # who was never asked is asked first
+
+
+def opened(health: Health, spec: LLMSpec, *, since: float, calls: int) -> list[tuple[str, ...]]:
+    """Calls that are on their way together, and fail together."""
+    probed = [health.enter(spec, since) for _ in range(calls)]
+    for each in probed:
+        health.leave(spec, since, None, Overloaded("busy"), Breaker(), each)
+    return probed
+
+
+def test_calls_that_were_on_their_way_when_a_breaker_opened_do_not_keep_it_open_for_longer(house: House) -> None:
+    spec, health = LLM(model="one/m", kernel=house.kernel).spec, Health()
+    opened(health, spec, since=0.0, calls=50)
+    assert health.opens(spec, 1.0) == 4.0
+    assert health.opens(spec, 5.0) == 0
+
+
+def test_only_the_probe_itself_makes_room_for_another(house: House) -> None:
+    spec, health = LLM(model="one/m", kernel=house.kernel).spec, Health()
+    late = health.enter(spec, 0.0)
+    opened(health, spec, since=0.0, calls=5)
+    probe = health.enter(spec, 6.0)
+    assert len(probe) == 1
+    health.leave(spec, 6.5, None, Overloaded("busy"), Breaker(), late)
+    assert health.opens(spec, 6.5) > 0  # the probe is still on its way
+    assert health.enter(spec, 6.5) == ()
+    health.leave(spec, 7.0, None, Overloaded("busy"), Breaker(), probe)
+    assert health.opens(spec, 7.0) == 10.0
+
+
+def in_a_storm(house: House, llm: LLM) -> None:
+    """Use up the budget of retries of both targets, and leave each one failure before its breaker opens."""
+    for _ in range(4):
+        with pytest.raises(FallbackExhausted):
+            llm.chat("hi")
+    house.time.slept.clear()
+
+
+@pytest.mark.parametrize("form", range(4))
+def test_l7_a_call_that_opens_the_breakers_waits_like_those_that_find_them_open(house: House, form: int) -> None:
+    # Two attempts of each target are paid for already; a server that is well after three seconds is asked once more.
+    house.kernel = house.make({"heavenbase.llm.retry.budget_floor": 0, "heavenbase.llm.retry.budget_ratio": 0.0})
+    for name in ("one", "two"):
+        house.fail(name, *[503] * 5)
+    llm = house.llm("one/m", "two/m")
+    in_a_storm(house, llm)
+    before = sum(house.counts())
+    ask = list(colours(house, llm))[form]
+    assert ask() == ask()  # the second meets closed breakers
+    assert sum(house.counts()) == before + 2 + 2
+    assert sum(house.time.slept) == pytest.approx(5)
+
+
+def test_the_ledger_and_the_hops_tell_of_a_target_that_was_asked_again(house: House) -> None:
+    house.kernel = house.make({"heavenbase.llm.retry.budget_floor": 0, "heavenbase.llm.retry.budget_ratio": 0.0})
+    for name in ("one", "two"):
+        house.fail(name, *[503] * 5)
+    llm = house.llm("one/m", "two/m")
+    in_a_storm(house, llm)
+    answer = llm.complete("hi")
+    assert [(hop.target, hop.outcome) for hop in answer.hops] == [
+        ("one/m", "failed"),
+        ("two/m", "failed"),
+        ("one/m", "served"),
+    ]
+    last = answer.attempts[-1]
+    assert (len(answer.attempts), last.reason, last.waited) == (3, "its breaker closed first", pytest.approx(5))
+
+
+@pytest.mark.parametrize("max_retries", [0, 1])
+def test_no_target_is_asked_again_beyond_its_attempts(house: House, max_retries: int) -> None:
+    for name in ("one", "two"):
+        house.servers[name].strike("S5.503", name)
+    route = fallback("one/m", "two/m", breaker={"failures": 1})
+    with pytest.raises(FallbackExhausted) as caught:
+        house.routed(route, max_retries=max_retries).chat("hi")
+    assert len(caught.value.attempts) == sum(house.counts()) == 2 * (max_retries + 1)
+    assert sum(house.time.slept) < 2
+
+
+def test_what_may_have_been_billed_is_not_asked_again_behind_a_wait(house: House) -> None:
+    config = {"heavenbase.llm.retry.budget_floor": 0, "heavenbase.llm.retry.budget_ratio": 0.0}
+    for name in ("one", "two"):
+        house.servers[name].strike("N2.b", name)
+    llm = LLM(route=fallback("one/m", "two/m", breaker={"failures": 1}), kernel=house.make(config))
+    with pytest.raises(FallbackExhausted) as caught:
+        llm.chat("hi")
+    assert caught.value.maybe_billed
+    assert (house.counts()[:2], house.time.slept) == ((1, 1), [])
+
+
+def test_a_wait_for_a_breaker_that_is_too_long_ends_in_the_errors_of_all(house: House) -> None:
+    config = {"heavenbase.llm.retry.budget_floor": 0, "heavenbase.llm.retry.budget_ratio": 0.0}
+    for name in ("one", "two"):
+        house.servers[name].strike("S5.503", name)
+    route = fallback("one/m", "two/m", breaker={"failures": 1, "cooldown": 11})
+    with pytest.raises(FallbackExhausted) as caught:
+        LLM(route=route, kernel=house.make(config)).chat("hi")
+    assert [name for name, _ in caught.value.errors] == ["one/m", "two/m"]
+    assert (house.counts()[:2], house.time.slept) == ((1, 1), [])

@@ -9,6 +9,7 @@ from hb_routing.balancing import ordered
 from hb_routing.candidates import Unfit
 from hb_routing.judges import Structured
 from hb_routing.run import ROTATES, Rejected, Run
+from hb_routing.waiting import Left
 from heavenbase.errors import HBError, StructuredOutputError
 from heavenbase.gather import whole_chunk
 from heavenbase.routes import Route, Target
@@ -38,39 +39,38 @@ async def ask_route(run: Run, route: Route, *, is_last: bool) -> Any:
 
     With `is_last` nobody is asked behind this route, so that its last target may wait.
     """
-    targets, opened, asked = targets_of(run, route), [], False
+    targets, left = targets_of(run, route), Left(run, route)
     last: HBError | None = None
     for place, target in enumerate(targets):
         has_next = place + 1 < len(targets)
-        if target.route is None and not run.is_free(target):
-            opened.append(target)
-            run.tell(run.label(target), "open", "its breaker is open")
+        if left.passed_over(target):
             continue
         try:
             found = await ask(run, route, target, is_last=is_last and not has_next, is_gated=has_next)
         except Unfit as unfit:
             run.skip(target, str(unfit))
         except Rejected:
-            asked, last = True, None
+            left.rejected()
+            last = None
         except HBError as error:
             if run.is_unfit(error):
                 run.skip(target, error.message)
                 continue
-            asked, last = True, error
+            last = error
+            left.failed(target, error)
             run.note(target, error)
             if not run.goes_on(route, error):
                 raise
         else:
             run.served()
             return found
-    if opened and not asked:
-        return await _ask_opened(run, route, opened, is_last=is_last)
+    if (found_left := await left.soonest(is_last=is_last)) is not None:
+        return await _ask_left(run, route, found_left, is_last=is_last)
     raise run.exhausted(route, last)
 
 
-async def _ask_opened(run: Run, route: Route, opened: Sequence[Target], *, is_last: bool) -> Any:
+async def _ask_left(run: Run, route: Route, target: Target, *, is_last: bool) -> Any:
     """The answer of the target whose breaker closes first, where those of all are open."""
-    target = await run.soonest(route, opened)
     last: HBError | None = None
     try:
         found = await ask(run, route, target, is_last=is_last, is_gated=False)
@@ -86,6 +86,8 @@ async def _ask_opened(run: Run, route: Route, opened: Sequence[Target], *, is_la
     else:
         run.served()
         return found
+    finally:
+        run.once = False
     raise run.exhausted(route, last) from last
 
 
@@ -119,7 +121,7 @@ async def _ask_keys(run: Run, route: Route, target: Target, *, is_last: bool) ->
         is_final = number + 1 == len(specs)
         call = run.prepared(route, target, spec, is_last=is_last and is_final)
         started = run.clock()
-        run.health.enter(spec, started)
+        probed = run.health.enter(spec, started)
         seconds: float | None = None
         failed: BaseException | None = None
         try:
@@ -138,7 +140,7 @@ async def _ask_keys(run: Run, route: Route, target: Target, *, is_last: bool) ->
             run.adopt(call)
             return found
         finally:
-            run.health.leave(spec, run.clock(), seconds, failed, route.breaker)
+            run.health.leave(spec, run.clock(), seconds, failed, route.breaker, probed)
     raise AssertionError("a target has at least one spec")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from heavenbase.errors import (
@@ -32,6 +32,8 @@ PROBE: Final = 60.0
 """Seconds after which a call that tries a target again no longer keeps others from trying: it may have been dropped."""
 SMOOTHING: Final = 0.3
 """Weight of the latest answer in the mean latency of a target."""
+Probed: TypeAlias = tuple[str, ...]
+"""The keys of the breakers that a call tries."""
 
 
 @dataclass(slots=True)
@@ -65,19 +67,25 @@ class Health:
             found = (self._states.get(key) for key in _keys(spec))
             return max((_wait(state, now) for state in found if state is not None), default=0.0)
 
-    def enter(self, spec: LLMSpec, now: float) -> None:
-        """Note that a call goes to a target; where its breaker was open, this one is the probe."""
+    def enter(self, spec: LLMSpec, now: float) -> Probed:
+        """Note that a call goes to a target; the breakers whose cooldown is over, as this call is their probe."""
         name = target_of(spec)
         with self._lock:
             self._busy[name] = self._busy.get(name, 0) + 1
-            for key in _keys(spec) if self._states else ():
-                state = self._states.get(key)
-                if state is not None and state.until:
-                    state.probing = now
+            if not self._states:
+                return ()
+            found = {key: state for key in _keys(spec) if (state := self._states.get(key)) is not None}
+            probed = {key: state for key, state in found.items() if state.opened and _wait(state, now) <= 0}
+            for state in probed.values():
+                state.probing = now
+            return tuple(probed)
 
     def leave(self, spec: LLMSpec, now: float, seconds: float | None = None, error: BaseException | None = None,
-              rules: Breaker = Breaker()) -> None:  # noqa: B008  # fmt: skip
-        """Note how it ended: after so many `seconds` well, with an `error`, or (neither) that it was given up."""
+              rules: Breaker = Breaker(), probed: Probed = ()) -> None:  # noqa: B008  # fmt: skip
+        """Note how it ended: after so many `seconds` well, with an `error`, or (neither) that it was given up.
+
+        `probed` are the breakers that it was the probe of, as `enter` said.
+        """
         name = target_of(spec)
         with self._lock:
             left = self._busy.get(name, 1) - 1
@@ -85,7 +93,7 @@ class Health:
                 self._busy[name] = left
             else:
                 self._busy.pop(name, None)
-            for key in _keys(spec) if self._states else ():
+            for key in probed:
                 if (state := self._states.get(key)) is not None:
                     state.probing = None
             if seconds is not None:
@@ -94,7 +102,7 @@ class Health:
                 for key in _keys(spec) if self._states else ():
                     self._states.pop(key, None)
             elif isinstance(error, HBError):
-                self._fail(spec, error, now, rules)
+                self._fail(spec, error, now, rules, probed)
             if len(self._states) > KEPT or len(self._latency) > KEPT:
                 self._trim()
 
@@ -106,7 +114,7 @@ class Health:
         """The mean of the latest latencies of a target, in seconds; None where it was never asked."""
         return self._latency.get(target_of(spec))
 
-    def _fail(self, spec: LLMSpec, error: HBError, now: float, rules: Breaker) -> None:
+    def _fail(self, spec: LLMSpec, error: HBError, now: float, rules: Breaker, probed: Probed) -> None:
         origin, model, credential, credential_model = _keys(spec)
         if isinstance(error, QuotaExhausted | AuthError):
             self._open(credential, now + max(rules.quota_cooldown, error.retry_after or 0.0))
@@ -114,14 +122,16 @@ class Health:
             if error.retry_after:
                 self._open(credential_model, now + error.retry_after)
             else:
-                self._count(credential_model, now, rules)
+                self._count(credential_model, now, rules, probed)
         elif isinstance(error, Overloaded | CallTimeout) and not error.kind.startswith("connect"):
-            self._count(model, now, rules)
+            self._count(model, now, rules, probed)
         elif isinstance(error, ServerError | TransportError | CallTimeout):
-            self._count(origin, now, rules)
+            self._count(origin, now, rules, probed)
 
-    def _count(self, key: str, now: float, rules: Breaker) -> None:
+    def _count(self, key: str, now: float, rules: Breaker, probed: Probed) -> None:
         state = self._states.setdefault(key, _State())
+        if state.opened and key not in probed:
+            return  # sent before it opened, or in spite of it: what that comes to says nothing new
         state.failures += 1
         # A probe that fails opens it at once, and for longer each time.
         if state.failures >= rules.failures or state.opened:

@@ -96,15 +96,20 @@ def _foreign(routing: Routing, target: Target, owner: Call) -> list[str]:
         return []
 
 
-def attempts_of(call: Call) -> int:
-    """The most requests that a call may cost at one target with one key."""
+def repeats_of(call: Call) -> int:
+    """How often a call may be sent to one target with one key, the first time included."""
     retries = call.controls.get("max_retries")
     policy = {**(call.services.setting("heavenbase.llm.retry") or {}), **(call.controls.get("retry") or {})}
     attempts = int(policy["max_attempts"])
     if retries is not None:
         attempts = retries + 1 if "max_retries" in call.explicit else min(attempts, retries + 1)
+    return attempts
+
+
+def attempts_of(call: Call) -> int:
+    """The most requests that a call may cost at one target with one key."""
     again = 0
     if call.format is not None and call.format.is_json:
         asked = call.controls.get("structured_retries")
         again = 1 if asked is None else int(asked)
-    return (attempts + UNASKED) * (1 + again)
+    return (repeats_of(call) + UNASKED) * (1 + again)

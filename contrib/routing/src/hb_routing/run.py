@@ -48,8 +48,6 @@ ROTATES: Final = (RateLimitError, QuotaExhausted, AuthError)
 """After these the next key of the same target is taken."""
 REMAKES: Final = MOCKS | {"by_provider"}
 """Controls that make even the call of the first target another one than it was made for."""
-POLL: Final = 0.05
-"""Shortest wait in seconds for a breaker, so that a probe that is on its way is not asked about without end."""
 
 
 class Rejected(Exception):
@@ -75,7 +73,7 @@ class Run:
         self.reason, self.waited = "", 0.0
         """Why the next target is asked, and the seconds waited for it."""
         self.once = False
-        """Whether the next target is asked for one attempt alone, as its breaker is open."""
+        """Whether the next target is asked for one attempt alone, with each of its keys."""
         self.wanted: str | None = None
         """The first target that was passed over; `why` says why."""
         self.why = ""
@@ -117,28 +115,6 @@ class Run:
         specs, now = self.specs(target), self.clock()
         return not specs or any(self.health.opens(spec, now) <= 0 for spec in specs)
 
-    async def soonest(self, route: Route, opened: Sequence[Target]) -> Target:
-        """The target whose breaker closes first; waited for where that is soon enough, else it is asked once."""
-        left = route.max_wait
-        while True:
-            now = self.clock()
-            waits = [
-                (min((self.health.opens(spec, now) for spec in self.specs(each)), default=0.0), each) for each in opened
-            ]
-            seconds, target = min(waits, key=lambda pair: pair[0])
-            remaining = self.context.remaining()
-            if seconds <= 0:
-                break
-            if seconds > left or (remaining is not None and seconds >= remaining):
-                self.once = True
-                break
-            seconds = max(seconds, POLL)
-            left -= seconds
-            await self.call.services.sleep(self.call, seconds)
-            self.waited += seconds
-        self.reason = "the breakers of all targets are open" if self.once else "its breaker closed first"
-        return target
-
     # The call of one target
 
     def fitted(self, route: Route, spec: LLMSpec) -> Call:
@@ -167,7 +143,6 @@ class Run:
         elif self.call.missed is not None and spec is self.routing.first:
             call = call.replace(missed=self.call.missed)
         if self.once:
-            self.once = False
             controls = {**call.controls, "max_retries": 0, "retry": None}
             call = call.replace(controls=controls, explicit=call.explicit | {"max_retries"})
         if self.recovery is not None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from hb_routing.answers import as_stream, ask, kept, targets_of
 from hb_routing.candidates import Unfit
+from hb_routing.health import Probed
 from hb_routing.recovery import Recovery
 from hb_routing.run import ROTATES, Rejected, Run
+from hb_routing.waiting import Left
 from heavenbase.call import Call
 from heavenbase.colour import aclose
 from heavenbase.errors import HBError
@@ -54,20 +56,18 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
     """The chunks of the first target of a route that answers; the error of the route otherwise."""
     targets = targets_of(run, route)
     recovery, judge = Recovery(run.owner, route, run.recovery), run.judge_of(route)
-    opened: list[Target] = []
-    asked, last = False, None
-    queue = list(targets)
+    left, queue = Left(run, route), list(targets)
+    last: HBError | None = None
     is_forced = False
-    while queue or (opened and not asked):
+    while queue or not is_forced:
         if not queue:
-            # Nobody was asked, as the breakers of all who could be are open.
-            queue, opened, is_forced = [await run.soonest(route, opened)], [], True
+            if (found_left := await left.soonest(is_last=is_last)) is None:
+                break
+            queue, is_forced = [found_left], True
         target = queue.pop(0)
         has_next = bool(queue)
         is_closing = is_last and not has_next
-        if not is_forced and target.route is None and not run.is_free(target):
-            opened.append(target)
-            run.tell(run.label(target), "open", "its breaker is open")
+        if not is_forced and left.passed_over(target):
             continue
         source: Any = None
         opening: _Opening | None = None
@@ -101,16 +101,19 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
         except Unfit as unfit:
             run.skip(target, str(unfit))
         except Rejected:
-            asked, last = True, None
+            left.rejected()
+            last = None
         except HBError as error:
             if opening is None and run.is_unfit(error):
                 run.skip(target, error.message)
                 continue
-            asked, last = True, error
+            last = error
+            left.failed(target, error)
             if opening is not None:
                 opening.failed = opening.call.services.annotate(opening.call, error)
             run.note(target, error)
             if recovery.has_content:
+                left.is_over = True
                 if not queue or not recovery.may_go_on(error, has_time=run.has_time()):
                     raise
                 announcement = recovery.announce()
@@ -124,6 +127,7 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
                 opening.failed = error
             raise
         finally:
+            run.once = False
             await aclose(source)
             if opening is not None:
                 opening.leave(run, route)
@@ -144,14 +148,17 @@ async def _whole(run: Run, route: Route, target: Target, *, is_last: bool, is_ga
 class _Opening:
     """A stream whose first content has come, or that is over."""
 
-    def __init__(self, spec: LLMSpec, call: Call, source: Any, first: Chunk | None, seconds: float) -> None:
+    def __init__(
+        self, spec: LLMSpec, call: Call, source: Any, first: Chunk | None, seconds: float, probed: Probed
+    ) -> None:
         self.spec, self.call, self.source, self.first, self.seconds = spec, call, source, first, seconds
+        self.probed = probed
         self.failed: BaseException | None = None
 
     def leave(self, run: Run, route: Route) -> None:
         """Tell the health of the target how it ended."""
         seconds = self.seconds if self.failed is None else None
-        run.health.leave(self.spec, run.clock(), seconds, self.failed, route.breaker)
+        run.health.leave(self.spec, run.clock(), seconds, self.failed, route.breaker, self.probed)
 
 
 async def _open(run: Run, route: Route, target: Target, recovery: Recovery, *, is_last: bool) -> _Opening:
@@ -161,7 +168,7 @@ async def _open(run: Run, route: Route, target: Target, recovery: Recovery, *, i
         is_final = number + 1 == len(specs)
         call = run.prepared(route, target, spec, is_last=is_last and is_final)
         started = run.clock()
-        run.health.enter(spec, started)
+        probed = run.health.enter(spec, started)
         source: Any = None
         failed: BaseException | None = None
         try:
@@ -169,7 +176,7 @@ async def _open(run: Run, route: Route, target: Target, recovery: Recovery, *, i
             first = await anext(source, None)
             run.adopt(call)
             run.served()
-            return _Opening(spec, call, source, first, run.clock() - started)
+            return _Opening(spec, call, source, first, run.clock() - started, probed)
         except HBError as error:
             failed = call.services.annotate(call, error)
             run.learn(call, error)
@@ -182,5 +189,5 @@ async def _open(run: Run, route: Route, target: Target, recovery: Recovery, *, i
         finally:
             if failed is not None:
                 await aclose(source)
-                run.health.leave(spec, run.clock(), None, failed, route.breaker)
+                run.health.leave(spec, run.clock(), None, failed, route.breaker, probed)
     raise AssertionError("a target has at least one spec")

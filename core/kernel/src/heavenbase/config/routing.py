@@ -51,7 +51,7 @@ ROUTE = table(
     ),
     by=Field("str", "weights", "how balance chooses", ("weights", "least_busy", "latency")),
     affinity=Field("str", "none", "what stays at one target: session, prefix, none", ("none", "session", "prefix")),
-    max_wait=Field("float", 10, "longest wait in seconds where the breakers of all targets are open", minimum=0),
+    max_wait=Field("float", 10, "longest wait in seconds for a breaker where no target answers", minimum=0),
     breaker=table(
         "when a target that fails is left alone",
         failures=Field("int", 5, "failures in a row that open it", minimum=1),

@@ -1,0 +1,88 @@
+"""What one pass through a route leaves for later: the targets whose breakers are open, and the wait for the first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hb_routing.plan import repeats_of
+from heavenbase.errors import HBError
+from heavenbase.routes import Route, Target
+
+if TYPE_CHECKING:
+    from hb_routing.run import Run
+
+POLL: Final = 0.05
+"""Shortest wait in seconds for a breaker, so that a probe that is on its way is not asked about without end."""
+
+
+class Left:
+    """The targets that may be asked when their breaker closes, if none of the others answers.
+
+    Those are the ones that were passed over, and those that failed with attempts unspent: in a storm the budget of
+    retries is soon used up, and a call that helped to open the breakers must not fare worse than the next one, which
+    finds them open. Nobody is asked more often than its attempts allow.
+    """
+
+    def __init__(self, run: Run, route: Route) -> None:
+        self._run, self._route = run, route
+        self._targets: list[Target] = []
+        self._made = 0
+        self.asked = False
+        """Whether a request was sent to any target."""
+        self.is_over = False
+        """Whether one of them said what no waiting changes."""
+
+    def passed_over(self, target: Target) -> bool:
+        """Whether a target is left for later, as its breaker is open; noted if so."""
+        self._made = len(self._run.context.attempts)
+        if target.route is not None or self._run.is_free(target):
+            return False
+        self._targets.append(target)
+        self._run.tell(self._run.label(target), "open", "its breaker is open")
+        return True
+
+    def failed(self, target: Target, error: HBError) -> None:
+        """Note that a target was asked, and failed."""
+        self.asked = True
+        run = self._run
+        made = len(run.context.attempts) - self._made
+        can_repeat = error.retryable and not error.maybe_billed
+        if target.route is None and can_repeat and made < repeats_of(run.asked):
+            self._targets.append(target)
+        else:
+            self.is_over = True
+
+    def rejected(self) -> None:
+        """Note that the answer of a target was refused."""
+        self.asked = self.is_over = True
+
+    async def soonest(self, *, is_last: bool) -> Target | None:
+        """The target to ask now, when all others are done: the one whose breaker closes first; None for none.
+
+        It is waited for where that is soon enough. If not, it is asked all the same where nobody was; once, as what
+        was asked before is in any case.
+        """
+        run, targets, self._targets = self._run, self._targets, []
+        if self.asked:  # what failed, and has no open breaker, has had its turn
+            targets = [each for each in targets if self._wait(each) > 0] if is_last and not self.is_over else []
+        if not targets:
+            return None
+        left, run.reason = self._route.max_wait, "its breaker closed first"
+        while True:
+            waits = [(self._wait(target), target) for target in targets]
+            seconds, target = min(waits, key=lambda pair: pair[0])
+            if seconds <= 0:
+                run.once = self.asked
+                return target
+            remaining = run.context.remaining()
+            if seconds > left or (remaining is not None and seconds >= remaining):
+                run.once, run.reason = True, "the breakers of all targets are open"
+                return None if self.asked else target
+            seconds = max(seconds, POLL)
+            left -= seconds
+            await run.call.services.sleep(run.call, seconds)
+            run.waited += seconds
+
+    def _wait(self, target: Target) -> float:
+        run, now = self._run, self._run.clock()
+        return min((run.health.opens(spec, now) for spec in run.specs(target)), default=0.0)

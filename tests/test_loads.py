@@ -1,0 +1,21 @@
+"""The programs that load hb run; what they measure is for a quiet machine and larger numbers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_loads_through_routes_run_and_tell_a_line_for_each_goal() -> None:
+    command = [sys.executable, "-m", "bench.load_routes", "--calls", "200", "--storm", "40", "--outage", "0.5"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode in (0, 1), found.stderr) == (True, ""), found.stdout
+    lines = found.stdout.splitlines()
+    assert [line[7:9] for line in lines] == ["S5", "L7", "E2", "E2", "L5", "L5"], found.stdout
+    assert "'FallbackExhausted (overloaded)': 40" in lines[0]
+    assert all(line.startswith("ok") for line in lines[2:4])
+    assert re.search(r"tasks \+0, ", lines[4])
