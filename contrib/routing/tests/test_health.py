@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from hb_routing import balance, fallback
+from hb_routing import balance, cascade, fallback
 from hb_routing.health import Health
 from heavenbase.errors import FallbackExhausted, FallbackWarning, HBError, Overloaded, RateLimitError
 from heavenbase.llm import LLM
@@ -264,3 +264,25 @@ def test_a_wait_for_a_breaker_that_is_too_long_ends_in_the_errors_of_all(house: 
         LLM(route=route, kernel=house.make(config)).chat("hi")
     assert [name for name, _ in caught.value.errors] == ["one/m", "two/m"]
     assert (house.counts()[:2], house.time.slept) == ((1, 1), [])
+
+
+@pytest.mark.parametrize("form", range(4))
+def test_l7_a_target_that_was_passed_over_is_waited_for_when_the_others_failed(house: House, form: int) -> None:
+    house.servers["one"].strike("S5.503", "one")
+    house.servers["two"].reply("slow down", status=429, headers={"retry-after": "6"})
+    with pytest.raises(FallbackExhausted):
+        house.routed(fallback("two/m"), max_retries=0).chat("hi")
+    llm = house.routed(fallback("one/m", "two/m"))
+    assert list(colours(house, llm))[form]()
+    # three attempts of the one and a wait for the other, less what the attempts took
+    assert (house.counts()[:2], sum(house.time.slept)) == ((3, 2), pytest.approx(6, abs=0.1))
+
+
+@pytest.mark.parametrize("form", range(4))
+def test_an_answer_that_is_refused_is_followed_by_a_wait_for_the_next_tier(house: House, form: int) -> None:
+    house.servers["two"].reply("slow down", status=429, headers={"retry-after": "6"})
+    with pytest.raises(FallbackExhausted):
+        house.routed(fallback("two/m"), max_retries=0).chat("hi")
+    llm = house.routed(cascade("one/m", "two/m", judge=lambda call, answer: "not good enough"))
+    assert list(colours(house, llm))[form]()
+    assert (house.counts()[:2], house.time.slept) == ((1, 2), [6.0])

@@ -50,8 +50,7 @@ async def ask_route(run: Run, route: Route, *, is_last: bool) -> Any:
         except Unfit as unfit:
             run.skip(target, str(unfit))
         except Rejected:
-            left.rejected()
-            last = None
+            left.asked, last = True, None
         except HBError as error:
             if run.is_unfit(error):
                 run.skip(target, error.message)

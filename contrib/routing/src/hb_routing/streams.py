@@ -101,8 +101,7 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
         except Unfit as unfit:
             run.skip(target, str(unfit))
         except Rejected:
-            left.rejected()
-            last = None
+            left.asked, last = True, None
         except HBError as error:
             if opening is None and run.is_unfit(error):
                 run.skip(target, error.message)

@@ -30,7 +30,7 @@ class Left:
         self.asked = False
         """Whether a request was sent to any target."""
         self.is_over = False
-        """Whether one of them said what no waiting changes."""
+        """Whether nobody is to be asked any more, as something of an answer was delivered."""
 
     def passed_over(self, target: Target) -> bool:
         """Whether a target is left for later, as its breaker is open; noted if so."""
@@ -49,12 +49,6 @@ class Left:
         can_repeat = error.retryable and not error.maybe_billed
         if target.route is None and can_repeat and made < repeats_of(run.asked):
             self._targets.append(target)
-        else:
-            self.is_over = True
-
-    def rejected(self) -> None:
-        """Note that the answer of a target was refused."""
-        self.asked = self.is_over = True
 
     async def soonest(self, *, is_last: bool) -> Target | None:
         """The target to ask now, when all others are done: the one whose breaker closes first; None for none.
