@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import heavenbase as hb
-from bench.stub import USAGE
+from bench.stub import USAGE, Connection
 
 WORDS = ("one ", "two ", "three ", "four ", "five")
 TEXT = "".join(WORDS)
@@ -43,29 +43,11 @@ PIECES = [_event({"content": word}) for word in WORDS]
 END = _event({}, "stop") + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
-class Endpoint(asyncio.Protocol):
+class Endpoint(Connection):
     """One connection to an endpoint that fails as the last POST to /set said; GET /count tells the requests since."""
 
     faults, cut, until, count = 0.0, 0.0, 0.0, 0
     chance = random.Random(7)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self.transport: Any = transport
-        self.buffer = bytearray()
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each whole request."""
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self.buffer[:end]).lower()
-            at = head.find(b"content-length:")
-            length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-            if len(self.buffer) < end + 4 + length:
-                return
-            body = bytes(self.buffer[end + 4 : end + 4 + length])
-            del self.buffer[: end + 4 + length]
-            self.answer(head, body)
 
     def answer(self, head: bytes, body: bytes) -> None:
         """Answer one request."""

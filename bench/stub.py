@@ -49,14 +49,16 @@ def _json(data: Any) -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
 
 
-class _Connection(asyncio.Protocol):
-    chat, stream, embeddings = _chat(), _stream(), {}
+class Connection(asyncio.Protocol):
+    """Reads requests; `answer` gets head (in lower case) and body of each, and writes to `transport`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
         self.transport: Any = transport
         self.buffer = bytearray()
 
     def data_received(self, data: bytes) -> None:
+        """Answer each whole request."""
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = bytes(self.buffer[:end]).lower()
@@ -66,9 +68,21 @@ class _Connection(asyncio.Protocol):
                 return
             body = bytes(self.buffer[end + 4 : end + 4 + length])
             del self.buffer[: end + 4 + length]
-            self.transport.write(self.answer(head, body))
+            self.answer(head, body)
 
-    def answer(self, head: bytes, body: bytes) -> bytes:
+    def answer(self, head: bytes, body: bytes) -> None:
+        """Answer one request."""
+        raise NotImplementedError
+
+
+class _Same(Connection):
+    chat, stream, embeddings = _chat(), _stream(), {}
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        """The same bytes each time."""
+        self.transport.write(self._bytes(head, body))
+
+    def _bytes(self, head: bytes, body: bytes) -> bytes:
         if b"/embeddings" in head[:80]:
             request = json.loads(body)
             key = (len(request["input"]), request.get("encoding_format") == "base64")
@@ -79,7 +93,7 @@ class _Connection(asyncio.Protocol):
 
 
 async def _serve() -> None:
-    server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", 0, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(_Same, "127.0.0.1", 0, backlog=1024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

@@ -203,3 +203,14 @@ class Caller:
         if not self.is_async:
             return getattr(hb_llmgate, name)(*args, **options)
         return self._runner.run(getattr(hb_llmgate, f"a{name}")(*args, **options))
+
+
+def ask(caller: Caller, verb: str, model: str | None = None, **options: Any) -> Any:
+    """One call of a kind."""
+    named = model or ("text-embedding-3-small" if verb == "embed" else "gpt-4o-mini")
+    return getattr(caller, verb)(named, **options)
+
+
+def said(answer: Any) -> str:
+    """The text of an answer or of chunks."""
+    return "".join(chunk.delta for chunk in answer) if isinstance(answer, list) else str(answer.text)

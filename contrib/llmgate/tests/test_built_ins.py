@@ -20,21 +20,10 @@ from hb_llmgate.base import IO
 from hb_llmgate.exceptions import AuthError, InvalidRequestError, ProviderAPIError, RateLimitError
 from hb_testing.server import LoopbackServer, Reply
 
-from .support import EVERY, WEATHER, Caller, Clock, Row
+from .support import EVERY, WEATHER, Caller, Clock, Row, ask, said
 
 pytestmark = pytest.mark.filterwarnings("ignore::heavenbase.errors.FallbackWarning")
 VERBS = pytest.mark.parametrize("verb", ["completion", "stream", "embed"])
-
-
-def ask(caller: Caller, verb: str, model: str | None = None, **options: Any) -> Any:
-    """One call of a kind."""
-    named = model or ("text-embedding-3-small" if verb == "embed" else "gpt-4o-mini")
-    return getattr(caller, verb)(named, **options)
-
-
-def said(answer: Any) -> str:
-    """The text of an answer or of chunks."""
-    return "".join(chunk.delta for chunk in answer) if isinstance(answer, list) else str(answer.text)
 
 
 @VERBS

@@ -21,21 +21,10 @@ from hb_llmgate.exceptions import InvalidRequestError, RateLimitError
 from hb_llmgate.types import Choice, CompletionResponse, Message
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
 
-from .support import EVERY, USER, Caller, Clock, Row, provider_of
+from .support import EVERY, USER, Caller, Clock, Row, ask, provider_of, said
 
 pytestmark = pytest.mark.filterwarnings("ignore::heavenbase.errors.FallbackWarning")
 VERBS = pytest.mark.parametrize("verb", ["completion", "stream", "embed"])
-
-
-def ask(caller: Caller, verb: str, model: str | None = None, **options: Any) -> Any:
-    """One call of a kind."""
-    named = model or ("text-embedding-3-small" if verb == "embed" else "gpt-4o-mini")
-    return getattr(caller, verb)(named, **options)
-
-
-def said(answer: Any) -> str:
-    """The text of an answer or of chunks."""
-    return "".join(chunk.delta for chunk in answer) if isinstance(answer, list) else str(answer.text)
 
 
 class Noting(BaseMiddleware):

@@ -8,7 +8,8 @@ from typing import Any
 from hb_routing.balancing import ordered
 from hb_routing.candidates import Unfit
 from hb_routing.judges import Structured
-from hb_routing.run import ROTATES, Rejected, Run
+from hb_routing.run import Rejected, Run
+from hb_routing.visits import visited
 from hb_routing.waiting import Left
 from heavenbase.errors import HBError, StructuredOutputError
 from heavenbase.gather import whole_chunk
@@ -97,7 +98,8 @@ async def ask(run: Run, route: Route, target: Target, *, is_last: bool, is_gated
         if target.route is not None:
             found = await ask_route(run, target.route, is_last=is_last)
         else:
-            found = await _ask_keys(run, route, target, is_last=is_last)
+            visit, found = await visited(run, route, target, is_last=is_last)
+            visit.leave()
     except StructuredOutputError as error:
         # hb itself found that the answer has not the form that was asked for: for this judge that is a refusal.
         if error.partial is None or not is_gated or not isinstance(judge, Structured):
@@ -111,36 +113,6 @@ async def ask(run: Run, route: Route, target: Target, *, is_last: bool, is_gated
         return found
     run.reject(found, reason)
     raise Rejected(reason)
-
-
-async def _ask_keys(run: Run, route: Route, target: Target, *, is_last: bool) -> Any:
-    """What a target answers, with one of its keys after the other."""
-    specs = run.rotated(target)
-    for number, spec in enumerate(specs):
-        is_final = number + 1 == len(specs)
-        call = run.prepared(route, target, spec, is_last=is_last and is_final)
-        started = run.clock()
-        probed = run.health.enter(spec, started)
-        seconds: float | None = None
-        failed: BaseException | None = None
-        try:
-            found = await run.next(call)
-            seconds = run.clock() - started
-        except HBError as error:
-            failed = call.services.annotate(call, error)
-            run.learn(call, error)
-            if is_final or not isinstance(error, ROTATES):
-                raise
-            run.turned(spec, error)
-        except BaseException as error:
-            failed = error
-            raise
-        else:
-            run.adopt(call)
-            return found
-        finally:
-            run.health.leave(spec, run.clock(), seconds, failed, route.breaker, probed)
-    raise AssertionError("a target has at least one spec")
 
 
 # The cache, before anybody is asked

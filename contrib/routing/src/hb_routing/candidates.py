@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hb_routing.foreign import foreign_things, stripped
@@ -14,26 +13,12 @@ from heavenbase.routes import Route, Routing, Target
 from heavenbase.spec import LLMSpec
 
 NEEDS: Final = {"tools": "tools", "vision": "images", "chat": "chats", "stream": "streams"}
-FORMS: Final = ("none", "json_object", "json_schema")
 LEARNED: Final = 1024
 """Targets whose longest prompts are remembered."""
 
 
 class Unfit(Exception):
     """A target that cannot take this call; its text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One target that may be asked, for one of its keys; `target` may be a route instead."""
-
-    target: Target
-    position: int
-
-    @property
-    def label(self) -> str:
-        """What it is called before it is resolved."""
-        return self.target.label
 
 
 def specs_of(routing: Routing, target: Target) -> list[LLMSpec]:
@@ -134,15 +119,6 @@ def _shows(message: Mapping[str, Any]) -> bool:
     content = message.get("content")
     is_list = isinstance(content, list) and message.get("role") != "tool"
     return is_list and any(part.get("type") in ("image", "image_file") for part in content or ())
-
-
-def leaves(route: Route) -> Iterator[Target]:
-    """All targets of a route that are no routes, in order."""
-    for target in route.targets:
-        if target.route is not None:
-            yield from leaves(target.route)
-        else:
-            yield target
 
 
 def check_verb(call: Call) -> None:

@@ -31,7 +31,6 @@ class Router(Middleware):
         """The answer of the target that is chosen."""
         check_verb(call)
         run = Run(self, call, next)
-        run.check_judges(run.routing.route)
         return await (stream(run) if call.stream else answer(run))
 
     def plan(self, call: Call) -> Plan:

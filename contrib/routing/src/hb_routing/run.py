@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from hb_routing.candidates import leaves, specs_of
+from hb_routing.candidates import specs_of
 from hb_routing.foreign import foreign_things
 from heavenbase.call import Call, CallContext
 from heavenbase.errors import (
@@ -16,7 +16,6 @@ from heavenbase.errors import (
     FallbackExhausted,
     HBError,
     InputError,
-    InputTypeError,
     MissingCredential,
     QuotaExhausted,
     RateLimitError,
@@ -78,6 +77,8 @@ class Run:
         """The first target that was passed over; `why` says why."""
         self.why = ""
         self.is_served = False
+        self.has_judge = self._load_judges()
+        """Whether any answer is judged."""
         self.recovery: Recovery | None = None
         """The stream that the next target goes on with."""
 
@@ -91,7 +92,7 @@ class Run:
     def specs(self, target: Target) -> list[LLMSpec]:
         """The specs of a target, of a route those of all its targets; none where it cannot be resolved."""
         if target.route is not None:
-            return [spec for leaf in leaves(target.route) for spec in self.specs(leaf)]
+            return [spec for leaf in target.route.leaves() for spec in self.specs(leaf)]
         try:
             return specs_of(self.routing, target)
         except HBError:
@@ -156,8 +157,6 @@ class Run:
         if self.call.verb != "complete" or (judge is None and route.kind != "cascade"):
             return None
         if judge is not None and not isinstance(judge, str | dict):
-            if not callable(judge) or isinstance(judge, type):
-                raise InputTypeError(f"a judge is a name, a table, or called as (call, answer), not {judge!r}")
             return judge
         found = self.routing.known.get((id(route), "judge"))
         if found is None:
@@ -168,12 +167,10 @@ class Run:
             self.routing.known[id(route), "judge"] = found
         return found
 
-    def check_judges(self, route: Route) -> None:
-        """Load the judges of a route and of those inside it, so that what is wrong with one costs no request."""
-        self.judge_of(route)
-        for target in route.targets:
-            if target.route is not None:
-                self.check_judges(target.route)
+    def _load_judges(self) -> bool:
+        """Whether any answer is judged. All judges are loaded, so that what is wrong with one costs no request."""
+        judges = [self.judge_of(route) for route in self.routing.route.routes()]
+        return any(judge is not None for judge in judges)
 
     async def verdict(self, judge: Any, call: Call, answer: Completion) -> str | None:
         """Why an answer is rejected; None where it will do."""
@@ -224,7 +221,7 @@ class Run:
         return self.context.deadline is None or self.clock() < self.context.deadline
 
     def _is_pinned(self) -> bool:
-        others = (spec for target in leaves(self.routing.route) for spec in self.specs(target))
+        others = (spec for target in self.routing.route.leaves() for spec in self.specs(target))
         home = self._home()
         return any(foreign_things(self.owner, spec, home) for spec in others)
 

@@ -8,16 +8,14 @@ from typing import Any
 
 from hb_routing.answers import as_stream, ask, kept, targets_of
 from hb_routing.candidates import Unfit
-from hb_routing.health import Probed
 from hb_routing.recovery import Recovery
-from hb_routing.run import ROTATES, Rejected, Run
+from hb_routing.run import Rejected, Run
+from hb_routing.visits import Visit, visited
 from hb_routing.waiting import Left
-from heavenbase.call import Call
 from heavenbase.colour import aclose
 from heavenbase.errors import HBError
 from heavenbase.gather import Ending
 from heavenbase.routes import Route, Target
-from heavenbase.spec import LLMSpec
 from heavenbase.types import Chunk, Usage
 
 
@@ -25,20 +23,14 @@ async def stream(run: Run) -> AsyncIterator[Chunk]:
     """The chunks of the answer."""
     route = run.routing.route
     found: AsyncIterator[Chunk] | None = await kept(run, route)
-    return found if found is not None else _all_told(run, stream_route(run, route, is_last=True))
-
-
-def _all_told(run: Run, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """The same stream, its usage with that of rejected tiers where there may be any."""
-    routes = [run.routing.route]
-    for route in routes:
-        if run.judge_of(route) is not None:
-            return _with_spent(run, source)
-        routes += [target.route for target in route.targets if target.route is not None]
-    return source
+    if found is not None:
+        return found
+    source = stream_route(run, route, is_last=True)
+    return _with_spent(run, source) if run.has_judge else source
 
 
 async def _with_spent(run: Run, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    """The same stream, its usage with that of rejected tiers."""
     try:
         async for chunk in source:
             if run.spent is not None and chunk.usage is not None:
@@ -70,24 +62,23 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
         if not is_forced and left.passed_over(target):
             continue
         source: Any = None
-        opening: _Opening | None = None
+        visit: Visit | None = None
         try:
             if judge is not None and (has_next or route.kind != "cascade"):
                 source = as_stream(await _whole(run, route, target, is_last=is_closing, is_gated=has_next))
             elif target.route is not None:
                 source = stream_route(run, target.route, is_last=is_closing)
             else:
-                opening = await _open(run, route, target, recovery, is_last=is_closing)
-                source = opening.source
-                if opening.first is not None:
-                    if not recovery.has_content:
-                        recovery.seen(opening.first)
-                    yield opening.first
+                visit, (source, first) = await visited(run, route, target, is_last=is_closing, read=_begun)
+                run.served()
+                if first is not None:
+                    recovery.seen(first)
+                    yield first
             seen = recovery.seen
             async for chunk in source:
                 if chunk.kind == "end":
-                    if opening is not None:
-                        run.adopt(opening.call)
+                    if visit is not None:
+                        run.adopt(visit.call)
                     if recovery.went_on:
                         chunk = Ending(recovery.gathering, run.owner)
                 elif recovery.is_heeded:
@@ -95,7 +86,7 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
                 elif not recovery.has_content and chunk.has_content:
                     recovery.has_content = True
                 yield chunk
-            if target.route is None and opening is None:
+            if target.route is None and visit is None:
                 run.served()
             return
         except Unfit as unfit:
@@ -103,13 +94,13 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
         except Rejected:
             left.asked, last = True, None
         except HBError as error:
-            if opening is None and run.is_unfit(error):
+            if visit is None and run.is_unfit(error):
                 run.skip(target, error.message)
                 continue
             last = error
             left.failed(target, error)
-            if opening is not None:
-                opening.failed = opening.call.services.annotate(opening.call, error)
+            if visit is not None:
+                visit.failed = visit.call.services.annotate(visit.call, error)
             run.note(target, error)
             if recovery.has_content:
                 left.is_over = True
@@ -122,14 +113,14 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
             elif not run.goes_on(route, error):
                 raise
         except BaseException as error:
-            if opening is not None:
-                opening.failed = error
+            if visit is not None:
+                visit.failed = error
             raise
         finally:
             run.once = False
             await aclose(source)
-            if opening is not None:
-                opening.leave(run, route)
+            if visit is not None:
+                visit.leave()
     raise run.exhausted(route, last)
 
 
@@ -144,49 +135,10 @@ async def _whole(run: Run, route: Route, target: Target, *, is_last: bool, is_ga
         run.owner = owner
 
 
-class _Opening:
-    """A stream whose first content has come, or that is over."""
-
-    def __init__(
-        self, spec: LLMSpec, call: Call, source: Any, first: Chunk | None, seconds: float, probed: Probed
-    ) -> None:
-        self.spec, self.call, self.source, self.first, self.seconds = spec, call, source, first, seconds
-        self.probed = probed
-        self.failed: BaseException | None = None
-
-    def leave(self, run: Run, route: Route) -> None:
-        """Tell the health of the target how it ended."""
-        seconds = self.seconds if self.failed is None else None
-        run.health.leave(self.spec, run.clock(), seconds, self.failed, route.breaker, self.probed)
-
-
-async def _open(run: Run, route: Route, target: Target, recovery: Recovery, *, is_last: bool) -> _Opening:
-    """The stream of a target up to its first content, with one of its keys after the other."""
-    specs = run.rotated(target)
-    for number, spec in enumerate(specs):
-        is_final = number + 1 == len(specs)
-        call = run.prepared(route, target, spec, is_last=is_last and is_final)
-        started = run.clock()
-        probed = run.health.enter(spec, started)
-        source: Any = None
-        failed: BaseException | None = None
-        try:
-            source = await run.next(call)
-            first = await anext(source, None)
-            run.adopt(call)
-            run.served()
-            return _Opening(spec, call, source, first, run.clock() - started, probed)
-        except HBError as error:
-            failed = call.services.annotate(call, error)
-            run.learn(call, error)
-            if is_final or not isinstance(error, ROTATES):
-                raise
-            run.turned(spec, error)
-        except BaseException as error:
-            failed = error
-            raise
-        finally:
-            if failed is not None:
-                await aclose(source)
-                run.health.leave(spec, run.clock(), None, failed, route.breaker, probed)
-    raise AssertionError("a target has at least one spec")
+async def _begun(source: Any) -> tuple[Any, Chunk | None]:
+    """A stream and its first chunk, which comes with the first content; None where there is none."""
+    try:
+        return source, await anext(source, None)
+    except BaseException:
+        await aclose(source)
+        raise

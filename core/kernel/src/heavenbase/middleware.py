@@ -63,8 +63,12 @@ class Configured(Loadable):
                 raise UnknownNameError(f"setting of {cls.name or cls.__name__}", name, list(cls.settings))
             for problem in problems(value, cls.settings[name], (name,)):
                 raise InputTypeError(f"{cls.name or cls.__name__}: {problem.message}")
-        known = {} if given_only else cls.settings
-        return {name: field.default for name, field in known.items() if field.default is not UNSET} | {**given}
+        return {**given} if given_only else {**cls.defaults(), **given}
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The values of its keys where nobody sets them."""
+        return {name: field.default for name, field in cls.settings.items() if field.default is not UNSET}
 
     def configure(self, options: Mapping[str, Any]) -> None:
         """Take settings that were checked, before the first call; by default they become `options`."""

@@ -129,7 +129,7 @@ class Layer(NamedTuple):
         except RecursionError:
             raise ConfigError(f"{self.origin(())}: is nested too deeply") from None
         if found:
-            lines = [f"{_place(self.origin(path))}: {message}" for path, message in found[:_REPORTED]]
+            lines = [f"{place(self.origin(path))}: {message}" for path, message in found[:_REPORTED]]
             if len(found) > _REPORTED:
                 lines.append(f"… and {len(found) - _REPORTED} more")
             raise ConfigError("\n".join(lines))
@@ -147,7 +147,8 @@ def settled(values: Any, path: tuple[str, ...] = ()) -> Any:
     return hide(values) if is_secret(path, values) else str(values)
 
 
-def _place(origin: Origin) -> str:
+def place(origin: Origin) -> str:
+    """File and line of an origin, as messages begin; what it is called where it has no file."""
     if origin.file is not None and origin.line is not None:
         return f"{origin.file}:{origin.line}"
     return origin.file or str(origin)
@@ -180,7 +181,7 @@ def variables_layer(name: str, environ: Environ, known: Mapping[str, Any], *, tr
             continue  # HEAVENBASE_HOME, and variables of other programs
         path = _spelled(("heavenbase", *words), known)
         if look_up(path) is None or "" in words:
-            raise ConfigError(f"{_place(environ.origin(variable))}: {unknown(path)}")
+            raise ConfigError(f"{place(environ.origin(variable))}: {unknown(path)}")
         field = field_at(path)
         text = environ[variable]
         if text == "" and (field is None or not accepts(field, "")):

@@ -6,7 +6,8 @@ from typing import Any
 
 from heavenbase.config.check import meant, problems
 from heavenbase.config.config import Config
-from heavenbase.config.schema import UNSET, Field
+from heavenbase.config.layers import place
+from heavenbase.config.schema import Field
 from heavenbase.config.values import join_key
 from heavenbase.errors import ConfigError
 
@@ -14,7 +15,7 @@ from heavenbase.errors import ConfigError
 def settings_of(config: Config, kind: str, plugin: Any) -> dict[str, Any]:
     """The configured values over the plugin's defaults; ConfigError with file and line for a key that it has not."""
     declared: dict[str, Field] = dict(plugin.settings)
-    found = {name: field.default for name, field in declared.items() if field.default is not UNSET}
+    found: dict[str, Any] = plugin.defaults()
     if kind not in ("middleware", "judges"):
         return found
     path = ("heavenbase", kind, plugin.name)
@@ -31,4 +32,4 @@ def settings_of(config: Config, kind: str, plugin: Any) -> dict[str, Any]:
 
 def _where(config: Config, key: tuple[str, ...]) -> str:
     origin = config.origin(key)
-    return f"{origin.file}:{origin.line}: " if origin is not None and origin.file is not None else ""
+    return f"{place(origin)}: " if origin is not None and origin.file is not None else ""

@@ -111,12 +111,9 @@ class RoutedResolver:
         return spec
 
     def _check_names(self, route: Route, preset: str | None, options: Mapping[str, Any]) -> None:
-        for target in route.targets:
-            if target.route is not None:
-                self._check_names(target.route, preset, options)
-                continue
+        catalog = self._resolver.catalog
+        for target in route.leaves():
             self._check_args(target)
-            catalog = self._resolver.catalog
             naming = Naming(Sources(self._config, catalog.claims.foreign), catalog, {**target.args, **options})
             try:
                 name, record = naming.preset(target.preset or preset, target.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
@@ -86,10 +86,24 @@ class Route:
         """How many routes stand in each other, this one included."""
         return 1 + max((target.route.depth for target in self.targets if target.route is not None), default=0)
 
+    def leaves(self) -> Iterator[Target]:
+        """All targets that are no routes, in order."""
+        for target in self.targets:
+            if target.route is None:
+                yield target
+            else:
+                yield from target.route.leaves()
+
+    def routes(self) -> Iterator[Route]:
+        """This route, and all that stand in it."""
+        yield self
+        for target in self.targets:
+            if target.route is not None:
+                yield from target.route.routes()
+
     def first(self) -> Target:
         """The first target that is no route."""
-        target = self.targets[0]
-        return target if target.route is None else target.route.first()
+        return next(self.leaves())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
