@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from hb_testing.conformance.checks_settings import SettingChecks
+from hb_testing.conformance.endpoint import SETTINGS, Endpoint
 from hb_testing.conformance.needs import only_if
 from hb_testing.conformance.rig import KEY, PROMPT
 from hb_testing.conformance.sandbox import leftovers, records
@@ -107,11 +108,11 @@ class MiddlewareChecks(SettingChecks):
         name, is_on = self.subject(), "heavenbase.llm.middleware"
         for given, expected in (({is_on: [name]}, 1), ({}, 0)):
             with self.bare_kernel() as plain:
-                config = plain.config.with_layer("kit", given)
+                config = plain.config.with_layer("kit", {**SETTINGS, **given})
             from heavenbase.kernel import Kernel
 
-            with Kernel(config, plugins=self.given_plugins()) as kernel:
-                spec = kernel.resolve(model="m", provider="openai", api_key=KEY, base_url="https://kit.invalid/v1")
+            with Kernel(config, plugins=[Endpoint(), *self.given_plugins()]) as kernel:
+                spec = kernel.resolve(model="one", provider="conformance", api_key=KEY)
                 call = kernel.call("complete", spec, {}, is_async=False, messages=[{"role": "user", "content": "x"}])
                 rows = [row for row in kernel.stack.described(call) if row["name"] == name]
                 assert len(rows) == expected, f"with {given} the stack has it {len(rows)} times"
