@@ -1,0 +1,153 @@
+"""Routes inside routes, and what judges, accounts and shares of time come to there."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hb_routing import balance, cascade, fallback
+from hb_testing.server import Reply
+from heavenbase.errors import FallbackExhausted, FallbackWarning, ServerError, StreamTruncated
+from heavenbase.types import Completion
+
+from .support import House
+
+WORDS = ["one ", "two ", "three ", "four"]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    warnings.simplefilter("ignore", FallbackWarning)
+
+
+def shown(house: House, route: Any, is_async: bool = False) -> list[tuple[str, str]]:
+    """Kind and text of each chunk that says something."""
+    llm = house.routed(route)
+
+    async def gather() -> list[Any]:
+        return [chunk async for chunk in llm.astream("hi", include="chunk")]
+
+    chunks = asyncio.run(gather()) if is_async else list(llm.stream("hi", include="chunk"))
+    return [(chunk.kind, chunk.text) for chunk in chunks if chunk.text or chunk.kind != "delta"]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_no_text_is_delivered_twice_behind_a_route_inside_a_route(house: House, is_async: bool) -> None:
+    house.servers["one"].reply("".join(WORDS), chunks=WORDS)
+    house.servers["one"].strike("E1.after", "one")
+    with pytest.raises(StreamTruncated):
+        shown(house, fallback(fallback("one/m"), "two/m"), is_async)
+    assert house.counts()[1] == 0
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_route_inside_goes_on_with_what_was_delivered_before_it(house: House, is_async: bool) -> None:
+    house.servers["one"].reply("".join(WORDS), chunks=WORDS)
+    house.servers["one"].strike("E2.2", "one")
+    house.servers["two"].reply("three four")
+    found = shown(house, fallback("one/m", fallback("two/m"), stream_fallback="user_turn"), is_async)
+    assert found[:3] == [("delta", "one "), ("delta", "two "), ("continue", "")]
+    said = house.servers["two"].requests[0].json["messages"]
+    assert [message["role"] for message in said] == ["user", "assistant", "user"]
+    assert said[1]["content"] == "one two "
+
+
+def test_an_answer_in_the_cache_is_judged_by_all_routes_around_its_target(house: House, tmp_path: Path) -> None:
+    path = str(tmp_path / "answers.db")
+    house.kernel = house.make({"heavenbase.llm.cache.enabled": True, "heavenbase.llm.cache.path": path})
+    route = fallback(cascade("one/m", "two/m", judge=_not_of("cheap")), "three/m")
+    house.servers["one"].reply("a cheap answer")
+    house.servers["two"].reply("a dear answer")
+    llm = house.routed(route)
+    assert llm.chat("hi") == "a dear answer"
+    again = llm.complete("hi")
+    assert (again.text, again.cached, again.served_by) == ("a dear answer", True, "two/m")
+    assert house.counts() == (1, 1, 0)
+
+
+def test_an_answer_from_the_cache_that_is_rejected_costs_nothing(house: House, tmp_path: Path) -> None:
+    path = str(tmp_path / "answers.db")
+    house.kernel = house.make({"heavenbase.llm.cache.enabled": True, "heavenbase.llm.cache.path": path})
+    usage = {"prompt_tokens": 10, "completion_tokens": 7}
+    house.servers["one"].reply("a cheap answer", usage=usage)
+    house.routed(fallback("one/m")).chat("hi")
+    house.servers["two"].reply("a dear answer", usage=usage)
+    answer = house.routed(cascade("one/m", "two/m", judge=_not_of("cheap"))).complete("hi")
+    assert answer.usage is not None
+    assert (answer.usage.input, answer.usage.output) == (10, 7)
+
+
+def _not_of(word: str) -> Any:
+    def judge(call: Any, answer: Completion) -> str | None:
+        return "not that one" if word in answer.text else None
+
+    return judge
+
+
+def test_ids_of_files_stay_with_the_account_that_has_them(house: House) -> None:
+    house.servers["one"].strike("S5.500", "one")
+    said = [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-of-the-first"}}]}]
+    route = fallback("one/m", {"model": "one/n", "keys": ["another-account"]})
+    with pytest.raises(FallbackExhausted, match="belongs to one"):
+        house.routed(route, max_retries=0).chat(said)
+    assert {request.headers["authorization"] for request in house.servers["one"].requests} == {"Bearer key-of-one"}
+
+
+def test_a_judge_that_raises_loses_no_answer(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    def judge(call: Any, answer: Any) -> str | None:
+        raise KeyError("odd")
+
+    house.servers["one"].reply("an answer")
+    assert house.routed(fallback("one/m", "two/m", judge=judge)).chat("hi") == "an answer"
+    assert "a judge of a route failed: KeyError" in caplog.text
+
+
+def test_a_function_in_on_that_raises_hides_no_error(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.servers["one"].strike("S5.500", "one")
+    with pytest.raises(ServerError):
+        house.routed(fallback("one/m", "two/m", on=[lambda error: 1 / 0]), max_retries=0).chat("hi")
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_was_stripped_on_purpose_breaks_no_guarantee(house: House) -> None:
+    house.servers["one"].strike("S5.500", "one")
+    house.kernel = house.make(more={"one": {"messages": [{"own_tools": ["web_search"]}]}})
+    llm = house.routed(fallback("one/m", "two/m", on_foreign="strip"), max_retries=0)
+    answer = llm.complete("hi", tools=[{"type": "web_search"}])
+    assert answer.served_by == "two/m"
+    assert answer.report is not None
+    assert answer.report.names("dropped") == ["tools"]
+
+
+def test_targets_of_one_name_share_sessions_among_their_keys(house: House) -> None:
+    targets = [{"model": "one/m", "keys": [key]} for key in ("first-key", "second-key")]
+    llm = house.routed(balance(*targets, affinity="session"))
+    for number in range(16):
+        llm.chat(f"question {number}")
+    used = {request.headers["authorization"] for request in house.servers["one"].requests}
+    assert used == {"Bearer first-key", "Bearer second-key"}
+
+
+def test_the_answer_is_not_lost_where_warnings_are_errors(house: House) -> None:
+    house.fail("one", 401)
+    house.servers["two"].reply("an answer")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert house.llm("one/m", "two/m").chat("hi") == "an answer"
+
+
+def test_batches_that_were_cancelled_stand_in_the_ledger(house: House) -> None:
+    def script(request: Any) -> Reply:
+        return Reply("no", status=500) if "t0" in str(request.json) else Reply(delay=0.04)
+
+    for name in ("one", "two"):
+        house.servers[name].script(script)
+    llm = house.llm("one/e", "two/e", max_retries=0)
+    with pytest.raises(FallbackExhausted) as caught:
+        asyncio.run(llm.aembed([f"t{number}" for number in range(4)], embedding_batch_size=1))
+    told = [attempt.provider for attempt in caught.value.attempts]
+    assert (told.count("one"), told.count("two")) == tuple(len(house.servers[name].requests) for name in ("one", "two"))
