@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, overload, runtime_checkable
 
-from hb_compose.colours import iterate, run
 from hb_compose.requests import CompletionRequest, CompletionResponse, RequestFields, to_request
 from heavenbase.errors import InputError, InputTypeError
+from heavenbase.middleware import drive
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -45,7 +45,7 @@ class ResponseStream:
     """A stream of pieces of text. Nothing is sent before the first is asked for; leaving the loop ends the request."""
 
     def __init__(self, events: AsyncGenerator[Event, None]) -> None:
-        self._events: Generator[Event, None, None] = iterate(events)
+        self._events: Generator[Event, None, None] = drive.iterate(events)
         self._response: CompletionResponse | None = None
 
     def __iter__(self) -> Iterator[str]:
@@ -164,7 +164,7 @@ class Provider:
             InputError: For what cannot be asked; nothing was sent.
             HBError: For what failed, with the ledger in `attempts`.
         """
-        return run(self._answer(to_request(request, fields), is_async=False))
+        return drive.run(self._answer(to_request(request, fields), is_async=False))
 
     async def acomplete(self, request: Any = None, /, **fields: Unpack[RequestFields]) -> CompletionResponse:
         """Async form of `complete`."""
