@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hb_testing.caches import ManualClock
 from hb_testing.server import LoopbackServer, OpenAIWire
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
@@ -16,31 +17,12 @@ from heavenbase.llm import LLM
 NAMES = ("one", "two", "three")
 
 
-class Time:
-    """A clock that only sleeping moves; `slept` are the waits."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-    async def asleep(self, seconds: float) -> None:
-        self.sleep(seconds)
-        await asyncio.sleep(0)
-
-
 class House:
     """Three providers, each a server of its own with a key of its own; `kernel` routes among them."""
 
     def __init__(self, servers: dict[str, LoopbackServer]) -> None:
         self.servers = servers
-        self.time = Time()
+        self.time = ManualClock(1000.0)
         self.kernels: list[Kernel] = []
         self.kernel = self.make()
 
@@ -55,7 +37,7 @@ class House:
         given = {"heavenbase.llm.providers": providers, "heavenbase.llm.cache.enabled": False, **(config or {})}
         time = self.time
         kernel = {"random": lambda: 0.5, **kernel}
-        made = Kernel(given, clock=time.clock, sleep=time.sleep, asleep=time.asleep, **kernel)
+        made = Kernel(given, clock=time, sleep=time.sleep, asleep=time.asleep, **kernel)
         self.kernels.append(made)
         return made
 

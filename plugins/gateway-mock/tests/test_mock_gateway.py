@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hb_gateway_mock import MockGateway
+from hb_testing.caches import ManualClock
 from heavenbase.call import CONTROLS, Call, CallContext, Verb
 from heavenbase.errors import (
     AuthError,
@@ -32,31 +33,13 @@ SPEC = LLMSpec("mock", "mock", "mock", "mock", "mock", requested_gateway="mock")
 USER = {"role": "user", "content": "one two three"}
 
 
-class Clock:
-    """A clock that only moves when somebody sleeps on it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-    async def asleep(self, seconds: float) -> None:
-        self.sleep(seconds)
-
-
 def make_call(verb: Verb = "complete", *, spec: LLMSpec = SPEC, clock: Any = None, **options: Any) -> Call:
     content = {name: options.pop(name) for name in ("messages", "inputs", "prompt", "images") if name in options}
     if verb == "complete":
         content.setdefault("messages", [USER])
     stream = options.pop("stream", False)
     total = options.pop("total", None)
-    clock = clock or Clock()
+    clock = clock or ManualClock(0.0)
     return Call(
         verb,
         spec,
@@ -401,25 +384,25 @@ def test_an_unknown_kind_or_field_of_an_error_names_the_nearest(ask: Ask, mock: 
 
 
 def test_there_is_no_pause_unless_asked_for(ask: Ask) -> None:
-    clock = Clock()
+    clock = ManualClock(0.0)
     ask(gateway=MockGateway(clock.sleep, clock.asleep), clock=clock)
     assert clock.slept == []
 
 
 def test_a_pause_comes_before_each_piece_in_both_ways_of_answering(ask: Ask) -> None:
     for stream in (True, False):
-        clock = Clock()
+        clock = ManualClock(0.0)
         ask(gateway=MockGateway(clock.sleep, clock.asleep), clock=clock, stream=stream, mock=["a", "b"], mock_pause=0.5)
         assert clock.slept == [0.5, 0.5]
     for verb, content in (("embed", {"inputs": ["a", "b"]}), ("imagen", {"prompt": "a"})):
-        clock = Clock()
+        clock = ManualClock(0.0)
         ask(verb, gateway=MockGateway(clock.sleep, clock.asleep), clock=clock, mock={"pause": 2}, **content)
         assert clock.slept == [2]
 
 
 def test_a_range_of_pauses_is_drawn_with_the_seed(ask: Ask) -> None:
     def pauses(**options: Any) -> list[float]:
-        clock = Clock()
+        clock = ManualClock(0.0)
         ask(gateway=MockGateway(clock.sleep, clock.asleep), clock=clock, mock=list("abc"), mock_pause=[1, 2], **options)
         return clock.slept
 
@@ -429,7 +412,7 @@ def test_a_range_of_pauses_is_drawn_with_the_seed(ask: Ask) -> None:
 
 
 def test_a_pause_ends_at_the_deadline(ask: Ask) -> None:
-    clock = Clock()
+    clock = ManualClock(0.0)
     with pytest.raises(DeadlineExceeded):
         ask(gateway=MockGateway(clock.sleep, clock.asleep), clock=clock, total=3.0, mock_pause=10)
     assert clock.slept == [3.0]

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class ManualClock:
-    """Epoch seconds that pass only when told to."""
+    """Seconds that pass only when told to, or when somebody sleeps on them; `slept` are those waits."""
 
     def __init__(self, now: float = 1_750_000_000.0) -> None:
         self.now = now
+        self.slept: list[float] = []
 
     def __call__(self) -> float:
         return self.now
@@ -28,6 +29,15 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Note the wait, and let it pass at once."""
+        self.slept.append(seconds)
+        self.now += seconds
+
+    async def asleep(self, seconds: float) -> None:
+        """Async form of `sleep`."""
+        self.sleep(seconds)
 
 
 def cache_key(name: object) -> bytes:
