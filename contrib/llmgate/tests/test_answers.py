@@ -53,6 +53,17 @@ NAMES = [
 ]
 
 
+class Passing(hb_llmgate.BaseMiddleware):
+    """Has `handle` alone, and changes nothing."""
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Go on."""
+        return call_next(request)
+
+
+STACKS: list[list[Any]] = [[], [hb_llmgate.RetryMiddleware(), hb_llmgate.LoggingMiddleware(), Passing()]]
+
+
 class Movie(BaseModel):
     """A film."""
 
@@ -139,6 +150,7 @@ def test_g02_several_choices_are_all_there(caller: Caller) -> None:
     answer = caller.completion("gpt-4o-mini", n=2)
     assert [choice.index for choice in answer.choices] == [0, 1]
     assert all(choice.message.content for choice in answer.choices)
+    assert "choices" not in answer.choices[0].message.to_dict()
 
 
 @EVERY
@@ -173,6 +185,43 @@ def test_g04_the_tool_calls_of_a_stream_come_in_pieces_and_as_a_whole(
     assert chunks[-1].finish_reason == "tool_calls"
     pieces = [delta for chunk in chunks for delta in chunk.tool_call_deltas or ()]
     assert json.loads("".join(delta.arguments for delta in pieces)) == {"city": "Köln"}
+
+
+@pytest.mark.parametrize("row", [BY_NAME[name] for name in ("openai", "azure", "mistral")], ids=lambda row: row.name)
+@pytest.mark.parametrize("stack", STACKS, ids=["bare", "middlewares"])
+def test_g04_every_choice_of_a_stream_is_delivered_by_its_index(
+    row: Row, caller: Caller, server: LoopbackServer, stack: list[Any]
+) -> None:
+    server.reply(chunks=["one ", "two"])
+    chunks = caller.stream(row.model, n=2, middleware=stack)
+    for index in (0, 1):
+        own = [chunk for chunk in chunks if chunk.index == index]
+        assert "".join(chunk.delta for chunk in own) == "one two"
+        assert [chunk.finish_reason for chunk in own] == [None] * (len(own) - 1) + ["stop"]
+    assert (chunks[-1].index, chunks[-1].usage.total_tokens > 0) == (0, True)
+    assert not any(chunk.usage for chunk in chunks[:-1])
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
+    ends = [chunk for chunk in caller.stream(row.model, n=2, tools=[WEATHER], middleware=stack) if chunk.finish_reason]
+    assert [(end.index, end.finish_reason) for end in ends] == [(1, "tool_calls"), (0, "tool_calls")]
+    assert [[call.arguments for call in end.tool_calls] for end in ends] == [[{"city": "Köln"}]] * 2
+
+
+def test_g04_g22_every_choice_of_a_stream_is_kept(caller: Caller, server: LoopbackServer) -> None:
+    stack = [hb_llmgate.CacheMiddleware()]
+    first, second = (caller.stream("gpt-4o-mini", n=2, middleware=stack) for _ in range(2))
+    assert len(server.requests) == 1
+    for chunks in (first, second):
+        texts = {index: "".join(it.delta for it in chunks if it.index == index) for index in (0, 1)}
+        assert texts == {0: "echo: hi", 1: "echo: hi"}
+    assert [(it.index, it.finish_reason) for it in second][-2:] == [(1, "stop"), (0, "stop")]
+    assert [choice.index for choice in caller.completion("gpt-4o-mini", n=2, middleware=stack).choices] == [0, 1]
+    assert len(server.requests) == 1
+
+
+def test_g04_a_wire_that_gives_one_choice_says_so(caller: Caller) -> None:
+    with pytest.warns(LossyRequestWarning, match="n is dropped"):
+        chunks = caller.stream("claude-haiku-4-5-20251001", n=2)
+    assert {chunk.index for chunk in chunks} == {0}
 
 
 def test_g04_leaving_a_stream_closes_its_connection(server: LoopbackServer) -> None:

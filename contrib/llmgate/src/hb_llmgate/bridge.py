@@ -19,7 +19,7 @@ from hb_llmgate.calls import (
 )
 from hb_llmgate.exceptions import InvalidRequestError, LLMGateError, translated
 from hb_llmgate.models import Target, chat_target
-from hb_llmgate.stream import from_chunk, last_chunk, lifted, to_chunk
+from hb_llmgate.stream import from_chunk, last_chunks, lifted, to_chunks
 from hb_llmgate.types import (
     CompletionRequest,
     CompletionResponse,
@@ -191,10 +191,11 @@ class _Round:
                     whole = chunk.completion
                     continue
                 gathering.feed(chunk)
-                if (made := to_chunk(chunk, asked, provider)) is not None:
+                for made in to_chunks(chunk, asked, provider):
                     yield made
             if gathering.finished:
-                yield last_chunk(whole or gathering.completion(call), asked, provider)
+                for made in last_chunks(whole or gathering.completion(call), asked, provider):
+                    yield made
         except HBError as error:
             raise translated(error) from error
         finally:

@@ -134,6 +134,7 @@ def to_response(completion: Completion[Any], asked: str, provider: str = "") -> 
     if isinstance(completion.raw, CompletionResponse):  # a middleware has made it already
         return completion.raw
     first = dict(completion.message)
+    first.pop("choices", None)  # they stand beside it
     choices = [_choice(choice, completion, first if choice.index == 0 else None) for choice in completion.choices]
     return CompletionResponse(
         id=completion.id or "",

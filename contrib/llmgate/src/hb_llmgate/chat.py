@@ -32,7 +32,7 @@ from hb_llmgate.exceptions import (
 from hb_llmgate.kernels import kernel_of
 from hb_llmgate.middleware import FallbackMiddleware
 from hb_llmgate.models import Target, chat_target, embedding_target
-from hb_llmgate.stream import last_chunk, to_chunk
+from hb_llmgate.stream import last_chunks, to_chunks
 from hb_llmgate.types import CompletionRequest, CompletionResponse, EmbeddingRequest, EmbeddingResponse, StreamChunk
 from heavenbase.errors import FallbackExhausted, HBError
 from heavenbase.llm import LLM
@@ -252,13 +252,13 @@ class _Flow:
         if chunk is not None:
             target = self._chat.served
             self._id = chunk.id or self._id
-            made = to_chunk(chunk, target.asked, target.provider)
-            if made is not None:
+            for made in to_chunks(chunk, target.asked, target.provider):
                 yield self._marked(made)
         completion: Completion[Any] | None = item.get("completion")
         if completion is not None and not self._has_end:
             target = self._chat.served
-            yield self._marked(last_chunk(completion, target.asked, target.provider))
+            for made in last_chunks(completion, target.asked, target.provider):
+                yield self._marked(made)
 
     def _marked(self, chunk: StreamChunk) -> StreamChunk:
         target = self._chat.served
@@ -269,7 +269,7 @@ class _Flow:
             self._seen = target
         chunk.id = chunk.id or self._id
         self._has_text = self._has_text or bool(chunk.delta)
-        self._has_end = self._has_end or chunk.finish_reason is not None
+        self._has_end = self._has_end or (chunk.finish_reason is not None and not chunk.index)
         return chunk
 
 

@@ -3,51 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any
 
 from hb_llmgate.calls import to_tool_calls, to_usage
 from hb_llmgate.types import Choice, CompletionResponse, Message, StreamChunk, TokenUsage, ToolCall, ToolCallDelta
-from heavenbase.types import Chunk, Completion
+from heavenbase.details import Details
+from heavenbase.types import ChoiceDelta, Chunk, Completion
 from heavenbase.types import ToolCallDelta as HBDelta
 
 
-def to_chunk(chunk: Chunk, asked: str, provider: str) -> StreamChunk | None:
-    """A piece of an answer; None for one that brings nothing that callers see. How it ended is for `last_chunk`."""
+def to_chunks(chunk: Chunk, asked: str, provider: str) -> list[StreamChunk]:
+    """The pieces of an answer that callers see: one for each choice that this event brings something of.
+
+    How a choice ended is for `last_chunks`.
+    """
     if isinstance(chunk.raw, StreamChunk):  # a middleware has made it already
-        return chunk.raw
+        return [chunk.raw]
+    if not (others := chunk.choices):
+        return _seen(chunk, asked, provider)
+    first = replace(chunk, details=chunk.details and replace(chunk.details, others=[]))
+    found = _seen(first, asked, provider)
+    for other in others:
+        found += _seen(other, asked, provider, other.index)
+    return found
+
+
+def _seen(chunk: Chunk, asked: str, provider: str, index: int = 0) -> list[StreamChunk]:
     deltas = [
         ToolCallDelta(index=d.index, id=d.id, function=d.name, arguments=d.arguments) for d in chunk.tool_calls or ()
     ]
     if not (chunk.text or chunk.reasoning or deltas):
-        return None
+        return []
     made = StreamChunk(
         id=chunk.id or "",
         model=asked,
         provider=provider,
         delta=chunk.text,
+        index=index,
         reasoning=chunk.reasoning,
         tool_call_deltas=deltas or None,
     )
     made._chunk = chunk
-    return made
+    return [made]
 
 
-def last_chunk(completion: Completion[Any], asked: str, provider: str = "") -> StreamChunk:
-    """The chunk that closes a stream: how the answer ended, its tokens, its tool calls."""
+def last_chunks(completion: Completion[Any], asked: str, provider: str = "") -> Iterable[StreamChunk]:
+    """The chunks that close a stream, one for each choice: how it ended, its tool calls.
+
+    That of the first choice is the last of all, and has the tokens.
+    """
+    here: dict[str, Any] = {"id": completion.id or "", "model": asked, "provider": completion.provider or provider}
+    for choice in completion.choices[1:]:
+        calls = to_tool_calls(choice.tool_calls, completion) or None
+        made = StreamChunk(**here, index=choice.index, finish_reason=choice.finish_reason, tool_calls=calls)
+        made._chunk = Chunk(raw_finish_reason=choice.raw_finish_reason)
+        yield made
     # Those that ran in rounds are in the completion too, and wait for nobody.
     waits = completion.tool_calls and completion.message.get("tool_calls")
     calls = to_tool_calls(completion.tool_calls, completion) if waits else None
     made = StreamChunk(
-        id=completion.id or "",
-        model=asked,
-        provider=completion.provider or provider,
-        finish_reason=completion.finish_reason,
-        usage=to_usage(completion.usage),
-        tool_calls=calls,
+        **here, finish_reason=completion.finish_reason, usage=to_usage(completion.usage), tool_calls=calls
     )
     made._chunk = Chunk(usage=completion.usage, raw_finish_reason=completion.raw_finish_reason)
-    return made
+    yield made
 
 
 def from_chunk(chunk: StreamChunk) -> Chunk:
@@ -55,84 +75,100 @@ def from_chunk(chunk: StreamChunk) -> Chunk:
     deltas = [HBDelta(d.index, d.id, d.function, d.arguments) for d in chunk.tool_call_deltas or ()]
     finish: Any = chunk.finish_reason
     before = chunk._chunk or Chunk()
-    return Chunk(
-        text=chunk.delta,
-        reasoning=chunk.reasoning,
-        tool_calls=deltas or None,
-        finish_reason=finish,
-        raw_finish_reason=before.raw_finish_reason,
-        usage=before.usage,
-        id=chunk.id or None,
-        raw=chunk,
-        details=before.details,
-        reasoning_parts=before.reasoning_parts,
-    )
+    piece: dict[str, Any] = {
+        "text": chunk.delta,
+        "reasoning": chunk.reasoning,
+        "tool_calls": deltas or None,
+        "finish_reason": finish,
+        "raw_finish_reason": before.raw_finish_reason,
+        "details": before.details,
+        "reasoning_parts": before.reasoning_parts,
+    }
+    if chunk.index:
+        others = [ChoiceDelta(**piece, index=chunk.index)]
+        return Chunk(details=Details(others=others), id=chunk.id or None, raw=chunk)
+    return Chunk(**piece, usage=before.usage, id=chunk.id or None, raw=chunk)
 
 
 class Gathered:
     """The answer that chunks add up to."""
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._reasoning: list[str] = []
+        self._choices: dict[int, _Gathered] = {0: _Gathered()}
         self._last: StreamChunk | None = None
-        self._calls: list[ToolCall] | None = None
         self._attempts: list[str] = []
         self._usage: TokenUsage | None = None
-        self._finish: str | None = None
 
     @property
     def text(self) -> str:
-        """The text so far."""
-        return "".join(self._texts)
+        """The text of the first choice so far."""
+        return "".join(self._choices[0].texts)
 
     def add(self, chunk: StreamChunk) -> None:
         """Note a chunk."""
-        if chunk.resumed_from_partial and chunk.model != (self._last.model if self._last else chunk.model):
-            pass  # another model goes on; its text follows what there is
         self._last = chunk
-        self._texts.append(chunk.delta)
-        self._reasoning.append(chunk.reasoning)
         self._attempts = chunk.fallback_attempts or self._attempts
         self._usage = chunk.usage or self._usage
-        self._finish = chunk.finish_reason or self._finish
-        self._calls = chunk.tool_calls or self._calls
+        choice = self._choices.setdefault(chunk.index, _Gathered())
+        choice.texts.append(chunk.delta)
+        choice.reasoning.append(chunk.reasoning)
+        choice.finish = chunk.finish_reason or choice.finish
+        choice.calls = chunk.tool_calls or choice.calls
 
     def response(self, asked: str) -> CompletionResponse:
         """The whole answer."""
         last = self._last or StreamChunk(model=asked)
-        more = {"reasoning_content": "".join(self._reasoning)} if any(self._reasoning) else {}
-        message = Message(
-            role="assistant", content=self.text or (None if self._calls else ""), tool_calls=self._calls, **more
-        )
         return CompletionResponse(
             id=last.id,
             model=last.model or asked,
             provider=last.provider,
-            choices=[Choice(message=message, finish_reason=self._finish)],
+            choices=[self._choices[index].choice(index) for index in sorted(self._choices)],
             usage=self._usage or TokenUsage(),
             fallback_attempts=list(self._attempts),
         )
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """What the chunks of one choice add up to."""
+
+    texts: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    calls: list[ToolCall] | None = None
+    finish: str | None = None
+
+    def choice(self, index: int) -> Choice:
+        text = "".join(self.texts)
+        more = {"reasoning_content": "".join(self.reasoning)} if any(self.reasoning) else {}
+        message = Message(role="assistant", content=text or (None if self.calls else ""), tool_calls=self.calls, **more)
+        return Choice(index=index, message=message, finish_reason=self.finish)
+
+
 def chunks_of(response: CompletionResponse) -> Iterable[StreamChunk]:
-    """A whole answer as a stream: its text in one piece, then how it ended."""
+    """A whole answer as a stream: the text of each choice in one piece, then how it ended; the first ends last."""
     here: dict[str, Any] = {"id": response.id, "model": response.model, "provider": response.provider}
-    if response.text:
-        yield StreamChunk(**here, delta=response.text, fallback_attempts=list(response.fallback_attempts))
-    choice = response.choices[0] if response.choices else None
-    deltas = [
-        ToolCallDelta(index=place, id=call.id, function=call.function, arguments=call.arguments_json())
-        for place, call in enumerate(response.tool_calls)
-    ]
-    yield StreamChunk(
-        **here,
-        finish_reason=(choice.finish_reason if choice else None) or "stop",
-        usage=response.usage,
-        tool_calls=response.tool_calls or None,
-        tool_call_deltas=deltas or None,
-        fallback_attempts=[] if response.text else list(response.fallback_attempts),
-    )
+    attempts = list(response.fallback_attempts)
+    choices = response.choices or [Choice(message=Message(role="assistant", content=""))]
+    for choice in choices:
+        if isinstance(text := choice.message.content, str) and text:
+            yield StreamChunk(**here, index=choice.index, delta=text, fallback_attempts=attempts)
+            attempts = []
+    for choice in (*choices[1:], choices[0]):
+        calls = choice.message.tool_calls or []
+        deltas = [
+            ToolCallDelta(index=place, id=call.id, function=call.function, arguments=call.arguments_json())
+            for place, call in enumerate(calls)
+        ]
+        yield StreamChunk(
+            **here,
+            index=choice.index,
+            finish_reason=choice.finish_reason or "stop",
+            usage=response.usage if choice is choices[0] else None,
+            tool_calls=calls or None,
+            tool_call_deltas=deltas or None,
+            fallback_attempts=attempts,
+        )
+        attempts = []
 
 
 async def lifted(chunks: Any) -> AsyncGenerator[Any, None]:

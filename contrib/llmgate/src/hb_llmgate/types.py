@@ -344,7 +344,8 @@ class StreamChunk(BaseModel):
 
     The last chunk has `finish_reason`, `usage` and the whole `tool_calls`; their pieces come in `tool_call_deltas`.
     The first chunk of a model has `fallback_attempts`, the models that failed before it, and `resumed_from_partial`,
-    True where one of them had said something already.
+    True where one of them had said something already. With n > 1 `index` says of which choice it is; each has a last
+    chunk of its own, the first choice at the end.
     """
 
     id: str = ""

@@ -112,12 +112,13 @@ class MistralWire(OpenAIWire):
         thoughts = [{"content": [_thought(piece)]} for piece in re.findall(r"\s*\S+|\s+$", turn.reasoning or "")]
         told = replace(turn, reasoning=None, fragments=[*thoughts, *turn.fragments])
         stream = chat.stream({**payload, "stream_options": None}, exchange.request.body, told, reply, "")
+        numbers = range(int(payload.get("n") or 1))
         closing = {
             "id": chat.identity(exchange.request.body),
             "object": "chat.completion.chunk",
             "created": chat.CREATED,
             "model": payload.get("model", "unknown"),
-            "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": turn.finish}],
+            "choices": [{"index": it, "delta": {"content": ""}, "finish_reason": turn.finish} for it in numbers],
         }
         stream.closing = [chat.event(closing | ({"usage": turn.usage} if turn.usage else {})), chat.DONE]
         return stream
