@@ -98,9 +98,9 @@ def keys() -> dict[str, str]:
     return {row.variable: row.key for row in ROWS}
 
 
-def make_kernel(environ: Mapping[str, str], **options: Any) -> Kernel:
+def make_kernel(environ: Mapping[str, str], config: Mapping[str, Any] | None = None, **options: Any) -> Kernel:
     """A kernel that sees these variables alone."""
-    return Kernel(Config.from_dict({}, environ=environ), **options)
+    return Kernel(Config.from_dict(dict(config or {}), environ=environ), **options)
 
 
 def provider_of(request: RecordedRequest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ from hb_llmgate.exceptions import (
     VisionNotSupported,
 )
 from hb_llmgate.models import chat_target, embedding_target
-from hb_llmgate.types import ImageBytes, ImagePart, Message, TextPart, ToolDefinition
-from hb_testing.server import LoopbackServer
+from hb_llmgate.types import ImageBytes, ImagePart, ImageURL, Message, TextPart, ToolDefinition
+from hb_testing.server import Action, LoopbackServer, Reply, response
 from heavenbase.errors import LossyRequestWarning
 
 from .support import BY_NAME, EVERY, ROWS, USER, WEATHER, Caller, Row, addresses, keys, make_kernel, provider_of
@@ -59,6 +60,15 @@ class Passing(hb_llmgate.BaseMiddleware):
     def handle(self, request: Any, call_next: Any) -> Any:
         """Go on."""
         return call_next(request)
+
+
+class Warmer(Passing):
+    """Changes the request, so that it is made anew."""
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Warm it."""
+        messages = [Message(role="system", content="Look."), *request.messages]
+        return call_next(request.model_copy(update={"temperature": 0.5, "messages": messages}))
 
 
 STACKS: list[list[Any]] = [[], [hb_llmgate.RetryMiddleware(), hb_llmgate.LoggingMiddleware(), Passing()]]
@@ -412,18 +422,91 @@ def test_g12_embeddings_without_a_prefix_go_to_openai(caller: Caller, server: Lo
 # Images
 
 
+URL = "https://images.example.com/a.png"
+PNG_TEXT = base64.b64encode(PNG).decode()
+DATA_URL = f"data:image/png;base64,{PNG_TEXT}"
+FETCHING = ("gemini", "bedrock", "ollama")
+"""Providers whose wires want bytes, so that a URL is fetched here."""
+SEEING = {"cohere": "cohere/command-a-vision-07-2025"}
+"""Models that see, where the row's own does not."""
+
+
+def _linked(url: Any) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": url}
+
+
+def _of_claude(**source: str) -> dict[str, Any]:
+    return {"type": "image", "source": source}
+
+
+_DETAILED = [_linked({"url": URL, "detail": "high"}), *[_linked({"url": DATA_URL})] * 2]
+_PLAIN = [_linked({"url": URL}), *[_linked({"url": DATA_URL})] * 2]
+_CLAUDE_BYTES = _of_claude(type="base64", media_type="image/png", data=PNG_TEXT)
+WIRES: dict[str, list[Any]] = {
+    "openai": _DETAILED,
+    "azure": _DETAILED,
+    "groq": _PLAIN,
+    "mistral": [_linked(URL), *[_linked(DATA_URL)] * 2],
+    "cohere": _PLAIN,
+    "anthropic": [_of_claude(type="url", url=URL), *[_CLAUDE_BYTES] * 2],
+    "gemini": [{"inlineData": {"data": PNG_TEXT, "mimeType": "image/png"}}] * 3,
+    "bedrock": [{"image": {"format": "png", "source": {"bytes": PNG_TEXT}}}] * 3,
+    "ollama": [PNG_TEXT] * 3,
+}
+"""A URL with `detail`, a data URL and bytes, as each provider gets them."""
+
+
+def images_in(name: str, body: dict[str, Any]) -> list[Any]:
+    """The images of the last message, as they were sent."""
+    if name == "gemini":
+        return [part for part in body["contents"][-1]["parts"] if "text" not in part]
+    message = body["messages"][-1]
+    return message["images"] if name == "ollama" else [part for part in message["content"] if "text" not in part]
+
+
+@pytest.fixture
+def files() -> Iterator[LoopbackServer]:
+    """A server of files."""
+    with LoopbackServer() as running:
+        running.script(lambda request: [response(200, PNG, "image/png"), Action.KEEP_OPEN])
+        yield running
+
+
+def pictured(url: str, shape: str) -> list[Any]:
+    """A message with a URL that has `detail`, a data URL and bytes, as dictionaries or as objects."""
+    raw = ImagePart(type="image_bytes", image_bytes=ImageBytes(data=PNG_TEXT, mime_type="image/png"))
+    links = [ImagePart(type="image_url", image_url=ImageURL(url=url, detail="high"))]
+    links.append(ImagePart(type="image_url", image_url=ImageURL(url=DATA_URL)))
+    message = Message(role="user", content=[TextPart(text="What?"), *links, raw])
+    return [message if shape == "objects" else message.to_dict()]
+
+
 @EVERY
-def test_g13_an_image_arrives_in_bytes(row: Row, caller: Caller, server: LoopbackServer) -> None:
-    data = base64.b64encode(PNG).decode()
-    part = ImagePart(type="image_bytes", image_bytes=ImageBytes(data=data, mime_type="image/png"))
-    messages = [Message(role="user", content=[part, TextPart(text="What?")])]
-    link = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}", "detail": "high"}}
-    linked = [{"role": "user", "content": [link, {"type": "text", "text": "What?"}]}]
-    if row.name == "cohere":
-        return
-    for given in (messages, linked):
-        caller.completion(row.model, given)
-        assert data in json.dumps(server.requests[-1].json)
+@pytest.mark.parametrize("shape", ["dictionaries", "objects"])
+@pytest.mark.parametrize("way", ["completion", "stream", "middleware", "chain"])
+@pytest.mark.filterwarnings("ignore::heavenbase.errors.FallbackWarning")
+def test_g13_images_look_on_each_wire_as_llmgates_page_has_them(
+    row: Row,
+    way: str,
+    shape: str,
+    server: LoopbackServer,
+    files: LoopbackServer,
+    caller_of: Callable[..., Caller],
+) -> None:
+    caller = caller_of(config={"heavenbase": {"llm": {"image_allow_hosts": ["127.0.0.1"]}}})
+    messages = pictured(f"{files.origin}/a.png" if row.name in FETCHING else URL, shape)
+    model = SEEING.get(row.name, row.model)
+    if way == "chain":
+        server.script(lambda request: Reply("no", status=429) if len(server.requests) == 1 else None)
+        caller.completion(["groq/x" if row.name == "openai" else "gpt-4o-mini", model], messages)
+    elif way == "middleware":
+        caller.completion(model, messages, middleware=[Warmer()])
+    else:
+        getattr(caller, way)(model, messages)
+    assert provider_of(server.requests[-1]) == row.name
+    assert images_in(row.name, server.requests[-1].json) == WIRES[row.name]
+    assert "What?" in json.dumps(server.requests[-1].json)
+    assert len(files.requests) == (row.name in FETCHING)
 
 
 def test_g14_cohere_takes_texts_in_parts_and_no_images(caller: Caller, server: LoopbackServer) -> None:

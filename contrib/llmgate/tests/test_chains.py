@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import hb_llmgate
-from hb_llmgate import FallbackMiddleware, LLMGate, LoggingMiddleware, RetryMiddleware
+from hb_llmgate import BaseMiddleware, FallbackMiddleware, LLMGate, LoggingMiddleware, RetryMiddleware
 from hb_llmgate.exceptions import (
     DEFAULT_FALLBACK_ON,
     AllProvidersFailedError,
@@ -190,6 +190,51 @@ def test_g17_a_form_that_is_missed_goes_on_too(server: LoopbackServer, caller_of
     assert caller_of().parse(CHAIN, response_format=Movie).title == "Solaris"
 
 
+class Picky(BaseMiddleware):
+    """Raises for some models, before anything is sent."""
+
+    def __init__(self, error: Exception, *models: str) -> None:
+        self.error = error
+        self.models = models
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Raise, or go on."""
+        if request.model in self.models:
+            raise self.error
+        return call_next(request)
+
+
+@WAYS
+@pytest.mark.parametrize("named", [(ValueError,), (LookupError, ValueError), ValueError, (Exception,)], ids=repr)
+def test_g17_what_a_middleware_raises_goes_on_where_it_is_named(
+    server: LoopbackServer, caller_of: Callers, way: str, named: Any
+) -> None:
+    error = ValueError("not this one")
+    answer = getattr(caller_of(), way)(CHAIN, middleware=[Picky(error, *CHAIN[:2])], fallback_on=named)
+    assert (asked(server), head(answer).fallback_attempts) == (["gemini"], CHAIN[:2])
+    for chain in (CHAIN, CHAIN[:1]):
+        with pytest.raises(AllProvidersFailedError) as caught:
+            getattr(caller_of(), way)(chain, middleware=[Picky(error, *CHAIN)], fallback_on=named)
+        assert caught.value.errors == [(model, error) for model in chain]
+    gate = LLMGate(middleware=[FallbackMiddleware(CHAIN[1:], fallback_on=named), Picky(error, CHAIN[0])])
+    caller = caller_of()
+    assert head(caller.of(gate, way, CHAIN[0], USER, kernel=caller.kernel)).provider == "groq"
+
+
+@WAYS
+@pytest.mark.parametrize("error", [ValueError("no"), InvalidRequestError("no"), RateLimitError("no", "me", 429)])
+def test_g17_what_a_middleware_raises_is_raised_as_it_is_where_it_is_not_named(
+    server: LoopbackServer, caller_of: Callers, way: str, error: Exception
+) -> None:
+    cause = error.__cause__ = KeyError("why")
+    for chain in (CHAIN, CHAIN[0]):
+        with pytest.raises(type(error)) as caught:
+            getattr(caller_of(), way)(chain, middleware=[Picky(error, CHAIN[0])], fallback_on=(AuthError,))
+        assert caught.value is error
+        assert caught.value.__cause__ is cause
+    assert server.requests == []
+
+
 @WAYS
 def test_g17_a_model_that_is_listed_twice_is_told_by_its_place(
     server: LoopbackServer, caller_of: Callers, way: str
@@ -298,6 +343,45 @@ def test_g18_a_call_that_is_refused_does_not_bind_the_key_of_a_gate(server: Loop
     unread = gate.stream("groq/x", USER)
     caller.of(gate, "stream", "gpt-4o-mini", USER)
     list(unread)
+    assert [request.bearer for request in server.requests] == ["key-of-the-gate-1", BY_NAME["groq"].key]
+
+
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        ("completion", {"messages": []}),
+        ("completion", {"messages": USER, "temprature": 1}),
+        ("completion", {"messages": USER, "tools": [5]}),
+        ("stream", {"messages": []}),
+        ("stream", {"messages": USER, "temprature": 1}),
+        ("embed", {"input": "hi", "temprature": 1}),
+    ],
+    ids=repr,
+)
+def test_g18_a_call_that_is_refused_behind_its_plan_does_not_bind_the_key_of_a_gate(
+    server: LoopbackServer, caller_of: Callers, method: str, given: dict[str, Any]
+) -> None:
+    caller = caller_of()
+    gate = LLMGate(api_key="key-of-the-gate-1", kernel=caller.kernel)
+    with pytest.raises(InvalidRequestError):
+        caller.of(gate, method, "mistral/some-model", **given)
+    assert caller.of(gate, "batch", [{"model": "mistral/some-model", "messages": []}]).failed == 1
+    caller.of(gate, "completion", "gpt-4o-mini", USER)
+    with pytest.raises(InvalidRequestError):
+        caller.of(gate, "completion", "gpt-4o-mini", [])
+    caller.of(gate, "completion", "groq/x", USER)
+    assert [request.bearer for request in server.requests] == ["key-of-the-gate-1", BY_NAME["groq"].key]
+
+
+def test_g18_a_call_that_fails_at_its_provider_binds_the_key_of_a_gate(
+    server: LoopbackServer, caller_of: Callers
+) -> None:
+    caller = caller_of()
+    gate = LLMGate(api_key="key-of-the-gate-1", kernel=caller.kernel)
+    server.script(failing(401, "openai"))
+    with pytest.raises(AuthError):
+        caller.of(gate, "completion", "gpt-4o-mini", USER)
+    caller.of(gate, "completion", "groq/x", USER)
     assert [request.bearer for request in server.requests] == ["key-of-the-gate-1", BY_NAME["groq"].key]
 
 

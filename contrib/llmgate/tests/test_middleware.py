@@ -17,9 +17,10 @@ from hb_llmgate import (
     LoggingMiddleware,
     RetryMiddleware,
 )
-from hb_llmgate.exceptions import InvalidRequestError, RateLimitError
+from hb_llmgate.exceptions import EmbeddingsNotSupported, InvalidRequestError, RateLimitError
 from hb_llmgate.types import Choice, CompletionResponse, Message
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
+from heavenbase.errors import LossyRequestWarning
 
 from .support import EVERY, USER, Caller, Clock, Row, ask, provider_of, said
 
@@ -191,6 +192,72 @@ def test_g20_a_middleware_that_changes_a_later_model_sends_it_no_foreign_key(
     chain = ["gpt-4o-mini", "groq/llama-3.1-8b-instant"]
     ask(caller_of(), verb, chain, middleware=[Cooling()], api_key="key-of-openai-alone-1")  # type: ignore[arg-type]
     assert [it.bearer for it in server.requests] == ["key-of-openai-alone-1", "key-of-groq-0123456789"]
+
+
+class Embedding(BaseMiddleware):
+    """Changes a request of vectors, in place or in a copy."""
+
+    def __init__(self, *, in_place: bool, **changes: Any) -> None:
+        self.in_place = in_place
+        self.changes = changes
+
+    def handle(self, request: Any, call_next: Any) -> Any:
+        """Go on."""
+        return call_next(request)
+
+    def embed_handle(self, request: Any, call_next: Any) -> Any:
+        """Change the request."""
+        if self.in_place:
+            for name, value in self.changes.items():
+                setattr(request, name, value)
+            return call_next(request)
+        return call_next(request.model_copy(update=self.changes))
+
+
+@pytest.mark.parametrize("in_place", [True, False], ids=["in place", "copied"])
+def test_g20_a_middleware_may_change_every_part_of_an_embedding(
+    caller: Caller, server: LoopbackServer, in_place: bool
+) -> None:
+    extra = {"headers": {"x-team": "blue"}}
+    changing = Embedding(
+        in_place=in_place, input=["one", "two"], dimensions=64, user="me", encoding_format="base64", extra_kwargs=extra
+    )
+    answer = caller.embed("text-embedding-3-small", "hi", dimensions=128, middleware=[changing])
+    [request] = server.requests
+    assert request.json["input"] == ["one", "two"]
+    assert (request.json["dimensions"], request.json["user"]) == (64, "me")
+    assert request.headers["x-team"] == "blue"
+    assert [len(vector) for vector in answer.embeddings] == [64, 64]
+    assert answer.provider == "openai"
+    taking = Embedding(in_place=in_place, dimensions=None)
+    caller.embed("text-embedding-3-small", "hi", dimensions=128, middleware=[taking])
+    assert "dimensions" not in server.requests[-1].json
+
+
+@pytest.mark.parametrize("in_place", [True, False], ids=["in place", "copied"])
+def test_g20_a_middleware_may_move_an_embedding_and_no_key_goes_along(
+    caller: Caller, server: LoopbackServer, in_place: bool
+) -> None:
+    moving = Embedding(in_place=in_place, model="mistral/mistral-embed", input_type="search_query")
+    with pytest.warns(LossyRequestWarning, match="mistral does not know it"):
+        answer = caller.embed("text-embedding-3-small", api_key="canary-key-1", user="me", middleware=[moving])
+    [request] = server.requests
+    assert (provider_of(request), request.bearer) == ("mistral", "key-of-mistral-0123456789")
+    assert request.json["model"] == "mistral-embed"
+    assert {"input_type", "user"}.isdisjoint(request.json)
+    assert (answer.provider, answer.model) == ("mistral", "mistral/mistral-embed")
+    with pytest.raises(EmbeddingsNotSupported):
+        caller.embed("text-embedding-3-small", middleware=[Embedding(in_place=in_place, model="groq/x")])
+    assert len(server.requests) == 1
+
+
+def test_g20_an_embedding_tells_its_provider_through_middlewares(
+    caller: Caller, server: LoopbackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="llmgate")
+    answer = caller.embed("text-embedding-3-small", middleware=[LoggingMiddleware()])
+    assert answer.provider == "openai"
+    assert caplog.records[-1].__dict__["llmgate"]["provider"] == "openai"
 
 
 @pytest.mark.parametrize("verb", ["completion", "stream"])

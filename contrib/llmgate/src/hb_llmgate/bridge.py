@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hb_llmgate.base import IO, BaseMiddleware, chained, copied
 from hb_llmgate.calls import (
+    EMBED_PLAIN,
     PLAIN,
     call_options,
     chat_messages,
     connection_of,
+    embed_options,
     to_completion,
     to_response,
     to_vectors,
+    unknown_hints,
+    warn_of_hints,
 )
-from hb_llmgate.exceptions import InvalidRequestError, LLMGateError, translated
-from hb_llmgate.models import Target, chat_target
+from hb_llmgate.exceptions import Carried, InvalidRequestError, LLMGateError, translated
+from hb_llmgate.models import Target, chat_target, embedding_target
 from hb_llmgate.stream import from_chunk, last_chunks, lifted, to_chunks
 from hb_llmgate.types import (
     CompletionRequest,
@@ -31,6 +35,7 @@ from hb_llmgate.types import (
 from heavenbase.call import Call
 from heavenbase.errors import HBError
 from heavenbase.gather import Gathering
+from heavenbase.image import LLMImage
 from heavenbase.kernel import drive
 from heavenbase.messages import to_messages
 from heavenbase.middleware import Middleware
@@ -50,6 +55,8 @@ class Job:
     """The place among the targets of the one that was asked last; -1 before the first."""
     rounds: int = 0
     """How many answers of tools that one got."""
+    carried: tuple[type[Exception], ...] = ()
+    """What of that which middlewares raise a route is told of, so that it may go on."""
 
     def restart(self) -> None:
         """Begin again: nobody was asked."""
@@ -84,16 +91,18 @@ class Bridge(Middleware):
         if job is None or call.verb != "complete":
             return await next(call)
         target = job.reach(call)
+
+        async def onward(call: Call) -> Any:
+            return await next(without_hints(call))
+
         if not job.middleware:
-            return await next(call)
+            return await onward(call)
         request = _request(job, call, target)
-        round = _Round(job, call, next, request, target.asked)
+        round = _Round(job, call, onward, request, target.asked)
         if call.stream:
             return round.stream()
-        try:
+        with outward(job):
             response = await round.answer()
-        except LLMGateError as error:
-            raise original(error) from None
         return to_completion(response, round.completion)
 
 
@@ -116,18 +125,13 @@ class EmbedBridge(Middleware):
         request = copied(before)
 
         async def last(asked: EmbeddingRequest) -> EmbeddingResponse:
-            if (asked.model, asked.provider) != (before.model, before.provider):
-                raise InvalidRequestError("a middleware cannot move an embedding to another model")
             texts = [asked.input] if isinstance(asked.input, str) else list(asked.input)
-            try:
-                return to_vectors(await next(call.replace(inputs=texts)), asked.model)
-            except HBError as error:
-                raise translated(error) from error
+            with inward():
+                there = applied(call, before, asked, job).replace(inputs=texts)
+                return to_vectors(await next(there), asked.model, there.spec.provider)
 
-        try:
+        with outward(job):
             answer = await _in_colour(job.middleware, "embed_handle", "aembed_handle", last, request, call.is_async)
-        except LLMGateError as error:
-            raise original(error) from None
         return Embedding(vectors=answer.embeddings, model=answer.model, provider=answer.provider, raw=answer)
 
 
@@ -153,15 +157,13 @@ class _Round:
         return found
 
     async def _last(self, request: CompletionRequest) -> CompletionResponse:
-        try:
+        with inward():
             call = applied(self.call, self.before, request, self.job)
             answer: Completion[Any] = await self.following(call)
             if call.format is not None and answer.structured is None:
                 answer.structured = call.format.value_of(answer)
             self.completion = answer
             return to_response(answer, _name(request, self.asked), self.call.spec.provider)
-        except HBError as error:
-            raise translated(error) from error
 
     async def stream(self) -> AsyncGenerator[Any, None]:
         """The chunks for hb."""
@@ -171,33 +173,30 @@ class _Round:
             source = chained(middlewares, "astream_handle", self._chunks)(request)
         else:
             source = chained(middlewares, "stream_handle", lambda asked: drive.iterate(self._chunks(asked)))(request)
-        try:
+        with outward(self.job):
             async with aclosing(lifted(source)) as chunks:
                 async for chunk in chunks:
                     yield from_chunk(chunk)
-        except LLMGateError as error:
-            raise original(error) from None
 
     async def _chunks(self, request: CompletionRequest) -> AsyncGenerator[StreamChunk, None]:
         gathering = Gathering()
         whole: Completion[Any] | None = None
         source: Any = None
         try:
-            call = applied(self.call, self.before, request, self.job)
-            asked, provider = _name(request, self.asked), call.spec.provider
-            source = await self.following(call)
-            async for chunk in source:
-                if chunk.kind == "end":
-                    whole = chunk.completion
-                    continue
-                gathering.feed(chunk)
-                for made in to_chunks(chunk, asked, provider):
-                    yield made
-            if gathering.finished:
-                for made in last_chunks(whole or gathering.completion(call), asked, provider):
-                    yield made
-        except HBError as error:
-            raise translated(error) from error
+            with inward():
+                call = applied(self.call, self.before, request, self.job)
+                asked, provider = _name(request, self.asked), call.spec.provider
+                source = await self.following(call)
+                async for chunk in source:
+                    if chunk.kind == "end":
+                        whole = chunk.completion
+                        continue
+                    gathering.feed(chunk)
+                    for made in to_chunks(chunk, asked, provider):
+                        yield made
+                if gathering.finished:
+                    for made in last_chunks(whole or gathering.completion(call), asked, provider):
+                        yield made
         finally:
             await drive.aclose(source)
 
@@ -218,19 +217,75 @@ def prepared(request: Any, call: Call) -> Any:
     return made
 
 
+@contextmanager
+def inward() -> Iterator[None]:
+    """What fails in hb is an error of this package to middlewares."""
+    try:
+        yield
+    except HBError as error:
+        told = translated(error)
+        raise told from told.__cause__
+
+
+@contextmanager
+def outward(job: Job) -> Iterator[None]:
+    """What middlewares raise is the error of hb that it says in other words, or else what a route can look at."""
+    try:
+        yield
+    except LLMGateError as error:
+        found = original(error)
+        raise found from found.__cause__
+    except HBError:
+        raise
+    except job.carried as error:
+        raise Carried(f"a middleware raised {type(error).__name__}: {error}") from error
+
+
 def original(error: LLMGateError) -> HBError:
     """The error of hb that one of this package says in other words; itself where it says nothing else."""
     cause = error.__cause__
     return cause if isinstance(cause, HBError) and not isinstance(cause, LLMGateError) else error
 
 
-def applied(call: Call, before: CompletionRequest, after: CompletionRequest, job: Job) -> Call:
-    """The call of hb with what a middleware changed in its request."""
+NO_HINTS = ("mistral", "cohere")
+"""Providers of llmgate's page whose wires know `detail` of an image, and on whose wires the page has none."""
+
+
+def without_hints(call: Call) -> Call:
+    """The call without `detail` of its images, where it goes to a provider that llmgate sends none."""
+    if call.spec.provider not in NO_HINTS:
+        return call
+
+    def bare(part: Any, where: str) -> Any:
+        if part.get("type") != "image" or part["image"].detail is None:
+            return part
+        call.context.report.dropped(f"{where}.detail", "on llmgate's page it is for OpenAI and Azure")
+        return {**part, "image": LLMImage.from_any(part["image"], detail=None)}
+
+    messages = []
+    for place, message in enumerate(call.messages):
+        content = message.get("content")
+        if isinstance(content, list):
+            parts = [bare(part, f"messages[{place}].content[{number}]") for number, part in enumerate(content)]
+            message = {**message, "content": parts}
+        messages.append(message)
+    return call.replace(messages=messages)
+
+
+def applied(call: Call, before: Any, after: Any, job: Job) -> Call:
+    """The call of hb with what a middleware changed in its request, but for the texts of an embedding."""
     if after is before:
         return call
-    old, new = call_options(before), call_options(after)
+    is_chat = isinstance(before, CompletionRequest)
+    find, plain = (chat_target, PLAIN) if is_chat else (embedding_target, EMBED_PLAIN)
+    was, now = (find(it.model, it.provider, job.installed) for it in (before, after))
+    if is_chat:
+        old, new = call_options(before), call_options(after)
+    else:
+        old, new = embed_options(before, was.provider), embed_options(after, now.provider)
+        if (unknown := unknown_hints(after, now.provider)) != unknown_hints(before, was.provider):
+            warn_of_hints(unknown, now.provider)
     changed = {name: new.get(name) for name in old.keys() | new.keys() if not _same(old.get(name), new.get(name))}
-    was, now = (chat_target(it.model, it.provider, job.installed) for it in (before, after))
     moves = (was.provider, was.model) != (now.provider, now.model)
     reached, wanted = connection_of(before), connection_of(after)
     if changed or moves or reached != wanted:
@@ -244,14 +299,14 @@ def applied(call: Call, before: CompletionRequest, after: CompletionRequest, job
         if keys is not None:
             wanted["api_key"] = keys
         given = {name: value for name, value in changed.items() if value is not None}
-        spec = call.services.resolve(model=now.model, provider=now.provider, **{**PLAIN, **wanted, **given})
+        spec = call.services.resolve(model=now.model, provider=now.provider, **{**plain, **wanted, **given})
         trimmed = call.replace(
             args={name: value for name, value in call.args.items() if name not in changed},
             controls={name: value for name, value in call.controls.items() if name not in changed},
             explicit=call.explicit - changed.keys(),
         )
         call = call.services.retarget(trimmed, spec)
-    if after.messages is not before.messages and after.messages != before.messages:
+    if is_chat and after.messages is not before.messages and after.messages != before.messages:
         call = call.replace(messages=to_messages(chat_messages(after.messages)))
     return call
 

@@ -102,15 +102,26 @@ def connection_of(request: CompletionRequest | EmbeddingRequest) -> dict[str, An
 
 
 def embed_options(request: EmbeddingRequest, provider: str) -> dict[str, Any]:
-    """The options of hb for a request of vectors; a hint that the provider does not know is told, and not sent."""
+    """The options of hb for a request of vectors, without the hints that its provider does not know."""
     hints = {name: getattr(request, name) for name in _HINTS}
-    for name, known in _KNOWN_BY.items():
-        if hints[name] is not None and provider in PROVIDERS and provider not in known:
-            told = f"{name} is a hint for {', '.join(known)}; {provider} does not know it, and it is not sent"
-            warnings.warn(told, LossyRequestWarning, stacklevel=4)
-            hints[name] = None
+    unknown = unknown_hints(request, provider)
     given = {name: value for name, value in _given(request.extra_kwargs).items() if name not in CONNECTION}
-    return given | _given(hints)
+    return given | {name: value for name, value in _given(hints).items() if name not in unknown}
+
+
+def unknown_hints(request: EmbeddingRequest, provider: str) -> list[str]:
+    """The hints of a request that a provider does not know."""
+    if provider not in PROVIDERS:
+        return []
+    given = [name for name in _KNOWN_BY if getattr(request, name) is not None]
+    return [name for name in given if provider not in _KNOWN_BY[name]]
+
+
+def warn_of_hints(names: list[str], provider: str) -> None:
+    """Tell that these hints are not sent."""
+    for name in names:
+        told = f"{name} is a hint for {', '.join(_KNOWN_BY[name])}; {provider} does not know it, and it is not sent"
+        warnings.warn(told, LossyRequestWarning, stacklevel=4)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,12 +212,12 @@ def to_completion(response: CompletionResponse, before: Completion[Any] | None) 
     )
 
 
-def to_vectors(answer: Embedding, asked: str) -> EmbeddingResponse:
-    """The vectors in llmgate's shape."""
+def to_vectors(answer: Embedding, asked: str, provider: str) -> EmbeddingResponse:
+    """The vectors in llmgate's shape; `asked` is the model string."""
     vectors = [[float(number) for number in vector] for vector in answer.vectors]
     return EmbeddingResponse(
         model=asked,
-        provider=answer.provider or "",
+        provider=answer.provider or provider,
         embeddings=vectors,
         usage=to_usage(answer.usage),
         raw=answer.raw,

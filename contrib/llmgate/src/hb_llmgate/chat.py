@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
-from contextlib import aclosing, closing
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, aclosing, closing, contextmanager
 from typing import Any
 
 from hb_llmgate.base import BaseMiddleware, checked
-from hb_llmgate.bridge import Bridge, EmbedBridge, Job
+from hb_llmgate.bridge import NO_HINTS, Bridge, EmbedBridge, Job
 from hb_llmgate.calls import (
     EMBED_PLAIN,
     PLAIN,
@@ -18,12 +18,14 @@ from hb_llmgate.calls import (
     to_response,
     to_usage,
     to_vectors,
+    unknown_hints,
+    warn_of_hints,
 )
 from hb_llmgate.exceptions import (
     DEFAULT_FALLBACK_ON,
     AllProvidersFailedError,
+    Carried,
     InvalidRequestError,
-    LLMGateError,
     ProviderAPIError,
     checked_fallback_on,
     hops,
@@ -71,6 +73,8 @@ class Chat:
         stream_resume_prompt: str | None = None,
         kernel: Any = None,
     ) -> None:
+        self.unsent: Callable[[], None] | None = None
+        """Asked where the chat fails before anything was sent."""
         check_mode(stream_fallback_mode)
         if request.stream and request.response_format is not None:
             raise InvalidRequestError("stream=True and response_format cannot be used together")
@@ -92,7 +96,7 @@ class Chat:
             if (target.provider, target.model) not in known:
                 known.add((target.provider, target.model))
                 self.targets.append(target)
-        self.job = Job(request, self.targets, inner, installed)
+        self.job = Job(request, self.targets, inner, installed, carried=self.fallback_on if self.is_chain else ())
         self.messages = chat_messages(request.messages)
         try:
             self.options = call_options(request)
@@ -144,58 +148,40 @@ class Chat:
 
     def answer(self) -> CompletionResponse:
         """The whole answer."""
-        bridge, options = self._around()
-        try:
+        with self._around() as options:
             return self._whole(self.llm.complete(self.messages, **options))
-        except HBError as error:
-            raise self.failed(error) from error
-        finally:
-            bridge.job = None
 
     async def aanswer(self) -> CompletionResponse:
         """Async form of `answer`."""
-        bridge, options = self._around()
-        try:
+        with self._around() as options:
             return self._whole(await self.llm.acomplete(self.messages, **options))
-        except HBError as error:
-            raise self.failed(error) from error
-        finally:
-            bridge.job = None
 
     def chunks(self) -> Generator[StreamChunk, None, None]:
         """The chunks of the answer."""
-        bridge, options = self._around()
         flow = _Flow(self)
-        try:
-            with closing(self.llm.stream(self.messages, include=["chunk", "completion"], **options)) as items:  # type: ignore[type-var]
+        with self._around() as options:
+            source: Any = self.llm.stream(self.messages, include=["chunk", "completion"], **options)
+            with closing(source) as items:
                 for item in items:
                     yield from flow.of(item)
-        except HBError as error:
-            raise self.failed(error) from error
-        finally:
-            bridge.job = None
 
     async def achunks(self) -> AsyncGenerator[StreamChunk, None]:
         """Async form of `chunks`."""
-        bridge, options = self._around()
         flow = _Flow(self)
-        try:
+        with self._around() as options:
             source: Any = self.llm.astream(self.messages, include=["chunk", "completion"], **options)
             async with aclosing(source) as items:
                 async for item in items:
                     for chunk in flow.of(item):
                         yield chunk
-        except HBError as error:
-            raise self.failed(error) from error
-        finally:
-            bridge.job = None
 
-    def _around(self) -> tuple[Bridge, dict[str, Any]]:
+    @contextmanager
+    def _around(self) -> Iterator[dict[str, Any]]:
+        """The options of the call, with the middlewares around each of its targets."""
         self.job.restart()
-        bridge = Bridge(self.job)
-        if not self.job.middleware and len(self.targets) == 1:
-            return bridge, self.options
-        return bridge, {**self.options, "middleware": [bridge]}
+        is_plain = not self.job.middleware and len(self.targets) == 1 and self.targets[0].provider not in NO_HINTS
+        with _bridged(Bridge(self.job), self.options, is_plain=is_plain, failed=self.failed) as options:
+            yield options
 
     def _whole(self, completion: Completion[Any]) -> CompletionResponse:
         response = to_response(completion, self.served.asked, self.served.provider)
@@ -213,20 +199,20 @@ class Chat:
         """The models before the one that answers."""
         return [target.asked for target in self.targets[: max(self.job.place, 0)]]
 
-    def failed(self, error: HBError) -> LLMGateError:
-        """The error of this package for how the chat failed."""
+    def failed(self, error: HBError) -> Exception:
+        """What callers get for how the chat failed: an error of this package, or what a middleware raised."""
+        _tell_unsent(self, error)
+        pairs, told = [(self.served.asked, _told(error))], None
         if isinstance(error, FallbackExhausted):
-            labels = [label for label, _ in error.errors]
-            pairs = [
-                (name, translated(each)) for name, (_, each) in zip(self._asked(labels), error.errors, strict=True)
-            ]
+            names = self._asked([label for label, _ in error.errors])
+            pairs = [(name, _told(each)) for name, (_, each) in zip(names, error.errors, strict=True)]
             # Where a model was not even asked, hb's words say why.
             told = error.message if len(pairs) < len(self.targets) else None
-            return AllProvidersFailedError(pairs, told, retry_after=error.retry_after, attempts=error.attempts)
-        found_one = translated(error)
-        if self.is_chain and len(self.targets) == 1 and hops(found_one, self.fallback_on):
-            return AllProvidersFailedError([(self.served.asked, found_one)], attempts=found_one.attempts)
-        return found_one
+        elif not (self.is_chain and len(self.targets) == 1 and hops(pairs[0][1], self.fallback_on)):
+            return pairs[0][1]
+        made = AllProvidersFailedError(pairs, told, retry_after=error.retry_after, attempts=error.attempts)
+        made.__cause__ = error
+        return made
 
     def _asked(self, labels: list[str]) -> list[str]:
         """The model strings for what hb calls the targets."""
@@ -278,15 +264,19 @@ class Vectors:
 
     def __init__(self, request: EmbeddingRequest, *, middleware: Any = None, kernel: Any = None) -> None:
         self.request = request
+        self.unsent: Callable[[], None] | None = None
+        """Asked where the embedding fails before anything was sent."""
         kernel = kernel_of(kernel)
-        self.target = target_of(request.model, request.provider, kernel=kernel, is_embedding=True)
+        installed = frozenset(kernel.registry.names("providers"))
+        self.target = embedding_target(request.model, request.provider, installed)
         inner = [each for each in checked(middleware) if not isinstance(each, FallbackMiddleware)]
-        self.job = Job(request, [self.target], inner)
+        self.job = Job(request, [self.target], inner, installed)
         self.texts = [request.input] if isinstance(request.input, str) else list(request.input)
         connection = connection_of(request)
         if isinstance(keys := connection.get("api_key"), Mapping):
             connection["api_key"] = keys.get(self.target.provider)
         try:
+            warn_of_hints(unknown_hints(request, self.target.provider), self.target.provider)
             self.options = embed_options(request, self.target.provider)
             self.llm = LLM(
                 model=self.target.model, provider=self.target.provider, kernel=kernel, **EMBED_PLAIN, **connection
@@ -296,34 +286,54 @@ class Vectors:
 
     def answer(self) -> EmbeddingResponse:
         """The vectors."""
-        bridge, options = self._around()
-        try:
+        with self._around() as options:
             return self._whole(self.llm.embed(self.texts, include=_TOLD, reduce=False, **options))
-        except HBError as error:
-            raise translated(error) from error
-        finally:
-            bridge.job = None
 
     async def aanswer(self) -> EmbeddingResponse:
         """Async form of `answer`."""
-        bridge, options = self._around()
-        try:
+        with self._around() as options:
             return self._whole(await self.llm.aembed(self.texts, include=_TOLD, reduce=False, **options))
-        except HBError as error:
-            raise translated(error) from error
-        finally:
-            bridge.job = None
 
-    def _around(self) -> tuple[EmbedBridge, dict[str, Any]]:
+    def _around(self) -> AbstractContextManager[dict[str, Any]]:
         bridge = EmbedBridge(self.job)
-        return bridge, {**self.options, "middleware": [bridge]} if self.job.middleware else self.options
+        return _bridged(bridge, self.options, is_plain=not self.job.middleware, failed=self.failed)
+
+    def failed(self, error: HBError) -> Exception:
+        """What callers get for how the embedding failed."""
+        _tell_unsent(self, error)
+        return translated(error)
 
     def _whole(self, told: Mapping[str, Any]) -> EmbeddingResponse:
         if isinstance(told["raw"], EmbeddingResponse):
             return told["raw"]
-        usage = Usage.from_dict(told["usage"])
-        made = Embedding(told["embeddings"], usage=usage, provider=self.target.provider, raw=told["raw"])
-        return to_vectors(made, self.target.asked)
+        made = Embedding(told["embeddings"], usage=Usage.from_dict(told["usage"]), raw=told["raw"])
+        return to_vectors(made, self.target.asked, self.target.provider)
+
+
+@contextmanager
+def _bridged(
+    bridge: Any, options: dict[str, Any], *, is_plain: bool, failed: Callable[[HBError], Exception]
+) -> Iterator[dict[str, Any]]:
+    """The options of a call that goes over a bridge, or past it where the call `is_plain`."""
+    try:
+        yield options if is_plain else {**options, "middleware": [bridge]}
+    except HBError as error:
+        raised = failed(error)
+        raise raised from raised.__cause__
+    finally:
+        bridge.job = None
+
+
+def _tell_unsent(planned: Any, error: HBError) -> None:
+    if planned.unsent is not None and not error.attempts:
+        planned.unsent()
+
+
+def _told(error: HBError) -> Exception:
+    """The error of this package, or what a middleware raised."""
+    if isinstance(error, Carried) and isinstance(error.__cause__, Exception):
+        return error.__cause__
+    return translated(error)
 
 
 _TOLD: Any = ["embeddings", "usage", "raw"]

@@ -142,6 +142,10 @@ class AllProvidersFailedError(LLMGateError):
         super().__init__(message or f"all models failed: {told}", **facts)
 
 
+class Carried(LLMGateError):
+    """What a middleware raised that is no error of hb, on its way through a route; callers get its cause."""
+
+
 DEFAULT_FALLBACK_ON: Final[tuple[type[Exception], ...]] = (RateLimitError, ProviderAPIError, AuthError)
 """What a chain goes on after. This very object means the default, where a request that the provider refused as such
 (400, 413, 422, a content filter) is not sent to the next; the same classes in a tuple of your own say that it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from threading import Lock
 from typing import Any
@@ -121,7 +121,7 @@ class LLMGate:
     `middleware` runs around every call, first outermost. `fallback_chain` are the models for calls that name none,
     tried in order, all middlewares around each. Everything else is an option of `completion` for all calls. A gate's
     `api_key` that is a text, its `base_url` and `headers` belong to one provider: the gate's own, else that of the
-    chain's first model, else that of the first call that is accepted; calls of others use their own. `kernel` is the
+    chain's first model, else that of the first call that is sent; calls of others use their own. `kernel` is the
     kernel of hb that answers.
     """
 
@@ -158,6 +158,10 @@ class LLMGate:
         self._owner: str | None = named.lower() if isinstance(named, str) and named else None
         if self._owner is None and chain:
             self._owner = chain[0].provider
+        self._is_open = bool(self._own) and self._owner is None
+        """Whether the calls say whose the gate's key is."""
+        self._claims = 0
+        """Calls that went out with the key of an open gate, or are about to."""
 
     def __repr__(self) -> str:
         names = [type(each).__name__ for each in self.middleware]
@@ -222,9 +226,8 @@ class LLMGate:
         )
 
     def _chunks(self, *call: Any) -> Iterator[StreamChunk]:
-        is_open = self._own and self._owner is None
         chat = self._chat(*call, is_sent=False)
-        if not is_open:
+        if not self._is_open:
             return chat.chunks()
 
         def read() -> Iterator[StreamChunk]:
@@ -233,9 +236,8 @@ class LLMGate:
         return read()
 
     def _achunks(self, *call: Any) -> AsyncIterator[StreamChunk]:
-        is_open = self._own and self._owner is None
         chat = self._chat(*call, is_sent=False)
-        if not is_open:
+        if not self._is_open:
             return chat.achunks()
 
         async def read() -> AsyncIterator[StreamChunk]:
@@ -287,14 +289,27 @@ class LLMGate:
         provider = merged.get("provider") if isinstance(model, str) else None
         is_embedding = plan is _embedding
         here = target_of(first, provider, kernel=merged.get("kernel"), is_embedding=is_embedding).provider
+        if not self._is_open:
+            return plan(merged if here == self._owner else _without(merged, bound))
         with self._lock:
-            if self._owner is None:
-                made = plan(merged)  # a call that is refused here binds nothing, nor does a stream that nobody reads
-                self._owner = here if is_sent else None
+            if self._owner in (None, here):
+                made = plan(merged)  # what is refused here binds nothing, nor does a stream that nobody reads
+                if is_sent:
+                    self._owner, made.unsent = here, self._unclaim
+                    self._claims += 1
                 return made
-        if here == self._owner:
-            return plan(merged)
-        return plan({name: value for name, value in merged.items() if name not in bound})
+        return plan(_without(merged, bound))
+
+    def _unclaim(self) -> None:
+        """Note that a call with the gate's own key was refused before anything was sent."""
+        with self._lock:
+            self._claims -= 1
+            if not self._claims:
+                self._owner = None
+
+
+def _without(options: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in names}
 
 
 _SHARED = ("provider", "api_key", "base_url", "headers", "timeout", "kernel", "max_retries")
