@@ -400,6 +400,22 @@ def test_g11_a_hint_for_others_is_told_and_not_sent(caller: Caller, server: Loop
     assert (sent["taskType"], sent["title"], sent["outputDimensionality"]) == ("RETRIEVAL_DOCUMENT", "T", 64)
 
 
+@pytest.mark.parametrize("given", [None, 5, {"a": 1}, [1, 2], ["hi", None]], ids=repr)
+def test_g11_what_is_no_text_is_refused(caller: Caller, server: LoopbackServer, given: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="input"):
+        caller.embed("text-embedding-3-small", given)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["fallback_on", "stream_fallback_mode", "stream_resume_prompt", "dimensoins"])
+def test_g11_an_option_that_embeddings_do_not_have_is_refused(
+    caller: Caller, server: LoopbackServer, name: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=name):
+        caller.embed("text-embedding-3-small", **{name: "restart"})
+    assert server.requests == []
+
+
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "anthropic/claude-haiku-4-5", "groq/llama-3.1-8b-instant"])
 def test_g12_anthropic_and_groq_have_no_embeddings(caller: Caller, server: LoopbackServer, model: str) -> None:
     with pytest.raises(EmbeddingsNotSupported) as caught:

@@ -174,8 +174,9 @@ def test_g16_fail_fast_ends_at_the_first_failure(caller: Caller, server: Loopbac
 def test_g16_limits_that_are_none_are_refused(caller: Caller, server: LoopbackServer, given: Any) -> None:
     with pytest.raises(InvalidRequestError):
         caller.batch([asked("one")], **given)
-    with pytest.raises(InvalidRequestError):
-        caller.batch("one")
+    for requests in ("one", None, 5, asked("one")):
+        with pytest.raises(InvalidRequestError, match="requests must be a list"):
+            caller.batch(requests)
     assert server.requests == []
 
 

@@ -19,7 +19,7 @@ from hb_llmgate.exceptions import (
 from hb_llmgate.types import CompletionRequest
 from hb_testing.server import LoopbackServer, Reply
 
-from .support import EVERY, USER, WEATHER, Caller, Row, addresses, keys, make_kernel
+from .support import EVERY, USER, WEATHER, Caller, Row, addresses, ask, keys, make_kernel
 
 STATUSES = [(401, AuthError), (403, AuthError), (429, RateLimitError), (400, ProviderAPIError), (500, ProviderAPIError)]
 
@@ -98,6 +98,17 @@ def test_g25_api_key_wins_over_the_variable(row: Row, caller: Caller, server: Lo
     shown = json.dumps([server.requests[0].path, dict(server.requests[0].headers)])
     assert "my-own-key-9876" in shown
     assert row.key not in shown
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream", "embed"])
+def test_g25_a_key_for_what_is_no_provider_is_refused(caller: Caller, server: LoopbackServer, verb: str) -> None:
+    for keys_by_name in ({"opnai": "my-own-key-9876"}, {"openai": "my-own-key-9876", 5: "x"}):
+        with pytest.raises(InvalidRequestError, match="no provider") as caught:
+            ask(caller, verb, api_key=keys_by_name)
+        assert "my-own-key" not in str(caught.value)
+    assert server.requests == []
+    ask(caller, verb, api_key={"openai": "my-own-key-9876", "deepseek": "another"})
+    assert server.requests[0].bearer == "my-own-key-9876"
 
 
 def test_g25_address_limit_and_headers_of_one_call(server: LoopbackServer, caller_of: Callable[..., Caller]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import Any
@@ -188,7 +188,7 @@ def _shown(request: Any) -> Any:
 
 
 def _batch(requests: Any, plan: Planner, max_concurrency: int, fail_fast: bool, timeout: float | None) -> _Batch:
-    if isinstance(requests, str | Mapping):
+    if isinstance(requests, str | Mapping) or not isinstance(requests, Iterable):
         raise InvalidRequestError(f"requests must be a list of requests, not {type(requests).__name__}")
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
         raise InvalidRequestError(f"max_concurrency must be a whole number from 1, not {max_concurrency!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +49,7 @@ _KNOWN_BY: Mapping[str, tuple[str, ...]] = {
     "user": ("openai", "azure"),
 }
 """Hints of embeddings by the providers that know them; an encoding is for hb to undo, wherever it is asked for."""
+_KNOWN = ", ".join(PROVIDERS)
 _HINTS = ("dimensions", "task_type", "title", "input_type", "truncate", "encoding_format", "user")
 
 
@@ -99,6 +100,14 @@ def call_options(request: CompletionRequest) -> dict[str, Any]:
 def connection_of(request: CompletionRequest | EmbeddingRequest) -> dict[str, Any]:
     """The options of hb that say where a request goes: api_key, base_url, headers and the like."""
     return {name: value for name, value in _given(request.extra_kwargs).items() if name in CONNECTION}
+
+
+def check_keys(keys: Any, installed: Container[str]) -> None:
+    """InvalidRequestError for an `api_key` by provider that names what is none."""
+    if isinstance(keys, Mapping):
+        for name in keys:
+            if name not in PROVIDERS and name not in installed:
+                raise InvalidRequestError(f"api_key has a key for {name!r}, which is no provider; choices: {_KNOWN}")
 
 
 def embed_options(request: EmbeddingRequest, provider: str) -> dict[str, Any]:

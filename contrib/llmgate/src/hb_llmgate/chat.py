@@ -13,6 +13,7 @@ from hb_llmgate.calls import (
     PLAIN,
     call_options,
     chat_messages,
+    check_keys,
     connection_of,
     embed_options,
     to_response,
@@ -89,6 +90,7 @@ class Chat:
             raise InvalidRequestError("the list of models is empty")
         kernel = kernel_of(kernel)
         installed = frozenset(kernel.registry.names("providers"))
+        check_keys(request.extra_kwargs.get("api_key"), installed)
         self.targets = [chat_target(name, request.provider, installed) for name in names]
         known = {(target.provider, target.model) for target in self.targets}
         for name in more:
@@ -273,6 +275,7 @@ class Vectors:
         self.job = Job(request, [self.target], inner, installed)
         self.texts = [request.input] if isinstance(request.input, str) else list(request.input)
         connection = connection_of(request)
+        check_keys(connection.get("api_key"), installed)
         if isinstance(keys := connection.get("api_key"), Mapping):
             connection["api_key"] = keys.get(self.target.provider)
         try:

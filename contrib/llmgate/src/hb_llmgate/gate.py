@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from threading import Lock
 from typing import Any
@@ -363,10 +363,10 @@ def _planned(options: Mapping[str, Any]) -> Chat:
 
 
 def _vectors(model: Any, input: Any, options: Mapping[str, Any]) -> Vectors:
-    given = {name: value for name, value in options.items() if name not in _HOW}
+    given = {name: value for name, value in options.items() if name not in ("middleware", "kernel")}
     how = {name: options[name] for name in ("middleware", "kernel") if name in options}
-    texts = input if isinstance(input, str) else list(input)
-    return Vectors(embedding_request(**given, model=model, input=texts), **how)
+    is_many = isinstance(input, Iterable) and not isinstance(input, str | bytes | Mapping)
+    return Vectors(embedding_request(**given, model=model, input=list(input) if is_many else input), **how)
 
 
 def _parsed(response: CompletionResponse) -> Any:
