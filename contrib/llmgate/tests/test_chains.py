@@ -21,8 +21,9 @@ from hb_llmgate.exceptions import (
 )
 from hb_llmgate.types import CompletionRequest
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
+from heavenbase.errors import FallbackWarning
 
-from .support import BY_NAME, ROWS, USER, Caller, Clock, addresses, keys, provider_of
+from .support import BY_NAME, EVERY, ROWS, USER, Caller, Clock, Row, addresses, keys, provider_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::heavenbase.errors.FallbackWarning")
 CHAIN = ["gpt-4o-mini", "groq/llama-3.1-8b-instant", "gemini-2.5-flash-lite"]
@@ -488,12 +489,30 @@ def test_g19_user_turn_tells_the_next_model_what_there_is(
     assert sent[2]["content"] == prompt or (prompt is None and sent[2]["content"])
 
 
-def test_g19_prefill_lets_the_next_model_go_on_where_it_can(server: LoopbackServer, caller_of: Callers) -> None:
-    caller = broken(server, caller_of)
-    with pytest.warns(UserWarning, match="a stream broke|in the place of"):
-        caller.stream(CHAIN[:2], stream_fallback_mode="prefill")
-    roles = [message["role"] for message in server.requests[1].json["messages"]]
-    assert roles in (["user", "assistant"], ["user", "assistant", "user"])
+@EVERY
+@pytest.mark.parametrize("prompt", [None, "Go on!"])
+def test_g19_prefill_lets_the_next_model_go_on_where_it_can(
+    row: Row, server: LoopbackServer, caller_of: Callers, prompt: str | None
+) -> None:
+    first = BY_NAME["groq" if row.name == "openai" else "openai"]
+    caller = caller_of({**addresses(server), **keys(), first.address: server.url(first.name, fault="E2.2")})
+    how = {"stream_fallback_mode": "prefill", "stream_resume_prompt": prompt}
+    with pytest.warns(FallbackWarning, match="in the place of") as caught:
+        chunks = caller.stream([first.model, row.model], **how)
+    partial = "".join(chunk.delta for chunk in chunks if chunk.provider == first.name)
+    sent = server.requests[1].json
+    turns = sent.get("contents") or sent["messages"]
+    assert partial.strip() in json.dumps(turns[1], ensure_ascii=False)
+    assert ["assistant" if turn["role"] == "model" else turn["role"] for turn in turns[:2]] == ["user", "assistant"]
+    downgrades = [it for it in caught if "does not begin with a given text" in str(it.message)]
+    if row.name in ("groq", "mistral", "ollama"):
+        assert (len(turns), turns[1]["content"], downgrades) == (2, partial, [])
+        assert turns[1].get("prefix") is (True if row.name == "mistral" else None)
+    else:
+        assert (len(turns), turns[2]["role"], len(downgrades)) == (3, "user", 1)
+        assert prompt is None or prompt in json.dumps(turns[2])
+    marked = next(chunk for chunk in chunks if chunk.provider == row.name)
+    assert (marked.fallback_attempts, marked.resumed_from_partial) == ([first.model], True)
 
 
 def test_g19_a_break_goes_no_further_where_only_rate_limits_do(server: LoopbackServer, caller_of: Callers) -> None:
