@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,16 +14,18 @@ from pydantic import BaseModel
 
 import hb_llmgate
 from hb_llmgate.exceptions import (
+    ConfigError,
     EmbeddingsNotSupported,
     InvalidRequestError,
+    LLMGateError,
     ModelNotFoundError,
     ProviderAPIError,
     StructuredOutputError,
     VisionNotSupported,
 )
-from hb_llmgate.models import chat_target, embedding_target
+from hb_llmgate.models import embedding_target
 from hb_llmgate.types import ImageBytes, ImagePart, ImageURL, Message, TextPart, ToolDefinition
-from hb_testing.server import Action, LoopbackServer, Reply, response
+from hb_testing.server import Action, LoopbackServer, Pause, Reply, response
 from heavenbase.errors import LossyRequestWarning
 
 from .support import BY_NAME, EVERY, ROWS, USER, WEATHER, Caller, Row, addresses, keys, make_kernel, provider_of
@@ -123,13 +127,14 @@ def test_g01_what_is_no_name_is_refused(caller: Caller, server: LoopbackServer, 
     assert server.requests == []
 
 
-def test_g26_a_provider_of_another_distribution_is_a_prefix_too(caller: Caller) -> None:
-    assert "deepseek" in caller.kernel.registry.names("providers")
-    assert chat_target("deepseek/deepseek-chat", None, {"deepseek"}) == (
-        "deepseek/deepseek-chat",
-        "deepseek",
-        "deepseek-chat",
-    )
+def test_g26_a_provider_of_another_distribution_is_a_prefix_too(
+    server: LoopbackServer, caller_of: Callable[..., Caller]
+) -> None:
+    caller = caller_of({"DEEPSEEK_API_KEY": "key-of-deepseek-1", "DEEPSEEK_BASE_URL": server.url("openai")})
+    answer = caller.completion("deepseek/deepseek-chat")
+    assert (answer.provider, answer.model) == ("deepseek", "deepseek/deepseek-chat")
+    [request] = server.requests
+    assert (request.json["model"], request.bearer) == ("deepseek-chat", "key-of-deepseek-1")
 
 
 # Answers
@@ -164,11 +169,21 @@ def test_g02_several_choices_are_all_there(caller: Caller) -> None:
 
 
 @EVERY
-def test_g03_the_reason_of_an_end_is_one_vocabulary(row: Row, caller: Caller, server: LoopbackServer) -> None:
-    assert caller.completion(row.model).choices[0].finish_reason == "stop"
+@pytest.mark.parametrize("stack", STACKS, ids=["bare", "middlewares"])
+def test_g03_the_reason_of_an_end_is_one_vocabulary(
+    row: Row, caller: Caller, server: LoopbackServer, stack: list[Any]
+) -> None:
+    reasons = server.wires[row.name].finish_reasons
+    assert {"stop", "length"} <= set(reasons.values())
+    for raw, finish in reasons.items():
+        calls = [{"name": "get_weather", "arguments": {"city": "Köln"}}] if finish == "tool_calls" else []
+        for way in ("completion", "stream"):
+            server.reply("so", finish_reason=raw, tool_calls=calls)
+            answer = getattr(caller, way)(row.model, tools=[WEATHER], middleware=stack)
+            last = answer[-1] if way == "stream" else answer.choices[0]
+            assert (raw, last.finish_reason) == (raw, finish)
     server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
-    assert caller.completion(row.model, tools=[WEATHER]).choices[0].finish_reason == "tool_calls"
-    assert caller.completion(row.model, max_tokens=1).choices[0].finish_reason in ("stop", "length")
+    assert caller.completion(row.model, tools=[WEATHER], middleware=stack).choices[0].finish_reason == "tool_calls"
 
 
 @EVERY
@@ -276,9 +291,14 @@ def test_g05_g07_an_answer_with_tool_calls_goes_back_with_its_results(
     ]
     assert caller.completion(row.model, [*USER, said, *results], tools=[WEATHER]).text
     sent = json.dumps(server.requests[-1].json, ensure_ascii=False)
-    assert sent.count("sunny") == 2
     assert "Köln" in sent
     assert "Bonn" in sent
+    turns = server.requests[-1].json.get("contents") or server.requests[-1].json["messages"]
+    told = [json.dumps(turn).count("sunny") for turn in turns]
+    # These want all results of one turn in one message of the user.
+    together = row.name in ("anthropic", "bedrock", "gemini")
+    assert told == [0, 0, 2] if together else [0, 0, 1, 1]
+    assert turns[2]["role"] == ("user" if together else "tool")
 
 
 def test_g05_broken_arguments_are_repaired_or_reported(caller: Caller, server: LoopbackServer) -> None:
@@ -291,28 +311,65 @@ def test_g05_broken_arguments_are_repaired_or_reported(caller: Caller, server: L
     assert caught.value.code == "tool_arguments"
 
 
+ABSENT = "absent"
+_NAMED = {"type": "function", "function": {"name": "get_weather"}}
+_OPENAI = {"auto": "auto", "none": "none", "required": "required", "name": _NAMED}
 CHOICES: dict[str, dict[str, Any]] = {
-    "openai": {"auto": "auto", "none": "none", "required": "required", "name": ("function", "get_weather")},
+    "openai": _OPENAI,
+    "azure": _OPENAI,
+    "groq": _OPENAI,
+    "mistral": _OPENAI | {"required": "any"},
+    "cohere": {"auto": ABSENT, "none": "NONE", "required": "REQUIRED", "name": "REQUIRED"},
     "anthropic": {
         "auto": {"type": "auto"},
         "none": {"type": "none"},
         "required": {"type": "any"},
         "name": {"type": "tool", "name": "get_weather"},
     },
+    "gemini": {
+        "auto": {"mode": "AUTO"},
+        "none": {"mode": "NONE"},
+        "required": {"mode": "ANY"},
+        "name": {"mode": "ANY", "allowedFunctionNames": ["get_weather"]},
+    },
+    "bedrock": {
+        "auto": {"auto": {}},
+        "none": ABSENT,
+        "required": {"any": {}},
+        "name": {"tool": {"name": "get_weather"}},
+    },
+    "ollama": {"auto": ABSENT, "none": ABSENT, "required": InvalidRequestError, "name": InvalidRequestError},
 }
+"""What each wire says for a choice; an error where it cannot say it."""
 
 
+def choice_in(name: str, body: dict[str, Any]) -> Any:
+    """What a body says about the choice of tools."""
+    config = body.get("toolConfig", {})
+    if name == "gemini":
+        return config.get("functionCallingConfig", ABSENT)
+    return config.get("toolChoice", ABSENT) if name == "bedrock" else body.get("tool_choice", ABSENT)
+
+
+@EVERY
 @pytest.mark.parametrize("choice", ["auto", "none", "required", "name", "dict"])
-@pytest.mark.parametrize("name", ["openai", "azure", "groq", "anthropic"])
 def test_g06_the_choice_of_a_tool_is_right_on_the_wire(
-    caller: Caller, server: LoopbackServer, name: str, choice: str
+    row: Row, caller: Caller, server: LoopbackServer, choice: str
 ) -> None:
-    named = {"type": "function", "function": {"name": "get_weather"}}
-    given = {"name": "get_weather", "dict": named}.get(choice, choice)
-    caller.completion(BY_NAME[name].model, tools=[WEATHER], tool_choice=given)
-    sent = server.requests[0].json["tool_choice"]
-    wanted = CHOICES["anthropic" if name == "anthropic" else "openai"]["name" if choice == "dict" else choice]
-    assert sent == (named if isinstance(wanted, tuple) else wanted)
+    given = {"name": "get_weather", "dict": _NAMED}.get(choice, choice)
+    wanted = CHOICES[row.name]["name" if choice == "dict" else choice]
+    for way in ("completion", "stream"):
+        server.clear()
+        if wanted is InvalidRequestError:
+            with pytest.raises(InvalidRequestError, match="tool_choice"):
+                getattr(caller, way)(row.model, tools=[WEATHER], tool_choice=given)
+            assert server.requests == []
+            continue
+        getattr(caller, way)(row.model, tools=[WEATHER], tool_choice=given)
+        body = server.requests[0].json
+        assert choice_in(row.name, body) == wanted
+        has_tools = "get_weather" in json.dumps([body.get("tools"), body.get("toolConfig")])
+        assert has_tools is not (choice == "none" and row.name in ("bedrock", "ollama"))
 
 
 # Forms
@@ -328,13 +385,34 @@ def test_g08_g09_g10_a_form_comes_back_as_its_type(row: Row, caller: Caller, ser
     assert caller.parse(row.model, response_format=Movie).title == "Solaris"
 
 
-def test_g08_openai_gets_a_strict_schema(caller: Caller, server: LoopbackServer) -> None:
-    server.reply(MOVIE)
-    caller.completion("gpt-4o-mini", response_format=Movie)
-    sent = server.requests[0].json["response_format"]["json_schema"]
-    assert sent["strict"] is True
-    assert sent["schema"]["additionalProperties"] is False
-    assert sent["schema"]["required"] == ["title", "year", "rating"]
+@EVERY
+def test_g08_g09_the_schema_is_demanded_or_told(row: Row, caller: Caller, server: LoopbackServer) -> None:
+    server.reply(f"Sure, in {{braces}}:\n```json\n{MOVIE}\n```\nThat is {{it}}.")
+    rules = {"role": "system", "content": "rules of the house"}
+    model = "claude-3-5-haiku-20241022" if row.name == "anthropic" else row.model  # the page's takes a schema
+    assert caller.parse(model, [rules, *USER], response_format=Movie).title == "Solaris"
+    body = server.requests[0].json
+    told = json.dumps(body.get("system") or body.get("systemInstruction") or body["messages"][0])
+    assert "rules of the house" in told
+    if row.name in ("openai", "azure"):
+        sent = body["response_format"]["json_schema"]
+        assert (body["response_format"]["type"], sent["strict"]) == ("json_schema", True)
+        assert sent["schema"]["additionalProperties"] is False
+        assert sent["schema"]["required"] == ["title", "year", "rating"]
+    elif row.name == "gemini":
+        config = body["generationConfig"]
+        assert config["responseMimeType"] == "application/json"
+        assert "rating" in json.dumps(config.get("responseJsonSchema") or config["responseSchema"])
+    elif row.name == "ollama":
+        assert set(body["format"]["properties"]) == {"title", "year", "rating"}
+    elif row.name in ("mistral", "cohere"):  # whose format may carry the schema, which is more than words
+        assert body["response_format"]["type"] in ("json_object", "json_schema")
+        assert "rating" in json.dumps(body["response_format"]) + told
+    else:
+        assert told.index("rules of the house") < told.index("rating")
+        assert body.get("response_format") == ({"type": "json_object"} if row.name == "groq" else None)
+    if row.name in ("openai", "azure", "gemini", "ollama"):
+        assert "rating" not in told
 
 
 def test_g10_a_stream_has_no_form(caller: Caller, server: LoopbackServer) -> None:
@@ -374,11 +452,17 @@ def test_g11_vectors_keep_their_order(row: Row, caller: Caller, server: Loopback
     assert answer.usage.prompt_tokens >= 1
 
 
-HINTS = [
+HINTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("openai", {"dimensions": 256, "user": "me"}, {"dimensions": 256, "user": "me"}),
+    ("azure", {"dimensions": 256, "user": "me"}, {"dimensions": 256, "user": "me"}),
+    ("mistral", {"dimensions": 256}, {"output_dimension": 256}),
+    ("bedrock", {"dimensions": 256}, {"dimensions": 256}),
     ("cohere", {"input_type": "search_query", "truncate": "END"}, {"input_type": "search_query", "truncate": "END"}),
-    ("cohere", {}, {"input_type": "search_document"}),
+    ("cohere", {}, {"input_type": "search_document", "embedding_types": ["float"]}),
     ("ollama", {"truncate": False}, {"truncate": False}),
+    ("ollama", {"truncate": "false"}, {"truncate": False}),
+    ("ollama", {"truncate": "no"}, {"truncate": False}),
+    ("ollama", {"truncate": "true"}, {"truncate": True}),
 ]
 
 
@@ -389,6 +473,20 @@ def test_g11_hints_are_on_the_wire(
     caller.embed(BY_NAME[name].embedding, "hi", **given)
     body = server.requests[0].json
     assert {key: body.get(key) for key in sent} == sent
+
+
+def test_g11_the_purpose_reaches_cohere_on_bedrock(caller: Caller, server: LoopbackServer) -> None:
+    answer = caller.embed("bedrock/cohere.embed-english-v3", ["one", "two"], input_type="search_query")
+    assert len(answer.embeddings) == 2
+    [request] = server.requests
+    assert (request.json["texts"], request.json["input_type"]) == (["one", "two"], "search_query")
+
+
+def test_g11_more_texts_than_the_provider_takes_are_several_requests(caller: Caller, server: LoopbackServer) -> None:
+    texts = [f"text {number}" for number in range(130)]
+    answer = caller.embed("mistral/mistral-embed", texts)
+    assert [len(request.json["input"]) for request in server.requests] == [128, 2]
+    assert answer.embeddings[129] == caller.embed("mistral/mistral-embed", "text 129").embeddings[0]
 
 
 def test_g11_a_hint_for_others_is_told_and_not_sent(caller: Caller, server: LoopbackServer) -> None:
@@ -427,12 +525,34 @@ def test_g12_anthropic_and_groq_have_no_embeddings(caller: Caller, server: Loopb
 def test_g12_embeddings_without_a_prefix_go_to_openai(caller: Caller, server: LoopbackServer) -> None:
     assert embedding_target("gemini-embedding-001").provider == "openai"
     assert embedding_target("BAAI/bge-m3") == ("BAAI/bge-m3", "openai", "BAAI/bge-m3")
-    caller.embed("text-embedding-3-small", encoding_format="base64")
+    caller.embed("text-embedding-3-small")
     caller.embed("azure/my-embedding-deployment")
     first, second = server.requests
     assert provider_of(first) == "openai"
     assert "/deployments/my-embedding-deployment/embeddings" in second.path
     assert (first.bearer, second.headers["api-key"]) == (BY_NAME["openai"].key, BY_NAME["azure"].key)
+
+
+@pytest.mark.parametrize("name", ["openai", "azure", "mistral"])
+def test_g12_vectors_are_numbers_whatever_encoding_is_asked_for(
+    caller: Caller, server: LoopbackServer, name: str
+) -> None:
+    model = BY_NAME[name].embedding
+    packed, plain = (caller.embed(model, "hi", encoding_format=it).embeddings[0] for it in ("base64", "float"))
+    assert [request.json["encoding_format"] for request in server.requests] == ["base64", "float"]
+    assert all(type(number) is float for number in packed)
+    assert packed == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("verb", ["completion", "stream", "embed"])
+def test_g12_without_its_endpoint_azure_sends_neither_key_nor_text_to_anyone(
+    server: LoopbackServer, caller_of: Callable[..., Caller], verb: str
+) -> None:
+    environ = addresses(server) | keys()
+    del environ["AZURE_OPENAI_ENDPOINT"]
+    with pytest.raises(ConfigError, match="AZURE_OPENAI_ENDPOINT"):
+        getattr(caller_of(environ), verb)("azure/my-deployment")
+    assert server.requests == []
 
 
 # Images
@@ -533,3 +653,48 @@ def test_g14_cohere_takes_texts_in_parts_and_no_images(caller: Caller, server: L
         caller.completion("cohere/command-a-03-2025", [{"role": "user", "content": [*parts, image]}])
     assert caught.value.provider == "cohere"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("name", FETCHING)
+@pytest.mark.parametrize("way", ["completion", "stream"])
+def test_g14_a_download_that_fails_is_an_error_of_this_package_and_nothing_is_sent(
+    server: LoopbackServer, files: LoopbackServer, caller_of: Callable[..., Caller], name: str, way: str
+) -> None:
+    messages = pictured(f"{files.origin}/a.png", "dictionaries")
+    with pytest.raises(InvalidRequestError, match="not public"):
+        getattr(caller_of(), way)(BY_NAME[name].model, messages)
+    caller = caller_of(config={"heavenbase": {"llm": {"image_allow_hosts": ["127.0.0.1"]}}})
+    for status, body, told in ((404, b"gone", "404"), (200, b"no image", "unknown format")):
+        files.script(lambda request, status=status, body=body: [response(status, body), Action.KEEP_OPEN])
+        with pytest.raises(LLMGateError, match=told):
+            getattr(caller, way)(BY_NAME[name].model, messages)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", FETCHING)
+def test_g14_a_download_leaves_the_event_loop_to_others(
+    server: LoopbackServer, files: LoopbackServer, name: str
+) -> None:
+    release = threading.Event()
+
+    def slowly() -> Iterator[Any]:
+        while not release.is_set():
+            yield Pause(0.001)
+        yield response(200, PNG, "image/png")
+        yield Action.KEEP_OPEN
+
+    files.script(lambda request: slowly())
+    config = {"heavenbase": {"llm": {"image_allow_hosts": ["127.0.0.1"]}}}
+    kernel = make_kernel({**addresses(server), **keys()}, config)
+
+    async def main() -> str:
+        messages = pictured(f"{files.origin}/a.png", "objects")
+        task = asyncio.ensure_future(hb_llmgate.acompletion(BY_NAME[name].model, messages, kernel=kernel))
+        await files.await_for(lambda it: it.requests)
+        assert not task.done()  # were the loop held, nobody would release the download
+        release.set()
+        text: str = (await task).text
+        await kernel.aclose()
+        return text
+
+    assert asyncio.run(main())
