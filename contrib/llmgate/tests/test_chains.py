@@ -23,7 +23,7 @@ from hb_llmgate.types import CompletionRequest
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
 from heavenbase.errors import FallbackWarning
 
-from .support import BY_NAME, EVERY, ROWS, USER, Caller, Clock, Row, addresses, keys, provider_of
+from .support import BY_NAME, EVERY, ROWS, USER, WEATHER, Caller, Clock, Row, addresses, keys, provider_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::heavenbase.errors.FallbackWarning")
 CHAIN = ["gpt-4o-mini", "groq/llama-3.1-8b-instant", "gemini-2.5-flash-lite"]
@@ -189,6 +189,18 @@ def test_g17_a_form_that_is_missed_goes_on_too(server: LoopbackServer, caller_of
     good = '{"title": "Solaris"}'
     server.script(lambda request: Reply("nothing" if provider_of(request) == "openai" else good))
     assert caller_of().parse(CHAIN, response_format=Movie).title == "Solaris"
+
+
+@pytest.mark.parametrize("stack", [[], [LoggingMiddleware()]], ids=["bare", "logged"])
+def test_g05_g17_arguments_that_cannot_be_read_go_on_too(
+    server: LoopbackServer, caller_of: Callers, stack: list[Any]
+) -> None:
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": '{"city": "K'}], finish_reason="length")
+    server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": "Köln"}}])
+    answer = caller_of().completion(CHAIN, tools=[WEATHER], middleware=stack)
+    assert (asked(server), answer.tool_calls[0].arguments) == (["openai", "groq"], {"city": "Köln"})
+    assert answer.fallback_attempts == CHAIN[:1]
+    assert answer.raw["choices"]
 
 
 class Picky(BaseMiddleware):

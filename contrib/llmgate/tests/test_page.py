@@ -169,17 +169,65 @@ def test_the_extras_of_the_page_are_there() -> None:
     assert project["optional-dependencies"]["all"] == ["hb-llmgate[mistral,cohere,bedrock,ollama]"]
 
 
-def test_every_name_of_the_page_can_be_imported() -> None:
+FUNCTIONS = "completion acompletion parse aparse batch abatch embed aembed LLMGate __version__"
+MIDDLEWARES = "BaseMiddleware LoggingMiddleware RetryMiddleware CacheMiddleware RateLimitMiddleware FallbackMiddleware"
+TYPES = (
+    "Message TextPart ImagePart ImageURL ImageBytes ToolDefinition FunctionDefinition ToolCall CompletionRequest "
+    "CompletionResponse Choice TokenUsage StreamChunk EmbeddingRequest EmbeddingResponse BatchError BatchResult"
+)
+ERRORS = (
+    "LLMGateError ProviderError AuthError RateLimitError ProviderAPIError ModelNotFoundError ConfigError "
+    "StreamingNotSupported EmbeddingsNotSupported VisionNotSupported BatchTimeoutError AllProvidersFailedError"
+)
+OURS = {"InvalidRequestError", "StructuredOutputError"}
+"""Errors that llmgate does not have."""
+
+
+def test_every_name_of_llmgate_can_be_imported_from_where_it_is_there() -> None:
     import hb_llmgate
     from hb_llmgate import exceptions, middleware, types
 
-    for module in (hb_llmgate, exceptions, middleware, types):
-        for name in module.__all__:
-            assert getattr(module, name) is not None
-    assert set(dir(hb_llmgate)) == set(hb_llmgate.__all__)
-    for name in (*types.__all__, *exceptions.__all__, *middleware.__all__):
-        if name not in ("ToolCallDelta", "DEFAULT_FALLBACK_ON"):
-            assert name in hb_llmgate.__all__
+    homes = {MIDDLEWARES: middleware, TYPES: types, ERRORS: exceptions}
+    for names, home in homes.items():
+        for name in names.split():
+            assert getattr(home, name) is getattr(hb_llmgate, name)
+            assert name in home.__all__
+    every = {*FUNCTIONS.split(), *MIDDLEWARES.split(), *TYPES.split(), *ERRORS.split()}
+    assert set(hb_llmgate.__all__) == every | OURS == set(dir(hb_llmgate))
+    assert all(callable(getattr(hb_llmgate, name)) for name in every - {"__version__"})
+
+
+def test_the_parameters_of_llmgate_are_taken_by_their_places_and_names() -> None:
+    import hb_llmgate as gate
+
+    def leading(function: Any) -> list[str]:
+        names = inspect.signature(function).parameters.values()
+        return [it.name for it in names if it.kind in (it.POSITIONAL_OR_KEYWORD, it.KEYWORD_ONLY)]
+
+    assert leading(gate.completion) == leading(gate.acompletion) == ["model", "messages"]
+    assert leading(gate.parse) == leading(gate.aparse) == ["model", "messages", "response_format"]
+    assert leading(gate.embed) == leading(gate.aembed) == ["model", "input"]
+    assert leading(gate.batch) == leading(gate.abatch) == ["requests", "max_concurrency", "fail_fast", "timeout"]
+    assert leading(gate.LLMGate) == [
+        "middleware",
+        "fallback_chain",
+        "fallback_on",
+        "stream_fallback_mode",
+        "stream_resume_prompt",
+    ]
+    assert leading(gate.RetryMiddleware)[:4] == [
+        "max_retries",
+        "backoff_factor",
+        "jitter_max",
+        "retry_on_provider_errors",
+    ]
+    assert leading(gate.CacheMiddleware) == ["ttl", "maxsize"]
+    assert leading(gate.RateLimitMiddleware)[:3] == ["requests_per_minute", "burst", "raise_on_limit"]
+    assert leading(gate.LoggingMiddleware) == ["level", "mask_content", "log_usage"]
+    assert leading(gate.FallbackMiddleware) == ["models", "fallback_on"]
+    retry, cache, limit = gate.RetryMiddleware(), gate.CacheMiddleware(), gate.RateLimitMiddleware()
+    assert (retry.max_retries, retry.backoff_factor, retry.jitter_max) == (3, 1.0, 0.5)
+    assert (cache.ttl, cache.maxsize, limit.requests_per_minute) == (300.0, 128, 60)
 
 
 def test_g26_importing_loads_nothing_heavy() -> None:

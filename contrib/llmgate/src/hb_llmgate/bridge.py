@@ -95,8 +95,8 @@ class Bridge(Middleware):
         async def onward(call: Call) -> Any:
             return await next(without_hints(call))
 
-        if not job.middleware:
-            return await onward(call)
+        if not job.middleware and (call.stream or len(job.targets) == 1):
+            return await onward(call)  # of several, a whole answer that cannot be read is for the next to answer
         request = _request(job, call, target)
         round = _Round(job, call, onward, request, target.asked)
         if call.stream:
