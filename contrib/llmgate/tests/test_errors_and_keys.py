@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import hb_llmgate
+import heavenbase
 from hb_llmgate.exceptions import (
     AuthError,
     InvalidRequestError,
@@ -165,6 +166,44 @@ def test_g26_functions_as_tools_run_in_rounds(caller: Caller, server: LoopbackSe
         else:
             assert "".join(chunk.delta for chunk in answer) == "It is sunny."
             assert (answer[-1].finish_reason, answer[-1].tool_calls) == ("stop", None)
+            assert [chunk.usage.total_tokens for chunk in answer if chunk.usage] == [24]
+            assert not any(chunk.finish_reason or chunk.tool_calls for chunk in answer[:-1])
+
+
+@pytest.mark.parametrize("stack", [[], [hb_llmgate.RetryMiddleware(), hb_llmgate.LoggingMiddleware()]])
+def test_g26_rounds_of_tools_have_a_limit_behind_which_a_call_waits(
+    caller: Caller, server: LoopbackServer, stack: list[Any]
+) -> None:
+    def get_weather(city: str) -> str:
+        """Get current weather for a city."""
+        return f"sunny in {city}"
+
+    counted = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    for way in ("completion", "stream"):
+        server.clear()
+        for place in ("Köln", "Bonn", "Ulm"):
+            server.reply(tool_calls=[{"name": "get_weather", "arguments": {"city": place}}], usage=counted)
+        answer = getattr(caller, way)("gpt-4o-mini", tools=[get_weather], max_tool_turns=2, middleware=stack)
+        assert len(server.requests) == 3
+        last = answer[-1] if way == "stream" else answer
+        assert [call.arguments for call in last.tool_calls] == [{"city": "Ulm"}]
+        finish = last.finish_reason if way == "stream" else last.choices[0].finish_reason
+        assert (finish, last.usage.total_tokens) == ("tool_calls", 36)
+        if way == "stream":
+            assert [chunk for chunk in answer if chunk.finish_reason or chunk.usage or chunk.tool_calls] == [last]
+            assert len([chunk for chunk in answer for delta in chunk.tool_call_deltas or () if delta.function]) == 3
+
+
+def test_g26_tokens_are_counted_and_templates_filled_in_without_a_request(
+    caller: Caller, server: LoopbackServer
+) -> None:
+    llm = heavenbase.LLM(model="llama-3.1-8b-instant", provider="groq", kernel=caller.kernel)
+    count = llm.count_tokens(USER)
+    assert (count.method, count.tokens > 0, server.requests) == ("estimate", True, [])
+    template = heavenbase.PromptTemplate("Say {{ what }}.", system="Be brief.")
+    assert caller.completion("gpt-4o-mini", template(what="hello")).text
+    sent = [(message["role"], message["content"]) for message in server.requests[0].json["messages"]]
+    assert sent == [("system", "Be brief."), ("user", "Say hello.")]
 
 
 # What callers pass

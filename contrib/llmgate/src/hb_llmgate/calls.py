@@ -172,9 +172,17 @@ def _choice(choice: HBChoice, completion: Completion[Any], message: dict[str, An
         message = {"role": "assistant", "content": choice.text}
         if choice.reasoning:
             message["reasoning_content"] = choice.reasoning
-    calls = to_tool_calls(choice.tool_calls, completion) if message.get("tool_calls") or choice.index else []
+    calls = to_tool_calls(choice.tool_calls if choice.index else waiting_calls(completion), completion)
     message = {**message, "tool_calls": calls or None, "content": message.get("content") or (None if calls else "")}
     return Choice(index=choice.index, message=Message(**message), finish_reason=choice.finish_reason)
+
+
+def waiting_calls(completion: Completion[Any]) -> list[HBToolCall]:
+    """The tool calls that wait for results: a completion has those that ran in rounds too."""
+    if not completion.tool_calls:
+        return []
+    ids = {call["id"] for call in completion.message.get("tool_calls") or ()}
+    return [call for call in completion.tool_calls if call.id in ids]
 
 
 def to_tool_calls(calls: list[HBToolCall], completion: Completion[Any]) -> list[ToolCall]:

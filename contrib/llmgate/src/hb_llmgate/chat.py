@@ -233,6 +233,8 @@ class _Flow:
         self._id = ""
         self._has_text = False
         self._has_end = False
+        self._ends: list[StreamChunk] = []
+        """Ends that came through middlewares, of which only what follows says whether they end the whole answer."""
 
     def of(self, item: Mapping[str, Any]) -> Iterable[StreamChunk]:
         """The chunks for one item of hb's stream."""
@@ -240,13 +242,30 @@ class _Flow:
         if chunk is not None:
             target = self._chat.served
             self._id = chunk.id or self._id
+            if not isinstance(chunk.raw, StreamChunk):  # of hb itself: tools have run, or could not any more
+                yield from self._released(is_end=False)
             for made in to_chunks(chunk, target.asked, target.provider):
+                if made.finish_reason is not None:
+                    self._ends.append(made)
+                    continue
+                yield from self._released(is_end=True)
                 yield self._marked(made)
         completion: Completion[Any] | None = item.get("completion")
-        if completion is not None and not self._has_end:
-            target = self._chat.served
-            for made in last_chunks(completion, target.asked, target.provider):
-                yield self._marked(made)
+        if completion is not None:
+            yield from self._released(is_end=not completion.tool_turns)
+            if not self._has_end:
+                target = self._chat.served
+                for made in last_chunks(completion, target.asked, target.provider):
+                    yield self._marked(made)
+
+    def _released(self, *, is_end: bool) -> Iterable[StreamChunk]:
+        """The ends that were held back; where they are none, what else they bring."""
+        ends, self._ends = self._ends, []
+        for chunk in ends:
+            if not is_end:
+                chunk = chunk.model_copy(update={"finish_reason": None, "usage": None, "tool_calls": None})
+            if is_end or chunk.delta or chunk.reasoning or chunk.tool_call_deltas:
+                yield self._marked(chunk)
 
     def _marked(self, chunk: StreamChunk) -> StreamChunk:
         target = self._chat.served

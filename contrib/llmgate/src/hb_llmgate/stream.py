@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any
 
-from hb_llmgate.calls import to_tool_calls, to_usage
+from hb_llmgate.calls import to_tool_calls, to_usage, waiting_calls
 from hb_llmgate.types import Choice, CompletionResponse, Message, StreamChunk, TokenUsage, ToolCall, ToolCallDelta
 from heavenbase.details import Details
 from heavenbase.types import ChoiceDelta, Chunk, Completion
@@ -60,9 +60,7 @@ def last_chunks(completion: Completion[Any], asked: str, provider: str = "") -> 
         made = StreamChunk(**here, index=choice.index, finish_reason=choice.finish_reason, tool_calls=calls)
         made._chunk = Chunk(raw_finish_reason=choice.raw_finish_reason)
         yield made
-    # Those that ran in rounds are in the completion too, and wait for nobody.
-    waits = completion.tool_calls and completion.message.get("tool_calls")
-    calls = to_tool_calls(completion.tool_calls, completion) if waits else None
+    calls = to_tool_calls(waiting_calls(completion), completion) or None
     made = StreamChunk(
         **here, finish_reason=completion.finish_reason, usage=to_usage(completion.usage), tool_calls=calls
     )
