@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import hb_llmgate
+from hb_testing.caches import ManualClock
 from hb_testing.server import Answer, Exchange, LoopbackServer, OpenAIWire, RecordedRequest, route
 from heavenbase import Config, Kernel
 
@@ -108,24 +109,8 @@ def provider_of(request: RecordedRequest) -> str:
     return request.path.split("/")[1]
 
 
-class Clock:
-    """A clock that stands still but for sleeps, which it notes."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.slept.append(seconds)
-        self.now += seconds
-
-    async def asleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.sleep(seconds)
+class Clock(ManualClock):
+    """A clock that stands still but for sleeps."""
 
     @property
     def options(self) -> dict[str, Any]:
