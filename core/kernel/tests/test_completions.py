@@ -57,6 +57,28 @@ def test_async_forms_answer_the_same() -> None:
     assert asyncio.run(ask()) == ("hello", "hello", Film(title="Solaris", year=1972), 2)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("verb", ["completion", "acompletion", "parse", "aparse", "embed", "aembed"])
+def test_what_is_no_kernel_is_refused_by_its_type(verb: str, stream: bool) -> None:
+    function = getattr(hb, verb)
+    options = {"stream": True} if stream and "completion" in verb else {}
+    options |= {"response_format": Film} if "parse" in verb else {}
+
+    def ask() -> Any:
+        found = function("gpt-4o-mini", "hi", kernel=5, **options)
+        return asyncio.run(found) if verb.startswith("a") else found
+
+    with pytest.raises(InputTypeError, match="kernel must be a Kernel, not int"):
+        ask()
+
+
+@pytest.mark.parametrize("given", [5, "default", hb.Kernel])
+def test_an_llm_and_the_default_take_kernels_alone(given: Any) -> None:
+    for take in (lambda: hb.LLM("chat", kernel=given), lambda: hb.set_default_kernel(given)):
+        with pytest.raises(InputTypeError, match="kernel must be a Kernel, not "):
+            take()
+
+
 def test_parse_gives_the_value_or_an_error_with_the_answer() -> None:
     film = hb.parse("gpt-4o-mini", "a film", response_format=Film, mock_text='{"title": "Solaris", "year": 1972}')
     assert film == Film(title="Solaris", year=1972)

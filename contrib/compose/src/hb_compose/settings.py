@@ -120,11 +120,9 @@ def load_provider(
         ConfigError: For a file that is wrong, with the line of every mistake.
         MissingCredential: Where the variable of the key is not set.
     """
-    if kernel is None:
-        from heavenbase.functions import default_kernel
+    from heavenbase.functions import kernel_of
 
-        kernel = default_kernel()
-    return build(read_provider(path), kernel, on_retry)
+    return build(read_provider(path), kernel_of(kernel), on_retry)
 
 
 def build(settings: ProviderSettings, kernel: Kernel, on_retry: OnRetry | None = None) -> Provider:

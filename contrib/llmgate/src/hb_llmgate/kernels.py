@@ -7,6 +7,7 @@ import os
 from threading import Lock
 from typing import Any
 
+from hb_llmgate.exceptions import InvalidRequestError
 from heavenbase.config import Config
 from heavenbase.discovery import vendor_variables
 from heavenbase.functions import chosen_kernel, default_kernel
@@ -24,8 +25,10 @@ def kernel_of(given: Any = None) -> Kernel:
     """The kernel that was passed, or set as the default; else one with the keys in the `.env` of the working folder.
 
     Where there is no such file it is the default kernel of hb. A file that has changed is read anew; what counts of it,
-    and what turns it off, is for `Config.load` to say.
+    and what turns it off, is for `Config.load` to say. InvalidRequestError where what was passed is no kernel.
     """
+    if not isinstance(given, Kernel | None):
+        raise InvalidRequestError(f"kernel must be a Kernel of hb, not {type(given).__name__}")
     kernel = given if given is not None else chosen_kernel()
     if kernel is not None:
         return kernel

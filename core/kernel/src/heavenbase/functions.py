@@ -11,7 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heavenbase.kernel import Kernel
@@ -38,6 +38,18 @@ def default_kernel() -> Kernel:
         return _kernel[1]
 
 
+def kernel_of(given: Any = None) -> Kernel:
+    """The kernel that a caller gave, or the default one; InputTypeError for what is no kernel."""
+    if given is None:
+        return default_kernel()
+    from heavenbase.errors import InputTypeError
+    from heavenbase.kernel import Kernel
+
+    if not isinstance(given, Kernel):
+        raise InputTypeError(f"kernel must be a Kernel, not {type(given).__name__}")
+    return given
+
+
 def chosen_kernel() -> Kernel | None:
     """The kernel that somebody set as the default; None where it is, or would be, the one that hb makes itself."""
     found = _kernel
@@ -47,5 +59,7 @@ def chosen_kernel() -> Kernel | None:
 def set_default_kernel(kernel: Kernel | None) -> None:
     """Use another kernel by default; None makes a fresh one on next use. The old one is not closed."""
     global _kernel
+    if kernel is not None:
+        kernel_of(kernel)
     with _lock:
         _kernel = (GIVEN, kernel) if kernel is not None else None

@@ -59,11 +59,9 @@ class LLM(Operations):
         kernel: Kernel | None = None,
         **options: Any,
     ) -> None:
-        if kernel is None:
-            from heavenbase.functions import default_kernel
+        from heavenbase.functions import kernel_of
 
-            kernel = default_kernel()
-        self.kernel = kernel
+        self.kernel = kernel = kernel_of(kernel)
         conceal(options)
         if route is not None:
             options["route"] = route = concealed_route(route)
