@@ -6,6 +6,7 @@ import asyncio
 import gc
 import random
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -371,21 +372,36 @@ def test_e8_no_arguments_are_an_empty_object(caller: Caller, server: LoopbackSer
     assert call.arguments == "{}"
 
 
+def outlasted(is_late: Callable[[errors.HBError], bool], ask: Callable[[float], errors.HBError]) -> errors.HBError:
+    """The error of the shortest limit that is longer than what the machine, which may be loaded, takes before it."""
+    for limit in (0.1, 0.5, 2.5, 12.5):
+        if not is_late(error := ask(limit)):
+            break
+    return error
+
+
 def test_e9_silence(caller: Caller, server: LoopbackServer, mode: str) -> None:
+    caller.run(mode, make_spec(server.url()))  # what is loaded on the first call takes its own time
     unanswered = failure(caller, mode, server.url(fault="E9.a"), timeout={"first_token": 0.1})
     assert type(unanswered) is errors.ResponseTimeout
     assert (unanswered.retryable, unanswered.maybe_billed) == (True, True)
-    empty = failure(caller, mode, server.url(fault="E9.b"), timeout={"first_token": 0.1})
+    empty = outlasted(
+        lambda error: type(error) is errors.ResponseTimeout,  # before the headers were there
+        lambda limit: failure(caller, mode, server.url(fault="E9.b"), timeout={"first_token": limit}),
+    )
     assert type(empty) is errors.FirstTokenTimeout
     assert (empty.retryable, empty.maybe_billed) == (True, True)
     cut = failure(caller, mode, server.url(fault="E9.c"), timeout={"idle": 0.1})
     assert type(cut) is errors.IdleTimeout
     assert (cut.retryable, cut.maybe_billed) == (False, True)
-    server.wait_for(lambda s: s.connections == 0, 1)
+    server.wait_for(lambda s: s.connections == 0)
 
 
 def test_e9_the_total_limit_ends_everything(caller: Caller, server: LoopbackServer, mode: str) -> None:
-    error = failure(caller, mode, server.url(fault="E9.b"), timeout=0.1)
+    error = outlasted(
+        lambda error: not error.maybe_billed,  # before the request was sent
+        lambda limit: failure(caller, mode, server.url(fault="E9.b"), timeout=limit),
+    )
     assert type(error) is errors.DeadlineExceeded
     assert error.maybe_billed
     assert not error.retryable

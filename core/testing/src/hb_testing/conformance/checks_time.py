@@ -54,6 +54,9 @@ class TimeChecks(GatewayBase):
         started = time.monotonic()
         error = wired.error(verb, fault, timeout={clock: LIMIT})
         waited = time.monotonic() - started
+        if kind is errors.FirstTokenTimeout and type(error) is errors.ResponseTimeout:
+            # A loaded machine may take the limit for the headers, behind which the silence is to be.
+            error = wired.error(verb, fault, timeout={clock: 20 * LIMIT})
         assert type(error) is kind, f"the clock {clock!r} ran out and raised {type(error).__name__}: {error}"
         assert isinstance(error, TimeoutError)
         assert error.maybe_billed, "the request was sent, so it may have been billed"
