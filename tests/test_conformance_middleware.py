@@ -268,8 +268,8 @@ class TestCareless(Broken):
 
 
 class Meddling(Observer):
-    def before(self, call):
-        call.args["seed"] = 7
+    async def __call__(self, call, next):
+        return await next(call.replace(args={**call.args, "seed": 7}))
 
 class TestMeddling(Broken):
     made = Meddling

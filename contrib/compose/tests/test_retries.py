@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import hb_compose as c
+from hb_compose.backoff import Backoff
 from hb_testing.server import LAST_CHUNK, Action, Exchange, Pause, Reply, Step, chunk, head, refused_port
 from heavenbase.errors import (
     AuthError,
@@ -175,14 +176,23 @@ def test_h16_retry_after_is_capped(stack: Stack, way: str, most: int, longest: f
     assert len(stack.requests) == 2
 
 
-def test_h17_what_the_callback_raises_costs_nothing(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("the callback is broken"), Unspeakable(), SystemExit(3)])
+def test_h17_what_the_callback_raises_costs_nothing(
+    stack: Stack, fault: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(*told: Any) -> None:
-        raise RuntimeError("the callback is broken")
+        raise fault
 
     stack.fail(429)
     stack.server.reply("so it is")
     assert stack.ask(stack.retrying(stack.direct(), on_retry=broken)).text == "so it is"
     assert "on_retry" in caplog.text
+    assert Backoff(3, 500, 30_000, broken).delay(RateLimitError("no", status=429), 1, lambda: 0.5) == 0.25
 
 
 def _stream(stack: Stack, name: str, *, cut: int, error: bool, first: bool = False) -> None:

@@ -207,6 +207,20 @@ class Leaving(hb_llmgate.BaseMiddleware):
         raise self.error
 
 
+class Unspeakable(Exception):
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_error_without_a_text_is_that_of_its_request_alone(server: LoopbackServer) -> None:
+    kernel = make_kernel({**addresses(server), **keys()})
+    found = hb_llmgate.LLMGate(middleware=[Leaving(Unspeakable())], kernel=kernel).batch([asked("one")])
+    kernel.close()
+    assert found.errors[0].error == "the error has no text: its __str__ raised RuntimeError"
+
+
 @pytest.mark.parametrize("kind", [asyncio.CancelledError, SystemExit, GeneratorExit])
 def test_what_is_no_exception_ends_a_batch(server: LoopbackServer, kind: type[BaseException]) -> None:
     caught: list[BaseException] = []

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -702,6 +703,58 @@ def test_r11_a_raising_hook_loses_no_answer(made: Made, hook: Any, caplog: pytes
     said = [record.getMessage() for record in caplog.records if record.name == "hb_roles"]
     assert said.count("on_before_call raised; the call goes on") == 4
     assert said.count("on_after_call raised; the call goes on") == 4
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Odd:
+    """What is no awaitable after all."""
+
+    def __await__(self) -> Any:
+        raise SystemExit("odd")
+
+
+@pytest.mark.parametrize("fault", [Unspeakable(), SystemExit(3), asyncio.CancelledError(), GeneratorExit(), None])
+def test_r11_nothing_that_a_hook_raises_ends_a_call(
+    made: Made, fault: BaseException | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(told: Any) -> Any:
+        if fault is None:
+            return Odd()
+        raise fault
+
+    async def fail_later(told: Any) -> None:
+        await fail(told)
+
+    for hook in (fail, fail_later):
+        hub = made(on_before_call=hook, on_after_call=hook)
+        assert hub.completion("llm.preprocess", HELLO).choices[0].message.content == "echo: Hello"
+        answer = asyncio.run(hub.acompletion("llm.preprocess", HELLO))  # type: ignore[arg-type]
+        assert answer.choices[0].message.content == "echo: Hello"
+    said = [record.getMessage() for record in caplog.records if record.name == "hb_roles"]
+    assert said.count("on_after_call raised; the call goes on") == 4
+
+
+def test_r11_an_async_hook_swallows_no_cancellation_of_the_caller(made: Made, server: LoopbackServer) -> None:
+    async def run() -> None:
+        begun = asyncio.Event()
+
+        async def swallow(told: Any) -> None:
+            begun.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(made(on_before_call=swallow).acompletion("llm.preprocess", HELLO))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert server.requests == []
 
 
 def test_r11_a_raising_hook_hides_no_error_of_the_provider(

@@ -14,7 +14,7 @@ from hb_testing.server import Reply
 from heavenbase.errors import FallbackExhausted, FallbackWarning, ServerError, StreamTruncated
 from heavenbase.types import Completion
 
-from .support import House
+from .support import House, colours
 
 WORDS = ["one ", "two ", "three ", "four"]
 
@@ -104,6 +104,63 @@ def test_a_judge_that_raises_loses_no_answer(house: House, caplog: pytest.LogCap
     house.servers["one"].reply("an answer")
     assert house.routed(fallback("one/m", "two/m", judge=judge)).chat("hi") == "an answer"
     assert "a judge of a route failed: KeyError" in caplog.text
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+async def _raise(fault: BaseException) -> None:
+    raise fault
+
+
+@pytest.mark.parametrize("fault", [Unspeakable(), SystemExit(3), asyncio.CancelledError()])
+def test_nothing_that_a_judge_or_a_function_in_on_raises_loses_an_answer_or_an_error(
+    house: House, fault: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*said: Any) -> None:
+        raise fault
+
+    def fail_later(*said: Any) -> Any:
+        return _raise(fault)
+
+    for judge in (fail, fail_later):
+        for ask in colours(house, house.routed(fallback("one/m", "two/m", judge=judge))):
+            assert ask() == "echo: hi"
+    assert house.counts() == (8, 0, 0)
+    assert caplog.text.count(f"a judge of a route failed: {type(fault).__name__}: ") == 8
+    house.servers["one"].strike("S5.500", "one")
+    with pytest.raises(ServerError):
+        house.routed(fallback("one/m", "two/m", on=[fail]), max_retries=0).chat("hi")
+    assert f"a function in `on` of a route failed: {type(fault).__name__}: " in caplog.text
+
+
+def test_a_cancelled_call_ends_while_a_judge_waits(house: House) -> None:
+    async def ask() -> None:
+        begun = asyncio.Event()
+
+        async def judge(call: Any, answer: Any) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(house.routed(fallback("one/m", "two/m", judge=judge)).achat("hi"))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(ask())
+    assert house.counts() == (1, 0, 0)
+
+
+def test_a_reason_of_a_judge_that_cannot_be_read_rejects_nothing(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.servers["one"].reply("an answer")
+    route = fallback("one/m", "two/m", judge=lambda call, answer: Unspeakable())
+    assert house.routed(route).chat("hi") == "an answer"
+    assert "a judge of a route failed: RuntimeError: no text" in caplog.text
 
 
 def test_a_function_in_on_that_raises_hides_no_error(house: House, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,7 +55,9 @@ class Backoff:
             found = random() * min(self.base_delay_ms / 1000 * 2 ** min(number - 1, _DOUBLINGS), longest)
         try:
             self.tell(number, self.max_retries, found, error)
-        except Exception:  # who only listens must not lose an answer
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # who only listens must not lose an answer
             _log.warning("on_retry failed", exc_info=True)
         return found
 

@@ -16,6 +16,7 @@ from hb_compose.requests import CompletionRequest, CompletionResponse, TokenUsag
 from hb_compose.retrying import note_ledger
 from heavenbase.errors import ConfigError, HBError, InputError, InputTypeError
 from heavenbase.middleware import Judge
+from heavenbase.secrets import text_of, told
 
 if TYPE_CHECKING:
     from heavenbase.types import Attempt
@@ -151,8 +152,8 @@ class _Climb:
 
     def failed(self, tier: Provider, error: Exception) -> None:
         """Note a tier that failed; its requests are in the ledger already."""
-        _log.info("tier %s failed, the next one is asked: %s", tier.model_name, error)
-        reason = error.kind if isinstance(error, HBError) else f"{type(error).__name__}: {error}"
+        _log.info("tier %s failed, the next one is asked: %s", tier.model_name, text_of(error))
+        reason = error.kind if isinstance(error, HBError) else told(error)
         self.tiers.append((tier.model_name, reason))
 
     def rejected(self, tier: Provider, response: CompletionResponse, reason: str) -> None:

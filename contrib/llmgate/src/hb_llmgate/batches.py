@@ -14,6 +14,7 @@ from hb_llmgate.exceptions import BatchTimeoutError, InvalidRequestError
 from hb_llmgate.types import BatchError, BatchResult, CompletionResponse
 from heavenbase.errors import DeadlineExceeded
 from heavenbase.options import may_hold_secret
+from heavenbase.secrets import text_of
 
 Planner = Callable[[Any, Mapping[str, Any]], Any]
 """Makes the Chat of one request, with further options."""
@@ -82,7 +83,7 @@ class _Batch:
             BatchError(
                 index=place,
                 request=_shown(self.requests[place]),
-                error=str(error) or type(error).__name__,
+                error=text_of(error) or type(error).__name__,
                 error_type=type(error).__name__,
                 exception=error,
             )

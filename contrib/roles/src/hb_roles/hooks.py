@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from heavenbase.colour import outcome
 from heavenbase.errors import InputTypeError
 from heavenbase.options import may_hold_secret
 
@@ -53,36 +54,36 @@ def _call(hook: Hook | None, told: dict[str, Any], name: str) -> Awaitable[Any] 
         return None
     try:
         found = hook(told)
-    except Exception:
-        logger.exception("%s raised; the call goes on", name)
+        return found if inspect.isawaitable(found) else None
+    except BaseException as error:  # nothing was awaited, so that it is the hook's own, whatever it is
+        _log(error, name)
         return None
-    return found if inspect.isawaitable(found) else None
+
+
+def _log(error: BaseException, name: str) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    logger.error("%s raised; the call goes on", name, exc_info=error)
 
 
 def _finish(waiting: Awaitable[Any] | None, name: str) -> None:
     """Run an async hook in a sync call, as far as it goes without an event loop."""
     if waiting is None:
         return
-    steps = waiting.__await__()
     try:
-        next(steps)
+        next(waiting.__await__())
+        getattr(waiting, "close", bool)()
     except StopIteration:
         return
-    except Exception:
-        logger.exception("%s raised; the call goes on", name)
+    except BaseException as error:
+        _log(error, name)
         return
     logger.error("%s waits for an event loop, which a sync call has not; use the async methods, or a plain hook", name)
-    if hasattr(waiting, "close"):
-        waiting.close()
 
 
 async def _finish_async(waiting: Awaitable[Any] | None, name: str) -> None:
-    if waiting is None:
-        return
-    try:
-        await waiting
-    except Exception:
-        logger.exception("%s raised; the call goes on", name)
+    if waiting is not None and (error := await outcome(waiting)) is not None:
+        _log(error, name)
 
 
 def shown(value: Any, name: str = "") -> Any:

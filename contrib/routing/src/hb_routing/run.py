@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hb_routing.candidates import specs_of
 from hb_routing.foreign import foreign_things
 from heavenbase.call import Call, CallContext
+from heavenbase.colour import is_callers
 from heavenbase.errors import (
     AuthError,
     ContextOverflow,
@@ -25,7 +26,7 @@ from heavenbase.errors import (
 from heavenbase.middleware import Next
 from heavenbase.options import MOCKS
 from heavenbase.routes import Route, Routing, Target
-from heavenbase.secrets import scrubber
+from heavenbase.secrets import told
 from heavenbase.spec import LLMSpec
 from heavenbase.types import Completion, Hop, Usage
 
@@ -176,13 +177,15 @@ class Run:
         """Why an answer is rejected; None where it will do."""
         try:
             found = judge(call, answer)
-            reason: str | None = (await found) if hasattr(found, "__await__") else found
+            reason = (await found) if hasattr(found, "__await__") else found
+            return None if reason is None else f"{reason}"
         except HBError:
             raise
-        except Exception as error:  # the answer is paid for, and there is nothing against it
-            self._tell_failed("a judge", error)
+        except BaseException as error:
+            if is_callers(error):
+                raise
+            self._tell_failed("a judge", error)  # the answer is paid for, and there is nothing against it
             return None
-        return reason
 
     # What follows an error
 
@@ -208,13 +211,14 @@ class Run:
             return all(self._hops(words, each) for _, each in error.errors)
         try:
             return is_among(error, words)
-        except Exception as failure:  # a function among them; the provider's error is what counts
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:  # a function among them; the provider's error is what counts
             self._tell_failed("a function in `on`", failure)
             return False
 
-    def _tell_failed(self, what: str, error: Exception) -> None:
-        told = scrubber(self.asked.secrets())(f"{type(error).__name__}: {error}")
-        self.call.services.logger.error("%s of a route failed: %s", what, told)
+    def _tell_failed(self, what: str, error: BaseException) -> None:
+        self.call.services.logger.error("%s of a route failed: %s", what, told(error, self.asked.secrets()))
 
     def has_time(self) -> bool:
         """Whether the deadline of the whole call is still to come."""

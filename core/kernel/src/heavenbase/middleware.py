@@ -13,17 +13,22 @@ call's colour, such as `call.services.sleep`.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from copy import copy
+from dataclasses import fields
+from functools import cache, partial
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from heavenbase.call import Call
 from heavenbase.colour import drive as drive
+from heavenbase.colour.hooks import outcome
 from heavenbase.config.schema import UNSET as UNSET
 from heavenbase.config.schema import Field as Setting
+from heavenbase.details import Record
 from heavenbase.errors import InputTypeError, UnknownNameError
 from heavenbase.plugin import Loadable
-from heavenbase.secrets import scrubber
+from heavenbase.secrets import told
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult
 
 Answer: TypeAlias = Completion | Embedding | ImageResult | AsyncIterator[Chunk]
@@ -93,8 +98,9 @@ class Middleware(Configured):
 class Observer(Middleware):
     """A middleware that only watches: what it does or raises neither changes nor fails a call.
 
-    Both methods may be plain, or `async def` where all calls are async. What they raise is logged. An async one that
-    takes longer than `patience` seconds is given up, and the call goes on.
+    Both methods may be plain, or `async def` where all calls are async. They get copies of the call and of its answer;
+    context and ledger are the call's own. What they raise is logged, but for a KeyboardInterrupt. An async one runs in
+    a task of its own; after `patience` seconds it is given up, and the call goes on.
     """
 
     patience: ClassVar[float] = 5.0
@@ -112,8 +118,10 @@ class Observer(Middleware):
     async def __call__(self, call: Call, next: Next) -> Any:
         """The answer as it comes."""
         started = call.context.clock()
-        if type(self).before is not Observer.before:
+        if _is_own(self.before, Observer.before):
             await self._tell(call, self.before, call)
+        if not _is_own(self.after, Observer.after):
+            return await next(call)
         try:
             answer = await next(call)
         except BaseException as error:
@@ -136,24 +144,84 @@ class Observer(Middleware):
             failed = None if isinstance(error, GeneratorExit) else error
             raise
         finally:
-            await drive.aclose(source)
-            whole = answer.completion if answer is not None else None
-            await self._tell(call, self.after, call, whole, failed, call.context.clock() - started)
+            try:
+                await drive.aclose(source)
+            finally:
+                whole = answer.completion if answer is not None else None
+                await self._tell(call, self.after, call, whole, failed, call.context.clock() - started)
 
     async def _tell(self, call: Call, hook: Callable[..., Any], *said: Any) -> None:
+        failed: BaseException | None = None
         try:
-            heard = hook(*said)
-            if hasattr(heard, "__await__"):
-                if not call.is_async:
-                    heard.close()
-                    raise InputTypeError(f"{hook.__qualname__} is async, and this call is not")
-                import asyncio
+            heard = hook(*map(_seen, said))
+            is_async = hasattr(heard, "__await__")
+            if is_async and not call.is_async:
+                getattr(heard, "close", bool)()
+                raise InputTypeError(f"{hook.__qualname__} is async, and this call is not")
+        except BaseException as error:  # nothing was awaited, so that it is the hook's own, whatever it is
+            failed = error
+        else:
+            if is_async:
+                failed = await outcome(heard, self.patience)
+        if isinstance(failed, KeyboardInterrupt):
+            raise failed
+        if failed is not None:
+            call.services.logger.error("observer %s failed: %s", name_of(self), told(failed, call.secrets()))
 
-                async with asyncio.timeout(self.patience):
-                    await heard
-        except Exception as error:
-            told = scrubber(call.secrets())(f"{type(error).__name__}: {error}")
-            call.services.logger.error("observer %s failed: %s", name_of(self), told)
+
+def _is_own(method: Any, inherited: Any) -> bool:
+    return getattr(method, "__func__", method) is not inherited
+
+
+_SHARED = frozenset({str, int, float, bool, type(None)})
+
+
+def _seen(value: Any) -> Any:
+    """What a hook gets for a call or an answer: one of its own, each field of which is copied when it is read first.
+
+    A whole copy, of which most hooks read two fields, would cost as much as the rest of a call.
+    """
+    kind: Any = type(value)
+    view = _view_of(kind)
+    if view is None:
+        return _apart(value)
+    seen: Any = object.__new__(view)
+    object.__setattr__(seen, "_of", value)
+    return seen
+
+
+@cache
+def _view_of(kind: Any) -> Any:
+    """A class like this one, whose objects have what they lack from the one that they stand for."""
+    if not issubclass(kind, Call | Record) or kind.__dictoffset__:
+        return None
+
+    def read(self: Any, name: str) -> Any:
+        held = _apart(getattr(self._of, name))
+        object.__setattr__(self, name, held)
+        return held
+
+    own = {"__slots__": ("_of",), "__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    # It passes for the class itself where it is compared, and is one of it where it is copied or pickled.
+    like = {"__class__": property(lambda _: kind), "__reduce_ex__": lambda self, way: _apart(self).__reduce_ex__(way)}
+    return type(kind.__name__, (kind,), {**own, **like, "__getattr__": read})
+
+
+def _apart(value: Any) -> Any:
+    """Plain data, and the records in it, anew; other objects are shared."""
+    kind = type(value)
+    if kind in _SHARED:
+        return value
+    if kind is dict:
+        return {name: _apart(held) for name, held in value.items()}
+    if kind is list or kind is tuple:
+        return value[:] if value and type(value[0]) is float else kind(map(_apart, value))
+    if isinstance(value, Call | Record):
+        made = object.__new__(value.__class__)
+        for field in fields(value):
+            object.__setattr__(made, field.name, _apart(getattr(value, field.name)))
+        return made
+    return copy(value) if isinstance(value, array) else value
 
 
 class Judge(Configured):

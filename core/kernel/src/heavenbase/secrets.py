@@ -218,6 +218,21 @@ def scrubber(secrets: Iterable[Secret | str]) -> Callable[[str], str]:
     return lambda text: substitute(MASK, text)
 
 
+def told(error: BaseException, secrets: Iterable[Secret | str] = ()) -> str:
+    """Class and text of an error for a log, scrubbed."""
+    return redact(f"{type(error).__name__}: {text_of(error)}", secrets)
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an error that somebody's code raised; what its `__str__` raises is no other error."""
+    try:
+        return f"{error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as second:
+        return f"the error has no text: its __str__ raised {type(second).__name__}"
+
+
 def _pattern(character: str) -> str:
     if character.isascii() and character.isalnum():
         return character

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -317,6 +318,30 @@ def test_what_on_retry_raises_does_no_harm_and_is_logged_without_secrets(
             both_colours(house.llm, verb)[colour]("x", on_retry=on_retry)
         assert len(house.gateway.calls) == 2
         assert [record.getMessage() for record in caplog.records] == ["on_retry failed: ValueError: the key was ***"]
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("colour", [0, 1])
+@pytest.mark.parametrize("fault", [Unspeakable(), SystemExit(3), asyncio.CancelledError()])
+def test_nothing_that_on_retry_or_a_function_of_on_raises_loses_an_answer_or_an_error(
+    fault: BaseException, colour: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*said: Any) -> None:
+        raise fault
+
+    house = scripted(ServerError("down"), "ok", ServerError("down"))
+    ask = both_colours(house.llm, "complete")[colour]
+    assert ask("x", on_retry=fail).text == "ok"
+    with pytest.raises(ServerError, match="down"):
+        ask("x", retry={"on": [fail]})
+    told = [record.getMessage() for record in caplog.records]
+    name = type(fault).__name__
+    assert told[0].startswith(f"on_retry failed: {name}: ")
+    assert told[1].startswith(f"a function in `on` of retry failed: {name}: ")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from heavenbase.cache.settings import CacheSettings
 from heavenbase.config.config import Config
 from heavenbase.errors import CacheError, CacheWarning
 from heavenbase.registry import Registry
+from heavenbase.secrets import told
 from heavenbase.store import CacheStore
 
 WARN_EVERY = 60.0
@@ -120,7 +121,7 @@ class Stores:
         now = self._clock()
         if now - self._warned.get(what, float("-inf")) >= WARN_EVERY:
             self._warned[what] = now
-            shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            shown = told(error).removesuffix(": ")
             warnings.warn(f"the response cache {what}, calls go on without it: {shown}", CacheWarning, stacklevel=2)
 
     def close(self) -> None:

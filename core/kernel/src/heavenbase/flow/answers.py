@@ -12,7 +12,7 @@ from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.details import Details, Record
 from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
-from heavenbase.secrets import scrubbed, scrubber
+from heavenbase.secrets import scrubbed, scrubber, told
 from heavenbase.spec import EMPTY
 from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 
@@ -231,9 +231,7 @@ def _scrub(error: BaseException | None, scrub: Callable[[str], str]) -> None:
 
 def foreign(call: Call, error: Exception) -> ProviderError:
     """What leaves hb for an exception that a gateway should have mapped."""
-    return ProviderError(
-        f"gateway {call.spec.gateway!r} raised {type(error).__name__}: {error}", provider=call.spec.provider
-    )
+    return ProviderError(f"gateway {call.spec.gateway!r} raised {told(error)}", provider=call.spec.provider)
 
 
 def _contract(call: Call, answer: Any, wanted: str) -> PluginContractError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from heavenbase.call import Call
@@ -21,7 +21,7 @@ from heavenbase.errors import (
 from heavenbase.flow.refusals import Refusals
 from heavenbase.middleware import Next, call_sleep
 from heavenbase.resolution.retrying import RetryPolicy as RetryPolicy
-from heavenbase.secrets import scrubber
+from heavenbase.secrets import told
 from heavenbase.types import Chunk
 
 RETRY_AFTER_JITTER = 0.25
@@ -203,7 +203,7 @@ class Retry:
         too_long = asked is not None and asked > policy.max_retry_after
         retryable = error.retryable
         if policy.on is not None:  # but for a server that says no to this one
-            retryable = is_among(error, policy.on) and (retryable or not type(error).retryable)
+            retryable = self._is_among(call, error, policy.on) and (retryable or not type(error).retryable)
         if asked is not None and not too_long:
             budget.paused_until = max(budget.paused_until, call.context.clock() + asked)
         # What makes a job is sent once: a server that failed may have made it all the same.
@@ -243,9 +243,19 @@ class Retry:
     def _tell(self, call: Call, on_retry: Callable[..., Any], *said: Any) -> None:
         try:
             on_retry(*said)
-        except Exception as error:  # who only listens must not lose an answer
-            told = scrubber(call.secrets())(f"{type(error).__name__}: {error}")
-            call.services.logger.error("on_retry failed: %s", told)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # who only listens must not lose an answer
+            call.services.logger.error("on_retry failed: %s", told(error, call.secrets()))
+
+    def _is_among(self, call: Call, error: ProviderError, words: Sequence[Any]) -> bool:
+        try:
+            return is_among(error, words)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:  # a function among them; the provider's error is what counts
+            call.services.logger.error("a function in `on` of retry failed: %s", told(failure, call.secrets()))
+            return False
 
     def _policy(self, call: Call) -> RetryPolicy:
         option = call.controls.get("retry")

@@ -8,6 +8,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
+from heavenbase.secrets import text_of
+
 MESSAGE_LIMIT = 4_000
 
 
@@ -47,10 +49,7 @@ def failure(kind: str, message: str) -> str:
 
 def failure_of(error: BaseException) -> str:
     """The result of a call that raised; an error that cannot be put into words has its name alone."""
-    try:
-        return failure(type(error).__name__, str(error))
-    except Exception as second:
-        return failure(type(error).__name__, f"the error has no text: its __str__ raised {type(second).__name__}")
+    return failure(type(error).__name__, text_of(error))
 
 
 def _parts(item: Any) -> list[dict[str, Any]]:
