@@ -98,6 +98,11 @@ kind = "cascade"
 targets = ["one/small", "two/large"]
 judge = { name = "polite", word = "Sir" }
 
+[heavenbase.llm.presets.tagged]
+model = "large"
+provider = "two"
+middleware = ["tag", "diary"]
+
 [heavenbase.middleware.tag]
 tag = "[from the file]"
 
@@ -190,6 +195,19 @@ def test_a_judge_of_the_settings_decides_in_every_colour(house: House, form: str
     # Each target has its middlewares; the observer of calls saw one call.
     assert house.said(0) == house.said(1) == ["[from the file] hello"]
     assert len(house.lines()) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_those_of_a_targets_preset_see_that_target_alone(house: House, form: str) -> None:
+    llm = hb.LLM(model=["one/small", {"preset": "tagged"}], kernel=house.kernel, max_retries=0)
+    house.servers[0].reply("no", status=500)
+    house.servers[1].reply("good day")
+    with pytest.warns(hb.errors.FallbackWarning):
+        assert FORMS[form](llm, "hello") == "good day"
+    assert house.said(0) == ["[from the file] hello"]
+    assert house.said(1) == ["[from the file] [from the file] hello"]
+    # The observer of calls saw the whole one, that of the preset what was asked of its target.
+    assert house.lines() == ["complete two/large Completion", "complete one/small Completion"]
 
 
 def test_other_verbs_and_many_calls_at_once_pass_too(house: House) -> None:

@@ -19,6 +19,14 @@ description = "small ones first"
 [heavenbase.llm.routes.sound]
 targets = [{ provider = "mock", model = "mock" }]
 
+[heavenbase.llm.presets.loud]
+provider = "mock"
+model = "mock"
+middleware = ["loud", "louder"]
+
+[heavenbase.llm.routes.mixed]
+targets = [{ preset = "loud" }, "gpt-4o-mini"]
+
 [heavenbase.llm.presets.routed]
 route = ["gpt-4o-mini", "mock/mock"]
 """
@@ -43,6 +51,13 @@ def test_explain_shows_the_stack_and_the_plan_of_a_route(run: Run, routes: Path)
     assert first.endswith("no key is set (OPENAI_API_KEY)")
     assert second.startswith("mock/mock at most")
     assert second.endswith("requests")
+
+
+def test_explain_shows_the_middlewares_of_a_target(run: Run, routes: Path) -> None:
+    lines = [" ".join(line.split()) for line in run("explain", "hi", "--route", "mixed").out.splitlines()]
+    (loud,) = [line for line in lines if line.startswith("mock/mock at most")]
+    assert loud.endswith("requests through loud, louder")
+    assert not [line for line in lines if line.startswith("loud")]  # not around the call
 
 
 def test_explain_tells_the_plan_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,8 @@ async def kept(run: Run, route: Route) -> Any:
             call = run.fitted(route, run.rotated(target, turn=False)[0])
         except (Unfit, HBError):
             continue  # told when it is its turn
+        if call.spec.args.get("middleware"):
+            continue  # what stands around this target alone may stand around its cache: it is looked up in its turn
         if run.call.missed is not None and target is route.first() and not judges:
             continue  # it was looked up before the call was made
         found, looked_up = await services.recall(call.replace(stream=False) if judges else call)

@@ -9,6 +9,7 @@ from hb_routing.candidates import Fitting, Unfit, specs_of
 from hb_routing.foreign import foreign_things
 from heavenbase.call import Call
 from heavenbase.errors import HBError
+from heavenbase.middleware import name_of
 from heavenbase.routes import Route, Routing, Target
 
 UNASKED = 3
@@ -17,12 +18,16 @@ UNASKED = 3
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One target: its name, how many requests it may cost, and what keeps it from being asked ("" for nothing)."""
+    """One target: its name, how many requests it may cost, and what keeps it from being asked ("" for nothing).
+
+    `middleware` are the names of those that stand around this target alone.
+    """
 
     target: str
     requests: int
     problem: str = ""
     depth: int = 0
+    middleware: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,13 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain data."""
         rows = [
-            {"target": it.target, "requests": it.requests, "problem": it.problem, "depth": it.depth}
+            {
+                "target": it.target,
+                "requests": it.requests,
+                "problem": it.problem,
+                "depth": it.depth,
+                "middleware": list(it.middleware),
+            }
             for it in self.steps
         ]
         return {
@@ -75,9 +86,11 @@ def _steps(route: Route, owner: Call, routing: Routing, fitting: Fitting, depth:
 
 def _step(target: Target, route: Route, owner: Call, routing: Routing, fitting: Fitting, depth: int) -> Step:
     label, problem, keys = target.label, "", max(len(target.keys), 1)
+    around: tuple[str, ...] = ()
     try:
         spec = specs_of(routing, target)[0]
         label = f"{spec.provider}/{spec.model_id}"
+        around = tuple(it if isinstance(it, str) else name_of(it) for it in spec.args.get("middleware") or ())
         call = owner if spec is routing.first else fitting.fitted(owner, spec, route, routing.first)
         variables = spec.provider_record.get("api_key_env")
         if spec.api_key is None and variables and not spec.provider_record.get("api_key_optional"):
@@ -86,7 +99,7 @@ def _step(target: Target, route: Route, owner: Call, routing: Routing, fitting: 
         problem, call = str(error), owner
         if things := _foreign(routing, target, owner):
             problem = f"{problem} ({', '.join(things)})" if things[0] not in problem else problem
-    return Step(label, keys * attempts_of(call), problem, depth)
+    return Step(label, keys * attempts_of(call), problem, depth, around)
 
 
 def _foreign(routing: Routing, target: Target, owner: Call) -> list[str]:

@@ -287,6 +287,7 @@ class Run:
         context.report.entries.clear()
         context.report.entries.update(inner.report.entries)
         context.report.strange = inner.report.strange
+        context.report.stack = inner.report.stack or context.report.stack
         context.served, context.headers, context.began = call.spec, inner.headers, inner.began
         context.cached = inner.cached
         self.asked = call

@@ -133,10 +133,11 @@ def _route(story: Mapping[str, Any]) -> list[str]:
     limit = f"{plan['seconds']:g} s" if plan["seconds"] is not None else "any time"
     named = plan["name"] if plan["name"].startswith(f"{plan['kind']} of ") else f"{plan['name']} ({plan['kind']})"
     lines = ["", f"route: {named}, at most {plan['requests']} requests in {limit}"]
-    rows = [
-        (f"{'  ' * row['depth']}{row['target']}", f"at most {row['requests']} requests", row["problem"])
-        for row in plan["targets"]
-    ]
+    rows = []
+    for row in plan["targets"]:
+        around = f"through {', '.join(row['middleware'])}" if row["middleware"] else ""
+        told = "; ".join(filter(None, (around, row["problem"])))
+        rows.append((f"{'  ' * row['depth']}{row['target']}", f"at most {row['requests']} requests", told))
     return lines + _columns(rows)
 
 

@@ -149,8 +149,9 @@ class Kernel:
 
         Where no middleware wants to see every call, one that is kept costs a tenth of a call.
         """
-        key = None
-        if not (self.stack.sees_calls or self._closed or spec.args.get("middleware")):
+        key, route = None, spec.route
+        is_plain = not spec.args.get("middleware") and (route is None or route.is_plain)
+        if is_plain and not (self.stack.sees_calls or self._closed):
             text, key = self.cache.text(spec, messages)
             if text is not None:
                 return text

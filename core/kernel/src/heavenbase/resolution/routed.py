@@ -2,12 +2,16 @@
 
 The others are resolved when they are needed, so that what is wrong with one that nobody asks does no harm. Slips in
 their names are told at once.
+
+Middlewares of the caller, and of the preset that the route belongs to, are those of the whole call, and stand in the
+arguments of the spec with the route; those of a target, by its own preset or arguments, in those of its own spec.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +19,7 @@ from heavenbase.config.config import Config
 from heavenbase.errors import InputError, PluginLoadError, UnknownNameError
 from heavenbase.options import CONNECTION, conceal, unknown_options, with_effort
 from heavenbase.registry import Registry
-from heavenbase.resolution.arguments import check_options
+from heavenbase.resolution.arguments import check_options, default_arguments
 from heavenbase.resolution.endpoint import ROOT, Sources
 from heavenbase.resolution.naming import Naming
 from heavenbase.resolution.slips import check_gateway
@@ -24,6 +28,7 @@ from heavenbase.routes.route import Route, Routing, Target
 from heavenbase.spec import LLMSpec
 
 MEMO_SIZE = 256
+MIDDLEWARE = "middleware"
 
 
 class RoutedResolver:
@@ -34,13 +39,13 @@ class RoutedResolver:
         self._registry = registry
         self._config = config
         self._memo: dict[Any, LLMSpec] = {}
-        self._own: dict[int, tuple[LLMSpec, LLMSpec]] = {}
+        self._own: dict[Any, tuple[LLMSpec, LLMSpec]] = {}
 
     def resolve(
         self, preset: str | None, model: Any, provider: str | None, gateway: str | None, options: Mapping[str, Any]
     ) -> LLMSpec | None:
         """The spec of the first target, with the route; None where nothing says that there are several."""
-        given = options.get("route")
+        given, owner = options.get("route"), preset
         options = {name: value for name, value in options.items() if name != "route"}
         if isinstance(model, list | tuple | Mapping | Route):
             if given is not None:
@@ -48,37 +53,62 @@ class RoutedResolver:
             given, model = model, None
         whose = "a route"
         if given is None and model is None:
-            given, whose = self._of_preset(preset)
+            given, owner = self._of_preset(preset)
+            whose = f"the route of preset {owner!r}"
         if given is None:
             return None
         if model is not None or provider is not None or gateway is not None:
             raise InputError(f"the targets of {whose} say model, provider and gateway themselves; name them there")
-        return self._routed(given, preset, options)
+        return self._routed(given, preset, owner, options)
 
-    def target(self, target: Target, preset: str | None, options: Mapping[str, Any]) -> LLMSpec:
-        """The spec of one target: its own arguments, and what the caller gave for all over them."""
-        own = {**target.args, **options}
+    def target(self, owner: str | None, target: Target, preset: str | None, options: Mapping[str, Any]) -> LLMSpec:
+        """The spec of one target: its own arguments, and what the caller gave for all over them.
+
+        `owner` is the preset that the route belongs to; its middlewares, and the caller's, are not those of a target.
+        """
+        own = {**target.args, **{name: value for name, value in options.items() if name != MIDDLEWARE}}
         conceal(own)
         names = (target.preset or preset, target.model, target.provider, target.gateway)
         spec: LLMSpec = self._resolver.resolve_one(*names, dict(with_effort(own)))
         given = frozenset(options)
-        if spec.explicit == given:
+        around = self._around(spec, owner)
+        if spec.explicit == given and around == [*(spec.args.get(MIDDLEWARE) or ())]:
             return spec
         # What the target says is no wish of the caller's, and stays behind when the call goes on.
-        known = self._own.get(id(spec))
+        known = self._own.get((id(spec), owner))
         if known is None or known[0] is not spec or known[1].explicit != given:
             if len(self._own) >= MEMO_SIZE:
                 self._own.clear()
-            known = self._own[id(spec)] = spec, replace(spec, explicit=given)
+            known = spec, replace(spec, explicit=given, args=_with_middleware(spec.args, around))
+            self._own[id(spec), owner] = known
         return known[1]
 
-    def _of_preset(self, preset: str | None) -> tuple[Any, str]:
-        """The route of the preset that counts, and whose it is."""
+    def _around(self, spec: LLMSpec, owner: str | None) -> list[Any]:
+        """The middlewares of a resolved target that are its own, and not those of all calls by the route."""
+        found = [*(spec.args.get(MIDDLEWARE) or ())]
+        if not found:
+            return found
+        catalog = self._resolver.catalog
+        owner = catalog.preset(owner) if owner is not None else None
+        count = len(catalog.presets[spec.preset].get(MIDDLEWARE) or ()) if spec.preset is not None else 0
+        is_of_all = spec.origins.get(f"args.{MIDDLEWARE}") in (f"{ROOT}.default_args", f"preset {owner}")
+        return [*(found[:count] if spec.preset != owner else ()), *(() if is_of_all else found[count:])]
+
+    def _of_call(self, owner: str | None, options: Mapping[str, Any]) -> list[Any]:
+        """The middlewares of all calls by a route: of the preset that it belongs to, and of the caller."""
+        catalog = self._resolver.catalog
+        name = catalog.preset(owner) if owner is not None else None
+        record = catalog.presets[name] if name is not None else {}
+        defaults = {**self._config.section(f"{ROOT}.default_args"), **default_arguments(record)}
+        return [*(record.get(MIDDLEWARE) or ()), *({**defaults, **options}.get(MIDDLEWARE) or ())]
+
+    def _of_preset(self, preset: str | None) -> tuple[Any, str | None]:
+        """The route of the preset that counts, and the name of that."""
         name = preset if preset is not None else self._config.get(f"{ROOT}.default_preset")
         catalog = self._resolver.catalog
         found = catalog.preset(name) if isinstance(name, str) else None
         route = catalog.presets[found].get("route") if found is not None else None
-        return route, f"the route of preset {found!r}"
+        return route, found
 
     def _named(self, name: str) -> Any:
         """The table of a route in the configuration."""
@@ -88,22 +118,23 @@ class RoutedResolver:
             raise UnknownNameError("route", name, known, hint="" if known else hint)
         return self._config.section((*ROOT.split("."), "routes", name)).copy()
 
-    def _routed(self, given: Any, preset: str | None, options: Mapping[str, Any]) -> LLMSpec:
+    def _routed(self, given: Any, preset: str | None, owner: str | None, options: Mapping[str, Any]) -> LLMSpec:
         key: Any = None
         try:
-            key = (tuple(given) if isinstance(given, list) else given, preset, tuple(options.items()))
+            key = (tuple(given) if isinstance(given, list) else given, preset, owner, tuple(options.items()))
             known = self._memo.get(key)
         except TypeError:  # what cannot be hashed is not remembered
             key = known = None
         route: Route = known.route.route if known is not None else to_route(given, self._named)
         connection = {name: options[name] for name in CONNECTION & options.keys()}
         own = {name: value for name, value in options.items() if name not in connection}
-        first = self.target(route.first(), preset, {**own, **connection})
+        first = self.target(owner, route.first(), preset, {**own, **connection})
         if known is not None and known.route.first is first:
             return known
         self._check_names(route, preset, options)
-        routing = Routing(route, MappingProxyType(own), MappingProxyType(connection), first, preset, self.target)
-        spec = replace(first, route=routing)
+        resolve = partial(self.target, owner)
+        routing = Routing(route, MappingProxyType(own), MappingProxyType(connection), first, preset, resolve)
+        spec = replace(first, route=routing, args=_with_middleware(first.args, self._of_call(owner, options)))
         if key is not None:
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
@@ -131,3 +162,10 @@ class RoutedResolver:
         check_options(target.args)
         origins = {f"args.{name}": f"the target {target.label}" for name in target.args}
         unknown_options(target.args, None, origins=origins)
+
+
+def _with_middleware(args: Mapping[str, Any], around: list[Any]) -> Mapping[str, Any]:
+    if not around and MIDDLEWARE not in args:
+        return args
+    rest = {name: value for name, value in args.items() if name != MIDDLEWARE}
+    return MappingProxyType({**rest, MIDDLEWARE: around} if around else rest)

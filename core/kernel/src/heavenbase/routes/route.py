@@ -126,6 +126,15 @@ class Routing:
     """What was worked out for its targets, kept."""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether what the cache keeps for the first target is the answer: without a judge, or anything around it."""
+        found: bool | None = self.known.get("is_plain")
+        if found is None:
+            judged = any(route.judge is not None or route.kind == "cascade" for route in self.route.routes())
+            found = self.known["is_plain"] = not (judged or self.first.args.get("middleware"))
+        return found
+
+    @property
     def owner(self) -> str:
         """The provider that the connection belongs to."""
         return self.first.provider

@@ -1,7 +1,8 @@
 """The stack of one kernel: its middlewares by place, and the chain that a call goes through.
 
 call middlewares - route - for each target: cache - target middlewares - structured answers - retry - attempt
-middlewares - gateway. An embedding is split into its batches inside its target.
+middlewares - gateway. An embedding is split into its batches inside its target. Behind a route, a target may have
+middlewares of its own: those of calls stand around its cache, the others inside of those of the whole call.
 """
 
 from __future__ import annotations
@@ -111,23 +112,54 @@ class Stack:
     def _compose(self, given: Sequence[Any], *, is_routed: bool) -> Next:
         from heavenbase.flow.structuring import StructuredOutput
 
-        around: Mapping[str, list[Any]] = {place: [] for place in PLACES}
-        for each in given:
-            around[place_of(each)].append(each)
-        if around["route"]:
-            raise UnknownNameError("place of a middleware", "route", ("call", "target", "attempt"), hint="pass route=")
-        inner = (self._cache, *around["target"], StructuredOutput(), self._retry, *around["attempt"])
-        asked = compose(inner, self._end)
-        cache = self._cache
+        cache, structured = self._cache, StructuredOutput()
 
-        def target(call: Call) -> Any:
-            if call.verb == "embed":
-                from heavenbase.flow.embedding import embed_all
+        def asking(own: Sequence[Any]) -> Next:
+            """What is behind the route, with these middlewares of a target's own."""
+            around = _by_place([*given, *own])
+            inner = (cache, *around["target"], structured, self._retry, *around["attempt"])
+            asked = compose(inner, self._end)
 
-                return embed_all(call, asked, cache)
-            return asked(call)
+            def target(call: Call) -> Any:
+                if call.verb == "embed":
+                    from heavenbase.flow.embedding import embed_all
 
-        return compose([*around["call"], *([self._router()] if is_routed else [])], target)
+                    return embed_all(call, asked, cache)
+                return asked(call)
+
+            return compose(_by_place(own)["call"], target)
+
+        around, plain = _by_place(given), asking(())
+        if not is_routed:
+            return compose(around["call"], plain)
+        chains: dict[tuple[int, ...], tuple[Sequence[Any], Next, tuple[str, ...]]] = {}
+
+        def chosen(call: Call) -> Any:
+            more = call.spec.args.get("middleware")
+            if not more:
+                return plain(call)
+            key = tuple(map(id, more))
+            if (found := chains.get(key)) is None:
+                if len(chains) >= CHAINS:
+                    chains.clear()
+                own = self.read(more)
+                outside = [*_names(given, ("call",)), name_of(router), *_names(own, ("call",))]
+                names = (*outside, *_names([*given, *own], ("target", "attempt")))
+                found = chains[key] = (tuple(more), asking(own), names)
+            call.context.report.stack = found[2]
+            return found[1](call)
+
+        router = self._router()
+        return compose([*around["call"], router], chosen)
+
+
+def _by_place(given: Iterable[Any]) -> Mapping[str, list[Any]]:
+    around: Mapping[str, list[Any]] = {place: [] for place in PLACES}
+    for each in given:
+        around[place_of(each)].append(each)
+    if around["route"]:
+        raise UnknownNameError("place of a middleware", "route", ("call", "target", "attempt"), hint="pass route=")
+    return around
 
 
 def _names(given: Iterable[Any], places: Iterable[str] = PLACES) -> tuple[str, ...]:
