@@ -61,6 +61,7 @@ class Run:
         routing: Routing = call.spec.route
         self.router, self.health, self.call, self.next, self.routing = router, router.health, call, next, routing
         self.context: CallContext = call.context
+        self.context.siblings = routing.secrets
         self.clock = call.context.clock
         self.owner = call.replace(spec=routing.first)
         self.asked = self.owner

@@ -56,13 +56,15 @@ class CallContext:
     hops: list[Hop] = field(default_factory=list)
     served: LLMSpec | None = field(default=None, repr=False)
     """The target that answers, where a route chose it."""
+    siblings: Callable[[], list[str]] | None = field(default=None, repr=False)
+    """What must not be told of the targets of its route."""
 
     def fork(self) -> CallContext:
         """A context for one target or batch: limits, report and the next reason are its own, the ledger is shared."""
         fresh = CallContext(self.clock, self.timeouts, self.started, self.created_at, self.deadline, self.began)
         fresh.attempts, fresh.hops, fresh.services = self.attempts, self.hops, self.services
         fresh.report = ParameterReport(self.report.entries.copy(), self.report.strange)
-        fresh.patience = self.patience
+        fresh.patience, fresh.siblings = self.patience, self.siblings
         return fresh
 
     def remaining(self) -> float | None:
@@ -178,7 +180,12 @@ class Call:
         return f"{self.spec.provider}/{self.spec.model_id}"
 
     def secrets(self) -> list[str]:
-        """What must not appear in anything that is told of this call."""
+        """What must not appear in anything that is told of this call: also what its route knows of other targets."""
+        siblings = self.context.siblings
+        return self.own_secrets() if siblings is None else [*self.own_secrets(), *siblings()]
+
+    def own_secrets(self) -> list[str]:
+        """Those of its target and its options alone, for what is looked through at each answer."""
         return self.spec.secrets(*(() if self.explicit <= self.spec.explicit else (self.args, self.controls)))
 
 

@@ -6,8 +6,8 @@ request.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Self
 
 from heavenbase.errors.base import BODY_EXCERPT as BODY_EXCERPT, MESSAGE_LIMIT as MESSAGE_LIMIT
 from heavenbase.errors.base import CacheWarning as CacheWarning, HBError as HBError, HBWarning as HBWarning
@@ -316,3 +316,9 @@ class FallbackExhausted(ProviderError):
     def __init__(self, message: str = "", errors: Iterable[tuple[str, HBError]] = (), **fields: Any) -> None:
         super().__init__(message, **fields)
         self.errors = tuple(errors)
+
+    def scrubbed(self, scrub: Callable[[str], str]) -> Self:
+        """Those of the targets are scrubbed too: one may say what only a later one knows to be a credential."""
+        for _, error in self.errors:
+            error.scrubbed(scrub)
+        return super().scrubbed(scrub)

@@ -147,7 +147,7 @@ class HTTPAttempt:
 
     def told(self, text: str) -> str:
         """A text of the server's, without the credentials that it has put into it."""
-        secrets = self.call.secrets()
+        secrets = self.call.own_secrets()
         return redact(text, secrets) if [secret for secret in secrets if secret in text] else text
 
     def unechoed(self, found: T) -> T:
@@ -156,10 +156,10 @@ class HTTPAttempt:
 
     def _sought(self) -> list[bytes]:
         """The credentials that are looked for."""
-        return [key.encode("utf-8", "surrogatepass") for key in self.call.secrets() if len(key) >= ECHO_LENGTH]
+        return [key.encode("utf-8", "surrogatepass") for key in self.call.own_secrets() if len(key) >= ECHO_LENGTH]
 
     def _scrubbed(self, found: T) -> T:
-        scrub = scrubber(self.call.secrets())
+        scrub = scrubber(self.call.own_secrets())
         for name in ("id", "model", "raw"):
             if getattr(found, name, None) is not None:
                 setattr(found, name, scrubbed(getattr(found, name), scrub))

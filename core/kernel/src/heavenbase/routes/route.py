@@ -143,6 +143,11 @@ class Routing:
         """The spec of one of the targets, with these parts of a connection and no others."""
         return self.resolve(target, self.preset, {**self.options, **connection})
 
+    def secrets(self) -> list[str]:
+        """What must not be told of its targets, as far as they were resolved."""
+        found = [specs for specs in tuple(self.known.values()) if isinstance(specs, list)]
+        return [text for specs in ([self.first], *found) for spec in specs for text in spec.secrets()]
+
     def connected(self, connection: Mapping[str, Any]) -> Routing:
         """The same routing with these parts of a connection over its own."""
         return replace(self, connection={**self.connection, **connection}, is_moved=True)
