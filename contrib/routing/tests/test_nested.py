@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hb_routing import balance, cascade, fallback
-from hb_testing.server import Reply
 from heavenbase.errors import FallbackExhausted, FallbackWarning, ServerError, StreamTruncated
 from heavenbase.types import Completion
 
@@ -198,13 +199,27 @@ def test_the_answer_is_not_lost_where_warnings_are_errors(house: House) -> None:
 
 
 def test_batches_that_were_cancelled_stand_in_the_ledger(house: House) -> None:
-    def script(request: Any) -> Reply:
-        return Reply("no", status=500) if "t0" in str(request.json) else Reply(delay=0.04)
+    are_here = {"one": asyncio.Event(), "two": asyncio.Event()}
+
+    async def refused(name: str) -> AsyncIterator[bytes]:
+        await are_here[name].wait()  # so that all batches are on their way when one fails
+        yield b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\n{}"
+
+    async def silence() -> AsyncIterator[bytes]:
+        await asyncio.sleep(5)
+        yield b""
+
+    def script(name: str, request: Any) -> AsyncIterator[bytes]:
+        if house.servers[name].request_count >= 4:
+            are_here[name].set()
+        return refused(name) if "t0" in str(request.json) else silence()
 
     for name in ("one", "two"):
-        house.servers[name].script(script)
+        house.servers[name].script(partial(script, name))
     llm = house.llm("one/e", "two/e", max_retries=0)
+    texts = [f"t{number}" for number in range(4)]
     with pytest.raises(FallbackExhausted) as caught:
-        asyncio.run(llm.aembed([f"t{number}" for number in range(4)], embedding_batch_size=1))
+        asyncio.run(llm.aembed(texts, embedding_batch_size=1, embedding_max_workers=4))
     told = [attempt.provider for attempt in caught.value.attempts]
-    assert (told.count("one"), told.count("two")) == tuple(len(house.servers[name].requests) for name in ("one", "two"))
+    assert (told.count("one"), told.count("two")) == (4, 4)
+    assert [house.servers[name].request_count for name in ("one", "two")] == [4, 4]
