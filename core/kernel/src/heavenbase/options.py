@@ -15,6 +15,8 @@ from heavenbase.errors import InputError, UnknownNameError
 from heavenbase.secrets import Hidden, hide, is_secret_header, veiled
 
 UNSET: Final = "(unset)"
+ROUTE_TABLES: Final = 12
+"""Tables and lists that a route as a caller gives it may hold in each other: three for each of its four levels."""
 
 
 class Option(NamedTuple):
@@ -229,15 +231,24 @@ def conceal(options: dict[str, Any]) -> None:
             options[name] = [_concealed(tool) if type(tool) is dict else tool for tool in value]
 
 
-def concealed_route(given: Any) -> Any:
-    """A route or a list of models as a caller gave it, with the credentials of its targets hidden."""
-    if type(given) in (list, tuple):
-        return type(given)(concealed_route(each) for each in given)
-    if type(given) is not dict:
+def concealed_route(given: Any, depth: int = 0) -> Any:
+    """A route or a list of models as a caller gave it, with the credentials of its targets hidden.
+
+    InputError for one that is nested deeper than routes may be, which has no end where a list or table holds itself.
+    """
+    if type(given) not in (list, tuple, dict):
         return given
-    route = {name: hide(value) if name == "keys" else concealed_route(value) for name, value in given.items()}
-    if type(args := route.get("args")) is dict:
-        conceal(args)
+    if depth > ROUTE_TABLES:
+        raise InputError("a route is nested too deeply, or holds itself")
+    if type(given) is not dict:
+        return type(given)(concealed_route(each, depth + 1) for each in given)
+    route = {name: value if name == "args" else concealed_route(value, depth + 1) for name, value in given.items()}
+    if "keys" in given:
+        route["keys"] = hide(given["keys"])
+    if type(args := given.get("args")) is dict:
+        hidden = {name: value for name, value in args.items() if isinstance(name, str)}
+        conceal(hidden)
+        route["args"] = {**args, **hidden}
     return route
 
 

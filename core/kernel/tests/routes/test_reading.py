@@ -234,8 +234,40 @@ def test_routes_nest_four_deep() -> None:
         nested = {"targets": [{"route": nested}]}
     inner = nested["targets"][0]
     for given in (nested, [inner], Route((Target(route=read(inner["route"])),))):
-        with pytest.raises(InputError, match="routes stand 5 deep in each other; 4 are allowed"):
+        with pytest.raises(InputError, match="routes stand more than 4 deep in each other"):
             read(given)
+
+
+def in_themselves() -> dict[str, Any]:
+    """Routes that hold themselves, or are deeper than anybody means, by what they are."""
+    a_list: list[Any] = []
+    a_list.append(a_list)
+    table: dict[str, Any] = {"targets": []}
+    table["targets"].append({"route": table})
+    code: list[Any] = []
+    route = Route(code)  # type: ignore[arg-type]
+    code.append(Target(route=route))
+    forced = Route((Target("x"),))
+    object.__setattr__(forced, "targets", (Target(route=forced),))
+    deep: Any = "x"
+    doubled: Any = {"targets": ["x"]}
+    for _ in range(2000):
+        deep, doubled = [deep], {"targets": [{"route": doubled}, {"route": doubled}]}
+    return {"list": a_list, "table": table, "route": route, "forced": forced, "deep": deep, "doubled": doubled}
+
+
+@pytest.mark.parametrize("name", in_themselves())
+def test_what_holds_itself_or_has_no_end_is_refused(name: str) -> None:
+    given = in_themselves()[name]
+    with pytest.raises(InputError, match="routes stand more than 4 deep in each other"):
+        read(given)
+    for option in ("model", "route"):
+        with pytest.raises(InputError, match=r"more than 4 deep|nested too deeply, or holds itself"):
+            LLM(**{option: given}, kernel=scripted().kernel)
+
+
+def test_a_route_of_thousands_of_targets_is_read() -> None:
+    assert len(list(read([["x"] * 100] * 100).leaves())) == 10_000
 
 
 @pytest.mark.parametrize(
@@ -320,6 +352,19 @@ def test_a_slip_is_told_with_the_nearest_name(given: Any, error: type[HBError], 
         (Route((Target("x"),), judge=5), InputTypeError, "judge is a name"),
         (Route((Target("x"),), on=("sever",)), UnknownNameError, "did you mean 'server'"),
         (Route((5,)), InputTypeError, "a target of a route is a name or a table"),  # type: ignore[arg-type]
+        (Route((Target("x"),), name=5), InputTypeError, "the name of a route is a text"),  # type: ignore[arg-type]
+        *(({"targets": wrong}, InputTypeError, "targets must be a list of names and tables, not")
+          for wrong in ({"x"}, b"x", {"x": 1}.keys(), iter(["x"]), range(2))),
+        *(([{"model": "x", name: wrong}], InputError, f"{name} must be a number")
+          for name in ("weight", "share", "first_token")
+          for wrong in (float("nan"), float("-inf"), True, "1", "${env:X,1}", 10**400, [1], 1j)),
+        *(({"targets": ["x"], "breaker": {"cooldown": wrong}}, InputError, "cooldown must be a number")
+          for wrong in (float("nan"), float("inf"), True, "${env:X,1}", None, 10**400)),
+        *(([Target(route=Route((Target("x"),)), **{name: wrong})], InputError, name)
+          for name, wrong in (("weight", float("nan")), ("share", 2), ("first_token", -1), ("model", "y"))),
+        ([{"model": "x", "args": {5: 1}}], InputTypeError, "the name of an argument is a text, not int"),
+        ([{"model": "x", "args": in_themselves()["list"]}], InputError, "holds itself"),
+        ({"targets": ["x"], "on": iter(["server"])}, InputTypeError, "on of a route is a list of kinds of errors, not"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_told(given: Any, error: type[HBError], told: str) -> None:
@@ -327,6 +372,25 @@ def test_a_wrong_value_is_told(given: Any, error: type[HBError], told: str) -> N
         read(given)
     with pytest.raises(error):
         LLM(route=given if given is not None else 5, kernel=scripted().kernel)
+
+
+def test_what_is_none_in_code_is_as_if_it_were_not_said() -> None:
+    given = Route((Target("x", args=None, weight=None),), kind=None, max_wait=None)  # type: ignore[arg-type]
+    route = read(given)
+    assert (route.kind, route.max_wait, route.targets[0].weight, dict(route.targets[0].args)) == ("fallback", 10, 1, {})
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Several(list[Any]):
+    __slots__ = ()
+
+
+def test_texts_and_lists_of_classes_of_their_own_are_what_they_are() -> None:
+    route = read(Several([Text("x"), {"model": Text("y")}]))
+    assert [target.label for target in route.targets] == ["x", "y"]
 
 
 def test_the_settings_of_a_call_in_code_are_checked_as_those_of_a_table_are() -> None:

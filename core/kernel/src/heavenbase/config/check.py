@@ -5,7 +5,7 @@ Values are never repeated in a message, except where the choices are a fixed lis
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -42,7 +42,8 @@ def _is_plain(value: Any) -> bool:
         return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
     if isinstance(value, list):
         return all(map(_is_plain, value))
-    return isinstance(value, _PLAIN) and (not isinstance(value, float) or math.isfinite(value))
+    # Neither nan nor infinity, and no integer beyond all that are no integers.
+    return isinstance(value, _PLAIN) and (not isinstance(value, int | float) or abs(value) <= sys.float_info.max)
 
 
 class Problem(NamedTuple):
@@ -197,4 +198,6 @@ def _name(value: Any) -> str:
             return _TYPES[kind][1]
     if isinstance(value, dict | list):
         return f"a {'table' if isinstance(value, dict) else 'list'} that holds something else"
+    if isinstance(value, int):
+        return "one so large"
     return "nan or infinity" if isinstance(value, float) else f"a {type(value).__name__}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
+from operator import is_
 from typing import Any
 
 from heavenbase.config.check import problems
@@ -13,29 +14,31 @@ from heavenbase.errors import InputError, InputTypeError, UnknownNameError, chec
 from heavenbase.options import CONNECTION
 from heavenbase.routes.route import DEPTH, NAMES, Breaker, Route, Target
 from heavenbase.secrets import Secret
-from heavenbase.spec import LLMSpec
+from heavenbase.spec import EMPTY, LLMSpec
 
 KEYS = ("api_key", "auth_token")
 """Options that stand in the field `api_key` of a spec."""
 
 
-def to_route(given: Any, named: Callable[[str], Any], *, above: tuple[str, ...] = (), **settings: Any) -> Route:
+def to_route(given: Any, named: Callable[[str], Any], *, above: tuple[str | None, ...] = (), **settings: Any) -> Route:
     """A route from what stands for one; InputError, InputTypeError or UnknownNameError for what does not.
 
     Args:
         given: A Route, the name of one, a list of targets (a fallback), or a table with the keys of a route.
         named: The table of a route by its name; it raises UnknownNameError for one that is not there.
-        above: The names of the routes around this one, so that none stands in itself.
+        above: The names of the routes around this one (None for one without), so that none stands in itself.
         settings: Fields of the route, over those of a table.
     """
+    name = given if isinstance(given, str) else None
+    if name is not None and name in above:
+        raise InputError(f"route {name!r} stands in itself: {' -> '.join([*filter(None, above), name])}")
+    if len(above) == DEPTH:  # before what is inside is read, which has no end where a list holds itself
+        raise InputError(f"routes stand more than {DEPTH} deep in each other")
+    above = (*above, name)
     if isinstance(given, Route):
         return _checked_route(given, named, above)
-    name: str | None = None
-    if isinstance(given, str):
-        if given in above:
-            raise InputError(f"route {given!r} stands in itself: {' -> '.join([*above, given])}")
-        name, above = given, (*above, given)
-        given = named(given)
+    if name is not None:
+        given = named(name)
     what = f"route {name!r}" if name else "route"
     if isinstance(given, Mapping):
         found = {**given, **settings}
@@ -49,29 +52,31 @@ def to_route(given: Any, named: Callable[[str], Any], *, above: tuple[str, ...] 
 
 
 def _made(
-    targets: Any, found: Mapping[str, Any], named: Callable[[str], Any], above: tuple[str, ...], name: Any, what: str
+    targets: Any,
+    found: Mapping[str, Any],
+    named: Callable[[str], Any],
+    above: tuple[str | None, ...],
+    name: Any,
+    what: str,
 ) -> Route:
     if targets is not None and not isinstance(targets, list | tuple):
         raise InputTypeError(f"{what}: targets must be a list of names and tables, not {type(targets).__name__}")
     if not targets:
         raise InputError(f"{what} has no targets" if name else "a route without targets; name at least one")
-    route = Route(tuple(to_target(each, named, above) for each in targets), name=name, **_fields(found, what))
-    if route.depth > DEPTH:
-        raise InputError(f"routes stand {route.depth} deep in each other; {DEPTH} are allowed")
-    return route
+    return Route(tuple(to_target(each, named, above) for each in targets), name=name, **_fields(found, what))
 
 
-def _checked_route(given: Route, named: Callable[[str], Any], above: tuple[str, ...]) -> Route:
+def _checked_route(given: Route, named: Callable[[str], Any], above: tuple[str | None, ...]) -> Route:
     """A Route made in code, itself where all in it is as it should be."""
+    if not isinstance(given.name, str | None):
+        raise InputTypeError(f"the name of a route is a text, not {type(given.name).__name__}")
     found = {name: getattr(given, name) for name in NAMES}
     made = _made(given.targets, found, named, above, given.name, f"route {given.name!r}" if given.name else "route")
-    is_whole = type(given.targets) is tuple and all(
-        new is old for new, old in zip(made.targets, given.targets, strict=True)
-    )
-    return given if is_whole and made.breaker is given.breaker and made.on == given.on else made
+    is_whole = type(given.targets) is tuple and all(map(is_, made.targets, given.targets))
+    return given if is_whole and all(getattr(made, name) is value for name, value in found.items()) else made
 
 
-def to_target(given: Any, named: Callable[[str], Any], above: tuple[str, ...] = ()) -> Target:
+def to_target(given: Any, named: Callable[[str], Any], above: tuple[str | None, ...] = ()) -> Target:
     """One target: the name of a model, a table with the keys of one, a Target, a spec or LLM, a Route or a list."""
     if isinstance(given, Target):
         return _checked_target(given, named, above)
@@ -98,14 +103,14 @@ def to_target(given: Any, named: Callable[[str], Any], above: tuple[str, ...] = 
     return Target(**table, keys=keys)
 
 
-def _checked_target(given: Target, named: Callable[[str], Any], above: tuple[str, ...]) -> Target:
+def _checked_target(given: Target, named: Callable[[str], Any], above: tuple[str | None, ...]) -> Target:
     """A Target made in code, itself where all in it is as it should be."""
     found = {it.name: getattr(given, it.name) for it in fields(Target)}
-    if given.route is not None:
-        route = to_route(given.route, named, above=above)
-        return given if route is given.route else replace(given, route=route)
-    made = to_target({name: value for name, value in found.items() if value is not None}, named, above)
-    return given if all(isinstance(key, Secret) for key in given.keys) else made
+    # What is left empty is no word of the caller's.
+    empty = {name for name, value in found.items() if value is None or value == () or value == EMPTY}
+    made = to_target({name: value for name, value in found.items() if name not in empty}, named, above)
+    is_same = all(getattr(made, name) is value for name, value in found.items() if name != "keys")
+    return given if is_same and type(given.keys) is tuple and all(isinstance(it, Secret) for it in given.keys) else made
 
 
 def _of_spec(spec: LLMSpec) -> Target:
@@ -129,7 +134,11 @@ def _check_target(table: Mapping[str, Any]) -> None:
     what = "target of a route"
     _check_names(table, TARGET, what)
     # Arguments are checked as those of a call are, where the target is resolved; they may be what only code can give.
-    code: tuple[str, ...] = ("args",) if isinstance(table.get("args"), Mapping) else ()
+    args = table.get("args")
+    code: tuple[str, ...] = ("args",) if isinstance(args, Mapping) else ()
+    for name in args if code else ():
+        if not isinstance(name, str):
+            raise InputTypeError(f"{what}: the name of an argument is a text, not {type(name).__name__}")
     inner = table.get("route")
     code += ("route",) if isinstance(inner, Route | list | tuple | Mapping) else ()
     plain = {name: value for name, value in table.items() if name not in code}
@@ -184,5 +193,11 @@ def _check_names(values: Mapping[str, Any], table: Any, what: str) -> None:
 
 
 def _check_values(values: Mapping[str, Any], table: Any, what: str) -> None:
-    for problem in problems(dict(values), table, ()):
-        raise InputError(f"{what}: {problem.message}")
+    try:
+        for problem in problems(dict(values), table, ()):
+            raise InputError(f"{what}: {problem.message}")
+    except RecursionError:
+        raise InputError(f"{what}: a value is nested too deeply, or holds itself") from None
+    for name, value in values.items():  # a reference to a variable was read before, or is none
+        if isinstance(value, str) and "str" not in table.fields[name].types:
+            raise InputError(f"{what}: {name} must be a number, not a reference")
