@@ -283,7 +283,7 @@ def test_cycles_and_depth_are_refused(house: House) -> None:
     house.kernel = house.make({"heavenbase.llm.routes": routes})
     with pytest.raises(InputError, match="a -> b -> a"):
         house.routed("a")
-    with pytest.raises(InputError, match="5 deep"):
+    with pytest.raises(InputError, match="4 deep"):
         fallback(fallback(fallback(fallback(fallback("one/m")))))
 
 

@@ -123,7 +123,9 @@ class Health:
                 self._open(credential_model, now + error.retry_after)
             else:
                 self._count(credential_model, now, rules, probed)
-        elif isinstance(error, Overloaded | CallTimeout) and not error.kind.startswith("connect"):
+        elif error.status == 408 or (  # the server's own word for a timeout
+            isinstance(error, Overloaded | CallTimeout) and not error.kind.startswith("connect")
+        ):
             self._count(model, now, rules, probed)
         elif isinstance(error, ServerError | TransportError | CallTimeout):
             self._count(origin, now, rules, probed)

@@ -20,6 +20,7 @@ from heavenbase.errors import (
     MissingCredential,
     QuotaExhausted,
     RateLimitError,
+    RequestRejected,
     UnsupportedError,
     is_among,
 )
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from hb_routing.router import Router
 
 # fmt: off
-WELL_KNOWN: Final = ("rate_limit", "overloaded", "server", "timeout", "connect", "transport", "response", "quota",
-                     "context_overflow", "stream_truncated")
+# "status" are 408, 409 and 425: no answer now, and nothing wrong with the request.
+WELL_KNOWN: Final = ("rate_limit", "overloaded", "server", "timeout", "connect", "transport", "response", "protocol",
+                     "quota", "context_overflow", "stream_truncated", "status")
 # fmt: on
 HOPS: Final[dict[str, tuple[str, ...]]] = {
     "fallback": (*WELL_KNOWN, "auth", "not_found"),
@@ -44,6 +46,8 @@ HOPS: Final[dict[str, tuple[str, ...]]] = {
     "balance": WELL_KNOWN,
 }
 """Kinds of errors after which the next target is asked, where a route does not say so itself."""
+NOT_THERE: Final = (404, 410)
+"""By these an address says that it is none, which is no kind of its own, and as good as a model that is not known."""
 ROTATES: Final = (RateLimitError, QuotaExhausted, AuthError)
 """After these the next key of the same target is taken."""
 REMAKES: Final = MOCKS | {"by_provider"}
@@ -208,6 +212,8 @@ class Run:
             return self.has_time() and is_among(error, (*words, "deadline_exceeded"))
         if isinstance(error, MissingCredential):
             return "auth" in words or is_among(error, words)
+        if error.status in NOT_THERE and isinstance(error, RequestRejected) and "not_found" in words:
+            return True
         if isinstance(error, FallbackExhausted):
             return all(self._hops(words, each) for _, each in error.errors)
         try:
