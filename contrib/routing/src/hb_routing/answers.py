@@ -54,7 +54,7 @@ async def ask_route(run: Run, route: Route, *, is_last: bool) -> Any:
             left.asked, last = True, None
         except HBError as error:
             if run.is_unfit(error):
-                run.skip(target, error.message)
+                run.pass_over(target, error)
                 continue
             last = error
             left.failed(target, error)

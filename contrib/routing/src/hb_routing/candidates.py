@@ -30,7 +30,7 @@ def specs_of(routing: Routing, target: Target) -> list[LLMSpec]:
     found: list[LLMSpec] | None = routing.known.get(target)
     if found is None:
         connection = dict(routing.connection)
-        if target is routing.route.first() and not routing.is_moved and not target.keys:
+        if target is routing.route.first() and not (routing.is_moved or target.keys or routing.problem):
             routing.known[target] = found = [routing.first]
             return found
         spec = routing.spec_of(target, connection)

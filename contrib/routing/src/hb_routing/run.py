@@ -18,6 +18,7 @@ from heavenbase.errors import (
     HBError,
     InputError,
     MissingCredential,
+    PluginError,
     QuotaExhausted,
     RateLimitError,
     RequestRejected,
@@ -199,7 +200,15 @@ class Run:
 
         What the first one refuses of the caller's wishes is told; behind a failure it would hide that.
         """
-        return isinstance(error, UnsupportedError) or (isinstance(error, InputError) and bool(self.errors))
+        if isinstance(error, UnsupportedError | PluginError):
+            return True
+        return isinstance(error, InputError) and any(not isinstance(it, PluginError) for _, it in self.errors)
+
+    def pass_over(self, target: Target, error: HBError) -> None:
+        """Note that a target is passed over, as it refused the call before anything was sent, or cannot be used."""
+        self.skip(target, error.message)
+        if isinstance(error, PluginError):
+            self.errors.append((self.label(target), error))
 
     def goes_on(self, route: Route, error: HBError) -> bool:
         """Whether the next target is asked after this error."""
@@ -210,6 +219,8 @@ class Run:
     def _hops(self, words: Sequence[Any], error: HBError) -> bool:
         if isinstance(error, DeadlineExceeded):  # of the target's share; of the whole, nothing is left
             return self.has_time() and is_among(error, (*words, "deadline_exceeded"))
+        if isinstance(error, PluginError):  # of all targets of a route inside this one
+            return True
         if isinstance(error, MissingCredential):
             return "auth" in words or is_among(error, words)
         if error.status in NOT_THERE and isinstance(error, RequestRejected) and "not_found" in words:
@@ -318,6 +329,8 @@ class Run:
             return last
         told = [f"{label}: {error.message}" for label, error in self.errors]
         told += [f"{hop.target}: {hop.reason}" for hop in self.context.hops if hop.outcome not in ("failed", "served")]
+        # A target whose plugin cannot be used stands in both.
+        told = list(dict.fromkeys(told))
         return exhausted(f"no target of {route.label} answered: {'; '.join(told)}", self.errors)
 
 

@@ -95,7 +95,7 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
             left.asked, last = True, None
         except HBError as error:
             if visit is None and run.is_unfit(error):
-                run.skip(target, error.message)
+                run.pass_over(target, error)
                 continue
             last = error
             left.failed(target, error)

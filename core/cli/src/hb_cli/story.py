@@ -31,6 +31,8 @@ def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str
     gateway = kernel.gateway(spec)
     request, problem, told = None, None, list(warned)
     try:
+        if spec.route is not None and spec.route.problem is not None:
+            raise spec.route.problem
         request = gateway.prepare(call)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -196,6 +196,8 @@ def make_ready(kernel: Kernel, spec: LLMSpec, yes: bool) -> None:
     from hb_cli.output import check_open, is_terminal
 
     check_open()
+    if spec.route is not None and spec.route.problem is not None:
+        return  # the first target cannot be used, and another one answers
     agreed = yes or os.environ.get("HB_YES", "").strip().lower() in ("1", "true", "yes", "on")
     kernel.gateway(spec).ensure(spec, yes=agreed, interactive=is_terminal(sys.stdin) and is_terminal(sys.stderr))
 

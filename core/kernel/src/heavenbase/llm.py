@@ -27,6 +27,7 @@ from heavenbase.projection import (
 if TYPE_CHECKING:
     from heavenbase.call import Call
     from heavenbase.kernel import Kernel
+    from heavenbase.plugin import Gateway
     from heavenbase.spec import LLMSpec
     from heavenbase.types import Chunk, Completion
 
@@ -248,19 +249,19 @@ class LLM(Operations):
 
     def to_client(self) -> Any:
         """The openai SDK's client for this target; ExportError where the gateway has none."""
-        return self.kernel.gateway(self.spec).to_client(self.spec)
+        return self._gateway().to_client(self.spec)
 
     def to_aclient(self) -> Any:
         """The openai SDK's async client for this target and event loop."""
-        return self.kernel.gateway(self.spec).to_aclient(self.spec)
+        return self._gateway().to_aclient(self.spec)
 
     def to_anthropic_client(self) -> Any:
         """The anthropic SDK's client for this target."""
-        return self.kernel.gateway(self.spec).to_anthropic_client(self.spec)
+        return self._gateway().to_anthropic_client(self.spec)
 
     def to_anthropic_aclient(self) -> Any:
         """The anthropic SDK's async client for this target and event loop."""
-        return self.kernel.gateway(self.spec).to_anthropic_aclient(self.spec)
+        return self._gateway().to_anthropic_aclient(self.spec)
 
     def to_args(self, **overrides: Any) -> dict[str, Any]:
         """`model` and the request arguments for the exported client's create(); UnknownNameError for a slip."""
@@ -274,9 +275,15 @@ class LLM(Operations):
             overrides["tools"] = [made.to_openai_tool() for made in to_tools(tools)]
         check_options(overrides := dict(with_effort(overrides)))
         unknown_options(overrides.keys() - CONTENT, parameters_of(self.spec, self.kernel.registry), allowed=True)
-        return self.kernel.gateway(self.spec).to_args(self.spec, overrides)
+        return self._gateway().to_args(self.spec, overrides)
 
     # Calls
+
+    def _gateway(self) -> Gateway:
+        """The gateway of this target, of a route its first; an error where that cannot be used."""
+        if self.spec.route is not None and self.spec.route.problem is not None:
+            raise self.spec.route.problem
+        return self.kernel.gateway(self.spec)
 
     def _chat_call(
         self,

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from heavenbase.errors import HBError, InputError, InputTypeError, PluginLoadError, UnknownModelError, UnknownNameError
+from heavenbase.errors import (
+    FallbackExhausted,
+    HBError,
+    InputError,
+    InputTypeError,
+    PluginLoadError,
+    UnknownModelError,
+    UnknownNameError,
+)
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 from heavenbase.plugin import Gateway
@@ -185,8 +193,29 @@ def test_a_second_target_whose_gateway_is_broken_does_no_harm(provider: str) -> 
     found = routing(LLM(model=["acme/a", second], kernel=kernel).spec)
     with pytest.raises(PluginLoadError, match="its SDK is not installed"):
         found.spec_of(found.route.targets[1])
+
+
+def test_a_first_target_whose_gateway_is_broken_stands_for_itself_with_nothing_of_another() -> None:
+    kernel = made({"heavenbase.llm.strict_plugins": True})
+    first = {"model": "m", "provider": "bad", "gateway": "broken"}
+    llm = LLM(model=[first, "zeta/b"], kernel=kernel, seed=7, api_key="sk-of-bad-0001")
+    spec, found = llm.spec, routing(llm.spec)
+    assert (spec.provider, spec.model, spec.base_url, spec.api_key, dict(spec.args)) == (
+        "bad",
+        "m",
+        None,
+        None,
+        {"seed": 7},
+    )
+    assert isinstance(found.problem, PluginLoadError)
+    assert found.owner == "bad"
     with pytest.raises(PluginLoadError, match="its SDK is not installed"):
-        LLM(model=[second, "acme/a"], kernel=kernel)
+        llm.to_client()
+    with pytest.raises(PluginLoadError, match="its SDK is not installed"):
+        LLM(model=[first], kernel=kernel)
+    with pytest.raises(FallbackExhausted, match=r"bad/m: .*its SDK is not installed.*; bad/n: .*its SDK") as caught:
+        LLM(model=[first, {**first, "model": "n"}], kernel=kernel)
+    assert [type(error) for _, error in caught.value.errors] == [PluginLoadError, PluginLoadError]
 
 
 SLIPS: list[tuple[Any, type[HBError], str]] = [

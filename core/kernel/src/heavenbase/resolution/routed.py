@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from heavenbase.config.config import Config
-from heavenbase.errors import InputError, PluginLoadError, UnknownNameError
+from heavenbase.errors import FallbackExhausted, HBError, InputError, PluginError, UnknownNameError
 from heavenbase.options import CONNECTION, conceal, unknown_options, with_effort
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments
@@ -128,18 +128,59 @@ class RoutedResolver:
         route: Route = known.route.route if known is not None else to_route(given, self._named)
         connection = {name: options[name] for name in CONNECTION & options.keys()}
         own = {name: value for name, value in options.items() if name not in connection}
-        first = self.target(owner, route.first(), preset, {**own, **connection})
+        problem: PluginError | None = None
+        try:
+            first = self.target(owner, route.first(), preset, {**own, **connection})
+        except PluginError as error:
+            problem = error
+            first = self._unusable(route, preset, owner, own, error)
         if known is not None and known.route.first is first:
             return known
         self._check_names(route, preset, options)
         resolve = partial(self.target, owner)
-        routing = Routing(route, MappingProxyType(own), MappingProxyType(connection), first, preset, resolve)
+        given = MappingProxyType(connection)
+        routing = Routing(route, MappingProxyType(own), given, first, preset, resolve, problem)
         spec = replace(first, route=routing, args=_with_middleware(first.args, self._of_call(owner, options)))
-        if key is not None:
+        if key is not None and problem is None:
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
             self._memo[key] = spec
         return spec
+
+    def _unusable(
+        self, route: Route, preset: str | None, owner: str | None, options: Mapping[str, Any], error: PluginError
+    ) -> LLMSpec:
+        """A spec that stands for the first target, whose plugin cannot be used: with its names and nothing else.
+
+        What was given for its provider so belongs to nobody else. How calls are made it has from the next target that
+        can be resolved; where there is none, FallbackExhausted names each.
+        """
+        lead, *others = route.leaves()
+        errors: list[tuple[str, HBError]] = [(lead.label, error)]
+        for target in others:
+            try:
+                spec = self.target(owner, target, preset, options)
+            except HBError as failure:
+                errors.append((target.label, failure))
+                continue
+            # As it cannot be resolved, the names that were given are all that is known of it.
+            head, _, rest = (lead.model or lead.preset or "").rpartition("/")
+            name = rest or lead.label
+            return LLMSpec(
+                preset=None,
+                model=name,
+                model_id=name,
+                provider=lead.provider or head or lead.label,
+                gateway=spec.gateway,
+                requested_gateway=lead.gateway or spec.gateway,
+                args=MappingProxyType({**options}),
+                explicit=frozenset(options),
+                timeouts=spec.timeouts,
+            )
+        if not others:
+            raise error
+        told = "; ".join(f"{label}: {each.message}" for label, each in errors)
+        raise FallbackExhausted(f"no target of {route.label} can be used: {told}", errors) from error
 
     def _check_names(self, route: Route, preset: str | None, options: Mapping[str, Any]) -> None:
         catalog = self._resolver.catalog
@@ -155,7 +196,7 @@ class RoutedResolver:
                 naming.target(target.model, target.provider, name, record)
                 if target.gateway is not None:
                     check_gateway(target.gateway, self._registry, self._config)
-            except PluginLoadError:
+            except PluginError:
                 continue  # told when it is its turn, and by `hb explain`
 
     def _check_args(self, target: Target) -> None:

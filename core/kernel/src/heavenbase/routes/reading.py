@@ -136,7 +136,7 @@ def _check_target(table: Mapping[str, Any]) -> None:
     # Arguments are checked as those of a call are, where the target is resolved; they may be what only code can give.
     args = table.get("args")
     code: tuple[str, ...] = ("args",) if isinstance(args, Mapping) else ()
-    for name in args if code else ():
+    for name in args if isinstance(args, Mapping) else ():
         if not isinstance(name, str):
             raise InputTypeError(f"{what}: the name of an argument is a text, not {type(name).__name__}")
     inner = table.get("route")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
+from heavenbase.errors import HBError
 from heavenbase.spec import EMPTY, LLMSpec, empty
 
 Kind: TypeAlias = Literal["fallback", "cascade", "balance"]
@@ -112,6 +113,7 @@ class Routing:
 
     `options` are the default arguments that the caller gave for all; `connection` are address and credentials, which
     belong to the provider `owner` alone. `first` is the spec of the first target, `preset` is for those that name none.
+    Where the plugin of the first target cannot be used, `problem` says why, and `first` names it and cannot be asked.
     """
 
     route: Route
@@ -120,6 +122,7 @@ class Routing:
     first: LLMSpec
     preset: str | None
     resolve: Callable[[Target, str | None, Mapping[str, Any]], LLMSpec] = field(repr=False)
+    problem: HBError | None = None
     is_moved: bool = False
     """Whether the connection is another one than that of `first`."""
     known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
