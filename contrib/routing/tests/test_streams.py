@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,25 @@ def test_e2_restart_announces_that_what_came_is_void(house: House, is_async: boo
     assert "".join(chunk.text for chunk in found[:place]) == "one two "
     assert "".join(chunk.text for chunk in found[place:]) == "whole answer"
     assert house.servers["two"].requests[0].json["messages"] == [{"role": "user", "content": "hi"}]
+
+
+@pytest.mark.parametrize("include", ["text", "content", ["text", "usage"], "chunk", "structured"])
+@BOTH
+def test_every_restart_is_told_where_the_pieces_do_not_show_it(
+    house: House, is_async: bool, include: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    warnings.simplefilter("ignore", FallbackWarning)
+    llm = house.routed(fallback("one/m", "two/m", stream_fallback="restart"))
+
+    async def gather() -> list[Any]:
+        return [piece async for piece in llm.astream("hi", include=include)]
+
+    for _ in range(2):
+        cut(house)
+        asyncio.run(gather()) if is_async else list(llm.stream("hi", include=include))
+    told = [record.getMessage() for record in caplog.records if "began again" in record.getMessage()]
+    assert len(told) == (0 if include in ("chunk", "structured") else 2)
+    assert all('include="chunk"' in text for text in told)
 
 
 @BOTH

@@ -78,6 +78,9 @@ EMBED: dict[str, Callable[[Embedding], Any]] = {
 IMAGEN: dict[str, Callable[[ImageResult], Any]] = {"images": lambda i: i.images, **_ANY_VERB}
 
 
+HOW_TO_SEE = 'include="chunk" shows where, by a chunk of kind "restart"'
+SHOWN = frozenset({"text", "content", "think", "tool_calls"})
+"""Names whose values in the chunks of a stream are void where the answer begins again."""
 TEXTS = frozenset({"text", "content"})
 """Names that show nothing of an answer but what it says."""
 
@@ -140,7 +143,9 @@ class StreamProjection:
 
     def __init__(self, call: Call, names: list[str], *, reduce: bool) -> None:
         self._context = call.context
+        self._call = call
         self.names = names
+        self._hides_restarts = "chunk" not in names and not SHOWN.isdisjoint(names)
         self._reduce = reduce and len(names) == 1
         self._only_text = self._reduce and names == ["text"]
         self._thinking = False
@@ -155,6 +160,11 @@ class StreamProjection:
         """What this chunk yields: nothing when a lone name has nothing to say."""
         if chunk.kind == "end":
             return self._closing(chunk.completion)
+        if chunk.kind == "restart":
+            self._thinking = False
+            if self._hides_restarts:  # a warning shows once per line by default; this stands for every stream
+                log = self._call.services.logger.warning
+                log("a stream of %s began again: what it gave before is void; %s", self._call.target, HOW_TO_SEE)
         if self._only_text:
             return (chunk.text,) if chunk.text else ()
         if self._reduce:
