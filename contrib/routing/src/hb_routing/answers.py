@@ -8,7 +8,7 @@ from typing import Any
 from hb_routing.balancing import ordered
 from hb_routing.candidates import Unfit
 from hb_routing.judges import Structured
-from hb_routing.run import Rejected, Run
+from hb_routing.run import FILTERED, Rejected, Run, refuses_filtered
 from hb_routing.visits import visited
 from hb_routing.waiting import Left
 from heavenbase.errors import HBError, StructuredOutputError
@@ -93,7 +93,6 @@ async def _ask_left(run: Run, route: Route, target: Target, *, is_last: bool) ->
 
 async def ask(run: Run, route: Route, target: Target, *, is_last: bool, is_gated: bool) -> Any:
     """What a target answers, judged where the route has a judge: Rejected; the last tier of a cascade is not gated."""
-    judge = run.judge_of(route)
     try:
         if target.route is not None:
             found = await ask_route(run, target.route, is_last=is_last)
@@ -102,13 +101,19 @@ async def ask(run: Run, route: Route, target: Target, *, is_last: bool, is_gated
             visit.leave()
     except StructuredOutputError as error:
         # hb itself found that the answer has not the form that was asked for: for this judge that is a refusal.
-        if error.partial is None or not is_gated or not isinstance(judge, Structured):
+        if error.partial is None or not is_gated:
             raise
-        run.reject(error.partial, f"it does not fit response_format: {error.message}")
-        raise Rejected(error.message) from error
-    if judge is None or not isinstance(found, Completion) or (route.kind == "cascade" and not is_gated):
+        if error.partial.finish_reason == "content_filter" and refuses_filtered(route):
+            told = FILTERED
+        elif isinstance(run.judge_of(route), Structured):
+            told = f"it does not fit response_format: {error.message}"
+        else:
+            raise
+        run.reject(error.partial, told)
+        raise Rejected(told) from error
+    if not isinstance(found, Completion) or (route.kind == "cascade" and not is_gated):
         return found
-    reason = await run.verdict(judge, run.asked, found)
+    reason = await run.verdict(route, run.asked, found)
     if reason is None:
         return found
     run.reject(found, reason)
@@ -123,40 +128,40 @@ async def kept(run: Run, route: Route) -> Any:
     owner, services = run.owner, run.call.services
     if owner.verb not in ("complete", "imagen") or not services.is_cached(owner):
         return None
-    for target, judges in _gates(run, route):
+    for target, gates in _gates(run, route):
         try:
             call = run.fitted(route, run.rotated(target, turn=False)[0])
         except (Unfit, HBError):
             continue  # told when it is its turn
         if call.spec.args.get("middleware"):
             continue  # what stands around this target alone may stand around its cache: it is looked up in its turn
-        if run.call.missed is not None and target is route.first() and not judges:
+        if run.call.missed is not None and target is route.first() and not gates:
             continue  # it was looked up before the call was made
-        found, looked_up = await services.recall(call.replace(stream=False) if judges else call)
+        found, looked_up = await services.recall(call.replace(stream=False) if gates else call)
         if found is None:
             run.missed[target] = looked_up
             continue
-        for judge in judges:
-            if await run.verdict(judge, call, found) is not None:
+        for gate in gates:
+            if await run.verdict(gate, call, found) is not None:
                 break
         else:
             run.adopt(looked_up)
             run.served()
-            return as_stream(found) if judges and owner.stream else found
+            return as_stream(found) if gates and owner.stream else found
     return None
 
 
-def _gates(run: Run, route: Route, above: Sequence[Any] = ()) -> Iterator[tuple[Target, list[Any]]]:
-    """The targets of a route that are no routes, in order, each with all who judge its answer."""
+def _gates(run: Run, route: Route, above: Sequence[Route] = ()) -> Iterator[tuple[Target, list[Route]]]:
+    """The targets of a route that are no routes, in order, each with all routes that judge its answer."""
     judge = run.judge_of(route)
     targets = targets_of(run, route)
     for place, target in enumerate(targets):
         is_gated = judge is not None and (route.kind != "cascade" or place + 1 < len(targets))
-        judges = [judge, *above] if is_gated else [*above]
+        gates = [route, *above] if is_gated else [*above]
         if target.route is not None:
-            yield from _gates(run, target.route, judges)
+            yield from _gates(run, target.route, gates)
         else:
-            yield target, judges
+            yield target, gates
 
 
 async def as_stream(found: Completion) -> AsyncIterator[Chunk]:

@@ -12,6 +12,7 @@ from heavenbase.call import Call, CallContext
 from heavenbase.colour import is_callers
 from heavenbase.errors import (
     AuthError,
+    ContentFiltered,
     ContextOverflow,
     DeadlineExceeded,
     FallbackExhausted,
@@ -55,6 +56,16 @@ REMAKES: Final = MOCKS | {"by_provider"}
 """Controls that make even the call of the first target another one than it was made for."""
 
 
+FILTERED: Final = "it ended with content_filter"
+"""Why an answer is rejected by a route that goes on after a content filter."""
+
+
+def refuses_filtered(route: Route) -> bool:
+    """Whether a route goes on after a content filter: providers tell of one by an error, or as the end of an answer."""
+    return route.on is not None and any(word in ("content_filter", "content_filtered") or word is ContentFiltered
+                                        for word in route.on)  # fmt: skip
+
+
 class Rejected(Exception):
     """The answer of a target that its judge refused."""
 
@@ -85,7 +96,9 @@ class Run:
         self.why = ""
         self.is_served = False
         self.has_judge = self._load_judges()
-        """Whether any answer is judged."""
+        """Whether any answer may be rejected."""
+        self.refused: Completion | None = None
+        """The answer that was rejected last."""
         self.recovery: Recovery | None = None
         """The stream that the next target goes on with."""
 
@@ -176,11 +189,16 @@ class Run:
 
     def _load_judges(self) -> bool:
         """Whether any answer is judged. All judges are loaded, so that what is wrong with one costs no request."""
-        judges = [self.judge_of(route) for route in self.routing.route.routes()]
-        return any(judge is not None for judge in judges)
+        routes = list(self.routing.route.routes())
+        judges = [self.judge_of(route) for route in routes]
+        return any(judge is not None for judge in judges) or any(map(refuses_filtered, routes))
 
-    async def verdict(self, judge: Any, call: Call, answer: Completion) -> str | None:
-        """Why an answer is rejected; None where it will do."""
+    async def verdict(self, route: Route, call: Call, answer: Completion) -> str | None:
+        """Why a route rejects an answer; None where it will do."""
+        if answer.finish_reason == "content_filter" and refuses_filtered(route):
+            return FILTERED
+        if (judge := self.judge_of(route)) is None:
+            return None
         try:
             found = judge(call, answer)
             reason = (await found) if hasattr(found, "__await__") else found
@@ -294,6 +312,7 @@ class Run:
             self.spent = Usage.total(self.spent, answer.usage)
             if self.context.attempts:
                 self.context.attempts[-1].rejected = reason
+        self.refused = answer
         self._unserved()  # by a route inside this one
         self.tell(self.asked.target, "rejected", reason)
         self.why = f"its answer was rejected: {reason}" if self.why == reason else self.why
@@ -331,7 +350,10 @@ class Run:
         told += [f"{hop.target}: {hop.reason}" for hop in self.context.hops if hop.outcome not in ("failed", "served")]
         # A target whose plugin cannot be used stands in both.
         told = list(dict.fromkeys(told))
-        return exhausted(f"no target of {route.label} answered: {'; '.join(told)}", self.errors)
+        failure = exhausted(f"no target of {route.label} answered: {'; '.join(told)}", self.errors)
+        if failure.partial is None:  # what was paid for is not lost
+            failure.partial = self.refused
+        return failure
 
 
 def exhausted(message: str, errors: Iterable[tuple[str, HBError]]) -> FallbackExhausted:

@@ -9,14 +9,14 @@ from typing import Any
 from hb_routing.answers import as_stream, ask, kept, targets_of
 from hb_routing.candidates import Unfit
 from hb_routing.recovery import Recovery
-from hb_routing.run import Rejected, Run
+from hb_routing.run import FILTERED, Rejected, Run, refuses_filtered
 from hb_routing.visits import Visit, visited
 from hb_routing.waiting import Left
 from heavenbase.colour import aclose
 from heavenbase.errors import HBError
-from heavenbase.gather import Ending
+from heavenbase.gather import Ending, Gathering
 from heavenbase.routes import Route, Target
-from heavenbase.types import Chunk, Usage
+from heavenbase.types import Chunk, Completion, Usage
 
 
 async def stream(run: Run) -> AsyncIterator[Chunk]:
@@ -48,7 +48,7 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
     """The chunks of the first target of a route that answers; the error of the route otherwise."""
     targets = targets_of(run, route)
     recovery, judge = Recovery(run.owner, route, run.recovery), run.judge_of(route)
-    left, queue = Left(run, route), list(targets)
+    left, queue, filters = Left(run, route), list(targets), refuses_filtered(route)
     last: HBError | None = None
     is_forced = False
     while queue or not is_forced:
@@ -64,17 +64,23 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
         source: Any = None
         visit: Visit | None = None
         try:
-            if judge is not None and (has_next or route.kind != "cascade"):
+            held: list[Chunk] = []
+            is_gated = has_next or route.kind != "cascade"
+            if judge is not None and is_gated:
                 source = as_stream(await _whole(run, route, target, is_last=is_closing, is_gated=has_next))
             elif target.route is not None:
                 source = stream_route(run, target.route, is_last=is_closing)
             else:
-                visit, (source, first) = await visited(run, route, target, is_last=is_closing, read=_begun)
+                visit, (source, held) = await visited(run, route, target, is_last=is_closing, read=_begun)
+            if filters and is_gated and (refused := await _filtered(source, held, run)) is not None:
+                run.reject(refused, FILTERED)
+                raise Rejected(FILTERED)
+            if visit is not None:
                 run.served()
-                if first is not None:
-                    recovery.seen(first)
-                    yield first
             seen = recovery.seen
+            for chunk in held:
+                seen(chunk)
+                yield chunk
             async for chunk in source:
                 if chunk.kind == "end":
                     if visit is not None:
@@ -135,10 +141,30 @@ async def _whole(run: Run, route: Route, target: Target, *, is_last: bool, is_ga
         run.owner = owner
 
 
-async def _begun(source: Any) -> tuple[Any, Chunk | None]:
-    """A stream and its first chunk, which comes with the first content; None where there is none."""
+async def _begun(source: Any) -> tuple[Any, list[Chunk]]:
+    """A stream and its first chunk, which comes with the first content; none where there is none."""
     try:
-        return source, await anext(source, None)
+        first = await anext(source, None)
     except BaseException:
         await aclose(source)
         raise
+    return source, [] if first is None else [first]
+
+
+async def _filtered(source: Any, held: list[Chunk], run: Run) -> Completion | None:
+    """The answer of a stream that a content filter ended before any content; None for any other, begun in `held`."""
+    while not any(chunk.has_content or chunk.finish_reason is not None for chunk in held):
+        chunk = await anext(source, None)
+        if chunk is None or chunk.kind == "end":
+            held += () if chunk is None else (chunk,)
+            return None
+        held.append(chunk)
+    if held[-1].has_content or held[-1].finish_reason != "content_filter":
+        return None
+    whole = Gathering()
+    for chunk in held:
+        whole.feed(chunk)
+    async for chunk in source:  # what it cost comes last
+        if chunk.kind != "end":
+            whole.feed(chunk)
+    return whole.completion(run.asked)
