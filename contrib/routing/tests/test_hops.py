@@ -250,6 +250,34 @@ def test_a_silent_first_target_leaves_time_for_the_second(house: House) -> None:
     assert seen == [("one/m", 20, 1010), ("two/m", 3, 1040), ("three/m", 120, 1040)]
 
 
+@pytest.mark.parametrize("form", range(4))
+def test_a_route_in_the_place_of_a_target_has_its_limits_for_all_in_it(house: House, form: int) -> None:
+    seen: list[Any] = []
+
+    async def note(call: Any, next: Any) -> Any:
+        seen.append((call.target, call.context.timeouts.first_token, call.context.deadline))
+        return await next(call)
+
+    note.around = "attempt"  # type: ignore[attr-defined]
+    inner = {"route": ["one/m", {"model": "two/m", "first_token": 3}], "share": 0.25, "first_token": 4}
+    house.servers["one"].strike("S5.500", "one")
+    house.servers["two"].strike("S5.500", "two")
+    llm = house.routed([inner, "three/m"], max_retries=0)
+    list(colours(house, llm, timeout=40, middleware=[note]))[form]()
+    assert seen == [("one/m", 4, 1010), ("two/m", 3, 1010), ("three/m", 120, 1040)]
+
+
+def test_the_share_of_a_route_that_is_used_up_leaves_time_for_the_next(house: House) -> None:
+    def late(request: Any) -> None:
+        house.time.now += 11
+
+    house.servers["one"].script(late)
+    house.servers["one"].strike("S5.500", "one")
+    answer = house.routed([{"route": ["one/m", "two/m"], "share": 0.25}, "three/m"]).complete("hi", timeout=40)
+    assert answer.served_by == "three/m"
+    assert house.counts() == (1, 0, 1)
+
+
 def test_the_deadline_of_the_whole_call_ends_it(house: House) -> None:
     house.servers["one"].reply("slow down", status=429, headers={"retry-after": "1"})
     with pytest.raises((DeadlineExceeded, FallbackExhausted)):

@@ -95,7 +95,8 @@ async def ask(run: Run, route: Route, target: Target, *, is_last: bool, is_gated
     """What a target answers, judged where the route has a judge: Rejected; the last tier of a cascade is not gated."""
     try:
         if target.route is not None:
-            found = await ask_route(run, target.route, is_last=is_last)
+            with run.within(target):
+                found = await ask_route(run, target.route, is_last=is_last)
         else:
             visit, found = await visited(run, route, target, is_last=is_last)
             visit.leave()

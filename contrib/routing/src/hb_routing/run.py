@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,6 +100,8 @@ class Run:
         """Whether any answer may be rejected."""
         self.refused: Completion | None = None
         """The answer that was rejected last."""
+        self.first_by: float | None = None
+        """When the first content is to be here, where a route inside this one has a limit for it."""
         self.recovery: Recovery | None = None
         """The stream that the next target goes on with."""
 
@@ -157,7 +160,7 @@ class Run:
         context.served, context.reason, context.waited = spec, self.reason, self.waited
         self.reason, self.waited = "", 0.0
         context.patience = None if is_last else route.hop_after
-        _limit(context, target, self.clock(), has_others=not is_last)
+        _limit(context, target, self.clock(), self.first_by, has_others=not is_last)
         missed = self.missed.get(target) if self.missed else None
         if missed is not None and missed.spec is spec and missed.stream == call.stream:
             call = call.replace(missed=missed.missed)
@@ -170,6 +173,21 @@ class Run:
             call = self.recovery.continued(call)
         self.asked = call
         return call
+
+    @contextmanager
+    def within(self, target: Target) -> Iterator[None]:
+        """The limits of a target that is a route, while its own targets are asked."""
+        context, first_by = self.context, self.first_by
+        deadline, now = context.deadline, self.clock()
+        if target.share is not None and deadline is not None:
+            context.deadline = now + target.share * max(deadline - now, 0.0)
+        if target.first_token is not None:
+            ends = now + target.first_token
+            self.first_by = ends if first_by is None else min(ends, first_by)
+        try:
+            yield
+        finally:
+            context.deadline, self.first_by = deadline, first_by
 
     def judge_of(self, route: Route) -> Any:
         """Who judges the answers of a route; None for nobody."""
@@ -379,15 +397,18 @@ def _asked_wait(error: HBError) -> float | None:
     return error.retry_after or getattr(error.__cause__, "retry_after", None)
 
 
-def _limit(context: CallContext, target: Target, now: float, *, has_others: bool) -> None:
+def _limit(context: CallContext, target: Target, now: float, first_by: float | None, *, has_others: bool) -> None:
     """Cut the clocks of one target: its own first-token limit, its share of the time left; leave some to the others."""
     timeouts, deadline = context.timeouts, context.deadline
     left = None if deadline is None else max(deadline - now, 0.0)
     first = target.first_token if target.first_token is not None else timeouts.first_token
     if left is not None and has_others:
         first = left / 2 if first is None else min(first, left / 2)
+    if first_by is not None:
+        rest = max(first_by - now, 0.001)
+        first = rest if first is None else min(first, rest)
     if first != timeouts.first_token:
         context.timeouts = replace(timeouts, first_token=first)
     if target.share is not None and left is not None:
-        mine = min(target.share, 1.0) * left
+        mine = target.share * left
         context.deadline, context.timeouts = now + mine, replace(context.timeouts, total=mine)

@@ -69,7 +69,7 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
             if judge is not None and is_gated:
                 source = as_stream(await _whole(run, route, target, is_last=is_closing, is_gated=has_next))
             elif target.route is not None:
-                source = stream_route(run, target.route, is_last=is_closing)
+                source = _inside(run, target, target.route, is_last=is_closing)
             else:
                 visit, (source, held) = await visited(run, route, target, is_last=is_closing, read=_begun)
             if filters and is_gated and (refused := await _filtered(source, held, run)) is not None:
@@ -112,7 +112,7 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
                 left.is_over = True
                 if not queue or not recovery.may_go_on(error, has_time=run.has_time()):
                     raise
-                announcement = recovery.announce()
+                announcement, run.first_by = recovery.announce(), None
                 run.recovery = recovery if recovery.went_on else None
                 run.reason = f"the stream of {run.label(target)} broke: {recovery.told}"
                 yield announcement
@@ -128,6 +128,17 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
             if visit is not None:
                 visit.leave()
     raise run.exhausted(route, last)
+
+
+async def _inside(run: Run, target: Target, route: Route, *, is_last: bool) -> AsyncIterator[Chunk]:
+    """The chunks of a target that is a route, within its limits."""
+    source = stream_route(run, route, is_last=is_last)
+    with run.within(target):
+        try:
+            async for chunk in source:
+                yield chunk
+        finally:
+            await aclose(source)
 
 
 async def _whole(run: Run, route: Route, target: Target, *, is_last: bool, is_gated: bool) -> Any:
