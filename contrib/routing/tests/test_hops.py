@@ -219,6 +219,46 @@ def test_g19_a_missing_key_of_the_first_hops_also_in_a_stream(house: House) -> N
     assert house.counts()[0] == 0
 
 
+REFERS = {"model": "one/m", "keys": ["${env:NOT_THERE}"], "args": {"seed": 7}}
+
+
+@pytest.mark.parametrize("form", range(4))
+@pytest.mark.parametrize("targets", [["two/m", REFERS], [REFERS, "two/m"], [{"route": [REFERS]}, {"route": ["two/m"]}]])
+@pytest.mark.parametrize("where", ["route", "preset"])
+def test_a_variable_that_is_not_set_keeps_only_its_own_target_from_being_asked(
+    house: House, where: str, targets: list[Any], form: int
+) -> None:
+    table = {"targets": targets}
+    house.kernel = house.make(
+        {"heavenbase.llm.routes.r": table, "heavenbase.llm.presets.p": {"model": "one/m", "route": table}}, environ={}
+    )
+    llm = house.routed("r") if where == "route" else LLM("p", kernel=house.kernel)
+    assert list(colours(house, llm))[form]()
+    assert house.counts() == (0, 1, 0)
+
+
+@pytest.mark.parametrize("where", ["route", "preset"])
+def test_a_variable_that_is_not_set_is_told_where_nobody_answers(house: House, where: str) -> None:
+    table = {"targets": ["two/m", REFERS]}
+    house.kernel = house.make(
+        {"heavenbase.llm.routes.r": table, "heavenbase.llm.presets.p": {"model": "one/m", "route": table}}, environ={}
+    )
+    house.fail("two", 401)
+    with pytest.raises(FallbackExhausted, match="NOT_THERE is not set"):
+        (house.routed("r") if where == "route" else LLM("p", kernel=house.kernel)).chat("hi")
+
+
+@pytest.mark.parametrize("where", ["route", "preset"])
+def test_references_of_targets_are_resolved_wherever_the_route_stands(house: House, where: str) -> None:
+    table = {"targets": [REFERS], "hop_after": 1}
+    house.kernel = house.make(
+        {"heavenbase.llm.routes.r": table, "heavenbase.llm.presets.p": {"model": "one/m", "route": table}},
+        environ={"NOT_THERE": "key-of-the-variable"},
+    )
+    (house.routed("r") if where == "route" else LLM("p", kernel=house.kernel)).chat("hi")
+    assert house.servers["one"].requests[0].headers["authorization"] == "Bearer key-of-the-variable"
+
+
 def test_slips_of_any_target_are_told_when_the_llm_is_made(house: House) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'two'"):
         house.routed(["one/m", {"model": "m", "provider": "twoo"}])

@@ -386,7 +386,9 @@ class _Resolution:
 
     def _read(self, record: Mapping[str, Any], key: str) -> dict[str, Any]:
         """A record with its references resolved, without credentials and the connection, which travel on their own."""
-        rest = {name: unconnected(name, value) for name, value in record.items() if name not in CREDENTIALS}
+        # The targets of a route are read one by one, when they are needed.
+        apart = CREDENTIALS | {"route"}
+        rest = {name: unconnected(name, value) for name, value in record.items() if name not in apart}
         return self.sources.value(rest, f"{ROOT}.{key}")  # type: ignore[no-any-return]
 
 

@@ -16,14 +16,22 @@ from types import MappingProxyType
 from typing import Any
 
 from heavenbase.config.config import Config
-from heavenbase.errors import FallbackExhausted, HBError, InputError, PluginError, UnknownNameError
+from heavenbase.config.section import Section, read
+from heavenbase.errors import (
+    FallbackExhausted,
+    HBError,
+    InputError,
+    MissingCredential,
+    PluginError,
+    UnknownNameError,
+)
 from heavenbase.options import CONNECTION, conceal, unknown_options, with_effort
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments
 from heavenbase.resolution.endpoint import ROOT, Sources
 from heavenbase.resolution.naming import Naming
 from heavenbase.resolution.slips import check_gateway
-from heavenbase.routes.reading import to_route
+from heavenbase.routes.reading import to_route, to_target
 from heavenbase.routes.route import Route, Routing, Target
 from heavenbase.spec import LLMSpec
 
@@ -66,6 +74,8 @@ class RoutedResolver:
 
         `owner` is the preset that the route belongs to; its middlewares, and the caller's, are not those of a target.
         """
+        if target.unset:
+            raise MissingCredential(target.unset)
         own = {**target.args, **{name: value for name, value in options.items() if name != MIDDLEWARE}}
         conceal(own)
         names = (target.preset or preset, target.model, target.provider, target.gateway)
@@ -108,7 +118,8 @@ class RoutedResolver:
         catalog = self._resolver.catalog
         found = catalog.preset(name) if isinstance(name, str) else None
         route = catalog.presets[found].get("route") if found is not None else None
-        return route, found
+        key = (*ROOT.split("."), "presets", str(found), "route")
+        return self._read(route, key), found
 
     def _named(self, name: str) -> Any:
         """The table of a route in the configuration."""
@@ -116,7 +127,40 @@ class RoutedResolver:
         if name not in known:
             hint = f"add one: hb cfg set {ROOT}.routes.{name}.targets …"
             raise UnknownNameError("route", name, known, hint="" if known else hint)
-        return self._config.section((*ROOT.split("."), "routes", name)).copy()
+        return self._read(known[name], (*ROOT.split("."), "routes", name))
+
+    def _read(self, raw: Any, key: tuple[str, ...]) -> Any:
+        """A route of the settings with its references resolved, those of each target by themselves.
+
+        A variable that is not set so keeps nobody from the other targets.
+        """
+        if isinstance(raw, list):
+            return [self._read_target(each, key) for each in raw]
+        if not isinstance(raw, dict):
+            return read(raw, key, self._config.environ)
+        rest = {name: value for name, value in raw.items() if name != "targets"}
+        found = Section(rest, key, self._config.environ).copy()
+        if "targets" in raw:
+            found["targets"] = self._read(raw["targets"], (*key, "targets"))
+        return found
+
+    def _read_target(self, raw: Any, key: tuple[str, ...]) -> Any:
+        if not isinstance(raw, dict):
+            return self._read(raw, key)
+        if raw.get("route") is not None:
+            return {**raw, "route": self._read(raw["route"], (*key, "route"))}
+        found: dict[str, Any] = {}
+        unset = ""
+        for name, value in raw.items():
+            try:
+                found[name] = read([value], key, self._config.environ)[0]
+            except MissingCredential as error:
+                unset = error.message
+        if not unset:
+            return found
+        if not found.keys() & {"model", "preset", "provider"}:
+            found["model"] = str(raw.get("model"))  # the reference, as its name
+        return replace(to_target(found, self._named), unset=unset)
 
     def _routed(self, given: Any, preset: str | None, owner: str | None, options: Mapping[str, Any]) -> LLMSpec:
         key: Any = None
@@ -128,10 +172,10 @@ class RoutedResolver:
         route: Route = known.route.route if known is not None else to_route(given, self._named)
         connection = {name: options[name] for name in CONNECTION & options.keys()}
         own = {name: value for name, value in options.items() if name not in connection}
-        problem: PluginError | None = None
+        problem: HBError | None = None
         try:
             first = self.target(owner, route.first(), preset, {**own, **connection})
-        except PluginError as error:
+        except (PluginError, MissingCredential) as error:
             problem = error
             first = self._unusable(route, preset, owner, own, error)
         if known is not None and known.route.first is first:
@@ -141,14 +185,14 @@ class RoutedResolver:
         given = MappingProxyType(connection)
         routing = Routing(route, MappingProxyType(own), given, first, preset, resolve, problem)
         spec = replace(first, route=routing, args=_with_middleware(first.args, self._of_call(owner, options)))
-        if key is not None and problem is None:
+        if key is not None and problem is None and not any(target.unset for target in route.leaves()):
             if len(self._memo) >= MEMO_SIZE:
                 self._memo.clear()
             self._memo[key] = spec
         return spec
 
     def _unusable(
-        self, route: Route, preset: str | None, owner: str | None, options: Mapping[str, Any], error: PluginError
+        self, route: Route, preset: str | None, owner: str | None, options: Mapping[str, Any], error: HBError
     ) -> LLMSpec:
         """A spec that stands for the first target, whose plugin cannot be used: with its names and nothing else.
 
@@ -186,6 +230,8 @@ class RoutedResolver:
         catalog = self._resolver.catalog
         for target in route.leaves():
             self._check_args(target)
+            if target.unset:
+                continue  # told when it is its turn
             naming = Naming(Sources(self._config, catalog.claims.foreign), catalog, {**target.args, **options})
             try:
                 name, record = naming.preset(target.preset or preset, target.model)

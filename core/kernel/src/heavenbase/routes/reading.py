@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from operator import is_
 from typing import Any
 
@@ -107,8 +107,9 @@ def _checked_target(given: Target, named: Callable[[str], Any], above: tuple[str
     """A Target made in code, itself where all in it is as it should be."""
     found = {it.name: getattr(given, it.name) for it in fields(Target)}
     # What is left empty is no word of the caller's.
-    empty = {name for name, value in found.items() if value is None or value == () or value == EMPTY}
+    empty = {name for name, value in found.items() if value is None or value == () or value == EMPTY} | {"unset"}
     made = to_target({name: value for name, value in found.items() if name not in empty}, named, above)
+    made = replace(made, unset=given.unset) if given.unset else made
     is_same = all(getattr(made, name) is value for name, value in found.items() if name != "keys")
     return given if is_same and type(given.keys) is tuple and all(isinstance(it, Secret) for it in given.keys) else made
 

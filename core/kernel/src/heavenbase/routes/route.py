@@ -43,6 +43,8 @@ class Target:
     first_token: float | None = None
     share: float | None = None
     keys: tuple[Any, ...] = field(default=(), repr=False)
+    unset: str = field(default="", repr=False)
+    """Why it cannot be asked, where the settings refer for it to a variable that is not set."""
 
     @property
     def label(self) -> str:
@@ -113,7 +115,8 @@ class Routing:
 
     `options` are the default arguments that the caller gave for all; `connection` are address and credentials, which
     belong to the provider `owner` alone. `first` is the spec of the first target, `preset` is for those that name none.
-    Where the plugin of the first target cannot be used, `problem` says why, and `first` names it and cannot be asked.
+    Where the first target cannot be used, for its plugin or a variable that is not set, `problem` says why, and `first`
+    names it and cannot be asked.
     """
 
     route: Route
