@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -222,6 +224,17 @@ def test_no_credential_of_a_route_is_in_a_traceback_with_locals(name: str) -> No
     frames = [frame for frame in told.stack if "/tests/" not in frame.filename]
     assert frames
     assert all("sk-shown" not in str(frame.locals) for frame in frames)
+
+
+def test_a_route_may_be_copied_and_without_keys_be_pickled() -> None:
+    route = read(["x", {"route": {"targets": [{"model": "y", "args": {"seed": 1}}], "on": ["server"]}}])
+    assert copy.deepcopy(route) is route
+    assert copy.copy(route).targets is route.targets
+    found = pickle.loads(pickle.dumps(route))  # noqa: S301
+    assert (found.label, found.targets[1].route.on) == (route.label, ("server",))
+    assert dict(found.targets[1].route.targets[0].args) == {"seed": 1}
+    with pytest.raises(InputTypeError, match="never pickled"):
+        pickle.dumps(read([{"model": "x", "keys": ["k-1"]}]))
 
 
 # Nesting

@@ -46,6 +46,13 @@ class Target:
     unset: str = field(default="", repr=False)
     """Why it cannot be asked, where the settings refer for it to a variable that is not set."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        held = [getattr(self, it.name) for it in fields(self)]
+        return type(self), tuple(dict(value) if isinstance(value, Mapping) else value for value in held)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Target:
+        return self  # it never changes
+
     @property
     def label(self) -> str:
         """What it is called before it is resolved."""
@@ -78,6 +85,9 @@ class Route:
     max_wait: float = 10.0
     breaker: Breaker = field(default_factory=Breaker)
     description: str = ""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Route:
+        return self  # it never changes
 
     @property
     def label(self) -> str:
