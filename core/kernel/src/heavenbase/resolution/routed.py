@@ -233,17 +233,24 @@ class RoutedResolver:
             if target.unset:
                 continue  # told when it is its turn
             naming = Naming(Sources(self._config, catalog.claims.foreign), catalog, {**target.args, **options})
+            around = [*(target.args.get(MIDDLEWARE) or ())]
             try:
                 name, record = naming.preset(target.preset or preset, target.model)
                 if target.preset is not None and target.model is None and record.get("route"):
                     raise InputError(
                         f"preset {name!r} has a route, and cannot be a target; let the target name the route itself"
                     )
+                around += record.get(MIDDLEWARE) or ()
                 naming.target(target.model, target.provider, name, record)
                 if target.gateway is not None:
                     check_gateway(target.gateway, self._registry, self._config)
             except PluginError:
-                continue  # told when it is its turn, and by `hb explain`
+                pass  # told when it is its turn, and by `hb explain`
+            for each in around:
+                if isinstance(each, str) and not (
+                    self._registry.has(MIDDLEWARE, each) or self._registry.has("contrib", each)
+                ):
+                    self._registry.info(MIDDLEWARE, each)
 
     def _check_args(self, target: Target) -> None:
         check_options(target.args)
