@@ -8,6 +8,7 @@ import pytest
 
 from hb_routing import balance, cascade, fallback
 from hb_routing.health import Health
+from hb_testing.server import Reply
 from heavenbase.errors import FallbackExhausted, FallbackWarning, HBError, Overloaded, RateLimitError
 from heavenbase.llm import LLM
 from heavenbase.routes import Breaker
@@ -142,6 +143,26 @@ def test_a_key_that_is_refused_or_used_up_makes_room_for_the_next(house: House, 
     used = [request.headers["authorization"] for request in house.servers["one"].requests]
     assert used == ["Bearer first-key", "Bearer second-key"]
     assert "first-key" not in f"{answer!r} {llm.spec.route!r}"
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "1"}])
+def test_a_limit_of_one_key_costs_neither_a_repetition_nor_a_wait(house: House, headers: dict[str, str]) -> None:
+    for ask in colours(house, house.routed([{"model": "one/m", "keys": ["first-key", "second-key"]}, "two/m"])):
+        house.servers["one"].clear()
+        house.servers["one"].script(lambda request: Reply("slow down", status=429, headers=headers))
+        ask()
+        used = [request.headers["authorization"] for request in house.servers["one"].requests]
+        assert used[:2] in (["Bearer first-key", "Bearer second-key"], ["Bearer second-key", "Bearer first-key"])
+        assert len(set(used[1:])) == 1  # the last key is tried as often as any target
+        house.time.now += 100
+
+
+def test_the_errors_of_all_keys_are_told(house: House) -> None:
+    house.servers["one"].script(lambda request: Reply("slow down", status=429))
+    llm = house.routed([{"model": "one/m", "keys": ["first-key", "second-key"]}], max_retries=0)
+    with pytest.raises(FallbackExhausted) as caught:
+        llm.chat("hi")
+    assert [(label, error.kind) for label, error in caught.value.errors] == [("one/m", "rate_limit")] * 2
 
 
 def test_keys_are_never_shown(house: House) -> None:

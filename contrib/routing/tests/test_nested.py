@@ -93,7 +93,7 @@ def test_ids_of_files_stay_with_the_account_that_has_them(house: House) -> None:
     house.servers["one"].strike("S5.500", "one")
     said = [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-of-the-first"}}]}]
     route = fallback("one/m", {"model": "one/n", "keys": ["another-account"]})
-    with pytest.raises(FallbackExhausted, match="belongs to one"):
+    with pytest.raises(FallbackExhausted, match="messages belongs to another account of one"):
         house.routed(route, max_retries=0).chat(said)
     assert {request.headers["authorization"] for request in house.servers["one"].requests} == {"Bearer key-of-one"}
 
@@ -155,13 +155,22 @@ def test_a_cancelled_call_ends_while_a_judge_waits(house: House) -> None:
     assert house.counts() == (1, 0, 0)
 
 
-def test_a_reason_of_a_judge_that_cannot_be_read_rejects_nothing(
-    house: House, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("given", [True, False, 0.7, "", " ", b"no", ["no"], Unspeakable()])
+def test_what_is_no_reason_of_a_judge_rejects_nothing(
+    house: House, given: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.servers["one"].reply("an answer")
-    route = fallback("one/m", "two/m", judge=lambda call, answer: Unspeakable())
-    assert house.routed(route).chat("hi") == "an answer"
-    assert "a judge of a route failed: RuntimeError: no text" in caplog.text
+    assert house.routed(fallback("one/m", "two/m", judge=lambda call, answer: given)).chat("hi") == "an answer"
+    assert f"a judge of a route failed: TypeError: it gave {type(given).__name__}, and no reason" in caplog.text
+
+
+def test_a_judge_whose_own_model_fails_loses_no_answer(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    def judge(call: Any, answer: Any) -> str | None:
+        raise ServerError("the model that judges is down", status=500)
+
+    house.servers["one"].reply("an answer")
+    assert house.routed(fallback("one/m", "two/m", judge=judge)).chat("hi") == "an answer"
+    assert "a judge of a route failed: ServerError" in caplog.text
 
 
 def test_a_function_in_on_that_raises_hides_no_error(house: House, caplog: pytest.LogCaptureFixture) -> None:

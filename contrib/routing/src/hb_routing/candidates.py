@@ -24,24 +24,49 @@ class Unfit(Exception):
 def specs_of(routing: Routing, target: Target) -> list[LLMSpec]:
     """The specs of a target, one for each of its keys; kept, as what was worked out for a spec is kept with it.
 
-    An HBError where it cannot be resolved. Address and credentials that were given for all belong to the targets of
-    one provider.
+    An HBError where it cannot be resolved.
     """
     found: list[LLMSpec] | None = routing.known.get(target)
     if found is None:
-        connection = dict(routing.connection)
         if target is routing.route.first() and not (routing.is_moved or target.keys or routing.problem):
             routing.known[target] = found = [routing.first]
             return found
-        spec = routing.spec_of(target, connection)
-        if connection and spec.provider != routing.owner:
-            connection, spec = {}, routing.spec_of(target)
-        found = [spec]
+        connection = _shared(routing, target)
+        found = [routing.spec_of(target, connection)]
         if target.keys:
             connection = {name: value for name, value in connection.items() if name not in ("api_key", "auth_token")}
             found = [routing.spec_of(target, {**connection, "api_key": key}) for key in target.keys]
         routing.known[target] = found
     return found
+
+
+def _shared(routing: Routing, target: Target) -> Mapping[str, Any]:
+    """The address and credentials that were given for all, where they are meant for this target.
+
+    They belong to the first target: to its provider, at its own address, with its own account.
+    """
+    first = routing.route.first()
+    if not routing.connection or target is first:
+        return routing.connection
+    own = _account(routing, target)
+    try:
+        home = _account(routing, first)
+    except HBError:  # it cannot be used, and what was given for it is nobody else's
+        return {}
+    if own is None or home is None:  # an address must be given, and only targets of this provider may take this one
+        is_meant = own is home and routing.spec_of(target, routing.connection).provider == routing.owner
+    else:
+        is_meant = own == home
+    return routing.connection if is_meant else {}
+
+
+def _account(routing: Routing, target: Target) -> tuple[str, str] | None:
+    """Provider, and address and credentials that a target has without what was given for all."""
+    try:
+        spec = routing.spec_of(target)
+    except InputError:
+        return None
+    return spec.provider, spec.target_key()
 
 
 class Fitting:
@@ -69,7 +94,8 @@ class Fitting:
             for name in things:
                 call.context.report.dropped(name, f"it belongs to {before.provider}, and {spec.provider} answers")
         elif things:
-            raise Unfit(f"{', '.join(things)} belongs to {before.provider}")
+            whose = before.provider if spec.provider != before.provider else f"another account of {spec.provider}"
+            raise Unfit(f"{', '.join(things)} {'belongs' if len(things) == 1 else 'belong'} to {whose}")
         try:
             fitted: Call = call.services.retarget(call, spec)
             # What is left behind on purpose is reported, and no guarantee that the target breaks.

@@ -8,6 +8,7 @@ from typing import Any
 from heavenbase.call import Call
 from heavenbase.messages import ITEMS
 from heavenbase.options import EXTRAS
+from heavenbase.secrets import is_secret_header
 from heavenbase.spec import LLMSpec
 
 STATE = frozenset(
@@ -26,25 +27,28 @@ def foreign_things(call: Call, spec: LLMSpec, home: LLMSpec) -> list[str]:
     """What a call holds for the target it was made for (`home`) that another (`spec`) cannot have; [] for the same.
 
     Names of arguments, and `messages` or `tools` for what stands in those. What one account of a provider keeps,
-    another has not.
+    another has not, and what was written for one address does not go to another.
     """
     owner = call.spec
-    if spec.provider == owner.provider:
-        if spec.target_key() == home.target_key():
-            return []
-        found = [name for name in call.args if name in STATE and name not in HARMLESS]
-        return [*found, "messages"] if any(map(_names_files, call.messages)) else found
-    found = [name for name in call.args if name in EXTRAS or (name in STATE and name not in HARMLESS)]
+    if spec.provider == owner.provider and spec.target_key() == home.target_key():
+        return []
+    is_elsewhere = (spec.provider, spec.base_url) != (home.provider, home.base_url)
+    found = [name for name in call.args if name in STATE and name not in HARMLESS]
+    found += [name for name, value in call.args.items() if name in EXTRAS and (is_elsewhere or _has_secrets(value))]
     found = [name for name in found if name in call.explicit or name not in owner.args]
     if any(_names_files(message) for message in call.messages):
         found.append("messages")
-    if any(_is_own(tool) for tool in call.args.get("tools") or ()):
+    if spec.provider != owner.provider and any(_is_own(tool) for tool in call.args.get("tools") or ()):
         found.append("tools")
     return found
 
 
 def stripped(call: Call, things: list[str]) -> Call:
     """The call without what belongs to another provider; what of messages goes is told in their place."""
+    context = call.context.fork()
+    for name in EXTRAS.intersection(things):  # nor is anything of them sent
+        for part in call.args.get(name) or ():
+            context.report.entries.pop(part, None)
     args = {name: value for name, value in call.args.items() if name not in things or name == "tools"}
     if "tools" in things:
         args["tools"] = [tool for tool in args["tools"] if not _is_own(tool)]
@@ -54,7 +58,11 @@ def stripped(call: Call, things: list[str]) -> Call:
     messages = call.messages
     if "messages" in things:
         messages = [_without_files(message) for message in messages]
-    return call.replace(args=args, messages=messages)
+    return call.replace(args=args, messages=messages, context=context)
+
+
+def _has_secrets(extra: Any) -> bool:
+    return isinstance(extra, Mapping) and any(is_secret_header(str(name)) for name in extra)
 
 
 def _is_own(tool: Mapping[str, Any]) -> bool:

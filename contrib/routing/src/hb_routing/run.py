@@ -153,13 +153,17 @@ class Run:
         """The target that ids of files and the like are taken to belong to."""
         return self.first_spec(self.routing.route.first()) or self.routing.first
 
-    def prepared(self, route: Route, target: Target, spec: LLMSpec, *, is_last: bool) -> Call:
-        """The call for one target: its own arguments and limits, with deadline and ledger of the whole."""
+    def prepared(self, route: Route, target: Target, spec: LLMSpec, *, is_last: bool, is_spare: bool = False) -> Call:
+        """The call for one target: its own arguments and limits, with deadline and ledger of the whole.
+
+        `is_spare`: another key of the target takes over where this one is refused or used up.
+        """
         call = self.fitted(route, spec)
         context = call.context
         context.served, context.reason, context.waited = spec, self.reason, self.waited
         self.reason, self.waited = "", 0.0
         context.patience = None if is_last else route.hop_after
+        context.is_spare = is_spare
         _limit(context, target, self.clock(), self.first_by, has_others=not is_last)
         missed = self.missed.get(target) if self.missed else None
         if missed is not None and missed.spec is spec and missed.stream == call.stream:
@@ -220,8 +224,10 @@ class Run:
         try:
             found = judge(call, answer)
             reason = (await found) if hasattr(found, "__await__") else found
-            return None if reason is None else f"{reason}"
-        except HBError:
+            if reason is None or (isinstance(reason, str) and reason.strip()):
+                return reason
+            raise TypeError(f"it gave {type(reason).__name__}, and no reason; a judge gives a text, or None")
+        except InputError:  # a mistake of who wrote the route, such as an async judge of sync calls
             raise
         except BaseException as error:
             if is_callers(error):
@@ -319,9 +325,9 @@ class Run:
 
     def turned(self, spec: LLMSpec, error: HBError) -> None:
         """Note that the next key of a target is taken."""
-        self.context.hops.append(
-            Hop(f"{spec.provider}/{spec.model_id}", "failed", f"{error.kind}; its next key is taken")
-        )
+        label = f"{spec.provider}/{spec.model_id}"
+        self.context.hops.append(Hop(label, "failed", f"{error.kind}; its next key is taken"))
+        self.errors.append((label, error))
         self.reason = f"next key after {error.kind}"
 
     def reject(self, answer: Completion, reason: str) -> None:

@@ -43,8 +43,8 @@ async def visited(
     specs = run.rotated(target)
     for number, spec in enumerate(specs):
         is_final = number + 1 == len(specs)
-        visit = Visit(run, route, spec, run.prepared(route, target, spec, is_last=is_last and is_final))
-        call = visit.call
+        call = run.prepared(route, target, spec, is_last=is_last and is_final, is_spare=not is_final)
+        visit = Visit(run, route, spec, call)
         try:
             found = await run.next(call)
             if read is not None:

@@ -50,6 +50,8 @@ class CallContext:
     services: Services | None = field(default=None, repr=False)
     patience: float | None = None
     """The longest wait for another attempt, in seconds; a longer one is an error, for a route to go elsewhere."""
+    is_spare: bool = False
+    """Whether another credential takes over, without any wait, where this one is refused or used up."""
     reason: str = ""
     """Why the next attempt is made, and how long hb waited for it, for the ledger."""
     waited: float = 0.0

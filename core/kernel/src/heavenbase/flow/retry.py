@@ -9,9 +9,11 @@ from typing import Any
 from heavenbase.call import Call
 from heavenbase.colour import drive as drive
 from heavenbase.errors import (
+    AuthError,
     CallTimeout,
     DeadlineExceeded,
     ProviderError,
+    QuotaExhausted,
     RateLimitError,
     StreamError,
     StreamInterrupted,
@@ -209,7 +211,8 @@ class Retry:
         # What makes a job is sent once: a server that failed may have made it all the same.
         once = call.controls.get("billed_repeats") == 0 and (error.maybe_billed or (error.status or 0) >= 500)
         once = once or (policy.billed_repeats is not None and billed > policy.billed_repeats)
-        if not retryable or number >= self._limit(call, policy) or too_long or once:
+        is_spare = call.context.is_spare and isinstance(error, RateLimitError | QuotaExhausted | AuthError)
+        if not retryable or number >= self._limit(call, policy) or too_long or once or is_spare:
             raise error
         if asked is not None:
             delay = asked * (1 + RETRY_AFTER_JITTER * self._random())
@@ -267,7 +270,7 @@ class Retry:
             budget.paused_until = 0.0
             return
         deadline, patience = call.context.deadline, call.context.patience
-        too_long = patience is not None and wait > patience
+        too_long = call.context.is_spare or (patience is not None and wait > patience)
         if too_long or (deadline is not None and call.context.clock() + wait >= deadline):
             limit = "longer than the route of this call waits" if too_long else "past the deadline of this call"
             raise RateLimitError(
