@@ -321,6 +321,7 @@ class LLM(Operations):
         return call
 
     def _embed_call(self, inputs: Any, options: dict[str, Any], *, is_async: bool) -> Call:
+        _check_prompted("embeddings", options)
         texts = [inputs] if isinstance(inputs, str) else _texts(inputs)
         return self.kernel.call("embed", self._target(options), options, is_async=is_async, inputs=texts)
 
@@ -329,6 +330,7 @@ class LLM(Operations):
             raise InputTypeError(f"prompt must be a str, not {type(prompt).__name__}")
         if not prompt.strip():
             raise InputError("the prompt is empty")
+        _check_prompted("images", options)
         references = to_images(images) if images is not None else []
         return self.kernel.call(
             "imagen", self._target(options), options, is_async=is_async, prompt=prompt, images=references
@@ -358,6 +360,12 @@ class LLM(Operations):
             warn_cut(chunk.completion if chunk is not None else None, view.names, 2)
         finally:
             await chunks.aclose()
+
+
+def _check_prompted(what: str, options: Mapping[str, Any]) -> None:
+    for name in sorted(PROMPTED):
+        if options.get(name) is not None:
+            raise InputError(f"{name} is for chats; {what} take their text as it is, such as one that a template made")
 
 
 def _texts(inputs: Any) -> list[str]:

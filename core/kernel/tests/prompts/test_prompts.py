@@ -123,7 +123,7 @@ def test_g26_values_are_checked_before_anything_is_sent() -> None:
     for odd in ({"share": float("nan")}, {"words": "ab"}, {"words": [1]}):
         with pytest.raises(InputTypeError, match="must be"):
             template({**good, **odd})
-    with pytest.raises(InputTypeError, match="are a mapping"):
+    with pytest.raises(InputTypeError, match="must be a mapping"):
         template.render("text")  # type: ignore[arg-type]
 
 

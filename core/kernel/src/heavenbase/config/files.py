@@ -33,6 +33,14 @@ _LINUX_FOLDERS = {
     "cache": ("XDG_CACHE_HOME", ".cache"),
     "data": ("XDG_DATA_HOME", ".local/share"),
 }
+_TOKEN = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}'
+    r"|'''(?:[^']|'(?!''))*+'{3,5}"
+    r'|"(?:[^"\\\n]|\\.)*+"'
+    r"|'[^'\n]*+'|#[^\n]*+|[\[\]{}\n]",
+    re.DOTALL,
+)
+"""What a statement of TOML may hold a line break in, or ends at."""
 _LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 
 
@@ -125,13 +133,16 @@ def is_ours(path: str) -> bool:
 def read_text(path: str) -> tuple[str, bool]:
     """Read a small UTF-8 file: its text, and whether others may write to it. ConfigError when it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_opener) as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ConfigError(f"{path}: is not a regular file")
-            data = file.read(SIZE_LIMIT + 1)
+            is_regular = stat.S_ISREG(status.st_mode)
+            data = file.read(SIZE_LIMIT + 1) if is_regular else b""
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError:  # as it holds a NUL, or half a character
+        raise ConfigError(f"{path!r}: no file has such a name") from None
+    if not is_regular:
+        raise ConfigError(f"{path}: is not a regular file")
     if len(data) > SIZE_LIMIT:
         raise ConfigError(f"{path}: is larger than {SIZE_LIMIT} bytes, which no settings file is")
     bad_line = None
@@ -143,6 +154,10 @@ def read_text(path: str) -> tuple[str, bool]:
     if bad_line is not None:
         raise ConfigError(f"{path}:{bad_line}: is not UTF-8 text")
     return text, os.name == "posix" and bool(status.st_mode & 0o022)
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe that nobody writes to would be waited for
 
 
 def read_settings(path: str) -> SettingsFile:
@@ -223,29 +238,28 @@ def holds_secret(values: Any, path: tuple[str, ...] = ()) -> bool:
 def line_index(text: str) -> Mapping[tuple[str, ...], int]:
     """Map every key of a valid TOML text to the line (from 1) where its statement begins.
 
-    Statements are found by handing growing runs of lines to the TOML parser, so its grammar is not repeated here.
+    A statement ends at the first line break that stands in no text and no bracket; what it says, the TOML parser tells.
     """
     import tomllib
 
     index: dict[tuple[str, ...], int] = {}
     header: tuple[str, ...] = ()
-    lines = text.split("\n")
-    start = 0
-    while start < len(lines):
-        end = start + 1
-        values: dict[str, Any] | None = None
-        while values is None and end <= len(lines):
-            try:
-                values = tomllib.loads("\n".join(lines[start:end]) + "\n")
-            except ValueError:
-                end += 1
-        if values is None:
+    line, start, depth = 1, 0, 0
+    for token in _TOKEN.finditer(f"{text}\n"):
+        mark = token.group()
+        depth += (mark in ("[", "{")) - (mark in ("]", "}"))
+        if depth or mark != "\n":
+            continue
+        statement = text[start : token.end()]
+        try:
+            values = tomllib.loads(statement)
+        except ValueError:
             return index
-        table = lines[start].lstrip().startswith("[")
+        table = statement.lstrip().startswith("[")
         for path in _paths(values, () if table else header):
-            index.setdefault(path, start + 1)
+            index.setdefault(path, line)
             header = path if table else header
-        start = end
+        line, start = line + statement.count("\n"), token.end()
     return index
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -21,6 +21,7 @@ TYPES: Mapping[str, tuple[Any, str]] = {
 }
 """Types by name: what Python has for them, and how they are told."""
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,19 @@ class Parameter:
     choices: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.isidentifier():
+        told = f"parameter {as_text('the name of a parameter', self.name)!r}"
+        for name in ("name", "type", "description"):
+            object.__setattr__(self, name, as_text(f"{name} of a {told}", getattr(self, name)))
+        if not self.name.isidentifier():
             raise InputError(f"{self.name!r} is no name of a parameter: letters, digits and _, no digit first")
         if self.type not in TYPES:
-            raise UnknownNameError(f"type of parameter {self.name!r}", self.type, TYPES)
-        if self.type == "image" and not (self.is_required and not self.choices):
-            raise InputError(f"parameter {self.name!r}: an image has neither a default nor choices")
-        object.__setattr__(self, "choices", tuple(self.choices))
-        for choice in self.choices:
-            self._check_type(choice)
+            raise UnknownNameError(f"type of {told}", self.type, TYPES)
+        if isinstance(self.choices, str | bytes | Mapping) or not isinstance(self.choices, Iterable):
+            raise InputTypeError(f"choices of {told} must be a list, not {type(self.choices).__name__}")
+        choices = tuple(map(self._plain, self.choices))
+        if self.type == "image" and not (self.is_required and not choices):
+            raise InputError(f"{told}: an image has neither a default nor choices")
+        object.__setattr__(self, "choices", choices)
         if not self.is_required:
             object.__setattr__(self, "default", self.check(self.default))
 
@@ -59,6 +64,8 @@ class Parameter:
     def of(cls, name: str, given: Any) -> Parameter:
         """The parameter of a type, a type's name, or a table of fields; UnknownNameError for another field."""
         if isinstance(given, Parameter):
+            if given.name != name:
+                raise InputError(f"parameter {name!r} is given as one of another name, {given.name!r}")
             return given
         if isinstance(given, type):
             given = given.__name__
@@ -66,21 +73,27 @@ class Parameter:
         if not isinstance(table, Mapping):
             raise InputTypeError(f"parameter {name!r} must be a type or a table, not {type(given).__name__}")
         known = [field.name for field in fields(cls)][1:]
-        for field in table:
+        for field in (table := as_table(f"parameter {name!r}", table)):
             if field not in known:
                 raise UnknownNameError(f"field of parameter {name!r}", field, known)
         return cls(name, **table)
 
     def check(self, value: Any) -> Any:
-        """The value as it is inserted; InputTypeError for another type, UnknownNameError for what is no choice."""
-        self._check_type(value)
-        if self.choices and value not in self.choices:
-            raise UnknownNameError(f"value of {self.name!r}", value, map(str, self.choices))
-        return tuple(value) if self.type == "list" else value
+        """The value as it is inserted: plain, whatever class it is of, and nothing of that class is run.
 
-    def read(self, texts: Iterable[str]) -> Any:
+        InputTypeError for another type, InputError for a number too long to write, UnknownNameError for what is no
+        choice.
+        """
+        found = self._plain(value)
+        if self.choices and found not in self.choices:
+            raise UnknownNameError(f"value of {self.name!r}", shown(found), map(shown, self.choices))
+        return found
+
+    def read(self, texts: Sequence[str]) -> Any:
         """The value that texts give, as a command line has them; only a list takes several."""
-        given = list(texts)
+        if not isinstance(texts, list | tuple):
+            raise InputTypeError(f"the texts of parameter {self.name!r} must be a list, not {type(texts).__name__}")
+        given = [as_text(f"a text of parameter {self.name!r}", text) for text in texts]
         if self.type == "list":
             return given
         if len(given) != 1:
@@ -91,15 +104,47 @@ class Parameter:
                 return int(text) if self.type == "int" else float(text)
             return _WORDS[text.strip().lower()] if self.type == "bool" else text
         except (ValueError, KeyError):
-            raise InputError(f"parameter {self.name!r} must be {TYPES[self.type][1]}, not {text!r}") from None
+            shortened = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+            raise InputError(f"parameter {self.name!r} must be {TYPES[self.type][1]}, not {shortened!r}") from None
 
-    def _check_type(self, value: Any) -> None:
+    def _plain(self, value: Any) -> Any:
         kind, words = TYPES[self.type]
-        is_fit = isinstance(value, kind) and value is not None and isinstance(value, bool) <= (kind in (bool, object))
-        if self.type == "list" and is_fit:
-            is_fit = all(isinstance(item, str) for item in value)
-        if not is_fit or (isinstance(value, float) and not math.isfinite(value)):
-            raise InputTypeError(f"parameter {self.name!r} must be {words}, not {type(value).__name__}")
+        own = type(value)  # and not its __class__, which may be anything
+        if value is None or not issubclass(own, kind) or (own is bool and kind not in (bool, object)):
+            raise InputTypeError(f"parameter {self.name!r} must be {words}, not {own.__name__}")
+        if self.type == "list":
+            items = (list if issubclass(own, list) else tuple).__iter__(value)
+            return tuple(as_text(f"an item of parameter {self.name!r}", item) for item in items)
+        if issubclass(own, str):
+            return str.__str__(value)
+        if self.type == "float" and issubclass(own, float):
+            if not math.isfinite(found := float.__float__(value)):
+                raise InputTypeError(f"parameter {self.name!r} must be {words}, not {found}")
+            return found
+        return value if self.type in ("bool", "image") else self._whole(value)
+
+    def _whole(self, value: Any) -> int:
+        found = int.__int__(value)
+        try:
+            str(found)
+        except ValueError:  # Python limits the digits, as writing them takes time that grows with their square
+            raise InputError(f"parameter {self.name!r} has more digits than can be written") from None
+        return found
+
+
+def as_text(what: str, value: Any) -> str:
+    """A text as a plain one, whatever class it is of; InputTypeError for what is none."""
+    if not issubclass(type(value), str):
+        raise InputTypeError(f"{what} must be text, not {type(value).__name__}")
+    return str.__str__(value)
+
+
+def as_table(what: str, value: Any) -> dict[str, Any]:
+    """A mapping with its names as plain texts; InputTypeError for what is none, and for a name that is no text."""
+    if not issubclass(type(value), Mapping):
+        raise InputTypeError(f"{what} must be a mapping, not {type(value).__name__}")
+    items = dict.items(value) if issubclass(type(value), dict) else value.items()
+    return {as_text(f"a name in {what}", name): item for name, item in items}
 
 
 def shown(value: Any) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.messages import to_messages
 from heavenbase.options import check_slips
-from heavenbase.prompts.parameter import Parameter, shown
+from heavenbase.prompts.parameter import Parameter, as_table, as_text, shown
 
 if TYPE_CHECKING:
     from heavenbase.config.config import Config
@@ -72,13 +73,17 @@ class PromptTemplate:
     ) -> None:
         if messages is not None and user is not None:
             raise InputError("a template has user or messages, not both")
+        if messages is not None and (isinstance(messages, str | Mapping) or not isinstance(messages, Iterable)):
+            raise InputTypeError(f"messages of a template must be a list of them, not {type(messages).__name__}")
         rows: list[Any] = [{"role": "system", "content": system}] if system is not None else []
-        rows += [{"role": "user", "content": user}] if user is not None else messages or []
+        rows += [{"role": "user", "content": user}] if user is not None else () if messages is None else messages
         if not rows:
             raise InputError("a template needs a text: user, system or messages")
         parts = tuple(_part(row) for row in rows)
-        declared = {given: Parameter.of(given, about) for given, about in (parameters or {}).items()}
-        used = [piece.name for part in parts for piece in part.pieces if isinstance(piece, Slot)]
+        tables = as_table("parameters of a template", parameters) if parameters is not None else {}
+        declared = {given: Parameter.of(given, about) for given, about in tables.items()}
+        # A dictionary, as a set has no order.
+        used = {piece.name: None for part in parts for piece in part.pieces if isinstance(piece, Slot)}
         check_slips("placeholder", used, declared, (INPUT,))
         for given in declared:
             if given not in used:
@@ -88,8 +93,8 @@ class PromptTemplate:
         for part in parts:
             if part.role != "user" and any(declared[found].type == "image" for found in part.names):
                 raise InputError(f"only a user's message shows images, not one of role {part.role}")
-        values = {"name": name, "description": description, "parameters": declared, "_parts": parts}
-        for field, value in values.items():
+        told = {"name": as_text("name of a template", name), "description": as_text("description of one", description)}
+        for field, value in {**told, "parameters": declared, "_parts": parts}.items():
             object.__setattr__(self, field, value)
 
     @classmethod
@@ -115,9 +120,7 @@ class PromptTemplate:
         UnknownNameError for a name that the template has not, InputError for one that is missing, InputTypeError for a
         value of another type.
         """
-        if values is not None and not isinstance(values, Mapping):
-            raise InputTypeError(f"the values of a prompt are a mapping, not {type(values).__name__}")
-        given = {**(values or {}), **named}
+        given = {**(as_table("values of a prompt", values) if values is not None else {}), **named}
         for name in given:
             if name not in self.parameters:
                 raise UnknownNameError(f"parameter of prompt {self.name!r}", name, self.parameters)
@@ -153,6 +156,7 @@ class PromptTemplate:
         The text of the last message of the user fills `input`; the last message of the template that has it takes the
         place of that message, and what stands before it in the template comes first of all.
         """
+        messages, values = to_messages(messages), as_table("values of a prompt", values)
         place = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=None)
         if INPUT not in self.parameters or place is None:
             return [*self.render(values), *messages]
@@ -224,14 +228,13 @@ def _again(texts: list[tuple[str, str]], parameters: Mapping[str, Any], name: st
 def _part(row: Any) -> Part:
     if not isinstance(row, Mapping):
         raise InputTypeError(f"a message of a template is a mapping with role and content, not {type(row).__name__}")
-    for field in row:
+    for field in (row := as_table("a message of a template", row)):
         if field not in ("role", "content"):
             raise UnknownNameError("field of a template's message", field, ("role", "content"))
-    role, text = row.get("role"), row.get("content")
+    role = as_text("the role of a template's message", row.get("role"))
     if role not in ROLES:
         raise UnknownNameError("role of a template's message", role, ROLES)
-    if not isinstance(text, str):
-        raise InputTypeError(f"the content of a template's message must be text, not {type(text).__name__}")
+    text = as_text("the content of a template's message", row.get("content"))
     if not text.strip():
         raise InputError(f"the template's message of role {role} is empty")
     if (mark := malformed(text)) is not None:
