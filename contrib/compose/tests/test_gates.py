@@ -62,6 +62,8 @@ def test_h21_every_knob_can_be_set() -> None:
     [
         {"min_output_tokens": -1},
         {"min_output_tokens": "5"},
+        {"min_output_tokens": None},
+        {"refusal_patterns": [10**5000]},
         {"accept_tool_calls": 1},
         {"refusal_patterns": "I cannot"},
         {"refusal_patterns": [""]},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -58,6 +60,46 @@ def test_h14_a_refused_connection_is_tried_again(stack: Stack, name: str, way: s
             stack.ask(provider, way)
     assert [told[3] for told in stack.told] == ["network_error"] * 3
     assert len(caught.value.attempts) == 4
+
+
+def _relay(listener: socket.socket, port: int) -> None:
+    """Hand one connection on to the server, both ways, until a side ends it."""
+    accepted, _ = listener.accept()
+    with accepted, socket.create_connection(("127.0.0.1", port)) as served:
+        other = {accepted: served, served: accepted}
+        while True:
+            for end in select.select([*other], [], [])[0]:
+                try:
+                    piece = end.recv(65_536)
+                except OSError:
+                    return
+                if not piece:
+                    return
+                other[end].sendall(piece)
+
+
+@BOTH
+@WAYS
+def test_h14_a_connection_refused_twice_and_then_taken_is_three_attempts(stack: Stack, name: str, way: str) -> None:
+    stack.server.reply("so it is")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))  # and nobody listens yet
+        port = listener.getsockname()[1]
+        relay = threading.Thread(target=_relay, args=(listener, stack.server.port), daemon=True)
+
+        def told(*args: Any) -> None:
+            stack.told.append(args)
+            if len(stack.told) == 2:
+                listener.listen()
+                relay.start()
+
+        url = stack.server.url(name).replace(f":{stack.server.port}", f":{port}")
+        response = stack.ask(stack.retrying(stack.direct(name, base_url=url), on_retry=told), way)
+        stack.colour.close_kernel(stack.kernel)  # and so the connection, which the relay waits for
+        relay.join()
+    assert (response.text, len(stack.requests)) == ("so it is", 1)
+    assert [told[3] for told in stack.told] == ["network_error"] * 2
+    assert [attempt.error for attempt in response.attempts] == ["connect", "connect", None]
 
 
 @BOTH
@@ -306,11 +348,17 @@ def test_h26_a_401_that_repeats_the_key_does_not_show_it(stack: Stack, name: str
         ({"max_retries": None}, "max_retries"),
         ({"base_delay_ms": -1}, "base_delay_ms"),
         ({"base_delay_ms": 50, "max_delay_ms": 10}, "base_delay_ms .50. is more than max_delay_ms .10."),
+        ({"base_delay_ms": 10**5000}, "base_delay_ms must be at least 0 and less than"),
+        ({"max_delay_ms": float("inf")}, "max_delay_ms must be at least 0 and less than"),
         ({"on_retry": "tell me"}, "on_retry"),
+        ({"sleep": 5}, "sleep must be callable, not int"),
+        ({"asleep": "x"}, "asleep must be callable"),
+        ({"random": 0.5}, "random must be callable"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(stack: Stack, fields: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):
         c.RetryingProvider(stack.direct(), **fields)
-    with pytest.raises(InputTypeError, match="no provider"):
-        c.RetryingProvider("claude")  # type: ignore[arg-type]
+    for wrong in ("claude", 10**5000, c.AnthropicProvider):
+        with pytest.raises(InputTypeError, match="no provider"):
+            c.RetryingProvider(wrong)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import pytest
 
 import hb_compose as c
 from hb_compose.settings import Retries, parse_provider
-from heavenbase.errors import AuthError, ConfigError, HBError, MissingCredential
+from heavenbase.errors import AuthError, ConfigError, HBError, InputTypeError, MissingCredential
 
 from .support import KEYS, LONG, WAYS, Stack, marks
 
@@ -153,6 +153,8 @@ def test_h25_other_tables_are_let_be_and_named() -> None:
         ("enabled = true", "enabled = true\nescalate_on = [['auth']]", 14, "must be a list of texts; a list is none"),
         ("enabled = true", "enabled = true\nescalate_on = [{a = 1}]", 14, "must be a list of texts; a table is none"),
         ("enabled = true", "enabled = true\nescalate_on = [5]", 14, "must be a list of texts; a whole number is none"),
+        ("16384", "0x" + "f" * 5000, 5, "provider.max_tokens must be less than 1e+15"),
+        ("base_delay_ms = 1000", "base_delay_ms = 0x" + "f" * 5000, 10, "provider.retry.base_delay_ms must be less"),
         ("16384", "1.5", 5, "provider.max_tokens must be a whole number, not 1.5"),
         ("enabled = true", "enabled = true\ngate = { type = 5 }", 14, "gate.type must be text, not a whole number"),
         ("enabled = true", "enabled = true\ngate = { type = '' }", 14, "provider.cascade.gate.type is empty"),
@@ -222,6 +224,30 @@ def test_what_is_no_file_is_named(stack: Stack, tmp_path: Path) -> None:
         c.load_provider(tmp_path, kernel=stack.kernel)
     with pytest.raises(ConfigError, match=re.escape(r"'a\x00b': no file has such a name")):
         c.load_provider("a\0b", kernel=stack.kernel)
+
+
+def test_a_file_is_bounded_and_a_path(stack: Stack, tmp_path: Path) -> None:
+    for wrong in (5, None, b"heartbit.toml", ["heartbit.toml"]):
+        with pytest.raises(InputTypeError, match="the file of a provider is a path"):
+            c.load_provider(wrong, kernel=stack.kernel)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="/dev/zero: is larger than"):
+        c.load_provider("/dev/zero", kernel=stack.kernel)
+    (tmp_path / "bad.toml").write_bytes(b"[provider]\nname = '\xff'\n")
+    with pytest.raises(ConfigError, match=r"bad\.toml:2: is not UTF-8"):
+        c.load_provider(tmp_path / "bad.toml", kernel=stack.kernel)
+
+
+@pytest.mark.parametrize("many", [20_000])
+def test_a_file_of_thousands_of_tiers_or_mistakes_is_read_in_one_pass(many: int) -> None:
+    tiers = "".join(f'  {{ model = "m{number}" }},\n' for number in range(many))
+    assert len(parse_provider(PAGE.replace("tiers = [\n", f"tiers = [\n{tiers}")).tiers) == many + 1
+    slips = "".join(f"max_token{number} = 1\n" for number in range(many // 10))
+    with pytest.raises(ConfigError) as caught:
+        parse_provider(PAGE.replace("max_tokens = ", f"{slips}max_tokens = "))
+    assert len(str(caught.value).split("\n")) == many // 10
+    assert f"heartbit.toml:{4 + many // 10}: " in str(caught.value)
+    with pytest.raises(ConfigError, match=r"unknown key in \[provider\.cascade\]: 'x'"):
+        parse_provider(f"{PAGE}x{'.x' * 3000} = 1\n")
 
 
 def test_a_file_with_a_mark_of_its_order_of_bytes_is_read(stack: Stack, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import hb_compose as c
-from heavenbase.errors import InputError, InputTypeError, ToolArgsError, UnknownNameError
+from heavenbase.errors import HBError, InputError, InputTypeError, ToolArgsError, UnknownNameError
 
 from .support import BOTH, CLOCK, WAYS, WEATHER, Stack, marks
 
@@ -283,6 +283,10 @@ def test_answers_are_never_those_of_the_cache(stack: Stack) -> None:
     assert len(stack.requests) == 2
 
 
+BIG = 10**5000
+"""A number that Python does not even write."""
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "told"),
     [
@@ -298,6 +302,13 @@ def test_answers_are_never_those_of_the_cache(stack: Stack) -> None:
         ({"tools": [{**WEATHER, "inputschema": {}}]}, UnknownNameError, "'input_schema'"),
         ({"tools": [WEATHER, WEATHER]}, InputError, "two tools"),
         ({"tools": [{"description": "x"}]}, InputError, "no name"),
+        ({"tools": [{"name": "x", "description": 5}]}, InputTypeError, "the description of tool 'x' must be a text"),
+        ({"tools": [{"name": "x", "input_schema": BIG}]}, InputTypeError, "input_schema of tool 'x'"),
+        ({"tools": [{"name": BIG}]}, InputError, "the name of tool 0 must be a text, not int"),
+        ({"tool_choice": BIG}, InputTypeError, "must be a ToolChoice, not int"),
+        ({"reasoning_effort": BIG}, UnknownNameError, "unknown reasoning_effort"),
+        ({"max_tokens": BIG}, InputError, "less than 1e"),
+        ({"temperature": BIG}, InputError, "less than 1e"),
         ({"system": 5}, InputTypeError, "system"),
         ({"messages": "again"}, InputError, "twice"),
         ({"on_text": 5}, (InputTypeError, UnknownNameError), "on_text"),
@@ -321,3 +332,32 @@ def test_what_cannot_be_asked_is_told_before_anything_is_sent(
 def test_a_provider_needs_a_key_and_a_model_that_are_some(stack: Stack, key: Any, model: Any) -> None:
     with pytest.raises(ValueError):
         c.AnthropicProvider(key, model, kernel=stack.kernel)
+
+
+@pytest.mark.parametrize(
+    "odd", [5, BIG, 1.5, True, b"x", object(), ["x"], [5], str, len], ids=lambda odd: type(odd).__name__
+)
+def test_blocks_of_odd_things_are_typed_errors_and_nothing_is_sent(stack: Stack, odd: Any) -> None:
+    use = c.ToolUseBlock("a", "get_time")
+    conversations: list[Any] = [
+        lambda: [c.Message.user(c.TextBlock(odd) if odd != ["x"] else c.TextBlock(5))],  # type: ignore[arg-type]
+        lambda: [c.Message.user(c.ImageBlock("image/png", odd))],
+        lambda: [c.Message(odd, "x")],
+        lambda: ["hi", c.Message("assistant", "x", odd), "hi"],
+        lambda: ["hi", c.Message.assistant(c.ToolUseBlock("a", "get_time", odd)), "hi"],
+        lambda: ["hi", {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "b", "input": odd}]}],
+        lambda: ["hi", c.Message.assistant(use), c.Message.tool_results(c.ToolResultBlock(odd, "x"))],
+        lambda: ["hi", c.Message.assistant(use), c.Message.tool_results(odd)],
+    ]
+    if odd is not True:
+        conversations.append(lambda: [c.Message.tool_results(c.ToolResultBlock("a", "x", odd))])
+    for conversation in conversations:
+        with pytest.raises(HBError):
+            stack.ask(stack.direct(), request=conversation(), tools=[CLOCK])
+    assert stack.requests == []
+
+
+def test_a_choice_of_tools_has_one_of_four_modes() -> None:
+    for wrong in ("some", 5, ["auto"], BIG):
+        with pytest.raises(UnknownNameError, match="mode of a ToolChoice"):
+            c.ToolChoice(wrong)  # type: ignore[arg-type]

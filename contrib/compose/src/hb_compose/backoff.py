@@ -31,9 +31,7 @@ class Backoff:
 
     def __post_init__(self) -> None:
         for name in ("max_retries", "base_delay_ms", "max_delay_ms"):
-            if getattr(self, name) is None:
-                raise InputTypeError(f"{name} must be a number, not None")
-            check_number(name, getattr(self, name), whole=name == "max_retries")
+            check_number(name, getattr(self, name), whole=name == "max_retries", may_be_none=False)
         if self.base_delay_ms > self.max_delay_ms:
             told = f"base_delay_ms ({self.base_delay_ms:g}) is more than max_delay_ms ({self.max_delay_ms:g})"
             raise InputError(told)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from heavenbase.errors import InputError, InputTypeError
+from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 from heavenbase.types import ToolCall
 
 
@@ -30,6 +30,8 @@ class ToolUseBlock:
     type: ClassVar[str] = "tool_use"
 
     def __init__(self, id: str, name: str, input: Mapping[str, Any] | str | None = None) -> None:
+        if not isinstance(input, str | Mapping | None):
+            raise InputTypeError(f"input of a tool_use must be a table or JSON text, not {type(input).__name__}")
         self.id = id
         self.name = name
         self.arguments = input if isinstance(input, str) else json.dumps(dict(input or {}), ensure_ascii=False)
@@ -59,6 +61,10 @@ class ToolResultBlock:
     content: str
     is_error: bool = False
     type: ClassVar[str] = "tool_result"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.is_error, bool):
+            raise InputTypeError(f"is_error of a tool_result must be True or False, not {type(self.is_error).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,9 @@ class Message:
         """The results of the tools that the model called."""
         if not results:
             raise InputError("a message of tool results needs at least one")
+        for result in results:
+            if not isinstance(result, ToolResultBlock | Mapping):
+                raise InputTypeError(f"a message of tool results holds ToolResultBlock, not {type(result).__name__}")
         return cls("user", results)
 
 
@@ -123,6 +132,9 @@ class ToolDefinition:
     input_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
 
 
+_MODES = {"auto": "Auto", "any": "Any", "none": "NoTool", "tool": "Tool"}
+
+
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
     """How the model chooses tools: `ToolChoice.Auto`, `Any`, `Tool(name)`, or `NoTool`."""
@@ -138,6 +150,8 @@ class ToolChoice:
     """The model uses none."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.mode, str) or self.mode not in _MODES:
+            raise UnknownNameError("mode of a ToolChoice", self.mode, _MODES, hint="ToolChoice.Tool(name) names a tool")
         if self.mode == "tool" and not (isinstance(self.name, str) and self.name):
             raise InputTypeError("ToolChoice.Tool needs the name of a tool")
 
@@ -149,8 +163,7 @@ class ToolChoice:
     def __repr__(self) -> str:
         if self.mode == "tool":
             return f"ToolChoice.Tool({self.name!r})"
-        names = {"auto": "Auto", "any": "Any", "none": "NoTool"}
-        return f"ToolChoice.{names[self.mode]}"
+        return f"ToolChoice.{_MODES[self.mode]}"
 
 
 ToolChoice.Auto = ToolChoice("auto")

@@ -32,7 +32,8 @@ class BoxedProvider(Provider):
     def __init__(self, inner: LlmProvider | Provider) -> None:
         missing = [name for name in NEEDED if isinstance(inner, type) or not hasattr(inner, name)]
         if missing:
-            raise InputTypeError(f"{inner!r} is no provider: an object with {', '.join(NEEDED)} is")
+            named = f"the class {inner.__name__}" if isinstance(inner, type) else type(inner).__name__
+            raise InputTypeError(f"{named} is no provider: an object with {', '.join(NEEDED)} is")
         self.inner = inner
         self._own = inner if isinstance(inner, Provider) else None
 

@@ -60,7 +60,8 @@ class CascadingProvider(Provider):
         is_judge = isinstance(self.gate, str | dict | Judge)
         is_gate = callable(self.gate) or callable(getattr(self.gate, "accept", None))
         if isinstance(self.gate, type) or not (is_judge or is_gate):
-            raise InputTypeError(f"gate must have accept(request, response), or be such a function, not {gate!r}")
+            told = "gate must have accept(request, response), or be such a function"
+            raise InputTypeError(f"{told}, not {type(gate).__name__}")
         self.escalate_on = check_on(escalate_on)
         from hb_compose.routed import routed  # with hb's router, which nobody else needs
 

@@ -68,7 +68,7 @@ class HeuristicGate:
         escalate_on_refusal: bool = True,
         refusal_window: int | None = WINDOW,
     ) -> None:
-        check_number("min_output_tokens", min_output_tokens, whole=True)
+        check_number("min_output_tokens", min_output_tokens, whole=True, may_be_none=False)
         check_number("refusal_window", refusal_window, whole=True, least=1)
         flags = {
             "accept_tool_calls": accept_tool_calls,
@@ -88,7 +88,8 @@ class HeuristicGate:
         self.refusal_window = refusal_window
         for pattern in self.refusal_patterns:
             if not isinstance(pattern, str) or not pattern.strip():
-                raise InputError(f"a refusal pattern must be a text, not {pattern!r}")
+                kind = "an empty one" if isinstance(pattern, str) else type(pattern).__name__
+                raise InputError(f"a refusal pattern must be a text, not {kind}")
         self._refusals = [(it, re.compile(rf"(?<!\w){re.escape(_plain(it))}(?!\w)")) for it in self.refusal_patterns]
 
     @classmethod

@@ -18,6 +18,8 @@ StopReason: TypeAlias = Literal[
 """Why an answer ended: what was refused and what a filter took is never an `end_turn`."""
 EFFORTS = ("high", "medium", "low", "none")
 """How hard a model thinks."""
+MOST = 1e15
+"""No number here is as large: whatever is meant, it is not that."""
 CHOICES = {"auto": "auto", "any": "any", "required": "any", "none": "none"}
 _TOOL = ("name", "description", "input_schema")
 
@@ -86,14 +88,14 @@ def to_request(request: Any, given: Mapping[str, Any]) -> CompletionRequest:
     return CompletionRequest(**given)
 
 
-def check_number(name: str, value: object, *, whole: bool = False, least: float = 0) -> None:
-    """InputTypeError or InputError for what is no such number; None is allowed."""
-    if value is None:
+def check_number(name: str, value: object, *, whole: bool = False, least: float = 0, may_be_none: bool = True) -> None:
+    """InputTypeError or InputError for what is no such number."""
+    if value is None and may_be_none:
         return
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise InputTypeError(f"{name} must be a {'whole ' * whole}number, not {type(value).__name__}")
-    if not least <= value < float("inf"):
-        raise InputError(f"{name} must be at least {least:g}, not {value}")
+    if not least <= value < MOST:
+        raise InputError(f"{name} must be at least {least:g} and less than {MOST:g}")
 
 
 def _messages(given: Any) -> tuple[Any, ...]:
@@ -136,9 +138,15 @@ def _tool(given: Any, place: int) -> ToolDefinition:
             f"tool {place} is {type(given).__name__}; pass a ToolDefinition or a table {{{', '.join(_TOOL)}}}"
         )
     if not isinstance(given.name, str) or not given.name:
-        raise InputError(f"the name of tool {place} must be a text, not {given.name!r}")
+        raise InputError(f"the name of tool {place} must be a text, not {type(given.name).__name__}")
+    if not isinstance(given.description, str | None):
+        raise InputTypeError(
+            f"the description of tool {given.name!r} must be a text, not {type(given.description).__name__}"
+        )
     if not isinstance(given.input_schema, Mapping):
-        raise InputTypeError(f"input_schema of tool {given.name!r} must be a JSON schema, not {given.input_schema!r}")
+        raise InputTypeError(
+            f"input_schema of tool {given.name!r} must be a JSON schema, not {type(given.input_schema).__name__}"
+        )
     return given
 
 
@@ -154,7 +162,7 @@ def _choice(given: Any, tools: tuple[ToolDefinition, ...]) -> ToolChoice | None:
         else:
             raise UnknownNameError("tool choice", given, [*CHOICES, *names])
     if not isinstance(given, ToolChoice):
-        raise InputTypeError(f"tool_choice must be a ToolChoice, not {given!r}")
+        raise InputTypeError(f"tool_choice must be a ToolChoice, not {type(given).__name__}")
     if given.mode == "tool" and given.name not in names:
         raise UnknownNameError("tool of the tool choice", given.name, names)
     if given.mode == "any" and not names:

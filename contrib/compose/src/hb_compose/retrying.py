@@ -12,7 +12,7 @@ from hb_compose.backoff import Backoff, OnRetry
 from hb_compose.boxed import boxed
 from hb_compose.providers import Event, LlmProvider, Provider
 from hb_compose.requests import CompletionRequest, CompletionResponse
-from heavenbase.errors import HBError
+from heavenbase.errors import HBError, InputTypeError
 from heavenbase.middleware import sleep_async
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class RetryingProvider(Provider):
         self.inner = boxed(inner)
         self.backoff = Backoff(max_retries, base_delay_ms, max_delay_ms, on_retry)
         self._flow = self.inner._retrying(self.backoff)
+        for name, pace in {"sleep": sleep, "asleep": asleep, "random": random}.items():
+            if not callable(pace):
+                raise InputTypeError(f"{name} must be callable, not {type(pace).__name__}")
         self._sleep, self._asleep, self._random = sleep, asleep, random
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from bisect import bisect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,9 +16,10 @@ from hb_compose.backoff import OnRetry
 from hb_compose.cascading import CascadingProvider
 from hb_compose.direct import AnthropicProvider, DirectProvider, OpenRouterProvider
 from hb_compose.gates import HeuristicGate
+from hb_compose.requests import MOST
 from hb_compose.retrying import RetryingProvider
 from heavenbase.config import line_index
-from heavenbase.errors import ConfigError, HBError, InputError, MissingCredential, known_kinds
+from heavenbase.errors import ConfigError, HBError, InputError, InputTypeError, MissingCredential, known_kinds
 from heavenbase.secrets import Secret
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from heavenbase.kernel import Kernel
 
 FILE = "heartbit.toml"
+MOST_BYTES = 1 << 20
 PROVIDERS: Mapping[str, type[DirectProvider]] = {"anthropic": AnthropicProvider, "openrouter": OpenRouterProvider}
 KEYS: Mapping[str, Mapping[str, type]] = {
     "provider": {
@@ -146,18 +149,23 @@ def build(settings: ProviderSettings, kernel: Kernel, on_retry: OnRetry | None =
 
 def read_provider(path: str | os.PathLike[str] = FILE) -> ProviderSettings:
     """What a TOML file says of its provider; ConfigError with the line of every mistake."""
-    where = os.fspath(path)
+    if not isinstance(path, str | os.PathLike) or not isinstance(where := os.fspath(path), str):
+        raise InputTypeError(f"the file of a provider is a path, not {type(path).__name__}")
     try:
-        with open(where, encoding="utf-8-sig") as file:
-            text = file.read()
+        with open(where, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{where}: is not UTF-8 text") from error
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{where}:{line}: is not UTF-8 text") from error
     except FileNotFoundError as error:
         raise ConfigError(f"{where}: there is no such file") from error
     except OSError as error:  # a folder, or what may not be read
         raise ConfigError(f"{where}: {error.strerror or error}") from error
     except ValueError as error:
         raise ConfigError(f"{where!r}: no file has such a name") from error
+    if len(content) > MOST_BYTES:
+        raise ConfigError(f"{where}: is larger than {MOST_BYTES} bytes")
     return parse_provider(text, where)
 
 
@@ -174,6 +182,8 @@ class _Reader:
         self.path = path
         self.values = _parsed(self.text, path)
         self.lines = line_index(self.text)
+        self.rows = self.text.split("\n")
+        self.starts = sorted(set(self.lines.values()))
         self.wrong: list[tuple[int, str]] = []
         self.remarks: list[str] = []
 
@@ -229,7 +239,7 @@ class _Reader:
         self._least(table, "provider.retry", dict.fromkeys(Retries._fields, 0))
         found = Retries(**{name: value for name, value in table.items() if name in Retries._fields})
         base, most = found.base_delay_ms, found.max_delay_ms
-        if _is_of(base, int) and _is_of(most, int) and base > most:
+        if _is_of(base, int) and _is_of(most, int) and MOST > base > most:
             place = "base_delay_ms" if "base_delay_ms" in table else "max_delay_ms"
             told = f"provider.retry.base_delay_ms ({base}) is more than provider.retry.max_delay_ms ({most})"
             self._say(("provider", "retry", place), told)
@@ -244,15 +254,15 @@ class _Reader:
         tiers = table.get("tiers")
         models = self._tiers(tiers) if isinstance(tiers, list) else []
         self._gate(table.get("gate"))
-        words = table.get("escalate_on")
+        words, kinds = table.get("escalate_on"), sorted(known_kinds())
         for word in words if isinstance(words, list) else ():
             if not isinstance(word, str):
                 told = f"provider.cascade.escalate_on must be a list of texts; {_kind(word)} is none"
                 self._say((*here, "escalate_on"), told)
-            elif word not in known_kinds():
+            elif word not in kinds:
                 self._say(
                     (*here, "escalate_on"),
-                    _unknown("kind of error in provider.cascade.escalate_on", word, sorted(known_kinds())),
+                    _unknown("kind of error in provider.cascade.escalate_on", word, kinds),
                 )
         if table.get("enabled") is not True:
             if models:
@@ -268,9 +278,11 @@ class _Reader:
         return tuple(model for model in models if model != main), table
 
     def _tiers(self, tiers: list[Any]) -> list[str]:
-        found: list[str] = []
+        found: dict[str, None] = {}
+        lines = self._tier_lines()
         for place, tier in enumerate(tiers):
-            line, told = self._tier_line(place), f"tier {place + 1} of provider.cascade"
+            line = lines[place] if place < len(lines) else self.lines.get(("provider", "cascade", "tiers"), 1)
+            told = f"tier {place + 1} of provider.cascade"
             if not isinstance(tier, dict):
                 self._say(("provider", "cascade", "tiers"), f"{told} must be a table, as in {{ model = ... }}")
                 continue
@@ -283,8 +295,8 @@ class _Reader:
             elif model in found:
                 self.wrong.append((line, f"{told} is {model!r} again"))
             elif isinstance(model, str):
-                found.append(model)
-        return found
+                found[model] = None
+        return list(found)
 
     def _gate(self, table: Any) -> None:
         here = ("provider", "cascade", "gate")
@@ -335,7 +347,11 @@ class _Reader:
     def _least(self, table: dict[str, Any], where: str, numbers: Mapping[str, int]) -> None:
         for name, least in numbers.items():
             value = table.get(name)
-            if _is_of(value, int) and value < least:  # type: ignore[operator]
+            if not isinstance(value, int) or isinstance(value, bool):
+                continue
+            if not -MOST < value < MOST:
+                self._say((*where.split("."), name), f"{where}.{name} must be less than {MOST:g}")
+            elif value < least:
                 self._say((*where.split("."), name), f"{where}.{name} must be at least {least}, not {value}")
 
     def _say(self, path: tuple[str, ...], text: str) -> None:
@@ -346,18 +362,15 @@ class _Reader:
         known = max((n for n in range(1, len(path) + 1) if path[:n] in self.lines), default=0)
         start = self.lines.get(path[:known], 1)
         spelled = re.compile(rf"(?<![\w-])[\"']?{re.escape(path[-1])}[\"']?\s*=")
-        lines = self.text.split("\n")
-        later = sorted(line for line in self.lines.values() if line > start)
-        end = later[0] if later else len(lines) + 1
-        return next((n for n in range(start, end) if spelled.search(lines[n - 1])), start)
+        later = bisect(self.starts, start)
+        end = self.starts[later] if later < len(self.starts) else len(self.rows) + 1
+        return next((n for n in range(start, end) if spelled.search(self.rows[n - 1])), start)
 
-    def _tier_line(self, place: int) -> int:
-        """The line where a tier begins: its brace, or its header."""
+    def _tier_lines(self) -> list[int]:
+        """The lines where tiers begin: their braces, or their headers."""
         start = self.lines.get(("provider", "cascade", "tiers"), 1)
-        lines = self.text.split("\n")
-        mark = "[[" if lines[start - 1].lstrip().startswith("[[") else "{"
-        begins = [n for n in range(start, len(lines) + 1) for _ in range(lines[n - 1].count(mark))]
-        return begins[place] if place < len(begins) else start
+        mark = "[[" if self.rows[start - 1].lstrip().startswith("[[") else "{"
+        return [n for n in range(start, len(self.rows) + 1) for _ in range(self.rows[n - 1].count(mark))]
 
 
 def _parsed(text: str, path: str) -> dict[str, Any]:

@@ -95,8 +95,11 @@ def _message(given: Any, place: int) -> list[Any]:
         role, content = given.get("role"), given.get("content")
     else:
         return [given]
-    if isinstance(given, Message) and role not in ("user", "assistant"):
-        raise UnknownNameError("role", role, ("user", "assistant"), hint=f"in message {place}")
+    if isinstance(given, Message):
+        if not isinstance(role, str) or role not in ("user", "assistant"):
+            raise UnknownNameError("role", role, ("user", "assistant"), hint=f"in message {place}")
+        if not isinstance(thoughts, Mapping):
+            raise InputTypeError(f"the thoughts of message {place} are a table, not {type(thoughts).__name__}")
     if isinstance(content, str):
         return [{"role": role, "content": content, **thoughts} if isinstance(given, Message) else given]
     if not isinstance(content, list | tuple):

@@ -251,12 +251,12 @@ def line_index(text: str) -> Mapping[tuple[str, ...], int]:
         if depth or mark != "\n":
             continue
         statement = text[start : token.end()]
-        try:
-            values = tomllib.loads(statement)
-        except ValueError:
-            return index
         table = statement.lstrip().startswith("[")
-        for path in _paths(values, () if table else header):
+        try:
+            found = [*_paths(tomllib.loads(statement), () if table else header)]
+        except (ValueError, RecursionError):
+            return index
+        for path in found:
             index.setdefault(path, line)
             header = path if table else header
         line, start = line + statement.count("\n"), token.end()

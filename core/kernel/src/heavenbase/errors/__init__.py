@@ -41,7 +41,7 @@ class UnknownNameError(InputError):
         from difflib import get_close_matches
 
         self.what = what
-        self.name = str(name)
+        self.name = name if isinstance(name, str) else _word(name)
         self.choices = tuple(choices)
         close = get_close_matches(self.name.lower(), [c.lower() for c in self.choices], n=1, cutoff=0.5)
         self.nearest = next((c for c in self.choices if close and c.lower() == close[0]), None)
@@ -57,6 +57,13 @@ class UnknownNameError(InputError):
         if hint:
             parts.append(hint)
         super().__init__("; ".join(parts).replace("?; ", "? "), **fields)
+
+
+def _word(name: object) -> str:
+    try:
+        return str(name)
+    except Exception:  # a number of thousands of digits, or what has no text
+        return f"({type(name).__name__})"
 
 
 class UnknownModelError(UnknownNameError):
