@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from hb_roles import ConfigError, EnvVarMissingError, LLMHub, load_runtime_config, parse_runtime_config, resolve_role
+import heavenbase as hb
+from hb_roles import (
+    ConfigError,
+    EnvVarMissingError,
+    LLMHub,
+    load_runtime_config,
+    parse_runtime_config,
+    resolve_role,
+)
 from hb_roles.yaml_reader import read_text
 from heavenbase import errors
 
@@ -101,6 +109,13 @@ def test_anchors_and_merges_are_read(tmp_path: Path) -> None:
         (("roles", "llm_inference"), {"provider": "openai", "model": "m", "mode": "chat"}, "differs from"),
         (("defaults",), {"provider": "openai"}, "defaults.model: is required"),
         (("roles", 1), {}, "roles.1: a name must be text"),
+        (("providers",), 5, "providers: must be a table, not a number"),
+        (("providers",), True, "providers: must be a table, not true or false"),
+        (("roles", "llm.inference", "params"), {"stream": "yes"}, "params.stream: must be true or false, not text"),
+        (("roles", "llm.inference", "params"), {"stream": 1}, "params.stream: must be true or false, not a number"),
+        (("roles", "llm.embedding", "params"), {"stream": True}, "stream: is for chats, and the mode is embedding"),
+        (("roles", "llm.embedding", "params"), {"prompt_template": "x"}, "prompt_template: is for chats"),
+        (("roles", "llm.inference", "params"), {"temperature": float("nan")}, "temperature: is no number that can"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_told_by_its_path(
@@ -167,6 +182,12 @@ def test_parameters_of_a_wrong_type_are_told_when_the_hub_is_made(made: Made, pa
         made()
 
 
+def test_an_address_that_is_no_text_is_told_when_the_hub_is_made(made: Made, page: dict[str, Any]) -> None:
+    page["roles"]["llm.inference"]["params"]["base_url"] = 10**5000
+    with pytest.raises(ConfigError, match=r"^roles\.llm\.inference\.params\.base_url must be a string"):
+        made()
+
+
 def test_a_misspelt_parameter_is_told_before_anything_is_sent(made: Made, page: dict[str, Any], server: Any) -> None:
     page["roles"]["llm.inference"]["params"]["temprature"] = 1
     hub = made()
@@ -189,6 +210,58 @@ def test_what_is_no_input_is_refused_before_anything_is_sent(made: Made, server:
 def test_what_is_no_override_is_refused(made: Made, over: Any) -> None:
     with pytest.raises(TypeError):
         made().completion("llm.inference", "hi", over)
+
+
+def test_an_override_that_holds_itself_is_refused(made: Made, server: Any) -> None:
+    ring: dict[str, Any] = {}
+    ring["a"] = ring
+    row: list[Any] = []
+    row.append(row)
+    for over in (ring, {"metadata": ring}, {"stop": row}):
+        with pytest.raises(errors.InputError, match="params_override is nested too deeply, or holds itself"):
+            made().completion("llm.inference", "hi", over)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [("strict_env", "false"), ("strict_env", 1), ("settings", 5), ("environ", ["A"]), ("kernel_options", "x")],
+)
+def test_what_is_no_argument_of_a_hub_is_refused(page: dict[str, Any], name: str, odd: Any) -> None:
+    with pytest.raises(errors.InputTypeError, match=f"{name} must be"):
+        LLMHub(**{"config_obj": page, "environ": {}, name: odd})
+
+
+@pytest.mark.parametrize("odd", ["yes", 1, [], {}])
+def test_a_stream_is_asked_for_by_true_alone(made: Made, server: Any, odd: Any) -> None:
+    with pytest.raises(errors.InputTypeError, match=r"stream of role 'llm\.inference' must be True or False"):
+        made().completion("llm.inference", "hi", {"stream": odd})
+    with pytest.raises(errors.InputError, match=r"params_override\.stream is for chats"):
+        made().embedding("llm.embedding", "hi", {"stream": odd})
+    assert server.requests == []
+
+
+def test_a_role_may_have_a_template_and_a_call_its_values(made: Made, page: dict[str, Any], server: Any) -> None:
+    page["roles"]["llm.inference"]["params"] = {"prompt_template": "greet", "prompt_values": {"tone": "kind"}}
+    page["defaults"] = page["roles"]["llm.inference"]
+    hub = made(settings={"heavenbase.llm.prompts.greet.user": "Be {{ tone }}, in {{ language }}: {{ input }}"})
+    override = {"prompt_values": {"language": "German"}}
+    for role in ("llm.inference", "of nobody"):
+        assert hub.completion(role, "hi", override).choices[0].message.content == "echo: Be kind, in German: hi"
+    [*chunks] = hub.stream("llm.inference", "hi", override)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "echo: Be kind, in German: hi"
+    template = hb.PromptTemplate("Say {{ word }}.")
+    hub.completion("llm.preprocess", template, {"prompt_values": {"word": "{{ word }}"}})
+    hub.completion("llm.preprocess", None, {"prompt_template": template, "prompt_values": {"word": "ho"}})
+    assert [request.json["messages"][0]["content"] for request in server.requests[-2:]] == [
+        "Say {{ word }}.",
+        "Say ho.",
+    ]
+    count = len(server.requests)
+    for wrong in ({"prompt_values": 5}, {"prompt_values": {"tune": "x"}}, {"prompt_template": 5}):
+        with pytest.raises(errors.InputError):
+            hub.completion("llm.inference", "hi", wrong)
+    assert len(server.requests) == count
 
 
 def test_a_hook_that_cannot_be_called_is_refused(made: Made) -> None:

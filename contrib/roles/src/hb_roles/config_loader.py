@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from hb_roles.errors import ConfigError, Problem
 from hb_roles.models import Mode, ProviderConfig, RoleConfig, RuntimeConfig
-from hb_roles.resolver import RESERVED
+from hb_roles.resolver import CHAT_ALONE, RESERVED
 from hb_roles.yaml_reader import Document, Path, config_error, join, line_of, read_yaml
 from heavenbase.config import interpolate
 from heavenbase.errors import HBError, InputError, InputTypeError
@@ -81,6 +82,10 @@ def plain(config: RuntimeConfig) -> dict[str, Any]:
     return data
 
 
+def _names(table: object) -> tuple[str, ...]:
+    return tuple(map(str, table)) if isinstance(table, Mapping) else ()
+
+
 def _tables(value: Any, depth: int = 0) -> Any:
     """Plain data with dictionaries for any kind of mapping."""
     if depth > 100:
@@ -107,7 +112,7 @@ def _checked(document: Document, environ: Mapping[str, str] | None) -> RuntimeCo
             Problem(join(path), message, line_of(document.lines, path), is_provider)
             for path, message, is_provider in found
         ]
-        raise config_error(problems, document.file, tuple(data.get("providers") or ()))
+        raise config_error(problems, document.file, _names(data.get("providers")))
     return config
 
 
@@ -206,6 +211,13 @@ def _role(path: Path, role: RoleConfig, config: RuntimeConfig, environ: Mapping[
     for param in role.params:
         if reason := RESERVED.get(param):
             yield (*path, "params", param), reason, False
+        elif param in CHAT_ALONE and role.mode in ("embedding", "image", "audio"):
+            yield (*path, "params", param), f"is for chats, and the mode is {role.mode}", False
+        elif isinstance(role.params[param], float) and not math.isfinite(role.params[param]):
+            yield (*path, "params", param), "is no number that can be sent", False
+    stream = role.params.get("stream")
+    if not isinstance(stream, bool | None) and not (isinstance(stream, str) and "${" in stream):
+        yield (*path, "params", "stream"), f"must be true or false, not {_kind(stream)}", False
     for address in ADDRESSES:
-        if "@" in str(role.params.get(address, "")):
+        if isinstance(given := role.params.get(address), str) and "@" in given:
             yield (*path, "params", address), "holds a user name or password; give the key as env_key", False

@@ -16,11 +16,12 @@ from hb_roles.config_loader import load_runtime_config, parse_runtime_config
 from hb_roles.errors import EnvVarMissingError
 from hb_roles.hooks import Hook, Hooks
 from hb_roles.models import ResolvedCall, RuntimeConfig
-from hb_roles.resolver import check_override, filled, find_role, resolve_role
+from hb_roles.resolver import CHAT_ALONE, filled, find_role, resolve_role
 from hb_roles.settings import Settings, made, missing
 from heavenbase import Kernel, LLMSpec
 from heavenbase.errors import InputError, InputTypeError, UnsupportedError
-from heavenbase.messages import to_images, to_messages
+from heavenbase.messages import to_images
+from heavenbase.prompts import prompted
 
 Override = Mapping[str, Any] | None
 
@@ -65,6 +66,11 @@ class LLMHub:
         if (config_path is None) == (config_obj is None):
             which = "neither" if config_path is None else "both"
             raise InputError(f"give config_path= or config_obj=, not {which}")
+        if not isinstance(strict_env, bool):
+            raise InputTypeError(f"strict_env must be True or False, not {type(strict_env).__name__}")
+        for name, table in {"settings": settings, "environ": environ, "kernel_options": kernel_options}.items():
+            if not isinstance(table, Mapping | None):
+                raise InputTypeError(f"{name} must be a mapping, not {type(table).__name__}")
         self._environ = os.environ if environ is None else environ
         if config_path is not None:
             self.config = load_runtime_config(config_path, environ=self._environ)
@@ -96,9 +102,7 @@ class LLMHub:
 
     def target(self, role: str) -> LLMSpec:
         """Where the calls of a role go, and with what; sends nothing, and raises what keeps a call from being made."""
-        resolved = self.resolve(role)
-        self._settings.check(resolved.provider)
-        return self._spec(resolved)
+        return self._aim(self.resolve(role))
 
     # Chat
 
@@ -107,7 +111,7 @@ class LLMHub:
 
         Args:
             role: The role.
-            messages: Messages in OpenAI's shape; a text is one message of the user.
+            messages: Messages in OpenAI's shape; a text is one message of the user, a PromptTemplate stands for all.
             params_override: Parameters for this call, over those of the role. With `stream` true the answer is what
                 `stream` gives.
 
@@ -173,11 +177,14 @@ class LLMHub:
     ) -> ByRole:
         resolved = self.resolve(role, params_override)
         check_mode(resolved, "completion")
-        streams = stream or resolved.params.get("stream") is True
-        checked = to_messages(messages)
+        asked = resolved.params.get("stream", False)
+        if not isinstance(asked, bool):
+            raise InputTypeError(f"stream of role {role!r} must be True or False, not {type(asked).__name__}")
         options = self._options(resolved, params_override)
+        spec = self._aim(resolved)
+        checked = prompted(self.kernel.config, spec, messages, options)
         return self._made(
-            resolved, "complete", options, {"messages": checked}, checked, is_async=is_async, streams=streams
+            resolved, spec, "complete", options, checked, is_async=is_async, streams=stream or asked, messages=checked
         )
 
     def _embed(self, role: str, input: Any, params_override: Override, *, is_async: bool) -> ByRole:
@@ -191,8 +198,8 @@ class LLMHub:
                 raise InputTypeError(f"input[{place}] must be a str, not {type(text).__name__}")
         if not texts:
             raise InputError("input is empty")
-        options = self._options(resolved, params_override)
-        return self._made(resolved, "embed", options, {"inputs": texts}, input, is_async=is_async)
+        options = self._options(resolved, params_override, chats=False)
+        return self._made(resolved, self._aim(resolved), "embed", options, input, is_async=is_async, inputs=texts)
 
     def _imagen(self, role: str, prompt: Any, images: Any, params_override: Override, *, is_async: bool) -> ByRole:
         resolved = self.resolve(role, params_override)
@@ -201,14 +208,23 @@ class LLMHub:
             raise InputTypeError(f"prompt must be a str, not {type(prompt).__name__}")
         if not prompt.strip():
             raise InputError("the prompt is empty")
-        content = {"prompt": prompt, "images": to_images(images) if images is not None else []}
+        references = to_images(images) if images is not None else []
+        options = self._options(resolved, params_override, chats=False)
         return self._made(
-            resolved, "imagen", self._options(resolved, params_override), content, prompt, is_async=is_async
+            resolved,
+            self._aim(resolved),
+            "imagen",
+            options,
+            prompt,
+            is_async=is_async,
+            prompt=prompt,
+            images=references,
         )
 
-    def _options(self, resolved: ResolvedCall, params_override: Override) -> dict[str, Any]:
+    def _options(self, resolved: ResolvedCall, params_override: Override, *, chats: bool = True) -> dict[str, Any]:
         """What the call gives beside the defaults of its spec."""
-        check_override(params_override)
+        for name in () if chats else sorted(CHAT_ALONE.intersection(params_override or ())):
+            raise InputError(f"params_override.{name} is for chats")
         # The merged values: over an open table of the role lies the call's own.
         found = {name: resolved.params.get(name) for name in params_override or ()}
         found.pop("stream", None)
@@ -217,20 +233,24 @@ class LLMHub:
     def _made(
         self,
         resolved: ResolvedCall,
+        spec: LLMSpec,
         verb: str,
         options: dict[str, Any],
-        content: dict[str, Any],
         given: Any,
         *,
         is_async: bool,
         streams: bool = False,
+        **content: Any,
     ) -> ByRole:
-        self._settings.check(resolved.provider)
-        spec = self._spec(resolved)
         return ByRole(
             self.kernel, self._hooks, resolved, spec, verb, options, content, given,
             is_async=is_async, streams=streams, key=self._key(resolved),
         )  # fmt: skip
+
+    def _aim(self, resolved: ResolvedCall) -> LLMSpec:
+        """As `_spec`; raises why the provider of a role cannot be used."""
+        self._settings.check(resolved.provider)
+        return self._spec(resolved)
 
     def _spec(self, resolved: ResolvedCall) -> LLMSpec:
         """The target of a role with its own parameters."""

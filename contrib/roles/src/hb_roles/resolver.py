@@ -11,6 +11,7 @@ from hb_roles.errors import EnvVarMissingError, UnknownRoleError
 from hb_roles.models import ResolvedCall, RoleConfig, RuntimeConfig
 from heavenbase.config import interpolate
 from heavenbase.errors import InputError, InputTypeError, MissingCredential
+from heavenbase.options import PROMPTED
 from heavenbase.resolution import fold
 
 _OF_THE_ROLE = "is a key of the role itself, and no parameter"
@@ -23,6 +24,9 @@ RESERVED: Mapping[str, str] = {
     "env_key": "is a key of the provider, and no parameter",
 }
 """Names that cannot stand among parameters, and why."""
+
+CHAT_ALONE = frozenset({"stream", *PROMPTED})
+"""Parameters of chats alone, which say how a call is made and never travel."""
 
 _MARKS = re.compile(r"[-_.:\s]+")
 _SLIP = 2
@@ -56,12 +60,16 @@ def resolve_role(
     where = "defaults" if uses_defaults else f"roles.{role}"
     variables = os.environ if environ is None else environ
     params = filled(found.params, f"{where}.params", variables)
+    try:
+        params = merged(params, params_override or {})
+    except RecursionError:
+        raise InputError("params_override is nested too deeply, or holds itself") from None
     return ResolvedCall(
         role=role,
         provider=filled(found.provider, f"{where}.provider", variables),
         model=filled(found.model, f"{where}.model", variables),
         mode=found.mode,
-        params={name: value for name, value in merged(params, params_override or {}).items() if value is not None},
+        params={name: value for name, value in params.items() if value is not None},
         uses_defaults=uses_defaults,
     )
 

@@ -28,14 +28,17 @@ def empty() -> Mapping[str, Any]:
     return EMPTY
 
 
+LONGEST = 1e9
+
+
 def check_seconds(what: str, value: Any) -> float | None:
     """A time limit in seconds, or None; InputError for what is none."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputTypeError(f"{what} must be seconds or None, not {type(value).__name__}")
-    if not 0 < value < float("inf"):
-        raise InputError(f"{what} must be a positive number of seconds, not {value}")
+    if not 0 < value <= LONGEST:  # what is more, the clocks of the system do not count
+        raise InputError(f"{what} must be a positive number of seconds, at most {LONGEST:g}; None is no limit")
     return value
 
 

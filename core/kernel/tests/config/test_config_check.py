@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from heavenbase.config.config import Config
 from heavenbase.config.files import line_index, parse_settings
-from heavenbase.errors import ConfigError
+from heavenbase.errors import ConfigError, InputTypeError
 
 CANARY = "canary-77aa-secret"
 
@@ -217,6 +217,36 @@ def test_any_text_is_either_settings_or_a_config_error(text: str) -> None:
         assert all(0 < line <= text.count("\n") + 1 for line in line_index(text).values())
         assert {path[0] for path in line_index(text)} == set(values)
     assert problem is None or problem.startswith("file:")
+
+
+def test_a_key_that_is_no_text_is_refused() -> None:
+    with pytest.raises(InputTypeError, match="a key of the configuration is text, not int"):
+        Config.from_dict({1: 2})  # type: ignore[dict-item]
+
+
+QUOTED = r'''a = """one "" two\"""" # """
+b = 'its' # no " quote
+c = """
+d = 1
+"""""
+e = [ # [
+  "]", '[', """
+]""", { f = "}" },
+]
+"g#" = "\"" # "
+h = 1
+'''
+
+
+def test_lines_are_found_after_texts_and_lists_of_many_lines() -> None:
+    index = line_index(QUOTED)
+    expected = {"a": 1, "b": 2, "c": 3, "e": 6, "g#": 10, "h": 11}
+    assert {name: index[name,] for name in expected} == expected
+    assert ("d",) not in index
+    literal = QUOTED.replace('c = """', "c = '''").replace('"""""\ne', "'''''\ne")
+    assert line_index(literal) == index
+    rows = "1,\n" * 50_000
+    assert line_index(f"x = [\n{rows}]\ny = 2\n")["y",] == 50_003
 
 
 def test_whatever_a_provider_manifest_may_say_can_be_configured_too() -> None:

@@ -163,6 +163,8 @@ def mapping_layer(name: str, mapping: Mapping[str, Any]) -> Layer:
     """The layer of values given in code, nested or with dotted keys at the top, checked."""
     values: dict[str, Any] = {}
     for key, value in mapping.items():
+        if not isinstance(key, str | tuple):
+            raise InputTypeError(f"a key of the configuration is text, not {type(key).__name__}")
         _put(values, split_key(key), value)
     return Layer(name, settled(values)).check()
 
