@@ -127,11 +127,39 @@ def test_h22_a_single_tier_streams(stack: Stack, name: str) -> None:
     assert stack.sent["stream"] is True
 
 
+@BOTH
 @WAYS
-def test_h21_a_call_of_a_tool_is_accepted_even_at_the_limit(stack: Stack, way: str) -> None:
-    stack.server.reply("", tool_calls=[{"name": "get_weather", "arguments": {"city": "Bonn"}}])
-    response = stack.ask(tiers(stack), way, tools=[WEATHER])
-    assert (response.model, response.stop_reason) == (CHEAP["anthropic"], "tool_use")
+def test_h21_a_call_of_a_tool_is_accepted_even_at_the_limit(stack: Stack, name: str, way: str) -> None:
+    end = "max_tokens" if name == "anthropic" else "length"
+    calls = [{"name": "get_weather", "arguments": {"city": "Bonn"}}]
+    stack.server.reply("", tool_calls=calls, finish_reason=end)
+    response = stack.ask(tiers(stack, name), way, tools=[WEATHER])
+    assert (response.model, response.stop_reason, stack.asked) == (CHEAP[name], "max_tokens", [CHEAP[name]])
+    stack.server.reply(LONG, finish_reason=end)
+    stack.server.reply(LONG)
+    assert stack.ask(tiers(stack, name), way, tools=[WEATHER]).model == MODELS[name]
+
+
+@BOTH
+@WAYS
+@pytest.mark.parametrize(("tokens", "is_accepted"), [(4, False), (5, True)])
+def test_h21_tokens_are_those_that_the_wire_counts(
+    stack: Stack, name: str, way: str, tokens: int, is_accepted: bool
+) -> None:
+    words = ("input_tokens", "output_tokens") if name == "anthropic" else ("prompt_tokens", "completion_tokens")
+    stack.server.reply("it is forty-two", usage=dict(zip(words, (7, tokens), strict=True)))
+    stack.server.reply(LONG)
+    assert stack.ask(tiers(stack, name), way).model == (CHEAP if is_accepted else MODELS)[name]
+
+
+@BOTH
+@WAYS
+@pytest.mark.parametrize("says", ["I CAN\u2019T help you with that, sorry.", "i don't know what that is, sorry."])
+def test_h21_a_refusal_on_the_wire_leads_on(stack: Stack, name: str, way: str, says: str) -> None:
+    stack.server.reply(says)
+    stack.server.reply(says)
+    response = stack.ask(tiers(stack, name), way)
+    assert (response.text, response.model, stack.asked) == (says, MODELS[name], [CHEAP[name], MODELS[name]])
 
 
 @WAYS

@@ -59,6 +59,22 @@ def test_h25_the_pages_file_is_read_as_it_stands(stack: Stack, way: str, tmp_pat
 
 
 @WAYS
+def test_h25_the_pages_other_provider_has_the_same_keys(stack: Stack, way: str, tmp_path: Path) -> None:
+    text = PAGE.replace('"anthropic" #', '"openrouter" #').replace("ANTHROPIC_API_KEY", "MY_KEY")
+    text = text.replace('"claude-', '"anthropic/claude-')  # as that provider names them
+    with pytest.raises(MissingCredential, match="MY_KEY"):
+        load(stack, tmp_path, text)
+    provider = load(stack, tmp_path, text.replace("MY_KEY", "OPENROUTER_API_KEY"))
+    stack.server.reply(LONG)
+    talk = [c.Message.user("one"), c.Message.assistant("two"), c.Message.user("three")]
+    assert stack.ask(provider, way, talk, system="be brief").model == f"anthropic/{HAIKU}"
+    [request] = stack.requests
+    assert request.headers["authorization"] == f"Bearer {KEYS['OPENROUTER_API_KEY']}"
+    assert 16_384 in (request.json.get("max_tokens"), request.json.get("max_completion_tokens"))
+    assert len(list(marks(request.json))) == 2
+
+
+@WAYS
 def test_h25_a_tier_that_is_the_model_is_not_tried_twice(stack: Stack, way: str, tmp_path: Path) -> None:
     provider = load(stack, tmp_path)
     for _ in range(2):

@@ -155,10 +155,39 @@ def test_r02_the_wrong_call_for_a_mode_is_an_error_and_sends_nothing(
     assert server.requests == []
 
 
-def test_r02_audio_is_unsupported_until_a_gateway_has_it(made: Made, page: dict[str, Any]) -> None:
-    page["roles"]["it"] = {"provider": "openai", "model": "tts-1", "mode": "audio"}
-    with pytest.raises(errors.UnsupportedError, match="mode audio"):
-        made().audio("it", "text")
+def test_r02_a_role_of_mode_tool_is_for_chats_alone(made: Made, page: dict[str, Any], server: LoopbackServer) -> None:
+    page["roles"]["it"] = {"provider": "openai", "model": "gpt-4o-mini", "mode": "tool"}
+    hub = made()
+    for name in CALLS.keys() - TAKES["chat"]:
+        with pytest.raises(errors.InputError, match="role 'it' has mode tool, which "):
+            CALLS[name](hub)
+    assert server.requests == []
+
+
+def test_r02_a_role_of_mode_other_takes_every_call(made: Made, page: dict[str, Any], server: LoopbackServer) -> None:
+    page["roles"]["it"] = {"provider": "openai", "model": "gpt-image-1", "mode": "other"}
+    hub = made()
+    assert hub.completion("it", HELLO).object == "chat.completion"
+    assert hub.embedding("it", "text").object == "list"
+    assert hub.image("it", "a house").data[0].b64_json
+    assert [request.path for request in server.requests] == [
+        "/openai/v1/chat/completions",
+        "/openai/v1/embeddings",
+        "/openai/v1/images/generations",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["audio", "other"])
+def test_r02_audio_is_unsupported_until_a_gateway_has_it(
+    made: Made, page: dict[str, Any], server: LoopbackServer, mode: str
+) -> None:
+    page["roles"]["it"] = {"provider": "openai", "model": "tts-1", "mode": mode}
+    hub = made()
+    with pytest.raises(errors.UnsupportedError, match="no gateway speaks or transcribes"):
+        hub.audio("it", "text")
+    with pytest.raises(errors.UnsupportedError, match="no gateway speaks or transcribes"):
+        asyncio.run(hub.aaudio("it", "text"))  # type: ignore[arg-type]
+    assert server.requests == []
 
 
 def test_r02_a_role_of_mode_tool_offers_tools(made: Made, page: dict[str, Any], server: LoopbackServer) -> None:
