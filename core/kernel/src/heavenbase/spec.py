@@ -28,7 +28,7 @@ def empty() -> Mapping[str, Any]:
     return EMPTY
 
 
-LONGEST = 1e9
+_LONGEST = 1e9
 
 
 def check_seconds(what: str, value: Any) -> float | None:
@@ -37,8 +37,8 @@ def check_seconds(what: str, value: Any) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputTypeError(f"{what} must be seconds or None, not {type(value).__name__}")
-    if not 0 < value <= LONGEST:  # what is more, the clocks of the system do not count
-        raise InputError(f"{what} must be a positive number of seconds, at most {LONGEST:g}; None is no limit")
+    if not 0 < value <= _LONGEST:  # what is more, the clocks of the system do not count
+        raise InputError(f"{what} must be a positive number of seconds, at most {_LONGEST:g}; None is no limit")
     return value
 
 
