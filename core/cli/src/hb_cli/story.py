@@ -91,6 +91,8 @@ def _origin(kernel: Kernel, spec: LLMSpec, name: str) -> str:
 
 
 def _key(spec: LLMSpec) -> tuple[str, str]:
+    if spec.route is not None and spec.route.problem is not None:
+        return "unknown", "the target cannot be used"
     if spec.api_key is not None:
         told = spec.origins.get("api_key") or spec.origins.get("auth_token")
         return "set", told or f"placeholder of provider {spec.provider}"

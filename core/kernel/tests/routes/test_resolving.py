@@ -207,6 +207,10 @@ def test_a_first_target_whose_gateway_is_broken_stands_for_itself_with_nothing_o
         None,
         {"seed": 7},
     )
+    unset = {
+        "heavenbase.llm.routes.unset": {"targets": [{"model": "acme/a", "args": {"user": "${env:NOT_SET}"}}, "zeta/b"]}
+    }
+    assert LLM(route="unset", kernel=made(unset)).spec.provider == "acme"
     assert isinstance(found.problem, PluginLoadError)
     assert found.owner == "bad"
     with pytest.raises(PluginLoadError, match="its SDK is not installed"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def check_kinds(what: str, words: Any) -> tuple[Any, ...]:
     """The words of a list that `is_among` will be asked with; UnknownNameError, InputTypeError for what is none."""
     from heavenbase.errors import InputTypeError, UnknownNameError
 
-    if isinstance(words, str | type | Iterator) or not hasattr(words, "__iter__"):  # an iterator is read once alone
+    if isinstance(words, str | type) or not hasattr(words, "__iter__"):
         raise InputTypeError(f"{what} is a list of kinds of errors, not {type(words).__name__}")
     found: tuple[Any, ...] = tuple(words)
     for word in found:

@@ -207,14 +207,12 @@ class RoutedResolver:
             except HBError as failure:
                 errors.append((target.label, failure))
                 continue
-            # As it cannot be resolved, the names that were given are all that is known of it.
-            head, _, rest = (lead.model or lead.preset or "").rpartition("/")
-            name = rest or lead.label
+            provider, name = self._names_of(lead, preset)
             return LLMSpec(
                 preset=None,
                 model=name,
                 model_id=name,
-                provider=lead.provider or head or lead.label,
+                provider=provider,
                 gateway=spec.gateway,
                 requested_gateway=lead.gateway or spec.gateway,
                 args=MappingProxyType({**options}),
@@ -225,6 +223,17 @@ class RoutedResolver:
             raise error
         told = "; ".join(f"{label}: {each.message}" for label, each in errors)
         raise FallbackExhausted(f"no target of {route.label} can be used: {told}", errors) from error
+
+    def _names_of(self, target: Target, preset: str | None) -> tuple[str, str]:
+        """Provider and model of a target that cannot be resolved; of one that cannot be named either, as given."""
+        catalog = self._resolver.catalog
+        naming = Naming(Sources(self._config, catalog.claims.foreign), catalog, target.args)
+        try:
+            named = naming.target(target.model, target.provider, *naming.preset(target.preset or preset, target.model))
+        except HBError:
+            head, _, rest = (target.model or target.preset or "").rpartition("/")
+            return target.provider or head or target.label, rest or target.label
+        return named.provider, named.model
 
     def _check_names(self, route: Route, preset: str | None, options: Mapping[str, Any]) -> None:
         catalog = self._resolver.catalog

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from operator import is_
 from typing import Any
@@ -162,6 +162,8 @@ def _fields(found: Mapping[str, Any], what: str) -> dict[str, Any]:
             raise UnknownNameError("setting of a route", name, sorted(NAMES))
     _check_values({name: value for name, value in names.items() if name not in ("on", "judge", "breaker")}, ROUTE, what)
     if "on" in names:
+        if isinstance(names["on"], Iterator):  # a table or Route may be read again, and would then name none
+            raise InputTypeError(f"on of a {what} is a list of kinds of errors, not {type(names['on']).__name__}")
         names["on"] = check_kinds(f"on of a {what}", names["on"])
     if "judge" in names:
         _check_judge(names["judge"], what)
