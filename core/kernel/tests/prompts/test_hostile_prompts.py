@@ -219,7 +219,7 @@ LONG = 20_000
     [
         ("[parameters]\na.default" + ".x" * 450 + " = 1\n", "nested too deeply|must be text"),
         ("[parameters]\na.default = " + "[" * 3000 + "]" * 3000 + "\n", "nested too deeply"),
-        ('[parameters.a]\ntype = "int"\ndefault = 0x' + "f" * 5000 + "\n", r"a\.toml:1: .*more digits"),
+        ('[parameters.a]\ntype = "int"\ndefault = 0x' + "f" * 5000 + "\n", r"a\.toml:4: .*not one so large"),
         ('[parameters.a]\ntype = "int"\ndefault = ' + "9" * 5000 + "\n", r"a\.toml:4: "),
         ("[parameters.a]\nchoices = [\n" + '"x",\n' * LONG + "]\nchoice = 1\n", r"a\.toml:20005: unknown key"),
         ("[parameters.a]\ndescription = '''\n" + "x\n" * LONG + "'''\nchoice = 1\n", r"a\.toml:20005: unknown key"),
