@@ -105,6 +105,18 @@ CHUNKS = [
 ]
 
 
+def test_what_begins_again_inside_of_thinking_opens_it_anew() -> None:
+    chunks = [
+        Chunk(reasoning="a"),
+        Chunk(kind="restart"),
+        Chunk(reasoning="b"),
+        Chunk("c"),
+        Chunk(finish_reason="stop"),
+    ]
+    for ask in both_colours(scripted(chunks).llm, "stream"):
+        assert ask("x", include="content") == ["<think>\na", "<think>\nb", "\n</think>\nc"]
+
+
 def test_hb09_a_stream_concatenates_to_the_text_of_the_chat() -> None:
     for ask in both_colours(scripted(CHUNKS).llm, "stream"):
         assert ask("x") == ["4", "2"]
