@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from hb_routing.candidates import Fitting, Unfit, specs_of
 from hb_routing.foreign import foreign_things
 from heavenbase.call import Call
 from heavenbase.errors import HBError
+from heavenbase.flow.embedding import batch_size
 from heavenbase.middleware import name_of
 from heavenbase.routes import Route, Routing, Target
 
@@ -111,17 +113,20 @@ def _foreign(routing: Routing, target: Target, owner: Call) -> list[str]:
 
 def repeats_of(call: Call) -> int:
     """How often a call may be sent to one target with one key, the first time included."""
-    retries = call.controls.get("max_retries")
-    policy = {**(call.services.setting("heavenbase.llm.retry") or {}), **(call.controls.get("retry") or {})}
+    retries, own = call.controls.get("max_retries"), call.controls.get("retry") or {}
+    policy = {**(call.services.setting("heavenbase.llm.retry") or {}), **own}
     attempts = int(policy["max_attempts"])
-    if retries is not None:
+    if retries is not None and "max_attempts" not in own:
         attempts = retries + 1 if "max_retries" in call.explicit else min(attempts, retries + 1)
     return attempts
 
 
 def attempts_of(call: Call) -> int:
-    """The most requests that a call may cost at one target with one key."""
+    """The most requests that a call may cost at one target with one key; of an embedding, with all its batches."""
     again = 0
+    if call.verb == "embed":
+        count = len(set(call.inputs))
+        return (repeats_of(call) + UNASKED) * ceil(count / batch_size(call, count))
     if call.format is not None and call.format.is_json:
         asked = call.controls.get("structured_retries")
         again = 1 if asked is None else int(asked)
