@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 import heavenbase as hb
-from heavenbase.errors import InputError, InputTypeError, StructuredOutputError, UnknownNameError
+from heavenbase.errors import InputError, InputTypeError, StructuredOutputError, UnknownModelError, UnknownNameError
 
 
 class Film(BaseModel):
@@ -109,3 +109,58 @@ def test_everything_that_llm_takes_goes_through(kernel: hb.Kernel) -> None:
         hb.completion("gpt-4o-mini", "hi", temprature=1)
     with pytest.raises(InputError):
         hb.completion("", "hi")
+
+
+class Truthy:
+    """What numpy's own truth values are to Python: no bool."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("wrong", [1, 0, "yes", "", 1.0, [True], Truthy()])
+def test_a_switch_that_is_no_truth_value_is_refused_before_anything_is_asked(wrong: Any) -> None:
+    def asked(*_: Any) -> str:
+        raise AssertionError("something was asked")
+
+    llm, said = hb.LLM(model="gpt-4o-mini", mock_chat=asked), {"model": "gpt-4o-mini", "messages": "hi"}
+
+    async def wait(coroutine: Any) -> Any:
+        return await coroutine
+
+    for ask in (
+        lambda: llm.chat("hi", stream=wrong),
+        lambda: asyncio.run(wait(llm.achat("hi", stream=wrong))),
+        lambda: hb.completion(**said, mock_chat=asked, stream=wrong),
+        lambda: asyncio.run(wait(hb.acompletion(**said, mock_chat=asked, stream=wrong))),
+        lambda: llm.chat("hi", reduce=wrong),
+        lambda: llm.stream("hi", reduce=wrong),
+        lambda: llm.astream("hi", reduce=wrong),
+        lambda: llm.embed("hi", reduce=wrong),
+        lambda: llm.imagen("hi", reduce=wrong),
+        lambda: hb.LLMSession(llm).send("hi", reduce=wrong),
+        *(
+            lambda name=name: llm.chat("hi", **{name: wrong})
+            for name in ("stream_chat", "structured_stream", "enforce_non_stream_structured", "allow_unknown")
+        ),
+    ):
+        with pytest.raises(InputTypeError, match="must be True or False, not"):
+            ask()
+
+
+def test_a_switch_may_be_none_for_off() -> None:
+    assert hb.LLM(model="gpt-4o-mini", mock_text="ok").chat("hi", stream=None) == "ok"
+
+
+def test_missing_messages_and_a_model_behind_them_are_told_as_such() -> None:
+    with pytest.raises(InputTypeError, match="messages are missing"):
+        hb.completion("gpt-4o-mini", mock_text="ok")
+    for messages in ({"role": "user", "content": "hi"}, [{"role": "user", "content": "hi"}]):
+        with pytest.raises(InputTypeError, match="the model comes first"):
+            hb.completion(messages, "gpt-4o-mini")
+
+
+@pytest.mark.parametrize("model", ["groqq/llama-3.1-8b-instant", ["gpt-4o", "groqq/some-model"]])
+def test_a_slip_in_the_provider_before_a_model_is_told_with_the_nearest(model: Any) -> None:
+    with pytest.raises(UnknownModelError, match="'groqq' is no provider; did you mean 'groq'"):
+        hb.LLM(model=model)

@@ -62,7 +62,7 @@ def test_hb10_system_is_put_first_and_only_once() -> None:
         ({"role": "usr", "content": "x"}, UnknownNameError, "did you mean 'user'"),
         ({"role": 7, "content": "x"}, UnknownNameError, "unknown role '7'"),
         ([], InputError, "the message list is empty"),
-        (None, InputTypeError, "message 0 is NoneType"),
+        (None, InputTypeError, "messages are missing"),
         (7, InputTypeError, "message 0 is int"),
         ([7], InputTypeError, "message 0 is int"),
         (b"hi", InputTypeError, "not bytes"),

@@ -8,12 +8,13 @@ hb.embed("text-embedding-3-small", ["one", "two"])
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Literal, overload
 
 from heavenbase.errors import InputTypeError
 from heavenbase.llm import LLM
 from heavenbase.options import CONNECTION, TARGET
+from heavenbase.projection import is_on
 from heavenbase.types import Chunk, Completion
 
 
@@ -37,8 +38,9 @@ def completion(model: Any = None, messages: Any = None, *, stream: bool = False,
     Raises:
         HBError: As `LLM` and `LLM.complete` do.
     """
+    is_stream = is_on("stream", stream)
     llm, asked = _llm(model, options)
-    if stream:
+    if is_stream:
         return llm.stream(messages, **{"include": "chunk", **asked})
     return llm.complete(messages, **asked)
 
@@ -53,8 +55,9 @@ async def acompletion(
 ) -> AsyncIterator[Chunk]: ...
 async def acompletion(model: Any = None, messages: Any = None, *, stream: bool = False, **options: Any) -> Any:
     """Async form of `completion`; with `stream=True` the awaited value is an async iterator."""
+    is_stream = is_on("stream", stream)
     llm, asked = _llm(model, options)
-    if stream:
+    if is_stream:
         return llm.astream(messages, **{"include": "chunk", **asked})
     return await llm.acomplete(messages, **asked)
 
@@ -98,6 +101,9 @@ async def aembed(model: Any = None, inputs: Any = None, **options: Any) -> Any:
 
 def _llm(model: Any, options: dict[str, Any], preset: str | None = None) -> tuple[LLM, dict[str, Any]]:
     """The target that these arguments name, and the options that are left for the call."""
+    first = model[0] if isinstance(model, list | tuple) and model else model
+    if isinstance(first, Mapping) and "role" in first:
+        raise InputTypeError("model is a message; the model comes first, and the messages behind it")
     named = {name: options.pop(name) for name in (TARGET | CONNECTION).intersection(options)}
     if model is None and not {"preset", "route"}.intersection(named):
         named["preset"] = preset

@@ -19,6 +19,7 @@ from heavenbase.projection import (
     IMAGEN,
     STREAM,
     StreamProjection,
+    is_on,
     names_of,
     project,
     warn_cut,
@@ -128,13 +129,13 @@ class LLM(Operations):
         """
         if options:
             conceal(options)
-        if stream:
+        if is_on("stream", stream):
             return self.stream(messages, include, reduce, system, images, **options)
-        if include is None and not options and reduce and _SLOW.isdisjoint(self.spec.args):
+        if include is None and not options and reduce is True and _SLOW.isdisjoint(self.spec.args):
             return self.kernel.text(self.spec, to_messages(messages, system=system, images=images))
         if self._in_background(options):
             return self.submit(messages, system=system, images=images, **options)
-        names = names_of(include, CHAT, "text")
+        names = names_of(include, CHAT, "text", reduce)
         answer = self.kernel.run(self._chat_call(messages, system, images, options, is_async=False))
         warn_cut(answer, names, 2)
         return project(answer, names, CHAT, reduce=reduce)
@@ -153,11 +154,11 @@ class LLM(Operations):
     ) -> Any:
         """Async form of `chat`; with `stream=True` the awaited value is an async iterator."""
         conceal(options)
-        if stream:
+        if is_on("stream", stream):
             return self.astream(messages, include, reduce, system, images, **options)
         if self._in_background(options):
             return await self.asubmit(messages, system=system, images=images, **options)
-        names = names_of(include, CHAT, "text")
+        names = names_of(include, CHAT, "text", reduce)
         answer = await self.kernel.answer(self._chat_call(messages, system, images, options, is_async=True))
         warn_cut(answer, names, 2)
         return project(answer, names, CHAT, reduce=reduce)
@@ -177,7 +178,7 @@ class LLM(Operations):
         structured …) come in one closing item. Leaving the loop closes the connection.
         """
         conceal(options)
-        names = names_of(include, STREAM_NAMES, "text")
+        names = names_of(include, STREAM_NAMES, "text", reduce)
         call = self._chat_call(messages, system, images, options, is_async=False, stream=True)
         return self._iterate(call, StreamProjection(call, names, reduce=reduce))
 
@@ -192,7 +193,7 @@ class LLM(Operations):
     ) -> AsyncIterator[Any]:
         """Async form of `stream`."""
         conceal(options)
-        names = names_of(include, STREAM_NAMES, "text")
+        names = names_of(include, STREAM_NAMES, "text", reduce)
         call = self._chat_call(messages, system, images, options, is_async=True, stream=True)
         return self._aiterate(call, StreamProjection(call, names, reduce=reduce))
 
@@ -216,14 +217,14 @@ class LLM(Operations):
         Equal inputs are sent once; batches hold `embedding_batch_size` inputs, `embedding_max_workers` at a time.
         """
         conceal(options)
-        names = names_of(include, EMBED, "embeddings")
+        names = names_of(include, EMBED, "embeddings", reduce)
         call = self._embed_call(inputs, options, is_async=False)
         return _project_vectors(inputs, self.kernel.run(call), names, reduce)
 
     async def aembed(self, inputs: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
         """Async form of `embed`."""
         conceal(options)
-        names = names_of(include, EMBED, "embeddings")
+        names = names_of(include, EMBED, "embeddings", reduce)
         call = self._embed_call(inputs, options, is_async=True)
         return _project_vectors(inputs, await self.kernel.answer(call), names, reduce)
 
@@ -232,7 +233,7 @@ class LLM(Operations):
     def imagen(self, prompt: str, include: Any = None, reduce: bool = True, images: Any = None, **options: Any) -> Any:
         """One LLMImage if there is exactly one, else a list; `images` are references for the style or an edit."""
         conceal(options)
-        names = names_of(include, IMAGEN, "images")
+        names = names_of(include, IMAGEN, "images", reduce)
         call = self._imagen_call(prompt, images, options, is_async=False)
         return _project_images(self.kernel.run(call), names, reduce)
 
@@ -241,7 +242,7 @@ class LLM(Operations):
     ) -> Any:
         """Async form of `imagen`."""
         conceal(options)
-        names = names_of(include, IMAGEN, "images")
+        names = names_of(include, IMAGEN, "images", reduce)
         call = self._imagen_call(prompt, images, options, is_async=True)
         return _project_images(await self.kernel.answer(call), names, reduce)
 

@@ -68,6 +68,8 @@ def to_messages(source: Any, *, system: str | None = None, images: Any = None) -
     """
     if isinstance(source, str):
         messages: list[Message] = [{"role": "user", "content": source}]
+    elif source is None:
+        raise InputTypeError("messages are missing; pass a text, a message or several messages")
     elif isinstance(source, Mapping) or not isinstance(source, Iterable) or hasattr(source, "role"):
         messages = [to_message(source)]
     elif isinstance(source, bytes | bytearray):

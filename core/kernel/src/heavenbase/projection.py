@@ -85,8 +85,16 @@ TEXTS = frozenset({"text", "content"})
 """Names that show nothing of an answer but what it says."""
 
 
-def names_of(include: Any, known: Iterable[str], default: str) -> list[str]:
+def is_on(name: str, value: Any) -> bool:
+    """A switch as it was given, None for off; InputTypeError for what is no truth value, as "no" is true to Python."""
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise InputTypeError(f"{name} must be True or False, not {type(value).__name__}")
+
+
+def names_of(include: Any, known: Iterable[str], default: str, reduce: Any = True) -> list[str]:
     """The asked names in order, without doubles; UnknownNameError for one that does not exist."""
+    is_on("reduce", reduce)
     if include is None:
         return [default]
     if isinstance(include, str):

@@ -265,3 +265,74 @@ def test_cancellation_passes_through_unchanged() -> None:
 def test_keyboard_interrupt_passes_through_unchanged() -> None:
     with pytest.raises(KeyboardInterrupt):
         scripted(KeyboardInterrupt()).llm.chat("x")
+
+
+async def sleeps() -> None:
+    await asyncio.sleep(0.01)
+
+
+async def yields() -> None:
+    await asyncio.sleep(0)
+
+
+async def threads() -> None:
+    await asyncio.to_thread(int)
+
+
+async def limits() -> None:
+    async with asyncio.timeout(1):
+        await yields()
+
+
+async def starts() -> None:
+    asyncio.get_running_loop().create_task(yields())
+
+
+@pytest.mark.parametrize("wait", [sleeps, yields, threads, limits, starts])
+@pytest.mark.parametrize("stream", [False, True])
+def test_every_wait_that_is_not_of_hb_names_the_function_that_waits(wait: Any, stream: bool) -> None:
+    house = scripted("hi")
+
+    async def innocent(call: Call, next: Any) -> Any:
+        return await next(call)
+
+    async def waiting(call: Call, next: Any) -> Any:
+        await wait()
+        return await next(call)
+
+    ask = house.llm.stream if stream else house.llm.complete
+    for around in ([waiting], [innocent, waiting], [waiting, innocent]):
+        with pytest.raises(PluginContractError, match=r"<locals>\.waiting waited asynchronously") as caught:
+            list(ask("x", middleware=around))
+        assert "achat" in str(caught.value)
+    assert house.gateway.calls == []
+
+
+def test_a_wait_between_chunks_is_named_too() -> None:
+    house = scripted("hi")
+
+    async def late(source: Any) -> Any:
+        async for chunk in source:
+            await asyncio.sleep(0.01)
+            yield chunk
+
+    async def slow(call: Call, next: Any) -> Any:
+        return late(await next(call))
+
+    with pytest.raises(PluginContractError, match=r"<locals>\.late waited asynchronously"):
+        list(house.llm.stream("x", middleware=[slow]))
+
+
+def test_other_runtime_errors_and_those_of_a_running_loop_stay_as_they_are() -> None:
+    async def fails(text: str) -> None:
+        raise RuntimeError(text)
+
+    with pytest.raises(RuntimeError, match=r"^broken$") as caught:
+        drive.run(fails("broken"))
+    assert not isinstance(caught.value, PluginContractError)
+
+    async def cell_of_a_notebook() -> None:
+        drive.run(fails("no running event loop"))
+
+    with pytest.raises(RuntimeError, match=r"^no running event loop$"):
+        asyncio.run(cell_of_a_notebook())

@@ -237,8 +237,12 @@ def merged_headers(tables: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 _SENT = named(lambda option: option.kind in ("argument", "extra") and _KINDS.keys() >= {*option.types.split(" | ")})
+_PLAIN = (
+    named(lambda option: option.kind == "control" and option.types in ("bool", "float", "str")) - MOCKS - COUNTS.keys()
+)
+"""Controls that nothing else checks."""
 _CHECKS = {**dict.fromkeys(REPAIR, _check_repair), "on_lossy": _check_lossy, "headers": _check_headers}
-_CHECKS |= dict.fromkeys(_SENT, _check_argument)
+_CHECKS |= dict.fromkeys(_SENT | _PLAIN, _check_argument)
 _CHECKS |= {"retry": _check_retry, "on_retry": _check_callable, "middleware": _check_middleware}
 _CHECKS |= {"by_provider": _check_by_provider}
 CHECKED = frozenset({*COUNTS, *_CHECKS})

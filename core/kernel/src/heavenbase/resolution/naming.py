@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from heavenbase.config.check import meant
 from heavenbase.config.values import references
 from heavenbase.errors import InputError, PluginLoadError, UnknownModelError, UnknownNameError
 from heavenbase.options import CONNECTION
@@ -215,6 +216,9 @@ class Naming:
             if wanted is not None:
                 needed = f"pip install {self.catalog.packages[wanted]}"
                 raise PluginLoadError(f"model {token!r} needs provider {wanted!r}; {needed}")
+        head, slash, _ = token.partition("/")
+        if slash and (near := meant(head, [*self.catalog.providers, *self.catalog.wanted], 0.8)):
+            raise UnknownModelError("model", token, hint=f"{head!r} is no provider{near}")
         hint = "; ".join([*self._idle(), "or name the provider: provider/model, or provider="])
         is_provider = self.catalog.provider(token) is not None
         if is_provider or self.catalog.preset(token) is not None:

@@ -125,13 +125,13 @@ class LLMSession:
         `prompt` is a text, a message or several. Among the options `system` becomes the system message, once, and
         `images` go with the prompt.
         """
-        names = names_of(include, CHAT, "message")
+        names = names_of(include, CHAT, "message", reduce)
         turn = self._turn(prompt, options)
         return project(self._learn(turn, self.llm.complete(turn.messages, **options)), names, CHAT, reduce=reduce)
 
     async def asend(self, prompt: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
         """Async form of `send`."""
-        names = names_of(include, CHAT, "message")
+        names = names_of(include, CHAT, "message", reduce)
         turn = self._turn(prompt, options)
         answer = await self.llm.acomplete(turn.messages, **options)
         return project(self._learn(turn, answer), names, CHAT, reduce=reduce)
