@@ -45,7 +45,11 @@ def test_explain_shows_the_stack_and_the_plan_of_a_route(run: Run, routes: Path)
     lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
     assert lines[lines.index("stack") + 1 :][:4] == ["routing route", "cache target", "structured answers target",
                                                      "retry target"]  # fmt: skip
-    place = next(number for number, line in enumerate(lines) if line.startswith("route: cheap (cascade), at most "))
+    place = next(
+        number
+        for number, line in enumerate(lines)
+        if line.startswith("route: cheap (cascade), judge heuristic, at most ")
+    )
     first, second = lines[place + 1 : place + 3]
     assert first.startswith("openai/gpt-4o-mini at most")
     assert first.endswith("no key is set (OPENAI_API_KEY)")

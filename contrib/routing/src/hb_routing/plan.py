@@ -8,6 +8,7 @@ from typing import Any
 
 from hb_routing.candidates import Fitting, Unfit, specs_of
 from hb_routing.foreign import foreign_things
+from hb_routing.run import load_judge
 from heavenbase.call import Call
 from heavenbase.errors import HBError
 from heavenbase.flow.embedding import batch_size
@@ -33,10 +34,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Bench:
+    """Who judges the answers of a route, and what keeps it from that ("" for nothing)."""
+
+    route: str
+    judge: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Name and kind of a route, its targets in order, the worst case of requests and seconds (None: no limit).
 
-    The seconds are those of the total limit, which holds for the route as a whole.
+    The seconds are those of the total limit, which holds for the route as a whole. `judges` has a row for each judge of
+    this route and of those in it, outermost first.
     """
 
     name: str
@@ -44,6 +55,7 @@ class Plan:
     requests: int
     seconds: float | None
     steps: list[Step] = field(default_factory=list)
+    judges: list[Bench] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain data."""
@@ -62,6 +74,7 @@ class Plan:
             "kind": self.kind,
             "requests": self.requests,
             "seconds": self.seconds,
+            "judges": [{"route": it.route, "judge": it.judge, "problem": it.problem} for it in self.judges],
             "targets": rows,
         }
 
@@ -73,7 +86,23 @@ def plan_of(call: Call, fitting: Fitting) -> Plan:
     steps = list(_steps(routing.route, owner, routing, fitting, 0))
     # A target that cannot be asked costs nothing today, but may be mended tomorrow: it counts.
     total = sum(step.requests for step in steps)
-    return Plan(routing.route.label, routing.route.kind, total, call.context.timeouts.total, steps)
+    judges = _judges(call, routing.route) if call.verb == "complete" else []
+    return Plan(routing.route.label, routing.route.kind, total, call.context.timeouts.total, steps, judges)
+
+
+def _judges(call: Call, route: Route) -> list[Bench]:
+    found = []
+    for each in route.routes():
+        if each.judge_name:
+            problem = ""
+            try:
+                load_judge(each, call.services)
+            except HBError as error:
+                problem = error.message
+            found.append(Bench(each.label, each.judge_name, problem))
+        elif each.judge is not None:
+            found.append(Bench(each.label, name_of(each.judge)))
+    return found
 
 
 def _steps(route: Route, owner: Call, routing: Routing, fitting: Fitting, depth: int) -> list[Step]:

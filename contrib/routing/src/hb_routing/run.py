@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hb_routing.candidates import specs_of
 from hb_routing.foreign import foreign_things
-from heavenbase.call import Call, CallContext
+from heavenbase.call import Call, CallContext, Services
 from heavenbase.colour import is_callers
 from heavenbase.errors import (
     AuthError,
@@ -195,18 +195,11 @@ class Run:
 
     def judge_of(self, route: Route) -> Any:
         """Who judges the answers of a route; None for nobody."""
-        judge = route.judge
-        if self.call.verb != "complete" or (judge is None and route.kind != "cascade"):
-            return None
-        if judge is not None and not isinstance(judge, str | dict):
-            return judge
+        if self.call.verb != "complete" or not route.judge_name:
+            return route.judge if self.call.verb == "complete" else None
         found = self.routing.known.get((id(route), "judge"))
         if found is None:
-            table = {"name": judge or "heuristic"} if not isinstance(judge, dict) else dict(judge)
-            # "type" is what some files call the name.
-            name = table.pop("name", None) or table.pop("type", "heuristic")
-            found = self.call.services.load("judges", str(name), table)
-            self.routing.known[id(route), "judge"] = found
+            found = self.routing.known[id(route), "judge"] = load_judge(route, self.call.services)
         return found
 
     def _load_judges(self) -> bool:
@@ -418,3 +411,10 @@ def _limit(context: CallContext, target: Target, now: float, first_by: float | N
     if target.share is not None and left is not None:
         mine = target.share * left
         context.deadline, context.timeouts = now + mine, replace(context.timeouts, total=mine)
+
+
+def load_judge(route: Route, services: Services) -> Any:
+    """The judge that a route names, with the settings that it has there; an HBError where there is none."""
+    given = route.judge if isinstance(route.judge, Mapping) else {}
+    own = {name: value for name, value in given.items() if name not in ("name", "type")}
+    return services.load("judges", route.judge_name, own)

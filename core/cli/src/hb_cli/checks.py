@@ -120,7 +120,11 @@ def check_routes(state: State) -> Iterator[Check]:
         problems = [row for row in plan["targets"] if row["problem"]]
         for row in problems:
             yield Check("route", "warn", f"{name}: {row['target']}: {row['problem']}", "`hb explain` shows the route")
-        if not problems:
+        judges = [row for row in plan["judges"] if row["problem"]]
+        for row in judges:
+            detail = f"{name}: judge {row['judge']}: {row['problem']}"
+            yield Check("route", "broken", detail, "`hb explain` shows the route")
+        if not (problems or judges):
             yield Check("route", "ok", f"{name}: {len(plan['targets'])} targets, at most {plan['requests']} requests")
 
 

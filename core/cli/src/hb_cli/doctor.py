@@ -9,6 +9,7 @@ import click
 
 from hb_cli import checks, output
 from hb_cli.failures import scrubber
+from hb_cli.kernel_checks import check_kernel
 from hb_cli.plugin_checks import check_plugins
 from hb_cli.state import State, pass_state
 from hb_cli.target import json_option
@@ -29,9 +30,11 @@ def doctor(state: State, as_json: bool) -> int:
     """
     found = [*checks.check_versions(), *checks.check_settings(state)]
     if not any(check.status == "broken" for check in found):
+        found += check_kernel(state)
         found += check_plugins(state)
         found += checks.check_keys(state)
         found += checks.check_routes(state)
+        found = _once(found)
     found += checks.check_shadows(state)
     found += checks.check_folders()
     found += checks.check_network()
@@ -43,6 +46,16 @@ def doctor(state: State, as_json: bool) -> int:
     else:
         _say(found, scrub)
     return 1 if broken else 0
+
+
+def _once(found: list[Check]) -> list[Check]:
+    """What is wrong in one place stops several things, and is told where it is found first."""
+    kept: list[Check] = []
+    for check in found:
+        is_wrong = check.status in ("warn", "broken")
+        if not (is_wrong and any(check.detail in other.detail for other in kept if other.status == "broken")):
+            kept.append(check)
+    return kept
 
 
 def _say(found: list[Check], scrub: output.Scrub) -> None:

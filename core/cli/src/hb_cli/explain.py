@@ -70,7 +70,7 @@ def explain(
         output.say_json(scrubbed(story, scrub))
     else:
         output.say(scrub("\n".join(_lines(story))))
-    return 1 if story["request"] is None else 0
+    return 1 if story["request"] is None or story["stack_error"] is not None else 0
 
 
 def _lines(story: Mapping[str, Any]) -> list[str]:
@@ -88,6 +88,7 @@ def _lines(story: Mapping[str, Any]) -> list[str]:
                        for name, seconds in story["timeouts"].items())  # fmt: skip
     lines += ["", f"time limits: {limits}", f"attempts: {_retry(story['retry'])}"]
     lines += ["", "stack", *_columns([(row["name"], row["place"], "") for row in story["stack"]])]
+    lines += [f"  cannot be made: {story['stack_error']}"] if story["stack_error"] is not None else []
     lines += [*_route(story), "", "request"]
     lines += _request(story)
     if story["parameters"]:
@@ -132,13 +133,16 @@ def _route(story: Mapping[str, Any]) -> list[str]:
         return []
     limit = f"{plan['seconds']:g} s" if plan["seconds"] is not None else "any time"
     named = plan["name"] if plan["name"].startswith(f"{plan['kind']} of ") else f"{plan['name']} ({plan['kind']})"
-    lines = ["", f"route: {named}, at most {plan['requests']} requests in {limit}"]
+    own = "".join(f", judge {row['judge']}" for row in plan["judges"] if row["route"] == plan["name"])
+    lines = ["", f"route: {named}{own}, at most {plan['requests']} requests in {limit}"]
     rows = []
     for row in plan["targets"]:
         around = f"through {', '.join(row['middleware'])}" if row["middleware"] else ""
         told = "; ".join(filter(None, (around, row["problem"])))
         rows.append((f"{'  ' * row['depth']}{row['target']}", f"at most {row['requests']} requests", told))
-    return lines + _columns(rows)
+    lines += _columns(rows)
+    judged = [row for row in plan["judges"] if row["problem"] or row["route"] != plan["name"]]
+    return lines + _columns([(f"judge {row['judge']}", f"of {row['route']}", row["problem"]) for row in judged])
 
 
 def _request(story: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hb_cli.checks import Check
+from hb_cli.kernel_checks import REMEDY, told
 from heavenbase.errors import HBError, PluginBlocked
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def _manifest(state: State, info: PluginInfo) -> Iterator[Check]:
 
 
 def _plugin(state: State, info: PluginInfo) -> Check:
+    from heavenbase.discovery.plugin_settings import settings_of
+    from heavenbase.middleware import Configured
     from heavenbase.plugin import Provider
 
     origin = f"{info.key} of {info.distribution} {info.version}"
@@ -47,8 +50,13 @@ def _plugin(state: State, info: PluginInfo) -> Check:
         plugin = state.kernel.registry.load(info.kind, info.name)
     except PluginBlocked as error:
         return Check("plugin", "info", error.message)
+    except Exception as error:
+        return Check("plugin", "broken", told(error), f"or keep it out: hb plugins disable {info.key}")
+    try:
+        if isinstance(plugin, Configured):
+            settings_of(state.config, info.kind, plugin)
     except HBError as error:
-        return Check("plugin", "broken", error.message, f"or keep it out: hb plugins disable {info.key}")
+        return Check("plugin", "warn", error.message, REMEDY)
     try:
         check = getattr(plugin, "check", None)
         if check is not None:

@@ -116,6 +116,10 @@ class State:
             self._kernel = Kernel(self.config)
         return self._kernel
 
+    def use(self, kernel: Kernel) -> None:
+        """Go on with this kernel, in the place of one that cannot be made; it is closed here."""
+        self._kernel = kernel
+
     def close(self) -> None:
         """Close the kernel made here."""
         if self._kernel is not None:

@@ -87,7 +87,11 @@ def _names(spec: LLMSpec) -> dict[str, dict[str, Any]]:
 def _origin(kernel: Kernel, spec: LLMSpec, name: str) -> str:
     origin = spec.origins.get(f"args.{name}", "hb")
     # The settings know file and line of their own.
-    return str(kernel.config.origin([*DEFAULTS.split("."), name]) or origin) if origin == DEFAULTS else origin
+    told = str(kernel.config.origin([*DEFAULTS.split("."), name]) or origin) if origin == DEFAULTS else origin
+    if name == "middleware" and spec.preset and kernel.resolver.catalog.presets[spec.preset].get(name):
+        own = f"preset {spec.preset}"  # those of a preset come on top
+        return own if told in ("hb", own) else f"{own} and {told}"
+    return told
 
 
 def _key(spec: LLMSpec) -> tuple[str, str]:
@@ -120,9 +124,12 @@ def _retry(kernel: Kernel, call: Call) -> dict[str, Any]:
 
 def _stack(kernel: Kernel, call: Call) -> dict[str, Any]:
     """What the call goes through, outermost first, and for several targets the plan of their route."""
-    found: dict[str, Any] = {"stack": [], "route": None, "route_error": None}
+    found: dict[str, Any] = {"stack": [], "stack_error": None, "route": None, "route_error": None}
     try:
         found["stack"] = kernel.stack.described(call)
+    except HBError as error:
+        found["stack_error"] = error.message
+    try:
         if call.spec.route is not None:
             found["route"] = plan_of(call)
     except HBError as error:

@@ -75,9 +75,8 @@ class Kernel:
         policy = RetryPolicy.of(config.section("heavenbase.llm.retry"))
         refusals = Refusals(lambda spec: unasked_arguments(spec, config))
         self._retry = Retry(policy, sleep=sleep, asleep=asleep, random=random, refusals=refusals)
-        around = [*(config.get("heavenbase.llm.middleware") or ()), *middleware]
         end = Attempting(self.registry, self.services)
-        self.stack = Stack(self.registry, config, around, self.cache, self._retry, end)
+        self.stack = Stack(self.registry, config, middleware, self.cache, self._retry, end)
         self._closed = False
 
     # Building a call

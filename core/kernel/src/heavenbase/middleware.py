@@ -54,7 +54,15 @@ class Configured(Loadable):
     """Its keys: `Setting("float", 1.0, "seconds between …", minimum=0)`. Another key is an error with file and line."""
 
     def __init__(self, **options: Any) -> None:
+        self.check_declared()
         self.options: dict[str, Any] = self.checked(options)
+
+    @classmethod
+    def check_declared(cls) -> None:
+        """PluginContractError for settings that are not declared as `Setting`s, or whose defaults do not fit."""
+        from heavenbase.discovery.plugin_settings import check_declared
+
+        check_declared(cls.name or cls.__name__, cls.settings)
 
     @classmethod
     def checked(cls, given: Mapping[str, Any], *, given_only: bool = False) -> dict[str, Any]:

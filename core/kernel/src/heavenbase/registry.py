@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from heavenbase.errors import (
     PluginVersionError,
     UnknownNameError,
 )
+from heavenbase.middleware import Configured, Middleware, place_of
 from heavenbase.plugin import Loadable
 
 SINGULAR = {kind: kind.removesuffix("s") for kind in KINDS}
@@ -134,8 +136,7 @@ class Registry:
 
     def _import(self, info: PluginInfo) -> Loadable:
         loaded = import_entry_point(info, self._settings.get("import_timeout"))
-        # Each kernel has objects of its own, also where the entry point names an object.
-        plugin = loaded() if isinstance(loaded, type) else copy.copy(loaded)
+        plugin = _made(info, loaded)
         if not isinstance(plugin, Loadable):
             raise PluginContractError(f"{info.key} of {info.distribution} is {type(plugin).__name__}, not a Plugin")
         plugin.name = plugin.name or info.name
@@ -155,6 +156,10 @@ class Registry:
         plugin.services = self._services
         with self._lock:
             try:
+                if isinstance(plugin, Configured):
+                    plugin.check_declared()
+                if isinstance(plugin, Middleware):
+                    place_of(plugin)
                 self._pm.register(plugin, name=key)
                 self._pm.check_pending()
             except Exception as error:
@@ -164,3 +169,19 @@ class Registry:
                 raise PluginContractError(f"{key} cannot be registered: {error}") from error
             self._loaded[key] = plugin
         return plugin
+
+
+def _made(info: PluginInfo, loaded: Any) -> Any:
+    """The plugin that an entry point names or is the class of: each kernel has objects of its own."""
+    try:
+        return loaded() if isinstance(loaded, type) else copy.copy(loaded)
+    except KeyboardInterrupt:
+        raise
+    except PluginContractError as error:
+        raise PluginContractError(f"{info.key} of {info.distribution}: {error.message}") from error
+    except BaseException as error:
+        raise PluginLoadError(
+            f"{info.key} of {info.distribution} {info.version} cannot be made: {type(error).__name__}: {error}; "
+            f"try: pip install --upgrade {info.distribution}",
+            body="".join(traceback.format_exception(error)),
+        ) from error

@@ -14,7 +14,7 @@ from heavenbase.config.values import format_value, has_reference, join_key, pars
 from heavenbase.errors import ConfigError
 
 _PLAIN = (str, int, float, bool, type(None))
-_TYPES: dict[str, tuple[Any, str]] = {
+TYPES: dict[str, tuple[Any, str]] = {
     "null": (type(None), "null"),
     "bool": (bool, "true or false"),
     "int": (int, "an integer"),
@@ -30,7 +30,7 @@ _ITEMS = {"list[str]": str, "list[table]": dict}
 
 
 def _has_type(value: Any, word: str) -> bool:
-    kind = _TYPES[word][0]
+    kind = TYPES[word][0]
     if isinstance(value, bool) and kind not in (bool, object):
         return False  # to Python it is a number
     items = value if word in _ITEMS and isinstance(value, list) else ()
@@ -87,7 +87,7 @@ def _field_problems(value: Any, field: Field, path: tuple[str, ...], also: str =
         if isinstance(value, str):
             return  # what the variable holds is checked when the value is read
     if not accepts(field, value):
-        wanted = " or ".join(_TYPES[name][1] for name in field.types) + also
+        wanted = " or ".join(TYPES[name][1] for name in field.types) + also
         yield Problem(path, f"{key} must be {wanted}, not {_name(value)}")
     elif field.choices and value not in field.choices:
         yield Problem(path, f"{key} must be {_choices(field.choices)}{meant(str(value), field.choices, 0.5)}")
@@ -195,7 +195,7 @@ def meant(name: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
 def _name(value: Any) -> str:
     for kind in ("null", "bool", "int", "float", "str", "table", "list"):
         if _has_type(value, kind):
-            return _TYPES[kind][1]
+            return TYPES[kind][1]
     if isinstance(value, dict | list):
         return f"a {'table' if isinstance(value, dict) else 'list'} that holds something else"
     if isinstance(value, int):

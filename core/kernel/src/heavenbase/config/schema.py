@@ -282,7 +282,12 @@ def is_secret(path: Sequence[str], value: object = None) -> bool:
     found = look_up(path)
     if found is None or found.secret:
         return found is not None or value is not None
-    return isinstance(value, str) and ("://" in value or path[-1] in PROXIES) and ("@" in value or "?" in value)
+    return isinstance(value, str) and is_address_with_secret(value, "" if path[-1] in PROXIES else "://")
+
+
+def is_address_with_secret(text: str, mark: str = "://") -> bool:
+    """Whether a text is an address that may hold a password, or a query with one."""
+    return mark in text and ("@" in text or "?" in text)
 
 
 def known_keys(node: Table = SCHEMA, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:

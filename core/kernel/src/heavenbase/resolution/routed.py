@@ -181,6 +181,7 @@ class RoutedResolver:
         if known is not None and known.route.first is first:
             return known
         self._check_names(route, preset, options)
+        self._check_judges(route)
         resolve = partial(self.target, owner)
         given = MappingProxyType(connection)
         routing = Routing(route, MappingProxyType(own), given, first, preset, resolve, problem)
@@ -260,6 +261,14 @@ class RoutedResolver:
                     self._registry.has(MIDDLEWARE, each) or self._registry.has("contrib", each)
                 ):
                     self._registry.info(MIDDLEWARE, each)
+
+    def _check_judges(self, route: Route) -> None:
+        """UnknownNameError for the name of a judge that nothing has; without any judges, the router tells so."""
+        known = self._registry.names("judges")
+        for each in route.routes() if known else ():
+            name = each.judge_name
+            if name and name not in known:
+                raise UnknownNameError("judge", name, known, package=f"hb-judge-{name}")
 
     def _check_args(self, target: Target) -> None:
         check_options(target.args)

@@ -10,6 +10,8 @@ from heavenbase.errors import HBError
 from heavenbase.spec import EMPTY, LLMSpec, empty
 
 Kind: TypeAlias = Literal["fallback", "cascade", "balance"]
+JUDGE = "heuristic"
+"""Who judges the answers of a cascade that names nobody."""
 DEPTH = 4
 """How deep routes may nest."""
 
@@ -93,6 +95,16 @@ class Route:
     def label(self) -> str:
         """Its name, or its targets."""
         return self.name or f"{self.kind} of {', '.join(target.label for target in self.targets)}"
+
+    @property
+    def judge_name(self) -> str:
+        """The name of the judge of its answers; "" for nobody, and for one that is an object."""
+        judge = self.judge
+        if judge is None:
+            return JUDGE if self.kind == "cascade" else ""
+        if isinstance(judge, Mapping):
+            return str(judge.get("name") or judge.get("type") or JUDGE)  # "type" is what some files call the name
+        return (judge or JUDGE) if isinstance(judge, str) else ""
 
     @property
     def depth(self) -> int:

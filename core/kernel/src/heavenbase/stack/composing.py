@@ -13,8 +13,9 @@ from typing import Any
 
 from heavenbase.cache.middleware import CacheMiddleware
 from heavenbase.call import Call
-from heavenbase.discovery.plugin_settings import settings_of
-from heavenbase.errors import InputTypeError, UnknownNameError
+from heavenbase.config.values import join_key
+from heavenbase.discovery.plugin_settings import settings_of, where
+from heavenbase.errors import ConfigError, InputError, InputTypeError, PluginError, UnknownNameError
 from heavenbase.flow.retry import Retry
 from heavenbase.middleware import PLACES, Configured, Next, compose, name_of, place_of
 from heavenbase.registry import Registry
@@ -22,12 +23,14 @@ from heavenbase.stack.attempt import Attempting
 
 ROUTER = "routing"
 """The middleware that chooses among the targets of a route."""
+SWITCH = ("heavenbase", "llm", "middleware")
+"""The key with the middlewares of all calls."""
 CHAINS = 256
 _BUILT_IN = ("cache", "structured answers", "retry")
 
 
 class Stack:
-    """Composes chains. `given` are the middlewares of every call, by name or as objects, first outermost."""
+    """Composes chains. `given` are the middlewares of every call inside of those of the settings, first outermost."""
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class Stack:
         self._end = end
         self._chains: dict[tuple[int, ...], tuple[Sequence[Any], Next, tuple[str, ...]]] = {}
         self._ready: set[tuple[str, str]] = set()
-        self._own = self.read(given)
+        self._own = [*self.switched_on(SWITCH, config), *self.read(given)]
         self.sees_calls = any(place_of(each) == "call" for each in self._own)
         """Whether something wants to see every call."""
         self._plain = self._compose(self._own, is_routed=False)
@@ -86,6 +89,20 @@ class Stack:
         if isinstance(given, str) or not isinstance(given, Iterable):
             raise InputTypeError(f"middleware must be a list of names and objects, not {type(given).__name__}")
         return [self.load(each) if isinstance(each, str) else _checked(each) for each in given]
+
+    def switched_on(self, path: tuple[str, ...], config: Any) -> list[Any]:
+        """The middlewares that a key of the settings names; what is wrong with one is told with file and line."""
+        at = where(config, path)
+        try:
+            found = self.read(config.get(path, None) or ())
+            for each in found:
+                if place_of(each) == "route":
+                    raise InputError(f"{name_of(each)!r} comes with each route, and is not switched on")
+        except PluginError as error:
+            raise type(error).of(error, f"{at}{error.message}") from error
+        except InputError as error:
+            raise ConfigError(f"{at}{join_key(path)}: {error.message}") from error
+        return found
 
     def load(self, name: str) -> Any:
         """The middleware plugin of this name, with its settings; older ones are published under `contrib`."""

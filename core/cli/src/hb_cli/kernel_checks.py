@@ -1,0 +1,70 @@
+"""The checks of `hb doctor` about the kernel that calls would have: whether the settings make one, and its middlewares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hb_cli.checks import Check
+from heavenbase.errors import HBError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hb_cli.state import State
+    from heavenbase.config.config import Config
+
+REMEDY = "hb cfg edit"
+
+
+def check_kernel(state: State) -> Iterator[Check]:
+    """Whether a kernel can be made; where not, the checks go on with one that leaves out what is wrong."""
+    try:
+        kernel = state.kernel
+    except Exception as error:
+        yield Check("settings", "broken", told(error), REMEDY)
+        from heavenbase.config.schema import LLM, defaults
+        from heavenbase.kernel import Kernel
+
+        read = {f"heavenbase.llm.{name}": defaults(LLM)[name] for name in ("middleware", "retry", "tool_call_repair")}
+        try:
+            state.use(kernel := Kernel(state.config.with_layer("hb doctor", read)))
+        except HBError as second:
+            yield Check("settings", "broken", second.message, REMEDY)
+            return
+    for path in switched_on(state.config):
+        try:
+            kernel.stack.switched_on(path, state.config)
+        except Exception as error:
+            yield Check("middleware", "broken", told(error), REMEDY)
+    yield from _tables(state)
+
+
+def told(error: Exception) -> str:
+    """What an error says; its class too, where it is not of hb."""
+    return error.message if isinstance(error, HBError) else f"{type(error).__name__}: {error}"
+
+
+def switched_on(config: Config) -> Iterator[tuple[str, ...]]:
+    """The keys of the settings that switch middlewares on: of all calls, of presets, and among default arguments."""
+    from heavenbase.config.values import leaves
+
+    for path, value in leaves(config.section("heavenbase.llm", raw=True), ("heavenbase", "llm")):
+        if path[-1] == "middleware" and isinstance(value, list):
+            yield path
+
+
+def _tables(state: State) -> Iterator[Check]:
+    """Tables with the settings of middlewares and judges that nothing installed has."""
+    from heavenbase.config.check import meant
+    from heavenbase.config.values import join_key
+    from heavenbase.discovery.plugin_settings import KINDS, where
+
+    for kind in KINDS:
+        stored: Mapping[str, object] = state.config.section(("heavenbase", kind), raw=True)
+        known = state.kernel.registry.names(kind)
+        for name in stored:
+            if name not in known and not (kind == "middleware" and state.kernel.registry.has("contrib", name)):
+                path = ("heavenbase", kind, name)
+                key = join_key(path)
+                detail = f"{where(state.config, path)}{key} is of nothing that is installed{meant(name, known)}"
+                yield Check("settings", "warn", detail, f"hb cfg unset {key}")
