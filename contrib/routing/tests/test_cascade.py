@@ -13,10 +13,12 @@ from heavenbase.errors import (
     FallbackExhausted,
     FallbackWarning,
     InputError,
+    PluginLoadError,
     ServerError,
     StructuredOutputError,
     UnknownNameError,
 )
+from heavenbase.llm import LLM
 from heavenbase.types import Completion, Usage
 
 from .support import House, colours
@@ -190,3 +192,32 @@ def test_without_that_judge_a_wrong_form_is_the_error_of_its_target(house: House
     with pytest.raises(StructuredOutputError):
         house.llm("one/m", "two/m").chat("hi", response_format=schema)
     assert house.counts() == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        cascade("one/m", "two/m", judge="heurstic"),
+        fallback("one/m", "two/m", judge="heurstic"),
+        fallback("one/m", "two/m", judge={"name": "heurstic", "within": 3}),
+        fallback("one/m", "two/m", judge={"type": "heurstic"}),
+        fallback(cascade("one/m", "two/m", judge="heurstic"), "three/m"),
+        {"targets": ["one/m", "two/m"], "judge": "heurstic"},
+    ],
+)
+def test_a_misspelt_judge_is_told_when_the_llm_is_made(house: House, route: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown judge 'heurstic'; did you mean 'heuristic'\?"):
+        house.routed(route)
+
+
+def test_a_judge_that_cannot_be_loaded_is_told_in_its_turn(house: House) -> None:
+    class Broken(Heuristic):
+        name = "broken"
+
+        def configure(self, options: Any) -> None:
+            raise PluginLoadError("judges:broken has no weights")
+
+    llm = LLM(route=cascade("one/m", "two/m", judge="broken"), kernel=house.make(plugins=[Broken()]))
+    with pytest.raises(PluginLoadError, match="has no weights"):
+        llm.chat("hi")
+    assert house.counts() == (0, 0, 0)

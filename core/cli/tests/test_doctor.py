@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ import pytest
 
 from hb_cli import checks, plugin_checks
 from hb_cli.state import State
+from heavenbase.config.config import Config
+from heavenbase.errors import HBError, PluginContractError, PluginLoadError
+from heavenbase.kernel import Kernel
 
 Run = Callable[..., Any]
 SLEEPER = "import threading\nthreading.Event().wait(20)\n"
@@ -47,6 +52,16 @@ def found(run: Run, code: int = 0) -> list[dict[str, str]]:
 
 def of(rows: list[dict[str, str]], name: str, word: str = "") -> list[dict[str, str]]:
     return [row for row in rows if row["name"] == name and word in row["detail"]]
+
+
+def wrong(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """What is wrong, but for packages and weights that this machine has not."""
+    return [
+        row
+        for row in rows
+        if row["status"] in ("broken", "warn")
+        and not re.search(r"needs the package|hb local pull", row["detail"] + row["remedy"])
+    ]
 
 
 def test_a_sound_installation_passes(run: Run) -> None:
@@ -197,3 +212,141 @@ def test_h6_a_proxy_is_told_without_its_password(proxy: str, run: Run, monkeypat
         out = run("doctor", *form)[1]
         assert "127.0.0.1:9" in out
         assert "hunter2" not in out
+
+
+SUFFIX = """
+from heavenbase.middleware import Judge, Middleware, Setting
+
+class Suffix(Middleware):
+    settings = {
+        "text": Setting("str", "!", "what is put behind"),
+        "times": Setting("int", 1, "how often", minimum=1),
+        "mode": Setting("str", "end", "where", ("start", "end")),
+    }
+
+class Haiku(Judge):
+    settings = {"lines": Setting("int", 3, "lines of one")}
+
+    def __call__(self, call, answer):
+        return None
+"""
+
+
+@pytest.fixture
+def suffix(site: Any, home: Path) -> Path:
+    """A package with a middleware and a judge, and the user's settings, which are still to be written."""
+    site.module("acme_suffix", SUFFIX)
+    groups = {"heavenbase.middleware": {"suffix": "acme_suffix:Suffix"}}
+    site.add("acme-suffix", {**groups, "heavenbase.judges": {"haiku": "acme_suffix:Haiku"}})
+    home.mkdir(exist_ok=True)
+    return home / "config.toml"
+
+
+WRONG = {
+    'middleware = ["sufix"]': (2, "did you mean 'suffix'"),
+    'middleware = ["suffix", "nothing-like-it"]': (2, "unknown middleware 'nothing-like-it'"),
+    "middleware = [3]": (2, "not 3"),
+    'middleware = ["routing"]': (2, "'routing' comes with each route"),
+    'middleware = ["suffix"]\n[heavenbase.middleware.suffix]\ntxt = "x"': (4, "did you mean 'text'"),
+    'middleware = ["suffix"]\n[heavenbase.middleware.suffix]\ntimes = "x"': (4, "must be an integer"),
+    'middleware = ["suffix"]\n[heavenbase.middleware.suffix]\ntimes = 0': (4, "must be at least 1"),
+    'middleware = ["suffix"]\n[heavenbase.middleware.suffix]\nmode = "ends"': (4, "did you mean 'end'"),
+}
+
+
+@pytest.mark.parametrize("settings", WRONG)
+def test_a_wrong_middleware_is_one_problem_and_the_rest_is_checked(run: Run, suffix: Path, settings: str) -> None:
+    before = {row["detail"] for row in found(run)}
+    suffix.write_text(f"[heavenbase.llm]\n{settings}\n")
+    line, says = WRONG[settings]
+    rows = found(run, 1)
+    (row,) = wrong(rows)
+    assert row["detail"].startswith(f"{suffix}:{line}: ")
+    assert says in row["detail"]
+    left = before - {row["detail"] for row in rows}
+    assert not [detail for detail in left if "acme-suffix" not in detail and str(suffix) not in detail]
+    # Whoever makes a kernel of these settings is told the same.
+    with pytest.raises(HBError) as caught:
+        Kernel(Config.load(user_file=suffix))
+    assert caught.value.message == row["detail"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line", "says"),
+    [
+        ('[heavenbase.llm.presets.loud]\nmodel = "mock"\nmiddleware = ["sufix"]', 3, "did you mean 'suffix'"),
+        ('[heavenbase.llm.default_args]\nmiddleware = ["sufix"]', 2, "did you mean 'suffix'"),
+        ('[heavenbase.llm.presets.loud.args]\nmiddleware = ["sufix"]', 2, "did you mean 'suffix'"),
+    ],
+)
+def test_a_wrong_middleware_of_a_preset_or_of_default_arguments_is_told(
+    run: Run, suffix: Path, settings: str, line: int, says: str
+) -> None:
+    suffix.write_text(f"{settings}\n")
+    (row,) = of(found(run, 1), "middleware")
+    assert row["status"] == "broken"
+    assert row["detail"].startswith(f"{suffix}:{line}: ")
+    assert says in row["detail"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ("[heavenbase.middleware.sufix]\ntext = '!'", "heavenbase.middleware.sufix is of nothing that is installed"),
+        ("[heavenbase.judges.haikuu]\nlines = 3", "did you mean 'haiku'"),
+        ("[heavenbase.middleware.suffix]\ntxt = '!'", "did you mean 'text'"),
+        ("[heavenbase.middleware.suffix]\ntimes = '!'", "must be an integer"),
+        ("[heavenbase.judges.haiku]\nline = 3", "did you mean 'lines'"),
+    ],
+)
+def test_settings_of_what_is_not_switched_on_or_not_there_are_a_warning(
+    run: Run, suffix: Path, settings: str, says: str
+) -> None:
+    suffix.write_text(f"{settings}\n")
+    (row,) = wrong(found(run))
+    assert row["detail"].startswith(f"{suffix}:")
+    assert says in row["detail"]
+
+
+def test_settings_that_make_no_kernel_are_told_once_and_the_rest_is_checked(run: Run, suffix: Path) -> None:
+    suffix.write_text('[heavenbase.llm]\nmiddleware = ["sufix"]\nretry.on = ["timeoutt"]\n')
+    rows = found(run, 1)
+    assert len([row for row in rows if row["status"] == "broken"]) == 2
+    assert of(rows, "plugin", "gateways:mock")[0]["status"] == "ok"
+    assert of(rows, "key")
+
+
+DECLARED = {
+    'settings = {"x": ("int", 0)}': "it must be a Setting",
+    "settings = [1]": "must be a mapping",
+    "settings = None": "must be a mapping",
+    'settings = {1: Setting("int", 0)}': "its name must be a text",
+    'settings = {"x": Setting("int", "zero")}': "x must be an integer",
+    'settings = {"x": Setting("str", "c", choices=("a", "b"))}': "x must be one of a, b",
+    'settings = {"x": Setting("intt", 0)}': "did you mean 'int'",
+    "settings = {'x': Setting(int, 0)}": "its types must be a text",
+    'settings = {"x": Setting("str", "a", choices="abc")}': "its choices must be a tuple",
+    'settings = {"x": Setting("int", 0, minimum="1")}': "its minimum must be a number",
+    'around = "atempt"': "did you mean 'attempt'",
+    "def __init__(self): raise ValueError('no')": "ValueError: no",
+    "def __init__(self): raise SystemExit(3)": "SystemExit: 3",
+}
+
+
+@pytest.mark.parametrize("body", DECLARED)
+def test_a_plugin_that_declares_itself_wrong_is_quarantined_by_name(
+    run: Run, site: Any, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    head = "from heavenbase.middleware import Middleware, Setting\n\nclass Odd(Middleware):\n    name = 'odd'\n"
+    monkeypatch.delitem(sys.modules, "acme_odd", raising=False)
+    site.module("acme_odd", f"{head}    {body}\n")
+    site.add("acme-odd", {"heavenbase.middleware": {"odd": "acme_odd:Odd"}})
+    rows = found(run, 1)
+    (row,) = wrong(rows)
+    assert row["name"] == "plugin"
+    assert DECLARED[body] in row["detail"]
+    assert "middleware:odd" in row["detail"]
+    assert of(rows, "plugin", "gateways:mock")[0]["status"] == "ok"
+    for _ in range(2):  # from quarantine too
+        with Kernel() as kernel, pytest.raises((PluginLoadError, PluginContractError), match="middleware:odd"):
+            kernel.stack.load("odd")

@@ -121,3 +121,72 @@ def test_middlewares_and_judges_are_listed_among_the_plugins(run: Run) -> None:
     judges = {("judge", name) for name in ("heuristic", "structured", "finish")}
     assert found == {("middleware", "routing"), *judges}
     assert json.loads(run("plugins", "info", "judge:finish", "--json").out)["plugins"][0]["name"] == "finish"
+
+
+JUDGED = """
+[heavenbase.llm.routes.judged]
+kind = "cascade"
+targets = [{ provider = "mock", model = "a" }, { provider = "mock", model = "b" }]
+judge = %s
+"""
+
+
+def test_a_misspelt_judge_is_told_by_explain_and_doctor(run: Run, home: Path) -> None:
+    (home / "config.toml").write_text(JUDGED % '"heurstic"')
+    outcome = run("explain", "hi", "--route", "judged")
+    assert outcome.code != 0
+    assert "unknown judge 'heurstic'; did you mean 'heuristic'?" in outcome.err
+    outcome = run("doctor")
+    assert outcome.code == 1
+    assert "judged: unknown judge 'heurstic'; did you mean 'heuristic'?" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("judge", "settings", "says"),
+    [
+        ('{ name = "heuristic", min_output_token = 1 }', "", "did you mean 'min_output_tokens'"),
+        ('{ name = "heuristic", within = 0 }', "", "within must be at least 1"),
+        ('"finish"', "[heavenbase.judges.finish]\naccept_emty = true", "did you mean 'accept_empty'"),
+    ],
+)
+def test_wrong_settings_of_a_judge_are_told_by_explain_and_doctor(
+    run: Run, home: Path, judge: str, settings: str, says: str
+) -> None:
+    (home / "config.toml").write_text(f"{JUDGED % judge}\n{settings}\n")
+    name = "heuristic" if "heuristic" in judge else "finish"
+    outcome = run("explain", "hi", "--route", "judged")
+    assert f"route: judged (cascade), judge {name}, at most" in outcome.out
+    assert says in outcome.out
+    found = json.loads(run("doctor", "--json").out)["checks"]
+    (row,) = [row for row in found if row["name"] == "route" and row["status"] == "broken"]
+    assert row["detail"].startswith(f"judged: judge {name}: ")
+    assert says in row["detail"]
+
+
+def test_explain_shows_the_judges_of_routes_in_a_route(run: Run, home: Path) -> None:
+    inner = '{ route = { kind = "cascade", targets = ["mock/a", "mock/b"], judge = "finish" } }'
+    (home / "config.toml").write_text(f'[heavenbase.llm.routes.outer]\ntargets = [{inner}, "mock/c"]\n')
+    found = json.loads(run("explain", "hi", "--route", "outer", "--json").out)["route"]
+    assert [row["judge"] for row in found["judges"]] == ["finish"]
+    lines = [" ".join(line.split()) for line in run("explain", "hi", "--route", "outer").out.splitlines()]
+    assert "judge finish of cascade of mock/a, mock/b" in lines
+
+
+def test_explain_tells_a_wrong_middleware_as_what_it_is(run: Run, home: Path) -> None:
+    preset = '[heavenbase.llm.presets.loud]\nprovider = "mock"\nmodel = "mock"\nmiddleware = ["nope"]\n'
+    (home / "config.toml").write_text(preset)
+    outcome = run("explain", "hi", "-p", "loud")
+    assert outcome.code == 1
+    lines = outcome.out.splitlines()
+    assert lines[lines.index("stack") + 1].startswith("  cannot be made: unknown middleware 'nope'")
+    assert not [line for line in lines if line.startswith("route:")]
+
+
+def test_explain_names_both_origins_of_middlewares_that_are_added(run: Run, home: Path) -> None:
+    (home / "config.toml").write_text(
+        '[heavenbase.llm.default_args]\nmiddleware = ["b"]\n'
+        '[heavenbase.llm.presets.loud]\nprovider = "mock"\nmodel = "mock"\nmiddleware = ["a"]\n'
+    )
+    row = json.loads(run("explain", "hi", "-p", "loud", "--json").out)["arguments"]["middleware"]
+    assert row["value"] == ["a", "b"]
+    assert row["origin"] == f"preset loud and user file {home / 'config.toml'}:2"

@@ -1,4 +1,4 @@
-"""The checks of `hb doctor` about the kernel that calls would have: whether the settings make one, and its middlewares."""
+"""The checks of `hb doctor` about the kernel: whether the settings make one, and what they switch on."""
 
 from __future__ import annotations
 

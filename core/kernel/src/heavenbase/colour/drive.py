@@ -25,8 +25,8 @@ def run(flow: Coroutine[Any, Any, T]) -> T:
         flow.send(None)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
-    except RuntimeError as error:
-        _check_loop(error)
+    except RuntimeError as failure:
+        _check_loop(failure)
         raise
     error = _suspended(flow)
     flow.close()
@@ -45,8 +45,8 @@ def iterate(stream: AsyncGenerator[T, None]) -> Generator[T, None, None]:
                 yield item.value
             except StopAsyncIteration:
                 return
-            except RuntimeError as error:
-                _check_loop(error)
+            except RuntimeError as failure:
+                _check_loop(failure)
                 raise
             else:
                 error = _suspended(stream)

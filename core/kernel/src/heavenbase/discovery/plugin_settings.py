@@ -33,15 +33,16 @@ def _misdeclared(name: Any, field: Any) -> str:
         return f"its name must be a text, not {type(name).__name__}"
     if not isinstance(field, Field):
         return f"it must be a Setting(...), not {type(field).__name__}"
-    if not isinstance(field.words, str):
-        return f"its types must be a text, not {type(field.words).__name__}"
+    words, choices, minimum = map(field._asdict().get, ("words", "choices", "minimum"))
+    if not isinstance(words, str):
+        return f"its types must be a text, not {type(words).__name__}"
     for word in field.types:
         if word not in TYPES:
             return f"unknown type {word!r}{meant(word, TYPES)}; types are {', '.join(TYPES)}, joined by ' | '"
-    if not isinstance(field.choices, list | tuple):
-        return f"its choices must be a tuple, not {type(field.choices).__name__}"
-    if field.minimum is not None and (isinstance(field.minimum, bool) or not isinstance(field.minimum, int | float)):
-        return f"its minimum must be a number, not {type(field.minimum).__name__}"
+    if not isinstance(choices, list | tuple):
+        return f"its choices must be a tuple, not {type(choices).__name__}"
+    if minimum is not None and (isinstance(minimum, bool) or not isinstance(minimum, int | float)):
+        return f"its minimum must be a number, not {type(minimum).__name__}"
     found = () if field.default is UNSET else problems(field.default, field, (name,))
     return next((f"of its default, {problem.message}" for problem in found), "")
 
