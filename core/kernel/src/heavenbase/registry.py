@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import pluggy
 
 from heavenbase import hookspecs
 from heavenbase.call import Services
-from heavenbase.discovery.importing import check_allowed, import_entry_point
+from heavenbase.discovery.importing import check_allowed, import_entry_point, make_plugin
 from heavenbase.discovery.inventory import KINDS, Inventory, PluginInfo
 from heavenbase.errors import (
     PluginConflict,
@@ -136,7 +135,7 @@ class Registry:
 
     def _import(self, info: PluginInfo) -> Loadable:
         loaded = import_entry_point(info, self._settings.get("import_timeout"))
-        plugin = _made(info, loaded)
+        plugin = make_plugin(info, loaded)
         if not isinstance(plugin, Loadable):
             raise PluginContractError(f"{info.key} of {info.distribution} is {type(plugin).__name__}, not a Plugin")
         plugin.name = plugin.name or info.name
@@ -169,19 +168,3 @@ class Registry:
                 raise PluginContractError(f"{key} cannot be registered: {error}") from error
             self._loaded[key] = plugin
         return plugin
-
-
-def _made(info: PluginInfo, loaded: Any) -> Any:
-    """The plugin that an entry point names or is the class of: each kernel has objects of its own."""
-    try:
-        return loaded() if isinstance(loaded, type) else copy.copy(loaded)
-    except KeyboardInterrupt:
-        raise
-    except PluginContractError as error:
-        raise PluginContractError(f"{info.key} of {info.distribution}: {error.message}") from error
-    except BaseException as error:
-        raise PluginLoadError(
-            f"{info.key} of {info.distribution} {info.version} cannot be made: {type(error).__name__}: {error}; "
-            f"try: pip install --upgrade {info.distribution}",
-            body="".join(traceback.format_exception(error)),
-        ) from error

@@ -5,6 +5,7 @@ A plugin may be imported that is not disabled, on the allow-list, and as in the 
 
 from __future__ import annotations
 
+import copy
 import threading
 import traceback
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from heavenbase.discovery.inventory import PluginInfo, normal_name
-from heavenbase.errors import PluginBlocked, PluginLoadError, PluginTimeout
+from heavenbase.errors import PluginBlocked, PluginContractError, PluginLoadError, PluginTimeout
 
 
 def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
@@ -47,6 +48,22 @@ def import_entry_point(info: PluginInfo, timeout: float | None) -> Any:
             body="".join(traceback.format_exception(loaded)),
         ) from loaded
     return loaded
+
+
+def make_plugin(info: PluginInfo, loaded: Any) -> Any:
+    """The plugin that an entry point names or is the class of: each kernel has objects of its own."""
+    try:
+        return loaded() if isinstance(loaded, type) else copy.copy(loaded)
+    except KeyboardInterrupt:
+        raise
+    except PluginContractError as error:
+        raise PluginContractError(f"{info.key} of {info.distribution}: {error.message}") from error
+    except BaseException as error:
+        raise PluginLoadError(
+            f"{info.key} of {info.distribution} {info.version} cannot be made: {type(error).__name__}: {error}; "
+            f"try: pip install --upgrade {info.distribution}",
+            body="".join(traceback.format_exception(error)),
+        ) from error
 
 
 def is_named(info: PluginInfo, names: Iterable[str] | None) -> bool:
