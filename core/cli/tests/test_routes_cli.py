@@ -57,7 +57,9 @@ def test_explain_shows_the_stack_and_the_plan_of_a_route(run: Run, routes: Path)
     assert second.endswith("requests")
 
 
-def test_explain_shows_the_middlewares_of_a_target(run: Run, routes: Path) -> None:
+def test_explain_shows_the_middlewares_of_a_target(run: Run, routes: Path, site: Any) -> None:
+    site.module("acme_loud", "from heavenbase.middleware import Middleware\nclass Loud(Middleware):\n    pass\n")
+    site.add("acme-loud", {"heavenbase.middleware": {"loud": "acme_loud:Loud", "louder": "acme_loud:Loud"}})
     lines = [" ".join(line.split()) for line in run("explain", "hi", "--route", "mixed").out.splitlines()]
     (loud,) = [line for line in lines if line.startswith("mock/mock at most")]
     assert loud.endswith("requests through loud, louder")

@@ -11,7 +11,6 @@ from hb_routing.foreign import foreign_things
 from hb_routing.run import load_judge
 from heavenbase.call import Call
 from heavenbase.errors import HBError
-from heavenbase.flow.embedding import batch_size
 from heavenbase.middleware import name_of
 from heavenbase.routes import Route, Routing, Target
 
@@ -155,7 +154,7 @@ def attempts_of(call: Call) -> int:
     again = 0
     if call.verb == "embed":
         count = len(set(call.inputs))
-        return (repeats_of(call) + UNASKED) * ceil(count / batch_size(call, count))
+        return (repeats_of(call) + UNASKED) * ceil(count / call.batch_size(count))
     if call.format is not None and call.format.is_json:
         asked = call.controls.get("structured_retries")
         again = 1 if asked is None else int(asked)

@@ -14,19 +14,12 @@ from heavenbase.types import Embedding, Usage
 from heavenbase.vector import Vector
 
 
-def batch_size(call: Call, count: int) -> int:
-    """How many of so many texts go into one request."""
-    limit = call.spec.capability("embedding_batch_limit")
-    size = int(call.controls.get("embedding_batch_size") or count or 1)
-    return max(1, min(size, int(limit)) if limit else size)
-
-
 async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embedding:
     """One vector per `call.inputs`, in order; only those that the cache does not have are asked for."""
     unique = list(dict.fromkeys(call.inputs))
     kept = await cache.vectors(call, unique)
     misses = [text for text in unique if text not in kept.found] if kept is not None else unique
-    size = batch_size(call, len(unique))
+    size = call.batch_size(len(unique))
     batches = [misses[start : start + size] for start in range(0, len(misses), size)]
     workers = max(1, int(call.controls.get("embedding_max_workers") or 1))
 
