@@ -258,7 +258,7 @@ def ol(name,msgs=None,model="qwen3",**p): v("ollama:"+name,"ollama",model,{"mode
 ol("options",options={"temperature":0.1,"num_ctx":100,"stop":["x"],"num_predict":5},keep_alive="5m",format="json",think=True)
 ol("think-step",model="gpt-oss:20b",think="low")
 ol("schema",format={"type":"object","properties":{"a":{"type":"string"}}})
-ol("image",[{"role":"user","content":"?","images":[PNG]}])
+ol("image",[{"role":"user","content":"?","images":[PNG]}],model="qwen3-vl")
 ol("turn",[U,{"role":"assistant","content":"","thinking":"hm","tool_calls":[{"function":{"name":"w","arguments":{"c":"K"}}}]},{"role":"tool","tool_name":"w","content":"x"}],tools=[FN])
 ol("logprobs",logprobs=True,top_logprobs=2,truncate=True,shift=False)
 # OpenAI compatible

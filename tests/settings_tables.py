@@ -331,6 +331,7 @@ PROVIDERS = {
         Act(names={"model": "custom/m"}),
         rows={"providers": "custom"},
     ),
+    "text_only": Proof(["*"], both(count(0), said("accepts no images")), Act(images=(IMAGE,))),
     "thinking_control": Proof("extra_body_thinking_type", SWITCHED, THINKS),
     "thinking_control.<name>": Proof("extra_body_thinking_type", SWITCHED, THINKS, at="openai"),
     "vision": Proof("lacking", both(count(0), said("lacking")), Act(images=(IMAGE,))),

@@ -28,7 +28,7 @@ WIRES = {
     "gemini": {"provider": "gemini", "model": "gemini-3-pro-preview"},
     "cohere": {"provider": "cohere", "model": "command-a-vision-07-2025"},
     "mistral": {"provider": "mistral", "model": "mistral-large-latest"},
-    "ollama": {"provider": "ollama", "model": "qwen3"},
+    "ollama": {"provider": "ollama", "model": "qwen3-vl"},
 }
 BLIND = {"provider": "cohere", "model": "command-a-03-2025"}
 USER: Message = {"role": "user", "content": "q"}

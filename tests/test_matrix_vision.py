@@ -23,8 +23,13 @@ PNG = b64encode(IMAGES["png"]).decode()
 DATA_URL = f"data:image/png;base64,{PNG}"
 FETCHING = ("gemini", "bedrock", "ollama")
 """Providers whose wires want bytes."""
-BLIND = {"cohere": "command-a-03-2025"}
-MODELS = {"cohere": "command-a-vision-07-2025", "mistral": "pixtral-12b-latest"}
+BLIND = {"cohere": "command-a-03-2025", "groq": "llama-3.1-8b-instant", "ollama": "llama3.2"}
+MODELS = {
+    "cohere": "command-a-vision-07-2025",
+    "groq": "meta-llama/llama-4-scout-17b-16e-instruct",
+    "mistral": "pixtral-12b-latest",
+    "ollama": "llama3.2-vision",
+}
 """Models that see, where the row's own does not."""
 
 
@@ -137,7 +142,7 @@ def test_g14_a_download_leaves_the_event_loop_to_others(bench: Bench, files: Loo
         yield Action.KEEP_OPEN
 
     async def main() -> tuple[int, str]:
-        llm = bench.llm()
+        llm = bench.llm(model=MODELS.get(bench.row.name, ""))
         task = asyncio.ensure_future(llm.achat("What?", images=fetched(files)))
         # Were the loop held, nobody would release the download.
         await files.await_for(lambda server: server.requests)
@@ -152,7 +157,7 @@ def test_g14_a_download_leaves_the_event_loop_to_others(bench: Bench, files: Loo
     files.script(lambda request: slowly())
     if bench.colour.name == "sync":
         release.set()
-        assert bench.llm().chat("What?", images=fetched(files))
+        assert bench.llm(model=MODELS.get(bench.row.name, "")).chat("What?", images=fetched(files))
     else:
         turns, text = bench.colour.run(lambda: None, main)
         assert (turns, bool(text)) == (50, True)
@@ -168,10 +173,11 @@ def test_g14_a_download_that_fails_is_an_error_of_hb_and_nothing_is_sent(
         (LLMImage.from_url(f"{files.origin}/a.png"), FetchBlocked),
         (LLMImage.from_url("http://169.254.169.254/latest"), FetchBlocked),
     ]
+    model = MODELS.get(bench.row.name, "")
     for image, error in cases:
         with pytest.raises(error):
-            bench.ask(way, "What?", images=image)
+            bench.ask(way, "What?", images=image, model=model)
     files.script(lambda request: [response(404, b"gone"), Action.KEEP_OPEN])
     with pytest.raises(ImageError, match="404"):
-        bench.ask(way, "What?", images=fetched(files))
+        bench.ask(way, "What?", images=fetched(files), model=model)
     assert bench.server.requests == []

@@ -53,7 +53,7 @@ def test_g13_images_stand_beside_the_text(mode: str) -> None:
     images = [LLMImage.from_bytes(IMAGES["png"], detail="high"), LLMImage.from_bytes(IMAGES["jpeg"])]
     replay = Replay(answering(saying("a picture")))
     parts = [{"type": "text", "text": "What?"}, *({"type": "image", "image": image} for image in images)]
-    ask(mode, replay, [{"role": "user", "content": parts}])
+    ask(mode, replay, [{"role": "user", "content": parts}], model="llama3.2-vision")
     assert replay.body()["messages"] == [
         {"role": "user", "content": "What?", "images": [image.to_b64() for image in images]}
     ]

@@ -44,6 +44,7 @@ def asked_with(mode: str, pictures: Pictures) -> Replay:
         mode,
         replay,
         [{"role": "user", "content": [{"type": "text", "text": "What?"}, {"type": "image", "image": image}]}],
+        model="llama3.2-vision",
     )
     return replay
 

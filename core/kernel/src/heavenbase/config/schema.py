@@ -151,6 +151,7 @@ PROVIDER = table(
     **_DEFAULTS,
     portkey_custom_host=flag("whether Portkey is told its address"),
     capabilities=CAPABILITIES._replace(description="what the endpoint can do"),
+    text_only=texts("patterns of ids, in lower case, of models that see no images; a model's own record wins"),
     thinking_control=by_gateway("how thinking is asked for on the wire"),
     description=text("one line for people"),
     docs_url=text("page about its API"),

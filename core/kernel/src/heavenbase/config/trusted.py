@@ -36,7 +36,7 @@ PROVIDERS = ("heavenbase", "llm", "providers")
 _OWN_ROW = {
     *("api_key", "auth_token", "auth_mode", "base_url", "headers", "wire", "vision", "image_endpoint"),
     *("capabilities", "models", "parameters", "known_parameters", "allow_unknown_models", "thinking_control"),
-    *("title", "description", "docs_url", "keys_url", "models_url"),
+    *("text_only", "title", "description", "docs_url", "keys_url", "models_url"),
 }
 """What a project may say of an endpoint of its own."""
 _TLS_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
@@ -209,6 +210,8 @@ class _Resolution:
         entry = entry if isinstance(entry, dict) else {}
         if "capabilities" in entry:
             model_record["capabilities"] = {**model_record.get("capabilities", {}), **entry["capabilities"]}
+        if any(fnmatchcase(native.lower(), pattern) for pattern in record.get("text_only", ())):
+            record["capabilities"] = {**record.get("capabilities", {}), "vision": False}
         if "options" in entry:
             record["options"] = merge(record.get("options", {}), entry["options"])
         layers = (
@@ -257,7 +260,7 @@ class _Resolution:
             return native_id(entry)
         # What a provider does not list: an error where it lists all, or where only others are known to have it.
         policy = self.config.get(f"{ROOT}.model_mismatch")
-        is_elsewhere = bool(model_record) and not self.catalog.is_own(provider, token)
+        is_elsewhere = bool(model_record.get("providers")) and not self.catalog.is_own(provider, token)
         is_refused = is_elsewhere and not record.get("require_model_override")
         near = meant_model(token, self._names_of(provider)) if policy != "ignore" else None
         text = f"provider {provider!r} lists no model {token!r}"
