@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hb_routing import balance
-from heavenbase.errors import FallbackExhausted, FallbackWarning
+from heavenbase.errors import FallbackExhausted, FallbackWarning, LossyRequestWarning
+from heavenbase.session import LLMSession
 
 from .support import House
 
@@ -69,6 +70,31 @@ def test_prompt_cache_key_names_what_belongs_together(house: House) -> None:
     llm = house.routed(balance("one/m", "two/m", "three/m", affinity="session"))
     found = {llm.complete(f"question {number}", prompt_cache_key="mine").served_by for number in range(8)}
     assert len(found) == 1
+
+
+def test_conversations_that_begin_alike_are_one_session_unless_a_key_tells_them_apart(house: House) -> None:
+    house.kernel = house.make(random=random.Random(7).random)
+    llm = house.routed(balance("one/m", "two/m", "three/m", affinity="session"))
+    alike = [LLMSession(llm, system="be brief") for _ in range(10)]
+    assert len({session.send("hi", "completion").served_by for session in alike}) == 1
+    homes = set()
+    for number in range(10):
+        session = LLMSession(llm, system="be brief")
+        asked = [session.send(text, "completion", prompt_cache_key=f"user {number}") for text in ("hi", "and then?")]
+        assert len({answer.served_by for answer in asked}) == 1
+        homes.add(asked[0].served_by)
+    assert len(homes) > 1
+
+
+def test_a_target_without_prompt_cache_key_is_asked_all_the_same(house: House) -> None:
+    rule = {"drop": {"prompt_cache_key": "it has none"}}
+    house.kernel = house.make(more={name: {"parameters": [rule]} for name in ("one", "two", "three")})
+    llm = house.routed(balance("one/m", "two/m", "three/m", affinity="session"))
+    with pytest.warns(LossyRequestWarning, match="it has none"):
+        answers = [llm.complete(f"question {number}", prompt_cache_key="mine") for number in range(4)]
+    assert len({answer.served_by for answer in answers}) == 1
+    assert answers[0].report.entries["prompt_cache_key"].outcome == "dropped"
+    assert len(answers[0].attempts) == 1
 
 
 def test_with_affinity_a_failing_home_is_left_for_the_same_second(house: House) -> None:

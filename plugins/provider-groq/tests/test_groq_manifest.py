@@ -48,6 +48,7 @@ def test_it_has_neither_vectors_nor_pictures() -> None:
 def test_what_it_refuses_with_status_400_is_not_sent() -> None:
     rules = SPEC.parameter_rules()
     refused = {"logprobs", "top_logprobs", "logit_bias", "top_k", "min_p", "repetition_penalty"}
+    refused |= {"prompt_cache_key", "prompt_cache_retention"}
     assert {name for rule in rules for name in rule.get("drop", {})} == refused
     assert {"n": {"max": 1}} in [rule.get("clamp") for rule in rules]
 
