@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import heavenbase as hb
@@ -101,10 +101,12 @@ def hooks() -> str:
 
 
 def api() -> str:
-    """The public names of `heavenbase` with their signatures."""
+    """The public names of `heavenbase` with their signatures: classes, then functions."""
     parts = [f"{NOTE}# heavenbase\n"]
     for name in hb.__all__:
         found = getattr(hb, name)
+        if inspect.isfunction(found):
+            parts.append(f"## {name}\n\n`{name}{_signature(found)}`\n\n{_told(found)}\n")
         if not inspect.isclass(found):
             continue
         parts.append(f"## {name}\n\n{inspect.cleandoc(found.__doc__ or '')}\n")
@@ -112,6 +114,10 @@ def api() -> str:
             parts.append(f"- `{method}{_signature(function)}`: {_first(function)}")
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
+
+
+LAID_OPEN = ("call.Call", "call.CallContext")
+"""Classes whose fields authors of plugins read."""
 
 
 def authors() -> str:
@@ -126,10 +132,30 @@ def authors() -> str:
         if room == "errors":
             parts.append("The tree, its classes and their kinds: [Errors](errors.md).\n")
             continue
-        rows = [f"| `{name}` | {_says(room, getattr(module, name), name)} |" for name in _public(room)]
+        named = [(name, getattr(module, name)) for name in _public(room)]
+        rows = [f"| {_titled(name, value)} | {_says(room, value, name)} |" for name, value in named]
         table = "| name | what it is |\n|---|---|\n" + "\n".join(rows)
         parts.append(f"{table}\n" if rows else "Nothing of it is for plugins.\n")
+        parts += [_laid_open(room, value) for name, value in named if f"{room}.{name}" in LAID_OPEN]
     return "\n".join(parts)
+
+
+def _laid_open(room: str, cls: type) -> str:
+    """The fields, properties and methods of a class."""
+    rows = []
+    found = (node for tree in _trees(room) for node in tree.body)
+    body = next(node.body for node in found if isinstance(node, ast.ClassDef) and node.name == cls.__name__)
+    for node, below in pairwise(body):
+        if isinstance(node, ast.AnnAssign):
+            meaning = _text(below)
+            assert meaning, f"{cls.__name__}.{ast.unparse(node.target)} has no docstring"
+            rows.append(f"| {_code(ast.unparse(node.target))} | {_code(ast.unparse(node.annotation))} | {meaning} |")
+    for name, value in vars(cls).items():
+        if isinstance(value, property) and not name.startswith("_"):
+            rows.append(f"| {_code(name)} | {_code(value.fget.__annotations__['return'])} | {_first(value)} |")
+    methods = [f"- `{name}{_signature(function)}`: {_first(function)}" for name, function in _methods(cls)]
+    head = f"### {cls.__name__}\n\n{_first(cls)}\n\n| field | type | meaning |\n|---|---|---|\n"
+    return head + "\n".join(rows) + "\n\n" + "\n".join(methods) + "\n"
 
 
 TELLS = ("citations", "logprobs", "choices", "filters", "audio", "rate_limits")
@@ -236,7 +262,8 @@ def _public(room: str) -> list[str]:
     module = import_module(f"heavenbase.{room}")
     if _folder(room).is_dir():
         return [name for name in dir(module) if not name.startswith("_")] if "__dir__" in vars(module) else []
-    defined = [name for tree in _trees(room) for node in tree.body for name in _defined(node)]
+    # Overloads define a name several times.
+    defined = dict.fromkeys(name for tree in _trees(room) for node in tree.body for name in _defined(node))
     return [name for name in getattr(module, "__all__", defined) if not name.startswith("_")]
 
 
@@ -249,13 +276,41 @@ def _defined(node: ast.stmt) -> list[str]:
 
 def _says(room: str, value: object, name: str) -> str:
     """The first line of a name's docstring; of a constant, the string below it."""
-    if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
-        return _first(value)
     for tree in _trees(room):
         for node, below in zip(tree.body, tree.body[1:], strict=False):
-            if name in _defined(node) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-                return str(below.value.value).replace("\n", " ").replace("|", "\\|")
-    return ""
+            if name in _defined(node) and (text := _text(below)):
+                return text
+    return _first(value) if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value) else ""
+
+
+def _text(node: ast.stmt) -> str:
+    """The text of a string that stands alone, as below a constant or a field; "" for all else."""
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return _cell(str(node.value.value)) if is_text else ""  # type: ignore[attr-defined]
+
+
+def _titled(name: str, value: object) -> str:
+    """A name in code; that of a function with its parameters."""
+    return _code(name + _signature(value) if inspect.isfunction(value) else name)
+
+
+def _code(text: str) -> str:
+    return f"`{_cell(text)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("\n", " ").replace("|", "\\|")
+
+
+def _told(thing: object) -> str:
+    """A docstring as paragraphs, its sections as lists."""
+    lines: list[str] = []
+    for line in (inspect.getdoc(thing) or "").splitlines():
+        section = line.removesuffix(":") if line in ("Args:", "Raises:") else ""
+        name, found, rest = line.strip().partition(": ")
+        is_item = line.startswith("    ") and not line.startswith("     ") and found
+        lines.append(f"{section}:\n" if section else f"- `{name}`: {rest}" if is_item else line.strip())
+    return "\n".join(lines)
 
 
 def _methods(cls: type) -> Iterator[tuple[str, object]]:
@@ -266,8 +321,14 @@ def _methods(cls: type) -> Iterator[tuple[str, object]]:
 
 
 def _signature(function: object) -> str:
-    text = str(inspect.signature(function)).replace("'", "")  # type: ignore[arg-type]
-    text = re.sub(r"<object object at 0x[0-9a-f]+>", "...", text)
+    """Parameters and result; a default that is no plain value is "...", for its text would be of this machine."""
+    found = inspect.signature(function)  # type: ignore[arg-type]
+    plain = (str, bytes, int, float, tuple, type(None))
+    own = [
+        p if p.default is p.empty or isinstance(p.default, plain) else p.replace(default=...)
+        for p in found.parameters.values()
+    ]
+    text = str(found.replace(parameters=own)).replace("'", "").replace("= Ellipsis", "= ...")
     return text.replace("(self, ", "(").replace("(self)", "()").replace("(cls, ", "(")
 
 
@@ -277,7 +338,7 @@ def _classes() -> list[type[errors.HBError]]:
 
 
 def _first(thing: object) -> str:
-    return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+    return _cell((inspect.getdoc(thing) or "").split("\n\n")[0])
 
 
 def _sentence(thing: object) -> str:

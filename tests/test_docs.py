@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import runpy
@@ -12,6 +13,7 @@ import pytest
 
 from hb_testing.server import LoopbackServer
 from heavenbase import errors
+from heavenbase.call import Call
 from tests import documents
 from tests.forks import Forks
 
@@ -70,6 +72,17 @@ def test_a_decision_has_a_number_of_its_own_a_context_and_a_consequence(record: 
     assert len(list(record.parent.glob(f"{record.name[:3]}-*.md"))) == 1
     headings = re.findall(r"^(#+ .+)$", record.read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[1:] == ["## Context", "## Decision", "## Consequence"]
+
+
+def test_the_reference_has_the_functions_and_all_fields_of_a_call() -> None:
+    reference = (ROOT / "docs/reference/heavenbase.md").read_text(encoding="utf-8")
+    for name in ("completion", "acompletion", "parse", "aparse", "embed", "aembed"):
+        assert f"## {name}\n\n`{name}(model: Any = None, " in reference
+    for_authors = (ROOT / "docs/reference/authors.md").read_text(encoding="utf-8")
+    fields = for_authors.partition("\n### Call\n")[2].partition("\n## ")[0]
+    for field in dataclasses.fields(Call):
+        assert re.search(rf"^\| `{field.name}` \| `.+` \| \w.+ \|$", fields, re.MULTILINE), field.name
+    assert "- `replace(**changes: Any) -> Call`: " in fields
 
 
 def test_the_drawing_of_the_tree_of_errors_is_true() -> None:

@@ -291,3 +291,24 @@ def test_g25_bedrock_signs_with_keys_of_a_dotenv_file_where_the_environment_name
         llm = LLM(model=f"bedrock/{NOVA}", kernel=kernel, base_url=server.url("bedrock"))
         assert llm.chat("hi") == "echo: hi"
         assert f"Credential={name}/" in server.requests[0].headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("key", "trusted", "allowed"),
+    [("AWS_BEARER_TOKEN_BEDROCK", False, True), ("AWS_ACCESS_KEY_ID", False, False), ("AWS_ACCESS_KEY_ID", True, True)],
+)
+def test_h2_an_address_of_a_dotenv_file_wants_a_key_beside_it_that_hb_sends_itself(
+    tmp_path: Path, key: str, trusted: bool, allowed: bool
+) -> None:
+    dotenv = tmp_path / ".env"
+    address = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME=https://gate.example"
+    dotenv.write_text(f"{key}=of-this-file-0123\nAWS_SECRET_ACCESS_KEY=secret\n{address}\n")
+    dotenv.chmod(0o600)
+    environ = {"HEAVENBASE_HOME": str(tmp_path / "home")}
+    config = Config.load(environ=environ, project_dir=tmp_path, dotenv=vendor_variables, trusted=trusted)
+    with Kernel(config) as kernel:
+        if allowed:
+            assert kernel.resolve(model=f"bedrock/{NOVA}").base_url == "https://gate.example"
+        else:
+            with pytest.raises(errors.ConfigTrustError, match="without a key"):
+                kernel.resolve(model=f"bedrock/{NOVA}")

@@ -28,34 +28,40 @@ Verb: TypeAlias = str
 
 @dataclass(slots=True)
 class CallContext:
-    """What the attempts of one call share: limits, ledger and report.
-
-    `clock` is monotonic seconds, `started` and `deadline` are on that clock (`deadline` None without a total limit);
-    `created_at` is epoch seconds.
-    """
+    """What the attempts of one call share: limits, ledger and report."""
 
     clock: Callable[[], float]
+    """Monotonic seconds."""
     timeouts: Timeouts
+    """The limits of the call."""
     started: float
+    """When the call began, on `clock`."""
     created_at: float
+    """The same in epoch seconds."""
     deadline: float | None
+    """When it ends at the latest, on `clock`; None without a total limit."""
     began: float = 0.0
     """When the last attempt began, on `clock`."""
     attempts: list[Attempt] = field(default_factory=list)
+    """The ledger: every request so far."""
     report: ParameterReport = field(default_factory=ParameterReport)
+    """What became of each parameter."""
     cached: bool = False
     """Whether the answer came from the cache."""
     headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
     """Those of the last answer, for whoever asks for the limits in them."""
     services: Services | None = field(default=None, repr=False)
+    """What the kernel lends; `Call.services` is never None."""
     patience: float | None = None
     """The longest wait for another attempt, in seconds; a longer one is an error, for a route to go elsewhere."""
     is_spare: bool = False
     """Whether another credential takes over, without any wait, where this one is refused or used up."""
     reason: str = ""
-    """Why the next attempt is made, and how long hb waited for it, for the ledger."""
+    """Why the next attempt is made, for the ledger."""
     waited: float = 0.0
+    """How long hb waited for the next attempt, in seconds."""
     hops: list[Hop] = field(default_factory=list)
+    """What became of each target of a route."""
     served: LLMSpec | None = field(default=None, repr=False)
     """The target that answers, where a route chose it."""
     siblings: Callable[[], list[str]] | None = field(default=None, repr=False)
@@ -128,31 +134,42 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: `args` may reach the wire, `controls` never do; `explicit` are the names the caller gave.
-
-    `tools` are those that hb itself runs, by name; `given` are the caller's options where the call may be resumed, and
-    `resumed` says where it goes on when it is.
-    `format` is what `response_format` asks for. `messages` (complete), `inputs` (embed) or `prompt` with `images`
-    (imagen) is the content, or the `subject` of an operation.
-    """
+    """One request on its way; frozen, so that `replace` makes another."""
 
     verb: Verb
+    """What is asked: complete, embed, imagen, or the name of an operation."""
     spec: LLMSpec
+    """The target: provider, model, gateway, address and credential."""
     context: CallContext
+    """What its attempts share: clock, deadline, ledger, report."""
     is_async: bool = False
+    """Whether the caller awaits; what waits does so in that colour."""
     stream: bool = False
+    """Whether the answer comes in pieces: what `next` gives is an async iterator of Chunk then."""
     messages: list[Message] = field(default_factory=list)
+    """Of complete: the conversation, as dictionaries in the shape of OpenAI's chats."""
     inputs: list[str] = field(default_factory=list)
+    """Of embed: the texts; around a target those of one batch."""
     prompt: str = ""
+    """Of imagen: what to draw."""
     images: list[LLMImage] = field(default_factory=list)
+    """Of imagen: references for the style or an edit."""
     args: Mapping[str, Any] = field(default_factory=empty)
+    """Parameters that may reach the wire, by hb's names: the defaults of the target, what the caller gave over them."""
     controls: Mapping[str, Any] = field(default_factory=empty)
+    """Options that hb itself follows, such as `cache` and `timeout`; they never reach the wire."""
     explicit: frozenset[str] = frozenset()
+    """The names of what the caller gave; all others in `args` and `controls` are defaults."""
     tools: Mapping[str, Tool] = field(default_factory=empty)
+    """The tools that hb runs itself, by name."""
     given: Mapping[str, Any] = field(default_factory=empty)
+    """The caller's options, where the call may be resumed."""
     format: OutputFormat | None = None
+    """What `response_format` asks for."""
     resumed: Resumption | None = None
+    """Where it goes on, when it is resumed."""
     subject: Any = None
+    """What an operation is about, such as the documents of a rerank."""
     missed: bytes | None = None
     """The key under which the cache has nothing, where it was looked up before."""
 
