@@ -145,11 +145,17 @@ def _laid_open(room: str, cls: type) -> str:
     rows = []
     found = (node for tree in _trees(room) for node in tree.body)
     body = next(node.body for node in found if isinstance(node, ast.ClassDef) and node.name == cls.__name__)
+    waiting: list[ast.AnnAssign] = []  # one string may be for several fields that stand together
     for node, below in pairwise(body):
-        if isinstance(node, ast.AnnAssign):
-            meaning = _text(below)
-            assert meaning, f"{cls.__name__}.{ast.unparse(node.target)} has no docstring"
-            rows.append(f"| {_code(ast.unparse(node.target))} | {_code(ast.unparse(node.annotation))} | {meaning} |")
+        if not isinstance(node, ast.AnnAssign):
+            continue
+        waiting.append(node)
+        if meaning := _text(below):
+            names = [_code(ast.unparse(field.target)) for field in waiting]
+            types = [_code(ast.unparse(field.annotation)) for field in waiting]
+            rows.append(f"| {', '.join(names)} | {', '.join(types)} | {meaning} |")
+            waiting = []
+    assert not waiting, f"a field of {cls.__name__} has no docstring"
     for name, value in vars(cls).items():
         if isinstance(value, property) and not name.startswith("_"):
             rows.append(f"| {_code(name)} | {_code(value.fget.__annotations__['return'])} | {_first(value)} |")

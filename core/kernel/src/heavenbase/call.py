@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heavenbase.errors import DeadlineExceeded, HBError, PluginContractError, PoolTimeout
 from heavenbase.options import CONTROLS as CONTROLS
-from heavenbase.options import MOCKS as MOCKS
 from heavenbase.options import REASONING as REASONING
 from heavenbase.options import split_options as split_options
 from heavenbase.services import Services as Services
@@ -35,17 +34,15 @@ class CallContext:
     timeouts: Timeouts
     """The limits of the call."""
     started: float
-    """When the call began, on `clock`."""
     created_at: float
-    """The same in epoch seconds."""
+    """When the call began: on `clock`, and in epoch seconds."""
     deadline: float | None
     """When it ends at the latest, on `clock`; None without a total limit."""
     began: float = 0.0
     """When the last attempt began, on `clock`."""
     attempts: list[Attempt] = field(default_factory=list)
-    """The ledger: every request so far."""
     report: ParameterReport = field(default_factory=ParameterReport)
-    """What became of each parameter."""
+    """Every request so far, and what became of each parameter."""
     cached: bool = False
     """Whether the answer came from the cache."""
     headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
@@ -57,9 +54,8 @@ class CallContext:
     is_spare: bool = False
     """Whether another credential takes over, without any wait, where this one is refused or used up."""
     reason: str = ""
-    """Why the next attempt is made, for the ledger."""
     waited: float = 0.0
-    """How long hb waited for the next attempt, in seconds."""
+    """Why the next attempt is made, and how many seconds hb waited for it, for the ledger."""
     hops: list[Hop] = field(default_factory=list)
     """What became of each target of a route."""
     served: LLMSpec | None = field(default=None, repr=False)
@@ -151,9 +147,8 @@ class Call:
     inputs: list[str] = field(default_factory=list)
     """Of embed: the texts; around a target those of one batch."""
     prompt: str = ""
-    """Of imagen: what to draw."""
     images: list[LLMImage] = field(default_factory=list)
-    """Of imagen: references for the style or an edit."""
+    """Of imagen: what to draw, and references for the style or an edit."""
     args: Mapping[str, Any] = field(default_factory=empty)
     """Parameters that may reach the wire, by hb's names: the defaults of the target, what the caller gave over them."""
     controls: Mapping[str, Any] = field(default_factory=empty)
@@ -163,7 +158,7 @@ class Call:
     tools: Mapping[str, Tool] = field(default_factory=empty)
     """The tools that hb runs itself, by name."""
     given: Mapping[str, Any] = field(default_factory=empty)
-    """The caller's options, where the call may be resumed."""
+    """The caller's options, where it may be resumed."""
     format: OutputFormat | None = None
     """What `response_format` asks for."""
     resumed: Resumption | None = None
