@@ -43,7 +43,9 @@ def file(home: Path) -> str:
 
 
 def told(run: Run, server: LoopbackServer, *args: str, **fields: Any) -> list[Any]:
-    code, _, err = run("chat", *args, "-m", "groq/llama-3.1-8b-instant", "--no-stream", "--no-cache", **fields)
+    code, _, err = run(
+        "chat", *args, "-m", "groq/meta-llama/llama-4-scout-17b-16e-instruct", "--no-stream", "--no-cache", **fields
+    )
     assert (code, err) == (0, "")
     return [(message["role"], message["content"]) for message in server.requests[-1].json["messages"]]
 
