@@ -563,7 +563,11 @@ PNG_TEXT = base64.b64encode(PNG).decode()
 DATA_URL = f"data:image/png;base64,{PNG_TEXT}"
 FETCHING = ("gemini", "bedrock", "ollama")
 """Providers whose wires want bytes, so that a URL is fetched here."""
-SEEING = {"cohere": "cohere/command-a-vision-07-2025"}
+SEEING = {
+    "cohere": "cohere/command-a-vision-07-2025",
+    "groq": "groq/meta-llama/llama-4-scout-17b-16e-instruct",
+    "ollama": "ollama/llama3.2-vision",
+}
 """Models that see, where the row's own does not."""
 
 
@@ -662,12 +666,12 @@ def test_g14_a_download_that_fails_is_an_error_of_this_package_and_nothing_is_se
 ) -> None:
     messages = pictured(f"{files.origin}/a.png", "dictionaries")
     with pytest.raises(InvalidRequestError, match="not public"):
-        getattr(caller_of(), way)(BY_NAME[name].model, messages)
+        getattr(caller_of(), way)(SEEING.get(name, BY_NAME[name].model), messages)
     caller = caller_of(config={"heavenbase": {"llm": {"image_allow_hosts": ["127.0.0.1"]}}})
     for status, body, told in ((404, b"gone", "404"), (200, b"no image", "unknown format")):
         files.script(lambda request, status=status, body=body: [response(status, body), Action.KEEP_OPEN])
         with pytest.raises(LLMGateError, match=told):
-            getattr(caller, way)(BY_NAME[name].model, messages)
+            getattr(caller, way)(SEEING.get(name, BY_NAME[name].model), messages)
     assert server.requests == []
 
 
@@ -689,7 +693,9 @@ def test_g14_a_download_leaves_the_event_loop_to_others(
 
     async def main() -> str:
         messages = pictured(f"{files.origin}/a.png", "objects")
-        task = asyncio.ensure_future(hb_llmgate.acompletion(BY_NAME[name].model, messages, kernel=kernel))
+        task = asyncio.ensure_future(
+            hb_llmgate.acompletion(SEEING.get(name, BY_NAME[name].model), messages, kernel=kernel)
+        )
         await files.await_for(lambda it: it.requests)
         assert not task.done()  # were the loop held, nobody would release the download
         release.set()
