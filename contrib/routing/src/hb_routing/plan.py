@@ -154,7 +154,8 @@ def attempts_of(call: Call) -> int:
     again = 0
     if call.verb == "embed":
         count = len(set(call.inputs))
-        return (repeats_of(call) + UNASKED) * ceil(count / call.batch_size(count))
+        size = call.spec.batch_size(count, call.controls.get("embedding_batch_size"))
+        return (repeats_of(call) + UNASKED) * ceil(count / size)
     if call.format is not None and call.format.is_json:
         asked = call.controls.get("structured_retries")
         again = 1 if asked is None else int(asked)

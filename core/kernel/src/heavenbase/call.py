@@ -193,12 +193,6 @@ class Call:
         """`provider/model_id`, as the ledger and the errors name it."""
         return f"{self.spec.provider}/{self.spec.model_id}"
 
-    def batch_size(self, count: int) -> int:
-        """How many of so many inputs of an embedding go into one request."""
-        limit = self.spec.capability("embedding_batch_limit")
-        size = int(self.controls.get("embedding_batch_size") or count or 1)
-        return max(1, min(size, int(limit)) if limit else size)
-
     def secrets(self) -> list[str]:
         """What must not appear in anything that is told of this call: also what its route knows of other targets."""
         siblings = self.context.siblings

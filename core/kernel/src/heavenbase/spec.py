@@ -158,6 +158,11 @@ class LLMSpec:
         found = self.args.get("dim", self.model_record.get("dim"))
         return int(found) if found is not None else None
 
+    def batch_size(self, count: int, asked: int | None = None) -> int:
+        """How many of so many inputs of an embedding go into one request; `asked` is what the caller wants."""
+        size, limit = asked or count or 1, self.capability("embedding_batch_limit")
+        return max(1, min(size, int(limit)) if limit else size)
+
     def provider_value(self, name: str, default: Any = None, *, gateway: str | None = None) -> Any:
         """A value of the provider's record; from a table keyed by gateway, the entry of this one or `default`."""
         found = self.provider_record.get(name, default)

@@ -19,7 +19,7 @@ async def embed_all(call: Call, chain: Next, cache: CacheMiddleware) -> Embeddin
     unique = list(dict.fromkeys(call.inputs))
     kept = await cache.vectors(call, unique)
     misses = [text for text in unique if text not in kept.found] if kept is not None else unique
-    size = call.batch_size(len(unique))
+    size = call.spec.batch_size(len(unique), call.controls.get("embedding_batch_size"))
     batches = [misses[start : start + size] for start in range(0, len(misses), size)]
     workers = max(1, int(call.controls.get("embedding_max_workers") or 1))
 
