@@ -111,6 +111,15 @@ def test_g01_provider_wins_over_the_prefix(row: Row, caller: Caller, server: Loo
     assert provider_of(server.requests[0]) == row.name
 
 
+@pytest.mark.parametrize(("asked", "provider"), [("anthropic/x", "openai"), ("openai/x", "anthropic")])
+def test_g01_provider_wins_over_the_prefix_of_another(
+    caller: Caller, server: LoopbackServer, asked: str, provider: str
+) -> None:
+    assert caller.completion(asked, provider=provider).provider == provider
+    [request] = server.requests
+    assert (provider_of(request), request.json["model"]) == (provider, asked)
+
+
 @pytest.mark.parametrize("asked", ["llama-3", "deepseek-chat", "nobody/model", "text-embedding-3-small"])
 def test_g01_an_unknown_model_is_named_and_nothing_is_sent(caller: Caller, server: LoopbackServer, asked: str) -> None:
     for ask in (caller.completion, caller.stream):

@@ -126,6 +126,20 @@ def test_a_refused_credential_hops_in_a_fallback_with_a_warning_that_names_the_t
     house.llm("one/m", "two/m").chat("hi")  # told once
 
 
+def test_that_another_target_answers_is_told_once_for_each_and_not_in_every_call(house: House) -> None:
+    house.servers["one"].strike("S5.500", "one")
+    llm = house.llm(max_retries=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for form in [*colours(house, llm), *colours(house, llm)]:
+            form()
+        house.servers["two"].strike("S5.500", "two")
+        for form in [*colours(house, llm), *colours(house, llm)]:
+            form()
+    told = [str(each.message).partition(":")[0] for each in caught if each.category is FallbackWarning]
+    assert told == ["two/m answers in the place of one/m", "three/m answers in the place of one/m"]
+
+
 def test_several_keys_of_one_target_are_taken_in_turn(house: House) -> None:
     llm = house.routed([{"model": "one/m", "keys": ["first-key", "second-key"]}])
     for _ in range(4):
