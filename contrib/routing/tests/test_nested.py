@@ -57,6 +57,26 @@ def test_a_route_inside_goes_on_with_what_was_delivered_before_it(house: House, 
     assert said[1]["content"] == "one two "
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_who_goes_on_behind_two_breaks_is_sent_each_text_once(house: House, is_async: bool) -> None:
+    house.servers["one"].reply("".join(WORDS), chunks=WORDS)
+    house.servers["one"].strike("E2.1", "one")
+    house.servers["two"].reply("two three four", chunks=WORDS[1:])
+    house.servers["two"].strike("E2.2", "two")
+    house.servers["three"].reply("four")
+    inside = fallback("two/m", "three/m", stream_fallback="user_turn")
+    found = shown(house, fallback("one/m", inside, stream_fallback="user_turn"), is_async)
+    assert "".join(text for _, text in found) == "one two three four"
+    assert house.servers["three"].requests[0].json["messages"][1]["content"] == "one two three "
+
+
+def test_a_route_inside_that_skips_all_its_targets_keeps_a_call_from_nobody_it_is_pinned_to(house: House) -> None:
+    inside = {"route": fallback("two/m", "three/m"), "weight": 1e9}
+    llm = house.routed(balance("one/m", inside, on_foreign="pin"))
+    assert llm.complete("hi", extra_body={"user": "of-one"}).served_by == "one/m"
+    assert house.counts() == (1, 0, 0)
+
+
 def test_an_answer_in_the_cache_is_judged_by_all_routes_around_its_target(house: House, tmp_path: Path) -> None:
     path = str(tmp_path / "answers.db")
     house.kernel = house.make({"heavenbase.llm.cache.enabled": True, "heavenbase.llm.cache.path": path})

@@ -31,7 +31,8 @@ class Recovery:
     """What one streamed answer has delivered, and how the next target goes on with it."""
 
     def __init__(self, call: Call, route: Route, before: Recovery | None = None) -> None:
-        self._before = before
+        # As it is now: what this route delivers comes by the routes around it too.
+        self._before = before.text if before is not None else ""
         self._call = call
         self._route = route
         self.gathering = Gathering()
@@ -55,8 +56,8 @@ class Recovery:
 
     @property
     def text(self) -> str:
-        """What was delivered of the answer that is gone on with, by the routes around this one too."""
-        return (self._before.text if self._before is not None else "") + self.gathering.completion(self._call).text
+        """What was delivered of the answer that is gone on with, also before this route was asked."""
+        return self._before + self.gathering.completion(self._call).text
 
     def may_go_on(self, error: HBError, *, has_time: bool) -> bool:
         """Whether a stream that broke with this error may be recovered, as far as the route allows it.
@@ -76,7 +77,7 @@ class Recovery:
         self.told = mode
         self.has_content = False
         if mode == "restart":
-            self.went_on, self._before = False, None
+            self.went_on, self._before = False, ""
             chunk = Chunk(kind="restart")
         else:
             self.went_on, self._prefill = True, mode == "prefill"

@@ -247,7 +247,8 @@ class Run:
 
     def goes_on(self, route: Route, error: HBError) -> bool:
         """Whether the next target is asked after this error."""
-        if route.on_foreign == "pin" and self._is_pinned():
+        # A route inside this one that had to skip all its targets keeps nobody from asking the one that is meant.
+        if route.on_foreign == "pin" and self.errors and self._is_pinned():
             return False
         return self._hops(HOPS[route.kind] if route.on is None else route.on, error)
 
