@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from typing import Any
 
@@ -49,6 +50,20 @@ def test_h20_the_usage_of_rejected_tiers_counts(house: House) -> None:
     assert (answer.served_by, answer.model) == ("two/m", "m")
     assert [(a.provider, a.rejected) for a in answer.attempts] == [("one", 'it says "i don\'t know"'), ("two", None)]
     assert [hop.outcome for hop in answer.hops] == ["rejected", "served"]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_h20_the_usage_of_rejected_tiers_counts_where_the_last_one_tells_none(house: House, is_async: bool) -> None:
+    house.servers["one"].reply("I don't know what that is.", usage={"prompt_tokens": 10, "completion_tokens": 7})
+    house.servers["two"].reply(LONG, usage={})
+    llm = house.routed(cascade("one/m", "two/m"))
+
+    async def ask() -> list[Any]:
+        return [each async for each in llm.astream("hi", include="completion")]
+
+    [answer] = asyncio.run(ask()) if is_async else list(llm.stream("hi", include="completion"))
+    assert answer.usage == Usage(10, 7)
+    assert [attempt.usage for attempt in answer.attempts] == [Usage(10, 7), Usage()]
 
 
 def test_h19_the_last_tier_is_not_judged(house: House) -> None:

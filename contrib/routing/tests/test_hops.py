@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hb_routing import balance, cascade, fallback
+from hb_testing.server import Reply
 from heavenbase.errors import (
     AuthError,
     ConfigError,
@@ -410,3 +411,22 @@ def test_a_configuration_error_of_a_target_is_told_where_all_fail(house: House) 
     )
     with pytest.raises(ConfigError, match="NOT_THERE"):
         LLM(model=["broken/m"], kernel=house.kernel).chat("hi")
+
+
+# The declared worst case
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_the_declared_worst_case_has_what_nobody_gave_and_the_target_refuses(house: House, retries: int) -> None:
+    def script(request: Any) -> Reply:
+        refused = next((name for name in ("temperature", "seed", "stream_options") if name in request.json), None)
+        if refused is None and not {"max_tokens", "max_completion_tokens"} & request.json.keys():
+            return Reply("max_tokens must be at most 100 for this model", status=400)
+        return Reply(f"Unsupported parameter: {refused!r}", status=400) if refused else Reply("no", status=503)
+
+    house.servers["one"].script(script)
+    llm = house.llm("one/m1", max_retries=retries)
+    call = house.kernel.call("complete", llm.spec, {}, is_async=False, messages=[{"role": "user", "content": "hi"}])
+    with pytest.raises(FallbackExhausted):
+        list(llm.stream("hi"))
+    assert house.counts()[0] == house.kernel.services.load("middleware", "routing").plan(call).requests == 5 + retries

@@ -14,8 +14,9 @@ from heavenbase.errors import HBError
 from heavenbase.middleware import name_of
 from heavenbase.routes import Route, Routing, Target
 
-UNASKED = 3
-"""Requests that are repeated without a default which an endpoint refuses, at most, for each target."""
+UNASKED = 4
+"""Requests that are repeated without what nobody gave and an endpoint refuses, at most, for each target: temperature,
+seed, what a gateway adds, and the limit of tokens."""
 
 
 @dataclass(frozen=True, slots=True)

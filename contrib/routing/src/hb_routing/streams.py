@@ -31,14 +31,21 @@ async def stream(run: Run) -> AsyncIterator[Chunk]:
 
 async def _with_spent(run: Run, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
     """The same stream, its usage with that of rejected tiers."""
+    is_told = False
     try:
         async for chunk in source:
             if run.spent is not None and chunk.usage is not None:
                 if run.context.attempts:  # the ledger has what each request cost by itself
                     run.context.attempts[-1].usage = chunk.usage
-                chunk = replace(chunk, usage=Usage.total(run.spent, chunk.usage))
+                chunk, is_told = replace(chunk, usage=Usage.total(run.spent, chunk.usage)), True
             elif run.spent is not None and chunk.kind == "end" and chunk.completion is not None:
+                if not is_told:  # by a target that leaves it open what its own answer cost
+                    if run.context.attempts:
+                        run.context.attempts[-1].usage = Usage()
+                    yield Chunk(usage=run.spent)
                 chunk.completion.usage = Usage.total(run.spent, chunk.completion.usage)
+            elif chunk.kind == "restart":
+                is_told = False
             yield chunk
     finally:
         await aclose(source)
