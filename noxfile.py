@@ -126,10 +126,11 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Broken answers on every wire, 2,000 of each kind; HB_FUZZ_SEED is any text, for others than the last time."""
+    """Broken answers on every wire, and stacks of routes: 2,000 of each; HB_FUZZ_SEED is any text, for other ones."""
     install_workspace(session, *group("test"))
     env = {"HB_FUZZ_CASES": os.environ.get("HB_FUZZ_CASES", "2000")}
-    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "tests/fuzz", *session.posargs, env=env)
+    paths = ["tests/fuzz", "tests/test_stacks.py"]
+    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), *paths, *session.posargs, env=env)
 
 
 @nox.session

@@ -1,100 +1,63 @@
 """Random stacks of routes and middlewares with random faults on every target, in four forms.
 
-Whatever the stack: the answer is right or the error is typed, the ledger equals the servers' own logs, no target gets
-what is another's, the worst case that was told is never exceeded, and no text is delivered twice unannounced.
+Whatever the stack: the answer is right or the error is typed, the ledger equals the servers' own log, no target gets
+what was given for another, the worst case that was told is never exceeded, and no text is delivered twice unannounced.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import heavenbase as hb
-from hb_routing import balance, cascade, fallback
-from hb_testing.server import AnthropicWire, LoopbackServer, OpenAIWire, Reply
 from heavenbase.errors import FallbackExhausted, FallbackWarning, HBError, LossyRequestWarning
-
-NAMES = ("one", "two", "three", "four")
-WIRES = {"one": OpenAIWire, "two": OpenAIWire, "three": OpenAIWire, "four": AnthropicWire}
-WORDS = 8
-FALSE_STARTS = ("E2.1", "E2.4", "E3.before", "E1.before")
-STRUCK = ("S5.500", "S5.503", "S1.401", "S1.400", "S2.429", "B1.html", "B2.503", *FALSE_STARTS)
-STATUSES = (429, 500, 503, 401, 400, 404, 529)
-MODES = ("fail", "restart", "user_turn", "prefill")
-TIMES = 40
-
-
-def text_of(name: str) -> str:
-    return " ".join([f"word-of-{name}"] * WORDS)
-
-
-def pieces_of(name: str) -> list[str]:
-    return [f"word-of-{name} "] * (WORDS - 1) + [f"word-of-{name}"]
-
-
-@dataclass
-class Case:
-    """One stack: the route, what each target does wrong, and how it is called."""
-
-    route: Any
-    faults: dict[str, Any]
-    form: int
-    middleware: int
-    retries: int
-    shape: Any = field(default=None)
-
-
-def nested(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    kinds = st.sampled_from(["fallback", "cascade", "balance"])
-    settings = st.fixed_dictionaries(
-        {
-            "stream_fallback": st.sampled_from(MODES),
-            "judge": st.sampled_from([None, "finish", "heuristic"]),
-            "hop_after": st.sampled_from([None, 0.1, 2.0]),
-            "max_wait": st.sampled_from([0.0, 10.0]),
-        }
-    )
-    return st.tuples(kinds, st.lists(children, min_size=1, max_size=3), settings)
-
-
-def deep(given: Any) -> int:
-    return 1 + max(map(deep, given[1])) if isinstance(given, tuple) else 0
-
-
-LEAVES = st.sampled_from([f"{name}/m" for name in NAMES])
-ROUTES = nested(st.recursive(LEAVES, nested, max_leaves=5)).filter(lambda given: deep(given) <= 4)
-FAULTS = st.fixed_dictionaries(
-    {
-        name: st.one_of(st.none(), st.sampled_from(STRUCK), st.lists(st.sampled_from(STATUSES), max_size=3))
-        for name in NAMES
-    }
+from tests.stacks import (
+    BODY,
+    FILE,
+    FORMS,
+    HAS_SECOND,
+    HEADER,
+    KEY,
+    MORE,
+    WORD,
+    WORDS,
+    Case,
+    Seen,
+    World,
+    case_of,
+    world,
 )
-CASES = st.builds(Case, ROUTES, FAULTS, st.integers(0, 3), st.integers(0, 2), st.integers(0, 2))
 
-
-def built(given: Any) -> Any:
-    if isinstance(given, str):
-        return given
-    kind, targets, options = given
-    make = {"fallback": fallback, "cascade": cascade, "balance": balance}[kind]
-    return make(*map(built, targets), **options)
+ENOUGH = 200
+"""Cases in which all that is WANTED comes about."""
+CASES = int(os.environ.get("HB_FUZZ_CASES", ENOUGH))
+SEED = os.environ.get("HB_FUZZ_SEED", "0")
+WANTED = (
+    *FORMS,
+    *(f"{form} that {outcome}" for form in FORMS for outcome in ("cut", "status", "unasked")),
+    *("1 deep", "2 deep", "3 deep", "4 deep", "restart", "continue", "an answer that was gone on with", "a prefill"),
+    *("a stream that failed behind its beginning", "the next key", "exhausted", "a hop that is skipped"),
+    *("a rejected stream", "a rejected answer", "a rejected answer that is paid for"),
+    *("a target at its bound", "several keys at their bound", "a stack at its bound"),
+    *(f"{name} stays at home" for name in (FILE, BODY, HEADER, MORE, KEY)),
+    *(("a second address",) if HAS_SECOND else ()),
+)
+"""What must come about in the cases of every run, so that the checks have something to check."""
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[dict[str, LoopbackServer]]:
-    with ExitStack() as stack:
-        wires = {name: WIRES[name](name=name, base="/v1" if WIRES[name] is OpenAIWire else "") for name in NAMES}
-        yield {name: stack.enter_context(LoopbackServer(wires=[wire], strict=False)) for name, wire in wires.items()}
+def servers() -> Iterator[World]:
+    with world() as made:
+        yield made
 
 
 class Watch(hb.Observer):
@@ -119,124 +82,252 @@ async def passing(call: Any, next: Any) -> Any:
 passing.around = "attempt"  # type: ignore[attr-defined]
 
 
-def prepare(servers: dict[str, LoopbackServer], faults: dict[str, Any]) -> None:
-    for name, server in servers.items():
-        server.clear()
-        fault, family = faults[name], name
-        statuses = list(fault) if isinstance(fault, list) else []
+@dataclass
+class Outcome:
+    """What one call came to: chunks of a stream also where it failed, and the requests that were declared."""
 
-        def script(request: Any, name: str = name, statuses: list[int] = statuses) -> Reply:
-            if statuses:
-                return Reply("no", status=statuses.pop(0))
-            return Reply(text_of(name), chunks=pieces_of(name), usage={"prompt_tokens": 3, "completion_tokens": WORDS})
-
-        server.script(script)
-        if isinstance(fault, str):
-            try:
-                server.strike(fault, family)
-            except HBError:
-                server.strike(None)  # a fault that this wire has not
+    chunks: list[Any] = field(default_factory=list)
+    answer: Any = None
+    error: HBError | None = None
+    log: list[Seen] = field(default_factory=list)
+    declared: list[int] = field(default_factory=list)
 
 
-def ask(llm: Any, form: int, middleware: list[Any]) -> tuple[list[Any], Any]:
-    """The chunks (of a stream) and the whole answer."""
-    chunks: list[Any] = []
-
-    async def whole() -> Any:
-        return await llm.acomplete("hi", middleware=middleware)
-
-    async def streamed() -> None:
-        async for chunk in llm.astream("hi", include="chunk", middleware=middleware):
-            chunks.append(chunk)
-
-    if form == 0:
-        return chunks, llm.complete("hi", middleware=middleware)
-    if form == 1:
-        return chunks, asyncio.run(whole())
-    if form == 2:
-        for chunk in llm.stream("hi", include="chunk", middleware=middleware):
-            chunks.append(chunk)
-    else:
-        asyncio.run(streamed())
-    return chunks, None
-
-
-def segments(chunks: list[Any]) -> list[str]:
-    """The texts between two announcements."""
-    found = [""]
-    for chunk in chunks:
-        if chunk.kind in ("restart", "continue"):
-            found.append("")
-        found[-1] += chunk.text
-    return found
-
-
-@settings(max_examples=TIMES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(case=CASES)
-def test_any_stack_is_right_or_says_what_is_wrong(servers: dict[str, LoopbackServer], case: Case) -> None:
-    prepare(servers, case.faults)
-    now = [1000.0]
-
-    def sleep(seconds: float) -> None:
-        now[0] += seconds
-
-    async def asleep(seconds: float) -> None:
-        now[0] += seconds
-
-    providers = {
-        name: {
-            "base_url": server.url(name),
-            "api_key": f"key-of-{name}",
-            "wire": server.wires[name].family,
-            "gateway": server.wires[name].family,
-            "headers": {"x-owner": name},
-        }
-        for name, server in servers.items()
-    }
-    config = {"heavenbase.llm.providers": providers, "heavenbase.llm.cache.enabled": False}
+def run(servers: World, case: Case) -> Outcome:
+    """One case."""
+    servers.prepare(case)
+    found = Outcome(log=servers.log)
     watch = Watch()
-    stack = [[], [watch], [watch, passing]][case.middleware]
+    middleware = [[], [watch], [watch, passing]][case.middleware]
+    shared, own, messages = case.options()
     with (
-        hb.Kernel(config, clock=lambda: now[0], sleep=sleep, asleep=asleep, random=Random(1).random) as kernel,
+        hb.Kernel(
+            servers.config(),
+            clock=lambda: servers.now,
+            sleep=servers.sleep,
+            asleep=servers.asleep,
+            random=Random(1).random,
+        ) as kernel,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", FallbackWarning)
         warnings.simplefilter("ignore", LossyRequestWarning)
-        llm = hb.LLM(route=built(case.route), kernel=kernel, max_retries=case.retries)
-        call = kernel.call("complete", llm.spec, {}, is_async=False, messages=[{"role": "user", "content": "hi"}])
-        most = kernel.services.load("middleware", "routing").plan(call).requests
-        chunks: list[Any] = []
-        answer = error = None
+        llm = hb.LLM(route=case.route.route(servers.urls), kernel=kernel, **shared)
+        call = kernel.call("complete", llm.spec, own, is_async=False, stream=case.is_stream, messages=messages)
+        plan = kernel.services.load("middleware", "routing").plan(call)
+        found.declared = [step.requests for step in plan.steps]
+        assert plan.requests == sum(found.declared)
         try:
-            chunks, answer = ask(llm, case.form, stack)
+            ask(llm, case, found, messages, {**own, "middleware": middleware})
         except HBError as caught:  # nothing else ever leaves
-            error = caught
-    logs = {name: len(server.requests) for name, server in servers.items()}
-    texts = {name: text_of(name) for name in NAMES}
-    # Right, or typed.
-    if error is not None:
+            found.error = caught
+    assert watch.told["before"] == watch.told["after"] == (1 if watch in middleware else 0)
+    return found
+
+
+def ask(llm: Any, case: Case, found: Outcome, messages: Any, options: dict[str, Any]) -> None:
+    """The call, in the form of the case."""
+    include = ["chunk", "completion"]
+
+    def note(item: Any) -> None:
+        found.answer = item.get("completion")
+        if item.get("chunk") is not None:
+            found.chunks.append(item["chunk"])
+
+    async def whole() -> None:
+        found.answer = await llm.acomplete(messages, **options)
+
+    async def streamed() -> None:
+        async for item in llm.astream(messages, include=include, **options):
+            note(item)
+
+    if case.form == "complete":
+        found.answer = llm.complete(messages, **options)
+    elif case.form == "stream":
+        for item in llm.stream(messages, include=include, **options):
+            note(item)
+    else:
+        asyncio.run(whole() if case.form == "acomplete" else streamed())
+
+
+def tokens(usage: Any) -> int:
+    """The tokens of an answer that are known."""
+    return (usage and usage.completion_tokens) or 0
+
+
+def has_usage_of_another(found: Outcome) -> bool:
+    """Whether the answer went on with one that broke, and only that one told what it cost so far."""
+    return any(chunk.kind == "continue" for chunk in found.chunks) and not found.log[-1].usage
+
+
+# What must hold
+
+
+def check_answer(case: Case, found: Outcome) -> None:
+    """Right, or typed; and nothing that would do is thrown away."""
+    refused = {leaf.number: acts for leaf, acts in case.route.refused()}
+    good = [seen for seen in found.log if seen.is_good]
+    if found.answer is None:
+        error = found.error
+        assert error is not None
         assert error.kind
         assert not isinstance(error, FallbackExhausted) or all(isinstance(each, HBError) for _, each in error.errors)
-    elif answer is not None:
-        assert answer.text == texts[str(answer.served_by).partition("/")[0]]
-        assert answer.hops[-1].outcome == "served"
-    else:
-        found = segments(chunks)
-        assert any(found[-1] == text for text in texts.values())
-        # Nothing twice: each piece between announcements is a beginning of one answer.
-        assert all(any(text.startswith(piece) for text in texts.values()) for piece in found)
-    # The ledger is the servers' own log.
-    ledger = answer.attempts if answer is not None else error.attempts if error is not None else None
-    if ledger is not None:
-        kept = dict(Counter(attempt.provider for attempt in ledger))
-        assert kept == {name: count for name, count in logs.items() if count}, (kept, logs)
-    # Nothing of another's.
-    for name, server in servers.items():
-        for request in server.requests:
-            told = f"{request.headers} {request.json}"
-            assert f"key-of-{name}" in told
-            assert not [other for other in NAMES if other != name and f"key-of-{other}" in told]
-            assert request.headers.get("x-owner") == name
-    # Never more than was told.
-    assert sum(logs.values()) <= most, (logs, most)
-    assert watch.told["before"] == watch.told["after"] == (1 if watch in stack else 0)
+        assert found.log, error
+        # What comes late may be no answer any more.
+        assert all(seen.outcome in refused[seen.leaf.number] for seen in good if seen.outcome != "slow")
+        return
+    assert found.error is None
+    answer, last = found.answer, found.log[-1]
+    assert last.is_good
+    assert answer.served_by == f"{last.leaf.provider}/{last.leaf.model}"
+    assert (answer.hops[-1].target, answer.hops[-1].outcome) == (answer.served_by, "served")
+    numbers = [int(number) for _, number in WORD.findall(answer.text)]
+    assert numbers == list(range(WORDS))
+    # Asked again when all others had failed, the target of a cascade is its last.
+    is_last_hope = any(hop.outcome == "open" for hop in answer.hops) or len({id(s.leaf) for s in found.log}) > 1
+    if last.outcome in refused[last.leaf.number]:
+        assert is_last_hope
+        assert any(hop.outcome in ("open", "failed") for hop in answer.hops)
+    # All that answers cost, and no more.
+    spent = [seen.usage for seen, attempt in zip(found.log, answer.attempts, strict=True) if attempt.error is None]
+    if not has_usage_of_another(found):
+        assert tokens(answer.usage) == sum(spent)
+
+
+def check_ledger(found: Outcome) -> None:
+    """The ledger is the servers' own log, in order."""
+    source = found.error if found.answer is None else found.answer
+    assert source is not None
+    attempts = source.attempts
+    assert [(a.provider, a.model) for a in attempts] == [(s.leaf.provider, s.leaf.model) for s in found.log]
+    served = found.log[-1] if found.answer is not None else None
+    for attempt, seen in zip(attempts, found.log, strict=True):
+        is_late = seen.outcome == "slow" and attempt.error in ("timeout", "deadline_exceeded", "first_token_timeout")
+        assert (attempt.error is None) == seen.is_good or is_late, (attempt, seen.outcome)
+        assert seen.status is None or attempt.status == seen.status
+        if seen.is_good and not is_late:
+            assert (attempt.rejected is None) == (seen is served), (attempt, seen.outcome)
+            if seen is not served or not has_usage_of_another(found):
+                assert tokens(attempt.usage) == seen.usage
+
+
+def check_chunks(case: Case, found: Outcome) -> None:
+    """No text twice, and nobody goes on with the text of another, unless a chunk says so."""
+    if not case.is_stream:
+        return
+    said: list[tuple[int, int]] = []
+    is_announced = True
+    breaks = 0
+    for chunk in found.chunks:
+        if chunk.kind in ("restart", "continue"):
+            is_announced, breaks = True, breaks + 1
+        if chunk.kind == "restart":
+            said = []
+        for leaf, number in WORD.findall(chunk.text):
+            assert int(number) == len(said)
+            assert is_announced or said[-1][0] == int(leaf)
+            said.append((int(leaf), int(number)))
+            is_announced = False
+    assert breaks <= sum(seen.outcome == "cut" for seen in found.log)
+    text = " ".join(f"m{leaf}.{number}" for leaf, number in said)
+    if found.answer is not None:
+        assert " ".join(f"m{leaf}.{number}" for leaf, number in WORD.findall(found.answer.text)) == text
+    elif found.error is not None and found.error.partial is not None and said:
+        assert " ".join(f"m{leaf}.{number}" for leaf, number in WORD.findall(found.error.partial.text)) == text
+
+
+def check_secrets(case: Case, found: Outcome) -> None:
+    """No target gets what is another's: by address, and what an account keeps by the account."""
+    home = case.leaves[0]
+    for seen in found.log:
+        is_home, leaf = seen.address == home.address, seen.leaf
+        assert seen.address == leaf.address
+        told = f"{seen.headers} {seen.body}"
+        allowed = set(leaf.credentials())
+        if is_home and KEY in case.given and not leaf.keys:
+            allowed = {KEY}
+        assert seen.credential in allowed, (seen.credential, allowed)
+        own = {*allowed}
+        others = {each for other in case.leaves for each in other.credentials()} | {KEY}
+        assert not [each for each in others - own if f"{each}'" in told or f"{each} " in told]
+        owner = seen.headers.get("x-owner", leaf.provider)
+        assert owner == leaf.provider
+        for name in (HEADER, MORE, BODY):
+            assert name not in told or is_home, name
+        account = home.credentials()[0] if KEY not in case.given or home.keys else KEY
+        assert FILE not in told or (is_home and seen.credential == account)
+
+
+def check_bounds(case: Case, found: Outcome) -> None:
+    """Never more than was declared, nor more attempts than the caller allows, for each target."""
+    counts = Counter(seen.leaf.number for seen in found.log)
+    tries = Counter((seen.leaf.number, seen.credential) for seen in found.log if seen.outcome != "unasked")
+    most = 3 if case.retries is None else case.retries + 1
+    for leaf, declared in zip(case.leaves, found.declared, strict=True):
+        assert counts[leaf.number] <= declared
+    for which, count in tries.items():
+        assert count <= most, which
+
+
+def check(case: Case, found: Outcome) -> None:
+    """All that must hold."""
+    check_ledger(found)
+    check_answer(case, found)
+    check_chunks(case, found)
+    check_secrets(case, found)
+    check_bounds(case, found)
+
+
+def told_of(case: Case, found: Outcome) -> Iterator[str]:
+    """The names of what came about in one case."""
+    kinds = {chunk.kind for chunk in found.chunks}
+    yield case.form
+    yield from kinds & {"restart", "continue"}
+    yield from (f"{case.form} that {seen.outcome}" for seen in found.log if not seen.is_good)
+    yield f"{case.route.depth} deep"
+    for before, seen in pairwise(found.log):
+        if before.leaf is seen.leaf and before.credential != seen.credential:
+            yield "the next key"
+    if "continue" in kinds and found.answer is not None:
+        yield "an answer that was gone on with"
+        if found.log[-1].body["messages"][-1]["role"] == "assistant":
+            yield "a prefill"
+    if found.chunks and found.error is not None:
+        yield "a stream that failed behind its beginning"
+    source = found.answer if found.answer is not None else found.error
+    if any(attempt.rejected for attempt in source.attempts):
+        yield "a rejected stream" if case.is_stream else "a rejected answer"
+        if found.answer is not None:
+            yield "a rejected answer that is paid for"
+    yield from (f"a hop that is {hop.outcome}" for hop in (found.answer.hops if found.answer is not None else ()))
+    counts = Counter(seen.leaf.number for seen in found.log)
+    reached = [counts[leaf.number] == most for leaf, most in zip(case.leaves, found.declared, strict=True)]
+    if any(reached):
+        yield "a target at its bound"
+    if all(reached) and len(reached) > 1:
+        yield "a stack at its bound"
+    if any(most > 4 + 3 and is_there for is_there, most in zip(reached, found.declared, strict=True)):
+        yield "several keys at their bound"
+    others = [seen for seen in found.log if seen.address != case.leaves[0].address]
+    if others:
+        yield from (f"{name} stays at home" for name in case.given)
+        if any(seen.leaf.provider == case.leaves[0].provider for seen in others):
+            yield "a second address"
+    if isinstance(found.error, FallbackExhausted):
+        yield "exhausted"
+
+
+def test_any_stack_is_right_or_says_what_is_wrong(servers: World) -> None:
+    came: Counter[str] = Counter()
+    for number in range(CASES):
+        case = case_of(Random(f"{SEED} {number}"))
+        try:
+            found = run(servers, case)
+            check(case, found)
+        except Exception as error:
+            log = [(seen.leaf.model, seen.address, seen.outcome) for seen in servers.log]
+            error.add_note(f"case {number} of seed {SEED!r}: {case}\n{log}")
+            raise
+        came.update({*told_of(case, found)})
+    missing = [name for name in WANTED if not came[name]]
+    assert not missing or CASES < ENOUGH, f"checks that had nothing to check: {missing} of {came}"
