@@ -47,7 +47,9 @@ UNASKED = {"openai": ("temperature", "seed", "stream_options"), "anthropic": ("t
 EVERY, LIMIT = 9, 100
 """Refuses all of them, and a limit of tokens above this one, or none."""
 WORD = re.compile(r"\bm(\d+)\.(\d+)\b")
-FILE, BODY, HEADER, MORE, KEY = "given-file", "given-body", "given-header", "given-more", "given-key"
+FILE, ID, BODY, HEADER, MORE, KEY = (f"given-{word}" for word in ("file", "id", "body", "header", "more", "key"))
+GIVEN = (FILE, ID, BODY, HEADER, MORE, KEY)
+"""What callers give, each with its own name as a value, so that it is known wherever it comes to."""
 FORMS = ("complete", "acomplete", "stream", "astream")
 
 
@@ -63,7 +65,7 @@ async def broken(call: Any, answer: Any) -> str | None:
 
 JUDGES: dict[Any, tuple[Any, frozenset[str]]] = {
     None: (None, frozenset()),
-    "finish": ("finish", frozenset({"length"})),
+    "finish": ("finish", frozenset({"length", "empty"})),
     "heuristic": ("heuristic", frozenset({"length", "hedge"})),
     "picky": (picky, frozenset({"hedge"})),
     "broken": (broken, frozenset()),
@@ -170,6 +172,8 @@ class Case:
             shared["extra_body"] = {"user": BODY}
         if MORE in self.given:
             shared["extra_headers"] = {"x-more": MORE}
+        if ID in self.given:
+            shared |= {"previous_response_id": ID, "allow_unknown": True}
         own: dict[str, Any] = {"timeout": self.timeout} if self.timeout else {}
         if self.retries is not None:
             own["max_retries"] = self.retries
@@ -190,7 +194,7 @@ def case_of(random: Random) -> Case:
     mode = random.choice(MODES if style == "any" else MODES[1:])
     route = _node(random, count(), random.choice((1, 1, 2, 2, 3, 4)), mode, style)
     has_given = style != "harsh" and random.random() < (0.6 if style == "any" else 0.2)
-    given = [name for name in (FILE, BODY, HEADER, MORE, KEY) if has_given and random.random() < 0.3]
+    given = [name for name in GIVEN if has_given and random.random() < 0.3]
     return Case(
         route,
         form=random.choice(FORMS if style == "any" else FORMS[2:]),
@@ -271,7 +275,7 @@ class Seen:
     @property
     def is_good(self) -> bool:
         """Whether it was answered, well or not."""
-        return self.outcome in ("ok", "length", "hedge", "slow")
+        return self.outcome in ("ok", "length", "hedge", "slow", "empty")
 
     @property
     def credential(self) -> str:
@@ -352,8 +356,9 @@ class World:
             return Reply(body=b"{no json", headers={"content-type": "application/json"})
         if act == "slow":
             self.now += 30.0
-        seen.outcome = act if isinstance(act, str) else "ok"
         words = [f"{seen.leaf.model}.{number} " for number in range(seen.start, WORDS)]
+        # Who is to go on with what is whole has nothing to say.
+        seen.outcome = (act if act in ("length", "slow") or words else "empty") if isinstance(act, str) else "ok"
         if act == "hedge" and words:
             words[0] = f"I cannot {words[0]}"
         options = seen.body.get("stream_options") or {}
