@@ -85,3 +85,13 @@ def test_each_of_two_addresses_has_its_own_by_provider(house: House) -> None:
     llm = house.llm("one/m", elsewhere(house), max_retries=0, by_provider={"one": BODY})
     assert llm.complete("hi").served_by == "one/n"
     assert "flex" in "".join(sent_to(house, "two"))
+
+
+@pytest.mark.parametrize("on_foreign", ["skip", "strip", "pin"])
+def test_a_file_is_asked_about_with_the_key_of_its_account_whosever_turn_it_is(house: House, on_foreign: str) -> None:
+    llm = house.routed(fallback({"model": "one/m", "keys": ["first-key", "second-key"]}, on_foreign=on_foreign))
+    said = [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-of-the-first"}}]}]
+    for ask in [*colours(house, llm, said), *colours(house, llm, said)]:
+        ask()
+    assert house.counts() == (8, 0, 0)
+    assert all("Bearer first-key" in each and "file-of-the-first" in each for each in sent_to(house, "one"))

@@ -122,15 +122,22 @@ class Run:
             return []
 
     def rotated(self, target: Target, *, turn: bool = True) -> list[LLMSpec]:
-        """The specs of a target, beginning with the key whose turn it is; an HBError where it cannot be resolved."""
+        """The specs of a target, beginning with the key whose turn it is; an HBError where it cannot be resolved.
+
+        Where the call names what one account keeps, that one's key comes before the others.
+        """
         specs = specs_of(self.routing, target)
         if len(specs) == 1:
             return specs
         count = self.routing.known.get((target, "turn"), 0)
         if turn:
             self.routing.known[target, "turn"] = count + 1
-        start, now = count % len(specs), self.clock()
-        return sorted(specs[start:] + specs[:start], key=lambda spec: self.health.opens(spec, now) > 0)
+        start, now, home = count % len(specs), self.clock(), self._home()
+
+        def last(spec: LLMSpec) -> tuple[bool, bool]:
+            return self.health.opens(spec, now) > 0, bool(foreign_things(self.owner, spec, home))
+
+        return sorted(specs[start:] + specs[:start], key=last)
 
     def is_free(self, target: Target) -> bool:
         """Whether a target may be asked now, with one of its keys at least; one that cannot be resolved tells why."""
