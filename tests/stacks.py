@@ -143,7 +143,10 @@ class Node:
 
 @dataclass
 class Case:
-    """One stack, and how it is called. `given` are those of the caller's things that are given, by name."""
+    """One stack, and how it is called. `given` are those of the caller's things that are given, by name.
+
+    Calls after the first one, so many seconds later, find what that one learned: breakers, turns of keys, refusals.
+    """
 
     route: Node
     form: str
@@ -152,6 +155,8 @@ class Case:
     is_given_per_call: bool
     middleware: int
     timeout: float | None
+    calls: int
+    pause: float
 
     @property
     def leaves(self) -> list[Leaf]:
@@ -190,7 +195,7 @@ class Case:
 
 def case_of(random: Random) -> Case:
     """A case of one of three styles: anything, streams that break, targets that are asked as often as they may be."""
-    style = random.choices(("any", "broken", "harsh"), (5, 4, 1))[0]
+    style = random.choices(("any", "broken", "harsh"), (5, 4, 1.5))[0]
     mode = random.choice(MODES if style == "any" else MODES[1:])
     route = _node(random, count(), random.choice((1, 1, 2, 2, 3, 4)), mode, style)
     has_given = style != "harsh" and random.random() < (0.6 if style == "any" else 0.2)
@@ -203,6 +208,8 @@ def case_of(random: Random) -> Case:
         is_given_per_call=random.random() < 0.5,
         middleware=random.randrange(3),
         timeout=random.choice((None, None, 50.0)) if style == "any" else None,
+        calls=random.choice((1, 1, 2, 3)) if style == "any" else 1,
+        pause=random.choice((0.0, 4.0, 400.0)),
     )
 
 
@@ -213,6 +220,7 @@ def _node(random: Random, numbers: Iterator[int], depth: int, mode: str, style: 
         "max_wait": 0.0 if style == "harsh" else random.choice((0.0, 10.0)),
         "on_foreign": random.choice(("skip", "strip", "pin")),
         "on": None if random.random() < 0.6 else ["provider", "missing_credential"],
+        "breaker": {"failures": 5 if style == "harsh" else random.choice((1, 5))},
     }
     many = random.choice((2, 2, 3) if style == "broken" or depth == 1 else (1, 2, 2))
     deepest = random.randrange(many) if depth > 1 else None
@@ -224,7 +232,7 @@ def _node(random: Random, numbers: Iterator[int], depth: int, mode: str, style: 
             targets.append(_leaf(random, next(numbers), style))
     # What is judged is no stream on its way to hb.
     is_judged = style == "any" or random.random() < 0.15
-    kind = random.choice(("fallback", "fallback", "balance", *(("cascade",) if is_judged else ())))
+    kind = random.choice(("fallback", "balance", *(("cascade", "fallback") if is_judged else ())))
     return Node(kind, targets, random.choice((None, *JUDGES)) if is_judged else None, settings)
 
 
@@ -233,7 +241,7 @@ def _leaf(random: Random, number: int, style: str) -> Leaf:
     if style == "harsh":  # the other wire has fewer things to refuse
         addresses = tuple(name for name in addresses if name != "four")
     address = random.choice(addresses)
-    keys = random.choice((0, 0, 0, 2, 3)) if address != SECOND else 0
+    keys = random.choice((0, 0, 0, 2, 3) if style != "harsh" else (0, 2)) if address != SECOND else 0
     if style == "harsh":
         status = 429 if keys else random.choice((429, 503))
         return Leaf(number, address, keys, (status,), random.choice((EVERY, EVERY, 0)))
@@ -249,11 +257,11 @@ def _leaf(random: Random, number: int, style: str) -> Leaf:
 
 def _act(random: Random) -> Any:
     chosen = random.random()
-    if chosen < 0.35:
+    if chosen < 0.25:
         return ("cut", random.randrange(WORDS), random.choice(BREAKS))
-    if chosen < 0.65:
+    if chosen < 0.55:
         return random.choice((429, 429, 500, 503, 401, 402, 400, 404, 529))
-    return random.choice(("ok", "length", "length", "hedge", "hedge", "wait", "json", "filter", "slow", "lost"))
+    return random.choice(("ok", *("length", "hedge") * 3, "wait", "json", "filter", "slow", "lost"))
 
 
 # Servers

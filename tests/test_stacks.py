@@ -48,7 +48,14 @@ WANTED = (
     *FORMS,
     *(f"{form} that {outcome}" for form in FORMS for outcome in ("cut", "status", "unasked")),
     *("1 deep", "2 deep", "3 deep", "4 deep", "restart", "continue", "an answer that was gone on with", "a prefill"),
-    *("a stream that failed behind its beginning", "the next key", "exhausted", "a hop that is skipped"),
+    *(
+        "a stream that failed behind its beginning",
+        "the next key",
+        "exhausted",
+        "a hop that is skipped",
+        "a hop that is open",
+        "a call after another",
+    ),
     *("a rejected stream", "a rejected answer", "a rejected answer that is paid for"),
     *("a target at its bound", "several keys at their bound", "a stack at its bound"),
     *(f"{name} stays at home" for name in GIVEN),
@@ -89,43 +96,38 @@ passing.around = "attempt"  # type: ignore[attr-defined]
 class Outcome:
     """What one call came to: chunks of a stream also where it failed, and the requests that were declared."""
 
+    number: int
+    log: list[Seen]
+    declared: list[int]
     chunks: list[Any] = field(default_factory=list)
     answer: Any = None
     error: HBError | None = None
-    log: list[Seen] = field(default_factory=list)
-    declared: list[int] = field(default_factory=list)
 
 
-def run(servers: World, case: Case) -> Outcome:
-    """One case."""
+def run(servers: World, case: Case) -> Iterator[Outcome]:
+    """What the calls of one case come to, one after the other."""
     servers.prepare(case)
-    found = Outcome(log=servers.log)
     watch = Watch()
     middleware = [[], [watch], [watch, passing]][case.middleware]
     shared, own, messages = case.options()
-    with (
-        hb.Kernel(
-            servers.config(),
-            clock=lambda: servers.now,
-            sleep=servers.sleep,
-            asleep=servers.asleep,
-            random=Random(1).random,
-        ) as kernel,
-        warnings.catch_warnings(),
-    ):
+    clocks = {"clock": lambda: servers.now, "sleep": servers.sleep, "asleep": servers.asleep}
+    with hb.Kernel(servers.config(), random=Random(1).random, **clocks) as kernel, warnings.catch_warnings():
         warnings.simplefilter("ignore", FallbackWarning)
         warnings.simplefilter("ignore", LossyRequestWarning)
         llm = hb.LLM(route=case.route.route(servers.urls), kernel=kernel, **shared)
-        call = kernel.call("complete", llm.spec, own, is_async=False, stream=case.is_stream, messages=messages)
-        plan = kernel.services.load("middleware", "routing").plan(call)
-        found.declared = [step.requests for step in plan.steps]
-        assert plan.requests == sum(found.declared)
-        try:
-            ask(llm, case, found, messages, {**own, "middleware": middleware})
-        except HBError as caught:  # nothing else ever leaves
-            found.error = caught
-    assert watch.told["before"] == watch.told["after"] == (1 if watch in middleware else 0)
-    return found
+        for number in range(case.calls):
+            servers.log = []
+            call = kernel.call("complete", llm.spec, own, is_async=False, stream=case.is_stream, messages=messages)
+            plan = kernel.services.load("middleware", "routing").plan(call)
+            found = Outcome(number, servers.log, [step.requests for step in plan.steps])
+            assert plan.requests == sum(found.declared)
+            try:
+                ask(llm, case, found, messages, {**own, "middleware": middleware})
+            except HBError as caught:  # nothing else ever leaves
+                found.error = caught
+            assert watch.told["before"] == watch.told["after"] == (number + 1 if watch in middleware else 0)
+            yield found
+            servers.now += case.pause
 
 
 def ask(llm: Any, case: Case, found: Outcome, messages: Any, options: dict[str, Any]) -> None:
@@ -175,7 +177,10 @@ def check_answer(case: Case, found: Outcome) -> None:
         assert error is not None
         assert error.kind
         assert not isinstance(error, FallbackExhausted) or all(isinstance(each, HBError) for _, each in error.errors)
-        assert found.log, error
+        # Later calls leave targets alone that asked for a pause, and keys that were refused.
+        home = case.leaves[0]
+        is_closed = {FILE, ID} & case.given and home.keys and {401, 402, 429, "wait"}.intersection(home.acts)
+        assert found.log or (found.number and (error.retry_after or is_closed)), error
         # What comes late may be no answer any more.
         assert all(seen.outcome in refused[seen.leaf.number] for seen in good if seen.outcome != "slow")
         return
@@ -316,6 +321,8 @@ def told_of(case: Case, found: Outcome) -> Iterator[str]:
         yield from (f"{name} stays at home" for name in case.given)
         if any(seen.leaf.provider == case.leaves[0].provider for seen in others):
             yield "a second address"
+    if found.number:
+        yield "a call after another"
     if isinstance(found.error, FallbackExhausted):
         yield "exhausted"
 
@@ -326,12 +333,12 @@ def test_any_stack_is_right_or_says_what_is_wrong(servers: World, caplog: pytest
     for number in range(CASES):
         case = case_of(Random(f"{SEED} {number}"))
         try:
-            found = run(servers, case)
-            check(case, found)
+            for found in run(servers, case):
+                check(case, found)
+                came.update({*told_of(case, found)})
         except Exception as error:
             log = [(seen.leaf.model, seen.address, seen.outcome) for seen in servers.log]
             error.add_note(f"case {number} of seed {SEED!r}: {case}\n{log}")
             raise
-        came.update({*told_of(case, found)})
     missing = [name for name in WANTED if not came[name]]
     assert not missing or CASES < ENOUGH, f"checks that had nothing to check: {missing} of {came}"

@@ -77,6 +77,31 @@ def test_a_route_inside_that_skips_all_its_targets_keeps_a_call_from_nobody_it_i
     assert house.counts() == (1, 0, 0)
 
 
+@pytest.mark.parametrize("form", range(4))
+def test_a_target_whose_breaker_is_open_is_asked_where_a_route_inside_skips_all_of_its_own(
+    house: House, form: int
+) -> None:
+    house.servers["one"].strike("S2.429", "one")
+    llm = house.routed(fallback("one/m", fallback("two/m")), extra_body={"user": "of-one"})
+    for _ in range(2):
+        with pytest.raises(FallbackExhausted) as caught:
+            list(colours(house, llm))[form]()
+        assert caught.value.kind == "quota_exhausted"
+    assert house.counts() == (2, 0, 0)
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_the_error_of_a_stream_has_what_was_delivered_where_the_rest_is_refused(house: House, is_async: bool) -> None:
+    house.servers["one"].reply("".join(WORDS), chunks=WORDS)
+    house.servers["one"].strike("E2.2", "one")
+    house.servers["two"].reply("", finish_reason="length")
+    inside = fallback("two/m", judge="finish")
+    with pytest.raises(FallbackExhausted) as caught:
+        shown(house, fallback("one/m", inside, stream_fallback="user_turn"), is_async)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "one two "
+
+
 def test_an_answer_in_the_cache_is_judged_by_all_routes_around_its_target(house: House, tmp_path: Path) -> None:
     path = str(tmp_path / "answers.db")
     house.kernel = house.make({"heavenbase.llm.cache.enabled": True, "heavenbase.llm.cache.path": path})

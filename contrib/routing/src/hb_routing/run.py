@@ -376,7 +376,8 @@ class Run:
         # A target whose plugin cannot be used stands in both.
         told = list(dict.fromkeys(told))
         failure = exhausted(f"no target of {route.label} answered: {'; '.join(told)}", self.errors)
-        if failure.partial is None:  # what was paid for is not lost
+        # What was paid for is not lost; of a stream that others were to go on with, what was delivered comes first.
+        if failure.partial is None and self.recovery is None:
             failure.partial = self.refused
         return failure
 

@@ -43,9 +43,9 @@ class Left:
 
     def failed(self, target: Target, error: HBError) -> None:
         """Note that a target was asked, and failed."""
-        self.asked = True
         run = self._run
         made = len(run.context.attempts) - self._made
+        self.asked = self.asked or target.route is None or made > 0
         can_repeat = error.retryable and not error.maybe_billed
         if target.route is None and can_repeat and made < repeats_of(run.asked):
             self._targets.append(target)
