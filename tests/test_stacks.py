@@ -160,11 +160,6 @@ def tokens(usage: Any) -> int:
     return (usage and usage.completion_tokens) or 0
 
 
-def has_usage_of_another(found: Outcome) -> bool:
-    """Whether the answer went on with one that broke, and only that one told what it cost so far."""
-    return any(chunk.kind == "continue" for chunk in found.chunks) and not found.log[-1].usage
-
-
 # What must hold
 
 
@@ -199,8 +194,7 @@ def check_answer(case: Case, found: Outcome) -> None:
         assert any(hop.outcome in ("open", "failed") for hop in answer.hops)
     # All that answers cost, and no more.
     spent = [seen.usage for seen, attempt in zip(found.log, answer.attempts, strict=True) if attempt.error is None]
-    if not has_usage_of_another(found):
-        assert tokens(answer.usage) == sum(spent)
+    assert tokens(answer.usage) == sum(spent)
 
 
 def check_ledger(found: Outcome) -> None:
@@ -216,8 +210,7 @@ def check_ledger(found: Outcome) -> None:
         assert seen.status is None or attempt.status == seen.status
         if seen.is_good and not is_late:
             assert (attempt.rejected is None) == (seen is served), (attempt, seen.outcome)
-            if seen is not served or not has_usage_of_another(found):
-                assert tokens(attempt.usage) == seen.usage
+            assert tokens(attempt.usage) == seen.usage
 
 
 def check_chunks(case: Case, found: Outcome) -> None:

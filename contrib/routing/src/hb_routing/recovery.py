@@ -21,7 +21,7 @@ from heavenbase.errors import (
 from heavenbase.gather import Gathering
 from heavenbase.operations import estimated_text
 from heavenbase.routes import Route
-from heavenbase.types import Chunk
+from heavenbase.types import Chunk, Usage
 from heavenbase.wires import LIMITS
 
 PROMPT = "The answer was cut off. Go on from exactly where it ends, without repeating any of it."
@@ -58,6 +58,11 @@ class Recovery:
     def text(self) -> str:
         """What was delivered of the answer that is gone on with, also before this route was asked."""
         return self._before + self.gathering.completion(self._call).text
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the target that broke told of its cost."""
+        return self.gathering.completion(self._call).usage
 
     def may_go_on(self, error: HBError, *, has_time: bool) -> bool:
         """Whether a stream that broke with this error may be recovered, as far as the route allows it.

@@ -119,6 +119,8 @@ async def stream_route(run: Run, route: Route, *, is_last: bool) -> AsyncIterato
                 left.is_over = True
                 if not queue or not recovery.may_go_on(error, has_time=run.has_time()):
                     raise
+                if run.context.attempts:  # what was told of its cost before it broke
+                    run.context.attempts[-1].usage = recovery.usage
                 announcement, run.first_by = recovery.announce(), None
                 run.recovery = recovery if recovery.went_on else None
                 run.reason = f"the stream of {run.label(target)} broke: {recovery.told}"

@@ -230,6 +230,9 @@ class Gathering:
         restarts = [place for place, chunk in enumerate(chunks) if chunk.kind == "restart"]
         if restarts:
             chunks = chunks[restarts[-1] :]
+        # Who goes on with the text of another tells of itself alone.
+        turns = [place for place, chunk in enumerate(chunks) if chunk.kind == "continue"]
+        last = chunks[turns[-1] :] if turns else chunks
         fields = _content(chunks, call)
         if fields["details"] is not None:
             others: dict[int, list[Chunk]] = {}
@@ -238,9 +241,9 @@ class Gathering:
             fields["details"].others = [Choice(index, **_content(others[index], call)) for index in sorted(others)]
         return Completion(
             **fields,
-            usage=_last(chunks, "usage"),
-            id=_last(chunks, "id"),
-            model=_last(chunks, "model") or call.spec.model_id,
+            usage=_last(last, "usage"),
+            id=_last(last, "id"),
+            model=_last(last, "model") or call.spec.model_id,
             raw=[chunk.raw for chunk in chunks if chunk.raw is not None],
         )
 
