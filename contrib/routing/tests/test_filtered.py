@@ -52,6 +52,17 @@ def test_it_is_told_as_rejected_and_paid_for(house: House) -> None:
     assert answer.usage.total_tokens == first.usage.total_tokens + second.usage.total_tokens
 
 
+def test_what_a_filtered_stream_cost_stands_with_its_attempt(house: House) -> None:
+    filtered(house, "one")
+    llm = house.routed(fallback("one/m", "two/m", **ON))
+    *_, end = llm.stream("hi", include=["text", "completion"], reduce=False)
+    answer = end["completion"]
+    first, second = answer.attempts
+    assert first.rejected == REJECTED
+    assert first.usage is not None
+    assert answer.usage.total_tokens == first.usage.total_tokens + second.usage.total_tokens
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_stream_that_is_filtered_before_content_is_paid_for_too(house: House, is_async: bool) -> None:
     filtered(house, "one")

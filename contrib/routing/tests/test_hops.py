@@ -224,7 +224,17 @@ REFERS = {"model": "one/m", "keys": ["${env:NOT_THERE}"], "args": {"seed": 7}}
 
 
 @pytest.mark.parametrize("form", range(4))
-@pytest.mark.parametrize("targets", [["two/m", REFERS], [REFERS, "two/m"], [{"route": [REFERS]}, {"route": ["two/m"]}]])
+@pytest.mark.parametrize(
+    "targets",
+    [
+        ["two/m", REFERS],
+        [REFERS, "two/m"],
+        [{"route": [REFERS]}, {"route": ["two/m"]}],
+        ["two/m", "${env:NOT_THERE}"],
+        ["${env:NOT_THERE}", "two/m"],
+        [{"route": ["${env:NOT_THERE}"]}, "two/m"],
+    ],
+)
 @pytest.mark.parametrize("where", ["route", "preset"])
 def test_a_variable_that_is_not_set_keeps_only_its_own_target_from_being_asked(
     house: House, where: str, targets: list[Any], form: int

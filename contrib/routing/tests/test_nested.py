@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hb_routing import balance, cascade, fallback
-from heavenbase.errors import FallbackExhausted, FallbackWarning, ServerError, StreamTruncated
+from hb_testing.server import Reply
+from heavenbase.errors import FallbackExhausted, FallbackWarning, PluginContractError, ServerError, StreamTruncated
 from heavenbase.types import Completion
 
 from .support import House, colours
@@ -216,6 +217,42 @@ def test_a_judge_whose_own_model_fails_loses_no_answer(house: House, caplog: pyt
     house.servers["one"].reply("an answer")
     assert house.routed(fallback("one/m", "two/m", judge=judge)).chat("hi") == "an answer"
     assert "a judge of a route failed: ServerError" in caplog.text
+
+
+@pytest.mark.parametrize("form", [0, 1])
+@pytest.mark.parametrize("seconds", [0, 0.001])
+def test_a_judge_that_waits_in_a_sync_call_is_told(house: House, seconds: float, form: int) -> None:
+    async def judge(call: Any, answer: Any) -> str | None:
+        await asyncio.sleep(seconds)
+        return "never"
+
+    with pytest.raises(PluginContractError, match="waited asynchronously inside a sync call"):
+        list(colours(house, house.routed(fallback("one/m", "two/m", judge=judge))))[form]()
+    assert house.counts() == (1, 0, 0)
+
+
+@pytest.mark.parametrize("form", range(4))
+@pytest.mark.parametrize("limits", [{}, {"first_token": 0.2}])
+def test_nobody_waits_for_breakers_while_another_target_stands_behind(
+    house: House, limits: dict[str, Any], form: int
+) -> None:
+    inner = {"targets": ["one/m", "two/m"], "breaker": {"failures": 1, "cooldown": 5}}
+    llm = house.routed([{"route": inner, **limits}, "three/m"], max_retries=0)
+    for name in ("one", "two"):
+        house.servers[name].script(lambda request: Reply("down", status=500))
+    llm.chat("hi")
+    assert house.counts() == (1, 1, 1)
+    list(colours(house, llm))[form]()
+    assert (house.counts(), house.time.slept) == ((1, 1, 2), [])
+
+
+def test_a_route_inside_waits_where_that_is_no_longer_than_a_hop(house: House) -> None:
+    inner = {"targets": ["one/m"], "breaker": {"failures": 1, "cooldown": 1}}
+    house.servers["one"].reply("down", status=500)
+    llm = house.routed([{"route": inner}, "two/m"], max_retries=0)
+    llm.chat("hi")
+    assert llm.complete("hi").served_by == "one/m"
+    assert house.time.slept == [pytest.approx(1)]
 
 
 def test_a_function_in_on_that_raises_hides_no_error(house: House, caplog: pytest.LogCaptureFixture) -> None:

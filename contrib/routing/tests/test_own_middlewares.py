@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from hb_routing import cascade, fallback
-from heavenbase.errors import FallbackWarning, InputError, PluginLoadError
+from heavenbase.errors import FallbackWarning, InputError, PluginContractError, PluginLoadError
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 from heavenbase.middleware import Middleware
@@ -96,6 +97,31 @@ def test_the_default_presets_route_has_its_middlewares_too(house: House, notes: 
     house.kernel = kernel_of(house, **{"heavenbase.llm.default_preset": "drafts"})
     LLM(kernel=house.kernel).chat("hi")
     assert notes[:3] == ["kernel", "whole", "c of one"]
+
+
+@pytest.mark.parametrize("form", range(4))
+@pytest.mark.parametrize("wrong", [None, "a text", 5])
+def test_one_that_gives_no_answer_is_named(house: House, wrong: Any, form: int) -> None:
+    async def odd(call: Any, next: Any) -> Any:
+        return wrong
+
+    llm = house.llm({"model": "one/m", "args": {"middleware": [odd]}}, "two/m")
+    with pytest.raises(PluginContractError, match=f"a middleware answered .* with {type(wrong).__name__}"):
+        list(colours(house, llm))[form]()
+    assert house.counts() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("form", [0, 1])
+@pytest.mark.parametrize("seconds", [0, 0.001])
+def test_one_that_waits_in_a_sync_call_ends_it_before_anybody_is_asked(house: House, seconds: float, form: int) -> None:
+    async def waits(call: Any, next: Any) -> Any:
+        await asyncio.sleep(seconds)
+        return await next(call)
+
+    llm = house.llm({"model": "one/m", "args": {"middleware": [waits]}}, "two/m")
+    with pytest.raises(PluginContractError, match="waited asynchronously inside a sync call"):
+        list(colours(house, llm))[form]()
+    assert house.counts() == (0, 0, 0)
 
 
 def test_default_arguments_for_all_are_those_of_the_call(house: House, notes: list[str]) -> None:

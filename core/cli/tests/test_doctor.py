@@ -316,6 +316,14 @@ def test_settings_that_make_no_kernel_are_told_once_and_the_rest_is_checked(run:
     assert of(rows, "key")
 
 
+def test_a_route_on_which_no_call_works_is_broken(run: Run, suffix: Path) -> None:
+    target = '{ model = "mock", provider = "mock", args = { middleware = ["sufix"] } }'
+    suffix.write_text(f'[heavenbase.llm.routes.r]\ntargets = ["mock/mock", {target}]\n')
+    (row,) = of(found(run, 1), "route")
+    assert row["status"] == "broken"
+    assert "did you mean 'suffix'" in row["detail"]
+
+
 DECLARED = {
     'settings = {"x": ("int", 0)}': "it must be a Setting",
     "settings = [1]": "must be a mapping",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hb_routing.candidates import specs_of
 from hb_routing.foreign import foreign_things
 from heavenbase.call import Call, CallContext, Services
-from heavenbase.colour import is_callers
+from heavenbase.colour import check_loop, is_callers
 from heavenbase.errors import (
     AuthError,
     ContentFiltered,
@@ -20,6 +20,7 @@ from heavenbase.errors import (
     HBError,
     InputError,
     MissingCredential,
+    PluginContractError,
     PluginError,
     QuotaExhausted,
     RateLimitError,
@@ -232,6 +233,8 @@ class Run:
         except BaseException as error:
             if is_callers(error):
                 raise
+            if isinstance(error, RuntimeError) and not call.is_async:
+                check_loop(error)  # an async judge of sync calls is a mistake too
             self._tell_failed("a judge", error)  # the answer is paid for, and there is nothing against it
             return None
 
@@ -242,14 +245,14 @@ class Run:
 
         What the first one refuses of the caller's wishes is told; behind a failure it would hide that.
         """
-        if isinstance(error, UnsupportedError | PluginError):
+        if isinstance(error, UnsupportedError) or is_unusable(error):
             return True
-        return isinstance(error, InputError) and any(not isinstance(it, PluginError) for _, it in self.errors)
+        return isinstance(error, InputError) and any(not is_unusable(it) for _, it in self.errors)
 
     def pass_over(self, target: Target, error: HBError) -> None:
         """Note that a target is passed over, as it refused the call before anything was sent, or cannot be used."""
         self.skip(target, error.message)
-        if isinstance(error, PluginError):
+        if is_unusable(error):
             self.errors.append((self.label(target), error))
 
     def goes_on(self, route: Route, error: HBError) -> bool:
@@ -262,7 +265,7 @@ class Run:
     def _hops(self, words: Sequence[Any], error: HBError) -> bool:
         if isinstance(error, DeadlineExceeded):  # of the target's share; of the whole, nothing is left
             return self.has_time() and is_among(error, (*words, "deadline_exceeded"))
-        if isinstance(error, PluginError):  # of all targets of a route inside this one
+        if is_unusable(error):  # of all targets of a route inside this one
             return True
         if isinstance(error, MissingCredential):
             return "auth" in words or is_among(error, words)
@@ -336,7 +339,8 @@ class Run:
         if not self.context.cached:
             self.spent = Usage.total(self.spent, answer.usage)
             if self.context.attempts:
-                self.context.attempts[-1].rejected = reason
+                last = self.context.attempts[-1]
+                last.rejected, last.usage = reason, last.usage or answer.usage
         self.refused = answer
         self._unserved()  # by a route inside this one
         self.tell(self.asked.target, "rejected", reason)
@@ -380,6 +384,11 @@ class Run:
         if failure.partial is None and self.recovery is None:
             failure.partial = self.refused
         return failure
+
+
+def is_unusable(error: HBError) -> bool:
+    """Whether a plugin cannot be used, so that nobody was asked; one that breaks its contract was."""
+    return isinstance(error, PluginError) and not isinstance(error, PluginContractError)
 
 
 def exhausted(message: str, errors: Iterable[tuple[str, HBError]]) -> FallbackExhausted:

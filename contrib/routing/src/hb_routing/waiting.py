@@ -54,28 +54,39 @@ class Left:
         """The target to ask now, when all others are done: the one whose breaker closes first; None for none.
 
         It is waited for where that is soon enough. If not, it is asked all the same where nobody was; once, as what
-        was asked before is in any case.
+        was asked before is in any case. With others behind this route, a long wait is a hop, and nobody is asked so.
         """
         run, targets, self._targets = self._run, self._targets, []
         if self.asked:  # what failed, and has no open breaker, has had its turn
             targets = [each for each in targets if self._wait(each) > 0] if is_last and not self.is_over else []
         if not targets:
             return None
-        left, run.reason = self._route.max_wait, "its breaker closed first"
+        left = self._route.max_wait
+        if not is_last and self._route.hop_after is not None:
+            left = min(left, self._route.hop_after)
         while True:
             waits = [(self._wait(target), target) for target in targets]
             seconds, target = min(waits, key=lambda pair: pair[0])
             if seconds <= 0:
-                run.once = self.asked
+                run.once, run.reason = self.asked, "its breaker closed first"
                 return target
-            remaining = run.context.remaining()
-            if seconds > left or (remaining is not None and seconds >= remaining):
+            if seconds > left or seconds >= self._time():
+                if self.asked or not is_last:
+                    return None
                 run.once, run.reason = True, "the breakers of all targets are open"
-                return None if self.asked else target
+                return target
             seconds = max(seconds, POLL)
             left -= seconds
             await run.call.services.sleep(run.call, seconds)
             run.waited += seconds
+
+    def _time(self) -> float:
+        """Seconds until the answer is to be here, or its first content."""
+        run = self._run
+        left = run.context.remaining()
+        ends = [left] if left is not None else []
+        ends += [run.first_by - run.clock()] if run.first_by is not None else []
+        return min(ends, default=float("inf"))
 
     def _wait(self, target: Target) -> float:
         run, now = self._run, self._run.clock()

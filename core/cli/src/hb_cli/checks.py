@@ -101,7 +101,6 @@ def check_network() -> Iterator[Check]:
 def check_routes(state: State) -> Iterator[Check]:
     """The routes of the settings and of presets: what keeps their targets from being asked."""
     from hb_cli.story import plan_of
-    from heavenbase.errors import PluginError
 
     names: list[tuple[str, dict[str, Any]]] = [(name, {"route": name}) for name in sorted(state.names("routes"))]
     presets = state.config.section("heavenbase.llm.presets", raw=True)
@@ -111,9 +110,6 @@ def check_routes(state: State) -> Iterator[Check]:
             spec = state.kernel.resolve(**given)
             said = [{"role": "user", "content": "Hello"}]
             plan = plan_of(state.kernel.call("complete", spec, {}, is_async=False, messages=said))
-        except PluginError as error:
-            yield Check("route", "warn", f"{name}: {error.message}")
-            continue
         except HBError as error:
             yield Check("route", "broken", f"{name}: {error.message}")
             continue

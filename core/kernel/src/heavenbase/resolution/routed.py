@@ -146,7 +146,10 @@ class RoutedResolver:
 
     def _read_target(self, raw: Any, key: tuple[str, ...]) -> Any:
         if not isinstance(raw, dict):
-            return self._read(raw, key)
+            try:
+                return self._read(raw, key)
+            except MissingCredential as error:
+                return Target(str(raw), unset=error.message)
         if raw.get("route") is not None:
             return {**raw, "route": self._read(raw["route"], (*key, "route"))}
         found: dict[str, Any] = {}

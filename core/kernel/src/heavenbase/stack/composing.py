@@ -16,6 +16,7 @@ from heavenbase.call import Call
 from heavenbase.config.values import join_key
 from heavenbase.discovery.plugin_settings import settings_of, where
 from heavenbase.errors import ConfigError, InputError, InputTypeError, PluginError, UnknownNameError
+from heavenbase.flow.answers import check_answer
 from heavenbase.flow.retry import Retry
 from heavenbase.middleware import PLACES, Configured, Next, compose, name_of, place_of
 from heavenbase.registry import Registry
@@ -164,10 +165,16 @@ class Stack:
                 names = (*outside, *_names([*given, *own], ("target", "attempt")))
                 found = chains[key] = (tuple(more), asking(own), names)
             call.context.report.stack = found[2]
-            return found[1](call)
+            return _checked_answer(found[1], call)
 
         router = self._router()
         return compose([*around["call"], router], chosen)
+
+
+async def _checked_answer(chain: Next, call: Call) -> Any:
+    answer = await chain(call)
+    check_answer(call, answer)
+    return answer
 
 
 def _by_place(given: Iterable[Any]) -> Mapping[str, list[Any]]:
