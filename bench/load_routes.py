@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import random
 import sys
@@ -298,6 +299,7 @@ def main() -> int:
     parser.add_argument("--only", choices=("S5", "L7", "E2", "L5"), help="one program alone")
     options = parser.parse_args()
     warnings.simplefilter("ignore", FallbackWarning)
+    logging.getLogger("heavenbase").setLevel(logging.ERROR)  # of each restart, which the programs count
     warnings.simplefilter("error", ResourceWarning)
     leaks: list[str] = []
     sys.unraisablehook = lambda it: leaks.append(f"{it.exc_value!r}")
