@@ -212,9 +212,13 @@ class Run:
 
     def _load_judges(self) -> bool:
         """Whether any answer is judged. All judges are loaded, so that what is wrong with one costs no request."""
-        routes = list(self.routing.route.routes())
-        judges = [self.judge_of(route) for route in routes]
-        return any(judge is not None for judge in judges) or any(map(refuses_filtered, routes))
+        name = ("judged", self.call.verb)
+        if (known := self.routing.known.get(name)) is None:
+            routes = list(self.routing.route.routes())
+            judges = [self.judge_of(route) for route in routes]
+            known = any(judge is not None for judge in judges) or any(map(refuses_filtered, routes))
+            self.routing.known[name] = known
+        return known
 
     async def verdict(self, route: Route, call: Call, answer: Completion) -> str | None:
         """Why a route rejects an answer; None where it will do."""

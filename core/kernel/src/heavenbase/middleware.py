@@ -190,6 +190,8 @@ def _seen(value: Any) -> Any:
     A whole copy, of which most hooks read two fields, would cost as much as the rest of a call.
     """
     kind: Any = type(value)
+    if kind in _SHARED:
+        return value
     view = _view_of(kind)
     if view is None:
         return _apart(value)
