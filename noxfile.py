@@ -41,7 +41,8 @@ def install_workspace(session: nox.Session, *extra: str) -> None:
 
 def run_suite(session: nox.Session, *arguments: str) -> None:
     """pytest over the whole suite, in parallel."""
-    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "2"), "--dist", "loadgroup", *arguments)
+    # Much of the suite waits for servers and processes of its own: on two cores, three workers keep both busy.
+    session.run("pytest", "-n", os.environ.get("HB_TEST_WORKERS", "3"), "--dist", "loadgroup", *arguments)
 
 
 def group(name: str) -> list[str]:

@@ -31,9 +31,18 @@ def colour(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def _pass(seconds: float) -> None:
+    """Let time pass at once."""
+
+
+async def _apass(seconds: float) -> None:
+    """Let time pass at once."""
+
+
 @pytest.fixture(scope="session")
 def _caller(_server: LoopbackServer, colour: str) -> Iterator[Caller]:
-    made = Caller(colour, make_kernel({**addresses(_server), **keys()}))
+    # One test's Retry-After would be waited for by the next one, which asks the same target.
+    made = Caller(colour, make_kernel({**addresses(_server), **keys()}, sleep=_pass, asleep=_apass))
     yield made
     made.close()
 
