@@ -246,6 +246,17 @@ def test_nobody_waits_for_breakers_while_another_target_stands_behind(
     assert (house.counts(), house.time.slept) == ((1, 1, 2), [])
 
 
+@pytest.mark.parametrize("form", range(4))
+def test_a_route_inside_has_its_turn_where_nobody_behind_it_can_be_asked(house: House, form: int) -> None:
+    inner = {"targets": ["one/m"], "breaker": {"failures": 1, "cooldown": 5}}
+    llm = house.routed([{"route": inner}, "two/m"], max_retries=0)
+    house.servers["one"].reply("down", status=500)
+    llm.chat("hi")
+    only_one = {"extra_body": {"service_tier": "flex"}}  # which keeps the second from being asked
+    assert list(colours(house, llm, **only_one))[form]()
+    assert (house.counts(), house.time.slept) == ((2, 1, 0), [pytest.approx(5)])
+
+
 def test_a_route_inside_waits_where_that_is_no_longer_than_a_hop(house: House) -> None:
     inner = {"targets": ["one/m"], "breaker": {"failures": 1, "cooldown": 1}}
     house.servers["one"].reply("down", status=500)

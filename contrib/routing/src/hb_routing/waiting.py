@@ -47,7 +47,11 @@ class Left:
         made = len(run.context.attempts) - self._made
         self.asked = self.asked or target.route is None or made > 0
         can_repeat = error.retryable and not error.maybe_billed
-        if target.route is None and can_repeat and made < repeats_of(run.asked):
+        if target.route is not None:  # with others behind it, it did not wait for the breakers of its own targets
+            is_left = made == 0 and any(run.health.opens(spec, run.clock()) > 0 for spec in run.specs(target))
+        else:
+            is_left = can_repeat and made < repeats_of(run.asked)
+        if is_left:
             self._targets.append(target)
 
     async def soonest(self, *, is_last: bool) -> Target | None:
