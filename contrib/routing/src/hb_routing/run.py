@@ -203,8 +203,10 @@ class Run:
 
     def judge_of(self, route: Route) -> Any:
         """Who judges the answers of a route; None for nobody."""
-        if self.call.verb != "complete" or not route.judge_name:
-            return route.judge if self.call.verb == "complete" else None
+        if self.call.verb != "complete":
+            return None
+        if not route.judge_name:
+            return route.judge
         found = self.routing.known.get((id(route), "judge"))
         if found is None:
             found = self.routing.known[id(route), "judge"] = load_judge(route, self.call.services)

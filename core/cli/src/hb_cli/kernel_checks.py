@@ -58,12 +58,14 @@ def _tables(state: State) -> Iterator[Check]:
     from heavenbase.config.check import meant
     from heavenbase.config.values import join_key
     from heavenbase.discovery.plugin_settings import KINDS, where
+    from heavenbase.middleware import kind_of
 
+    registry = state.kernel.registry
     for kind in KINDS:
         stored: Mapping[str, object] = state.config.section(("heavenbase", kind), raw=True)
-        known = state.kernel.registry.names(kind)
+        known = registry.names(kind)
         for name in stored:
-            if name not in known and not (kind == "middleware" and state.kernel.registry.has("contrib", name)):
+            if name not in known and not (kind == "middleware" and registry.has(kind_of(registry, name), name)):
                 path = ("heavenbase", kind, name)
                 key = join_key(path)
                 detail = f"{where(state.config, path)}{key} is of nothing that is installed{meant(name, known)}"

@@ -42,7 +42,7 @@ PLACES = ("call", "route", "target", "attempt")
 # fmt: off
 __all__ = [
     "PLACES", "UNSET", "Answer", "Configured", "Judge", "Middleware", "Next", "Observer", "Place", "Setting",
-    "call_sleep", "compose", "name_of", "place_of", "sleep_async",
+    "call_sleep", "compose", "kind_of", "name_of", "place_of", "sleep_async",
 ]
 # fmt: on
 
@@ -258,6 +258,11 @@ def name_of(middleware: Any) -> str:
     """What a middleware is called in what is told of a stack."""
     named = getattr(middleware, "name", "") or getattr(middleware, "__name__", "")
     return str(named or type(middleware).__name__)
+
+
+def kind_of(registry: Any, name: str) -> str:
+    """The kind under which a middleware of this name is published: older ones stand under `contrib`."""
+    return "contrib" if registry.has("contrib", name) and not registry.has("middleware", name) else "middleware"
 
 
 def compose(middlewares: Sequence[Any], terminal: Next) -> Next:

@@ -25,6 +25,7 @@ from heavenbase.errors import (
     PluginError,
     UnknownNameError,
 )
+from heavenbase.middleware import kind_of
 from heavenbase.options import CONNECTION, conceal, unknown_options, with_effort
 from heavenbase.registry import Registry
 from heavenbase.resolution.arguments import check_options, default_arguments
@@ -260,9 +261,7 @@ class RoutedResolver:
             except PluginError:
                 pass  # told when it is its turn, and by `hb explain`
             for each in around:
-                if isinstance(each, str) and not (
-                    self._registry.has(MIDDLEWARE, each) or self._registry.has("contrib", each)
-                ):
+                if isinstance(each, str) and not self._registry.has(kind_of(self._registry, each), each):
                     self._registry.info(MIDDLEWARE, each)
 
     def _check_judges(self, route: Route) -> None:

@@ -18,7 +18,7 @@ from heavenbase.discovery.plugin_settings import settings_of, where
 from heavenbase.errors import ConfigError, InputError, InputTypeError, PluginError, UnknownNameError
 from heavenbase.flow.answers import check_answer
 from heavenbase.flow.retry import Retry
-from heavenbase.middleware import PLACES, Configured, Next, compose, name_of, place_of
+from heavenbase.middleware import PLACES, Configured, Next, compose, kind_of, name_of, place_of
 from heavenbase.registry import Registry
 from heavenbase.stack.attempt import Attempting
 
@@ -106,9 +106,8 @@ class Stack:
         return found
 
     def load(self, name: str) -> Any:
-        """The middleware plugin of this name, with its settings; older ones are published under `contrib`."""
-        is_older = self._registry.has("contrib", name) and not self._registry.has("middleware", name)
-        return _checked(self.configured("contrib" if is_older else "middleware", name))
+        """The middleware plugin of this name, with its settings."""
+        return _checked(self.configured(kind_of(self._registry, name), name))
 
     def configured(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """A plugin by kind and name, with its settings; with `options`, one of its own with these over them."""
