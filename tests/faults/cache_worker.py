@@ -1,6 +1,7 @@
 """A process that asks for many keys through a cache file: python cache_worker.py FILE KEYS ROUNDS SEED.
 
-Prints, as JSON, the most requests that one key cost, and how many answers were wrong.
+Says when it is ready, and begins at a line of its input. Prints, as JSON, the most requests that one key cost, and how
+many answers were wrong.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def main(path: str, keys: str, rounds: str, seed: str) -> None:
     with hb.Kernel(settings, plugins=[own, Place(__name__, "place")]) as kernel:
         llm = hb.LLM(model="m", provider="place", gateway="own", kernel=kernel)
         print("ready", flush=True)
+        sys.stdin.readline()
         for turn in range(int(rounds)):
             numbers = list(range(int(keys)))
             random.Random(f"{seed}{turn}").shuffle(numbers)

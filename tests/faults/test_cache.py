@@ -146,13 +146,23 @@ def test_c3_processes_share_a_file_while_one_of_them_is_killed_again_and_again(t
 
     def start(seed: int, rounds: int) -> subprocess.Popen[str]:
         command = [sys.executable, str(WORKER), str(path), str(keys), str(rounds), str(seed)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    def begin(*processes: subprocess.Popen[str]) -> None:
+        for each in processes:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "ready\n"
+        for each in processes:
+            assert each.stdin is not None
+            each.stdin.write("\n")
+            each.stdin.flush()
 
     steady = [start(1, 3), start(2, 3)]
+    begin(*steady)  # together: who came late would find all there
     for number in range(3):
         victim = start(10 + number, 100)
-        assert victim.stdout is not None
-        victim.stdout.readline()  # it has begun
+        begin(victim)
         time.sleep(0.05)
         victim.kill()
         victim.communicate()
