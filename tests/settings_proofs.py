@@ -115,6 +115,7 @@ MEET = Act(
 FORM = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 TWICE = Act(rounds=({}, {}), settings={"llm.cache.enabled": True})
 FAILING = Act(replies=({"status": 500, "text": "broken"}, {"text": "ok"}))
+HEARD = Act(settings={"llm.middleware": ["echo"]})
 LATE = Act(replies=({"text": "ok", "delay": 0.3},), settings={"llm.retry.max_attempts": 1})
 LOSSY = Act(options={"top_k": 3}, settings={"llm.providers.acme.parameters": [{"match": "*", "drop": {"top_k": "no"}}]})
 PORTKEY = Act(
@@ -158,6 +159,8 @@ ARGUMENTS: Mapping[str, Proof] = {
     "max_retries": Proof(0, both(said("broken"), count(1)), FAILING),
     "retry": Proof({"max_attempts": 1}, both(said("broken"), count(1)), FAILING),
     "middleware": Proof(["loud"], both(count(1), said("loud heard the call")), site=True),
+    "tenant": Proof("acme-inc", said("of .'acme-inc', None"), HEARD, site=True),
+    "session": Proof("talk-7", said("of .None, 'talk-7'"), HEARD, site=True),
     "by_provider.<name>": Proof({"top_p": 0.25}, sent(top_p=0.25), at="acme"),
     "on_lossy": Proof("error", both(said("LossyRequest|top_k"), count(0)), LOSSY),
     "allow_unknown": Proof(True, sent(frobnicate=1), Act(options={"frobnicate": 1})),

@@ -127,6 +127,10 @@ PROOFS |= {
     "middleware.<name>.<name>": Proof(
         "so it heard", said("so it heard"), Act(settings={"llm.middleware": ["echo"]}), at="echo/words", site=True
     ),
+    "tables.<name>.<name>": Proof(
+        "my list", said("priced by my list"), Act(settings={"llm.table": "priced"}),
+        at="priced/source", site=True,
+    ),
     "judges.<name>.<name>": Proof(
         ["some length"], places("acme", "elsewhere"), routed(OK, OK, settings={"llm.routes.duo.kind": "cascade"}),
         at="heuristic/patterns",

@@ -67,6 +67,7 @@ PROOFS |= {
         Act(settings=TWO),
     ),
     "llm.default_preset": Proof("house", sent(model="tiny-1"), Act(names={})),
+    "llm.table": Proof("priced", said("priced by priced"), Act(), site=True),
     "llm.model_mismatch": Proof(
         "ignore",
         count(1),

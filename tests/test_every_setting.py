@@ -100,8 +100,24 @@ class Echo(Middleware):
     settings: ClassVar = {"words": Setting("str", "", "what it says")}
 
     async def __call__(self, call, next):
-        warnings.warn(f"echo: {self.options['words']}")
+        of = [call.controls.get(name) for name in ("tenant", "session")]
+        warnings.warn(f"echo: {self.options['words']}, of {of}")
         return await next(call)
+""",
+    "hb_priced.py": """
+import warnings
+from decimal import Decimal
+from typing import ClassVar
+from heavenbase.ledger import Cost
+from heavenbase.middleware import Setting
+from heavenbase.resolution import ModelTable
+
+class Priced(ModelTable):
+    settings: ClassVar = {"source": Setting("str", "priced", "where its prices are from")}
+
+    def cost(self, provider, model_id, usage, *, at):
+        warnings.warn(f"priced by {self.options['source']}")
+        return Cost(Decimal(1), source=self.options["source"])
 """,
     "hb_broken.py": "raise ImportError('its wheel is not there')",
     "hb_late.py": """
@@ -121,12 +137,14 @@ class Late(Gateway):
         return Completion("late, but here", finish_reason="stop")
 """,
     "hb_loud-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: hb-loud\nVersion: 1.0\n",
-    "hb_loud-1.0.dist-info/RECORD": "hb_loud.py,,\nhb_echo.py,,\n",
+    "hb_loud-1.0.dist-info/RECORD": "hb_loud.py,,\nhb_echo.py,,\nhb_priced.py,,\n",
     "hb_loud-1.0.dist-info/entry_points.txt": """
 [heavenbase.contrib]
 loud = hb_loud:Loud
 [heavenbase.middleware]
 echo = hb_echo:Echo
+[heavenbase.tables]
+priced = hb_priced:Priced
 [heavenbase.gateways]
 broken = hb_broken:gateway
 late = hb_late:Late
@@ -177,7 +195,7 @@ def test_a2_the_key_does_what_its_page_says(
         words = {"ORIGIN": server.origin, "SILENT": silent, "HERE": str(home.parent)}
         done = replace(act, settings=nested(BASE, act.settings, more))
         given = {name: filled(value, words) if name != "replies" else value for name, value in vars(done).items()}
-        for module in ("hb_loud", "hb_echo", "hb_broken", "hb_late"):
+        for module in ("hb_loud", "hb_echo", "hb_priced", "hb_broken", "hb_late"):
             sys.modules.pop(module, None)
         return run(door, Act(**given), server, home)
 

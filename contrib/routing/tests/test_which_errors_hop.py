@@ -106,7 +106,7 @@ EVERYWHERE = {
     *("CallTimeout", "ConnectTimeout", "ResponseTimeout", "FirstTokenTimeout", "StallTimeout"),
     *("StatusError", "RateLimitError", "QuotaExhausted", "ServerError", "Overloaded", "ContextOverflow"),
     *("ResponseError", "ResponseDecodeError", "ResponseShapeError", "GenerationFailed", "ProtocolError"),
-    "StreamTruncated",
+    *("StreamTruncated", "BudgetExceeded"),
 }
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 # fmt: off
 # "status" are 408, 409 and 425: no answer now, and nothing wrong with the request.
 WELL_KNOWN: Final = ("rate_limit", "overloaded", "server", "timeout", "connect", "transport", "response", "protocol",
-                     "quota", "context_overflow", "stream_truncated", "status")
+                     "quota", "budget", "context_overflow", "stream_truncated", "status")
 # fmt: on
 HOPS: Final[dict[str, tuple[str, ...]]] = {
     "fallback": (*WELL_KNOWN, "auth", "not_found"),

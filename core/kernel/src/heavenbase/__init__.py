@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
     from heavenbase import errors
-    from heavenbase.completions import acompletion, aembed, aparse, completion, embed, parse
+    from heavenbase.completions import abatch, acompletion, aembed, aparse, batch, completion, embed, parse
     from heavenbase.config import Config
     from heavenbase.details import Audio, Citation, FilterResult, RateLimit, RateLimits, TokenLogprob, Usage
     from heavenbase.errors import HBError
     from heavenbase.functions import default_kernel, set_default_kernel
     from heavenbase.image import LLMImage
     from heavenbase.kernel import Kernel
-    from heavenbase.ledger import Hop
+    from heavenbase.ledger import Cost, Hop
     from heavenbase.llm import LLM
     from heavenbase.middleware import Judge, Middleware, Observer
     from heavenbase.prompts import PromptTemplate
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 # fmt: off
 __all__ = [
-    "LLM", "PAUSE", "REFUSE", "RUN", "Audio", "Choice", "Chunk", "Citation", "Completion", "Config", "Embedding",
-    "FilterResult", "HBError", "Hop", "ImageResult", "Judge", "Kernel", "LLMImage", "LLMSession", "LLMSpec",
-    "LLMToolCallRepair", "Middleware", "Observer", "Options", "Partial", "PromptTemplate", "RateLimit", "RateLimits",
-    "Route", "Secret", "Timeouts", "TokenLogprob", "Tool", "ToolCall", "ToolPause", "Usage", "Vector", "__version__",
-    "acompletion", "aembed", "aparse", "completion", "default_kernel", "embed", "errors", "parse",
-    "set_default_kernel", "tool",
+    "LLM", "PAUSE", "REFUSE", "RUN", "Audio", "Choice", "Chunk", "Citation", "Completion", "Config", "Cost",
+    "Embedding", "FilterResult", "HBError", "Hop", "ImageResult", "Judge", "Kernel", "LLMImage", "LLMSession",
+    "LLMSpec", "LLMToolCallRepair", "Middleware", "Observer", "Options", "Partial", "PromptTemplate", "RateLimit",
+    "RateLimits", "Route", "Secret", "Timeouts", "TokenLogprob", "Tool", "ToolCall", "ToolPause", "Usage", "Vector",
+    "__version__", "abatch", "acompletion", "aembed", "aparse", "batch", "completion", "default_kernel", "embed",
+    "errors", "parse", "set_default_kernel", "tool",
 ]
 # fmt: on
 
@@ -62,12 +62,12 @@ __getattr__, _ = front(
         "": "errors",
         "config": "Config",
         "errors": "HBError",
-        "completions": "acompletion aembed aparse completion embed parse",
+        "completions": "abatch acompletion aembed aparse batch completion embed parse",
         "functions": "default_kernel set_default_kernel",
         "image": "LLMImage",
         "kernel": "Kernel",
         "llm": "LLM",
-        "ledger": "Hop",
+        "ledger": "Cost Hop",
         "middleware": "Judge Middleware Observer",
         "prompts": "PromptTemplate",
         "routes": "Route",

@@ -9,13 +9,17 @@ hb.embed("text-embedding-3-small", ["one", "two"])
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from heavenbase.errors import InputTypeError
+from heavenbase.errors import InputTypeError, MissingPackage
+from heavenbase.functions import kernel_of
 from heavenbase.llm import LLM
 from heavenbase.options import CONNECTION, TARGET
 from heavenbase.projection import is_on
 from heavenbase.types import Chunk, Completion
+
+if TYPE_CHECKING:
+    from heavenbase.kernel import Kernel
 
 
 @overload
@@ -97,6 +101,34 @@ async def aembed(model: Any = None, inputs: Any = None, **options: Any) -> Any:
     """Async form of `embed`."""
     llm, asked = _llm(model, options, "embed")
     return await llm.aembed(inputs, **asked)
+
+
+def batch(requests: Any, *, kernel: Any = None, **options: Any) -> Any:
+    """Many requests at once, answered in their order: a `hb_batch.BatchResult`, with errors, counts, tokens and cost.
+
+    Args:
+        requests: Texts, lists of messages, or tables such as {"model": …, "messages": …}, {"input": …}, {"prompt": …}.
+        kernel: Whose calls they are; the default kernel by default.
+        options: What hb-batch takes (max_concurrency, fail_fast, timeout, …), and what calls take.
+
+    Raises:
+        MissingPackage: hb-batch is not installed.
+        HBError: An option is wrong; with `fail_fast` the first failure.
+    """
+    found = kernel_of(kernel)
+    return _batches(found).batch(found, requests, **options)
+
+
+async def abatch(requests: Any, *, kernel: Any = None, **options: Any) -> Any:
+    """Async form of `batch`."""
+    found = kernel_of(kernel)
+    return await _batches(found).abatch(found, requests, **options)
+
+
+def _batches(kernel: Kernel) -> Any:
+    if not kernel.registry.has("contrib", "batch"):
+        raise MissingPackage("many requests at once need another package: pip install hb-batch")
+    return kernel.registry.load("contrib", "batch")
 
 
 def _llm(model: Any, options: dict[str, Any], preset: str | None = None) -> tuple[LLM, dict[str, Any]]:

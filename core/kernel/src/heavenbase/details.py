@@ -117,30 +117,6 @@ def _sum(*parts: int | None) -> int | None:
     return sum(known) if known else None
 
 
-@dataclass(slots=True)
-class Attempt(Record):
-    """One request on the wire. `started` is epoch seconds, `elapsed` seconds, `error` the kind of the error or None.
-
-    `reason` says why it was made, where it is not the first of its call; `waited` are the seconds between the failure
-    before it, or the beginning of the call, and its own beginning that hb spent waiting. `rejected` is why a judge
-    refused its answer.
-    """
-
-    provider: str
-    model: str
-    gateway: str
-    started: float = 0.0
-    elapsed: float | None = None
-    status: int | None = None
-    error: str | None = None
-    request_id: str | None = None
-    usage: Usage | None = None
-    maybe_billed: bool = False
-    reason: str | None = None
-    waited: float | None = None
-    rejected: str | None = None
-
-
 FREE_TEXT = "custom"
 """The type of tools that take free text, and of their calls."""
 

@@ -224,10 +224,10 @@ class Kernel:
             served = call.context.served
             answer = gathering.completion(call if served is None else call.replace(spec=served))
             answer.structured = structured
-            answer = await answers.stamped(call, answer, self.tool_call_repair)
-            if answer.attempts:
-                last = answer.attempts[-1]
+            if call.context.attempts:
+                last = call.context.attempts[-1]
                 last.usage, last.elapsed = last.usage or answer.usage, self.clock() - call.context.began
+            answer = await answers.stamped(call, answer, self.tool_call_repair)
             yield Chunk(kind="end", completion=answer)
         except HBError as error:
             raise answers.annotate(call, error, gathering) from error.__cause__

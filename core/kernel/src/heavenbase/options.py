@@ -65,6 +65,8 @@ TABLE: tuple[Option, ...] = (
     _control("retry", "table", "settings of heavenbase.llm.retry for these calls"),
     _control("on_retry", "callable", "told before a request is repeated: number, most retries, seconds to wait, error"),
     _control("middleware", "list | object", "further middlewares of these calls, by name or as objects"),
+    _control("tenant", "str", "whose call it is, for limits and budgets by tenant", saved=True),
+    _control("session", "str", "the conversation that it is of, for budgets by session; LLMSession says it itself"),
     _control("by_provider", "table", "provider name -> options for calls that go there", secret=True),
     _control("on_lossy", "str | table", "what to do about parameters that the wire cannot carry: error, warn, allow"),
     _control("allow_unknown", "bool", "send parameters that neither hb nor the wire knows", saved=True),

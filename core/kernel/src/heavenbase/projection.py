@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ANY_VERB: dict[str, Callable[[Any], Any]] = {
     "usage": lambda answer: answer.usage.to_dict() if answer.usage is not None else {},
+    "cost": lambda answer: answer.cost,
     "raw": lambda answer: answer.raw,
     "elapsed": lambda answer: answer.elapsed,
     "created_at": lambda answer: answer.created_at,
@@ -62,7 +63,7 @@ STREAM: dict[str, Callable[[Chunk], Any]] = {
 
 AGGREGATE = (
     *("delta", "messages", "message", "structured", "completion"),
-    *("truncated", "tool_turns", "max_tool_turns", "pending", "choices", "rate_limits"),
+    *("truncated", "tool_turns", "max_tool_turns", "pending", "choices", "rate_limits", "cost"),
 )
 """Names that a stream answers once, in one closing item."""
 

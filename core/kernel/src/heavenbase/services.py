@@ -12,6 +12,8 @@ from heavenbase.errors import HBError, PluginContractError
 if TYPE_CHECKING:
     from logging import Logger
 
+    from heavenbase.details import Usage
+    from heavenbase.ledger.costs import Cost
     from heavenbase.spec import LLMSpec
 
 
@@ -26,6 +28,7 @@ class KernelServices(Protocol):
     def annotate(self, call: Any, error: HBError) -> HBError: ...
     def is_cached(self, call: Any) -> bool: ...
     def load(self, kind: str, name: str, options: Mapping[str, Any] | None) -> Any: ...
+    def tables(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,21 @@ class Services:
     def load(self, kind: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
         """A plugin by kind (such as "judges") and name; with `options`, one of its own with these settings."""
         return self._of_kernel.load(kind, name, options)
+
+    @property
+    def table(self) -> Any:
+        """The table of models that is asked for prices and abilities, a `heavenbase.resolution.ModelTable`, or None."""
+        return self.kernel.tables().table if self.kernel is not None else None
+
+    def cost(self, provider: str, model_id: str, usage: Usage | None, at: float) -> Cost | None:
+        """What a usage cost at a time, in epoch seconds; the provider's own figure wins. None where nobody knows."""
+        if usage is None:
+            return None
+        if usage.cost is None:
+            return self.kernel.tables().cost(provider, model_id, usage, at) if self.kernel is not None else None
+        from heavenbase.ledger.costs import reported
+
+        return reported(usage, at)
 
     @property
     def logger(self) -> Logger:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
 from heavenbase.details import FREE_TEXT as FREE_TEXT
-from heavenbase.details import Attempt as Attempt
 from heavenbase.details import Audio as Audio
 from heavenbase.details import Citation as Citation
 from heavenbase.details import Detailed, Details, RateLimits
@@ -21,6 +20,7 @@ from heavenbase.details import Record as Record
 from heavenbase.details import TokenLogprob as TokenLogprob
 from heavenbase.details import ToolCallDelta as ToolCallDelta
 from heavenbase.details import Usage as Usage
+from heavenbase.ledger.attempts import Attempt as Attempt
 from heavenbase.ledger.hops import Hop as Hop
 from heavenbase.ledger.report import Outcome as Outcome
 from heavenbase.ledger.report import ParameterEntry as ParameterEntry
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from heavenbase.image.image import LLMImage
+    from heavenbase.ledger.costs import Cost
 
     T = TypeVar("T", default=Any)
 else:
@@ -255,6 +256,13 @@ class Completion(Detailed, Record, Generic[T]):
         return self.details.rate_limits if self.details is not None else None
 
     @property
+    def cost(self) -> Cost | None:
+        """What its requests cost; None where that is not known, nothing for an answer of the cache."""
+        from heavenbase.ledger.costs import cost_of
+
+        return cost_of(self.attempts, is_kept=self.cached)
+
+    @property
     def content(self) -> str:
         """Reasoning in <think> tags, then the text."""
         return f"<think>\n{self.reasoning}\n</think>\n{self.text}" if self.reasoning else self.text
@@ -326,6 +334,13 @@ class Embedding(Record):
     hops: list[Hop] = field(default_factory=list)
 
     @property
+    def cost(self) -> Cost | None:
+        """What its requests cost; None where that is not known, nothing for an answer of the cache."""
+        from heavenbase.ledger.costs import cost_of
+
+        return cost_of(self.attempts, is_kept=True)
+
+    @property
     def dim(self) -> int | None:
         """The length of the vectors; None when there are none."""
         return len(self.vectors[0]) if self.vectors else None
@@ -348,3 +363,10 @@ class ImageResult(Record):
     attempts: list[Attempt] = field(default_factory=list)
     served_by: str | None = None
     hops: list[Hop] = field(default_factory=list)
+
+    @property
+    def cost(self) -> Cost | None:
+        """What its requests cost; None where that is not known, nothing for an answer of the cache."""
+        from heavenbase.ledger.costs import cost_of
+
+        return cost_of(self.attempts, is_kept=self.cached)

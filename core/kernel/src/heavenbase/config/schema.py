@@ -203,6 +203,7 @@ LLM = table(
     image_allow_hosts=Field("list[str]", [], "hosts whose images are fetched from private addresses"),
     strict_plugins=Field("bool", False, "raise instead of falling back when a gateway is missing"),
     middleware=Field("list", [], "middleware around every verb, outermost first"),
+    table=Field("str | null", "prices", "table of models that tells prices and abilities, if installed; null for none"),
     default_args=arguments(packaged=True),
     cache=CACHE,
     tool_call_repair=table(
@@ -250,6 +251,7 @@ SETTINGS: Mapping[str, Node] = {
     "plugins": PLUGINS,
     "middleware": Table(description="settings of middlewares by name", rows=open_table("what this middleware reads")),
     "judges": Table(description="settings of judges by name", rows=open_table("what this judge reads")),
+    "tables": Table(description="settings of tables of models by name", rows=open_table("what this table reads")),
     "local": table(
         "the model that runs in this process",
         model=Field("str | null", None, "model file or name that the local provider runs"),

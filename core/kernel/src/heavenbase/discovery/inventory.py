@@ -22,11 +22,11 @@ from heavenbase.errors import PluginContractError
 if TYPE_CHECKING:
     from heavenbase.discovery.manifest import Slip
 
-KINDS = ("gateways", "providers", "caches", "vision", "middleware", "judges", "contrib")
+KINDS = ("gateways", "providers", "caches", "vision", "middleware", "judges", "tables", "contrib")
 COMMANDS = "cli"
 """The kind of commands for `hb`: found, allowed and locked like plugins, but click commands and no plugin objects."""
 GROUPS = {f"heavenbase.{kind}": kind for kind in (*KINDS, COMMANDS)}
-FORMAT = 10
+FORMAT = 11
 LISTS = ("shadows", "known_gateways", "places", "with_provider", "unreadable", "slips")
 TABLES = ("models", "presets", "known_providers", "known_keys")
 INDEX_LIMIT = 32

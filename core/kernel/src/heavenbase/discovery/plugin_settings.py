@@ -14,7 +14,7 @@ from heavenbase.errors import ConfigError, PluginContractError
 from heavenbase.options import may_hold_secret
 from heavenbase.secrets import Hidden
 
-KINDS = ("middleware", "judges")
+KINDS = ("middleware", "judges", "tables")
 """Kinds of plugins with settings of their own."""
 
 

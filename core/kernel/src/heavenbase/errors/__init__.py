@@ -125,6 +125,10 @@ class VisionNotSupported(UnsupportedError):
     """The target accepts no images."""
 
 
+class BudgetExceeded(HBError, kind="budget"):
+    """A budget leaves no room for the request; nothing was sent. A route goes on with a target that may fit."""
+
+
 class ConfigError(HBError, ValueError):
     """A configuration value or file is wrong."""
 

@@ -14,7 +14,7 @@ from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolA
 from heavenbase.gather import Ending, Gathering, name_calls
 from heavenbase.secrets import scrubbed, scrubber, told
 from heavenbase.spec import EMPTY
-from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
+from heavenbase.types import Attempt, Chunk, Completion, Embedding, ImageResult, ToolCall
 
 _DEPTH = 8
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
@@ -68,7 +68,7 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
         answer.served_by, answer.hops = f"{spec.provider}/{spec.model_id}", context.hops
     answer.created_at = context.created_at
     answer.elapsed = context.clock() - context.started
-    answer.attempts = context.attempts
+    answer.attempts = price(context)
     answer.report = context.report
     if context.cached:
         answer.cached = True
@@ -86,6 +86,15 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
         answer.delta = [message]
         answer.messages = [*call.messages, message]
     return answer
+
+
+def price(context: CallContext) -> list[Attempt]:
+    """The requests of a call so far, each with what it cost where that is known."""
+    services = context.services
+    for attempt in context.attempts:
+        if attempt.usage is not None and attempt.cost is None and services is not None:
+            attempt.cost = services.cost(attempt.provider, attempt.model, attempt.usage, attempt.started)
+    return context.attempts
 
 
 async def stamped(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
@@ -203,7 +212,7 @@ def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> 
     """Put on an error what only the kernel knows: target, ledger, what had come."""
     error.provider = error.provider or call.spec.provider
     error.model = error.model or call.spec.model_id
-    error.attempts = tuple(call.context.attempts)
+    error.attempts = tuple(price(call.context))
     if gathering is not None and error.partial is None and gathering.chunks:
         error.partial = gathering.completion(call)
     clean(call, error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
@@ -47,6 +46,7 @@ from heavenbase.resolution.endpoint import (
 from heavenbase.resolution.naming import Naming
 from heavenbase.resolution.routed import RoutedResolver
 from heavenbase.resolution.slips import check_gateway, check_providers, meant_model
+from heavenbase.resolution.tables import Tables
 from heavenbase.spec import LLMSpec, Timeouts
 
 FALLBACK = "openai"
@@ -62,6 +62,7 @@ class Resolver:
         self._registry = registry
         self._catalog: Catalog | None = None
         self._routes = RoutedResolver(self, config, registry)
+        self.tables = Tables(config, registry)
         self._memo: dict[Any, tuple[LLMSpec, tuple[tuple[str, str | None], ...], tuple[str, ...]]] = {}
 
     @property
@@ -118,7 +119,7 @@ class Resolver:
             if name is not None and not isinstance(name, str):
                 raise InputTypeError(f"{what} must be a str, not {type(name).__name__}")
         check_options(options)
-        resolution = _Resolution(self._config, self._registry, self.catalog, options)
+        resolution = _Resolution(self, options)
         try:
             spec = resolution.run(preset, model, provider, gateway)
         except HBError:
@@ -175,12 +176,11 @@ class Resolver:
 class _Resolution:
     """One resolution in progress."""
 
-    def __init__(self, config: Config, registry: Registry, catalog: Catalog, options: Mapping[str, Any]) -> None:
-        self.config = config
-        self.registry = registry
-        self.catalog = catalog
+    def __init__(self, resolver: Resolver, options: Mapping[str, Any]) -> None:
+        self.config, self.registry = resolver._config, resolver._registry
+        self.catalog, self.tables = resolver.catalog, resolver.tables
         self.options = options
-        self.sources = Sources(config, catalog.claims.foreign)
+        self.sources = Sources(self.config, self.catalog.claims.foreign)
         self.origins = self.sources.origins
         self.fell_back = False
         self.warned: list[str] = []
@@ -206,12 +206,11 @@ class _Resolution:
         record = self._read(record, f"providers.{provider}")
         gateway_record = self._read(gateway_record, f"gateways.{chosen}")
         model_record = self._read(model_record, f"models.{canonical}")
+        record["capabilities"] = self.tables.abilities(provider, native, record)
         entry = model_record.get("providers", {}).get(provider)
         entry = entry if isinstance(entry, dict) else {}
         if "capabilities" in entry:
             model_record["capabilities"] = {**model_record.get("capabilities", {}), **entry["capabilities"]}
-        if any(fnmatchcase(native.lower(), pattern) for pattern in record.get("text_only", ())):
-            record["capabilities"] = {**record.get("capabilities", {}), "vision": False}
         if "options" in entry:
             record["options"] = merge(record.get("options", {}), entry["options"])
         layers = (

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from heavenbase.errors import InputError, UnsupportedError
+from heavenbase.ledger import Cost
 from heavenbase.llm import LLM
 from heavenbase.messages import to_message, to_messages
 from heavenbase.projection import CHAT, STREAM, names_of, project
 from heavenbase.session import files as files
 from heavenbase.tools.base import Tool, to_tools
-from heavenbase.types import Chunk, Completion, Message
+from heavenbase.types import Chunk, Completion, Message, Usage
 from heavenbase.wires.order import NOT_RUN
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ class LLMSession:
     """A conversation with one LLM: each `send` adds what was asked and all that was answered, or nothing on an error.
 
     `messages` begin it, `system` is its system message, `tools` are used in every turn. `log` is a JSONL file that
-    notes every change as it happens; `load` goes on from one. `last` is the Completion of the last turn. A session is
-    not for several threads at once.
+    notes every change as it happens; `load` goes on from one. `last` is the Completion of the last turn, `usage` and
+    `cost` are the tokens and the money of all turns (None where those of one are not known), `id` names the session to
+    budgets. A session is not for several threads at once.
     """
 
     def __init__(
@@ -43,6 +45,10 @@ class LLMSession:
         self.llm = LLM() if llm is None else llm
         self.tools: list[Tool] = to_tools(tools)
         self.last: Completion | None = None
+        self.usage: Usage | None = None
+        self.cost: Cost | None = None
+        self.id = os.urandom(8).hex()
+        self._turns = 0
         self._kits: list[MCPTools] = []
         self._messages: list[Message] = to_messages(messages) if messages else []
         self._log: files.Log | None = None
@@ -230,6 +236,7 @@ class LLMSession:
     def _turn(self, prompt: Any, options: dict[str, Any]) -> _Turn:
         if self.llm._in_background(options):
             raise UnsupportedError("a session waits for its answers; background=True is for LLM.complete and LLM.chat")
+        self._name(options)
         asked = to_messages(prompt, images=options.pop("images", None))
         before = self._with_system(options.pop("system", None) or self.system)
         if self.tools:
@@ -240,7 +247,18 @@ class LLMSession:
         ]
         return _Turn(before, [*closing, *asked])
 
+    def _name(self, options: dict[str, Any]) -> None:
+        """Say whose call it is, unless the caller does."""
+        if "session" not in self.llm.spec.args:
+            options.setdefault("session", self.id)
+
+    def _spend(self, usage: Usage | None, cost: Cost | None) -> None:
+        self.usage = Usage.total(self.usage, usage)
+        self.cost = Cost.total((self.cost, cost)) if self._turns else cost
+        self._turns += 1
+
     def _paused(self, options: dict[str, Any]) -> Any:
+        self._name(options)
         if self.last is not None and self.last.pending:
             return self.last
         if self.tools:
@@ -253,6 +271,7 @@ class LLMSession:
             said = [*said[:-1], {**said[-1], "rate_limits": limits.to_dict()}]
         self._remember(turn, said)
         self.last = answer
+        self._spend(answer.usage, answer.cost)
         return answer
 
     def _remember(self, turn: _Turn, said: list[Message]) -> None:
@@ -280,6 +299,7 @@ class LLMSession:
         try:
             yield
         except (GeneratorExit, KeyboardInterrupt):
+            self._spend(None, None)
             if said := turn.said():
                 self._remember(turn, said)
                 self.last = None

@@ -43,6 +43,10 @@ class Lending:
         """A plugin by kind and name, with its settings."""
         return self._kernel.stack.configured(kind, name, options)
 
+    def tables(self) -> Any:
+        """What is known of models beside their manifests."""
+        return self._kernel.resolver.tables
+
     async def sleep(self, call: Call, seconds: float) -> None:
         """Wait in the colour of the call; DeadlineExceeded where its deadline would pass meanwhile."""
         context = call.context

@@ -24,6 +24,8 @@ class Asked(TypedDict, total=False):
     retry: Mapping[str, Any] | None
     on_retry: Callable[..., Any] | None
     middleware: Any
+    tenant: str | None
+    session: str | None
     by_provider: Mapping[str, Any] | None
     on_lossy: str | Mapping[str, Any] | None
     allow_unknown: bool | None

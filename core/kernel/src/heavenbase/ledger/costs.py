@@ -1,0 +1,89 @@
+"""What requests cost: an amount, with where its prices are from and of which day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.details import Record
+
+if TYPE_CHECKING:
+    from heavenbase.details import Usage
+    from heavenbase.ledger.attempts import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Cost(Record):
+    """What one request, or several, cost: `amount` in `currency`, as a Decimal.
+
+    `source` says whose figure it is: "provider" where the answer told it, "cache" where nothing was sent, otherwise the
+    table with its version. `date` is the day that its prices are of, as YYYY-MM-DD. `at_least`: something beside it may
+    have been billed, such as a request that failed behind its sending.
+    """
+
+    amount: Decimal
+    currency: str = "USD"
+    source: str = ""
+    date: str | None = None
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        return f"{'at least ' if self.at_least else ''}{self.amount:f} {self.currency}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data, the amount as a decimal text; `at_least` where it is so."""
+        found = {**Record.to_dict(self), "amount": f"{self.amount:f}"}
+        return found if self.at_least else {name: value for name, value in found.items() if name != "at_least"}
+
+    @staticmethod
+    def total(parts: Iterable[Cost | None]) -> Cost | None:
+        """The sum; None where one of them is not known, where they are in several currencies, and of none."""
+        known = list(parts)
+        found = [part for part in known if part is not None]
+        if not found or len(found) < len(known) or len({part.currency for part in found}) > 1:
+            return None
+        if len(found) == 1:
+            return found[0]
+        dates = sorted(part.date for part in found if part.date is not None)
+        return Cost(
+            sum((part.amount for part in found), Decimal(0)),
+            found[0].currency,
+            ", ".join(dict.fromkeys(part.source for part in found if part.source)),
+            dates[0] if dates else None,
+            any(part.at_least for part in found),
+        )
+
+
+def cost_of(attempts: Sequence[Attempt], *, is_kept: bool = False) -> Cost | None:
+    """What the requests of a call cost together; None where that of one which was answered is not known.
+
+    `is_kept`: the answer came from the cache, so that it cost nothing where nothing was sent.
+    """
+    parts: list[Cost | None] = []
+    may_be_more = False
+    for attempt in attempts:
+        if attempt.usage is not None or attempt.error is None:
+            parts.append(attempt.cost)
+        else:  # a failure without a count cost nothing that anybody knows of
+            may_be_more = may_be_more or attempt.maybe_billed
+    if not attempts and is_kept:
+        return Cost(Decimal(0), source="cache")
+    total = Cost.total(parts)
+    if total is None or not may_be_more:
+        return total
+    return Cost(total.amount, total.currency, total.source, total.date, at_least=True)
+
+
+def reported(usage: Usage, at: float) -> Cost | None:
+    """The provider's own figure in a usage, of the day in epoch seconds; None for what is no amount."""
+    from datetime import UTC, datetime
+
+    try:
+        amount = Decimal(usage.cost or "")
+    except InvalidOperation:
+        return None
+    if not amount.is_finite():
+        return None
+    return Cost(amount, usage.currency or "USD", "provider", f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}")

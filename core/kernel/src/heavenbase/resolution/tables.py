@@ -1,0 +1,110 @@
+"""Tables of models: what is known of a model beside its provider's manifest, its prices and its abilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from heavenbase.config.abilities import ABILITIES
+from heavenbase.errors import PluginError, PluginFallbackWarning, warn_caller
+from heavenbase.middleware import Configured
+from heavenbase.secrets import told
+
+if TYPE_CHECKING:
+    from heavenbase.config import Config
+    from heavenbase.details import Usage
+    from heavenbase.ledger.costs import Cost
+    from heavenbase.registry import Registry
+
+SETTING = "heavenbase.llm.table"
+"""The key with the name of the table that is asked."""
+
+
+class ModelTable(Configured):
+    """Base of tables of models (entry points `heavenbase.tables`). All methods are pure, without a network.
+
+    A model is named by its provider and its id there. What a table does not know it does not guess.
+    """
+
+    kind = "tables"
+
+    def facts(self, provider: str, model_id: str) -> Mapping[str, Any]:
+        """Abilities by the names that `capabilities` have; manifests and settings win over them. {} for unknown ones.
+
+        A false one refuses requests, so that only what is certain is said.
+        """
+        return {}
+
+    def prices(self, provider: str, model_id: str, *, at: float) -> Mapping[str, Any] | None:
+        """What is shown of a model's prices at a time in epoch seconds: Decimals by bucket, for a million tokens."""
+        return None
+
+    def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
+        """What a usage cost at a time in epoch seconds; None where a price or a count is not known."""
+        return None
+
+    def count(self, text: str, provider: str, model_id: str) -> tuple[int, int] | None:
+        """How many tokens a text has, and how many it has at most; None without a vocabulary for the model."""
+        return None
+
+
+class Tables:
+    """The one table that a kernel asks, loaded on first use."""
+
+    def __init__(self, config: Config, registry: Registry) -> None:
+        self._config = config
+        self._registry = registry
+        self._found: list[ModelTable | None] = []
+
+    @property
+    def table(self) -> ModelTable | None:
+        """The table, or None; a PluginLoadError where one that somebody asked for is not installed."""
+        if not self._found:
+            self._found.append(self._load())
+        return self._found[0]
+
+    def abilities(self, provider: str, model_id: str, record: Mapping[str, Any]) -> dict[str, Any]:
+        """What a provider's record says of a model at it, over what the table tells."""
+        is_blind = any(fnmatchcase(model_id.lower(), pattern) for pattern in record.get("text_only", ()))
+        said = {**record.get("capabilities", {}), **({"vision": False} if is_blind else {})}
+        return {**self._facts(provider, model_id), **said}
+
+    def _facts(self, provider: str, model_id: str) -> dict[str, Any]:
+        table = self.table
+        if table is None:
+            return {}
+        try:
+            return {name: value for name, value in table.facts(provider, model_id).items() if name in ABILITIES}
+        except Exception as error:  # who only tells keeps nobody from calling
+            table.services.logger.error("table %s failed: %s", table.name, told(error))
+            return {}
+
+    def cost(self, provider: str, model_id: str, usage: Usage, at: float) -> Cost | None:
+        """What the table says that a usage cost; None where it fails, which is logged."""
+        table = self.table
+        if table is None:
+            return None
+        try:
+            return table.cost(provider, model_id, usage, at=at)
+        except Exception as error:  # no answer is lost over its price
+            table.services.logger.error("table %s failed: %s", table.name, told(error))
+            return None
+
+    def _load(self) -> ModelTable | None:
+        from heavenbase.discovery.plugin_settings import settings_of
+
+        name = self._config.get(SETTING)
+        origin = self._config.origin(SETTING)
+        is_asked_for = origin is not None and origin.layer != "default"
+        if name is None or not (is_asked_for or self._registry.has("tables", name)):
+            return None
+        try:
+            found: ModelTable = self._registry.load("tables", name)
+        except PluginError as error:
+            if is_asked_for:
+                raise
+            warn_caller(f"the table of models {name!r} is not used: {error}", PluginFallbackWarning)
+            return None
+        found.configure(settings_of(self._config, "tables", found))
+        return found
