@@ -119,6 +119,8 @@ class Health:
         if isinstance(error, QuotaExhausted | AuthError):
             self._open(credential, now + max(rules.quota_cooldown, error.retry_after or 0.0))
         elif isinstance(error, RateLimitError):
+            if error.is_local:
+                return  # a limit of a caller's own says nothing of the target
             if error.retry_after:
                 self._open(credential_model, now + error.retry_after)
             else:

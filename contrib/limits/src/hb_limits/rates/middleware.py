@@ -1,14 +1,191 @@
-"""The middleware `limits`."""
+"""The middleware `limits`: each request goes through the limits before it is on the wire, and is settled behind it."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import threading
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from weakref import WeakKeyDictionary
 
-from heavenbase.middleware import Middleware, Place
+from hb_limits.rates.learning import lesson
+from hb_limits.rates.memory import MemoryStore
+from hb_limits.rates.pool import Pool
+from hb_limits.rates.rules import Rule, read_rules
+from hb_limits.rates.tokens import unused, used
+from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
+from heavenbase.colour import aclose
+from heavenbase.errors import InputError, RateLimitError
+from heavenbase.middleware import Middleware, Next, Place, Setting
+from heavenbase.types import Chunk
+
+if TYPE_CHECKING:
+    from hb_limits.rates.buckets import Demand
+    from heavenbase.call import Call
+
+STORES: Final = ("memory", "redis")
+ON_STORE_FAILURE: Final = ("local", "closed")
+WHERE: Final = "heavenbase.middleware.limits"
 
 
 class Limits(Middleware):
-    """Keeps requests within limits."""
+    """Keeps requests within limits: they wait their turn, or are refused before they are sent.
+
+    Args:
+        rules: Tables of `match`, `per`, rates such as `requests_per_minute`, `concurrency`, `max_queued`, `on_limit`.
+        store: "memory", or "redis" for limits that processes share.
+        url: The Redis server. `namespace` is the name of those who share the limits.
+        on_store_failure: "local" for limits of this process while the server is away, "closed" for none through.
+        learn: Whether what providers say of their limits counts.
+        timeout_ms: How long the server may take for an answer.
+
+    Raises:
+        UnknownNameError: A key or word that there is not, with the nearest; InputError for a wrong value.
+    """
 
     name = "limits"
     around: ClassVar[Place] = "attempt"
+    settings: ClassVar[Mapping[str, Setting]] = {
+        "rules": Setting("list[table]", [], "what is limited: match, per, rates, concurrency, max_queued, on_limit"),
+        "store": Setting("str", "memory", "where it is counted", STORES),
+        "url": Setting("str", DEFAULT_URL, "the Redis server", secret=True),
+        "namespace": Setting("str | null", None, "name shared by those who share the limits; Redis needs one"),
+        "on_store_failure": Setting(
+            "str", "local", "while the server is away: limits of this process, or none through", ON_STORE_FAILURE
+        ),
+        "learn": Setting("bool", True, "go by what providers say of their limits"),
+        "timeout_ms": Setting("int", TIMEOUT_MS, f"milliseconds for the server, up to {LONGEST_TIMEOUT_MS}", minimum=1),
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._read("")
+
+    def configure(self, options: Mapping[str, Any]) -> None:
+        """Take settings that were checked."""
+        super().configure(options)
+        self._read(f"{WHERE}.")
+
+    def _read(self, prefix: str) -> None:
+        self._rules: tuple[Rule, ...] = read_rules(self.options["rules"], f"{prefix}rules")
+        self._server: ServerSettings | None = None
+        if self.options["store"] == "redis":
+            self._server = ServerSettings.read(self.options, prefix)
+        elif self.options["namespace"] is not None:
+            raise InputError(f'{prefix}namespace is of the store "redis"; set {prefix}store to it too')
+        self._pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    async def __call__(self, call: Call, next: Next) -> Any:
+        """The answer, once the request was let through."""
+        pool = self._pool(call)
+        demand = pool.demand(call)
+        if not demand.buckets:
+            return await next(call)
+        grant = await pool.enter(call, demand)
+        held = _Held(pool, call, grant, demand, learns=self.options["learn"])
+        try:
+            answer = await next(call)
+        except BaseException as error:
+            await held.end(error=error)
+            raise
+        if call.stream:
+            return _Stream(answer, held)
+        await held.end(answer.usage if hasattr(answer, "usage") else None)
+        return answer
+
+    def _pool(self, call: Call) -> Pool:
+        kernel = call.services.kernel
+        found = self._pools.get(kernel)
+        if found is None:
+            with self._lock:
+                found = self._pools.get(kernel)
+                if found is None:
+                    found = self._pools[kernel] = self._made(call)
+        return found
+
+    def _made(self, call: Call) -> Pool:
+        lock = threading.Lock()
+        store: Any = MemoryStore(lock)
+        if self._server is not None:
+            from hb_limits.rates.shared import SharedStore
+
+            is_closed = self.options["on_store_failure"] == "closed"
+            services = call.services  # of which nothing is kept that keeps its kernel
+            store = SharedStore(self._server, None if is_closed else store, services.clock, services.logger)
+        return Pool(self._rules, store, lock, learns=self.options["learn"])
+
+    def status(self) -> Mapping[str, Any]:
+        """The rules and the store, and what came through."""
+        if self._server is not None:
+            from hb_limits.server.connections import is_installed
+
+            if not is_installed():
+                return {"problem": 'the store "redis" needs redis-py: pip install "hb-limits[redis]"'}
+        found: dict[str, Any] = {"rules": ", ".join(rule.name for rule in self._rules) or None}
+        found["store"] = "memory" if self._server is None else self._server.place
+        for pool in list(self._pools.values()):
+            found |= pool.status()
+        return found
+
+    def close(self) -> None:
+        """Close the connections."""
+        for pool in list(self._pools.values()):
+            pool.close()
+
+
+class _Held:
+    """What one request holds while it runs. It is given back once."""
+
+    def __init__(self, pool: Pool, call: Call, grant: Any, demand: Demand, *, learns: bool) -> None:
+        self._pool, self._call, self._grant, self._demand, self._learns = pool, call, grant, demand, learns
+
+    async def end(self, usage: Any = None, error: BaseException | None = None) -> None:
+        """Note how the request ended: with this usage, or this error."""
+        call, grant, self._grant = self._call, self._grant, None
+        if grant is None:
+            return
+        try:
+            if self._learns:
+                refused = error if isinstance(error, RateLimitError) else None
+                limits = call.context.limits() if error is None else getattr(error, "rate_limits", None)
+                if learnt := lesson(limits, refused.retry_after if refused is not None else None):
+                    await self._pool.learn(call, self._demand, learnt)
+        finally:
+            await self._pool.leave(call, grant, used(usage) if error is None else unused(error))
+
+
+class _Stream:
+    """The chunks of a stream that holds its places until it ends, breaks, or is left.
+
+    A class, as a generator that is closed before its first chunk does not run, and would keep them.
+    """
+
+    def __init__(self, source: Any, held: _Held) -> None:
+        self._source, self._held = source, held
+        self._chunks: AsyncIterator[Chunk] = source.__aiter__()
+        self._usage: Any = None
+
+    def __aiter__(self) -> _Stream:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        try:
+            chunk = await self._chunks.__anext__()
+        except StopAsyncIteration:
+            await self._held.end(self._usage)
+            raise
+        except BaseException as error:
+            await self._held.end(error=error)
+            raise
+        self._usage = chunk.usage or self._usage
+        if chunk.kind == "end" and chunk.completion is not None:
+            self._usage = chunk.completion.usage or self._usage
+            await self._held.end(self._usage)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the stream. What was left early may still be paid for, so that all that was set aside counts."""
+        try:
+            await aclose(self._source)
+        finally:
+            await self._held.end(error=GeneratorExit())

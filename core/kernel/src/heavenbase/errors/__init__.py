@@ -258,7 +258,12 @@ class AuthError(StatusError):
 
 
 class RateLimitError(StatusError, retryable=True):
-    """Too many requests (429); `retry_after` holds the provider's word."""
+    """Too many requests (429); `retry_after` holds the provider's word, or that of a limit of one's own."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a limit of one's own refused it: nothing was sent, and the provider asked for no pause."""
+        return self.code in ("local_limit", "queue_full", "limits_unknown")
 
 
 class QuotaExhausted(StatusError):

@@ -206,7 +206,7 @@ class Retry:
         retryable = error.retryable
         if policy.on is not None:  # but for a server that says no to this one
             retryable = self._is_among(call, error, policy.on) and (retryable or not type(error).retryable)
-        if asked is not None and not too_long:
+        if asked is not None and not too_long and not getattr(error, "is_local", False):
             budget.paused_until = max(budget.paused_until, call.context.clock() + asked)
         # What makes a job is sent once: a server that failed may have made it all the same.
         once = call.controls.get("billed_repeats") == 0 and (error.maybe_billed or (error.status or 0) >= 500)

@@ -1,0 +1,1 @@
+"""The Redis server that processes share: its settings, connections that keep nobody waiting, and a circuit."""
