@@ -163,13 +163,7 @@ class SharedStore:
                 self._failed(error)
 
     def _run(self, script: str, keys: list[bytes], args: list[Any]) -> Any:
-        if not self._circuit.ready():
-            raise ServerError("it is left alone, as it failed often")
-        try:
-            found = self._server.run(script, keys, args)
-        except ServerError:
-            self._circuit.failed()
-            raise
+        found = self._server.run(script, keys, args, self._circuit)
         if self._circuit.succeeded():
             self._logger.info("limits: %s works again", self._place)
         return found

@@ -10,10 +10,14 @@ from urllib.parse import urlsplit
 from heavenbase.errors import MissingPackage
 
 if TYPE_CHECKING:
+    from hb_limits.server.circuit import Circuit
     from hb_limits.server.settings import ServerSettings
 
 PATIENCE: Final = 1.2
 """The wait for a thread that connects, in units of the time limit: the sockets' own limits should come first."""
+
+CONNECTIONS: Final = 4
+"""Requests on their way to the server at once: each takes a fraction of a millisecond, and making a connection more."""
 
 
 def is_installed() -> bool:
@@ -34,12 +38,26 @@ class Server:
         self._settings = settings
         self._client = _client(settings)
         self._scripts: dict[str, Any] = {}
+        self._places = threading.BoundedSemaphore(CONNECTIONS)
 
-    def run(self, script: str, keys: list[bytes], args: list[Any]) -> Any:
-        """What a script answers. Raises ServerError.
+    def run(self, script: str, keys: list[bytes], args: list[Any], circuit: Circuit | None = None) -> Any:
+        """What a script answers, unless the circuit is open. Raises ServerError.
 
         A connection that the server had closed meanwhile is made anew, once.
         """
+        with self._places:
+            # Asked only now: while others were on their way, it may have become known that the server is away.
+            if circuit is not None and not circuit.ready():
+                raise ServerError(f"{self._settings.place} is left alone, as it failed often")
+            try:
+                found = self._run(script, keys, args)
+            except ServerError:
+                if circuit is not None:
+                    circuit.failed()
+                raise
+        return found
+
+    def _run(self, script: str, keys: list[bytes], args: list[Any]) -> Any:
         from redis.exceptions import ConnectionError as Disconnected
         from redis.exceptions import RedisError
 

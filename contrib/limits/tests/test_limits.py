@@ -1,0 +1,523 @@
+"""Requests wait their turn or are refused, in both colours and in streams."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from heavenbase.errors import ConnectError, DeadlineExceeded, RateLimitError, RequestRejected, ServerError
+from heavenbase.kernel import Kernel
+from heavenbase.llm import LLM
+from heavenbase.types import Usage
+
+from .support import COLOURS, House, most_in, until
+
+Make = Callable[..., House]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    made: list[House] = []
+
+    def house(*rules: dict[str, Any], **options: Any) -> House:
+        made.append(House(*rules, **options))
+        return made[-1]
+
+    yield house
+    for each in made:
+        each.close()
+
+
+colours = pytest.mark.parametrize("colour", COLOURS)
+
+
+# G23: burst, raise or wait
+
+
+@colours
+def test_g23_a_burst_is_let_through_and_the_rest_waits_as_long_as_it_must(make: Make, colour: str) -> None:
+    house = make({"requests_per_minute": 5})
+    for _ in range(12):
+        house.ask(colour)
+    start = house.endpoint.times[0]
+    assert [round(at - start) for at in house.endpoint.times] == [0] * 5 + [60] * 5 + [120] * 2
+    assert most_in(house.endpoint.times, 60) == 5
+
+
+@colours
+def test_g23_or_what_is_too_much_raises_with_the_time_to_wait_and_nothing_is_sent(make: Make, colour: str) -> None:
+    house = make({"requests_per_minute": 2, "on_limit": "raise", "name": "mine"})
+    house.ask(colour)
+    house.clock.advance(20)
+    house.ask(colour)
+    with pytest.raises(RateLimitError, match="'mine'") as caught:
+        house.ask(colour)
+    error = caught.value
+    assert (error.code, error.provider, error.model, error.status) == ("local_limit", "one", "m", None)
+    assert error.retry_after == pytest.approx(40)
+    assert (error.retryable, error.is_local, error.attempts) == (False, True, ())
+    assert len(house.endpoint.times) == 2
+    assert house.clock.slept == [], "retry does not wait it out"
+    house.clock.advance(40)
+    house.ask(colour)
+
+
+def test_g23_tasks_on_one_loop_are_counted_together(make: Make) -> None:
+    house = make({"requests_per_second": 10, "concurrency": 4})
+
+    async def run() -> None:
+        await asyncio.gather(*(house.llm().acomplete("hi") for _ in range(45)))
+
+    asyncio.run(run())
+    assert len(house.endpoint.times) == 45
+    assert most_in(house.endpoint.times, 1) == 10
+    assert house.endpoint.times[-1] - house.endpoint.times[0] == pytest.approx(4, abs=0.1)
+
+
+def test_g23_threads_and_event_loops_of_one_process_are_counted_together(make: Make) -> None:
+    house = make({"requests_per_second": 40, "concurrency": 3}, clock=time.monotonic)
+    house.ask("sync")
+    house.ask("async")
+
+    def sync() -> None:
+        for _ in range(10):
+            house.ask("sync")
+
+    def looped() -> None:
+        async def run() -> None:
+            await asyncio.gather(*(house.llm().acomplete("hi") for _ in range(10)))
+
+        asyncio.run(run())
+
+    threads = [threading.Thread(target=each) for each in (sync, looped) * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(house.endpoint.times) == 62
+    # The endpoint's own look at the clock comes a moment behind the grant.
+    assert most_in(house.endpoint.times, 0.9) <= 40
+    assert house.endpoint.most <= 3
+
+
+# What is told
+
+
+@colours
+def test_the_ledger_has_the_wait_and_its_reason(make: Make, colour: str) -> None:
+    house = make({"requests_per_minute": 1, "name": "slow"})
+    house.ask(colour)
+    if colour in ("sync", "async"):
+        answer = house.ask(colour)
+        (attempt,) = answer.attempts
+        assert attempt.waited == pytest.approx(60, abs=0.1)
+        assert attempt.reason == "waited for the limit 'slow' (requests_per_minute)"
+        assert answer.report.stack == ("limits",)
+    else:
+        house.ask(colour)
+    assert house.limits.status() == {
+        "rules": "slow", "store": "memory", "granted": 2, "waited": 1, "refused": 0, "waiting": 0
+    }  # fmt: skip
+
+
+def test_a_retry_that_waits_for_a_limit_too_says_both(make: Make) -> None:
+    house = make({"requests_per_minute": 1, "name": "slow"}, learn=False)
+    house.endpoint.script = [ServerError("no", status=500)]
+    answer = house.ask()
+    assert answer.attempts[1].reason == "retry after server; waited for the limit 'slow' (requests_per_minute)"
+
+
+# Time
+
+
+@colours
+def test_a_wait_past_the_deadline_is_refused_at_once(make: Make, colour: str) -> None:
+    house = make({"requests_per_minute": 1})
+    house.ask(colour)
+    with pytest.raises(RateLimitError, match=r"has room in 60\.0 s, which is past the deadline") as caught:
+        house.ask(colour, timeout=30)
+    assert caught.value.retry_after == pytest.approx(60)
+    assert house.clock.slept == []
+    assert len(house.endpoint.times) == 1
+
+
+def test_a_route_goes_on_where_the_wait_is_longer_than_it_waits(make: Make) -> None:
+    house = make({"match": "one/*", "requests_per_minute": 1})
+    llm = LLM(model=["one/m", "two/m"], kernel=house.kernel)
+    assert llm.complete("hi").served_by == "one/m"
+    with pytest.warns(UserWarning, match="two/m"):
+        answer = llm.complete("hi")
+    assert answer.served_by == "two/m"
+    assert [(hop.target, hop.outcome, hop.reason) for hop in answer.hops][0] == ("one/m", "failed", "rate_limit")
+    assert house.clock.slept == []
+    house.clock.advance(60)
+    assert llm.complete("hi").served_by == "one/m", "no breaker opened"
+
+
+def test_a_limit_of_one_tenant_pauses_nobody_else(make: Make) -> None:
+    house = make({"per": "tenant", "requests_per_minute": 1, "on_limit": "raise"})
+    for tenant in ("a", "b"):
+        house.ask(tenant=tenant)
+    with pytest.raises(RateLimitError):
+        house.ask(tenant="a")
+    house.ask(tenant="c")
+    house.ask()
+    assert house.clock.slept == []
+
+
+# Queues
+
+
+def test_who_comes_first_goes_first(make: Make) -> None:
+    house = make({"requests_per_second": 1})
+    order: list[int] = []
+
+    async def one(number: int) -> None:
+        await house.llm().acomplete("hi")
+        order.append(number)
+
+    async def run() -> None:
+        await asyncio.gather(*map(one, range(12)))
+
+    asyncio.run(run())
+    assert order == list(range(12))
+
+
+def test_a_queue_that_is_full_refuses_and_sends_nothing(make: Make) -> None:
+    house = make({"concurrency": 1, "max_queued": 2, "name": "narrow"})
+
+    async def run() -> list[Any]:
+        house.endpoint.agate = asyncio.Event()
+        tasks = [asyncio.ensure_future(house.llm().acomplete("hi")) for _ in range(5)]
+        while sum(task.done() for task in tasks) < 2:
+            await asyncio.sleep(0)
+        house.endpoint.agate.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = asyncio.run(run())
+    refused = [each for each in answers if isinstance(each, Exception)]
+    assert [(type(each), each.code) for each in refused] == [(RateLimitError, "queue_full")] * 2
+    assert len(house.endpoint.times) == 3
+    assert house.endpoint.most == 1
+
+
+def test_no_queue_at_all_is_a_queue_too(make: Make) -> None:
+    house = make({"requests_per_minute": 1, "max_queued": 0})
+    house.ask()
+    with pytest.raises(RateLimitError) as caught:
+        house.ask()
+    assert caught.value.code == "queue_full"
+
+
+def test_who_is_cancelled_gives_its_place_in_the_queue_back(make: Make) -> None:
+    house = make({"concurrency": 1, "max_queued": 3})
+
+    async def run() -> None:
+        house.endpoint.agate = asyncio.Event()
+        tasks = [asyncio.ensure_future(house.llm().acomplete("hi")) for _ in range(4)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        tasks[1].cancel()
+        tasks[2].cancel()
+        await asyncio.wait(tasks[1:3])
+        assert all(task.cancelled() for task in tasks[1:3])
+        tasks.append(asyncio.ensure_future(house.llm().acomplete("hi")))
+        house.endpoint.agate.set()
+        await asyncio.gather(tasks[0], *tasks[3:])
+
+    asyncio.run(run())
+    assert len(house.endpoint.times) == 3
+    assert house.limits.status()["waiting"] == 0
+
+
+def test_sync_threads_wait_for_each_other_without_a_loop(make: Make) -> None:
+    house = make({"concurrency": 1}, clock=time.monotonic)
+    house.endpoint.gate = threading.Event()
+    threads = [threading.Thread(target=house.ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    until(lambda: house.limits.status().get("waiting") == 3)
+    house.endpoint.gate.set()
+    for thread in threads:
+        thread.join()
+    assert house.endpoint.most == 1
+    assert len(house.endpoint.times) == 4
+
+
+# Several rules
+
+
+def test_where_one_rule_refuses_nothing_is_taken_of_the_others(make: Make) -> None:
+    house = make(
+        {"match": "one/a", "requests_per_minute": 1, "on_limit": "raise"}, {"per": "all", "requests_per_minute": 3}
+    )
+    house.ask(llm=house.llm("a"))
+    for _ in range(5):
+        with pytest.raises(RateLimitError):
+            house.ask(llm=house.llm("a"))
+    house.ask(llm=house.llm("b"))
+    house.ask(llm=house.llm("b"))
+    assert house.clock.slept == [], "the refused ones count nowhere"
+    house.ask(llm=house.llm("b"))
+    assert house.endpoint.times[-1] - house.endpoint.times[0] == pytest.approx(60, abs=0.1)
+
+
+def test_who_waits_for_a_rule_of_its_own_keeps_nobody_from_a_common_one(make: Make) -> None:
+    house = make({"per": "tenant", "requests_per_minute": 1}, {"per": "all", "requests_per_minute": 100})
+    done: list[str] = []
+
+    async def one(tenant: str) -> None:
+        await house.llm().acomplete("hi", tenant=tenant)
+        done.append(tenant)
+
+    async def run() -> None:
+        await asyncio.gather(*map(one, "aaab"))
+
+    asyncio.run(run())
+    assert done == ["a", "b", "a", "a"]
+
+
+@pytest.mark.parametrize("per", ["target", "key", "provider", "all"])
+def test_for_whom_a_rule_counts(make: Make, per: str) -> None:
+    house = make({"per": per, "requests_per_minute": 1, "on_limit": "raise"})
+    others = {
+        "model": house.llm("n"),
+        "key": house.llm(api_key="sk-limited-2"),
+        "provider": house.llm(provider="two"),
+    }
+    house.ask()
+    shared = []
+    for name, llm in others.items():
+        try:
+            house.ask(llm=llm)
+        except RateLimitError:
+            shared.append(name)
+    # "two" has the address and the key of "one", but is another name, and a key is of a provider.
+    assert shared == {"target": [], "key": ["model"], "provider": ["model", "key"], "all": [*others]}[per]
+
+
+# Places that run
+
+
+@colours
+@pytest.mark.parametrize("failure", [None, RequestRejected("no", status=400)])
+def test_a_place_is_free_again_behind_every_answer_and_error(make: Make, colour: str, failure: Any) -> None:
+    house = make({"concurrency": 1, "on_limit": "raise"})
+    for _ in range(3):
+        if failure is None:
+            house.ask(colour)
+            continue
+        house.endpoint.script = [RequestRejected("no", status=400)]
+        with pytest.raises(RequestRejected):
+            house.ask(colour)
+
+
+def test_a_place_is_kept_while_a_stream_is_read_and_free_when_it_is_left(make: Make) -> None:
+    house = make({"concurrency": 1, "on_limit": "raise"})
+    stream = house.llm().stream("hi")
+    next(stream)
+    with pytest.raises(RateLimitError, match="concurrency"):
+        house.ask()
+    stream.close()
+    house.ask()
+
+    async def run() -> None:
+        async with aclosing(house.llm().astream("hi")) as stream:
+            await anext(stream)
+            with pytest.raises(RateLimitError, match="concurrency"):
+                await house.llm().acomplete("hi")
+        await house.llm().acomplete("hi")
+
+    asyncio.run(run())
+
+
+def test_a_place_is_free_when_a_request_is_cancelled(make: Make) -> None:
+    house = make({"concurrency": 1, "on_limit": "raise"})
+
+    async def run() -> None:
+        house.endpoint.agate = asyncio.Event()
+        task = asyncio.ensure_future(house.llm().acomplete("hi"))
+        while not house.endpoint.times:
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        house.endpoint.agate.set()
+        await house.llm().acomplete("hi")
+
+    asyncio.run(run())
+
+
+# Tokens
+
+
+@colours
+def test_tokens_are_set_aside_and_settled_by_what_is_reported(make: Make, colour: str) -> None:
+    house = make({"tokens_per_minute": 1000, "on_limit": "raise"})
+    house.endpoint.script = [Usage(10, 20)] * 20
+    for _ in range(4):
+        house.ask(colour, max_tokens=900)
+    with pytest.raises(RateLimitError, match="tokens_per_minute"):
+        house.ask(colour, max_tokens=990)
+    assert len(house.endpoint.times) == 4
+
+
+def test_input_and_output_have_limits_of_their_own(make: Make) -> None:
+    house = make({"output_tokens_per_minute": 100, "input_tokens_per_minute": 10_000, "on_limit": "raise"})
+    house.endpoint.script = [Usage(5000, 90), Usage(4000, 5)]
+    house.ask(max_tokens=90)
+    house.ask(max_tokens=10)
+    with pytest.raises(RateLimitError, match="output_tokens_per_minute"):
+        house.ask(max_tokens=10)
+
+
+def test_a_request_that_failed_unpaid_gives_its_tokens_back_and_one_that_was_never_sent_all(make: Make) -> None:
+    house = make({"tokens_per_minute": 1000, "requests_per_minute": 3, "on_limit": "raise"})
+    failures = [RequestRejected("no", status=400), ConnectError("no"), ServerError("no", status=500, maybe_billed=True)]
+    house.endpoint.script = [*failures]
+    for failure in failures:
+        with pytest.raises(type(failure)):
+            house.ask(max_tokens=900, max_retries=0)
+    with pytest.raises(RateLimitError, match="tokens_per_minute"):  # the last one may have been paid for
+        house.ask(max_tokens=900)
+    house.ask(max_tokens=10)
+    with pytest.raises(RateLimitError, match="requests_per_minute"):  # of four, one was never sent
+        house.ask(max_tokens=10)
+
+
+def test_a_request_larger_than_the_limit_goes_alone(make: Make) -> None:
+    house = make({"tokens_per_minute": 1000})
+    house.ask(max_tokens=500)
+    house.ask(max_tokens=50_000)
+    house.ask(max_tokens=500)
+    first, large, last = house.endpoint.times
+    assert large - first == pytest.approx(60, abs=0.1)
+    assert last - large == pytest.approx(60, abs=0.1)
+
+
+def test_what_is_given_back_early_is_used_at_once(make: Make) -> None:
+    house = make({"tokens_per_minute": 1000}, clock=time.monotonic)
+
+    async def run() -> float:
+        house.endpoint.agate = asyncio.Event()
+        house.endpoint.script = [Usage(10, 10), Usage(10, 10)]
+        first = asyncio.ensure_future(house.llm().acomplete("hi", max_tokens=900))
+        while not house.endpoint.times:
+            await asyncio.sleep(0)
+        second = asyncio.ensure_future(house.llm().acomplete("hi", max_tokens=900))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(house.endpoint.times) == 1
+        house.endpoint.agate.set()
+        began = time.monotonic()
+        await asyncio.gather(first, second)
+        return time.monotonic() - began
+
+    assert asyncio.run(run()) < 5
+
+
+def test_embeddings_are_counted_by_their_texts(make: Make) -> None:
+    house = make({"tokens_per_minute": 100, "on_limit": "raise"})
+    house.endpoint.script = [None] * 2
+    house.llm().embed("a few words and some more " * 10)
+    with pytest.raises(RateLimitError, match="tokens_per_minute"):
+        house.llm().embed("a few words and some more " * 10)
+
+
+# Learning
+
+
+def header(**limits: str) -> list[tuple[bytes, bytes]]:
+    return [(f"x-ratelimit-{name.replace('_', '-')}".encode(), value.encode()) for name, value in limits.items()]
+
+
+@colours
+def test_nothing_left_holds_until_the_reset(make: Make, colour: str) -> None:
+    house = make()
+    house.endpoint.headers = header(limit_requests="60", remaining_requests="0", reset_requests="12s")
+    house.ask(colour)
+    house.endpoint.headers = []
+    house.ask(colour)
+    first, second = house.endpoint.times
+    assert second - first == pytest.approx(12, abs=0.1)
+
+
+def test_a_refusal_that_asks_for_a_pause_pauses_all_that_wait_for_the_target(make: Make) -> None:
+    house = make()
+    house.endpoint.script = [RateLimitError("slow", status=429, retry_after=7.0)]
+    with pytest.raises(RateLimitError, match="slow"):
+        house.ask(max_retries=0)
+    house.ask(llm=house.llm("another"), retry={"cap_retry_after": True})
+    assert house.limits.status()["waited"] == 0
+    assert house.ask().attempts[0].waited is not None
+
+
+def test_a_lower_limit_than_the_rules_is_gone_by(make: Make) -> None:
+    house = make({"requests_per_minute": 100, "on_limit": "raise"})
+    house.endpoint.headers = header(limit_requests="3", remaining_requests="2", reset_requests="20s")
+    for _ in range(3):
+        house.ask()
+    with pytest.raises(RateLimitError, match="requests_per_minute"):
+        house.ask()
+
+
+def test_a_higher_limit_than_the_rules_is_not(make: Make) -> None:
+    house = make({"requests_per_minute": 2, "on_limit": "raise"})
+    house.endpoint.headers = header(limit_requests="600", remaining_requests="599", reset_requests="100ms")
+    house.ask()
+    house.ask()
+    with pytest.raises(RateLimitError, match="requests_per_minute"):
+        house.ask()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"limit_requests": "0", "remaining_requests": "0", "reset_requests": "1h"},
+        {"limit_requests": "-1", "remaining_requests": "0", "reset_requests": "-5"},
+        {"remaining_requests": "0", "reset_requests": "nonsense"},
+        {"limit_requests": "1", "remaining_requests": "5", "reset_requests": "9" * 40},
+        {"limit_requests": "3", "remaining_requests": "2", "reset_requests": "1ms"},
+    ],
+)
+def test_absurd_words_of_a_provider_hold_nothing_up(make: Make, told: dict[str, str]) -> None:
+    house = make({"requests_per_minute": 100})
+    house.endpoint.headers = header(**told)
+    for _ in range(10):
+        house.ask()
+    assert house.clock.slept == []
+
+
+def test_no_word_of_a_provider_holds_longer_than_five_minutes(make: Make) -> None:
+    house = make()
+    house.endpoint.headers = header(limit_requests="9", remaining_requests="0", reset_requests="24h")
+    house.ask(timeout=None)
+    house.endpoint.headers = []
+    house.ask()
+    assert house.endpoint.times[1] - house.endpoint.times[0] == pytest.approx(300, abs=0.1)
+
+
+def test_without_learning_nothing_is_learnt(make: Make) -> None:
+    house = make(learn=False)
+    house.endpoint.headers = header(limit_requests="9", remaining_requests="0", reset_requests="24h")
+    house.ask()
+    house.ask()
+    assert house.clock.slept == []
+
+
+# Kernels
+
+
+def test_each_kernel_has_limits_of_its_own_and_ends_with_them(make: Make) -> None:
+    house, other = make({"requests_per_minute": 1, "on_limit": "raise"}), make()
+    house.ask()
+    with pytest.raises(RateLimitError):
+        house.ask()
+    with Kernel(other.kernel.config, plugins=[other.endpoint], middleware=[house.limits]) as kernel:
+        LLM(model="m", provider="one", kernel=kernel).chat("hi")
+    assert isinstance(DeadlineExceeded("x"), Exception)
