@@ -9,4 +9,5 @@ Loads that are told in figures of their own:
 python -m bench.load_cache_fill        a cache of a million entries
 python -m bench.load_cache_contention  processes that share one cache
 python -m bench.load_routes            a route whose endpoints fail: requests, recovery, memory
+python -m bench.load_limits            processes under one limit on Redis, with clocks that are set forth and back
 """

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import glob
+import logging
 import os
 import re
 import shutil
@@ -103,6 +104,7 @@ def work(url: str, rate: int, step: str) -> None:
     import heavenbase as hb
     from hb_limits import Limits
 
+    logging.getLogger("heavenbase").setLevel(logging.ERROR)  # while they all begin, connecting may take too long
     ahead = 0.0
     limits = Limits(
         rules=[{"name": "all", "per": "all", "requests_per_second": rate}], store="redis", url=url, namespace="load"
@@ -111,6 +113,7 @@ def work(url: str, rate: int, step: str) -> None:
     kernel = hb.Kernel(settings, wall=lambda: time.time() + ahead, middleware=[limits])
     llm = hb.LLM(provider="mock", model="mock", kernel=kernel, mock_text="x")
     count, began, is_over = 0, time.time(), False
+
     async def one() -> None:
         nonlocal count
         while not is_over:
@@ -150,7 +153,8 @@ def limited(processes: int, rate: int, seconds: float) -> tuple[str, bool]:
             if number in steps and LIBRARIES:
                 clock = Path(folder, str(number))
                 clock.write_text("+0")
-                env |= {"LD_PRELOAD": LIBRARIES[0], "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1"}
+                env |= {"LD_PRELOAD": LIBRARIES[0], "FAKETIME_TIMESTAMP_FILE": str(clock)}
+                env["FAKETIME_CACHE_DURATION"] = "1"
                 # What is stepped is the clock on the wall; the monotonic one never is, on any machine.
                 env["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
             own = [f"unix://{place}", str(rate), steps.get(number, "0")]

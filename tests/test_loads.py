@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,3 +22,14 @@ def test_the_loads_through_routes_run_and_tell_a_line_for_each_goal() -> None:
     assert "'FallbackExhausted (overloaded)': 40" in lines[0]
     assert all(line.startswith("ok") for line in lines[2:4])
     assert re.search(r"tasks \+0, ", lines[4])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not any(map(shutil.which, ("redis-server", "valkey-server"))), reason="needs a Redis server")
+def test_the_load_on_limits_runs_and_keeps_them() -> None:
+    command = [sys.executable, "-m", "bench.load_limits", "--processes", "3", "--seconds", "2"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode in (0, 1), found.stderr) == (True, ""), found.stdout
+    told = re.search(r"L8: 3 processes, 100 a second for 2 s, .*: at most (\d+) in any second", found.stdout)
+    assert told is not None, found.stdout
+    assert int(told[1]) <= 101

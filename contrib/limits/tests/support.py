@@ -115,7 +115,8 @@ class House:
         self.clock = Clock() if clock is None else clock
         self.endpoint = Endpoint()
         self.limits = Limits(rules=list(rules), **options)
-        row = {"base_url": "https://limited.invalid", "gateway": "limited", "wire": "limited", "api_key": "sk-limited-1"}
+        row: dict[str, Any] = {"base_url": "https://limited.invalid", "gateway": "limited", "wire": "limited"}
+        row["api_key"] = "sk-limited-1"
         row["capabilities"] = dict.fromkeys(("chat", "stream", "embeddings"), True)
         given = {f"heavenbase.llm.providers.{name}": row for name in ("one", "two")}
         given |= {"heavenbase.llm.cache.enabled": False, "heavenbase.llm.retry.base_delay": 0.0, **(settings or {})}
@@ -152,9 +153,7 @@ class House:
 def most_in(times: list[float], seconds: float, weights: list[int] | None = None) -> int:
     """The most that lies within any stretch of so many seconds, its end left out."""
     found = sorted(zip(times, weights or [1] * len(times), strict=True))
-    return max(
-        (sum(weight for at, weight in found if start <= at < start + seconds) for start, _ in found), default=0
-    )
+    return max((sum(weight for at, weight in found if start <= at < start + seconds) for start, _ in found), default=0)
 
 
 def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
@@ -165,3 +164,12 @@ def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
     while not true():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.001)
+
+
+async def turns(true: Callable[[], Any], most: int = 1000) -> None:
+    """Let other tasks of the loop come so far."""
+    for _ in range(most):
+        if true():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to that")

@@ -16,7 +16,7 @@ from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
 from heavenbase.types import Usage
 
-from .support import COLOURS, Endpoint, House, most_in, until
+from .support import COLOURS, Endpoint, House, most_in, turns, until
 
 Make = Callable[..., House]
 
@@ -154,7 +154,8 @@ def test_a_route_goes_on_where_the_wait_is_longer_than_it_waits(make: Make) -> N
     with pytest.warns(UserWarning, match="two/m"):
         answer = llm.complete("hi")
     assert answer.served_by == "two/m"
-    assert [(hop.target, hop.outcome, hop.reason) for hop in answer.hops][0] == ("one/m", "failed", "rate_limit")
+    hop = answer.hops[0]
+    assert (hop.target, hop.outcome, hop.reason) == ("one/m", "failed", "rate_limit")
     assert house.clock.slept == []
     house.clock.advance(60)
     assert llm.complete("hi").served_by == "one/m", "no breaker opened"
@@ -195,8 +196,7 @@ def test_a_queue_that_is_full_refuses_and_sends_nothing(make: Make) -> None:
     async def run() -> list[Any]:
         house.endpoint.agate = asyncio.Event()
         tasks = [asyncio.ensure_future(house.llm().acomplete("hi")) for _ in range(5)]
-        while sum(task.done() for task in tasks) < 2:
-            await asyncio.sleep(0)
+        await turns(lambda: sum(task.done() for task in tasks) == 2)
         house.endpoint.agate.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -343,8 +343,7 @@ def test_a_place_is_free_when_a_request_is_cancelled(make: Make) -> None:
     async def run() -> None:
         house.endpoint.agate = asyncio.Event()
         task = asyncio.ensure_future(house.llm().acomplete("hi"))
-        while not house.endpoint.times:
-            await asyncio.sleep(0)
+        await turns(lambda: house.endpoint.times)
         task.cancel()
         await asyncio.wait([task])
         house.endpoint.agate.set()
@@ -407,8 +406,7 @@ def test_what_is_given_back_early_is_used_at_once(make: Make) -> None:
         house.endpoint.agate = asyncio.Event()
         house.endpoint.script = [Usage(10, 10), Usage(10, 10)]
         first = asyncio.ensure_future(house.llm().acomplete("hi", max_tokens=900))
-        while not house.endpoint.times:
-            await asyncio.sleep(0)
+        await turns(lambda: house.endpoint.times)
         second = asyncio.ensure_future(house.llm().acomplete("hi", max_tokens=900))
         for _ in range(20):
             await asyncio.sleep(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given, settings
@@ -66,13 +67,11 @@ def test_many_threads_never_have_more_than_allowed() -> None:
     store, bucket = MemoryStore(lock), Bucket(rule, "")
     demand = Demand((bucket,), {"requests": 1, "tokens": 0, "input_tokens": 0, "output_tokens": 0})
 
-    class Call:
-        class context:  # noqa: N801
-            clock = staticmethod(lambda: now[0])
+    call: Any = SimpleNamespace(context=SimpleNamespace(clock=lambda: now[0]))
 
     def ask() -> Any:
         try:
-            store.ask(Call, demand, None).send(None)  # type: ignore[arg-type]
+            store.ask(call, demand, None).send(None)
         except StopIteration as done:
             return done.value
 

@@ -147,7 +147,10 @@ class _Held:
         try:
             if self._learns:
                 refused = error if isinstance(error, RateLimitError) else None
-                limits = call.context.limits() if error is None else getattr(error, "rate_limits", None)
+                if error is not None:
+                    limits = getattr(error, "rate_limits", None)
+                else:
+                    limits = call.context.limits() if call.context.headers else None
                 if learnt := lesson(limits, refused.retry_after if refused is not None else None):
                     await self._pool.learn(call, self._demand, learnt)
         finally:

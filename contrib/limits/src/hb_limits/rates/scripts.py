@@ -123,11 +123,11 @@ for i, wanted in ipairs(asked.buckets) do
         redis.call('PEXPIRE', key .. ':c', math.ceil(asked.lease / 1000) + 1000)
     end
 end
-return {{1, entries, text(now)}}
+return {{1, entries}}
 """
 """ARGV: as JSON `me` (who waits; "" for who does not), `ticket`, `stay`, `lease` (microseconds), `run` (the lease's
-name), and of each bucket `windows` (name, span, grain, most, weight) and `running` (0: any). Answers 1, the entries and the
-time; or 0, the bucket that refuses, for how long, why, and the ticket."""
+name), and of each bucket `windows` (name, span, grain, most, weight) and `running` (0: any). Answers 1 and the entries;
+or 0, the bucket that refuses, for how long, why, and the ticket."""
 
 END: Final = """
 for i, over in ipairs(cjson.decode(ARGV[1])) do
