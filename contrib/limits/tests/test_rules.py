@@ -19,7 +19,7 @@ from .support import House
     ("rule", "error", "says"),
     [
         ({"requests_per_minut": 5}, UnknownNameError, "did you mean 'requests_per_minute'?"),
-        ({"requests_per_minute": 5, "per": "tennant"}, UnknownNameError, "rules[0].per 'tennant'; did you mean 'tenant'"),
+        ({"requests_per_minute": 5, "per": "tennant"}, UnknownNameError, "'tennant'; did you mean 'tenant'"),
         ({"requests_per_minute": 5, "on_limit": "rais"}, UnknownNameError, "'rais'; did you mean 'raise'?"),
         ({"requests_per_minute": "5"}, InputTypeError, "rules[0].requests_per_minute is a whole number, not str"),
         ({"requests_per_minute": True}, InputTypeError, "rules[0].requests_per_minute is a whole number, not bool"),

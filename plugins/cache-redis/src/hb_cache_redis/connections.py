@@ -29,10 +29,11 @@ class _Bounded:
 
     def connect(self) -> None:
         """Connect within `socket_connect_timeout`. Raises TimeoutError of redis-py."""
+        if self._connecting is not None and self._connecting.is_alive():
+            # Also where it has its socket by now: it was given up, and will close that.
+            raise TimedOut("the server does not answer; an earlier attempt to connect still waits")
         if getattr(self, "_sock", None) is not None:
             return
-        if self._connecting is not None and self._connecting.is_alive():
-            raise TimedOut("the server does not answer; an earlier attempt to connect still waits")
         failure: list[BaseException] = []
         given_up = threading.Event()
 

@@ -59,7 +59,6 @@ class Server:
 
     def _run(self, script: str, keys: list[bytes], args: list[Any]) -> Any:
         from redis.exceptions import ConnectionError as Disconnected
-        from redis.exceptions import RedisError
 
         prepared = self._scripts.get(script)
         if prepared is None:
@@ -70,7 +69,7 @@ class Server:
             except Disconnected:
                 self._client.connection_pool.disconnect(inuse_connections=False)
                 return prepared(keys=keys, args=args)
-        except (RedisError, OSError) as error:
+        except Exception as error:  # whatever a client raises: it costs no call
             raise ServerError(f"{self._settings.place} does not work: {error}") from error
 
     def close(self) -> None:
@@ -117,10 +116,11 @@ class _Bounded:
         from redis.exceptions import RedisError
         from redis.exceptions import TimeoutError as TimedOut
 
+        if self._connecting is not None and self._connecting.is_alive():
+            # Also where it has its socket by now: it was given up, and will close that.
+            raise TimedOut("the server does not answer; an earlier attempt to connect still waits")
         if getattr(self, "_sock", None) is not None:
             return
-        if self._connecting is not None and self._connecting.is_alive():
-            raise TimedOut("the server does not answer; an earlier attempt to connect still waits")
         failure: list[BaseException] = []
         given_up = threading.Event()
 
