@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,19 @@ def test_one_probe_goes_out_when_the_cooldown_is_over_and_closes_the_breaker(hou
     house.servers["one"].strike(None)
     assert llm.complete("hi").served_by == "one/m"
     assert llm.complete("hi").served_by == "one/m"
+
+
+def test_a_limit_of_a_callers_own_is_a_hop_and_opens_no_breaker(house: House) -> None:
+    async def limit(call: Any, next: Any) -> Any:
+        if call.controls.get("tenant") == "acme" and call.spec.provider == "one":
+            raise RateLimitError("used up", code="local_limit", retryable=False, retry_after=60.0)
+        return await next(call)
+
+    limit.around = "attempt"  # type: ignore[attr-defined]
+    llm = house.routed(fallback("one/m", "two/m", breaker={"failures": 1}), middleware=[limit])
+    for tenant, served in (("acme", "two/m"), ("another", "one/m"), ("acme", "two/m"), ("another", "one/m")):
+        assert llm.complete("hi", tenant=tenant).served_by == served
+    assert house.time.slept == []
 
 
 def test_a_wait_longer_than_hop_after_is_a_hop_and_the_target_is_left_alone(house: House) -> None:

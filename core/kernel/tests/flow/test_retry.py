@@ -137,6 +137,16 @@ def test_s3_other_calls_to_the_same_target_pause_too() -> None:
     assert other == "ok"
 
 
+@pytest.mark.parametrize("code", ["local_limit", "queue_full", "limits_unknown"])
+def test_a_limit_of_ones_own_is_not_retried_and_pauses_nobody(code: str) -> None:
+    house = scripted(RateLimitError("used up", code=code, retryable=False, retry_after=5.0), "ok")
+    with pytest.raises(RateLimitError) as caught:
+        house.llm.chat("x")
+    assert caught.value.is_local
+    assert house.llm.chat("x") == "ok"
+    assert house.time.naps == []
+
+
 def test_s3_a_pause_that_outlasts_the_deadline_sends_nothing() -> None:
     house = scripted(RateLimitError("slow down", retry_after=30.0), "ok")
     for ask, timeout in zip(both_colours(house.llm, "chat"), (60, 5), strict=True):
