@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -248,6 +249,55 @@ def test_sync_threads_wait_for_each_other_without_a_loop(make: Make) -> None:
         thread.join()
     assert house.endpoint.most == 1
     assert len(house.endpoint.times) == 4
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_is_asked_settled_and_cancelled_no_limit_is_passed_and_nothing_is_left(make: Make, seed: int) -> None:
+    chance = random.Random(seed)
+    house = make(
+        {"per": "all", "requests_per_second": 7, "concurrency": 3},
+        {"per": "tenant", "requests_per_second": 3},
+        {"match": "one/a", "tokens_per_second": 200},
+        learn=False,
+    )
+    sent: list[tuple[float, str, str]] = []
+
+    async def note(call: Any, next: Any) -> Any:
+        sent.append((call.context.clock(), call.controls["tenant"], call.spec.model_id))
+        return await next(call)
+
+    note.around = "attempt"  # type: ignore[attr-defined]
+
+    async def one() -> None:
+        house.endpoint.script.append(
+            chance.choice([Usage(5, 5), Usage(5, 90), None, RequestRejected("no", status=400)])
+        )
+        options = {"tenant": chance.choice("xyz"), "max_tokens": chance.choice([5, 90, 900]), "middleware": [note]}
+        llm = house.llm(chance.choice("ab"), **options)
+        if chance.random() < 0.3:
+            async for _ in llm.astream("hi"):
+                if chance.random() < 0.3:
+                    break
+        else:
+            await llm.acomplete("hi")
+
+    async def run() -> None:
+        tasks = [asyncio.ensure_future(one()) for _ in range(60)]
+        while not all(task.done() for task in tasks):
+            for _ in range(chance.randrange(40)):
+                await asyncio.sleep(0)
+            chance.choice(tasks).cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert len(sent) >= 10
+    assert most_in([at for at, _, _ in sent], 1) <= 7
+    for tenant in "xyz":
+        assert most_in([at for at, whose, _ in sent if whose == tenant], 1) <= 3
+    assert house.limits.status()["waiting"] == 0
+    (pool,) = house.limits._pools.values()
+    assert [bucket.running for bucket in pool._buckets.values()] == [0] * len(pool._buckets)
 
 
 # Several rules

@@ -30,7 +30,7 @@ class Leases:
         """Renew a lease from now on: it is known by its name, in these buckets."""
         with self._lock:
             self._held[run] = keys
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # as in a child that was forked
                 self._closed.clear()
                 self._thread = threading.Thread(target=self._renew, name="hb-limits-leases", daemon=True)
                 self._thread.start()

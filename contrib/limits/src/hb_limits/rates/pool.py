@@ -100,7 +100,7 @@ class Pool:
     async def _wait(self, call: Call, demand: Demand, line: Bucket) -> Any:
         context, began, before = call.context, call.context.clock(), call.context.waited
         number = next(self._tickets)
-        waiter = Waiter(call, number, demand.weights, f"{self._name}.{number}")
+        waiter = Waiter(call, number, demand.weights, f"{self._name}.{os.getpid()}.{number}")
         with self._lock:
             if line.rule.max_queued is not None and len(line.waiting) >= line.rule.max_queued:
                 raise self._refusal(call, line, "queue_full", line.behind(demand.weights, began),

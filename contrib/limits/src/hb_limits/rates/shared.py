@@ -83,7 +83,7 @@ class SharedStore:
 
     async def ask(self, call: Call, demand: Demand, waiter: Waiter | None) -> Verdict:
         """A grant, or the bucket that refuses for longest."""
-        run = f"{self._name}.{next(self._runs)}"
+        run = f"{self._name}.{os.getpid()}.{next(self._runs)}"  # a child that was forked counts on
         work = partial(self._ask, demand, waiter, run)
         try:
             return await self._in_colour(call, work, undo=self._undo)

@@ -36,8 +36,9 @@ class Server:
         if not is_installed():
             raise MissingPackage('the store "redis" needs redis-py: pip install "hb-limits[redis]"')
         self._settings = settings
-        self._client = _client(settings)
+        self._client: Any = None
         self._scripts: dict[str, Any] = {}
+        self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(CONNECTIONS)
 
     def run(self, script: str, keys: list[bytes], args: list[Any], circuit: Circuit | None = None) -> Any:
@@ -60,9 +61,7 @@ class Server:
     def _run(self, script: str, keys: list[bytes], args: list[Any]) -> Any:
         from redis.exceptions import ConnectionError as Disconnected
 
-        prepared = self._scripts.get(script)
-        if prepared is None:
-            prepared = self._scripts[script] = self._client.register_script(script)
+        prepared = self._prepared(script)
         try:
             try:
                 return prepared(keys=keys, args=args)
@@ -72,8 +71,19 @@ class Server:
         except Exception as error:  # whatever a client raises: it costs no call
             raise ServerError(f"{self._settings.place} does not work: {error}") from error
 
+    def _prepared(self, script: str) -> Any:
+        with self._lock:  # only here redis-py is loaded: in a thread, where a loop must not wait for that
+            if self._client is None:
+                self._client = _client(self._settings)
+            found = self._scripts.get(script)
+            if found is None:
+                found = self._scripts[script] = self._client.register_script(script)
+        return found
+
     def close(self) -> None:
         """Close the connections."""
+        if self._client is None:
+            return
         self._client.close()
         self._client.connection_pool.disconnect()
 
