@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +41,11 @@ def make(shared_server: RedisServer, namespace: str) -> Iterator[Make]:
     def house(*rules: dict[str, Any], **options: Any) -> House:
         given = {"clock": time.monotonic, "store": "redis", "url": shared_server.url, "namespace": namespace}
         made.append(House(*rules, **{**given, **options}))
+        if given["url"] == options.get("url", given["url"]):
+            # The bound is short, and a busy machine must not make tests of faults of these.
+            limits = made[-1].limits
+            assert limits._server is not None
+            limits._server = replace(limits._server, timeout=10.0)
         return made[-1]
 
     yield house
@@ -123,7 +129,7 @@ def test_waiters_of_two_kernels_take_turns(make: Make) -> None:
 
     asyncio.run(run())
     late = order[8:]
-    assert abs(late.count("1") - late.count("2")) <= 4
+    assert min(late.count("1"), late.count("2")) >= 4
 
 
 def test_a_large_request_is_not_passed_over_for_ever_by_small_ones(make: Make) -> None:
