@@ -263,7 +263,7 @@ class RateLimitError(StatusError, retryable=True):
     @property
     def is_local(self) -> bool:
         """Whether a limit of one's own refused it: nothing was sent, and the provider asked for no pause."""
-        return self.code in ("local_limit", "queue_full", "limits_unknown")
+        return self.status is None and self.code in ("local_limit", "queue_full", "limits_unknown")
 
 
 class QuotaExhausted(StatusError):
