@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
+from hb_limits.reading import covers, patterns, word
 from heavenbase.errors import InputError, InputTypeError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ class Rule:
 
     def covers(self, call: Call) -> bool:
         """Whether it is about the target of a call, by the model's name or by the provider's id of it."""
-        spec = call.spec
-        names = (call.target, f"{spec.provider}/{spec.model}")
-        return any(fnmatchcase(name, pattern) for pattern in self.match for name in names)
+        return covers(self.match, call.target, f"{call.spec.provider}/{call.spec.model}")
 
     def subject(self, call: Call) -> str:
         """For whom a call counts: calls with one subject share what the rule lets through. Not to be shown."""
@@ -86,8 +84,8 @@ def _rule(table: Any, key: str) -> Rule:
     for name in table:
         if name not in KEYS:
             raise UnknownNameError(f"key of {key}", name, KEYS)
-    match = _patterns(table.get("match", "*"), f"{key}.match")
-    per = _word(table.get("per", "target"), PER, f"{key}.per")
+    match = patterns(table.get("match", "*"), f"{key}.match")
+    per = word(table.get("per", "target"), PER, f"{key}.per")
     windows = tuple(
         Window(word, unit, seconds, _count(table[word], f"{key}.{word}"))
         for word, (unit, seconds) in RATES.items()
@@ -99,26 +97,10 @@ def _rule(table: Any, key: str) -> Rule:
     name = table.get("name")
     if name is not None and not (isinstance(name, str) and name.strip()):
         raise InputTypeError(f"{key}.name is a text that is not empty")
-    raises = _word(table.get("on_limit", "wait"), ON_LIMIT, f"{key}.on_limit") == "raise"
+    raises = word(table.get("on_limit", "wait"), ON_LIMIT, f"{key}.on_limit") == "raise"
     queued = _optional(table.get("max_queued"), f"{key}.max_queued", least=0)
     called = str(name) if name is not None else f"{per} {', '.join(match)}"
     return Rule(called, match, per, windows, concurrency, queued, raises)
-
-
-def _patterns(value: Any, key: str) -> tuple[str, ...]:
-    found = [value] if isinstance(value, str) else value
-    if not isinstance(found, list | tuple) or not found or not all(isinstance(each, str) for each in found):
-        raise InputTypeError(f"{key} is a pattern such as 'openai/*', or a list of them")
-    for each in found:
-        if "/" not in each and each != "*":
-            raise InputError(f"{key}: {str(each)!r} is no pattern of provider/model; for a whole provider: {each}/*")
-    return tuple(map(str, found))
-
-
-def _word(value: Any, choices: Sequence[str], key: str) -> str:
-    if value not in choices:
-        raise UnknownNameError(f"value of {key}", value, choices)
-    return str(value)
 
 
 def _optional(value: Any, key: str, least: int = 1) -> int | None:

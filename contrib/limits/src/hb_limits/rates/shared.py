@@ -8,12 +8,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from hmac import digest
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from hb_limits.rates import scripts
 from hb_limits.rates.buckets import HELD, Bucket, Demand, Verdict
@@ -21,11 +20,10 @@ from hb_limits.rates.leases import LEASE, Leases
 from hb_limits.rates.log import GRAINS
 from hb_limits.server.circuit import PROBE_AFTER, Circuit
 from hb_limits.server.connections import Server, ServerError
-from heavenbase.colour import call_in_thread
+from hb_limits.server.threads import in_colour
 from heavenbase.errors import RateLimitError
 
 if TYPE_CHECKING:
-    import asyncio
     from logging import Logger
 
     from hb_limits.rates.memory import MemoryStore
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from hb_limits.server.settings import ServerSettings
     from heavenbase.call import Call
 
-T = TypeVar("T")
 MICRO: Final = 1_000_000
 SLEEP: Final = 0.5
 """Longest time after which one who waits asks again: requests of other processes may have given something back."""
@@ -86,7 +83,7 @@ class SharedStore:
         run = f"{self._name}.{os.getpid()}.{next(self._runs)}"  # a child that was forked counts on
         work = partial(self._ask, demand, waiter, run)
         try:
-            return await self._in_colour(call, work, undo=self._undo)
+            return await in_colour(call, work, undo=self._undo)
         except ServerError as error:
             self._failed(error)
         if self._local is None:
@@ -112,7 +109,7 @@ class SharedStore:
         if not is_other and not any(rule.concurrency for rule in rules):
             return  # there is nothing to tell
         try:
-            await self._in_colour(call, partial(self._end, grant, came_to))
+            await in_colour(call, partial(self._end, grant, came_to))
         except ServerError as error:
             self._failed(error)
 
@@ -122,7 +119,7 @@ class SharedStore:
             await self._local.hold(call, bucket, seconds)
         args = [max(int(seconds * 1000), 1)]
         try:
-            await self._in_colour(call, partial(self._run, scripts.HOLD, [self._full(bucket)], args))
+            await in_colour(call, partial(self._run, scripts.HOLD, [self._full(bucket)], args))
         except ServerError as error:
             self._failed(error)
 
@@ -168,19 +165,6 @@ class SharedStore:
             self._logger.info("limits: %s works again", self._place)
         return found
 
-    async def _in_colour(self, call: Call, work: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
-        """What `work` gives; in a thread where the call is async. Of a cancelled call, what it gave is undone."""
-        if not call.is_async:
-            return work()
-        import asyncio
-
-        task = asyncio.ensure_future(call_in_thread(work))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(partial(_give_up, undo=undo))
-            raise
-
     def _full(self, bucket: Bucket) -> bytes:
         return self._tag + bucket.key.encode()
 
@@ -218,9 +202,3 @@ def _asked(demand: Demand, waiter: Waiter | None, run: str) -> dict[str, Any]:
     me, ticket = (waiter.id, waiter.shared_ticket) if waiter is not None else ("", "")
     times = {"stay": int(STAY * MICRO), "lease": int(LEASE * MICRO)}
     return {"me": me, "ticket": ticket, "run": run, "buckets": buckets, **times}
-
-
-def _give_up(task: asyncio.Future[T], undo: Callable[[T], None] | None) -> None:
-    if task.cancelled() or task.exception() is not None or undo is None:
-        return
-    threading.Thread(target=undo, args=(task.result(),), name="hb-limits-undo", daemon=True).start()

@@ -1,0 +1,151 @@
+"""The most that a request may come to, known before it is sent: its prompt, the longest answer, their price.
+
+A count of the prompt is a table's own upper bound where it has a vocabulary, else the kernel's estimate times
+`SAFETY`, and no more than one token for each byte of text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from heavenbase.operations import estimated_text
+from heavenbase.types import Usage
+
+if TYPE_CHECKING:
+    from heavenbase.call import Call
+    from heavenbase.ledger import Cost
+
+SAFETY: Final = 2
+"""How many times the estimate of a prompt is taken for its most: it is mostly within a quarter."""
+AROUND_MESSAGE, AROUND_CALL, AROUND_TOOLS = 16, 32, 600
+"""Tokens that providers put around a message, around a prompt, and before tools, at most."""
+MEDIUM: Final = 5_000
+"""Tokens that are set aside for a picture, a file or a sound, of which nobody knows before how many it has."""
+BILLED: Final = ("complete", "embed", "imagen", "rerank", "background.submit")
+"""What is paid for by what it comes to; all else, such as lists and counts, is free or a flat sum."""
+CHEAPER: Final = (None, "auto", "default", "standard", "standard_only", "on_demand", "flex", "batch")
+"""Words of `service_tier` that cost no more than none."""
+_PRICED: Final = frozenset(each.name for each in fields(Usage))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that a request may come to. `output` and `cost` are None where nobody knows them.
+
+    `problem` says what is not known, for people.
+    """
+
+    input: int
+    output: int | None
+    cost: Cost | None
+    problem: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, as far as they are known."""
+        return self.input + (self.output or 0)
+
+
+def bound_of(call: Call, at: float, *, priced: bool = True) -> Bound:
+    """The most that a request may come to at a time in epoch seconds; `priced` asks for its price too."""
+    prompt, output = _input(call), _output(call)
+    if output is None:
+        cost = _dearest(call, prompt, 0, at) if priced else None
+        return Bound(prompt, None, cost, f"{call.target} has no known limit of its answers: give max_tokens")
+    if call.verb == "imagen":
+        return Bound(prompt, output, None, f"what an image of {call.target} costs is not known before it is there")
+    cost = _dearest(call, prompt, output, at) if priced else None
+    missing = f"the price of {call.target} is not known" if priced and cost is None else ""
+    return Bound(prompt, output, cost, missing)
+
+
+def _output(call: Call) -> int | None:
+    if call.verb in ("embed", "rerank", "imagen"):
+        return 0
+    args, spec = call.args, call.spec
+    most: int | None = args.get("max_completion_tokens")
+    if args.get("max_tokens") is not None:
+        # Not all wires count thoughts among these.
+        most = max(most or 0, args["max_tokens"] + (args.get("reasoning_max_tokens") or 0))
+    if most is None:
+        most = spec.capability("max_output_tokens") or spec.capability("context_window")
+    return None if most is None else int(most) * max(int(args.get("n") or 1), 1)
+
+
+def _input(call: Call) -> int:
+    if call.verb == "embed":
+        return sum(_most(call, text) for text in call.inputs) + AROUND_CALL
+    if call.verb == "imagen":
+        return _most(call, call.prompt) + AROUND_CALL
+    if call.verb == "rerank":
+        asked = call.subject
+        documents = [str(each) for each in asked.documents]
+        return sum(_most(call, text) for text in documents) + len(documents) * _most(call, asked.query) + AROUND_CALL
+    return _prompt(call)
+
+
+def _prompt(call: Call) -> int:
+    found = list(_texts(call))
+    around = AROUND_CALL + AROUND_MESSAGE * len(call.messages) + (AROUND_TOOLS if call.args.get("tools") else 0)
+    return around + sum(MEDIUM if text is None else _most(call, text) for text in found)
+
+
+def _texts(call: Call) -> Iterator[str | None]:
+    """The texts of a chat as they are sent, about; None for each picture, file or sound."""
+    for message in call.messages:
+        content = message.get("content")
+        for part in [content] if isinstance(content, str) else content or ():
+            text = part if isinstance(part, str) else part.get("text")
+            yield text if isinstance(text, str) else None
+        beside = {name: value for name, value in message.items() if name not in ("content", "role") and value}
+        if beside:
+            yield json.dumps(beside, default=str)
+    for name in ("tools", "response_format"):
+        if call.args.get(name):
+            yield json.dumps(call.args[name], default=str)
+
+
+def _most(call: Call, text: str) -> int:
+    """The most tokens that a text may have."""
+    table = call.services.table
+    try:
+        counted = table.count(text, call.spec.provider, call.spec.model_id) if table is not None else None
+    except Exception:  # a table that fails is no reason to send nothing, where there is another bound
+        counted = None
+    if counted is not None:
+        return int(counted[1])
+    return min(SAFETY * estimated_text(text), len(text.encode("utf-8", "surrogatepass")))
+
+
+def _dearest(call: Call, prompt: int, output: int, at: float) -> Cost | None:
+    """What the dearest way costs in which these tokens may be billed; None where the plain one has no price."""
+    spec, args = call.spec, call.args
+    tier = args.get("service_tier")
+    plain = Usage(prompt, output)
+    if tier not in CHEAPER and "tier" in _PRICED:
+        plain = _changed(plain, tier=tier)
+    found = call.services.cost(spec.provider, spec.model_id, plain, at)
+    if found is None:
+        return None
+    thought = replace(plain, output=0, reasoning=output)
+    ways = [thought, *(replace(way, input=0, cache_write=prompt) for way in (plain, thought))]
+    if "cache_write_1h" in _PRICED and _is_kept_long(call):
+        ways += [_changed(ways[1], cache_write_1h=prompt)]
+    if any(text is None for text in _texts(call)):
+        ways += [_changed(plain, input=0, **{name: prompt}) for name in ("audio", "image")]
+    if {"audio", "image"} & {*(args.get("modalities") or ())} and "output_audio" in _PRICED:
+        ways += [_changed(plain, output=0, **{name: output}) for name in ("output_audio", "output_image")]
+    others = (call.services.cost(spec.provider, spec.model_id, way, at) for way in ways)
+    known = [found, *(cost for cost in others if cost is not None and cost.currency == found.currency)]
+    return max(known, key=lambda cost: cost.amount)
+
+
+def _changed(usage: Usage, **counts: Any) -> Usage:
+    return replace(usage, **counts)
+
+
+def _is_kept_long(call: Call) -> bool:
+    return "1h" in json.dumps([call.args.get("prompt_caching"), call.messages, call.args.get("tools")], default=str)
