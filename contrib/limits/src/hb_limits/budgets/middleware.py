@@ -191,15 +191,18 @@ class _Spending:
         """Note what an answer came to; as much as was set aside where nobody says it."""
         await self._settle(usage, is_least=False)
 
-    async def failed(self, error: BaseException, usage: Usage | None = None) -> None:
+    async def broke(self, usage: Usage | None) -> None:
+        """Note that nobody told what a request came to in the end: it counts as it was set aside, at least."""
+        await self._settle(usage, is_least=True)
+
+    async def failed(self, error: BaseException) -> None:
         """Note how a request failed: what may have been billed counts as it was set aside, all else is given back."""
         if self._is_unbilled(error):
             held, self._held = self._held, None
             if held is not None:
                 await self._keeper.settle(self._call, held, lambda _: Spent())
         else:
-            partial = getattr(error, "partial", None)
-            await self._settle(usage or getattr(partial, "usage", None), is_least=True)
+            await self.broke(getattr(getattr(error, "partial", None), "usage", None))
 
     def _is_unbilled(self, error: BaseException) -> bool:
         if isinstance(error, UNSENT):
@@ -254,6 +257,7 @@ class _Stream:
         self._source, self._spending = source, spending
         self._chunks: AsyncIterator[Chunk] = source.__aiter__()
         self._usage: Usage | None = None
+        self._has_content = self._is_finished = self._is_whole = False
 
     def __aiter__(self) -> _Stream:
         return self
@@ -262,14 +266,18 @@ class _Stream:
         try:
             chunk = await self._chunks.__anext__()
         except StopAsyncIteration:
-            await self._spending.failed(GeneratorExit(), self._usage)  # without its end, unless that was here before
+            await self._end()
             raise
         except BaseException as error:
-            await self._spending.failed(error, self._usage)
+            await self._end(error)
             raise
-        self._usage = chunk.usage or self._usage
+        self._has_content = self._has_content or chunk.has_content
+        self._is_finished = self._is_finished or chunk.finish_reason is not None
+        if chunk.usage is not None:
+            # Before the end, a usage is of what came so far.
+            self._usage, self._is_whole = chunk.usage, self._is_finished
         if chunk.kind == "end":
-            await self._spending.answered(self._usage)
+            await self._end()
         return chunk
 
     async def aclose(self) -> None:
@@ -277,4 +285,12 @@ class _Stream:
         try:
             await aclose(self._source)
         finally:
-            await self._spending.failed(GeneratorExit(), self._usage)
+            await self._end()
+
+    async def _end(self, error: BaseException | None = None) -> None:
+        if self._is_whole:
+            await self._spending.answered(self._usage)
+        elif error is None or self._has_content:  # what was delivered is billed, whatever the error says
+            await self._spending.broke(self._usage)
+        else:
+            await self._spending.failed(error)
