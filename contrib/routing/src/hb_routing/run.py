@@ -13,6 +13,7 @@ from heavenbase.call import Call, CallContext, Services
 from heavenbase.colour import check_loop, is_callers
 from heavenbase.errors import (
     AuthError,
+    BudgetExceeded,
     ContentFiltered,
     ContextOverflow,
     DeadlineExceeded,
@@ -52,8 +53,8 @@ HOPS: Final[dict[str, tuple[str, ...]]] = {
 """Kinds of errors after which the next target is asked, where a route does not say so itself."""
 NOT_THERE: Final = (404, 410)
 """By these an address says that it is none, which is no kind of its own, and as good as a model that is not known."""
-ROTATES: Final = (RateLimitError, QuotaExhausted, AuthError)
-"""After these the next key of the same target is taken."""
+ROTATES: Final = (RateLimitError, QuotaExhausted, AuthError, BudgetExceeded)
+"""After these the next key of the same target is taken: a budget may be of one key alone."""
 REMAKES: Final = MOCKS | {"by_provider"}
 """Controls that make even the call of the first target another one than it was made for."""
 

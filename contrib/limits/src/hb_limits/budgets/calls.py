@@ -47,7 +47,7 @@ class Calls:
             if len(self._known) > KEPT:
                 self._forget()
         if attempts:
-            self.store.begin(made, _spent(rule, call, most))
+            self.store.begin(made, _spent(rule, call, most), call.services.wall())
         return made
 
     def _forget(self) -> None:

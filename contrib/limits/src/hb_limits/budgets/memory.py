@@ -22,6 +22,10 @@ class _Entry:
     """What is set aside, by the name of its request, and when that is held to be over."""
     kept_until: float | None = None
 
+    def is_over(self, now: float) -> bool:
+        """Whether it is to be forgotten."""
+        return self.kept_until is not None and self.kept_until <= now
+
 
 class MemoryStore:
     """Accounts in memory, for threads and tasks of one process."""
@@ -40,7 +44,7 @@ class MemoryStore:
         with self._lock:
             if now >= self._sweep_at:
                 self._sweep(now)
-            entries = [self._entry(want.account) for want in wanted]
+            entries = [self._entry(want.account, now) for want in wanted]
             refused = [
                 Refusal(want.account, want.most, entry.used)
                 for want, entry in zip(wanted, entries, strict=True)
@@ -51,7 +55,6 @@ class MemoryStore:
             for want, entry in zip(wanted, entries, strict=True):
                 entry.used = _changed(entry.used, want.most)
                 entry.open[name] = want.most, now + self._lease
-                entry.kept_until = want.account.kept_until(now)
         return Reserved(wanted)
 
     def settle(self, name: str, wants: Sequence[Want], came_to: Sequence[Spent], now: float) -> None:
@@ -63,10 +66,10 @@ class MemoryStore:
                 if entry is not None and held is not None:
                     entry.used = _changed(entry.used, spent, held[0])
 
-    def begin(self, account: Account, used: Spent) -> None:
+    def begin(self, account: Account, used: Spent, now: float) -> None:
         """Open an account of which something was spent already."""
         with self._lock:
-            self._entry(account).used = used
+            self._entry(account, now).used = used
 
     def forget(self, key: str) -> bool:
         """Forget an account; False where something is set aside of it."""
@@ -80,7 +83,7 @@ class MemoryStore:
     def rows(self, now: float) -> list[Row]:
         """All accounts."""
         with self._lock:
-            return [_row(entry, now) for entry in self._entries.values()]
+            return [_row(entry, now) for entry in self._entries.values() if not entry.is_over(now)]
 
     def reset(self, keys: Sequence[str], now: float) -> None:
         """Take back what was spent of these accounts."""
@@ -93,16 +96,17 @@ class MemoryStore:
     def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _entry(self, account: Account) -> _Entry:
+    def _entry(self, account: Account, now: float) -> _Entry:
         found = self._entries.get(account.key)
-        if found is None:
+        if found is None or found.is_over(now):
             found = self._entries[account.key] = _Entry(account)
+        found.kept_until = account.kept_until(now)
         return found
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + SWEEP
         for key, entry in list(self._entries.items()):
-            if entry.kept_until is not None and entry.kept_until <= now:
+            if entry.is_over(now):
                 del self._entries[key]
                 continue
             for name in [name for name, (_, ends) in entry.open.items() if ends + LATE <= now]:
