@@ -120,7 +120,7 @@ def test_a_reply_beyond_its_bound_is_recorded_as_it_is_and_the_next_is_refused()
     house.bank.says = lambda call, asked: Usage(10, 5000)
     house.llm().complete(PROMPT)
     assert house.spent() == Decimal("0.1501") > Decimal("0.1")
-    with pytest.raises(BudgetExceeded, match="has 0.00 USD left"):
+    with pytest.raises(BudgetExceeded, match=r"has 0\.00 USD left"):
         house.llm(max_tokens=1).complete("a")
 
 
@@ -170,9 +170,10 @@ def test_a_cancelled_task_counts_as_all_that_was_set_aside() -> None:
     house.bank.turns = lambda: 1000
 
     async def cancel() -> None:
+        sent = asyncio.Event()
+        house.bank.before = sent.set
         task = asyncio.ensure_future(house.llm().acomplete(PROMPT))
-        while not house.bank.asked:
-            await asyncio.sleep(0)
+        await sent.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -279,7 +280,7 @@ def test_a_rule_is_about_the_targets_that_it_matches() -> None:
 
 def test_an_unknown_price_is_refused_or_allowed_as_configured() -> None:
     house = House([{"money": "1"}])
-    with pytest.raises(BudgetExceeded, match="the price of bank/strange is not known.*unknown_price") as caught:
+    with pytest.raises(BudgetExceeded, match=r"the price of bank/strange is not known.*unknown_price") as caught:
         house.llm("strange").complete(PROMPT)
     assert caught.value.retry_after is None
     allowing = House([{"money": "1"}, {"name": "t", "tokens": 100_000}], unknown_price="allow")
