@@ -353,7 +353,7 @@ def test_the_bound_of_a_prompt() -> None:
 def test_vectors_are_asked_by_their_batches_and_pictures_have_no_price() -> None:
     house = House([{"money": "1", "per": "call"}, {"name": "all", "money": "1"}])
     house.llm().embed(["a", "bb"], embedding_batch_size=1)
-    assert [asked.most for asked in house.bank.asked] == [Decimal(AROUND_CALL + n) / 100_000 for n in (1, 2)]
+    assert {asked.most for asked in house.bank.asked} == {Decimal(AROUND_CALL + n) / 100_000 for n in (1, 2)}
     assert house.spent("all") == sum(asked.most for asked in house.bank.asked)
     with pytest.raises(BudgetExceeded, match="an image of bank/dear"):
         house.llm(max_tokens=None).imagen("a cat")
