@@ -297,20 +297,25 @@ def test_the_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are begun otherwise here")
-def test_a_fork_opens_the_file_anew(tmp_path: Path) -> None:
-    house = House([{"money": 9}], store="sqlite", path=str(tmp_path / "b.db"))
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_child_that_was_forked_keeps_accounts_of_its_own_requests(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """It counts on where its parent was: what both reserve at the same time is two things."""
+    if kind == "redis":
+        house = shared(request.getfixturevalue("shared_server"), rules=[{"money": 9}])
+    else:
+        house = House([{"money": 9}], store="sqlite", path=str(tmp_path / "b.db"))
     house.llm().complete("hi")
     child = os.fork()
     if child == 0:
-        code = 1
-        try:
-            house.llm().complete("hi")
-            code = 0
-        finally:
-            os._exit(code)
-    assert os.waitpid(child, 0)[1] == 0
+        house.bank.before = lambda: os._exit(7)
+        house.llm().complete("hi")
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     house.llm().complete("hi")
-    assert house.spent() == 3 * house.bank.asked[0].most
+    most = house.bank.asked[0].most
+    assert (house.spent(), house.reserved()) == (2 * most, most)
     house.budgets.close()
 
 

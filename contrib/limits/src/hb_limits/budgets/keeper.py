@@ -57,7 +57,7 @@ class Keeper:
 
     async def reserve(self, call: Call, rules: Sequence[Rule], bound: Bound) -> Held:
         """Set aside what a request may come to, of all budgets or of none; BudgetExceeded where one has no room."""
-        name = f"{self._process}.{next(self._numbers)}"
+        name = f"{self._process}.{os.getpid()}.{next(self._numbers)}"  # a child that was forked counts on
         now = call.services.wall()
         parts: list[tuple[Any, Sequence[Want]]] = []
         try:

@@ -83,12 +83,9 @@ class SharedStore:
         return [self._key(f"{name}{end}") for name in names for end in ("", ":held")]
 
     def _run(self, script: str, keys: list[bytes], args: list[Any]) -> Any:
-        if not self._circuit.ready():
-            raise StoreError("the server is left alone, as it failed often")
         try:
-            found = self._server.run(script, keys, args)
+            found = self._server.run(script, keys, args, self._circuit)
         except ServerError as error:
-            self._circuit.failed()
             raise StoreError(str(error)) from error
         self._circuit.succeeded()
         return found
