@@ -147,7 +147,15 @@ def _full(call: Call) -> tuple[int, int | None]:
 class House:
     """A kernel whose requests to the bank go through budgets; `time` is its clock, and that of the calendar."""
 
-    def __init__(self, budgets: Any = None, *, wall: float = MONDAY, config: Any = None, **options: Any) -> None:
+    def __init__(
+        self,
+        budgets: Any = None,
+        *,
+        wall: float = MONDAY,
+        config: Any = None,
+        table: ModelTable | None = None,
+        **options: Any,
+    ) -> None:
         self.bank = Bank()
         self.time = ManualClock(wall)
         self.budgets: Any = budgets if isinstance(budgets, Budgets) else Budgets(rules=budgets or [], **options)
@@ -160,8 +168,16 @@ class House:
             **(config or {}),
         }
         time = self.time
-        self.kernel = Kernel(settings, plugins=[self.bank, Priced()], middleware=[self.budgets], clock=time, wall=time,
-                             sleep=time.sleep, asleep=time.asleep, random=lambda: 0.5)  # fmt: skip
+        self.kernel = Kernel(
+            settings,
+            plugins=[self.bank, table or Priced()],
+            middleware=[self.budgets],
+            clock=time,
+            wall=time,
+            sleep=time.sleep,
+            asleep=time.asleep,
+            random=lambda: 0.5,
+        )
 
     def llm(self, model: str = "dear", **options: Any) -> LLM:
         given = {"max_tokens": 1000, "max_retries": 0, **options}

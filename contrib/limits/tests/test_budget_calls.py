@@ -12,12 +12,14 @@ import pytest
 
 import heavenbase as hb
 from hb_limits.budgets.bounds import AROUND_CALL, AROUND_MESSAGE, MEDIUM, bound_of
+from hb_testing.server import LoopbackServer
 from heavenbase.errors import BudgetExceeded, ConnectError, HBError, Overloaded, ServerError, StreamInterrupted
 from heavenbase.image import make_picture
+from heavenbase.ledger import Cost
 from heavenbase.session import LLMSession
 from heavenbase.types import Usage
 
-from .budget_support import MONDAY, PRICES, Asked, House
+from .budget_support import MONDAY, PRICES, Asked, House, Priced
 
 PROMPT = "a" * 52
 BOUND = len(PROMPT) + AROUND_CALL + AROUND_MESSAGE
@@ -366,3 +368,46 @@ def test_prices_of_the_bank_are_exact_parts() -> None:
     house.llm("cheap").complete("hi")
     inner, outer = map(Decimal, PRICES["cheap"])
     assert house.spent() == (7 * inner + 13 * outer) / 1_000_000
+
+
+def test_the_dearest_way_is_set_aside() -> None:
+    """A table whose cache costs more to write than a prompt to read, and whose pictures are dear."""
+
+    class Dear(Priced):
+        def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
+            parts = (usage.input or 0, 2 * (usage.cache_write or 0), 9 * (usage.image or 0), usage.output or 0)
+            return Cost(Decimal(sum(parts) + 3 * (usage.reasoning or 0)))
+
+    house = House([{"money": 10**9}], table=Dear())
+    plain = bound(house, "hi", max_tokens=10)
+    assert plain.cost.amount == 2 * plain.input + 3 * 10
+    seen = bound(house, "hi", max_tokens=10, images=[make_picture("a cat")])
+    assert seen.cost.amount == 9 * seen.input + 10
+
+
+def test_over_a_real_wire_it_counts_what_the_provider_says(model: LoopbackServer) -> None:
+    config = {"heavenbase.llm.providers.acme": {"base_url": model.url("openai"), "api_key": "sk-acme-of-the-house",
+                                                "gateway": "openai", "allow_unknown_models": True}}  # fmt: skip
+    house = House([{"money": "1", "tokens": 10**6}], config=config, table=Flat())
+    llm = hb.LLM(model="acme/gpt-4o-mini", kernel=house.kernel, max_tokens=50)
+    costs = []
+    for _ in range(2):
+        costs += [llm.complete("hi").cost, list(llm.stream("hi", include=["text", "cost"]))[-1]["cost"]]
+    assert house.spent() == sum(cost.amount for cost in costs) > 0
+    assert house.reserved() == 0
+    model.reply("no room", status=503)
+    with pytest.raises(Overloaded):
+        llm.complete("hi", max_retries=0)
+    assert house.spent() == sum(cost.amount for cost in costs)
+    used = model.request_count
+    with pytest.raises(BudgetExceeded):
+        llm.complete("hi", max_tokens=10**9)
+    assert model.request_count == used
+    house.kernel.close()
+
+
+class Flat(Priced):
+    """A cent for a thousand tokens."""
+
+    def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
+        return Cost(Decimal(usage.total_tokens or 0) / 100_000)

@@ -7,7 +7,7 @@ A count of the prompt is a table's own upper bound where it has a vocabulary, el
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -148,4 +148,10 @@ def _changed(usage: Usage, **counts: Any) -> Usage:
 
 
 def _is_kept_long(call: Call) -> bool:
-    return "1h" in json.dumps([call.args.get("prompt_caching"), call.messages, call.args.get("tools")], default=str)
+    """Whether something of the prompt is marked for an hour, which costs more to write than for minutes."""
+    marks: list[Any] = [call.args.get("prompt_caching")]
+    for each in (*call.messages, *(call.args.get("tools") or ())):
+        content = each.get("content")
+        parts = content if isinstance(content, list) else ()
+        marks += [held.get("cache_control") for held in (each, *parts) if isinstance(held, Mapping)]
+    return any("1h" in str(mark) for mark in marks if mark)
