@@ -209,7 +209,7 @@ class _Spending:
             return True
         if isinstance(error, ProviderError):
             return not error.maybe_billed
-        # Of what was cancelled before it was sent, the ledger has nothing.
+        # Of what was cancelled before it was sent, the ledger has nothing; batches side by side share one.
         return isinstance(error, HBError) or len(self._call.context.attempts) == self._made
 
     async def _settle(self, usage: Usage | None, *, is_least: bool) -> None:
