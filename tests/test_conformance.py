@@ -23,6 +23,7 @@ CONTRACTS = {
     "vision": "VisionContract",
     "middleware": "MiddlewareContract",
     "judges": "JudgeContract",
+    "tables": "TableContract",
 }
 """How the names of the contracts end."""
 

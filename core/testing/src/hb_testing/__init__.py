@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hb_testing.gateways import GatewayContract, VariantContract
     from hb_testing.middlewares import JudgeContract, MiddlewareContract
     from hb_testing.providers import ProviderContract
+    from hb_testing.tables import TableContract
     from hb_testing.vision import VisionContract
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "JudgeContract",
     "MiddlewareContract",
     "ProviderContract",
+    "TableContract",
     "VariantContract",
     "VisionContract",
 ]
@@ -45,6 +47,7 @@ _HOME = {
     "JudgeContract": "middlewares",
     "MiddlewareContract": "middlewares",
     "ProviderContract": "providers",
+    "TableContract": "tables",
     "VariantContract": "gateways",
     "VisionContract": "vision",
 }

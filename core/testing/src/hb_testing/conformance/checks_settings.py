@@ -26,7 +26,7 @@ WRONG: tuple[Any, ...] = ("kit", -1_000_000_007, {"kit": 1}, [{"kit": 1}], 0.5)
 
 
 class SettingChecks(PluginChecks):
-    """What middlewares and judges have in common."""
+    """What middlewares, judges and tables have in common."""
 
     def declared(self, kernel: Kernel) -> Mapping[str, Field]:
         """The settings that the plugin declares."""

@@ -74,6 +74,10 @@ def _standard(kind: str) -> type[Contract]:
         from hb_testing.providers import ProviderContract
 
         return ProviderContract
+    if kind == "tables":
+        from hb_testing.tables import TableContract
+
+        return TableContract
     if kind == "vision":
         from hb_testing.vision import VisionContract
 
