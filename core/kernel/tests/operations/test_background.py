@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -30,7 +31,10 @@ from heavenbase.errors import (
     UnsupportedError,
 )
 from heavenbase.kernel import Kernel
+from heavenbase.ledger import Cost
 from heavenbase.operations import Job
+from heavenbase.resolution import ModelTable
+from heavenbase.types import Usage
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "required": ["n"]}}}
 
@@ -38,11 +42,15 @@ SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type":
 class Bench:
     """A model behind a loopback server, in one colour, with a clock that jumps where hb waits."""
 
-    def __init__(self, server: LoopbackServer, colour: Colour, gateway: str = "responses", **options: Any) -> None:
+    def __init__(self, server: LoopbackServer, colour: Colour, gateway: str = "responses", plugins: Any = (), **options: Any) -> None:
         self.server, self.colour, self.clock = server, colour, Clock()
         clock = self.clock
         self.kernel = Kernel(
-            Config.from_dict({}, environ=environment()), clock=clock, sleep=clock.sleep, asleep=clock.asleep
+            Config.from_dict({}, environ=environment()),
+            plugins=plugins,
+            clock=clock,
+            sleep=clock.sleep,
+            asleep=clock.asleep,
         )
         wire = {"responses": "openai_responses"}.get(gateway, gateway)
         given: dict[str, Any] = {"gateway": gateway, "base_url": server.url(wire), "api_key": "sk-test"}
@@ -95,6 +103,30 @@ def test_b6_a_job_is_made_once_and_polled_until_it_is_done(bench: Bench, verb: s
     assert bench.sent == ["POST /responses", *[f"GET /responses/{job.id}"] * 2]
     assert len(answer.attempts) == 3
     assert bench.clock.slept == [1.0]
+
+
+class Penny(ModelTable):
+    """A penny for each token."""
+
+    name = "prices"
+
+    def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
+        return Cost(Decimal(usage.total_tokens or 0) / 100, source="pennies")
+
+
+def test_a_job_costs_what_its_answer_does_and_looking_it_up_nothing(server: LoopbackServer, colour: Colour) -> None:
+    bench = Bench(server, colour, plugins=[Penny()])
+    server.reply("forty-two")
+    job = bench.submit("How much?")
+    assert [attempt.cost.amount for attempt in job.attempts] == [0]
+    answer = bench.poll(job)
+    assert answer.cost.amount == Decimal(answer.usage.total_tokens) / 100 > 0
+    assert [attempt.cost.amount for attempt in answer.attempts] == [0, 0, answer.cost.amount]
+    assert answer.attempts[-1].usage == answer.usage
+    assert bench.retrieve(job).completion.cost == Cost(answer.cost.amount, source="pennies")
+    server.reply("no counts", usage={})
+    assert bench.poll(bench.submit("How much?")).cost is None
+    bench.kernel.close()
 
 
 def test_a_job_is_known_by_its_id_in_another_process(bench: Bench) -> None:

@@ -10,13 +10,15 @@ from heavenbase.call import Call, CallContext, Kept
 from heavenbase.colour import drive as drive
 from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.details import Details, Record
-from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
+from heavenbase.errors import HBError, PluginContractError, ProviderError, StructuredOutputError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
 from heavenbase.secrets import scrubbed, scrubber, told
 from heavenbase.spec import EMPTY
 from heavenbase.types import Attempt, Chunk, Completion, Embedding, ImageResult, ToolCall
 
 _DEPTH = 8
+_WHOLE = (None, StructuredOutputError.kind)
+"""What stands as the error of a request whose answer came as a whole."""
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
 
 
@@ -93,7 +95,10 @@ def price(context: CallContext) -> list[Attempt]:
     services = context.services
     for attempt in context.attempts:
         if attempt.usage is not None and attempt.cost is None and services is not None:
-            attempt.cost = services.cost(attempt.provider, attempt.model, attempt.usage, attempt.started)
+            cost = services.cost(attempt.provider, attempt.model, attempt.usage, attempt.started)
+            if cost is not None and attempt.error not in _WHOLE:
+                cost = replace(cost, at_least=True)  # it was told before the answer broke off
+            attempt.cost = cost
     return context.attempts
 
 
@@ -212,9 +217,11 @@ def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> 
     """Put on an error what only the kernel knows: target, ledger, what had come."""
     error.provider = error.provider or call.spec.provider
     error.model = error.model or call.spec.model_id
-    error.attempts = tuple(price(call.context))
     if gathering is not None and error.partial is None and gathering.chunks:
-        error.partial = gathering.completion(call)
+        error.partial = partial = gathering.completion(call)
+        if partial.usage is not None and call.context.attempts and call.context.attempts[-1].usage is None:
+            call.context.attempts[-1].usage = partial.usage
+    error.attempts = tuple(price(call.context))
     clean(call, error)
     return error
 

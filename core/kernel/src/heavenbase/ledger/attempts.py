@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from heavenbase.details import Record, Usage
 from heavenbase.ledger.costs import Cost
@@ -31,3 +33,10 @@ class Attempt(Record):
     waited: float | None = None
     rejected: str | None = None
     cost: Cost | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The attempt that `to_dict` wrote."""
+        kinds: Mapping[str, type[Record]] = {"usage": Usage, "cost": Cost}
+        nested = {name: kind.from_dict(data[name]) for name, kind in kinds.items() if name in data}
+        return super(Attempt, cls).from_dict({**data, **nested})

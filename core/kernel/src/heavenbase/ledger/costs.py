@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from heavenbase.details import Record
 
@@ -37,19 +37,25 @@ class Cost(Record):
         found = {**Record.to_dict(self), "amount": f"{self.amount:f}"}
         return found if self.at_least else {name: value for name, value in found.items() if name != "at_least"}
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The cost that `to_dict` wrote."""
+        return super(Cost, cls).from_dict({**data, "amount": Decimal(data["amount"])})
+
     @staticmethod
     def total(parts: Iterable[Cost | None]) -> Cost | None:
         """The sum; None where one of them is not known, where they are in several currencies, and of none."""
         known = list(parts)
         found = [part for part in known if part is not None]
-        if not found or len(found) < len(known) or len({part.currency for part in found}) > 1:
+        currencies = dict.fromkeys(part.currency for part in found if part.amount)  # nothing is nothing in each
+        if not found or len(found) < len(known) or len(currencies) > 1:
             return None
         if len(found) == 1:
             return found[0]
         dates = sorted(part.date for part in found if part.date is not None)
         return Cost(
             sum((part.amount for part in found), Decimal(0)),
-            found[0].currency,
+            next(iter(currencies), found[0].currency),
             ", ".join(dict.fromkeys(part.source for part in found if part.source)),
             dates[0] if dates else None,
             any(part.at_least for part in found),
@@ -59,21 +65,15 @@ class Cost(Record):
 def cost_of(attempts: Sequence[Attempt], *, is_kept: bool = False) -> Cost | None:
     """What the requests of a call cost together; None where that of one which was answered is not known.
 
-    `is_kept`: the answer came from the cache, so that it cost nothing where nothing was sent.
+    `is_kept`: the answer came from the cache, so that it cost nothing where nothing was answered.
     """
-    parts: list[Cost | None] = []
-    may_be_more = False
-    for attempt in attempts:
-        if attempt.usage is not None or attempt.error is None:
-            parts.append(attempt.cost)
-        else:  # a failure without a count cost nothing that anybody knows of
-            may_be_more = may_be_more or attempt.maybe_billed
-    if not attempts and is_kept:
-        return Cost(Decimal(0), source="cache")
-    total = Cost.total(parts)
-    if total is None or not may_be_more:
+    # A failure without a count cost nothing that anybody knows of.
+    unknown = [it for it in attempts if it.usage is None and it.cost is None and it.error is not None]
+    parts = [it.cost for it in attempts if it not in unknown]
+    total = Cost(Decimal(0), source="cache") if is_kept and not parts else Cost.total(parts)
+    if total is None or not any(it.maybe_billed for it in unknown):
         return total
-    return Cost(total.amount, total.currency, total.source, total.date, at_least=True)
+    return replace(total, at_least=True)
 
 
 def reported(usage: Usage, at: float) -> Cost | None:

@@ -7,12 +7,14 @@ the first request may have been heard, as each would be paid for.
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.call import Kept
 from heavenbase.errors import DeadlineExceeded, InputError, InputTypeError, ProviderError, UnsupportedError
 from heavenbase.flow.answers import stamped
 from heavenbase.flow.structuring import judge
+from heavenbase.ledger import Cost
 from heavenbase.operations.asking import lacking, refusal
 from heavenbase.operations.results import Job
 from heavenbase.options import conceal
@@ -115,7 +117,13 @@ async def poll(
 async def _settled(llm: Any, job: Job, call: Call) -> Job:
     """The job with what the kernel knows of its answer, and with its call, which gives the answer its form."""
     job._call = Kept(call)
+    asked = call.context.attempts
+    for attempt in asked:
+        if attempt.error is None:  # what the answer costs stands with the request that brings it
+            attempt.cost = Cost(Decimal(0))
     if job.completion is not None:
+        if asked:
+            asked[-1].usage, asked[-1].cost = job.completion.usage, None
         await stamped(call.replace(format=None), job.completion, llm.kernel.tool_call_repair)
     return job
 
