@@ -51,7 +51,7 @@ class StructuredOutput:
                 answer.usage = Usage.total(spent, answer.usage)
                 return answer
             spent = Usage.total(spent, answer.usage)
-            _refuse(call, error, left)
+            _refuse(call, error, left, spent)
             left -= 1
             request = _again(call, answer, error)
 
@@ -82,7 +82,7 @@ class StructuredOutput:
                     yield Chunk(kind="end", completion=answer)
                 return
             spent = Usage.total(spent, answer.usage)
-            _refuse(call, error, left)
+            _refuse(call, error, left, spent)
             left -= 1
             request = _again(call, answer, error)
             yield Chunk(kind="restart")
@@ -119,13 +119,15 @@ def _retries(call: Call) -> int:
     return RETRIES if retries is None else int(retries)
 
 
-def _refuse(call: Call, error: StructuredOutputError, left: int) -> None:
-    """Note the attempt as failed; raise where asking again would not help or is not wanted."""
+def _refuse(call: Call, error: StructuredOutputError, left: int, spent: Usage | None) -> None:
+    """Note the attempt as failed; raise where asking again would not help or is not wanted, with all that was spent."""
     answer = error.partial
     call.context.failed(error)
     call.context.reason = "asked again: the answer did not fit response_format"
     if left <= 0 or (answer is not None and answer.finish_reason in UNFINISHED):
         error.message = f"{call.target}: {error.message}"
+        if answer is not None:
+            answer.usage = spent
         raise error
 
 
