@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+import heavenbase as hb
 from heavenbase.details import Record
 from heavenbase.errors import HBError, ServerError, StreamInterrupted, StructuredOutputError
 from heavenbase.ledger import Attempt, Cost, cost_of
 from heavenbase.llm import LLM
+from heavenbase.session import LLMSession
 from heavenbase.types import Chunk, Completion, Usage
 
 from ..resolution.test_tables import priced
@@ -159,3 +161,34 @@ def test_a_pickle_of_an_earlier_release_has_no_cost() -> None:
     assert (old.cost, old.usage) == (None, Usage(1, 1))
     answer = Completion("hi", attempts=[old])
     assert answer.cost is None
+
+
+def test_a_session_counts_what_a_failed_turn_was_answered() -> None:
+    with priced("nothing", "nothing", ServerError("no", status=400, retryable=False), "hello") as kernel:
+        session = LLMSession(LLM(kernel=kernel, max_retries=0))
+        with pytest.raises(StructuredOutputError):
+            session.send("One?", response_format=FORMAT)
+        assert (session.cost.amount, session.usage.total_tokens) == (2 * EACH, 10)
+        with pytest.raises(ServerError):
+            session.send("hi")
+        assert session.cost.amount == 2 * EACH
+        session.send("hi")
+        assert (session.cost.amount, session.usage.total_tokens) == (3 * EACH, 15)
+    with priced("nothing") as kernel:
+        session = LLMSession(LLM(kernel=kernel))
+        with pytest.raises(StructuredOutputError):
+            list(session.stream("One?", "chunk", response_format=FORMAT))
+        assert session.cost.amount == 2 * EACH
+
+
+def test_a_turn_that_is_gone_on_with_is_counted_once() -> None:
+    def ask(question: str) -> str:
+        """Ask somebody."""
+        return question
+
+    with priced(calling(("ask", {"question": "Sure?"})), "done") as kernel:
+        session = LLMSession(LLM(kernel=kernel), tools=[hb.tool(ask)])
+        session.send("Do it", confirm=lambda call: hb.PAUSE)
+        assert session.cost.amount == EACH
+        session.resume({"id-ask": "yes"})
+        assert (session.cost.amount, session.usage.total_tokens) == (2 * EACH, 10)

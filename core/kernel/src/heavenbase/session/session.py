@@ -8,8 +8,8 @@ from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from heavenbase.errors import InputError, UnsupportedError
-from heavenbase.ledger import Cost
+from heavenbase.errors import HBError, InputError, UnsupportedError
+from heavenbase.ledger import Cost, cost_of
 from heavenbase.llm import LLM
 from heavenbase.messages import to_message, to_messages
 from heavenbase.projection import CHAT, STREAM, names_of, project
@@ -133,13 +133,16 @@ class LLMSession:
         """
         names = names_of(include, CHAT, "message", reduce)
         turn = self._turn(prompt, options)
-        return project(self._learn(turn, self.llm.complete(turn.messages, **options)), names, CHAT, reduce=reduce)
+        with self._paying():
+            answer = self.llm.complete(turn.messages, **options)
+        return project(self._learn(turn, answer), names, CHAT, reduce=reduce)
 
     async def asend(self, prompt: Any, include: Any = None, reduce: bool = True, **options: Any) -> Any:
         """Async form of `send`."""
         names = names_of(include, CHAT, "message", reduce)
         turn = self._turn(prompt, options)
-        answer = await self.llm.acomplete(turn.messages, **options)
+        with self._paying():
+            answer = await self.llm.acomplete(turn.messages, **options)
         return project(self._learn(turn, answer), names, CHAT, reduce=reduce)
 
     def stream(self, prompt: Any, include: Any = None, **options: Any) -> Iterator[Any]:
@@ -160,12 +163,16 @@ class LLMSession:
     def resume(self, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
         """Go on with the `pending` tool calls, answered as in `LLM.resume`."""
         source = self._paused(options)
-        return self._learn(_Turn(self.messages, []), self.llm.resume(source, results, **options))
+        with self._paying():
+            answer = self.llm.resume(source, results, **options)
+        return self._learn(_Turn(self.messages, []), answer)
 
     async def aresume(self, results: Mapping[str, Any] | None = None, **options: Any) -> Completion:
         """Async form of `resume`."""
         source = self._paused(options)
-        return self._learn(_Turn(self.messages, []), await self.llm.aresume(source, results, **options))
+        with self._paying():
+            answer = await self.llm.aresume(source, results, **options)
+        return self._learn(_Turn(self.messages, []), answer)
 
     # Changes
 
@@ -257,6 +264,17 @@ class LLMSession:
         self.cost = Cost.total((self.cost, cost)) if self._turns else cost
         self._turns += 1
 
+    @contextmanager
+    def _paying(self) -> Iterator[None]:
+        """Count what was answered before a turn failed."""
+        try:
+            yield
+        except HBError as error:
+            used = [attempt.usage for attempt in error.attempts if attempt.usage is not None]
+            if used:
+                self._spend(Usage.total(*used), cost_of(error.attempts))
+            raise
+
     def _paused(self, options: dict[str, Any]) -> Any:
         self._name(options)
         if self.last is not None and self.last.pending:
@@ -297,7 +315,8 @@ class LLMSession:
     def _listening(self, turn: _Turn) -> Iterator[None]:
         """Remember what a stream brings: the answer at its end, or as far as it came when the user leaves it."""
         try:
-            yield
+            with self._paying():
+                yield
         except (GeneratorExit, KeyboardInterrupt):
             self._spend(None, None)
             if said := turn.said():
