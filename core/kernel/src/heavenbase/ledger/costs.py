@@ -67,13 +67,15 @@ def cost_of(attempts: Sequence[Attempt], *, is_kept: bool = False) -> Cost | Non
 
     `is_kept`: the answer came from the cache, so that it cost nothing where nothing was answered.
     """
-    # A failure without a count cost nothing that anybody knows of.
-    unknown = [it for it in attempts if it.usage is None and it.cost is None and it.error is not None]
-    parts = [it.cost for it in attempts if it not in unknown]
+    parts: list[Cost | None] = []
+    may_be_more = False
+    for attempt in attempts:
+        if attempt.usage is None and attempt.cost is None and attempt.error is not None:
+            may_be_more = may_be_more or attempt.maybe_billed  # a failure without a count: nobody knows of a cost
+        else:
+            parts.append(attempt.cost)
     total = Cost(Decimal(0), source="cache") if is_kept and not parts else Cost.total(parts)
-    if total is None or not any(it.maybe_billed for it in unknown):
-        return total
-    return replace(total, at_least=True)
+    return replace(total, at_least=True) if total is not None and may_be_more else total
 
 
 def reported(usage: Usage, at: float) -> Cost | None:
