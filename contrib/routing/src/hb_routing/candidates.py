@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,6 +14,10 @@ from heavenbase.routes import Route, Routing, Target
 from heavenbase.spec import LLMSpec
 
 NEEDS: Final = {"tools": "tools", "vision": "images", "chat": "chats", "stream": "streams"}
+PART: Final = 1000
+"""Tokens at which a part of a message that is no text is estimated."""
+ROOM: Final = 4
+"""Tokens around each message and tool, in an estimate."""
 LEARNED: Final = 1024
 """Targets whose longest prompts are remembered."""
 
@@ -81,7 +86,7 @@ class Fitting:
         if reason := lacking(call, spec):
             raise Unfit(reason)
         most = self._longest(spec) if call.verb == "complete" else None
-        if most is not None and (tokens := estimated_tokens(call)) >= most:
+        if most is not None and _may_have(call, most) and (tokens := estimated_tokens(call)) >= most:
             raise Unfit(f"about {tokens} tokens, and its context holds {most}")
 
     def fitted(self, call: Call, spec: LLMSpec, route: Route, home: LLMSpec) -> Call:
@@ -131,6 +136,21 @@ def lacking(call: Call, spec: LLMSpec) -> str:
     if call.format is not None and call.format.is_json and form == "none":
         return "it keeps to no form of an answer"
     return ""
+
+
+def _may_have(call: Call, tokens: int) -> bool:
+    """Whether a prompt may be estimated at so many tokens: each is a character at least, so that few are counted."""
+    told = [*(call.args.get("tools") or ()), call.args.get("response_format")]
+    most = 0
+    for message in call.messages:
+        content = message.get("content")
+        told += message.get("tool_calls") or ()
+        if isinstance(content, str):
+            most += len(content)
+        else:
+            most += sum(len(it["text"]) if isinstance(it.get("text"), str) else PART for it in content or ())
+    most += sum(len(json.dumps(each, default=str)) for each in told if each is not None)
+    return most + ROOM * (len(call.messages) + len(told)) >= tokens
 
 
 def _needs(call: Call, ability: str) -> bool:

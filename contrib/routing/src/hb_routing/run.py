@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from hb_routing.candidates import specs_of
+from hb_routing.candidates import Unfit, specs_of
 from hb_routing.foreign import foreign_things
 from heavenbase.call import Call, CallContext, Services
 from heavenbase.colour import check_loop, is_callers
@@ -100,6 +100,8 @@ class Run:
         self.is_served = False
         self.has_judge = self._load_judges()
         """Whether any answer may be rejected."""
+        self.outgrown = 0
+        """Tokens of the longest context that was too short for this call, as far as it is known."""
         self.refused: Completion | None = None
         """The answer that was rejected last."""
         self.first_by: float | None = None
@@ -152,7 +154,9 @@ class Run:
 
     def fitted(self, route: Route, spec: LLMSpec) -> Call:
         """The same request to this target. Raises Unfit."""
-        owner = self.owner
+        owner, window = self.owner, spec.capability("context_window") if self.outgrown else None
+        if window is not None and window <= self.outgrown:
+            raise Unfit(f"its context holds {window} tokens, and {self.outgrown} were too few")
         if spec is self.routing.first and REMAKES.isdisjoint(owner.controls):
             self.router.fitting.check(owner, spec)
             return owner.replace(context=self.context.fork())
@@ -304,6 +308,7 @@ class Run:
         """Remember what an error says of a target."""
         if isinstance(error, ContextOverflow):
             self.router.fitting.overflowed(call)
+            self.outgrown = max(self.outgrown, call.spec.capability("context_window") or 0)
 
     # What is told
 
