@@ -130,7 +130,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 def poisoned(site: Site) -> Site:
     """Plugins of every kind whose import fails."""
     site.module("poisoned", "raise RuntimeError('a plugin that nobody named was imported')\n")
-    groups = ("gateways", "providers", "caches", "vision", "middleware", "judges", "contrib", "cli")
+    groups = ("gateways", "providers", "caches", "vision", "middleware", "judges", "tables", "contrib", "cli")
     site.add("hb-poisoned", {f"heavenbase.{group}": {"poisoned": "poisoned:plugin"} for group in groups})
     return site
 

@@ -257,8 +257,10 @@ def test_verbose_prints_usage_and_attempts_to_standard_error(run: Run, scripted:
     assert (code, out) == (0, "ok\n")
     lines = err.splitlines()
     assert lines[0].startswith("m-2 by scripted over scripted, ")
-    assert lines[1] == "tokens: input 3, output 4, cost 0.01 USD"
-    assert lines[2].startswith("attempt 1: scripted/m answered after ")
+    assert lines[1] == "tokens: input 3, output 4"
+    assert lines[2].startswith("cost: 0.01 USD (provider, 20")
+    assert lines[3].startswith("attempt 1: scripted/m answered after ")
+    assert lines[3].endswith(", 0.01 USD")
 
 
 def test_the_lines_of_verbose_tell_failed_attempts() -> None:

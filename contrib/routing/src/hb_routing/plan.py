@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
+from hb_routing.bill import bill_of
 from hb_routing.candidates import Fitting, Unfit, specs_of
 from hb_routing.foreign import foreign_things
 from hb_routing.run import load_judge
 from heavenbase.call import Call
 from heavenbase.errors import HBError
+from heavenbase.ledger import Cost
 from heavenbase.middleware import name_of
 from heavenbase.routes import Route, Routing, Target
 
@@ -23,7 +25,8 @@ seed, what a gateway adds, and the limit of tokens."""
 class Step:
     """One target: its name, how many requests it may cost, and what keeps it from being asked ("" for nothing).
 
-    `middleware` are the names of those that stand around this target alone.
+    `middleware` are the names of those that stand around this target alone. `cost` is the most that is paid for it by
+    estimate; where that is None, `unknown` says what is not known.
     """
 
     target: str
@@ -31,6 +34,8 @@ class Step:
     problem: str = ""
     depth: int = 0
     middleware: tuple[str, ...] = ()
+    cost: Cost | None = None
+    unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,10 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Name and kind of a route, its targets in order, the worst case of requests and seconds (None: no limit).
+    """Name and kind of a route, its targets in order, the worst case of requests, seconds (None: no limit) and money.
 
     The seconds are those of the total limit, which holds for the route as a whole. `judges` has a row for each judge of
-    this route and of those in it, outermost first.
+    this route and of those in it, outermost first. Without a route the kind is "single", and the one target its own.
     """
 
     name: str
@@ -56,6 +61,13 @@ class Plan:
     seconds: float | None
     steps: list[Step] = field(default_factory=list)
     judges: list[Bench] = field(default_factory=list)
+
+    @property
+    def cost(self) -> Cost | None:
+        """The most that is paid for all targets, by estimate; at least that where some of it is not known."""
+        known = [step.cost for step in self.steps if step.cost is not None]
+        total = Cost.total(known)
+        return total if total is None or len(known) == len(self.steps) else replace(total, at_least=True)
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain data."""
@@ -66,6 +78,8 @@ class Plan:
                 "problem": it.problem,
                 "depth": it.depth,
                 "middleware": list(it.middleware),
+                "cost": it.cost.to_dict() if it.cost is not None else None,
+                "unknown": it.unknown,
             }
             for it in self.steps
         ]
@@ -74,14 +88,18 @@ class Plan:
             "kind": self.kind,
             "requests": self.requests,
             "seconds": self.seconds,
+            "cost": self.cost.to_dict() if self.cost is not None else None,
             "judges": [{"route": it.route, "judge": it.judge, "problem": it.problem} for it in self.judges],
             "targets": rows,
         }
 
 
 def plan_of(call: Call, fitting: Fitting) -> Plan:
-    """The plan of a routed call."""
-    routing: Routing = call.spec.route
+    """The plan of a call."""
+    routing: Routing | None = call.spec.route
+    if routing is None:
+        step = _priced(Step(call.target, attempts_of(call)), call, 1)
+        return Plan(call.target, "single", step.requests, call.context.timeouts.total, [step])
     owner = call.replace(spec=routing.first)
     steps = list(_steps(routing.route, owner, routing, fitting, 0))
     # A target that cannot be asked costs nothing today, but may be mended tomorrow: it counts.
@@ -130,7 +148,14 @@ def _step(target: Target, route: Route, owner: Call, routing: Routing, fitting: 
         problem, call = str(error), owner
         if things := _foreign(routing, target, owner):
             problem = f"{problem} ({', '.join(things)})" if things[0] not in problem else problem
-    return Step(label, keys * attempts_of(call), problem, depth, around)
+    return _priced(Step(label, keys * attempts_of(call), problem, depth, around), call, keys)
+
+
+def _priced(step: Step, call: Call, keys: int) -> Step:
+    if step.problem and call.target != step.target:
+        return replace(step, unknown="it cannot be used")
+    cost, unknown = bill_of(call, keys * billed_of(call), 1 + repairs_of(call))
+    return replace(step, cost=cost, unknown=unknown)
 
 
 def _foreign(routing: Routing, target: Target, owner: Call) -> list[str]:
@@ -140,11 +165,29 @@ def _foreign(routing: Routing, target: Target, owner: Call) -> list[str]:
         return []
 
 
+def _policy(call: Call) -> dict[str, Any]:
+    own = call.controls.get("retry") or {}
+    return {**(call.services.setting("heavenbase.llm.retry") or {}), **own}
+
+
+def billed_of(call: Call) -> int:
+    """How often a request of a call may be paid for: what may have been is repeated so many times and no more."""
+    most, repeats = _policy(call).get("billed_repeats"), repeats_of(call)
+    return repeats if most is None else min(repeats, int(most) + 1)
+
+
+def repairs_of(call: Call) -> int:
+    """How often a call asks again for an answer that has the form."""
+    if call.verb != "complete" or call.format is None or not call.format.is_json:
+        return 0
+    asked = call.controls.get("structured_retries")
+    return 1 if asked is None else int(asked)
+
+
 def repeats_of(call: Call) -> int:
     """How often a call may be sent to one target with one key, the first time included."""
     retries, own = call.controls.get("max_retries"), call.controls.get("retry") or {}
-    policy = {**(call.services.setting("heavenbase.llm.retry") or {}), **own}
-    attempts = int(policy["max_attempts"])
+    attempts = int(_policy(call)["max_attempts"])
     if retries is not None and "max_attempts" not in own:
         attempts = retries + 1 if "max_retries" in call.explicit else min(attempts, retries + 1)
     return attempts
@@ -152,12 +195,8 @@ def repeats_of(call: Call) -> int:
 
 def attempts_of(call: Call) -> int:
     """The most requests that a call may cost at one target with one key; of an embedding, with all its batches."""
-    again = 0
     if call.verb == "embed":
         count = len(set(call.inputs))
         size = call.spec.batch_size(count, call.controls.get("embedding_batch_size"))
         return (repeats_of(call) + UNASKED) * ceil(count / size)
-    if call.format is not None and call.format.is_json:
-        asked = call.controls.get("structured_retries")
-        again = 1 if asked is None else int(asked)
-    return (repeats_of(call) + UNASKED) * (1 + again)
+    return (repeats_of(call) + UNASKED) * (1 + repairs_of(call))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hb_cli import output
+from hb_cli.money import money
 from hb_cli.tools import show_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from heavenbase.call import Call
+    from heavenbase.ledger import Cost
     from heavenbase.types import Attempt, Chunk, Completion, Usage
 
 
@@ -30,12 +32,13 @@ def completion_data(answer: Completion) -> dict[str, Any]:
 
 
 def call_data(answer: Any) -> dict[str, Any]:
-    """What every kind of answer has: who answered, usage, seconds, attempts, parameters."""
+    """What every kind of answer has: who answered, usage, cost, seconds, attempts, parameters."""
     return {
         "model": answer.model,
         "provider": answer.provider,
         "gateway": answer.gateway,
         "usage": answer.usage.to_dict() if answer.usage is not None else None,
+        "cost": answer.cost.to_dict() if answer.cost is not None else None,
         "elapsed": answer.elapsed,
         "attempts": [attempt.to_dict() for attempt in answer.attempts],
         "report": answer.report.to_dict() if answer.report is not None else {},
@@ -68,6 +71,8 @@ def note_call(answer: Any, call: Call) -> None:
     seconds = f", {answer.elapsed:.2f} s" if answer.elapsed is not None else ""
     output.note(f"{answer.model or spec.model_id} by {spec.provider} over {spec.gateway}{seconds}{cached}", output.DIM)
     output.note(usage_line(answer.usage), output.DIM)
+    if answer.cost is not None:
+        output.note(cost_line(answer.cost), output.DIM)
     for line in attempt_lines(answer.attempts):
         output.note(line, output.DIM)
     lossy = answer.report.lossy() if answer.report is not None else []
@@ -81,8 +86,13 @@ def usage_line(usage: Usage | None) -> str:
         return "usage unknown"
     buckets = ("input", "cache_read", "cache_write", "output", "reasoning", "audio", "image")
     counts = ", ".join(f"{name} {getattr(usage, name)}" for name in buckets if getattr(usage, name) is not None)
-    cost = f", cost {usage.cost} {usage.currency or ''}".rstrip() if usage.cost is not None else ""
-    return f"tokens: {counts or 'unknown'}{cost}"
+    return f"tokens: {counts or 'unknown'}"
+
+
+def cost_line(cost: Cost) -> str:
+    """What was paid, in words, and whose figure it is."""
+    whose = ", ".join(filter(None, (cost.source, cost.date)))
+    return f"cost: {money(cost.to_dict())}{f' ({whose})' if whose else ''}"
 
 
 def attempt_lines(attempts: Iterable[Attempt]) -> list[str]:
@@ -93,7 +103,8 @@ def attempt_lines(attempts: Iterable[Attempt]) -> list[str]:
         seconds = f" after {attempt.elapsed:.2f} s" if attempt.elapsed is not None else ""
         identity = f", request id {attempt.request_id}" if attempt.request_id else ""
         status = f", status {attempt.status}" if attempt.status is not None else ""
-        lines.append(f"attempt {number}: {attempt.provider}/{attempt.model} {ending}{seconds}{status}{identity}")
+        cost = f", {money(attempt.cost.to_dict())}" if attempt.cost is not None else ""
+        lines.append(f"attempt {number}: {attempt.provider}/{attempt.model} {ending}{seconds}{status}{identity}{cost}")
     return lines
 
 

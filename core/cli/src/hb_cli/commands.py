@@ -123,6 +123,17 @@ def _switch(repl: Repl, argument: str) -> None:
     output.say(_model(repl))
 
 
+def _cost(repl: Repl, argument: str) -> None:
+    from hb_cli.answers import cost_line, usage_line
+
+    session = repl.session
+    if session.usage is None and session.cost is None:
+        output.say("nothing was counted yet")
+        return
+    output.say(usage_line(session.usage))
+    output.say(cost_line(session.cost) if session.cost is not None else "cost: unknown")
+
+
 def _model(repl: Repl) -> str:
     spec = repl.session.llm.spec
     return f"{spec.model_id} by {spec.provider} over {spec.gateway}"
@@ -137,6 +148,7 @@ COMMANDS = (
     Command(("image",), "PATH|URL", "Show the model an image with the next message.", _image),
     Command(("system",), "[TEXT]", "Show the system message, or set it.", _system),
     Command(("model",), "[NAME]", "Show the model, or use another one or a preset.", _switch),
+    Command(("cost",), "", "Tell the tokens of this session, and what they cost.", _cost),
     Command(("tools",), "", "List the tools.", _tools),
     Command(("mcp",), "URL|COMMAND", "Use the tools of an MCP server.", _mcp),
     Command(("save", "s"), "[FILE]", "Save the session.", _save),

@@ -9,6 +9,7 @@ import click
 
 from hb_cli import inputs, output
 from hb_cli.failures import scrubber
+from hb_cli.money import money
 from hb_cli.state import State, pass_state
 from hb_cli.story import story_of
 from hb_cli.target import Target, json_option, target_options
@@ -83,10 +84,12 @@ def _lines(story: Mapping[str, Any]) -> list[str]:
     lines += _columns([(name, _word(row["value"]), row["origin"]) for name, row in story["arguments"].items()])
     if story["capabilities"]:
         lines += ["", "capabilities"]
-        lines += _columns([(name, _word(value), "") for name, value in story["capabilities"].items()])
+        lines += _columns(
+            [(name, _word(value), story["capability_origins"][name]) for name, value in story["capabilities"].items()]
+        )
     limits = ", ".join(f"{name} {seconds:g} s" if seconds is not None else f"{name} never"
                        for name, seconds in story["timeouts"].items())  # fmt: skip
-    lines += ["", f"time limits: {limits}", f"attempts: {_retry(story['retry'])}"]
+    lines += ["", f"time limits: {limits}", f"attempts: {_retry(story['retry'])}", *_worst(story)]
     lines += ["", "stack", *_columns([(row["name"], row["place"], "") for row in story["stack"]])]
     lines += [f"  cannot be made: {story['stack_error']}"] if story["stack_error"] is not None else []
     lines += [*_route(story), "", "request"]
@@ -125,6 +128,15 @@ def _retry(retry: Mapping[str, Any]) -> str:
     )
 
 
+def _worst(story: Mapping[str, Any]) -> list[str]:
+    worst = story["worst_case"]
+    if worst is None:
+        return []
+    limit = f"{worst['seconds']:g} s" if worst["seconds"] is not None else "any time"
+    cost = f"about {money(worst['cost'])}" if worst["cost"] is not None else "a cost that is not known"
+    return [f"worst case: {worst['requests']} requests, {limit}, {cost}", *(f"  {text}" for text in worst["unknown"])]
+
+
 def _route(story: Mapping[str, Any]) -> list[str]:
     if story["route_error"] is not None:
         return ["", f"route: {story['route_error']}"]
@@ -139,7 +151,9 @@ def _route(story: Mapping[str, Any]) -> list[str]:
     for row in plan["targets"]:
         around = f"through {', '.join(row['middleware'])}" if row["middleware"] else ""
         told = "; ".join(filter(None, (around, row["problem"])))
-        rows.append((f"{'  ' * row['depth']}{row['target']}", f"at most {row['requests']} requests", told))
+        most = f"at most {row['requests']} requests"
+        most += f", {money(row['cost'])}" if row["cost"] is not None else ""
+        rows.append((f"{'  ' * row['depth']}{row['target']}", most, told))
     lines += _columns(rows)
     judged = [row for row in plan["judges"] if row["problem"] or row["route"] != plan["name"]]
     return lines + _columns([(f"judge {row['judge']}", f"of {row['route']}", row["problem"]) for row in judged])

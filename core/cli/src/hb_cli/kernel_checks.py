@@ -36,7 +36,8 @@ def check_kernel(state: State) -> Iterator[Check]:
             kernel.stack.switched_on(path, state.config)
         except Exception as error:
             yield Check("middleware", "broken", told(error), REMEDY)
-    yield from _tables(state)
+    yield from _settings_of_nothing(state)
+    yield _table_of_models(state)
 
 
 def told(error: Exception) -> str:
@@ -53,8 +54,31 @@ def switched_on(config: Config) -> Iterator[tuple[str, ...]]:
             yield path
 
 
-def _tables(state: State) -> Iterator[Check]:
-    """Tables with the settings of middlewares and judges that nothing installed has."""
+def _table_of_models(state: State) -> Check:
+    """Which table of models is asked."""
+    import warnings
+
+    key = "heavenbase.llm.table"
+    name = state.config.get(key)
+    if name is None:
+        return Check("table of models", "info", f"none is asked ({key} is null)")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            table = state.kernel.services.table
+        except Exception as error:
+            return Check("table of models", "broken", told(error), f"hb cfg unset {key}")
+    if caught:
+        return Check("table of models", "warn", str(caught[-1].message))
+    if table is None:
+        return Check(
+            "table of models", "info", f"{name} is not installed: what calls cost is known where providers say it"
+        )
+    return Check("table of models", "ok", f"{name} tells prices and abilities")
+
+
+def _settings_of_nothing(state: State) -> Iterator[Check]:
+    """Settings of middlewares, judges and tables of models that nothing installed has."""
     from heavenbase.config.check import meant
     from heavenbase.config.values import join_key
     from heavenbase.discovery.plugin_settings import KINDS, where

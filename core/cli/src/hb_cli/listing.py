@@ -1,4 +1,7 @@
-"""`hb models`, `hb providers` and the tables of `hb llm list`, from metadata and settings; imports no plugin."""
+"""`hb models`, `hb providers` and the tables of `hb llm list`, from metadata and settings.
+
+No plugin is imported for them but the table of models, where one is installed.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hb_cli import output
+from hb_cli.known import Knowledge, Known, cells
 from hb_cli.state import State, pass_state
 from hb_cli.target import json_option, offered_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     from heavenbase.config.layers import Environ
+
+    Table: TypeAlias = tuple[list[list[str]], Sequence[str]]
+    """Rows of cells, and their headings."""
 
 PROVIDER_COLUMNS = ("provider", "gateway", "key", "default model", "names", "base URL")
 ABOUT = ("description", "docs_url", "keys_url", "models_url")
@@ -39,7 +47,10 @@ def models(state: State, provider: str | None, live: bool, limit: int | None, as
     if as_json:
         output.say_json({"models": rows})
     elif rows:
-        output.say_table(_model_cells(rows), ("model", "aliases", "native ids"))
+        output.say_table(*_model_table(rows))
+        if any(it["prices"] for row in rows for it in row["known"].values()):
+            output.say()
+            output.say(f"prices are for a million tokens, by the table {Knowledge(state).source()}")
 
 
 @click.command()
@@ -67,8 +78,7 @@ def say_list(state: State, what: str, as_json: bool) -> None:
     for place, (kind, rows) in enumerate(found.items()):
         if place:
             output.say()
-        _, cells, header = KINDS[kind]
-        output.say_table(cells(rows), header)
+        output.say_table(*KINDS[kind][1](rows))
 
 
 def model_rows(state: State, provider: str | None = None) -> list[dict[str, Any]]:
@@ -83,10 +93,16 @@ def model_rows(state: State, provider: str | None = None) -> list[dict[str, Any]
             from heavenbase.errors import UnknownNameError
 
             raise UnknownNameError("provider", provider, [*catalog.providers, *catalog.wanted])
-    rows = []
+    rows, knowledge, about = [], Knowledge(state), provider_records(state)
     for name, record in sorted(catalog.models.items()):
-        offered = {at: native_id(entry) for at, entry in record.get("providers", {}).items()}
+        entries = record.get("providers", {})
+        offered = {at: native_id(entry) for at, entry in entries.items()}
         if wanted is None or wanted in offered:
+            known = {
+                at: knowledge.of(at, native, about.get(at, {}), record, _table(entries[at]))
+                for at, native in offered.items()
+                if wanted in (None, at)
+            }
             rows.append(
                 {
                     "model": name,
@@ -96,6 +112,7 @@ def model_rows(state: State, provider: str | None = None) -> list[dict[str, Any]
                     "installed": sorted(set(offered) & set(catalog.providers)),
                     "dim": record.get("dim"),
                     "description": record.get("description"),
+                    "known": {at: it.to_dict() for at, it in known.items()},
                 }
             )
     return rows
@@ -110,19 +127,28 @@ def preset_rows(state: State) -> list[dict[str, Any]]:
     ]
 
 
+def provider_records(state: State) -> dict[str, Mapping[str, Any]]:
+    """What manifests and settings say of each provider that can be used."""
+    from heavenbase.resolution.catalog import merge
+
+    installed = {info.name: info.manifest for info in state.inventory.plugins if info.kind == "providers"}
+    catalog = state.catalog
+    return {
+        name: merge((installed.get(name) or {}).get("provider", {}), catalog.configured_providers.get(name, {}))
+        for name in catalog.providers
+    }
+
+
 def provider_rows(state: State) -> list[dict[str, Any]]:
     """The providers by name: those that can be used, then those that the catalogue knows and that are not installed."""
-    from heavenbase.resolution.catalog import merge
     from heavenbase.resolution.endpoint import Sources
 
     catalog = state.catalog
     sources = Sources(state.config, catalog.claims.foreign)
     installed = {info.name: info for info in state.inventory.plugins if info.kind == "providers"}
     rows = []
-    for name in catalog.providers:
+    for name, record in provider_records(state).items():
         info = installed.get(name)
-        manifest = ((info.manifest if info is not None else None) or {}).get("provider", {})
-        record = merge(manifest, catalog.configured_providers.get(name, {}))
         variables = key_variables(record)
         owners = {variable: sources.foreign(name, variable) for variable in variables}
         model = next(iter((record.get("default_models") or {}).values()), None)
@@ -212,6 +238,10 @@ def _target(target: Any) -> str:
     return f"{provider}/{words}" if provider and words else words or str(provider or "?")
 
 
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if hasattr(value, "get") else {}
+
+
 def key_variables(record: Mapping[str, Any]) -> list[str]:
     """The variables that a provider's key is looked for in, in order."""
     found = record.get("api_key_env") or ()
@@ -245,15 +275,26 @@ def _shown_url(value: Any) -> str | None:
     return str(masked(url, False)) if url else None
 
 
-def _model_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
-    return [
+def _model_table(rows: list[dict[str, Any]]) -> Table:
+    """What is known of a model is that of the provider which answers by default, or of the first."""
+    known, headings = cells([_known(row) for row in rows])
+    table = [
         [
             row["model"],
             ", ".join(row["aliases"]),
+            *more,
             ", ".join(f"{at}: {native}" for at, native in row["providers"].items()),
         ]
-        for row in rows
+        for row, more in zip(rows, known, strict=True)
     ]
+    return table, ("model", "aliases", *headings, "native ids")
+
+
+def _known(row: Mapping[str, Any]) -> Known:
+    known = row["known"]
+    places = [row["default_provider"], *row["installed"], *known]
+    place = next((at for at in places if at in known), None)
+    return Known(**known[place]) if place is not None else Known({})
 
 
 def _provider_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
@@ -299,11 +340,15 @@ def _option_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
     return [[row["option"], " or ".join(w for w in row["types"] if w != "object"), row["help"]] for row in rows]
 
 
-KINDS = {
-    "presets": (preset_rows, _preset_cells, ("preset", "model", "provider", "description")),
-    "models": (model_rows, _model_cells, ("model", "aliases", "native ids")),
-    "providers": (provider_rows, _provider_cells, PROVIDER_COLUMNS),
-    "gateways": (gateway_rows, _gateway_cells, ("gateway", "state")),
-    "routes": (route_rows, _route_cells, ("route", "kind", "targets", "description")),
-    "options": (option_rows, _option_cells, ("option", "value", "meaning")),
+def _under(header: Sequence[str], cells: Callable[[list[dict[str, Any]]], list[list[str]]]) -> Callable[..., Table]:
+    return lambda rows: (cells(rows), header)
+
+
+KINDS: dict[str, tuple[Callable[[State], list[dict[str, Any]]], Callable[..., Table]]] = {
+    "presets": (preset_rows, _under(("preset", "model", "provider", "description"), _preset_cells)),
+    "models": (model_rows, _model_table),
+    "providers": (provider_rows, _under(PROVIDER_COLUMNS, _provider_cells)),
+    "gateways": (gateway_rows, _under(("gateway", "state"), _gateway_cells)),
+    "routes": (route_rows, _under(("route", "kind", "targets", "description"), _route_cells)),
+    "options": (option_rows, _under(("option", "value", "meaning"), _option_cells)),
 }

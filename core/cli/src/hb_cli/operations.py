@@ -66,14 +66,26 @@ def rerank(
 
 
 def say_models(state: State, provider: str, limit: int | None, as_json: bool) -> None:
-    """Print the models that a provider lists now."""
+    """Print the models that a provider lists now, with what is known of them beside."""
+    from hb_cli.known import Knowledge, cells
+    from hb_cli.listing import provider_records
+
     found = llm_at(state, provider).models(**({"limit": limit} if limit is not None else {}))
+    name = found.provider or provider
+    knowledge, record = Knowledge(state), provider_records(state).get(name, {})
+    told = [{"context_window": model.context_window, "max_output_tokens": model.max_output} for model in found]
+    known = [
+        # What the endpoint says now stands before all that was written down.
+        knowledge.of(name, model.id, record, {"capabilities": {key: it for key, it in said.items() if it is not None}})
+        for model, said in zip(found, told, strict=True)
+    ]
     if as_json:
-        rows = [model.to_dict() for model in found]
+        rows = [{**model.to_dict(), "known": it.to_dict()} for model, it in zip(found, known, strict=True)]
         output.say_json({"provider": found.provider, "models": rows, "has_more": found.has_more})
         return
-    cells = [[m.id, m.owner or "", date(m.created), str(m.context_window or "")] for m in found]
-    output.say_table(cells, ("model", "owner", "created", "context window"))
+    more, headings = cells(known)
+    listed = [[m.id, m.owner or "", date(m.created), *each] for m, each in zip(found, more, strict=True)]
+    output.say_table(listed, ("model", "owner", "created", *headings))
     if found.has_more:
         output.note(f"there are more than these {len(found)}; --limit says how many are read")
 

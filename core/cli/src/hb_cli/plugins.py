@@ -28,6 +28,7 @@ SINGULAR = {
     "providers": "provider",
     "caches": "cache",
     "judges": "judge",
+    "tables": "table",
     "cli": "command",
 }
 DISABLED, LOCK = "heavenbase.plugins.disabled", "heavenbase.plugins.lock"

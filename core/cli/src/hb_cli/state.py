@@ -98,9 +98,11 @@ class State:
         return Catalog(self.inventory, self.inventory.names("providers"), tables, allowed)
 
     def names(self, what: str) -> list[str]:
-        """The names of presets, models, providers, gateways or routes."""
-        if what == "gateways":
-            return self.inventory.names("gateways")
+        """The names of presets, models, providers, gateways, tables of models, or routes."""
+        if what == "tables" and self._given is not None:
+            return self._given.registry.names("tables")
+        if what in ("gateways", "tables"):
+            return self.inventory.names(what)
         if what == "routes":
             return list(self.config.section("heavenbase.llm.routes", raw=True))
         return self.catalog.model_names() if what == "models" else list(getattr(self.catalog, what))

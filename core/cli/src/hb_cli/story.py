@@ -54,7 +54,7 @@ def story_of(kernel: Kernel, call: Call, warned: Iterable[str] = ()) -> dict[str
             }
             for name, value in sorted(spec.args.items())
         },
-        "capabilities": {name: known for name in CAPABILITIES.fields if (known := spec.capability(name)) is not None},
+        **_capabilities(kernel, spec),
         "timeouts": {name: getattr(spec.timeouts, name) for name in spec.timeouts.__dataclass_fields__},
         "retry": _retry(kernel, call),
         **_stack(kernel, call),
@@ -116,6 +116,26 @@ def _gateway_key(spec: LLMSpec) -> tuple[str, str]:
     return "not set", f"set {' or '.join(spec.gateway_record.get('api_key_env') or ['gateway_key='])}"
 
 
+def _capabilities(kernel: Kernel, spec: LLMSpec) -> dict[str, dict[str, Any]]:
+    """What the target can do, and who says so: settings and manifests stand before the table of models."""
+    known = {name: said for name in CAPABILITIES.fields if (said := spec.capability(name)) is not None}
+    catalog = kernel.resolver.catalog
+    own = dict(catalog.configured_providers.get(spec.provider, {}).get("capabilities") or {})
+    if kernel.registry.has("providers", spec.provider):
+        manifest = kernel.registry.load("providers", spec.provider).record(spec.gateway, spec.model_id)
+        own |= manifest.get("capabilities") or {}
+    table = kernel.services.table
+    facts = kernel.resolver.tables.abilities(spec.provider, spec.model_id, {}) if table is not None else {}
+    model = spec.model_record.get("capabilities", {})
+    origins = {
+        name: f"model {spec.model}" if name in model
+        else f"table {table.name}" if table is not None and name in facts and name not in own
+        else f"provider {spec.provider}"
+        for name in known
+    }  # fmt: skip
+    return {"capabilities": known, "capability_origins": origins}
+
+
 def _retry(kernel: Kernel, call: Call) -> dict[str, Any]:
     settings = kernel.config.section("heavenbase.llm.retry").copy()
     retries = call.controls.get("max_retries")
@@ -124,21 +144,35 @@ def _retry(kernel: Kernel, call: Call) -> dict[str, Any]:
 
 def _stack(kernel: Kernel, call: Call) -> dict[str, Any]:
     """What the call goes through, outermost first, and for several targets the plan of their route."""
-    found: dict[str, Any] = {"stack": [], "stack_error": None, "route": None, "route_error": None}
+    found: dict[str, Any] = {"stack": [], "stack_error": None, "route": None, "route_error": None, "worst_case": None}
     try:
         found["stack"] = kernel.stack.described(call)
     except HBError as error:
         found["stack_error"] = error.message
+    is_single = call.spec.route is None
+    if is_single and not kernel.registry.has("middleware", "routing"):
+        return found
     try:
-        if call.spec.route is not None:
-            found["route"] = plan_of(call)
+        plan = plan_of(call)
+        found["worst_case"] = {
+            **{name: plan[name] for name in ("requests", "seconds", "cost")},
+            "unknown": _unknown(plan),
+        }
+        found["route"] = None if is_single else plan
     except HBError as error:
-        found["route_error"] = error.message
+        if not is_single:
+            found["route_error"] = error.message
     return found
 
 
+def _unknown(plan: dict[str, Any]) -> list[str]:
+    """What of the money is not known, by target where there are several."""
+    rows = [row for row in plan["targets"] if row["unknown"]]
+    return [row["unknown"] if plan["kind"] == "single" else f"{row['target']}: {row['unknown']}" for row in rows]
+
+
 def plan_of(call: Call) -> dict[str, Any]:
-    """The plan of a routed call: its targets in order, what keeps each from being asked, the worst case."""
+    """The plan of a call: its targets in order, what keeps each from being asked, the worst case."""
     plan: dict[str, Any] = call.services.load("middleware", "routing").plan(call).to_dict()
     return plan
 

@@ -42,7 +42,9 @@ SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type":
 class Bench:
     """A model behind a loopback server, in one colour, with a clock that jumps where hb waits."""
 
-    def __init__(self, server: LoopbackServer, colour: Colour, gateway: str = "responses", plugins: Any = (), **options: Any) -> None:
+    def __init__(
+        self, server: LoopbackServer, colour: Colour, gateway: str = "responses", plugins: Any = (), **options: Any
+    ) -> None:
         self.server, self.colour, self.clock = server, colour, Clock()
         clock = self.clock
         self.kernel = Kernel(
