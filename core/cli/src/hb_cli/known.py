@@ -119,7 +119,7 @@ def short(number: Any) -> str:
 
 def _price(price: Any) -> str:
     """A price in words; one that rises with the length of the prompt has a + behind its lowest."""
-    if isinstance(price, tuple):
+    if isinstance(price, tuple | list):
         return f"{_price(price[0])}+" if price else ""
     return "" if price is None else figure(price)
 
