@@ -78,7 +78,7 @@ def test_a_sound_installation_passes(run: Run) -> None:
 def test_broken_plugins_are_named_with_the_remedy_and_the_rest_is_checked(run: Run, poisoned: Any) -> None:
     rows = of(found(run, 1), "plugin")
     broken = [row for row in rows if row["status"] == "broken"]
-    assert len(broken) == 8
+    assert len(broken) == 9
     assert "RuntimeError: a plugin that nobody named was imported" in broken[0]["detail"]
     assert broken[0]["remedy"].startswith("or keep it out: hb plugins disable ")
     assert any(row["status"] == "ok" and "gateways:mock" in row["detail"] for row in rows)

@@ -188,7 +188,7 @@ def test_a_route_with_a_target_of_unknown_price_has_a_least_cost(run: Run, insta
     found = worst(run, *args)
     assert found["cost"]["at_least"] is True
     assert found["unknown"] == ["openai/unheard-of: its price is not known"]
-    assert "about at least 0.00" in run("explain", *args).out
+    assert "s, at least 0.00" in run("explain", *args).out
 
 
 def test_explain_tells_who_says_what_a_model_can(run: Run, installed: Any) -> None:

@@ -133,7 +133,8 @@ def _worst(story: Mapping[str, Any]) -> list[str]:
     if worst is None:
         return []
     limit = f"{worst['seconds']:g} s" if worst["seconds"] is not None else "any time"
-    cost = f"about {money(worst['cost'])}" if worst["cost"] is not None else "a cost that is not known"
+    cost = money(worst["cost"]) if worst["cost"] is not None else "a cost that is not known"
+    cost = cost if worst["unknown"] else f"about {cost}"
     return [f"worst case: {worst['requests']} requests, {limit}, {cost}", *(f"  {text}" for text in worst["unknown"])]
 
 
