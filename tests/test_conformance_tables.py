@@ -38,7 +38,10 @@ class Small(ModelTable):
         return {"context_window": 128_000, "tools": True} if (provider, model_id) == ("acme", "one") else {}
 
     def prices(self, provider: str, model_id: str, *, at: float) -> Any:
-        return dict(self.rows[model_id]) if provider == "acme" and model_id in self.rows else None
+        if provider != "acme" or model_id not in self.rows:
+            return None
+        batch = {"input": Decimal(1)}
+        return {**self.rows[model_id], "tiers": {"batch": batch}, "currency": "USD", "source": "small", "date": None}
 
     def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
         prices = self.prices(provider, model_id, at=at)

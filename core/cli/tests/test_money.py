@@ -27,6 +27,7 @@ from heavenbase.ledger import Cost
 from heavenbase.resolution import ModelTable
 
 PRICES = {"input": (Decimal("2.50"), (200_000, Decimal(5))), "output": Decimal(10)}
+ABOUT = {"currency": "USD", "date": "2026-11-01"}
 FACTS = {"context_window": 128_000, "max_output_tokens": 16_384, "vision": True, "tools": True}
 
 
@@ -35,7 +36,7 @@ class Prices(ModelTable):
         return dict(FACTS) if model_id in ("gpt-4o-mini", "mock") else {}
 
     def prices(self, provider, model_id, *, at):
-        return dict(PRICES) if model_id in ("gpt-4o-mini", "mock") else None
+        return {**PRICES, **ABOUT} if model_id in ("gpt-4o-mini", "mock") else None
 
     def cost(self, provider, model_id, usage, *, at):
         if usage.input is None or usage.output is None or model_id not in ("gpt-4o-mini", "mock"):
@@ -222,9 +223,14 @@ def test_models_have_windows_prices_and_abilities(run: Run, installed: Any) -> N
     assert "16.38k" in line
     assert " 2.5+ " in line
     assert "tools, vision" in line
-    assert lines[-1] == f"prices are for a million tokens, by the table prices (version 1, date {DAY})"
+    assert lines[-1] == f"prices are for a million tokens: USD; {DAY}"
     rows = {row["model"]: row["known"] for row in json.loads(run("models", "--json").out)["models"]}
-    assert rows["gpt-4o-mini"]["openai"]["prices"] == {"input": ["2.50", [200_000, "5"]], "output": "10"}
+    assert rows["gpt-4o-mini"]["openai"]["prices"] == {
+        "input": ["2.50", [200_000, "5"]],
+        "output": "10",
+        "currency": "USD",
+        "date": DAY,
+    }
     assert rows["gpt-4o-mini"]["openai"]["capabilities"]["context_window"] == 128_000
 
 
@@ -266,7 +272,9 @@ def test_a_table_that_cannot_be_loaded_spoils_no_listing(run: Run, site: Any) ->
 
 
 def test_a_table_that_fails_spoils_no_listing(run: Run, site: Any) -> None:
-    source = TABLE.replace("return dict(PRICES)", "raise KeyError(model_id)").replace("return dict(FACTS)", "1 / 0")
+    source = TABLE.replace("return {**PRICES, **ABOUT}", "raise KeyError(model_id)").replace(
+        "return dict(FACTS)", "1 / 0"
+    )
     site.module("failing_prices", source)
     site.add("hb-prices", {"heavenbase.tables": {"prices": "failing_prices:Prices"}})
     assert "deepseek-v4-flash" in run("models").out

@@ -8,7 +8,7 @@ from hb_cli import output
 from hb_cli.money import figure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hb_cli.state import State
     from heavenbase.resolution import ModelTable
@@ -17,6 +17,7 @@ TABLE = "heavenbase.llm.table"
 SHOWN = ("tools", "vision", "embeddings", "images", "rerank")
 """Abilities that are listed by name."""
 NUMBERS = ("context_window", "max_output_tokens")
+ABOUT = ("currency", "source", "date")
 COLUMNS = ("context", "output", "in/M", "out/M", "abilities")
 
 
@@ -65,14 +66,6 @@ class Knowledge:
         known = {name: value for name, value in said.items() if value is not None and name in own}
         return Known(known, self._prices(provider, model_id))
 
-    def source(self) -> str:
-        """Whose prices these are, as the table says of itself; "" without one."""
-        if self._table is None:
-            return ""
-        status = dict(self._table.status())
-        told = ", ".join(f"{name} {value}" for name, value in status.items() if value is not None)
-        return f"{self._table.name}{f' ({told})' if told else ''}"
-
     def _prices(self, provider: str, model_id: str) -> Mapping[str, Any] | None:
         if self._table is None:
             return None
@@ -105,6 +98,14 @@ def cells(rows: Sequence[Known]) -> tuple[list[list[str]], list[str]]:
     found = [row.cells() for row in rows]
     used = [place for place in range(len(COLUMNS)) if any(row[place] for row in found)]
     return [[row[place] for place in used] for row in found], [COLUMNS[place] for place in used]
+
+
+def legend(found: Iterable[Mapping[str, Any] | None]) -> str:
+    """What prices mean: their currencies, whose they are and of which day, as far as they say; "" for no prices."""
+    prices = [each for each in found if each]
+    told = [dict.fromkeys(each[name] for each in prices if each.get(name)) for name in ABOUT]
+    about = "; ".join(", ".join(each) for each in told if each)
+    return f"prices are for a million tokens{f': {about}' if about else ''}" if prices else ""
 
 
 def short(number: Any) -> str:

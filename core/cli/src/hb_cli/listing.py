@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hb_cli import output
-from hb_cli.known import Knowledge, Known, cells
+from hb_cli.known import Knowledge, Known, cells, legend
 from hb_cli.state import State, pass_state
 from hb_cli.target import json_option, offered_options
 
@@ -48,9 +48,9 @@ def models(state: State, provider: str | None, live: bool, limit: int | None, as
         output.say_json({"models": rows})
     elif rows:
         output.say_table(*_model_table(rows))
-        if any(it["prices"] for row in rows for it in row["known"].values()):
+        if told := legend(it["prices"] for row in rows for it in row["known"].values()):
             output.say()
-            output.say(f"prices are for a million tokens, by the table {Knowledge(state).source()}")
+            output.say(told)
 
 
 @click.command()
