@@ -64,11 +64,17 @@ class Penny(ModelTable):
 
 
 @pytest.fixture
-def installed(site: Any) -> Any:
-    """A table of models that is installed."""
-    site.module("stranger_prices", TABLE)
-    site.add("hb-prices", {"heavenbase.tables": {"prices": "stranger_prices:Prices"}})
+def installed(site: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A table of models that is installed, and asked for."""
+    publish(site, monkeypatch, "stranger_prices", TABLE)
     return site
+
+
+def publish(site: Any, monkeypatch: pytest.MonkeyPatch, module: str, source: str) -> None:
+    """Install a table under the name `stranger`, and ask for it."""
+    site.module(module, source)
+    site.add("stranger-prices", {"heavenbase.tables": {"stranger": f"{module}:Prices"}})
+    monkeypatch.setenv("HEAVENBASE_LLM__TABLE", "stranger")
 
 
 @pytest.fixture
@@ -199,13 +205,13 @@ def test_explain_tells_who_says_what_a_model_can(run: Run, installed: Any) -> No
     found = json.loads(run("explain", "hi", "-m", "gpt-4o-mini", "-b", "openai", "--json").out)
     origins = found["capability_origins"]
     assert origins.keys() == found["capabilities"].keys()
-    assert (found["capabilities"]["context_window"], origins["context_window"]) == (128_000, "table prices")
+    assert (found["capabilities"]["context_window"], origins["context_window"]) == (128_000, "table stranger")
     assert (found["capabilities"]["vision"], origins["vision"]) == (False, "provider openai")
     assert origins["prefill"] == "model gpt-4o-mini"
     lines = [
         " ".join(line.split()) for line in run("explain", "hi", "-m", "gpt-4o-mini", "-b", "openai").out.splitlines()
     ]
-    assert "context_window 128000 table prices" in lines
+    assert "context_window 128000 table stranger" in lines
 
 
 # hb models
@@ -261,22 +267,19 @@ def test_models_of_an_endpoint_have_what_the_table_knows(
         assert found[0]["known"]["capabilities"]["vision"] is True
 
 
-@pytest.mark.filterwarnings("default::heavenbase.errors.PluginFallbackWarning")
-def test_a_table_that_cannot_be_loaded_spoils_no_listing(run: Run, site: Any) -> None:
-    site.module("broken_prices", "raise RuntimeError('no data')")
-    site.add("hb-prices", {"heavenbase.tables": {"prices": "broken_prices:Prices"}})
+def test_a_table_that_cannot_be_loaded_spoils_no_listing(run: Run, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(site, monkeypatch, "broken_prices", "raise RuntimeError('no data')")
     code, out, err = run("models")
     assert code == 0
     assert "deepseek-v4-flash" in out
-    assert "the table of models 'prices' is not used" in err
+    assert "tables:stranger of stranger-prices 1.0 cannot be imported: RuntimeError: no data" in err
 
 
-def test_a_table_that_fails_spoils_no_listing(run: Run, site: Any) -> None:
+def test_a_table_that_fails_spoils_no_listing(run: Run, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     source = TABLE.replace("return {**PRICES, **ABOUT}", "raise KeyError(model_id)").replace(
         "return dict(FACTS)", "1 / 0"
     )
-    site.module("failing_prices", source)
-    site.add("hb-prices", {"heavenbase.tables": {"prices": "failing_prices:Prices"}})
+    publish(site, monkeypatch, "failing_prices", source)
     assert "deepseek-v4-flash" in run("models").out
     assert run("explain", "hi", "-p", "mock").code == 0
 
@@ -285,21 +288,23 @@ def test_a_table_that_fails_spoils_no_listing(run: Run, site: Any) -> None:
 
 
 def test_plugins_and_doctor_know_tables(run: Run, installed: Any) -> None:
-    (line,) = [line for line in run("plugins").out.splitlines() if " hb-prices " in line]
-    assert line.split()[:3] == ["table", "prices", "hb-prices"]
+    (line,) = [line for line in run("plugins").out.splitlines() if " stranger-prices " in line]
+    assert line.split()[:3] == ["table", "stranger", "stranger-prices"]
     out = run("doctor").out
-    assert "table of models  prices tells prices and abilities" in out
-    assert "tables:prices of hb-prices 1.0, contract 1 (version 1, date 2026-11-01)" in out
+    assert "table of models  stranger tells prices and abilities" in out
+    assert "tables:stranger of stranger-prices 1.0, contract 1 (version 1, date 2026-11-01)" in out
 
 
-def test_a_broken_table_is_told_with_its_reason(run: Run, site: Any) -> None:
-    site.module("broken_prices", "raise RuntimeError('no data')")
-    site.add("hb-prices", {"heavenbase.tables": {"prices": "broken_prices:Prices"}})
+def test_a_broken_table_is_told_with_its_reason(run: Run, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(site, monkeypatch, "broken_prices", "raise RuntimeError('no data')")
     code, out, _ = run("doctor")
     assert code == 1
     (line,) = [line for line in out.splitlines() if line.startswith("broken")]
-    assert "no data" in line
-    assert "hb plugins disable tables:prices" in line
+    assert "table of models" in line
+    assert "tables:stranger of stranger-prices 1.0 cannot be imported: RuntimeError: no data" in line
+    monkeypatch.delenv("HEAVENBASE_LLM__TABLE")
+    (line,) = [line for line in run("doctor").out.splitlines() if line.startswith("broken")]
+    assert "hb plugins disable tables:stranger" in line
 
 
 def test_a_table_that_is_asked_for_and_not_there_is_broken(run: Run) -> None:
