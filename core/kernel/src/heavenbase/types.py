@@ -192,8 +192,22 @@ CHOICE_FIELDS = [it.name for it in fields(Choice)][1:]
 """The fields that a completion has too."""
 
 
+class Billed(Record):
+    """What has a ledger of requests, and so a cost."""
+
+    __slots__ = ()
+    attempts: list[Attempt]
+
+    @property
+    def cost(self) -> Cost | None:
+        """What its requests cost; None where that is not known, nothing for an answer of the cache."""
+        from heavenbase.ledger.costs import cost_of
+
+        return cost_of(self.attempts, is_kept=getattr(self, "cached", True))
+
+
 @dataclass(slots=True)
-class Completion(Detailed, Record, Generic[T]):
+class Completion(Detailed, Billed, Generic[T]):
     """The normalised answer of one chat call; `Completion[Answer]` is one whose `structured` is an Answer.
 
     `finish_reason` is one vocabulary (see `FinishReason`), `raw_finish_reason` the provider's own word. `elapsed` is
@@ -256,13 +270,6 @@ class Completion(Detailed, Record, Generic[T]):
         return self.details.rate_limits if self.details is not None else None
 
     @property
-    def cost(self) -> Cost | None:
-        """What its requests cost; None where that is not known, nothing for an answer of the cache."""
-        from heavenbase.ledger.costs import cost_of
-
-        return cost_of(self.attempts, is_kept=self.cached)
-
-    @property
     def content(self) -> str:
         """Reasoning in <think> tags, then the text."""
         return f"<think>\n{self.reasoning}\n</think>\n{self.text}" if self.reasoning else self.text
@@ -314,7 +321,7 @@ class Completion(Detailed, Record, Generic[T]):
 
 
 @dataclass(slots=True)
-class Embedding(Record):
+class Embedding(Billed):
     """The answer of one embedding call: one vector of floats per input, in order.
 
     `raw` holds {cached, misses, embedding_batch_size, embedding_max_workers, batches}.
@@ -334,20 +341,13 @@ class Embedding(Record):
     hops: list[Hop] = field(default_factory=list)
 
     @property
-    def cost(self) -> Cost | None:
-        """What its requests cost; None where that is not known, nothing for an answer of the cache."""
-        from heavenbase.ledger.costs import cost_of
-
-        return cost_of(self.attempts, is_kept=True)
-
-    @property
     def dim(self) -> int | None:
         """The length of the vectors; None when there are none."""
         return len(self.vectors[0]) if self.vectors else None
 
 
 @dataclass(slots=True)
-class ImageResult(Record):
+class ImageResult(Billed):
     """The answer of one image generation: `images` in the provider's order, `raw` its payload."""
 
     images: list[LLMImage]
@@ -363,10 +363,3 @@ class ImageResult(Record):
     attempts: list[Attempt] = field(default_factory=list)
     served_by: str | None = None
     hops: list[Hop] = field(default_factory=list)
-
-    @property
-    def cost(self) -> Cost | None:
-        """What its requests cost; None where that is not known, nothing for an answer of the cache."""
-        from heavenbase.ledger.costs import cost_of
-
-        return cost_of(self.attempts, is_kept=self.cached)
