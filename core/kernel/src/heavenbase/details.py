@@ -55,8 +55,13 @@ class Usage(Record):
     """Tokens in disjoint buckets; None means that the provider did not say.
 
     `input` are fresh input tokens, `cache_read` and `cache_write` those read from and written to the provider's prompt
-    cache, `output` the visible answer, `reasoning` the thinking. `cost` is the provider's own figure in `currency`, a
-    decimal string. The wire's sums are derived: `prompt_tokens`, `completion_tokens`, `total_tokens`.
+    cache, `audio` and `image` those of sounds and pictures in the prompt, where they are told apart; `output` the
+    visible answer, `reasoning` the thinking, `output_audio` and `output_image` sounds and pictures in the answer. The
+    wire's sums are derived: `prompt_tokens`, `completion_tokens`, `total_tokens`.
+
+    `cost` is the provider's own figure in `currency`, a decimal string. For who prices the rest: `cache_write_1h` is
+    the part of `cache_write` that is kept for an hour, `tier` the service that was billed in the provider's word
+    ("flex", "priority", "batch"), `web_searches` how many there were, `tools` how many runs of other tools of its own.
     """
 
     input: int | None = None
@@ -69,16 +74,22 @@ class Usage(Record):
     image: int | None = None
     cost: str | None = None
     currency: str | None = None
+    output_audio: int | None = None
+    output_image: int | None = None
+    cache_write_1h: int | None = None
+    tier: str | None = None
+    web_searches: int | None = None
+    tools: int | None = None
 
     @property
     def prompt_tokens(self) -> int | None:
         """All input tokens, cached ones included."""
-        return _sum(self.input, self.cache_read, self.cache_write)
+        return _sum(self.input, self.cache_read, self.cache_write, self.audio, self.image)
 
     @property
     def completion_tokens(self) -> int | None:
         """All output tokens, reasoning included."""
-        return _sum(self.output, self.reasoning)
+        return _sum(self.output, self.reasoning, self.output_audio, self.output_image)
 
     @property
     def total_tokens(self) -> int | None:
@@ -101,7 +112,7 @@ class Usage(Record):
         total = Usage()
         for name in self.__dataclass_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
-            if mine is None or theirs is None or name == "currency":
+            if mine is None or theirs is None or name in ("currency", "tier"):
                 setattr(total, name, theirs if mine is None else mine)
             elif name == "cost":
                 from decimal import Decimal

@@ -66,7 +66,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
         tool_calls=calls,
         finish_reason=finish_reason(reason, bool(calls)),
         raw_finish_reason=reason,
-        usage=token_usage(decoded.get("usage")),
+        usage=token_usage(decoded),
         provider=call.spec.provider,
         gateway=call.spec.gateway,
         images=images,

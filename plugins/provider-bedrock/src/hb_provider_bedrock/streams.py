@@ -185,9 +185,7 @@ class ConverseStream(StreamedAnswer):
 
     def _metadata(self, event: dict[str, Any]) -> Chunk:
         self.is_done = self.is_finished
-        return Chunk(
-            usage=token_usage(event.get("usage")), details=Details.known(filters=filters_of(event.get("trace")))
-        )
+        return Chunk(usage=token_usage(event), details=Details.known(filters=filters_of(event.get("trace"))))
 
 
 def _parts(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:

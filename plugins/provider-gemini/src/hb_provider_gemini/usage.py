@@ -19,9 +19,12 @@ def content_usage(raw: Any) -> Usage | None:
     prompt, answer = count(raw.get("promptTokenCount")), count(raw.get("candidatesTokenCount"))
     read, thoughts = count(raw.get("cachedContentTokenCount")), count(raw.get("thoughtsTokenCount"))
     tools = count(raw.get("toolUsePromptTokenCount"))
-    usage = Usage(cache_read=read, reasoning=thoughts)
+    usage = Usage(cache_read=read, reasoning=thoughts, tier=_tier(raw.get("trafficType")))
     if prompt is not None:
-        usage.input = (rest(prompt, read) or 0) + (tools or 0)
+        sound = max(_counted(raw, "prompt", "AUDIO") - _counted(raw, "cache", "AUDIO"), 0)
+        fresh = (rest(prompt, read) or 0) + (tools or 0)
+        usage.audio = min(sound, fresh) or None
+        usage.input = rest(fresh, usage.audio)
     total, before = count(raw.get("totalTokenCount")), (prompt or 0) + (tools or 0)
     if answer is not None:
         if thoughts and total == before + answer:
@@ -29,4 +32,21 @@ def content_usage(raw: Any) -> Usage | None:
         usage.output = answer
     elif prompt is not None and total == before + (thoughts or 0):
         usage.output = 0  # a count of nothing is left out
+    for name, kind in (("output_audio", "AUDIO"), ("output_image", "IMAGE")):
+        part = min(_counted(raw, "candidates", kind), usage.output or 0)
+        if part:
+            setattr(usage, name, part)
+            usage.output = rest(usage.output, part)
     return known_usage(usage)
+
+
+def _counted(raw: dict[str, Any], side: str, kind: str) -> int:
+    """Tokens of one kind on one side, where they are told apart."""
+    rows = raw.get(f"{side}TokensDetails")
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return sum(count(row.get("tokenCount")) or 0 for row in found if row.get("modality") == kind)
+
+
+def _tier(traffic: Any) -> str | None:
+    """The service that was billed, from Vertex's word for it."""
+    return traffic.lower().removeprefix("on_demand_") if isinstance(traffic, str) and traffic else None

@@ -81,7 +81,7 @@ def completion(call: Call, decoded: Any, thinking: Thinking) -> Completion:
             fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], others=details.others)
     answer = Completion(
         **fields,
-        usage=chat_usage(decoded.get("usage")),
+        usage=chat_usage(decoded.get("usage"), decoded.get("service_tier")),
         id=text_or_none(decoded.get("id")),
         model=text_or_none(decoded.get("model")),
         provider=call.spec.provider,

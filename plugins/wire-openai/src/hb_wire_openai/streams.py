@@ -122,7 +122,7 @@ class ChatStream(WireStream):
             self._sources = None
         if usage:
             self._counts = merged_counts(self._counts, usage)
-            chunk.usage = chat_usage(self._counts)
+            chunk.usage = chat_usage(self._counts, event.get("service_tier"))
         elif choices is None and not self._has_choice:  # else it is an event that hb does not know
             raise shape_error(self._call, "an event of the stream has no `choices`")
         return chunk

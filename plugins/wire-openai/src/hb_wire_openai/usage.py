@@ -8,13 +8,15 @@ from heavenbase.types import Usage
 from heavenbase.wires import count, rest
 
 _LARGEST_COST = 2**53
+_TICKS = 10
+"""Places behind the point of a dollar in xAI's figures."""
 
 
-def chat_usage(raw: Any) -> Usage | None:
-    """The usage of a chat completion or embedding; None when the provider sent none."""
+def chat_usage(raw: Any, tier: Any = None) -> Usage | None:
+    """The usage of a chat completion or embedding; None when the provider sent none. `tier` is its `service_tier`."""
     if not isinstance(raw, dict) or not raw:
         return None
-    usage = Usage()
+    usage = Usage(tier=tier if isinstance(tier, str) and tier else None)
     prompt, completion = count(raw.get("prompt_tokens")), count(raw.get("completion_tokens"))
     if prompt is not None:
         details = raw.get("prompt_tokens_details")
@@ -25,9 +27,12 @@ def chat_usage(raw: Any) -> Usage | None:
         written = count(details.get("cache_write_tokens", details.get("cache_creation_tokens")))
         apart = rest(count(raw.get("total_tokens")), completion)
         usage.input, usage.cache_read, usage.cache_write = prompt_counts(prompt, read, written, apart)
+        usage.audio, usage.input = _of(usage.input, details.get("audio_tokens"))
+        usage.image, usage.input = _of(usage.input, details.get("image_tokens"))
     if completion is not None:
         details = raw.get("completion_tokens_details")
-        thought = count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
+        details = details if isinstance(details, dict) else {}
+        thought = count(details.get("reasoning_tokens"))
         if thought and count(raw.get("total_tokens")) == (prompt or 0) + completion + thought:
             usage.output = completion  # this provider counts thinking apart
         else:
@@ -35,11 +40,20 @@ def chat_usage(raw: Any) -> Usage | None:
                 thought = min(thought, completion)
             usage.output = rest(completion, thought)
         usage.reasoning = thought
-    cost = raw.get("cost")
-    usage.cost = _cost(cost.get("total_cost") if isinstance(cost, dict) else cost)
+        usage.output_audio, usage.output = _of(usage.output, details.get("audio_tokens"))
+        usage.output_image, usage.output = _of(usage.output, details.get("image_tokens"))
+    usage.cost = _told_cost(raw)
     if usage.cost is not None:
         usage.currency = "USD"
     return usage
+
+
+def _of(whole: int | None, told: Any) -> tuple[int | None, int | None]:
+    """(what is told apart of a bucket, what is left of it); (None, the bucket) where nothing is."""
+    part = count(told)
+    if not part or whole is None:
+        return None, whole
+    return min(part, whole), max(whole - part, 0)
 
 
 def image_usage(raw: Any) -> Usage | None:
@@ -48,7 +62,39 @@ def image_usage(raw: Any) -> Usage | None:
         return None
     if "input_tokens" not in raw and "output_tokens" not in raw:
         return chat_usage(raw)
-    return Usage(count(raw.get("input_tokens")), count(raw.get("output_tokens")))
+    usage = Usage(count(raw.get("input_tokens")), count(raw.get("output_tokens")))
+    sides = [raw.get(name) for name in ("input_tokens_details", "output_tokens_details")]
+    given, made = (side.get("image_tokens") if isinstance(side, dict) else None for side in sides)
+    usage.image, usage.input = _of(usage.input, given)
+    usage.output_image, usage.output = _of(usage.output, made)
+    return usage
+
+
+def _told_cost(raw: dict[str, Any]) -> str | None:
+    """The provider's own figure in dollars: one of OpenRouter's is what its host bills too, where that is told apart."""
+    cost = raw.get("cost")
+    if isinstance(cost, dict):
+        return _cost(cost.get("total_cost"))
+    if cost is None:
+        ticks = _cost(raw.get("cost_in_usd_ticks"))
+        return ticks and _moved(ticks)
+    if raw.get("is_byok") is not True:
+        return _cost(cost)
+    details = raw.get("cost_details")
+    fee, host = _cost(cost), _cost(details.get("upstream_inference_cost") if isinstance(details, dict) else None)
+    return _added(fee, host) if fee is not None and host is not None else None
+
+
+def _moved(ticks: str) -> str:
+    from decimal import Decimal
+
+    return format(Decimal(ticks).scaleb(-_TICKS).normalize(), "f")
+
+
+def _added(*figures: str) -> str:
+    from decimal import Decimal
+
+    return format(sum(map(Decimal, figures)), "f")
 
 
 def _cost(value: Any) -> str | None:

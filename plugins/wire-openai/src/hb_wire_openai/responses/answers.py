@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FAILED = ("failed", "cancelled")
 CALLS = ("function_call", "custom_tool_call")
 """Items that are calls of tools; those of the second kind hold free text."""
+_BILLED = ("file_search_call", "code_interpreter_call", "image_generation_call", "shell_call")
+"""Items that are runs of OpenAI's own tools, which cost something beside tokens."""
 _INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
@@ -38,7 +40,7 @@ def completion_of_response(call: Call, decoded: Any, thinking: Thinking) -> Comp
         tool_calls=[tool_call(call, item) for item in items if item.get("type") in CALLS],
         finish_reason=reason,
         raw_finish_reason=raw,
-        usage=usage(decoded.get("usage")),
+        usage=usage(decoded, items),
         id=text_or_none(decoded.get("id")),
         model=text_or_none(decoded.get("model")),
         provider=call.spec.provider,
@@ -156,17 +158,31 @@ def details(decoded: dict[str, Any], items: list[dict[str, Any]], shown: Collect
     return Details.known(citations=citations, logprobs=logprobs, audio=audio, filters=filters_beside(decoded))
 
 
-def usage(raw: Any) -> Usage | None:
-    """The usage of an answer; None when the provider sent none."""
+def usage(decoded: dict[str, Any], items: Any) -> Usage | None:
+    """The usage of an answer with these items; None when the provider sent none."""
+    raw = decoded.get("usage")
     if not isinstance(raw, dict) or not raw:
         return None
-    return chat_usage(
+    found = chat_usage(
         {
             "prompt_tokens": raw.get("input_tokens"),
             "prompt_tokens_details": raw.get("input_tokens_details"),
             "completion_tokens": raw.get("output_tokens"),
             "completion_tokens_details": raw.get("output_tokens_details"),
             "total_tokens": raw.get("total_tokens"),
-            "cost": raw.get("cost"),
-        }
+            **{name: raw.get(name) for name in ("cost", "cost_details", "is_byok", "cost_in_usd_ticks")},
+        },
+        decoded.get("service_tier"),
     )
+    runs = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    if found is not None:
+        found.web_searches = sum(map(_is_search, runs)) or None
+        found.tools = sum(item.get("type") in _BILLED for item in runs) or None
+    return found
+
+
+def _is_search(item: dict[str, Any]) -> bool:
+    """Whether an item is a search that is paid for: to open a page, or to look for words in it, is not."""
+    action = item.get("action")
+    kind = action.get("type") if isinstance(action, dict) else None
+    return item.get("type") == "web_search_call" and kind in (None, "search")

@@ -55,7 +55,7 @@ def job(attempt: WireAttempt, body: Any) -> Job:
         if found.get("error"):
             raise attempt.embedded(found["error"])
         raise shape_error(call, f"the answer is no job: its id is {known!r}, its status {status!r}")
-    usage, model = answers.usage(found.get("usage")), text_or_none(found.get("model"))
+    usage, model = answers.usage(found, found.get("output")), text_or_none(found.get("model"))
     made = Job(known, status, usage=usage, model=model, raw=found)
     if status in ("failed", "cancelled"):
         said = found.get("error")

@@ -139,7 +139,7 @@ class ResponseStream(WireStream):
             chunk.images = [image for item in items for image in answers.images(self._call, item)] or None
             self.is_fresh = self.is_fresh or chunk.images is not None
         self.finish(chunk, *answers.finish_reason(response, items))
-        chunk.usage = answers.usage(response.get("usage"))
+        chunk.usage = answers.usage(response, items)
         chunk.reasoning_parts = answers.parts(self._call, items) or None
         chunk.details = answers.details(response, items, self._shown)
         self.is_done = True
