@@ -46,7 +46,7 @@ def test_h20_the_usage_of_rejected_tiers_counts(house: House) -> None:
     for name, text in (("one", "I don't know what that is."), ("two", LONG)):
         house.servers[name].reply(text, usage={"prompt_tokens": 10, "completion_tokens": 7})
     answer = house.routed(cascade("one/m", "two/m")).complete("hi")
-    assert answer.usage == Usage(20, 14)
+    assert answer.usage == Usage(20, 14, tier="default")
     assert (answer.served_by, answer.model) == ("two/m", "m")
     assert [(a.provider, a.rejected) for a in answer.attempts] == [("one", 'it says "i don\'t know"'), ("two", None)]
     assert [hop.outcome for hop in answer.hops] == ["rejected", "served"]
@@ -62,8 +62,8 @@ def test_h20_the_usage_of_rejected_tiers_counts_where_the_last_one_tells_none(ho
         return [each async for each in llm.astream("hi", include="completion")]
 
     [answer] = asyncio.run(ask()) if is_async else list(llm.stream("hi", include="completion"))
-    assert answer.usage == Usage(10, 7)
-    assert [attempt.usage for attempt in answer.attempts] == [Usage(10, 7), Usage()]
+    assert answer.usage == Usage(10, 7, tier="default")
+    assert [attempt.usage for attempt in answer.attempts] == [Usage(10, 7, tier="default"), Usage()]
 
 
 def test_h19_the_last_tier_is_not_judged(house: House) -> None:

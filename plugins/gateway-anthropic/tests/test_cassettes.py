@@ -176,7 +176,7 @@ def test_the_refused_effort_would_not_have_been_sent() -> None:
 def test_a_stream_is_whole() -> None:
     answer = first("anthropic--stream")
     assert (answer.text, answer.finish_reason, answer.model) == ("2", "stop", "claude-sonnet-4-5-20250929")
-    assert answer.usage == Usage(20, 5, cache_read=0, cache_write=0)
+    assert answer.usage == Usage(20, 5, cache_read=0, cache_write=0, tier="standard")
 
 
 def test_redacted_thoughts_of_a_stream_are_kept() -> None:

@@ -112,8 +112,10 @@ class Usage(Record):
         total = Usage()
         for name in self.__dataclass_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
-            if mine is None or theirs is None or name in ("currency", "tier"):
+            if mine is None or theirs is None or name == "currency":
                 setattr(total, name, theirs if mine is None else mine)
+            elif name == "tier":
+                total.tier = mine if mine == theirs else None
             elif name == "cost":
                 from decimal import Decimal
 

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.operations.results import TokenCount
+from heavenbase.secrets import told
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -27,34 +28,54 @@ _LATIN, _OTHER = 5, 3
 
 
 def estimated(call: Call, reason: str) -> TokenCount:
-    """The estimate for a chat call, with why there is no other."""
-    told = [call.args["response_format"]] if "response_format" in call.args else []
-    total = MESSAGE - 1  # around the answer that is to come
-    for message in call.messages:
-        total += MESSAGE + _content(message.get("content"))
-        told += message.get("tool_calls") or ()
-    for each in (*told, *(call.args.get("tools") or ())):
-        total += MESSAGE + _text(json.dumps(each, default=str))
+    """The estimate for a chat call, with why there is no other; by the table of models where that has a vocabulary."""
+    texts, flat = _parts(call)
     spec, context = call.spec, call.context
+    counted = _counted(call, texts)
+    tokens, most = flat + sum(map(_text, texts)), None
+    if counted is not None:
+        tokens, most = (flat + sum(side) for side in zip(*counted, strict=True))
+        reason = f"{reason}; texts were counted by the table {call.services.table.name!r}"
     facts: dict[str, Any] = {"model": spec.model_id, "provider": spec.provider, "gateway": spec.gateway}
     facts |= {"created_at": context.created_at, "elapsed": context.clock() - context.started, "report": context.report}
-    return TokenCount(total, "estimate", reason, **facts)
+    return TokenCount(tokens, "estimate", reason, most, **facts)
 
 
 def estimated_tokens(call: Call) -> int:
     """About how many tokens the prompt of a chat has; a tool or schema counts as its JSON."""
-    return estimated(call, "").tokens
+    texts, flat = _parts(call)
+    return flat + sum(map(_text, texts))
+
+
+def _parts(call: Call) -> tuple[list[str], int]:
+    """The texts of a chat, and the tokens of all that is around them."""
+    forms = [call.args["response_format"]] if "response_format" in call.args else []
+    texts: list[str] = []
+    flat = MESSAGE - 1  # around the answer that is to come
+    for message in call.messages:
+        content = message.get("content")
+        parts = [content] if isinstance(content, str) else [part.get("text") for part in content or ()]
+        texts += [part for part in parts if isinstance(part, str)]
+        flat += MESSAGE + MEDIUM * sum(not isinstance(part, str) for part in parts)
+        forms += message.get("tool_calls") or ()
+    forms += call.args.get("tools") or ()
+    return texts + [json.dumps(each, default=str) for each in forms], flat + MESSAGE * len(forms)
+
+
+def _counted(call: Call, texts: list[str]) -> list[tuple[int, int]] | None:
+    """(tokens, the most) of each text by the table of models; None where it has no vocabulary."""
+    table = call.services.table
+    try:
+        found = [table.count(text, call.spec.provider, call.spec.model_id) for text in texts] if table else []
+    except Exception as error:  # who only tells keeps nobody from an estimate
+        call.services.logger.error("table %s failed: %s", table.name, told(error))
+        return None
+    return found if found and None not in found else None
 
 
 def estimated_text(text: str) -> int:
     """About how many tokens a text has."""
     return _text(text)
-
-
-def _content(content: Any) -> int:
-    if isinstance(content, str):
-        return _text(content)
-    return sum(_text(part["text"]) if isinstance(part.get("text"), str) else MEDIUM for part in content or ())
 
 
 def _text(text: str) -> int:

@@ -38,12 +38,14 @@ class OperationResult(Record):
 class TokenCount(OperationResult):
     """How many input tokens a chat would have; `int(count)` is the number.
 
-    `method` is "endpoint" where the provider counted, and "estimate" where hb did without one; then `reason` says why.
+    `method` is "endpoint" where the provider counted, and "estimate" where hb did without one; then `reason` says why,
+    and `most` how many there are at most, where the table of models has a vocabulary.
     """
 
     tokens: int
     method: Literal["endpoint", "estimate"] = "endpoint"
     reason: str | None = None
+    most: int | None = None
 
     def __int__(self) -> int:
         return self.tokens
