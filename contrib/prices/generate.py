@@ -79,7 +79,9 @@ def generate() -> str:
     """The text of the table."""
     installed = version("genai-prices")
     if installed != VERSION:
-        raise SystemExit(f"genai-prices {installed} is installed, and the table is of {VERSION}: change VERSION and DATE")
+        raise SystemExit(
+            f"genai-prices {installed} is installed, and the table is of {VERSION}: change VERSION and DATE"
+        )
     known = known_facts()
     return table_of(published(), Header(f"genai-prices {VERSION}", DATE), lambda *names: facts_of(known, *names))
 

@@ -50,6 +50,8 @@ def show(state: State, model: str | None, provider: str | None, as_json: bool) -
         output.say(f"{provider}/{model_id}, {found['currency']} for a million tokens")
         output.say_table(_rows(found), ("tier", "bucket", "prompt", "price"))
         output.say(f"source: {found['source']}" + (f", {found['date']}" if found["date"] else ""))
+        if table.is_by_host(provider, model_id):
+            output.say("several hosts answer for it, each at its own price: costs are those that the provider tells")
     if not as_json:
         for name, value in facts.items():
             output.say(f"{name}: {value}")

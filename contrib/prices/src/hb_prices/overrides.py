@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -26,12 +25,14 @@ PRICES = (
 """Prices of a million tokens by bucket; of a thousand searches, and of a thousand requests."""
 FACTS = ("context_window", "max_output_tokens")
 WORDS = ("like", "currency", "date")
+CONFIGURED = "configuration"
+"""The source of their prices."""
 CURRENCIES = 3
 """Letters of a currency's name."""
 
 
 class Override(NamedTuple):
-    """What is said of the models that fit a pattern. `like` is another model's provider and id, `row` what is changed."""
+    """What is said of the models that fit a pattern. `like` is another model, `row` what is said itself."""
 
     pattern: str
     row: Row
@@ -41,7 +42,14 @@ class Override(NamedTuple):
 
 def read_overrides(models: Mapping[str, Any]) -> tuple[Override, ...]:
     """The overrides of the setting `models`; InputError, with the key, for what is none."""
-    return tuple(_override(pattern, held) for pattern, held in models.items())
+    found = []
+    for pattern, held in models.items():
+        try:
+            found.append(_override(pattern, held))
+        except InputError as error:
+            error.key = ("models", pattern)  # type: ignore[attr-defined]  # the kernel tells file and line of it
+            raise
+    return tuple(found)
 
 
 def override_of(overrides: tuple[Override, ...], provider: str, model_id: str) -> Override | None:
@@ -59,6 +67,8 @@ def _override(pattern: str, held: Any) -> Override:
     known = (*PRICES, *FACTS, *WORDS)
     for name in held:
         if name not in known:
+            from difflib import get_close_matches  # takes longer to import than all else here
+
             close = get_close_matches(str(name), known, 1)
             raise InputError(f"{key} has no {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
     prices = dict(_prices(key, held))
@@ -73,7 +83,7 @@ def _override(pattern: str, held: Any) -> Override:
         raise InputError(f'{key}.currency is a code of three letters, such as "USD"')
     if date is not None and not isinstance(date, str):
         raise InputError(f"{key}.date is the day that the prices are of, as YYYY-MM-DD")
-    row = Row(pattern, (), (prices,) if prices else (), (), facts, "configuration", date)
+    row = Row(pattern, (), (prices,) if prices else (), (), facts, CONFIGURED, date)
     provider, _, model_id = (like or "").partition("/")
     return Override(pattern.lower(), row, currency.upper(), (provider, model_id) if like else None)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from hb_prices.overrides import Override, override_of, read_overrides
+from hb_prices.overrides import CONFIGURED, Override, override_of, read_overrides
 from hb_prices.providers import seller_of
 from hb_prices.table import Row, Table
 from heavenbase.config import has_home, user_folder
-from heavenbase.errors import ConfigError, InputError
+from heavenbase.errors import ConfigError
 from heavenbase.middleware import Setting
 from heavenbase.resolution import ModelTable
 
@@ -25,8 +25,23 @@ REFRESHED = "prices.jsonl"
 PACKAGED = Path(__file__).parent / "data" / "table.jsonl"
 
 
+MINUTE = 60
+REMEMBERED = 1024
+
+
+class Sure(NamedTuple):
+    """Prices that count for a model, and the row that they are of."""
+
+    row: Row
+    currency: str
+    prices: Mapping[str, Any]
+
+
 class Prices(ModelTable):
-    """Prices by bucket and tier, context windows, output limits and abilities, from genai-prices' data."""
+    """Prices by bucket and tier, context windows, output limits and abilities, from genai-prices' data.
+
+    What is listed is shown; a cost is told only where the listed price is surely the one that is billed.
+    """
 
     name = "prices"
     settings: ClassVar[Mapping[str, Setting]] = {
@@ -42,19 +57,15 @@ class Prices(ModelTable):
         super().__init__(**options)
         self._overrides: tuple[Override, ...] = ()
         self._table: Table | None = None
+        self._known: dict[tuple[Any, ...], Sure | None] = {}
         self.configure(self.options)
 
     def configure(self, options: Mapping[str, Any]) -> None:
-        """Take settings; ConfigError for overrides and a file that cannot be used."""
+        """Take settings; InputError for what is said of a model, ConfigError for a file that is no table."""
         super().configure(options)
-        try:
-            self._overrides = read_overrides(options["models"])
-        except InputError as error:
-            problem = ConfigError(f"heavenbase.tables.prices.{error.message}")
-        else:
-            self._table = Table.read(os.path.expanduser(options["file"])) if options["file"] else None
-            return
-        raise problem
+        self._overrides = read_overrides(options["models"])
+        self._known = {}
+        self._table = Table.read(os.path.expanduser(options["file"])) if options["file"] else None
 
     @property
     def table(self) -> Table:
@@ -91,8 +102,8 @@ class Prices(ModelTable):
     def prices(self, provider: str, model_id: str, *, at: float) -> Mapping[str, Any] | None:
         """Prices in force: a Decimal for each bucket, or with tiers (first, (tokens of the prompt above, price), …).
 
-        They are for a million tokens; `web_searches` and `requests` for a thousand. Beside the buckets stand `currency`,
-        `source` and `date`, and under `tiers` the prices of other services, such as "batch" and "flex".
+        They are for a million tokens; `web_searches` and `requests` for a thousand. Beside the buckets stand
+        `currency`, `source` and `date`, and under `tiers` the prices of other services, such as "batch" and "flex".
         """
         from hb_prices.reckoning import prices_at, shown
 
@@ -110,20 +121,16 @@ class Prices(ModelTable):
 
     def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
         """What a usage cost; None where the model, a count or a price is not known."""
-        from hb_prices.reckoning import prices_at, reckon
+        from hb_prices.reckoning import reckon
         from heavenbase.ledger import Cost
 
-        row, currency = self._priced(provider, model_id)
-        found = prices_at(row, at, usage.tier) if row is not None else None
-        if row is None or found is None:
+        sure = self._sure(provider, model_id, usage.tier, at)
+        if sure is None or ("-search" in model_id and usage.web_searches is None and sure.row.source != CONFIGURED):
             return None
-        seller = seller_of(provider)
-        if usage.web_searches and seller is not None and not seller.searches:
-            found = {name: price for name, price in found.items() if name != "web_searches"}
-        amount = reckon(found, usage)
+        amount = reckon(sure.prices, usage)
         if amount is None:
             return None
-        return Cost(amount.amount, currency, row.source, row.date, amount.at_least)
+        return Cost(amount.amount, sure.currency, sure.row.source, sure.row.date, amount.at_least)
 
     def count(self, text: str, provider: str, model_id: str) -> tuple[int, int] | None:
         """How many tokens a text has, and at most; None where the package with vocabularies is not installed."""
@@ -135,6 +142,33 @@ class Prices(ModelTable):
         """The table in use."""
         header = self.table.header
         return {"source": header.source, "date": header.date, "file": self.table.name}
+
+    def is_by_host(self, provider: str, model_id: str) -> bool:
+        """Whether several hosts answer for a model, so that the listed price is that of one of them."""
+        seller, (row, _) = seller_of(provider), self._priced(provider, model_id)
+        if seller is None or seller.by_host is None or row is None or row.source == CONFIGURED:
+            return False
+        return seller.by_host.match(model_id.lower()) is not None
+
+    def _sure(self, provider: str, model_id: str, tier: str | None, at: float) -> Sure | None:
+        """The prices that are surely billed, remembered, for a minute where they change; None where there are none."""
+        key = (provider, model_id, tier, int(at // MINUTE))
+        steady = (provider, model_id, tier, None)
+        for each in (steady, key):
+            if each in self._known:
+                return self._known[each]
+        from hb_prices.reckoning import is_dated, prices_at
+
+        row, currency = self._priced(provider, model_id)
+        found = prices_at(row, at, tier) if row is not None and not self.is_by_host(provider, model_id) else None
+        seller = seller_of(provider)
+        if found and seller is not None and not seller.searches:
+            found = {name: price for name, price in found.items() if name != "web_searches"}
+        sure = Sure(row, currency, found) if row is not None and found is not None else None
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[key if row is not None and is_dated(row) else steady] = sure
+        return sure
 
     def _priced(self, provider: str, model_id: str) -> tuple[Row | None, str]:
         """The row whose prices count, and their currency."""

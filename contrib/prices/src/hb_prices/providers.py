@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -12,12 +13,21 @@ class Seller(NamedTuple):
     exact: bool = False
     searches: bool = True
     """Whether each search is billed: where some are free, what is known is a least amount."""
+    by_host: re.Pattern[str] | None = None
+    """Models that several hosts answer for, each at a price of its own: the listed one is that of one of them."""
 
 
 SELLERS = {
     "openai": Seller("openai"),
     "anthropic": Seller("anthropic"),
-    "openrouter": Seller("openrouter"),
+    # Only makers that sell their models at one price wherever they are asked; of 200 calls of others, half cost
+    # something else than what is listed. OpenRouter tells what each call cost.
+    "openrouter": Seller(
+        "openrouter",
+        by_host=re.compile(
+            r"(?!(?:anthropic|openai|x-ai|amazon|cohere|inflection)/|google/gemini-)|openai/gpt-oss|.*:(?!free$)"
+        ),
+    ),
     "azure": Seller("azure", exact=True),
     "bedrock": Seller("aws"),
     "gemini": Seller("google", searches=False),
@@ -46,7 +56,7 @@ UNPRICED = {
 
 OTHERS = (
     *("arcee", "avian", "baseten", "cerebras", "cloudflare", "databricks", "doubleword", "fireworks", "meta", "modal"),
-    *("novita", "ovhcloud", "perplexity", "together", "typesafe", "quicksilverpro"),
+    *("novita", "ovhcloud", "together", "typesafe", "quicksilverpro"),
 )
 """The source's names of providers that others may publish for hb, under the same name."""
 

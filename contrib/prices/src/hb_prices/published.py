@@ -92,14 +92,24 @@ def _constraint(held: Any, where: str) -> dict[str, Any]:
         return {}
     held = _mapping(held, f"when a price of {where} counts")
     if held.keys() == {"start_date"}:
-        return {"from": datetime.date.fromisoformat(_text(held["start_date"], where)).isoformat()}
+        return {"from": _day(_text(held["start_date"], where), where)}
     if held.keys() == {"start_time", "end_time"}:
         return {"daily": [_utc(_text(held[name], where), where) for name in ("start_time", "end_time")]}
     raise InputError(f"when a price of {where} counts is not known: {', '.join(held)}")
 
 
+def _day(text: str, where: str) -> str:
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise InputError(f"when a price of {where} counts is no day") from error
+
+
 def _utc(text: str, where: str) -> str:
-    moment = datetime.time.fromisoformat(text)
+    try:
+        moment = datetime.time.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"when a price of {where} counts is no time") from error
     if moment.utcoffset() not in (None, datetime.timedelta(0)):
         raise InputError(f"a time of day of {where} is not in UTC")
     return moment.replace(tzinfo=None).isoformat("minutes")

@@ -66,7 +66,9 @@ def _read(prices: Prices, file: str | None) -> bytes:
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     if len(data) > options["max_bytes"]:
-        raise InputError(f"{file}: it has more than {options['max_bytes']:,} bytes (heavenbase.tables.prices.max_bytes)")
+        raise InputError(
+            f"{file}: it has more than {options['max_bytes']:,} bytes (heavenbase.tables.prices.max_bytes)"
+        )
     return data
 
 

