@@ -15,6 +15,7 @@ from bench.measure import Result, Turns
 from bench.memory import memory
 from bench.native import native
 from bench.own import own_share
+from bench.prices import prices
 from bench.routes import routes
 from bench.startup import startup
 from bench.stub import Stub
@@ -24,6 +25,7 @@ FIGURES = {
     "kernel": kernel_share,
     "own": own_share,
     "routes": routes,
+    "prices": prices,
     "sync": sync_calls,
     "async": async_calls,
     "stream": streams,

@@ -157,3 +157,26 @@ def test_h08_usage_is_disjoint_buckets_and_unknown_is_none(raw: Any, usage: Usag
     assert message_usage(raw) == usage
     if usage is not None and usage.cache_read:
         assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (15, 9, 24)
+
+
+@pytest.mark.parametrize(
+    ("raw", "usage"),
+    [
+        (
+            {"cache_creation_input_tokens": 9, "service_tier": "batch",
+             "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 5}},
+            Usage(1, 2, cache_write=9, cache_write_1h=5, tier="batch"),
+        ),
+        (
+            {"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 1, "code_execution_requests": 2}},
+            Usage(1, 2, web_searches=3, tools=2),
+        ),
+        ({"server_tool_use": {"web_search_requests": 0}, "service_tier": "standard"}, Usage(1, 2, tier="standard")),
+        ({"service_tier": "standard", "speed": "fast"}, Usage(1, 2, tier="fast")),
+        ({"service_tier": "standard", "inference_geo": "us", "speed": "standard"}, Usage(1, 2, tier="us")),
+        ({"service_tier": "standard", "inference_geo": "not_available"}, Usage(1, 2, tier="standard")),
+        ({"cache_creation": 5, "server_tool_use": "none", "service_tier": 1}, Usage(1, 2)),
+    ],
+)  # fmt: skip
+def test_what_prices_go_by_is_told(raw: Any, usage: Usage) -> None:
+    assert message_usage({"input_tokens": 1, "output_tokens": 2, **raw}) == usage

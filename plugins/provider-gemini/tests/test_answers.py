@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
+from hb_provider_gemini.usage import content_usage, searches_of
 from hb_testing.conformance.samples import IMAGES
 from heavenbase import errors
 from heavenbase.http.transport.protocol import HTTPResponse
+from heavenbase.types import Usage
 
 from .support import KEY, Replay, answering, ask, events, kernel, saying
 
@@ -312,3 +314,22 @@ def test_g10_a_model_of_pydantic_is_answered_as_one() -> None:
         llm = hb.LLM(model="gemini-2.5-flash", provider="gemini", kernel=made)
         assert llm.chat("hi", response_format=City, include="structured") == City(name="Paris")
     assert replay.body()["generationConfig"]["responseJsonSchema"]["properties"]["name"]["type"] == "string"
+
+
+def test_sounds_pictures_searches_and_the_service_are_told_apart() -> None:
+    raw = {
+        "promptTokenCount": 100,
+        "cachedContentTokenCount": 30,
+        "candidatesTokenCount": 1300,
+        "totalTokenCount": 1400,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 60}, {"modality": "AUDIO", "tokenCount": 40}],
+        "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 15}],
+        "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}],
+        "trafficType": "ON_DEMAND_FLEX",
+    }
+    usage = Usage(45, 10, cache_read=30, audio=25, output_image=1290, tier="flex", web_searches=2)
+    assert content_usage(raw, 2) == usage
+    assert usage.prompt_tokens == 100
+    assert content_usage({"promptTokenCount": 5, "promptTokensDetails": ["odd", {"modality": "AUDIO"}]}) == Usage(5)
+    assert searches_of({"groundingMetadata": {"webSearchQueries": ["a", "b"]}}) == 2
+    assert searches_of({"groundingMetadata": None}) == 0

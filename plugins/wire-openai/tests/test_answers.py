@@ -213,3 +213,74 @@ def test_usage_of_images() -> None:
     assert image_usage({"input_tokens": 5, "output_tokens": 64, "total_tokens": 69}) == Usage(5, 64)
     assert image_usage({"prompt_tokens": 5}) == Usage(5)
     assert image_usage(None) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "usage"),
+    [
+        (
+            {"prompt_tokens": 30, "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 6},
+             "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": 5}},
+            Usage(20, 2, cache_read=4, audio=6, reasoning=2, output_audio=5),
+        ),
+        (
+            {"prompt_tokens": 3, "completion_tokens": 1300, "completion_tokens_details": {"image_tokens": 1290}},
+            Usage(3, 10, output_image=1290),
+        ),
+        ({"prompt_tokens": 3, "prompt_tokens_details": {"audio_tokens": 9}}, Usage(0, audio=3)),
+        ({"prompt_tokens": 3, "cost_in_usd_ticks": 37_756_000}, Usage(3, cost="0.0037756", currency="USD")),
+        ({"prompt_tokens": 3, "cost_in_usd_ticks": "many"}, Usage(3)),
+        ({"prompt_tokens": 3, "cost": {"total_cost": 0.006}}, Usage(3, cost="0.006", currency="USD")),
+        ({"prompt_tokens": 3, "server_tool_use": {"web_search_requests": 2}}, Usage(3, web_searches=2)),
+        (  # a key of one's own: OpenRouter's figure is its fee alone
+            {"prompt_tokens": 3, "cost": 0.001, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.02}},
+            Usage(3, cost="0.021", currency="USD"),
+        ),
+        ({"prompt_tokens": 3, "cost": 0.001, "is_byok": True, "cost_details": {}}, Usage(3)),
+        (
+            {"prompt_tokens": 3, "cost": 0.02, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.02}},
+            Usage(3, cost="0.02", currency="USD"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_prices_go_by_is_told_apart(raw: Any, usage: Usage) -> None:
+    found = chat_usage(raw)
+    assert found == usage
+    assert found.prompt_tokens == raw["prompt_tokens"]
+
+
+def test_the_service_that_was_billed_is_told() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 1}
+    assert read({"content": "hi"}, usage=usage, service_tier="flex").usage == Usage(3, 1, tier="flex")
+    assert read({"content": "hi"}, usage=usage, service_tier=5).usage == Usage(3, 1)
+
+
+def test_pictures_are_told_apart_in_the_usage_of_image_generations() -> None:
+    raw = {
+        "input_tokens": 50,
+        "output_tokens": 4160,
+        "input_tokens_details": {"image_tokens": 40, "text_tokens": 10},
+        "output_tokens_details": {"image_tokens": 4160, "text_tokens": 0},
+    }
+    assert image_usage(raw) == Usage(10, 0, image=40, output_image=4160)
+
+
+def test_a_response_tells_its_searches_and_the_runs_of_tools_that_cost_something() -> None:
+    from hb_wire_openai.responses.answers import usage
+
+    items = [
+        {"type": "web_search_call", "action": {"type": "search", "query": "q"}},
+        {"type": "web_search_call", "action": {"type": "open_page"}},
+        {"type": "web_search_call"},
+        {"type": "file_search_call"},
+        {"type": "code_interpreter_call"},
+        {"type": "message"},
+        "odd",
+    ]
+    counts = {"input_tokens": 20, "input_tokens_details": {"cached_tokens": 5}, "output_tokens": 7}
+    found = usage({"usage": counts, "service_tier": "priority"}, items)
+    assert found == Usage(15, 7, cache_read=5, tier="priority", web_searches=2, tools=2)
+    assert usage({"usage": counts}, None) == Usage(15, 7, cache_read=5)
+    assert usage({}, items) is None
+    ticks = {**counts, "cost_in_usd_ticks": 20_000_000}
+    assert usage({"usage": ticks}, []) == Usage(15, 7, cache_read=5, cost="0.002", currency="USD")

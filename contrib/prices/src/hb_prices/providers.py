@@ -20,7 +20,7 @@ class Seller(NamedTuple):
 SELLERS = {
     "openai": Seller("openai"),
     "anthropic": Seller("anthropic"),
-    # Only makers that sell their models at one price wherever they are asked; of 200 calls of others, half cost
+    # Only makers that sell their models at one price wherever they are asked; of 78 calls of others, 43 had cost
     # something else than what is listed. OpenRouter tells what each call cost.
     "openrouter": Seller(
         "openrouter",

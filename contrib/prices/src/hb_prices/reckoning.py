@@ -70,7 +70,7 @@ def _is_in_force(held: Mapping[str, Any], moment: datetime | None) -> bool:
     if moment is None:
         return True
     if "from" in held:
-        return moment.date().isoformat() >= held["from"]
+        return bool(moment.date().isoformat() >= held["from"])
     if "daily" in held:
         now, (begin, end) = moment.strftime("%H:%M"), held["daily"]
         return bool(begin <= now < end if begin <= end else now >= begin or now < end)

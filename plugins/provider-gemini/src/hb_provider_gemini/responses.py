@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hb_provider_gemini.details import details_of, filters_of
 from hb_provider_gemini.replay import reasoning_parts
-from hb_provider_gemini.usage import content_usage
+from hb_provider_gemini.usage import content_usage, searches_of
 from heavenbase.details import Details
 from heavenbase.errors import ContentFiltered, InputError
 from heavenbase.http import as_object, as_text, kind_of, shape_error, text_or_none, whole_or_none
@@ -59,7 +59,7 @@ def completion(call: Call, decoded: Any, is_hidden: bool) -> Completion:
             fields["details"] = Details.merged([details, *filter(None, [fields["details"]])], details.others)
     answer = Completion(
         **fields,
-        usage=content_usage(decoded.get("usageMetadata")),
+        usage=content_usage(decoded.get("usageMetadata"), sum(searches_of(it) for _, it in candidates)),
         id=text_or_none(decoded.get("responseId")),
         model=text_or_none(decoded.get("modelVersion")),
         provider=call.spec.provider,

@@ -12,7 +12,7 @@ from hb_provider_gemini.details import METADATA, citations_of, filters_of, logpr
 from hb_provider_gemini.parameters import asked_candidates
 from hb_provider_gemini.replay import joined, reasoning_parts
 from hb_provider_gemini.responses import candidates_of, finish_reason, parts_of, read_parts
-from hb_provider_gemini.usage import content_usage
+from hb_provider_gemini.usage import content_usage, searches_of
 from heavenbase.details import Details
 from heavenbase.errors import GenerationFailed
 from heavenbase.http import shape_error, text_or_none
@@ -42,6 +42,7 @@ class ContentStream(StreamedAnswer):
         "_others",
         "_parts",
         "_paused",
+        "_searches",
         "_told",
         "_usage",
         "_wanted",
@@ -55,6 +56,7 @@ class ContentStream(StreamedAnswer):
         self._told: list[dict[str, Any]] = []
         """Pieces that named sources; how their places are to be read is known at the end."""
         self._usage: Any = None
+        self._searches = 0
         self._paused: dict[str, Any] | None = None
         """A piece that says it is the last, and holds a run of one of Google's own tools alone: often more follows."""
         self._wanted = wanted or asked_candidates(call.args)
@@ -79,6 +81,7 @@ class ContentStream(StreamedAnswer):
         if "promptFeedback" in event:
             self._tell(chunk, Details.known(filters=filters_of(event["promptFeedback"], "prompt")))
         for index, candidate in candidates:
+            self._searches = max(self._searches, searches_of(candidate))
             if self._first is None:
                 self._first = index
             if index == self._first:
@@ -87,7 +90,7 @@ class ContentStream(StreamedAnswer):
                 self._choose_other(chunk, candidate, index)
         self.is_finished = self._have_ended() and len(self._others) + 1 >= self._wanted
         if self._have_ended():
-            chunk.usage = content_usage(self._usage)
+            chunk.usage = content_usage(self._usage, self._searches)
         return chunk
 
     def end(self) -> Chunk | None:
@@ -95,7 +98,7 @@ class ContentStream(StreamedAnswer):
         chunk = Chunk()
         if self._paused is not None and not self._has_ended:
             self._close(chunk, self._paused)
-            chunk.usage = content_usage(self._usage)
+            chunk.usage = content_usage(self._usage, self._searches)
         if not self._have_ended():
             return super().end()
         return chunk if chunk.finish_reason is not None else None

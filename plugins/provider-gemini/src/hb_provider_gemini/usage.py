@@ -8,8 +8,8 @@ from heavenbase.types import Usage
 from heavenbase.wires import count, known_usage, rest
 
 
-def content_usage(raw: Any) -> Usage | None:
-    """The usage of an answer; None when the provider sent none.
+def content_usage(raw: Any, searches: int = 0) -> Usage | None:
+    """The usage of an answer that was looked up in so many searches; None when the provider sent none.
 
     Google counts cached tokens into the prompt, thoughts apart from the answer, and what its own tools read apart from
     the prompt.
@@ -19,7 +19,9 @@ def content_usage(raw: Any) -> Usage | None:
     prompt, answer = count(raw.get("promptTokenCount")), count(raw.get("candidatesTokenCount"))
     read, thoughts = count(raw.get("cachedContentTokenCount")), count(raw.get("thoughtsTokenCount"))
     tools = count(raw.get("toolUsePromptTokenCount"))
-    usage = Usage(cache_read=read, reasoning=thoughts, tier=_tier(raw.get("trafficType")))
+    usage = Usage(
+        cache_read=read, reasoning=thoughts, tier=_tier(raw.get("trafficType")), web_searches=searches or None
+    )
     if prompt is not None:
         sound = max(_counted(raw, "prompt", "AUDIO") - _counted(raw, "cache", "AUDIO"), 0)
         fresh = (rest(prompt, read) or 0) + (tools or 0)
@@ -38,6 +40,13 @@ def content_usage(raw: Any) -> Usage | None:
             setattr(usage, name, part)
             usage.output = rest(usage.output, part)
     return known_usage(usage)
+
+
+def searches_of(candidate: dict[str, Any]) -> int:
+    """How many searches a candidate names."""
+    grounds = candidate.get("groundingMetadata")
+    queries = grounds.get("webSearchQueries") if isinstance(grounds, dict) else None
+    return len(queries) if isinstance(queries, list) else 0
 
 
 def _counted(raw: dict[str, Any], side: str, kind: str) -> int:

@@ -42,6 +42,8 @@ def chat_usage(raw: Any, tier: Any = None) -> Usage | None:
         usage.reasoning = thought
         usage.output_audio, usage.output = _of(usage.output, details.get("audio_tokens"))
         usage.output_image, usage.output = _of(usage.output, details.get("image_tokens"))
+    runs = raw.get("server_tool_use")
+    usage.web_searches = count(runs.get("web_search_requests")) or None if isinstance(runs, dict) else None
     usage.cost = _told_cost(raw)
     if usage.cost is not None:
         usage.currency = "USD"
@@ -71,7 +73,7 @@ def image_usage(raw: Any) -> Usage | None:
 
 
 def _told_cost(raw: dict[str, Any]) -> str | None:
-    """The provider's own figure in dollars: one of OpenRouter's is what its host bills too, where that is told apart."""
+    """The provider's own figure in dollars; OpenRouter's for a key of one's own is its fee and what the host bills."""
     cost = raw.get("cost")
     if isinstance(cost, dict):
         return _cost(cost.get("total_cost"))

@@ -176,7 +176,7 @@ def usage(decoded: dict[str, Any], items: Any) -> Usage | None:
     )
     runs = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     if found is not None:
-        found.web_searches = sum(map(_is_search, runs)) or None
+        found.web_searches = sum(map(_is_search, runs)) or found.web_searches
         found.tools = sum(item.get("type") in _BILLED for item in runs) or None
     return found
 
