@@ -95,6 +95,8 @@ def test_a_model_of_many_hosts_is_shown_and_not_reckoned(prices: Prices) -> None
     assert prices.cost("openrouter", "mistralai/mistral-nemo", Usage(1000, 10), at=NOW) is None
     assert prices.cost("openrouter", "openai/gpt-oss-120b", Usage(1000, 10), at=NOW) is None
     assert prices.cost("openrouter", "openai/gpt-5.5", Usage(1000, 10), at=NOW) is not None
+    listed = Prices(list_prices=True)
+    assert listed.cost("openrouter", "mistralai/mistral-nemo", Usage(1000, 10), at=NOW) is not None
 
 
 def test_shown_prices_have_buckets_tiers_source_and_day(prices: Prices) -> None:

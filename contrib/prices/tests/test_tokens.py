@@ -140,6 +140,11 @@ def test_a_count_without_an_endpoint_is_by_the_vocabulary_and_says_so() -> None:
         assert claude.most > claude.tokens
 
 
+def test_of_a_model_whose_vocabulary_nobody_knows_there_is_an_estimate_and_no_count() -> None:
+    assert counted("hello", "acme", "large") is None
+    assert estimate("hello", "acme", "large").high > 1
+
+
 def test_without_the_package_a_count_is_the_kernels_own(bare: Any) -> None:
     with Kernel({}) as kernel:
         found = LLM(model="gpt-5.5", provider="openrouter", api_key="k", kernel=kernel).count_tokens("hello there")

@@ -46,6 +46,7 @@ class Prices(ModelTable):
     name = "prices"
     settings: ClassVar[Mapping[str, Setting]] = {
         "models": Setting("table", {}, 'by "provider/id", a pattern: prices of a million tokens, limits, or `like`'),
+        "list_prices": Setting("bool", False, "models that several hosts answer for cost what is listed, not None"),
         "file": Setting("str | null", None, "a table that is used in place of the packaged and the refreshed one"),
         "url": Setting("str", URL, "where `hb prices refresh` fetches genai-prices' data"),
         "timeout": Setting("float", 30.0, "seconds that a refresh may take", minimum=0.001),
@@ -160,7 +161,8 @@ class Prices(ModelTable):
         from hb_prices.reckoning import is_dated, prices_at
 
         row, currency = self._priced(provider, model_id)
-        found = prices_at(row, at, tier) if row is not None and not self.is_by_host(provider, model_id) else None
+        is_sure = self.options["list_prices"] or not self.is_by_host(provider, model_id)
+        found = prices_at(row, at, tier) if row is not None and is_sure else None
         seller = seller_of(provider)
         if found and seller is not None and not seller.searches:
             found = {name: price for name, price in found.items() if name != "web_searches"}

@@ -85,8 +85,8 @@ def estimate(text: str, provider: str, model_id: str) -> TokenEstimate:
 
 
 def counted(text: str, provider: str, model_id: str) -> tuple[int, int] | None:
-    """(tokens, and the most they may be) by a vocabulary; None where none is installed."""
-    if _vocabulary() is None:
+    """(tokens, and the most they may be) by a vocabulary; None without one, and for a model of which none is known."""
+    if family_of(provider, model_id) == "other" or _vocabulary() is None:
         return None
     found = estimate(text, provider, model_id)
     return found.tokens, found.high

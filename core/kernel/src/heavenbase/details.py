@@ -55,13 +55,11 @@ class Usage(Record):
     """Tokens in disjoint buckets; None means that the provider did not say.
 
     `input` are fresh input tokens, `cache_read` and `cache_write` those read from and written to the provider's prompt
-    cache, `audio` and `image` those of sounds and pictures in the prompt, where they are told apart; `output` the
-    visible answer, `reasoning` the thinking, `output_audio` and `output_image` sounds and pictures in the answer. The
-    wire's sums are derived: `prompt_tokens`, `completion_tokens`, `total_tokens`.
-
-    `cost` is the provider's own figure in `currency`, a decimal string. For who prices the rest: `cache_write_1h` is
-    the part of `cache_write` that is kept for an hour, `tier` the service that was billed in the provider's word
-    ("flex", "priority", "batch"), `web_searches` how many there were, `tools` how many runs of other tools of its own.
+    cache, `output` the visible answer, `reasoning` the thinking; sounds and pictures are `audio` and `image` in a
+    prompt, `output_audio` and `output_image` in an answer. The wire's sums are derived: `prompt_tokens` and so on.
+    `cost` is the provider's own figure in `currency`, a decimal string. What else prices go by: `cache_write_1h` is the
+    part of `cache_write` kept for an hour, `tier` the service that was billed in the provider's word ("flex", "batch"),
+    `web_searches` how many there were, `tools` how many runs of other tools of its own.
     """
 
     input: int | None = None
@@ -112,10 +110,10 @@ class Usage(Record):
         total = Usage()
         for name in self.__dataclass_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
-            if mine is None or theirs is None or name == "currency":
+            if name == "tier" and None not in (mine, theirs) and mine != theirs:
+                continue
+            if mine is None or theirs is None or name in ("currency", "tier"):
                 setattr(total, name, theirs if mine is None else mine)
-            elif name == "tier":
-                total.tier = mine if mine == theirs else None
             elif name == "cost":
                 from decimal import Decimal
 

@@ -66,10 +66,7 @@ class Tables:
         return self._found[0]
 
     def abilities(self, provider: str, model_id: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        """What a provider's record says of a model at it, over what the table tells.
-
-        But what the table says that this one has not is nearer than what the record says of all its models.
-        """
+        """What a provider's record says of a model at it, over what the table tells, but for what this one has not."""
         is_blind = any(fnmatchcase(model_id.lower(), pattern) for pattern in record.get("text_only", ()))
         said = {**record.get("capabilities", {}), **({"vision": False} if is_blind else {})}
         facts = self._facts(provider, model_id)
