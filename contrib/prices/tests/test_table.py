@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,10 @@ def test_a_date_may_be_written_together_and_a_name_is_bounded(table: Table) -> N
     assert isinstance(found, Row)
     assert found.id == "gpt-5.2"
     assert table.find("openai", "gpt-5.2" + "-20251211" * LONGEST) is None
+
+
+@pytest.mark.parametrize("tail", ["1" * 280 + "x", "-latest" * 40 + "!", "2024-01-01" * 25 + "x", ".1" * 140 + "\n"])
+def test_a_long_name_is_looked_for_in_a_moment(tail: str) -> None:
+    began = time.process_time()
+    assert not matches(["^gpt-5", "*gpt-5"], f"gpt-5-{tail}")
+    assert time.process_time() - began < 0.5  # one that takes numbers apart in every way never ends

@@ -67,10 +67,11 @@ def test_what_the_settings_say_wins_over_the_table(house: House, where: str) -> 
     said = {"context_window": 100_000, "vision": True, "tools": True, "structured": "json_schema"}
     facts = {"context_window": 5, "vision": False, "tools": False, "structured": "none"}
     config: dict[str, Any] = {}
-    more: dict[str, Any] = {"one": {"capabilities": said}} if where == "provider" else {}
+    if where == "provider":
+        config["heavenbase.llm.providers.one"] = {"capabilities": said}
     if where == "model":
         config["heavenbase.llm.models.m"] = {"providers": {"one": "m"}, "capabilities": said}
-    house.kernel = house.make(config, more, plugins=[Facts(one=facts)])
+    house.kernel = house.make(config, plugins=[Facts(one=facts)])
     llm = house.llm("one/m", "two/m")
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
     house.servers["one"].reply("a")

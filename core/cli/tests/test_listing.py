@@ -110,7 +110,7 @@ def test_v3_models_of_an_endpoint_are_listed_live(run: Run, monkeypatch: pytest.
         monkeypatch.setenv("OPENAI_BASE_URL", server.url("openai"))
         code, out, err = run("models", "-b", "openai", "--live")
         assert (code, err) == (0, "")
-        assert out.splitlines()[1].split() == ["gpt-4o-mini", "hb", "2023-11-14"]
+        assert out.splitlines()[1].split()[:3] == ["gpt-4o-mini", "hb", "2023-11-14"]
         found = json.loads(run("models", "-b", "openai", "--live", "--json", "--limit", "1").out)
         assert [model["id"] for model in found["models"]] == ["gpt-4o-mini"]
         assert (found["provider"], found["has_more"]) == ("openai", True)

@@ -22,9 +22,12 @@ LONGEST = 300
 
 _DATE = r"20\d\d-\d\d-\d\d|\d\d-20\d\d|\d\d-\d\d|\d{3,8}"
 _VERSION = re.compile(
-    rf"(?:[-@._:]?(?:{_DATE})|[-@:](?:latest|preview|exp|experimental|v\d+)|-v\d+:\d+|:\d+k?)*(?P<own>[:.].*)?"
+    rf"(?::\d+k|[-@._:]?(?:{_DATE})|[-@:](?:latest|preview|exp|experimental|v\d+)|:\d+)*+(?P<own>[:.].*)?"
 )
-"""What may stand behind a model's name: dates and versions of three digits or more, as another generation has fewer."""
+"""What may stand behind a model's name: dates and versions of three digits or more, as another generation has fewer.
+
+Nothing is taken back (`*+`): a long number could be cut in ways beyond count.
+"""
 _PLACE = re.compile(
     r"(?:arn:aws[\w-]*:bedrock:[\w-]*:\d*:(?:foundation-model|inference-profile)/)?(?:[\w.-]+/)*"
     r"(?:(?:us|eu|apac|jp|au|ca|in|us-gov|global)\.)?(?:[a-z]+\.)?"

@@ -122,7 +122,12 @@ def _vocabulary() -> Any:
         count = import_module(MODULE).batch_count
     except ImportError:
         return None
-    return lambda text, encoding: count([text], encoding, threads=1)[0]
+
+    def counted(text: str, encoding: str) -> Any:
+        # Half a character, as a cut may leave, is sent as the sign for what cannot be read.
+        return count([text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")], encoding, threads=1)[0]
+
+    return counted
 
 
 def _bounded(count: int, method: str, family: str, ratios: tuple[float, float, float]) -> TokenEstimate:

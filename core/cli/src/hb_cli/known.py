@@ -58,7 +58,8 @@ class Knowledge:
         if self._table is not None:
             tables = self._state.kernel.resolver.tables
             own |= tables.abilities(provider, model_id, {}).keys()
-            said = tables.abilities(provider, model_id, provider_record)
+            configured = self._state.kernel.resolver.catalog.configured_providers.get(provider, {})
+            said = tables.abilities(provider, model_id, provider_record, configured)
         for record in records:
             stated = record.get("capabilities") or {}
             own |= stated.keys()

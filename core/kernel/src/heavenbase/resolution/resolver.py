@@ -206,7 +206,8 @@ class _Resolution:
         record = self._read(record, f"providers.{provider}")
         gateway_record = self._read(gateway_record, f"gateways.{chosen}")
         model_record = self._read(model_record, f"models.{canonical}")
-        record["capabilities"] = self.tables.abilities(provider, native, record)
+        configured = self.catalog.configured_providers.get(provider, {})
+        record["capabilities"] = self.tables.abilities(provider, native, record, configured)
         entry = model_record.get("providers", {}).get(provider)
         entry = entry if isinstance(entry, dict) else {}
         if "capabilities" in entry:

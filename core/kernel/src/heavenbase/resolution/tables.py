@@ -11,6 +11,7 @@ from heavenbase.config.values import join_key
 from heavenbase.errors import ConfigError, InputError, PluginError, PluginFallbackWarning, warn_caller
 from heavenbase.middleware import Configured
 from heavenbase.secrets import told
+from heavenbase.spec import EMPTY
 
 if TYPE_CHECKING:
     from heavenbase.config import Config
@@ -65,12 +66,19 @@ class Tables:
             self._found.append(self._load())
         return self._found[0]
 
-    def abilities(self, provider: str, model_id: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        """What a provider's record says of a model at it, over what the table tells, but for what this one has not."""
+    def abilities(
+        self, provider: str, model_id: str, record: Mapping[str, Any], configured: Mapping[str, Any] = EMPTY
+    ) -> dict[str, Any]:
+        """What is said of a model at a provider: by the table, over it by the provider's record.
+
+        What the table says that this one model has not stands over the record, which speaks for the whole endpoint, but
+        below what the user's settings say, `configured`.
+        """
         is_blind = any(fnmatchcase(model_id.lower(), pattern) for pattern in record.get("text_only", ()))
         said = {**record.get("capabilities", {}), **({"vision": False} if is_blind else {})}
         facts = self._facts(provider, model_id)
-        return {**facts, **said, **{name: value for name, value in facts.items() if value is False}}
+        lacking = {name: value for name, value in facts.items() if value is False}
+        return {**facts, **said, **lacking, **configured.get("capabilities", {})}
 
     def _facts(self, provider: str, model_id: str) -> dict[str, Any]:
         table = self.table
