@@ -1,0 +1,203 @@
+"""The folder beside an output file: the manifest of its batch, and the lock that keeps a second run away."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b, sha256
+from typing import Any, Final
+
+from hb_batch.errors import BatchFileError, BatchLocked
+from hb_batch.lines import CHUNK, opened
+
+FORMAT: Final = 1
+"""The version of the manifest's form."""
+SUFFIX: Final = ".hb"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An input file as it was when its batch began. `lines` counts all lines, blank ones too."""
+
+    path: str
+    size: int
+    sha256: str
+    lines: int
+
+    @classmethod
+    def of(cls, path: str) -> Source:
+        """The fingerprint of a file; BatchFileError where it cannot be read."""
+        digest, size, lines, last = sha256(), 0, 0, b"\n"
+        with opened(path) as file:
+            while data := file.read(CHUNK):
+                digest.update(data)
+                size, lines, last = size + len(data), lines + data.count(b"\n"), data[-1:]
+        return cls(os.path.abspath(path), size, digest.hexdigest(), lines + (last != b"\n"))
+
+    def check(self) -> None:
+        """BatchFileError where the file is no longer what it was."""
+        found = Source.of(self.path)
+        if found != self:
+            raise BatchFileError(
+                f"{self.path} has changed since this batch began ({found.size} bytes, then {self.size}); put the old "
+                "file back, or begin a batch of its own with another output"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a batch is: its input, its settings (without anything secret), and how far it came.
+
+    `settings` is plain data, for whoever runs the batch; `mode` is who answers, "sync" for calls one by one. Times are
+    epoch seconds. `extra` is for a mode's own notes, such as the ids of a provider's batches.
+    """
+
+    source: Source
+    settings: Mapping[str, Any]
+    mode: str = "sync"
+    started: float = 0.0
+    finished: float | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """What the settings come to: two runs with the same one ask the same."""
+        return blake2b(json.dumps(self.settings, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+class Folder:
+    """The folder of one output file; made on first use with mode 0700, its files 0600."""
+
+    def __init__(self, output: str) -> None:
+        self.output = os.path.abspath(output)
+        self.path = f"{self.output}{SUFFIX}"
+
+    def file(self, name: str) -> str:
+        """The path of a file in it."""
+        return os.path.join(self.path, name)
+
+    def make(self) -> None:
+        """Make it where it is missing; BatchFileError where that cannot be."""
+        try:
+            os.makedirs(self.path, 0o700, exist_ok=True)
+        except OSError as error:
+            raise BatchFileError(f"{self.path}: the folder cannot be made: {error.strerror}") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Held by one run at a time; BatchLocked at once where another has it."""
+        from filelock import FileLock, Timeout
+
+        self.make()
+        lock = FileLock(self.file("lock"), mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise BatchLocked(
+                f"another process works on {self.output}; `hb batch status` shows how far it is"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a run has it now."""
+        if not os.path.exists(self.file("lock")):
+            return False
+        try:
+            with self.locked():
+                return False
+        except BatchLocked:
+            return True
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether a batch has begun here."""
+        return os.path.exists(self.file("manifest.json"))
+
+    def read(self) -> Manifest:
+        """The manifest; BatchFileError where there is none that can be read."""
+        try:
+            with open(self.file("manifest.json"), encoding="utf-8") as file:
+                found = json.load(file)
+        except FileNotFoundError:
+            raise BatchFileError(f"{self.output} belongs to no batch: {self.path} has no manifest") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise BatchFileError(f"{self.path}: the manifest cannot be read: {error}") from error
+        try:
+            if found["format"] != FORMAT:
+                raise BatchFileError(f"{self.path} was written by another release of hb-batch (format {found['format']})")
+            names = [name for name in Manifest.__dataclass_fields__ if name != "source"]
+            made = Manifest(Source(**found["input"]), **{name: found[name] for name in names})
+        except (KeyError, TypeError) as error:
+            raise BatchFileError(f"{self.path}: the manifest is damaged: {error}") from error
+        if found.get("settings_digest") != made.digest:
+            raise BatchFileError(f"{self.path}: the settings in the manifest were changed by hand; begin a new batch")
+        return made
+
+    def write(self, manifest: Manifest) -> None:
+        """Keep the manifest: all of it or nothing, synced to disk."""
+        told = asdict(manifest)
+        told = {"format": FORMAT, "input": told.pop("source"), **told, "settings_digest": manifest.digest}
+        self.make()
+        write_atomic(self.file("manifest.json"), json.dumps(told, indent=1).encode())
+
+    def update(self, **changes: Any) -> Manifest:
+        """Change fields of the manifest that is there."""
+        manifest = replace(self.read(), **changes)
+        self.write(manifest)
+        return manifest
+
+
+def write_atomic(path: str, data: bytes) -> None:
+    """Put a file in the place of another at once, with mode 0600, synced to disk."""
+    with replacing(path) as handle:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+
+
+@contextmanager
+def replacing(path: str) -> Iterator[int]:
+    """The descriptor of a new file that takes the place of another when all is written; BatchFileError otherwise."""
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+    except OSError as error:
+        raise BatchFileError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        try:
+            yield handle
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)
+        sync_folder(folder)
+    except OSError as error:
+        _forget(temporary)
+        raise BatchFileError(f"{path}: cannot be written: {error.strerror}") from error
+    except BaseException:
+        _forget(temporary)
+        raise
+
+
+def sync_folder(folder: str) -> None:
+    """Make sure that names of files in a folder are on disk; only POSIX has that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _forget(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)

@@ -1,0 +1,73 @@
+"""Lines of a file, one after the other and never more than one in memory; and what is known of each, in a byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import IO, NamedTuple
+
+from hb_batch.errors import BatchFileError
+from hb_batch.rows import LINE_LIMIT, STATUSES
+
+CHUNK = 2**20
+"""Bytes that are read at once where lines do not matter."""
+CODES: Mapping[str, int] = {status: code for code, status in enumerate(STATUSES, 1)}
+"""Statuses as one byte; 0 stands for a request without a row."""
+
+
+class Line(NamedTuple):
+    """A line that is not blank: its number from 1, where it begins in the file, and its bytes.
+
+    Of one that is longer than LINE_LIMIT there is no more than shows that.
+    """
+
+    number: int
+    offset: int
+    data: bytes
+
+
+def opened(path: str) -> IO[bytes]:
+    """A file to read; BatchFileError where that cannot be."""
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise BatchFileError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def lines_of(file: IO[bytes], *, first: int = 1, offset: int = 0, size: int | None = None) -> Iterator[Line]:
+    """The lines from an offset on, at which line number `first` begins; up to `size` bytes of the file."""
+    file.seek(offset)
+    number = first
+    while size is None or offset < size:
+        data = file.readline(LINE_LIMIT + 1)
+        if not data:
+            return
+        length = len(data)
+        if length > LINE_LIMIT and not data.endswith(b"\n"):
+            while rest := file.readline(CHUNK):
+                length += len(rest)
+                if rest.endswith(b"\n"):
+                    break
+        if data.strip():
+            yield Line(number, offset, data)
+        number, offset = number + 1, offset + length
+
+
+class States:
+    """The status of each line by its number, one byte a line."""
+
+    def __init__(self) -> None:
+        self._codes = bytearray()
+
+    def __getitem__(self, line: int) -> str | None:
+        """The status of a line; None for one without a row."""
+        code = self._codes[line] if line < len(self._codes) else 0
+        return STATUSES[code - 1] if code else None
+
+    def __setitem__(self, line: int, status: str) -> None:
+        if line >= len(self._codes):
+            self._codes.extend(bytes(max(line + 1, len(self._codes) * 9 // 8) - len(self._codes)))
+        self._codes[line] = CODES[status]
+
+    def counts(self) -> dict[str, int]:
+        """How many lines have each status."""
+        return {status: self._codes.count(code) for status, code in CODES.items() if self._codes.count(code)}
