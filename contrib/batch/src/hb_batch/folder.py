@@ -133,7 +133,8 @@ class Folder:
             raise BatchFileError(f"{self.path}: the manifest cannot be read: {error}") from error
         try:
             if found["format"] != FORMAT:
-                raise BatchFileError(f"{self.path} was written by another release of hb-batch (format {found['format']})")
+                told = f"{self.path} was written by another release of hb-batch (format {found['format']})"
+                raise BatchFileError(told)
             names = [name for name in Manifest.__dataclass_fields__ if name != "source"]
             made = Manifest(Source(**found["input"]), **{name: found[name] for name in names})
         except (KeyError, TypeError) as error:

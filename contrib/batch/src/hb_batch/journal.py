@@ -28,7 +28,7 @@ class Journal:
         self.states = states if states is not None else States()
         self.spent = 0.0
         try:
-            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         except OSError as error:
             raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
         self._failure: OSError | None = None
@@ -50,7 +50,7 @@ class Journal:
             raise self._error(error) from error
         self.states[row["line"]] = row["status"]
         self._unsynced += 1
-        if self._unsynced == 1 or self._unsynced >= SYNC_RECORDS:
+        if self._unsynced in (1, SYNC_RECORDS):
             with self._changed:
                 self._changed.notify()
         self.spent += time.perf_counter() - began
@@ -106,44 +106,39 @@ class Journal:
 
 def mend(path: str) -> int:
     """Cut off a last row that is torn, as a kill or a power cut leaves it; returns how many bytes it had."""
-    try:
-        handle = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+    if not os.path.exists(path):
         return 0
-    try:
-        size = end = os.fstat(handle).st_size
+    with open(path, "r+b") as file:
+        size = end = file.seek(0, os.SEEK_END)
         while end:
             begin = max(0, end - 2**16)
-            found = os.pread(handle, end - begin, begin).rfind(b"\n")
+            file.seek(begin)
+            found = file.read(end - begin).rfind(b"\n")
             if found >= 0:
                 end = begin + found + 1
                 break
             end = begin
         if end < size:
-            os.ftruncate(handle, end)
-            os.fsync(handle)
+            file.truncate(end)
+            os.fsync(file.fileno())
         return size - end
-    finally:
-        os.close(handle)
 
 
-def rows_of(path: str) -> Iterator[dict[str, Any]]:
-    """The rows of an output file as they stand there; nothing where there is no such file. What is no row is left out."""
-    try:
-        file = open(path, "rb")
-    except FileNotFoundError:
+def rows_of(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Where each row of an output file begins, and the row; nothing without such a file. What is no row is left out."""
+    if not os.path.exists(path):
         return
-    with file:
+    with open(path, "rb") as file:
         for line in lines_of(file):
             row = read_output(line.data)
             if row is not None:
-                yield row
+                yield line.offset, row
 
 
 def states_of(path: str) -> States:
     """The newest status of each line that has a row."""
     states = States()
-    for row in rows_of(path):
+    for _, row in rows_of(path):
         if isinstance(row.get("line"), int) and row["line"] > 0:
             states[row["line"]] = status_of(row)
     return states

@@ -22,7 +22,7 @@ LINES: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A stretch of the input: `lines` lines from line number `first_line`, which begins at byte `offset`, to byte `end`.
+    """A stretch of the input: `lines` lines from number `first_line` on, which begins at byte `offset`, to byte `end`.
 
     `repeated` has the lines whose custom_id an earlier line has, with the number of that one; only who sees all the
     input can tell them.

@@ -63,10 +63,10 @@ class ClientPool:
         for entry in self._take():
             _close(entry)
 
-    async def aclose(self) -> None:
-        """Close all clients; the async ones of the running loop, and those of none, are awaited."""
+    async def aclose(self, *, only_loop: bool = False) -> None:
+        """Close all clients, or `only_loop` those of the running loop; those of it and of none are awaited."""
         running = _running_loop()
-        for entry in self._take():
+        for entry in self._take(running if only_loop else None):
             if entry.is_async and (entry.loop is None or entry.loop() is running):
                 await _aclose(entry.client)
             else:
@@ -80,13 +80,12 @@ class ClientPool:
             self._entries.popitem(last=False)
         return evicted
 
-    def _take(self) -> list[_Entry]:
+    def _take(self, loop: AbstractEventLoop | None = None) -> list[_Entry]:
         if self._pid != os.getpid():
             self._forget()
         with self._lock:
-            entries = list(self._entries.values())
-            self._entries.clear()
-        return entries
+            places = [it for it, entry in self._entries.items() if not loop or (entry.loop and entry.loop() is loop)]
+            return [self._entries.pop(place) for place in places]
 
     def _forget(self) -> None:
         # After a fork the sockets are shared with the parent: closing them here would speak on its connections.

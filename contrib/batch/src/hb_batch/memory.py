@@ -1,0 +1,206 @@
+"""Batches in memory: requests from any iterable, answers in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sized
+from typing import Any, Final
+
+from hb_batch.engine import Workers
+from hb_batch.private import Feed, run_privately
+from hb_batch.requests import Targets, ask, read_request, shown
+from hb_batch.results import BatchError, BatchResult, Progress
+from heavenbase.errors import DeadlineExceeded, InputError, InputTypeError
+from heavenbase.functions import kernel_of
+from heavenbase.llm import LLM
+from heavenbase.secrets import text_of
+from heavenbase.types import Usage
+
+CONCURRENCY: Final = 16
+"""Requests in flight where nothing else is said."""
+
+
+async def abatch(
+    requests: Iterable[Any] | AsyncIterable[Any],
+    *,
+    llm: LLM | None = None,
+    max_concurrency: int = CONCURRENCY,
+    fail_fast: bool = False,
+    timeout: float | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+    kernel: Any = None,
+    **options: Any,
+) -> BatchResult:
+    """Answer many requests, some at a time; the answers stand in the order of the requests.
+
+    Args:
+        requests: Any iterable, taken as workers become free. A request is a text, messages, or a mapping with
+            `messages`, `input` (embeddings) or `prompt` (images), and beside it names and options as `LLM` takes them.
+        llm: Who answers requests that name no model of their own; by default the preset.
+        max_concurrency: Most requests in flight.
+        fail_fast: End at the first failure: what is in flight is cancelled, and the result has that one error.
+        timeout: Seconds for each request, from when it is begun; one of its own wins.
+        on_progress: Told after each request.
+        kernel: Instead of the default one, or that of `llm`.
+        options: What all requests are asked with, as `LLM` takes it; those of a request win.
+
+    Raises:
+        InputError: What was given to the batch as a whole is wrong. What is wrong with one request is its error.
+    """
+    run = _Run(requests, llm, max_concurrency, fail_fast, timeout, on_progress, kernel, options)
+    return await run.all(requests)
+
+
+def batch(requests: Iterable[Any], **options: Any) -> BatchResult:
+    """Sync form of `abatch`, with the same arguments; it works inside a running event loop too, such as Jupyter's."""
+    names = ("llm", "max_concurrency", "fail_fast", "timeout", "on_progress", "kernel")
+    settings = {name: options.pop(name) for name in names if name in options}
+    defaults: dict[str, Any] = {"llm": None, "max_concurrency": CONCURRENCY, "fail_fast": False, "timeout": None}
+    run = _Run(requests, **{**defaults, "on_progress": None, "kernel": None, **settings}, options=options)
+    if isinstance(requests, Sized):  # a list is read where it is; a generator may belong to its thread
+        return run_privately(lambda: run.all(requests), run.kernel.clients)
+    feed = Feed(requests, run.most)
+    return run_privately(lambda: run.all(feed), run.kernel.clients, feed)
+
+
+class _Run:
+    """One batch as it goes on."""
+
+    def __init__(
+        self,
+        requests: Any,
+        llm: LLM | None,
+        max_concurrency: int,
+        fail_fast: bool,
+        timeout: float | None,
+        on_progress: Callable[[Progress], object] | None,
+        kernel: Any,
+        options: Mapping[str, Any],
+    ) -> None:
+        if isinstance(requests, str | bytes | Mapping) or not hasattr(requests, "__iter__") | hasattr(
+            requests, "__aiter__"
+        ):
+            raise InputTypeError(f"requests must be a list or another iterable, not {type(requests).__name__}")
+        if llm is not None and not isinstance(llm, LLM):
+            raise InputTypeError(f"llm must be an LLM, not {type(llm).__name__}")
+        if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
+            raise InputError(f"max_concurrency must be a whole number from 1, not {max_concurrency!r}")
+        if timeout is not None:
+            is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+            if not is_number or not 0 < timeout < math.inf:
+                raise InputError(f"timeout must be seconds above 0, not {timeout!r}")
+        if not isinstance(fail_fast, bool):
+            raise InputTypeError(f"fail_fast must be True or False, not {type(fail_fast).__name__}")
+        if on_progress is not None and not callable(on_progress):
+            raise InputTypeError(f"on_progress must be callable, not {type(on_progress).__name__}")
+        self.kernel = llm.kernel if kernel is None and llm is not None else kernel_of(kernel)
+        if llm is not None and llm.kernel is not self.kernel:
+            raise InputError("llm belongs to another kernel than the one that is given")
+        self.most = max_concurrency
+        self._timeout, self._fail_fast, self._on_progress = timeout, fail_fast, on_progress
+        self._targets = Targets(self.kernel, llm, options)
+        if options:
+            self._targets.check()
+        self._total = len(requests) if isinstance(requests, Sized) else None
+        self._answers: dict[int, Any] = {}
+        self._errors: list[BatchError] = []
+        self._begun = 0
+        self._tokens = 0
+        self._costs = _Costs()
+        self._started = self.kernel.clock()
+        self._workers: Workers[Any] | None = None
+
+    async def all(self, requests: Any) -> BatchResult:
+        """Everything."""
+        self._workers = Workers(requests, self._one, most=self.most)
+        await self._workers.run()
+        count = self._begun if self._total is None else max(self._total, self._begun)
+        results = [self._answers.get(place) for place in range(count)]
+        return BatchResult(
+            results,
+            sorted(self._errors, key=lambda it: it.index),
+            count - len(self._answers) - len(self._errors),
+            Usage.total(*(answer.usage for answer in self._answers.values())),
+            self._costs.total(),
+            self.kernel.clock() - self._started,
+        )
+
+    async def _one(self, place: int, given: Any) -> None:
+        self._begun += 1
+        limit = self._timeout
+        try:
+            request = read_request(given)
+            llm, options = self._targets.of(request)
+            if limit is None or "timeout" in request.options:
+                answer = await ask(llm, request, dict(options))
+            else:
+                answer = await self._limited(place, llm, request, {**options, "timeout": limit}, limit)
+        except Exception as error:
+            if self._fail_fast and self._errors:
+                return
+            self._costs.add_failed(error)
+            self._errors.append(BatchError(place, type(error).__name__, text_of(error), error, shown(given)))
+            if self._fail_fast and self._workers is not None:
+                self._workers.abort()
+        else:
+            self._answers[place] = answer
+            self._costs.add(answer)
+            if answer.usage is not None:
+                self._tokens += answer.usage.total_tokens or 0
+        if self._on_progress is not None:
+            self._tell(self._on_progress)
+
+    async def _limited(self, place: int, llm: LLM, request: Any, options: dict[str, Any], limit: float) -> Any:
+        """The answer within the limit: the call's own clock first, then ours, for what does not look at a clock."""
+        guard = asyncio.timeout(limit + GRACE)
+        try:
+            async with guard:
+                return await ask(llm, request, options)
+        except TimeoutError as error:
+            if not guard.expired() or isinstance(error, DeadlineExceeded):
+                raise
+            raise DeadlineExceeded(
+                f"request {place} had no answer within its {limit:g} s", maybe_billed=True
+            ) from None
+
+    def _tell(self, hook: Callable[[Progress], object]) -> None:
+        elapsed = self.kernel.clock() - self._started
+        done, failed = len(self._answers) + len(self._errors), len(self._errors)
+        try:
+            hook(Progress(done, failed, self._total, elapsed, self._tokens, self._costs.total()))
+        except Exception:
+            # Who looks on must not cost the answers.
+            self.kernel.services.logger.exception("on_progress of a batch failed")
+
+
+GRACE: Final = 0.02
+"""Seconds in which a request that has reached its limit may say so itself, with what it knows."""
+
+
+class _Costs:
+    """Adds up costs; they are unknown as soon as one is."""
+
+    def __init__(self) -> None:
+        self._sum: Any = None
+        self._is_known = True
+
+    def add(self, answer: Any) -> None:
+        self._add(getattr(answer, "cost", None))
+
+    def add_failed(self, error: Exception) -> None:
+        """What failed costs what its requests did, and nothing where none was sent."""
+        for attempt in getattr(error, "attempts", ()):
+            cost = getattr(attempt, "cost", None)
+            if cost is not None or attempt.maybe_billed:
+                self._add(cost)
+
+    def _add(self, cost: Any) -> None:
+        if cost is None:
+            self._is_known = False
+        elif self._is_known:
+            self._sum = cost if self._sum is None else type(cost).total([self._sum, cost])
+            self._is_known = self._sum is not None
+
+    def total(self) -> Any:
+        return self._sum if self._is_known else None

@@ -1,0 +1,97 @@
+"""What comes of a batch in memory, and how far it is while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from heavenbase.errors import HBError
+from heavenbase.types import Completion, Embedding, ImageResult, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class BatchError:
+    """A request that failed: its place from 0, the name of its error's class, the error, and the request.
+
+    Credentials among the request's options are left out. `message` is the error's text.
+    """
+
+    index: int
+    error_type: str
+    message: str
+    error: Exception = field(compare=False)
+    request: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return isinstance(self.error, HBError) and self.error.retryable
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch is. `total` is None where the requests have no length, `eta` are the seconds that are left.
+
+    `rate` are requests that end in a second, `tokens` and `cost` those of the answers so far; `cost` is None where one
+    of them is not known.
+    """
+
+    done: int
+    failed: int
+    total: int | None
+    elapsed: float
+    tokens: int = 0
+    cost: Any = None
+
+    @property
+    def rate(self) -> float:
+        """Requests that ended in a second, over the whole run."""
+        return self.done / self.elapsed if self.elapsed > 0 else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the end at that rate; None where that cannot be told."""
+        rate = self.rate
+        return (self.total - self.done) / rate if self.total is not None and rate > 0 else None
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """The answers of a batch in the order of its requests, with None for those that have none; and what failed.
+
+    An answer is a Completion, an Embedding or an ImageResult. `cancelled` counts the requests that were begun or given
+    and have neither answer nor error, because `fail_fast` ended the batch. `cost` is a Cost, None where it is not known
+    of every request that was sent; `usage` adds up what is known.
+    """
+
+    results: list[Completion | Embedding | ImageResult | None]
+    errors: list[BatchError] = field(default_factory=list)
+    cancelled: int = 0
+    usage: Usage | None = None
+    cost: Any = None
+    elapsed: float = 0.0
+
+    @property
+    def succeeded(self) -> int:
+        """How many requests have an answer."""
+        return sum(answer is not None for answer in self.results)
+
+    @property
+    def failed(self) -> int:
+        """How many requests failed."""
+        return len(self.errors)
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens of all answers, as far as they are known."""
+        return (self.usage.total_tokens or 0) if self.usage is not None else 0
+
+    @property
+    def success_rate(self) -> float:
+        """The share of requests that have an answer; 0 where there was none."""
+        return self.succeeded / len(self.results) if self.results else 0.0
+
+    def raise_first(self) -> None:
+        """Raise the error of the first request that failed, if one did."""
+        if self.errors:
+            raise self.errors[0].error
