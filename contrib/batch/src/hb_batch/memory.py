@@ -15,7 +15,7 @@ from heavenbase.errors import DeadlineExceeded, InputError, InputTypeError
 from heavenbase.functions import kernel_of
 from heavenbase.llm import LLM
 from heavenbase.secrets import text_of
-from heavenbase.types import Usage
+from heavenbase.types import Completion, Usage
 
 CONCURRENCY: Final = 16
 """Requests in flight where nothing else is said."""
@@ -144,6 +144,8 @@ class _Run:
             if self._fail_fast and self._workers is not None:
                 self._workers.abort()
         else:
+            if isinstance(answer, Completion):
+                _ = answer.rate_limits  # read now, as an answer keeps all its headers until then
             self._answers[place] = answer
             self._costs.add(answer)
             if answer.usage is not None:
