@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sized
+from contextlib import suppress
 from typing import Any, Final
 
 from hb_batch.engine import Workers
 from hb_batch.private import Feed, run_privately
-from hb_batch.requests import Targets, ask, read_request, shown
-from hb_batch.results import BatchError, BatchResult, Progress
-from heavenbase.errors import DeadlineExceeded, InputError, InputTypeError
+from hb_batch.requests import Targets, ask, ask_within, read_request, shown
+from hb_batch.results import BatchError, BatchResult, Costs, Progress
+from heavenbase.errors import InputError, InputTypeError
 from heavenbase.functions import kernel_of
 from heavenbase.llm import LLM
 from heavenbase.secrets import text_of
@@ -39,7 +39,7 @@ async def abatch(
             `messages`, `input` (embeddings) or `prompt` (images), and beside it names and options as `LLM` takes them.
         llm: Who answers requests that name no model of their own; by default the preset.
         max_concurrency: Most requests in flight.
-        fail_fast: End at the first failure: what is in flight is cancelled, and the result has that one error.
+        fail_fast: Raise the first failure at once, and cancel what is in flight; `error.batch` is the result so far.
         timeout: Seconds for each request, from when it is begun; one of its own wins.
         on_progress: Told after each request.
         kernel: Instead of the default one, or that of `llm`.
@@ -47,6 +47,7 @@ async def abatch(
 
     Raises:
         InputError: What was given to the batch as a whole is wrong. What is wrong with one request is its error.
+        HBError: With `fail_fast`, the first failure.
     """
     run = _Run(requests, llm, max_concurrency, fail_fast, timeout, on_progress, kernel, options)
     return await run.all(requests)
@@ -107,7 +108,7 @@ class _Run:
         self._errors: list[BatchError] = []
         self._begun = 0
         self._tokens = 0
-        self._costs = _Costs()
+        self._costs = Costs()
         self._started = self.kernel.clock()
         self._workers: Workers[Any] | None = None
 
@@ -117,7 +118,7 @@ class _Run:
         await self._workers.run()
         count = self._begun if self._total is None else max(self._total, self._begun)
         results = [self._answers.get(place) for place in range(count)]
-        return BatchResult(
+        found = BatchResult(
             results,
             sorted(self._errors, key=lambda it: it.index),
             count - len(self._answers) - len(self._errors),
@@ -125,6 +126,12 @@ class _Run:
             self._costs.total(),
             self.kernel.clock() - self._started,
         )
+        if self._fail_fast and self._errors:
+            error: Any = self._errors[0].error
+            with suppress(AttributeError):  # what was paid for is not lost
+                error.batch = found
+            raise error
+        return found
 
     async def _one(self, place: int, given: Any) -> None:
         self._begun += 1
@@ -135,7 +142,7 @@ class _Run:
             if limit is None or "timeout" in request.options:
                 answer = await ask(llm, request, dict(options))
             else:
-                answer = await self._limited(place, llm, request, {**options, "timeout": limit}, limit)
+                answer = await ask_within(limit, llm, request, {**options, "timeout": limit})
         except Exception as error:
             if self._fail_fast and self._errors:
                 return
@@ -153,19 +160,6 @@ class _Run:
         if self._on_progress is not None:
             self._tell(self._on_progress)
 
-    async def _limited(self, place: int, llm: LLM, request: Any, options: dict[str, Any], limit: float) -> Any:
-        """The answer within the limit: the call's own clock first, then ours, for what does not look at a clock."""
-        guard = asyncio.timeout(limit + GRACE)
-        try:
-            async with guard:
-                return await ask(llm, request, options)
-        except TimeoutError as error:
-            if not guard.expired() or isinstance(error, DeadlineExceeded):
-                raise
-            raise DeadlineExceeded(
-                f"request {place} had no answer within its {limit:g} s", maybe_billed=True
-            ) from None
-
     def _tell(self, hook: Callable[[Progress], object]) -> None:
         elapsed = self.kernel.clock() - self._started
         done, failed = len(self._answers) + len(self._errors), len(self._errors)
@@ -174,35 +168,3 @@ class _Run:
         except Exception:
             # Who looks on must not cost the answers.
             self.kernel.services.logger.exception("on_progress of a batch failed")
-
-
-GRACE: Final = 0.02
-"""Seconds in which a request that has reached its limit may say so itself, with what it knows."""
-
-
-class _Costs:
-    """Adds up costs; they are unknown as soon as one is."""
-
-    def __init__(self) -> None:
-        self._sum: Any = None
-        self._is_known = True
-
-    def add(self, answer: Any) -> None:
-        self._add(getattr(answer, "cost", None))
-
-    def add_failed(self, error: Exception) -> None:
-        """What failed costs what its requests did, and nothing where none was sent."""
-        for attempt in getattr(error, "attempts", ()):
-            cost = getattr(attempt, "cost", None)
-            if cost is not None or attempt.maybe_billed:
-                self._add(cost)
-
-    def _add(self, cost: Any) -> None:
-        if cost is None:
-            self._is_known = False
-        elif self._is_known:
-            self._sum = cost if self._sum is None else type(cost).total([self._sum, cost])
-            self._is_known = self._sum is not None
-
-    def total(self) -> Any:
-        return self._sum if self._is_known else None

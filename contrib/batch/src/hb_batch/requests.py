@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from heavenbase.errors import DeadlineExceeded, InputError, InputTypeError, UnknownNameError
 from heavenbase.llm import LLM
 from heavenbase.messages import to_images
 from heavenbase.options import CONNECTION, TARGET, conceal, may_hold_secret, unknown_options, with_effort
@@ -19,6 +20,8 @@ PRESETS: Final = {"complete": None, "embed": "embed", "imagen": "imagen"}
 """The preset of a verb, where a request names neither preset nor model."""
 MODELS: Final = 64
 """Targets that are kept; a further one takes the place of the one that was asked least lately."""
+GRACE: Final = 0.02
+"""Seconds in which a request that has reached its limit may say so itself, with what it knows."""
 WHOLE: Final = frozenset({"stream", "background", "include", "reduce"})
 """Options that make an answer another thing than a whole one, made now."""
 _PLACES: Final = TARGET | CONNECTION
@@ -117,6 +120,23 @@ class Targets:
             names["preset"] = PRESETS[request.verb]
         conceal(names)
         return LLM(**names, kernel=self._kernel, **self._options)
+
+
+async def ask_within(
+    limit: float, llm: LLM, request: Request, options: dict[str, Any]
+) -> Completion | Embedding | ImageResult:
+    """The answer within so many seconds: by the call's own clock first, then by ours.
+
+    What blocks in a thread, or in a middleware, looks at no clock; it is left behind.
+    """
+    guard = asyncio.timeout(limit + GRACE)
+    try:
+        async with guard:
+            return await ask(llm, request, options)
+    except TimeoutError:
+        if not guard.expired():
+            raise
+    raise DeadlineExceeded(f"the request had no answer within its {limit:g} s", maybe_billed=True)
 
 
 async def ask(llm: LLM, request: Request, options: dict[str, Any]) -> Completion | Embedding | ImageResult:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from heavenbase.errors import HBError
+from heavenbase.ledger import Cost
 from heavenbase.types import Completion, Embedding, ImageResult, Usage
 
 
@@ -41,7 +42,7 @@ class Progress:
     total: int | None
     elapsed: float
     tokens: int = 0
-    cost: Any = None
+    cost: Cost | None = None
 
     @property
     def rate(self) -> float:
@@ -59,8 +60,8 @@ class Progress:
 class BatchResult:
     """The answers of a batch in the order of its requests, with None for those that have none; and what failed.
 
-    An answer is a Completion, an Embedding or an ImageResult. `cancelled` counts the requests that were begun or given
-    and have neither answer nor error, because `fail_fast` ended the batch. `cost` is a Cost, None where it is not known
+    An answer is a Completion, an Embedding or an ImageResult. `cancelled` counts the requests that
+    have neither answer nor error, because `fail_fast` ended the batch. `cost` is a Cost, None where it is not known
     of every request that was sent; `usage` adds up what is known.
     """
 
@@ -68,7 +69,7 @@ class BatchResult:
     errors: list[BatchError] = field(default_factory=list)
     cancelled: int = 0
     usage: Usage | None = None
-    cost: Any = None
+    cost: Cost | None = None
     elapsed: float = 0.0
 
     @property
@@ -91,7 +92,36 @@ class BatchResult:
         """The share of requests that have an answer; 0 where there was none."""
         return self.succeeded / len(self.results) if self.results else 0.0
 
-    def raise_first(self) -> None:
-        """Raise the error of the first request that failed, if one did."""
-        if self.errors:
-            raise self.errors[0].error
+
+class Costs:
+    """Adds up what requests cost; unknown as soon as that of an answer is."""
+
+    def __init__(self) -> None:
+        self._sum: Cost | None = None
+        self._is_known = True
+        self._at_least = False
+
+    def add(self, answer: Any) -> None:
+        """An answer's."""
+        self._add(answer.cost)
+
+    def add_failed(self, error: BaseException) -> None:
+        """What failed cost what its requests did, and nothing where none was counted."""
+        for attempt in getattr(error, "attempts", ()):
+            if attempt.usage is not None:
+                self._add(attempt.cost)
+            elif attempt.maybe_billed:
+                self._at_least = True
+
+    def _add(self, cost: Cost | None) -> None:
+        if cost is None:
+            self._is_known = False
+        elif self._is_known:
+            self._sum = cost if self._sum is None else Cost.total([self._sum, cost])
+            self._is_known = self._sum is not None
+
+    def total(self) -> Cost | None:
+        """The sum; None where it is not known, and of nothing."""
+        if not self._is_known or self._sum is None:
+            return None
+        return replace(self._sum, at_least=True) if self._at_least else self._sum

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from hb_batch.bodies import body_of
 from heavenbase.errors import HBError, InputError
+from heavenbase.ledger import Cost, cost_of
 from heavenbase.options import OPTIONS, TARGET
 from heavenbase.secrets import text_of
 
@@ -150,12 +151,11 @@ def success_row(row: Row, answer: Any, *, elapsed: float | None = None) -> dict[
     body = body_of(answer, row.body)
     request_id = next((it.request_id for it in reversed(answer.attempts) if it.request_id), None)
     response = {"status_code": 200, "request_id": request_id or body.get("id"), "body": body}
-    cost = getattr(answer, "cost", None)
     return output_row(
         *(row.line, row.custom_id, "success"),
         response=response,
         usage=answer.usage.to_dict() if answer.usage is not None else None,
-        cost=cost.to_dict() if cost is not None else None,
+        cost=answer.cost,
         attempts=len(answer.attempts),
         elapsed=answer.elapsed if elapsed is None else elapsed,
     )
@@ -178,14 +178,11 @@ def error_row(
     if isinstance(error, HBError) and error.status is not None:
         body = {"error": {name: told[name] for name in ("message", "type", "code")}}
         response = {"status_code": error.status, "request_id": error.request_id, "body": body}
-    parts = [getattr(it, "cost", None) for it in attempts]
-    known = [it for it in parts if it is not None]
-    cost = type(known[0]).total(known) if known and len(known) == len(parts) else None
     return output_row(
         *(line, custom_id, status),
         response=response,
         error=told,
-        cost=cost.to_dict() if cost is not None else None,
+        cost=cost_of(attempts),
         attempts=len(attempts),
         elapsed=elapsed,
     )
@@ -214,7 +211,7 @@ def output_row(
     response: Mapping[str, Any] | None = None,
     error: Mapping[str, Any] | None = None,
     usage: Mapping[str, Any] | None = None,
-    cost: Mapping[str, Any] | None = None,
+    cost: Cost | None = None,
     attempts: int = 0,
     elapsed: float | None = None,
 ) -> dict[str, Any]:
@@ -227,7 +224,7 @@ def output_row(
         "response": response,
         "error": error,
         "usage": usage,
-        "cost": cost,
+        "cost": cost.to_dict() if cost is not None else None,
         "attempts": attempts,
         "elapsed": round(elapsed, 6) if elapsed is not None else None,
     }
