@@ -129,7 +129,7 @@ def rows_of(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     if not os.path.exists(path):
         return
     with open(path, "rb") as file:
-        for line in lines_of(file):
+        for line in lines_of(file, limit=None):  # what was answered is read, however long it is
             row = read_output(line.data)
             if row is not None:
                 yield line.offset, row

@@ -15,10 +15,7 @@ CODES: Mapping[str, int] = {status: code for code, status in enumerate(STATUSES,
 
 
 class Line(NamedTuple):
-    """A line that is not blank: its number from 1, where it begins in the file, and its bytes.
-
-    Of one that is longer than LINE_LIMIT there is no more than shows that.
-    """
+    """A line that is not blank: its number from 1, where it begins in the file, and its bytes."""
 
     number: int
     offset: int
@@ -33,16 +30,21 @@ def opened(path: str) -> IO[bytes]:
         raise BatchFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def lines_of(file: IO[bytes], *, first: int = 1, offset: int = 0, size: int | None = None) -> Iterator[Line]:
-    """The lines from an offset on, at which line number `first` begins; up to `size` bytes of the file."""
+def lines_of(
+    file: IO[bytes], *, first: int = 1, offset: int = 0, size: int | None = None, limit: int | None = LINE_LIMIT
+) -> Iterator[Line]:
+    """The lines from an offset on, at which line number `first` begins; up to `size` bytes of the file.
+
+    Of a line that is longer than the `limit` no more is kept than shows that.
+    """
     file.seek(offset)
     number = first
     while size is None or offset < size:
-        data = file.readline(LINE_LIMIT + 1)
+        data = file.readline(limit + 1 if limit is not None else -1)
         if not data:
             return
         length = len(data)
-        if length > LINE_LIMIT and not data.endswith(b"\n"):
+        if limit is not None and length > limit and not data.endswith(b"\n"):
             while rest := file.readline(CHUNK):
                 length += len(rest)
                 if rest.endswith(b"\n"):
@@ -70,4 +72,9 @@ class States:
 
     def counts(self) -> dict[str, int]:
         """How many lines have each status."""
-        return {status: self._codes.count(code) for status, code in CODES.items() if self._codes.count(code)}
+        return self.counts_of(0, len(self._codes))
+
+    def counts_of(self, first: int, lines: int) -> dict[str, int]:
+        """How many of some lines have each status."""
+        found = {status: self._codes.count(code, first, first + lines) for status, code in CODES.items()}
+        return {status: count for status, count in found.items() if count}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from heavenbase.errors import DeadlineExceeded, InputError, InputTypeError, UnknownNameError
+from heavenbase.errors import DeadlineExceeded, HBError, InputError, InputTypeError, UnknownNameError
 from heavenbase.llm import LLM
 from heavenbase.messages import to_images
 from heavenbase.options import CONNECTION, TARGET, conceal, may_hold_secret, unknown_options, with_effort
@@ -133,8 +133,8 @@ async def ask_within(
     try:
         async with guard:
             return await ask(llm, request, options)
-    except TimeoutError:
-        if not guard.expired():
+    except TimeoutError as error:
+        if isinstance(error, HBError) or not guard.expired():
             raise
     raise DeadlineExceeded(f"the request had no answer within its {limit:g} s", maybe_billed=True)
 

@@ -136,7 +136,7 @@ def _verb(url: Any, refuse: Any) -> str:
 def _check_option(name: str, refuse: Any) -> None:
     """A file may come from anywhere: it says what is asked, and nothing of where that goes and under whose name."""
     known = OPTIONS.get(name)
-    if name in TARGET or (known is not None and known.kind != "argument"):
+    if name in TARGET or (known is not None and known.kind != "argument" and name != "extra_body"):
         raise refuse(f"body.{name} is no parameter of a request; give it to the batch as a whole", "invalid_body")
 
 

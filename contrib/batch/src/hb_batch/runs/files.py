@@ -1,0 +1,173 @@
+"""A run from file to file: begun, gone on with after whatever ended it, and repeated for what failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from hb_batch.errors import BatchFileError
+from hb_batch.folder import Folder, Manifest, Source
+from hb_batch.index import Index
+from hb_batch.journal import Journal, mend, rows_of
+from hb_batch.lines import States
+from hb_batch.merging import append_parts, compact
+from hb_batch.rows import DONE, status_of
+from hb_batch.runs.engines import LocalEngine, ShardWork
+from hb_batch.runs.interrupts import Interrupts
+from hb_batch.runs.runner import INTERRUPT, RETRIED, Runner, check_target
+from hb_batch.runs.settings import Settings
+from hb_batch.runs.tally import Tally
+from hb_batch.shards import LINES, Engine, shards_of
+from heavenbase.errors import InputError
+from heavenbase.functions import kernel_of
+from heavenbase.kernel import Kernel
+
+SUCCEEDED, SOME_FAILED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended. `stopped` is why it ended early, if it did, and `code` the exit code for it.
+
+    `counts` are the rows of the whole file by status, and it `is_complete` where each request has one that stays.
+    `written` are the rows of this run; `journal_share` is the share of its time in which writing them held up the rest.
+    """
+
+    counts: Mapping[str, int]
+    is_complete: bool
+    elapsed: float
+    written: int
+    cost: Decimal
+    is_cost_known: bool
+    stopped: str | None = None
+    signal_code: int | None = None
+    journal_share: float = 0.0
+
+    @property
+    def code(self) -> int:
+        """0 where all succeeded, 1 where some failed or are left, 128 and the number of a signal that ended it."""
+        if self.signal_code is not None:
+            return self.signal_code
+        all_good = self.is_complete and self.counts.get("success", 0) == sum(self.counts.values())
+        return SUCCEEDED if all_good else SOME_FAILED
+
+
+@dataclass(slots=True)
+class FileRun:
+    """What a run needs beside its files. `meter` makes what shows a tally; `told` says a line to people.
+
+    `engine` runs the shards; with another one than LocalEngine each shard has its own file until the end, and a cap on
+    costs is not kept.
+    """
+
+    kernel: Kernel | None = None
+    engine: Engine = field(default_factory=LocalEngine)
+    meter: Callable[[Tally], Callable[[], None]] | None = None
+    told: Callable[[str], None] = lambda text: None
+    interval: float = 5.0
+    shard_lines: int = LINES
+
+    def begin(self, path: str, output: str, settings: Settings) -> Finished:
+        """Answer a file of requests; BatchFileError where the output is there already."""
+        folder = Folder(output)
+        if os.path.realpath(path) == os.path.realpath(folder.output):
+            raise InputError("the output would be written over the input; name another file")
+        if folder.has_manifest:
+            hint = f"go on with: hb batch resume {output}"
+            raise BatchFileError(f"{output} belongs to a batch already; {hint}, or name another output")
+        if os.path.exists(folder.output):
+            raise BatchFileError(f"{output} exists; name another output, or remove it")
+        if not os.path.isdir(os.path.dirname(folder.output)):
+            raise BatchFileError(f"{os.path.dirname(folder.output)}: there is no such folder")
+        source = Source.of(path)
+        kernel = kernel_of(self.kernel)
+        with folder.locked():
+            if folder.has_manifest:
+                raise BatchFileError(f"{output} belongs to a batch already")
+            manifest = Manifest(source, settings.kept(), started=kernel.wall())
+            return self._run(folder, manifest, settings, ())
+
+    def resume(self, output: str, **changes: Any) -> Finished:
+        """Answer what has no row that stays; `changes` of the settings count from now on."""
+        return self._again(output, (), changes)
+
+    def retry_failed(self, output: str, **changes: Any) -> Finished:
+        """Answer anew what has failed or expired, and what has no row; a newer row takes the place of an older one."""
+        return self._again(output, RETRIED, changes)
+
+    def _again(self, output: str, again: Collection[str], changes: Mapping[str, Any]) -> Finished:
+        folder = Folder(output)
+        folder.read()  # before a lock makes the folder of a batch that there is not
+        with folder.locked():
+            manifest = folder.read()
+            if manifest.mode != "sync":
+                raise InputError(f"this batch runs in mode {manifest.mode}; give --mode {manifest.mode}")
+            manifest.source.check()
+            return self._run(folder, manifest, Settings.of(manifest.settings, changes), again)
+
+    def _run(self, folder: Folder, manifest: Manifest, settings: Settings, again: Collection[str]) -> Finished:
+        kernel = kernel_of(self.kernel)
+        is_local = isinstance(self.engine, LocalEngine)
+        if settings.max_cost is not None and not is_local:
+            raise InputError("a cap on the cost is kept by the engine of this process alone")
+        source = manifest.source
+        mend(folder.output)
+        states, spent = States(), Tally(kernel.clock, None, {})
+        for _, row in rows_of(folder.output):
+            line = row.get("line")
+            if isinstance(line, int) and 0 < line <= source.lines:
+                states[line] = status_of(row)
+                spent.add_cost(row)
+        check_target(kernel, settings)
+        extra = {**manifest.extra, "resumed": kernel.wall(), "resumed_rows": sum(states.counts().values())}
+        manifest = replace(manifest, settings=settings.kept(), finished=None, counts=states.counts(), extra=extra)
+        folder.write(manifest)
+        with ExitStack() as stack:
+            index = stack.enter_context(Index(folder.path))
+            journal = stack.enter_context(Journal(folder.output, states))
+            tally = Tally(kernel.clock, source.lines, states.counts())
+            tally.cost, tally.is_cost_known, tally.tokens = spent.cost, spent.is_cost_known, spent.tokens
+            show = self.meter(tally) if self.meter is not None else None
+            runner = Runner(
+                kernel, source.path, settings, journal, tally, again=again, show=show, interval=self.interval
+            )
+            stack.callback(runner.close)
+            resume = f"hb batch resume {folder.output}"
+
+            def interrupted() -> None:
+                runner.stop()
+                flying, grace = tally.in_flight, settings.grace
+                self.told(f"stopping: {flying} in flight get {grace:g} s; again ends at once; go on with: {resume}")
+
+            shards = shards_of(source.path, index, lines=self.shard_lines, size=source.size)
+            code, is_complete = None, True
+            if is_local:
+                with Interrupts(interrupted, lambda: self.told(f"go on with: {resume}")) as interrupts:
+                    for result in self.engine.run(shards, runner.run):
+                        is_complete = is_complete and result.is_complete
+                        if runner.stopped is not None:
+                            break
+                code = interrupts.code if runner.stopped == INTERRUPT else None
+            else:
+                is_complete = self._elsewhere(folder, source, settings, shards, journal)
+            elapsed, written = tally.elapsed, tally.written
+            share = journal.spent / elapsed if elapsed > 0 else 0.0
+        if runner.has_replaced:
+            compact(folder.output)
+        counts = states.counts()
+        is_complete = is_complete and all(status in DONE for status in counts)
+        told = (counts, is_complete, elapsed, written, tally.cost, tally.is_cost_known)
+        found = Finished(*told, stopped=runner.stopped, signal_code=code, journal_share=share)
+        folder.update(finished=kernel.wall() if found.is_complete else None, counts=counts)
+        return found
+
+    def _elsewhere(self, folder: Folder, source: Source, settings: Settings, shards: Any, journal: Journal) -> bool:
+        parts = folder.file("parts")
+        os.makedirs(parts, 0o700, exist_ok=True)
+        done = list(self.engine.run(shards, ShardWork(source.path, parts, settings)))
+        append_parts([it.output for it in done if it.output is not None], journal)
+        return all(it.is_complete for it in done)

@@ -1,0 +1,46 @@
+"""Ctrl-C and SIGTERM during a run: the first asks it to end in order, the second ends the process at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Calls `first` on the first signal, `last` and then `os._exit` on the second; only in the main thread.
+
+    What was answered is on disk already, so that nothing is lost by ending at once.
+    """
+
+    def __init__(self, first: Callable[[], None], last: Callable[[], None]) -> None:
+        self.number: int | None = None
+        """The signal that came."""
+        self._first, self._last = first, last
+        self._before: dict[int, Any] = {}
+
+    @property
+    def code(self) -> int | None:
+        """The exit code of a process that a signal ended; None where none came."""
+        return 128 + self.number if self.number is not None else None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.number is not None:
+            self._last()
+            os._exit(128 + number)
+        self.number = number
+        self._first()
