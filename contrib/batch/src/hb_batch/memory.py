@@ -59,6 +59,8 @@ def batch(requests: Iterable[Any], **options: Any) -> BatchResult:
     settings = {name: options.pop(name) for name in names if name in options}
     defaults: dict[str, Any] = {"llm": None, "max_concurrency": CONCURRENCY, "fail_fast": False, "timeout": None}
     run = _Run(requests, **{**defaults, "on_progress": None, "kernel": None, **settings}, options=options)
+    if not isinstance(requests, Iterable):
+        raise InputTypeError("an async iterable of requests is for hb.abatch")
     if isinstance(requests, Sized):  # a list is read where it is; a generator may belong to its thread
         return run_privately(lambda: run.all(requests), run.kernel.clients)
     feed = Feed(requests, run.most)

@@ -146,7 +146,7 @@ class FileRun:
             shards = shards_of(source.path, index, lines=self.shard_lines, size=source.size)
             code, is_complete = None, True
             if is_local:
-                with Interrupts(interrupted, lambda: self.told(f"go on with: {resume}")) as interrupts:
+                with Interrupts(runner.loop, interrupted, lambda: self.told(f"go on with: {resume}")) as interrupts:
                     for result in self.engine.run(shards, runner.run):
                         is_complete = is_complete and result.is_complete
                         if runner.stopped is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Self
 
@@ -18,10 +20,10 @@ class Interrupts:
     What was answered is on disk already, so that nothing is lost by ending at once.
     """
 
-    def __init__(self, first: Callable[[], None], last: Callable[[], None]) -> None:
+    def __init__(self, loop: AbstractEventLoop, first: Callable[[], None], last: Callable[[], None]) -> None:
         self.number: int | None = None
         """The signal that came."""
-        self._first, self._last = first, last
+        self._loop, self._first, self._last = loop, first, last
         self._before: dict[int, Any] = {}
 
     @property
@@ -31,11 +33,18 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            for number in SIGNALS:
+                self._before[number] = signal.getsignal(number)
+                with suppress(NotImplementedError):  # Windows, where the loop looks for signals by itself
+                    # A signal may reach another thread first: this wakes the loop, so that the handler is run at once.
+                    self._loop.add_signal_handler(number, lambda: None)
+                signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
+            with suppress(NotImplementedError):
+                self._loop.remove_signal_handler(number)
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

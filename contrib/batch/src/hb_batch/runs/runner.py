@@ -73,6 +73,11 @@ class Runner:
         counts = self._journal.states.counts_of(shard.first_line, shard.lines)
         return ShardResult(shard.index, counts, self.stopped is None)
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop on which requests are answered."""
+        return self._loop.get_loop()
+
     def close(self) -> None:
         """Close the loop, and the connections that were made on it."""
         self._loop.run(self._kernel.clients.aclose(only_loop=True))
@@ -83,10 +88,8 @@ class Runner:
     def stop(self) -> None:
         """Send nothing more; what is in flight gets the grace of the settings."""
         self.stopped = self.stopped or INTERRUPT
-        with suppress(RuntimeError):
-            loop = self._loop.get_loop()
-            if loop.is_running():
-                loop.call_soon_threadsafe(self._stop_in_loop)
+        if self.loop.is_running():
+            self.loop.call_soon_threadsafe(self._stop_in_loop)
 
     def _stop_in_loop(self) -> None:
         if self._workers is not None:
