@@ -7,6 +7,7 @@ import json
 import sys
 
 from bench.against import compare
+from bench.batch import batches
 from bench.cache import cache_hits
 from bench.calls import async_calls, embeddings, streams, sync_calls
 from bench.growth import growth
@@ -28,6 +29,7 @@ FIGURES = {
     "prices": prices,
     "sync": sync_calls,
     "async": async_calls,
+    "batch": batches,
     "stream": streams,
     "embeddings": embeddings,
     "memory": memory,
