@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -195,8 +196,8 @@ def _finish(state: State, target_file: str, quiet: bool, as_json: bool, work: Ca
         found = work(FileRun(state.kernel, meter=shown, interval=interval, told=output.note))
     if found.stopped not in (None, "interrupt"):
         output.warn(f"stopped: {found.stopped}")
-    if not found.is_complete and found.signal_code is None:
-        output.note(f"go on with: hb batch resume {target_file}")
+    if not found.is_complete:
+        output.note(f"go on with: hb batch resume {os.path.abspath(target_file)}")
     elif found.counts.get("error") or found.counts.get("expired"):
         output.note(f"to ask those again that failed: hb batch retry-failed {target_file}")
     told = {"elapsed": round(found.elapsed, 3), "complete": found.is_complete}

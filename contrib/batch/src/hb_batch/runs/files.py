@@ -136,17 +136,11 @@ class FileRun:
                 kernel, source.path, settings, journal, tally, again=again, show=show, interval=self.interval
             )
             stack.callback(runner.close)
-            resume = f"hb batch resume {folder.output}"
-
-            def interrupted() -> None:
-                runner.stop()
-                flying, grace = tally.in_flight, settings.grace
-                self.told(f"stopping: {flying} in flight get {grace:g} s; again ends at once; go on with: {resume}")
-
             shards = shards_of(source.path, index, lines=self.shard_lines, size=source.size)
             code, is_complete = None, True
             if is_local:
-                with Interrupts(runner.loop, interrupted, lambda: self.told(f"go on with: {resume}")) as interrupts:
+                resume = f"go on with: hb batch resume {folder.output}"
+                with Interrupts(runner.loop, lambda: runner.stop(self.told), resume) as interrupts:
                     for result in self.engine.run(shards, runner.run):
                         is_complete = is_complete and result.is_complete
                         if runner.stopped is not None:

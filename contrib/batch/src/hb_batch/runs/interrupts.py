@@ -15,12 +15,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Calls `first` on the first signal, `last` and then `os._exit` on the second; only in the main thread.
+    """Calls `first` on the first signal, and ends the process on the second, saying `last`; only in the main thread.
 
-    What was answered is on disk already, so that nothing is lost by ending at once.
+    What was answered is on disk already, so that nothing is lost by ending at once. A handler may come between two
+    halves of a write to standard error, so that `first` must not write there, and `last` goes past its buffer.
     """
 
-    def __init__(self, loop: AbstractEventLoop, first: Callable[[], None], last: Callable[[], None]) -> None:
+    def __init__(self, loop: AbstractEventLoop, first: Callable[[], None], last: str) -> None:
         self.number: int | None = None
         """The signal that came."""
         self._loop, self._first, self._last = loop, first, last
@@ -49,7 +50,9 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.number is not None:
-            self._last()
-            os._exit(128 + number)
+            try:
+                os.write(2, f"\n{self._last}\n".encode())
+            finally:
+                os._exit(128 + number)
         self.number = number
         self._first()

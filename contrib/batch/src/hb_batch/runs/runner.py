@@ -85,16 +85,18 @@ class Runner:
 
     # Ending early; from a signal's handler
 
-    def stop(self) -> None:
-        """Send nothing more; what is in flight gets the grace of the settings."""
+    def stop(self, told: Callable[[str], None]) -> None:
+        """Send nothing more; what is in flight gets the grace of the settings. Says so, when the loop has its turn."""
         self.stopped = self.stopped or INTERRUPT
         if self.loop.is_running():
-            self.loop.call_soon_threadsafe(self._stop_in_loop)
+            self.loop.call_soon_threadsafe(self._stop_in_loop, told)
 
-    def _stop_in_loop(self) -> None:
+    def _stop_in_loop(self, told: Callable[[str], None]) -> None:
+        grace = self._settings.grace
+        told(f"stopping: {self.tally.in_flight} in flight get {grace:g} s; another interrupt ends at once")
         if self._workers is not None:
             self._workers.stop()
-            asyncio.get_running_loop().call_later(self._settings.grace, self._workers.abort)
+            asyncio.get_running_loop().call_later(grace, self._workers.abort)
 
     # One shard
 
