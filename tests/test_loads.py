@@ -33,3 +33,13 @@ def test_the_load_on_limits_runs_and_keeps_them() -> None:
     told = re.search(r"L8: 3 processes, 100 a second for 2 s, .*: at most (\d+) in any second", found.stdout)
     assert told is not None, found.stdout
     assert int(told[1]) <= 101
+
+
+def test_the_loads_of_batches_run_and_tell_a_line_for_each_goal() -> None:
+    command = [sys.executable, "-m", "bench.load_batch", "--items", "120", "--kills", "2", "--memory", "200"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode in (0, 1), found.stderr) == (True, ""), found.stdout
+    kills, journal, memory = found.stdout.splitlines()
+    assert "0 lost, 0 doubled, 0 wrong" in kills
+    assert journal[7:].startswith("journal: 120 items")
+    assert "200 rows" in memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from hb_batch.journal import Journal, mend
 from hb_batch.runs import FileRun, Settings
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
 
-from .support import by_id, last_text, line, rows, write
+from .support import by_id, last_text, line, make_kernel, rows, write
 
 HB = str(Path(sys.executable).with_name("hb"))
 KILLED = Path(__file__).with_name("killed.py")
@@ -256,3 +257,31 @@ def test_failures_are_asked_again_and_each_request_has_one_row_at_the_end(
     assert len(by_id(output)) == 21
     assert len(server.requests) == 25
     assert Path(output).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cancels_itself_is_one_failed_row(server: LoopbackServer, tmp_path: Path) -> None:
+    class Cancelling(hb.Middleware):
+        """Is cancelled from within."""
+
+        name = "cancelling"
+        around = "call"
+
+        async def __call__(self, call: Any, next: Any) -> Any:
+            if call.messages[-1]["content"] == "3":
+                raise asyncio.CancelledError
+            return await next(call)
+
+    lines = [line(f"r{n}", str(n)) for n in range(8)]
+    source, output = write(tmp_path / "in.jsonl", lines), str(tmp_path / "out.jsonl")
+    with make_kernel(server, middleware=[Cancelling()]) as odd:
+        found = FileRun(odd).begin(source, output, Settings(concurrency=2))
+    assert (found.counts, found.is_complete) == ({"success": 7, "error": 1}, True)
+    assert by_id(output)["r3"]["error"]["type"] == "CancelledError"
+
+
+def test_an_option_that_cannot_be_kept_is_refused(kernel: hb.Kernel, server: LoopbackServer, tmp_path: Path) -> None:
+    source, output = write(tmp_path / "in.jsonl", [line("a")]), str(tmp_path / "out.jsonl")
+    with pytest.raises(hb.errors.InputError, match="middleware is no plain data"):
+        FileRun(kernel).begin(source, output, Settings(options={"middleware": [object()]}))
+    assert server.requests == []
+    assert not Path(output).exists()

@@ -21,7 +21,7 @@ from heavenbase.types import Completion, Embedding, ImageResult
 
 from .support import Batch, last_text
 
-SLOW = 0.5
+SLOW = 8.0
 """Seconds of a request that is too slow; nobody waits for it."""
 
 
@@ -324,3 +324,17 @@ def test_an_unknown_model_is_the_error_of_its_request(batch: Batch) -> None:
 def test_the_package_names_what_it_gives() -> None:
     assert hb_batch.__all__ == sorted(hb_batch.__all__)
     assert all(getattr(hb_batch, name) is not None for name in hb_batch.__all__)
+
+
+def test_a_request_that_cancels_itself_ends_the_batch(batch: Batch) -> None:
+    class Cancelling(hb.Middleware):
+        """Is cancelled from within."""
+
+        name = "cancelling"
+        around = "call"
+
+        async def __call__(self, call: Any, next: Any) -> Any:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        batch(["one", "two"], max_concurrency=1, middleware=[Cancelling()])

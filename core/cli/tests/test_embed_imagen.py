@@ -68,6 +68,50 @@ def test_verbose_prints_usage_to_standard_error(run: Run) -> None:
         assert "tokens: input " in err
 
 
+def test_any_number_of_lines_is_embedded_some_at_a_time(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few lines of the file are in memory at once; the vectors are those of one call, in the order of the lines."""
+    lines, sizes = ["x" * number for number in range(1, 11)], []
+    mock = ("-p", "mock", "-o", "embedding_batch_size=1")
+    whole = run("embed", *lines, *mock).out
+    monkeypatch.setattr("hb_cli.embed.WINDOW", 4)
+    real = Kernel.call
+
+    def counting(kernel: Kernel, *args: Any, **content: Any) -> Any:
+        sizes.append(len(content["inputs"]))
+        return real(kernel, *args, **content)
+
+    monkeypatch.setattr(Kernel, "call", counting)
+    texts = tmp_path / "texts.txt"
+    texts.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\n\n")
+    assert run("embed", "--file", str(texts), *mock) == (0, whole, "")
+    assert sizes == [4, 4, 2]
+    assert run("embed", *mock, input="\n".join(lines)) == (0, whole, "")
+    target = tmp_path / "vectors.jsonl"
+    assert run("embed", "--file", str(texts), "--output", str(target), *mock) == (0, "", "")
+    assert target.read_text() == whole
+    assert target.stat().st_mode & 0o777 == 0o600
+    code, _, err = run("embed", "one", "--output", str(target), "-p", "mock")
+    assert code == 2
+    assert "--force" in err
+    assert run("embed", "one", "--output", str(target), "--force", "--json", "-p", "mock").code == 0
+    assert len(json.loads(target.read_text())["embeddings"]) == 1
+
+
+def test_what_comes_late_tells_how_much_was_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hb_cli.embed.WINDOW", 2)
+    texts = tmp_path / "texts.txt"
+    for bad, says in ((b"\n", "line 4 is blank"), (b"\xff\n", "line 4 is not UTF-8")):
+        texts.write_bytes(b"one\ntwo\nthree\n" + bad + b"five\n")
+        code, out, err = run("embed", "--file", str(texts), "-p", "mock")
+        assert (code, len(out.splitlines())) == (2, 2)
+        assert says in err
+        assert "the first 2 texts were written" in err
+    assert run("embed", "--file", str(tmp_path / "nothing.txt"), "-p", "mock").code == 2
+    assert run("embed", "one", "--file", str(texts), "-p", "mock").code == 2
+
+
 # Images
 
 

@@ -68,6 +68,10 @@ class Workers(Generic[T]):
 
     def _left(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if task.cancelled() and not self._is_over and self._ended is not None:
+            self._is_over = True
+            self._ended.cancel()  # by whoever is asked, and not by us: as if it had been raised here
+            return
         error = None if task.cancelled() else task.exception()
         if error is not None and self._ended is not None and not self._ended.done():
             self._is_over = True

@@ -152,32 +152,25 @@ async def abatch_of(
     """The batch in tasks; those that are left over are cancelled."""
     import asyncio
 
+    from hb_batch.engine import Workers
+
     batch = _batch(requests, plan, max_concurrency, fail_fast, timeout)
 
-    async def work() -> None:
-        while batch.waiting and not batch.is_over:
-            place = batch.waiting.popleft()
-            batch.running[place] = time.monotonic()
-            limit = asyncio.timeout(timeout + GRACE if timeout is not None else None)
-            try:
-                async with limit:
-                    outcome: CompletionResponse | Exception = await batch.planned(place).aanswer()
-            except Exception as error:
-                is_ours = limit.expired() and timeout is not None
-                outcome = BatchTimeoutError(place, timeout or 0.0) if is_ours else error
-            batch.note(place, outcome)
+    async def one(place: int, request: Any) -> None:
+        batch.running[place] = time.monotonic()
+        limit = asyncio.timeout(timeout + GRACE if timeout is not None else None)
+        try:
+            async with limit:
+                outcome: CompletionResponse | Exception = await batch.planned(place).aanswer()
+        except Exception as error:
+            is_ours = limit.expired() and timeout is not None
+            outcome = BatchTimeoutError(place, timeout or 0.0) if is_ours else error
+        batch.note(place, outcome)
+        if fail_fast and batch.failures:
+            workers.abort()
 
-    tasks = [asyncio.ensure_future(work()) for _ in range(min(max_concurrency, len(batch.requests)))]
-    try:
-        pending = set(tasks)
-        while pending and not (batch.fail_fast and batch.failures):
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    workers = Workers(batch.requests, one, most=max_concurrency)
+    await workers.run()
     return batch.result()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,13 +9,12 @@ import click
 from hb_cli import cache_entries as entries
 from hb_cli import output
 from hb_cli.lazy import Entry, LazyGroup
+from hb_cli.saving import create_text
 from hb_cli.state import State, pass_state
 from hb_cli.target import json_option
-from heavenbase.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TextIO
 
 HERE = "hb_cli.cache"
 TABLE = {
@@ -159,7 +157,7 @@ def purge(state: State) -> None:
 @pass_state
 def export(state: State, namespace: str | None, target: str | None, force: bool, raw: bool) -> None:
     """Write entries as JSON lines: key, times, request, answer. They hold prompts and answers in clear text."""
-    file = _create(target, force) if target is not None else None
+    file = create_text(target, force) if target is not None else None
     count = 0
     with entries.opened(state) as shelf:
         try:
@@ -181,13 +179,3 @@ def _lines(shelf: entries.Shelf, namespace: str | None, raw: bool) -> Iterator[s
         row: dict[str, Any] | None = shelf.whole(found, raw=raw)
         if row is not None:
             yield output.to_json(row) + "\n"
-
-
-def _create(target: str, force: bool) -> TextIO:
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
-    try:
-        return os.fdopen(os.open(target, flags, 0o600), "w", encoding="utf-8")
-    except FileExistsError as error:
-        raise InputError(f"{target} exists; use another name, or --force to overwrite it") from error
-    except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror}") from error

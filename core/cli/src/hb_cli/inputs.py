@@ -44,7 +44,7 @@ def piped_text() -> str:
     """What is piped into the program; nothing when a person types."""
     if sys.stdin is None or is_terminal(sys.stdin):
         return ""
-    return _decoded(sys.stdin.buffer.read(), "standard input")
+    return decoded(sys.stdin.buffer.read(), "standard input")
 
 
 def _is_quiet() -> bool:
@@ -65,16 +65,17 @@ def _file_text(path: str) -> str:
         return piped_text()
     try:
         with open(path, "rb") as file:
-            return _decoded(file.read(), path)
+            return decoded(file.read(), path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _decoded(data: bytes, where: str) -> str:
+def decoded(data: bytes, where: str, line: int = 1) -> str:
+    """Text of a file, which begins at this line of it; InputError with the line for what is none."""
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
+        return data.decode("utf-8-sig" if line == 1 else "utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        line += data[: error.start].count(b"\n")
         raise InputError(f"{where}: line {line} is not UTF-8 text; give images with --image") from error
 
 

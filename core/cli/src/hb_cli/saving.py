@@ -12,6 +12,7 @@ from heavenbase.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import TextIO
 
     from heavenbase.image.image import LLMImage
 
@@ -81,3 +82,14 @@ def safe_name(prompt: str) -> str:
     words = re.sub("[^a-z0-9]+", "-", plain).strip("-")[:NAME_LENGTH].strip("-")
     reserved = re.fullmatch("con|prn|aux|nul|com[0-9]|lpt[0-9]", words)  # on Windows these are devices
     return f"image-{words}" if reserved else words or "image"
+
+
+def create_text(target: str, force: bool) -> TextIO:
+    """A new file for text that is for its owner alone; InputError where one is there already, unless `force`."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        return os.fdopen(os.open(target, flags, 0o600), "w", encoding="utf-8")
+    except FileExistsError as error:
+        raise InputError(f"{target} exists; use another name, or --force to overwrite it") from error
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror}") from error

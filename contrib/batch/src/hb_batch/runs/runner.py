@@ -162,11 +162,15 @@ class Runner:
                 answer = await ask_within(limit, llm, request, dict(options))
             cost = answer.cost
             told = success_row(row, answer, elapsed=clock() - began)
-        except asyncio.CancelledError:
-            error = {"code": "cancelled", "message": "the run was interrupted before the answer came"}
-            with suppress(JournalError):
-                self._write(output_row(row.line, row.custom_id, "cancelled", error=error, elapsed=clock() - began))
-            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():  # of something in the call, and none of this run's doing
+                told = error_row(row.line, row.custom_id, error, elapsed=clock() - began)
+            else:
+                why = {"code": "cancelled", "message": "the run was interrupted before the answer came"}
+                with suppress(JournalError):
+                    self._write(output_row(row.line, row.custom_id, "cancelled", error=why, elapsed=clock() - began))
+                raise
         except Exception as error:
             may_be_billed = not isinstance(error, HBError) or error.maybe_billed
             told = error_row(row.line, row.custom_id, error, elapsed=clock() - began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal, InvalidOperation
@@ -66,6 +67,14 @@ class Settings:
         """What the manifest keeps; of options that may hold a credential, the names alone."""
         secret = sorted(name for name in self.options if may_hold_secret(name))
         options = {name: value for name, value in self.options.items() if name not in secret}
+        for name, value in options.items():
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError) as error:
+                raise InputError(
+                    f"{name} is no plain data, which is all that the manifest keeps for a later run; give it in the "
+                    "configuration, or to the kernel"
+                ) from error
         return {**asdict(replace(self, options=options)), "not_kept": secret}
 
     @classmethod
