@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hb_batch.errors import JournalError
+from hb_batch.folder import sync_folder
 from hb_batch.lines import States, lines_of
 from hb_batch.rows import encoded, read_output, status_of
 
@@ -31,6 +32,7 @@ class Journal:
             self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         except OSError as error:
             raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+        sync_folder(os.path.dirname(os.path.abspath(path)))
         self._failure: OSError | None = None
         self._changed = threading.Condition()
         self._unsynced = 0
@@ -40,8 +42,8 @@ class Journal:
 
     def append(self, row: dict[str, Any]) -> None:
         """Write a row. JournalError where it cannot be, or an earlier one could not be synced."""
-        data = encoded(row)
         began = time.perf_counter()
+        data = encoded(row)
         if self._failure is not None:
             raise self._error(self._failure)
         try:

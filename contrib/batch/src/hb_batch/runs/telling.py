@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -108,7 +107,7 @@ def estimate(kernel: Kernel, path: str, settings: Settings) -> Estimate:
     targets = Targets(kernel, None, settings.target)
     targets.check()
     table = kernel.services.table
-    with opened(path) as file, Index(os.path.dirname(os.path.abspath(path))) as index:
+    with opened(path) as file, Index() as index:
         for line in lines_of(file):
             try:
                 row = read_row(line.data, line.number)
