@@ -104,6 +104,28 @@ def test_aclose_waits_for_the_clients_of_the_running_loop() -> None:
     assert (sync.closed, twin.closed, twin.aborted) == (1, 1, 0)
 
 
+def test_aclose_may_close_those_of_the_running_loop_alone() -> None:
+    pool = ClientPool()
+    sync = pool.get("a", Client)
+    others: list[AsyncClient] = []
+
+    async def ask() -> AsyncClient:
+        others.append(pool.get("a", AsyncClient, True))
+        return others[0]
+
+    async def run() -> AsyncClient:
+        mine: AsyncClient = pool.get("a", AsyncClient, True)
+        thread = threading.Thread(target=lambda: asyncio.run(ask()))
+        thread.start()
+        thread.join()
+        await pool.aclose(only_loop=True)
+        return mine
+
+    assert asyncio.run(run()).closed == 1
+    assert (sync.closed, others[0].closed) == (0, 0)
+    assert pool.get("a", Client) is sync
+
+
 def test_close_from_another_thread_lets_a_running_loop_close_its_clients() -> None:
     pool = ClientPool()
 

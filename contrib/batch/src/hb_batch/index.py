@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from typing import NamedTuple, Self
 
-CACHE = 8 * 1024
+CACHE = 2 * 1024
 """KiB of the database that are kept in memory, whatever the size of the file."""
 COMMIT = 10_000
 
