@@ -35,6 +35,7 @@ def test_the_load_on_limits_runs_and_keeps_them() -> None:
     assert int(told[1]) <= 101
 
 
+@pytest.mark.slow
 def test_the_loads_of_batches_run_and_tell_a_line_for_each_goal() -> None:
     command = [sys.executable, "-m", "bench.load_batch", "--items", "120", "--kills", "2", "--memory", "200"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
