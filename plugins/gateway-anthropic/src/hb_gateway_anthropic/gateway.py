@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hb_gateway_anthropic.attempt import MessageAttempt
+    from hb_gateway_anthropic.batches import MessageBatches
     from hb_gateway_anthropic.files import AnthropicFiles
     from heavenbase.call import Call
     from heavenbase.errors import UnsupportedError
@@ -95,6 +96,13 @@ class AnthropicGateway(HTTPGateway["MessageAttempt"]):
         from hb_gateway_anthropic.files import AnthropicFiles
 
         return AnthropicFiles(self)
+
+    @property
+    def batches(self) -> MessageBatches:
+        """The operations on batches."""
+        from hb_gateway_anthropic.batches import MessageBatches
+
+        return MessageBatches(self)
 
     # Exports
 

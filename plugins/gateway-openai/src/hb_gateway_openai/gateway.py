@@ -14,7 +14,7 @@ from hb_wire_openai import WireGateway
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hb_wire_openai import WireAttempt
+    from hb_wire_openai import WireAttempt, WireBatches
     from heavenbase.spec import LLMSpec
 
 
@@ -32,6 +32,13 @@ class OpenAIGateway(WireGateway):
     def client(self, spec: LLMSpec, args: Mapping[str, Any], *, is_async: bool) -> Any:
         """The SDK client for a spec and the arguments of a call."""
         return clients.client_of(spec, self.services, self.connections(), self, is_async=is_async)
+
+    @property
+    def batches(self) -> WireBatches:
+        """The operations on batches."""
+        from hb_wire_openai import WireBatches
+
+        return WireBatches(self)
 
     # Exports
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class RoutingGateway(OpenAIGateway):
     """The openai gateway at another place. `defaults` name that place, its key, and `routes`."""
 
+    batches = None  # type: ignore[assignment]  # what is in the middle has none, or others
+
     def anthropic_url(self, spec: LLMSpec) -> str | None:
         """Where this gateway serves Anthropic's wire."""
         return spec.base_url

@@ -5,7 +5,7 @@
     answers, streams, usage           its answer, whole or streamed
     events                            what the streams of both wires share
     embeddings, images                the other verbs
-    counting, lists, files            operations
+    counting, lists, files, batches   operations
     responses                         chats on the Responses wire
 
 Each name is loaded on first use.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hb_wire_openai.answers import thinking_of as thinking_of
     from hb_wire_openai.attempt import Files as Files
     from hb_wire_openai.attempt import WireAttempt as WireAttempt
+    from hb_wire_openai.batches import WireBatches as WireBatches
     from hb_wire_openai.embeddings import embedding as embedding
     from hb_wire_openai.files import WireFiles as WireFiles
     from hb_wire_openai.gateway import WireGateway as WireGateway
@@ -43,6 +44,7 @@ _TABLE = {
     "": "images",
     "answers": "Thinking completion in_order thinking_of",
     "attempt": "WireAttempt",
+    "batches": "WireBatches",
     "embeddings": "embedding",
     "files": "WireFiles",
     "gateway": "WireGateway",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from heavenbase.http import as_list, as_object
 from heavenbase.operations import FileInfo, ModelInfo, id_of, number_of, seconds_of
 from heavenbase.wires import first_text, object_or_empty
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from heavenbase.call import Call
+
+T = TypeVar("T")
 
 _OUTPUT = ("max_completion_tokens", "max_output_tokens")
 
@@ -24,6 +28,12 @@ def file_page(call: Call, decoded: Any) -> tuple[list[FileInfo], str | None]:
     """(the files of a page, the cursor of the next one)."""
     rows, cursor = _page(call, decoded)
     return [file_info(call, row) for row in rows], cursor
+
+
+def id_page(call: Call, decoded: Any, make: Callable[[Call, Any], T]) -> tuple[list[T], str | None]:
+    """(what `make` tells of the rows of a page, the cursor of the next one)."""
+    rows, cursor = _page(call, decoded)
+    return [make(call, row) for row in rows], cursor
 
 
 def file_info(call: Call, row: Any) -> FileInfo:

@@ -32,5 +32,6 @@ ABILITIES: dict[str, tuple[str, str]] = {
     "models": ("bool", "it lists its models"),
     "rerank": ("bool", "it ranks documents"),
     "files": ("bool", "it keeps files"),
+    "batches": ("bool", "it answers many requests at once in its own time, at a lower price"),
     "background": ("bool | str", "it answers in the background; a word names the gateway that does"),
 }

@@ -177,6 +177,20 @@ class HTTPAttempt:
         """As `post`, in the colour of the call; or the bytes of the answer as they came."""
         return await self._post(client, request, is_async=self.call.is_async, is_json=is_json)
 
+    async def pour(self, client: Any, request: WireRequest, sink: Callable[[bytes], Any]) -> None:
+        """Give each piece of the answer to `sink` as it comes, in the colour of the call."""
+        body = await self._open(client, request, is_async=self.call.is_async)
+        try:
+            while (piece := await anext(body, None) if self.call.is_async else next(iter(body), None)) is not None:
+                self.exchange.content()
+                sink(piece)
+            return
+        except HBError as error:
+            failure = self.with_facts(error)
+        finally:
+            await body.aclose() if self.call.is_async else body.close()
+        raise failure
+
     async def _post(self, client: Any, request: WireRequest, *, is_async: bool, is_json: bool = True) -> Any:
         body = await self._open(client, request, is_async=is_async)
         try:

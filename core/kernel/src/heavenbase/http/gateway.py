@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 FILE_ROOM = 512 * 1024 * 1024
 """Bytes that a file may have above what any answer may."""
+VAST = 2**40
+"""Bytes that an answer may have which is kept in no memory."""
 
 UNTOLD = (
     *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch", "X-Stainless-Runtime"),
@@ -177,6 +179,10 @@ class HTTPGateway(Gateway, Generic[A]):
         attempt = self.attempt(call, 0 if is_json else FILE_ROOM)
         found = await attempt.exchanged(self._client(call), request, is_json=is_json)
         return attempt.read(lambda: read(attempt, found))
+
+    async def pour(self, call: Call, request: WireRequest, sink: Callable[[bytes], Any]) -> None:
+        """The answer to a request of an operation, however large, piece by piece into `sink` as it comes."""
+        await self.attempt(call, VAST).pour(self._client(call), request, sink)
 
     def connections(self) -> Connections:
         """The connections that all clients of this gateway share."""

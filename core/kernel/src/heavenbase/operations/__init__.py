@@ -20,13 +20,14 @@ from heavenbase._lazy import front
 
 if TYPE_CHECKING:
     from heavenbase.operations.estimate import estimated_text as estimated_text, estimated_tokens as estimated_tokens
-    from heavenbase.operations.facade import Operations as Operations
+    from heavenbase.operations.facade import Operations as Operations, ask as ask
     from heavenbase.operations.files import Files as Files, FileUpload as FileUpload
     from heavenbase.operations.listing import id_of as id_of, listed as listed, number_of as number_of
     from heavenbase.operations.listing import seconds_of as seconds_of
     from heavenbase.operations.rerank import Rerank as Rerank, ranking as ranking, rerank_body as rerank_body
     from heavenbase.operations.results import JOB_STATES as JOB_STATES, Job as Job
-    from heavenbase.operations.results import FileInfo as FileInfo
+    from heavenbase.operations.results import BATCH_STATES as BATCH_STATES, BatchEntry as BatchEntry
+    from heavenbase.operations.results import BatchJob as BatchJob, BatchUpload as BatchUpload, FileInfo as FileInfo
     from heavenbase.operations.results import Listing as Listing, ModelInfo as ModelInfo
     from heavenbase.operations.results import Ranked as Ranked, Ranking as Ranking
     from heavenbase.operations.results import OperationResult as OperationResult, TokenCount as TokenCount
@@ -36,12 +37,13 @@ __getattr__, __dir__ = front(
     __name__,
     {
         "estimate": "estimated_text estimated_tokens",
-        "facade": "Operations",
+        "facade": "Operations ask",
         "files": "FileUpload Files",
         "listing": "id_of listed number_of seconds_of",
         "rerank": "Rerank ranking rerank_body",
         "results": (
-            "FileInfo JOB_STATES Job Listing ModelInfo OperationResult Ranked Ranking TokenCount countable counted"
+            "BATCH_STATES BatchEntry BatchJob BatchUpload FileInfo JOB_STATES Job Listing ModelInfo OperationResult "
+            "Ranked Ranking TokenCount countable counted"
         ),
     },
 )

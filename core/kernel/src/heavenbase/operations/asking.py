@@ -24,6 +24,7 @@ WORDS = {
     "models": "list of its models",
     "rerank": "rerank",
     "background": "answers in the background",
+    "batches": "batches of requests",
 }
 """What is missing where an operation is, for messages."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -81,6 +81,54 @@ class Job(OperationResult):
         if self.error is not None:
             found["error"] = {"type": type(self.error).__name__, "message": self.error.message}
         return found
+
+
+BATCH_STATES = ("queued", "in_progress", "cancelling", "completed", "failed", "expired", "cancelled")
+
+
+@dataclass
+class BatchEntry(OperationResult):
+    """One request of a batch as its wire writes it, without a line break; `headers` are to go with the whole batch."""
+
+    id: str
+    line: bytes = field(repr=False)
+    endpoint: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchUpload:
+    """What `batches.submit` is about: the lines of entries of one endpoint, and what is kept with the job."""
+
+    lines: Sequence[bytes] = field(repr=False)
+    endpoint: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class BatchJob(OperationResult):
+    """Requests that a provider answers in its own time. Its `id` is enough to ask for them, from any process.
+
+    `status` is one of `BATCH_STATES`; one that expired or was cancelled may have answers all the same. `counts` are
+    requests by what became of them, as far as the provider tells: total, processing, succeeded, failed, expired,
+    cancelled. Times are epoch seconds; `outputs` names the results, `problems` tell why it failed.
+    """
+
+    id: str
+    status: str
+    counts: dict[str, int] = field(default_factory=dict)
+    created: float | None = None
+    expires: float | None = None
+    ended: float | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status not in BATCH_STATES[:3]
 
 
 def counted(call: Call, decoded: Any, name: str) -> TokenCount:

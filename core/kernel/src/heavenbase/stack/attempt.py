@@ -11,7 +11,7 @@ from heavenbase.flow.preparing import encode_images, has_images
 from heavenbase.operations.asking import perform
 from heavenbase.registry import Registry
 from heavenbase.services import Services
-from heavenbase.types import Attempt
+from heavenbase.types import Attempt, Completion
 
 
 class Attempting:
@@ -59,7 +59,7 @@ class Attempting:
             raise
         finally:
             attempt.elapsed = context.clock() - started
-        if call.verb == "complete" and call.args.get("think") is False:
+        if call.args.get("think") is False and isinstance(answer, Completion):
             from heavenbase.wires.thoughts import strip_tags
 
             strip_tags(answer)

@@ -1,0 +1,175 @@
+"""Batches at an endpoint of this wire: a file of requests, a job that answers them, files with the answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hb_wire_openai.lists import id_page
+from heavenbase.errors import GenerationFailed, InputError, UnsupportedError
+from heavenbase.http import (
+    as_object,
+    decode_json,
+    encode_json,
+    merge_extra,
+    number_or_none,
+    shape_error,
+    status_error,
+    text_or_none,
+    whole_or_none,
+)
+from heavenbase.operations import BatchEntry, BatchJob, FileUpload, OperationResult, listed, seconds_of
+from heavenbase.wires import first_text, object_or_empty, objects
+
+if TYPE_CHECKING:
+    from hb_wire_openai.gateway import WireGateway
+    from heavenbase.call import Call, WireRequest
+    from heavenbase.operations import BatchUpload, Listing
+    from heavenbase.types import Completion
+
+STATES = {
+    "validating": "queued",
+    "in_progress": "in_progress",
+    "finalizing": "in_progress",
+    "completed": "completed",
+    "failed": "failed",
+    "expired": "expired",
+    "cancelling": "cancelling",
+    "cancelled": "cancelled",
+}
+"""The wire's words for what becomes of a job, and hb's."""
+WINDOW = "24h"
+PAGE = 100
+
+
+class WireBatches:
+    """The operations on batches of a gateway."""
+
+    most_requests = 50_000
+    most_bytes = 200_000_000
+    has_metadata = True
+    """Whether a job keeps what it was made with, so that it is found again by that."""
+    has_mixed_models = False
+    """Whether the requests of one job may ask for several models."""
+
+    def __init__(self, gateway: WireGateway) -> None:
+        self._gateway = gateway
+
+    async def entry(self, call: Call) -> BatchEntry:
+        """The request of a chat as one line of a batch; `call.subject` names it. Sends nothing."""
+        for name in ("extra_headers", "extra_query"):
+            if call.args.get(name):
+                raise InputError(f"a request of a batch takes no {name}: it travels with others, as a line of a file")
+        # Prepared as a chat is, so that what would be lost of it is refused.
+        request = self._gateway._prepared(call.replace(verb="complete", subject=None))
+        endpoint = f"/v1/{request.url.removeprefix(self._gateway.url(call.spec, ''))}"
+        if "?" in endpoint or "://" in endpoint:
+            raise UnsupportedError(f"{call.target}: its address is not one that lines of a batch can name")
+        line = {"custom_id": call.subject, "method": "POST", "url": endpoint, "body": request.body}
+        return BatchEntry(call.subject, encode_json(line), endpoint)
+
+    async def submit(self, call: Call) -> BatchJob:
+        """Upload the requests of `call.subject` and have them answered; its metadata is kept with the job."""
+        asked: BatchUpload = call.subject
+        name = f"{asked.metadata.get('hb_run', 'batch')}-{asked.metadata.get('hb_part', '1')}.jsonl"
+        file = FileUpload(name, b"".join(line + b"\n" for line in asked.lines), "application/jsonl", "batch")
+        upload = self._gateway.request(call, "files", {"purpose": "batch"}, file=file)
+        named = await self._gateway.exchange(call, upload, lambda _, found: _id_of(call, found, "file"))
+        body: dict[str, Any] = {"input_file_id": named, "endpoint": asked.endpoint, "completion_window": WINDOW}
+        if asked.metadata:
+            body["metadata"] = dict(asked.metadata)
+        merge_extra(body, call.args, call.context.report)
+        return await self._job(call, self._gateway.request(call, "batches", body))
+
+    async def get(self, call: Call) -> BatchJob:
+        """The job of an id as it is now."""
+        return await self._job(call, self._at(call, method="GET"))
+
+    async def list(self, call: Call) -> Listing[BatchJob]:
+        """The jobs of the account, the newest first."""
+
+        def page(cursor: str | None) -> WireRequest:
+            asked = {"limit": min(call.subject, PAGE), **({"after": cursor} if cursor else {})}
+            return self._gateway.request(call, "batches", {}, "GET", asked)
+
+        return await listed(self._gateway, call, page, lambda call, found: id_page(call, found, batch_job))
+
+    async def cancel(self, call: Call) -> BatchJob:
+        """Stop the job of an id; requests that were answered stay so."""
+        return await self._job(call, self._at(call, "/cancel"))
+
+    async def results(self, call: Call) -> OperationResult:
+        """The lines of results as they come, piece by piece: `call.subject` is the job, and what takes each piece."""
+        job, sink = call.subject
+        for named in job.outputs:
+            request = self._gateway.request(call, f"files/{quote(named, safe='')}/content", {}, "GET")
+            await self._gateway.pour(call, request, sink)
+        return OperationResult()
+
+    async def answer(self, call: Call) -> Completion:
+        """The answer to a chat in one line of results, `call.subject`, as that of a live call; its error, raised."""
+        attempt = self._gateway.attempt(call)
+        line = attempt.read(lambda: as_object(call, decode_json(call.subject), "the result"))
+        response, error = line.get("response"), line.get("error")
+        if isinstance(response, dict):
+            status, named = whole_or_none(response.get("status_code")), text_or_none(response.get("request_id"))
+            body = response.get("body")
+            if status is None or not 200 <= status < 300:
+                headers = [(b"x-request-id", named.encode("latin-1", "replace"))] if named else []
+                wall = self._gateway.services.wall
+                raise status_error(call, status or 500, headers, encode_json(body), wall=wall, decoded=body)
+            failure = attempt.held(body)
+            if failure is not None:
+                raise failure
+            answer = attempt.read(lambda: attempt.completion(body))
+            answer.request_id = named
+            return answer
+        if isinstance(error, dict):
+            code, said = text_or_none(error.get("code")), text_or_none(error.get("message"))
+            if code in ("batch_expired", "batch_cancelled"):
+                raise GenerationFailed(f"{call.target}: {said or code}", code=code, retryable=False)
+            raise attempt.embedded(error)
+        raise shape_error(call, "a result has neither `response` nor `error`")
+
+    async def _job(self, call: Call, request: WireRequest) -> BatchJob:
+        return await self._gateway.exchange(call, request, lambda _, found: batch_job(call, found))
+
+    def _at(self, call: Call, rest: str = "", method: str = "POST") -> WireRequest:
+        return self._gateway.request(call, f"batches/{quote(call.subject, safe='')}{rest}", {}, method)
+
+
+def batch_job(call: Call, row: Any) -> BatchJob:
+    """What is said of one job; ResponseShapeError when it is none."""
+    row = as_object(call, row, "the batch")
+    named, status = _id_of(call, row, "batch"), STATES.get(str(row.get("status")))
+    if status is None:
+        raise shape_error(call, f"batch {named!r} has the status {row.get('status')!r}")
+    said = object_or_empty(row.get("request_counts"))
+    known = {"total": "total", "completed": "succeeded", "failed": "failed"}
+    counts = {ours: int(value) for name, ours in known.items() if (value := number_or_none(said.get(name))) is not None}
+    wrong = objects(object_or_empty(row.get("errors")).get("data"))
+    return BatchJob(
+        named,
+        status,
+        counts,
+        created=seconds_of(row, "created_at"),
+        expires=seconds_of(row, "expires_at"),
+        ended=seconds_of(row, "completed_at", "failed_at", "expired_at", "cancelled_at"),
+        metadata={str(k): str(v) for k, v in object_or_empty(row.get("metadata")).items()},
+        outputs=[found for name in ("output_file_id", "error_file_id") if (found := first_text(row, name))],
+        problems=[_problem(each) for each in wrong],
+        raw=row,
+    )
+
+
+def _id_of(call: Call, found: Any, what: str) -> str:
+    named = first_text(as_object(call, found, f"the {what}"), "id")
+    if named is None:
+        raise shape_error(call, f"the {what} has no `id`")
+    return named
+
+
+def _problem(error: dict[str, Any]) -> str:
+    line = whole_or_none(error.get("line"))
+    said = first_text(error, "message", "code") or "unknown"
+    return f"line {line}: {said}" if line is not None else said
