@@ -59,6 +59,7 @@ class Reply:
     embeddings     one vector per input
     delay          seconds before the first byte
     pause          seconds between two events of a stream
+    is_unique      equal requests get other answers, so that this one is encoded for itself
     """
 
     text: str | None = None
@@ -74,6 +75,7 @@ class Reply:
     embeddings: Sequence[Sequence[float]] = ()
     delay: float = 0.0
     pause: float = 0.0
+    is_unique: bool = False
 
     @property
     def raw(self) -> bool:

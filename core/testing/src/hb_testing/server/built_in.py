@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from hb_testing.server import (
     faults_anthropic,
+    faults_batches,
     faults_bedrock,
     faults_body,
     faults_cohere,
@@ -43,6 +44,7 @@ WIRES: tuple[Callable[[], Wire], ...] = (
 # Importing these modules registers their faults.
 FAULTS = (
     faults_anthropic,
+    faults_batches,
     faults_bedrock,
     faults_body,
     faults_cohere,

@@ -132,6 +132,7 @@ class Dispatcher:
             exchange, _ = self._exchange(request)
             answer = exchange.wire.handle(exchange)
             cacheable = exchange.wire.cacheable and request.body[:1] == b"{" and len(request.body) <= _CACHE_BODY
+            cacheable = cacheable and not getattr(answer, "is_unique", False)
             if not cacheable or not isinstance(answer, (Reply, Stream)) or answer.delay or answer.pause:
                 return frame(answer, _request_id(exchange))
             if len(self._encoded) >= _CACHE_ENTRIES:

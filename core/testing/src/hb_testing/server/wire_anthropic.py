@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from hb_testing.server import anthropic_answers as answers
+from hb_testing.server import batches_anthropic as batches
 from hb_testing.server.answers import Answer, Reply, Stream
 from hb_testing.server.anthropic_requests import UNTYPED_VERSION, check_count, check_create
+from hb_testing.server.kept_batches import KeptBatches
 from hb_testing.server.kept_files import KeptFiles
 from hb_testing.server.recorder import RecordedRequest
 from hb_testing.server.synthesis import count_tokens
@@ -70,6 +72,7 @@ class AnthropicWire(Wire):
         self.extensions = frozenset(extensions)
         self.models = tuple(models)
         self.files = KeptFiles(is_anthropic=True)
+        self.batches = KeptBatches("msgbatch_")
 
     # -- routes
 
@@ -146,6 +149,37 @@ class AnthropicWire(Wire):
         if BETA not in exchange.request.headers.get("anthropic-beta", ""):
             raise Rejected("the files API needs its beta header", status=404)
         return self.files.content(exchange)
+
+    @route("POST", "/v1/messages/batches")
+    def create_batch(self, exchange: Exchange) -> Answer:
+        """Take a batch."""
+        self._version(exchange.request)
+        return batches.create(self, exchange)
+
+    @route("GET", "/v1/messages/batches")
+    def list_batches(self, exchange: Exchange) -> Answer:
+        """The batches of the workspace, in pages."""
+        return batches.page(self, exchange)
+
+    @route("GET", "/v1/messages/batches/{batch}")
+    def look_up_batch(self, exchange: Exchange) -> Answer:
+        """What is said of a batch."""
+        return batches.look_up(self, exchange)
+
+    @route("DELETE", "/v1/messages/batches/{batch}")
+    def delete_batch(self, exchange: Exchange) -> Answer:
+        """Forget a batch."""
+        return batches.delete(self, exchange)
+
+    @route("POST", "/v1/messages/batches/{batch}/cancel")
+    def cancel_batch(self, exchange: Exchange) -> Answer:
+        """Cancel a batch."""
+        return batches.cancel(self, exchange)
+
+    @route("GET", "/v1/messages/batches/{batch}/results")
+    def batch_results(self, exchange: Exchange) -> Answer:
+        """The results of a batch."""
+        return batches.results(self, exchange)
 
     # -- what the faults need
 

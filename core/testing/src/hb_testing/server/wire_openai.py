@@ -7,8 +7,10 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
+from hb_testing.server import batches_openai as batches
 from hb_testing.server import openai_chat as chat
 from hb_testing.server.answers import Answer, Reply, Stream
+from hb_testing.server.kept_batches import KeptBatches
 from hb_testing.server.kept_files import KeptFiles
 from hb_testing.server.multipart import parse_form
 from hb_testing.server.openai_requests import (
@@ -72,6 +74,7 @@ class OpenAIWire(Wire):
         self.message_extensions = frozenset(message_extensions)
         self.models = tuple(models)
         self.files = KeptFiles()
+        self.batches = KeptBatches("batch_")
 
     # -- routes
 
@@ -229,6 +232,26 @@ class OpenAIWire(Wire):
     def file_content(self, exchange: Exchange) -> Answer:
         """The bytes of a file."""
         return self.files.content(exchange)
+
+    @route("POST", "/batches")
+    def create_batch(self, exchange: Exchange) -> Answer:
+        """Take a batch."""
+        return batches.create(self, exchange)
+
+    @route("GET", "/batches")
+    def list_batches(self, exchange: Exchange) -> Answer:
+        """The batches of the account, in pages."""
+        return batches.page(self, exchange)
+
+    @route("GET", "/batches/{batch}")
+    def look_up_batch(self, exchange: Exchange) -> Answer:
+        """What is said of a batch."""
+        return batches.look_up(self, exchange)
+
+    @route("POST", "/batches/{batch}/cancel")
+    def cancel_batch(self, exchange: Exchange) -> Answer:
+        """Cancel a batch."""
+        return batches.cancel(self, exchange)
 
     # -- what the faults need
 
