@@ -48,7 +48,8 @@ class KeptFiles:
                 raise Rejected("'purpose' is a required property", param="purpose")
             said = {"object": "file", "bytes": len(file.data), "created_at": CREATED, "filename": file.filename}
             said |= {"purpose": fields["purpose"], "status": "processed"}
-        reply = exchange.reply()
+        # Replies that wait beside a file for a batch are for the requests in it.
+        reply = exchange.given or (Reply() if said.get("purpose") == "batch" else exchange.reply())
         return reply if reply.raw else Reply(body=self.put(said, file.data), headers=reply.headers)
 
     def page(self, exchange: Exchange) -> Answer:
