@@ -29,7 +29,7 @@ from heavenbase.errors import (
 )
 from heavenbase.kernel import Kernel
 from heavenbase.messages import to_messages
-from heavenbase.operations import BatchEntry, BatchJob, BatchUpload, ask
+from heavenbase.operations import BatchJob, BatchPart, ask
 from heavenbase.types import Completion
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
@@ -74,7 +74,8 @@ class Bench:
 
     def submit(self, *contents: Any, **options: Any) -> BatchJob:
         entries = [self.of_chat("batches.entry", it, f"r{n}", **options) for n, it in enumerate(contents)]
-        made = BatchUpload([it.line for it in entries], entries[0].endpoint, {"hb_run": "x"}, entries[0].headers)
+        lines = [line for it in entries for line in it.lines]
+        made = BatchPart(lines, entries[0].endpoint, entries[0].headers, {"hb_run": "x"})
         return self.ask("batches.submit", made)  # type: ignore[no-any-return]
 
     def ended(self, job: BatchJob) -> BatchJob:
@@ -147,8 +148,8 @@ def test_an_answer_of_a_batch_is_that_of_a_live_call(bench: Bench, kind: str) ->
     assert told(answer) == wanted
     assert answer.usage.output > 0
     assert answer.attempts[-1].usage == answer.usage
-    entry: BatchEntry = bench.of_chat("batches.entry", question, "r0", **options)
-    assert json.loads(entry.line)["params" if bench.gateway == "anthropic" else "body"] == sent
+    entry: BatchPart = bench.of_chat("batches.entry", question, "r0", **options)
+    assert json.loads(entry.lines[0])["params" if bench.gateway == "anthropic" else "body"] == sent
 
 
 def test_a_job_is_submitted_looked_up_listed_and_read(bench: Bench) -> None:
@@ -237,7 +238,7 @@ def test_images_are_encoded_as_in_a_live_call(server: LoopbackServer, colour: Co
         bench = Bench(server, colour, gateway)
         content = to_messages("what is it?", images=[picture])
         entry = bench.of_chat("batches.entry", content, "r0")
-        assert b"base64" in entry.line
+        assert b"base64" in entry.lines[0]
         bench.kernel.close()
 
 
@@ -254,7 +255,7 @@ def test_a_limit_is_waited_for_and_a_doubtful_submit_is_not_repeated(
         bench = Bench(server, colour, gateway, fault)
         entry = bench.of_chat("batches.entry", "a", "r0")
         with pytest.raises(ProviderError):
-            bench.ask("batches.submit", BatchUpload([entry.line], entry.endpoint), **DOUBTFUL)
+            bench.ask("batches.submit", entry, **DOUBTFUL)
         assert len(bench.wire.batches.kept) == before + 1
         bench.kernel.close()
     limited.kernel.close()
@@ -294,7 +295,7 @@ def test_a_gateway_in_the_middle_and_a_provider_without_have_none(colour: Colour
         model="anthropic/claude-opus-4-5", gateway="openai", base_url=url, api_key="sk-test", kernel=bench.kernel
     )
     bench.llm = other
-    with pytest.raises(UnsupportedError, match=r"batches of requests.*capabilities\.batches.*openai"):
+    with pytest.raises(UnsupportedError, match=r"has no batches.*capabilities\.batches.*openai"):
         bench.ask("batches.get", "batch_1")
     assert server.requests == []
     bench.kernel.close()

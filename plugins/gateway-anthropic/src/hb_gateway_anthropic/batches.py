@@ -9,13 +9,13 @@ from urllib.parse import quote
 from hb_gateway_anthropic.files import page_of
 from heavenbase.errors import GenerationFailed, InputError
 from heavenbase.http import as_object, decode_json, encode_json, number_or_none, shape_error
-from heavenbase.operations import BatchEntry, BatchJob, OperationResult, id_of, listed, seconds_of
+from heavenbase.operations import BatchJob, BatchPart, OperationResult, id_of, listed, seconds_of
 from heavenbase.wires import first_text, object_or_empty
 
 if TYPE_CHECKING:
     from hb_gateway_anthropic.gateway import AnthropicGateway
     from heavenbase.call import Call, WireRequest
-    from heavenbase.operations import BatchUpload, Listing
+    from heavenbase.operations import Listing
     from heavenbase.types import Completion
 
 PATH = "v1/messages/batches"
@@ -44,7 +44,7 @@ class MessageBatches:
     def __init__(self, gateway: AnthropicGateway) -> None:
         self._gateway = gateway
 
-    async def entry(self, call: Call) -> BatchEntry:
+    async def entry(self, call: Call) -> BatchPart:
         """The request of a message as one of a batch; `call.subject` names it. Sends nothing."""
         for name in ("extra_headers", "extra_query"):
             if call.args.get(name):
@@ -52,11 +52,11 @@ class MessageBatches:
         # Prepared as a chat is, so that what would be lost of it is refused.
         request = self._gateway._prepared(call.replace(verb="complete", subject=None))
         line = encode_json({"custom_id": call.subject, "params": request.body})
-        return BatchEntry(call.subject, line, headers={n: v for n, v in request.headers.items() if n.lower() == BETA})
+        return BatchPart([line], headers={n: v for n, v in request.headers.items() if n.lower() == BETA})
 
     async def submit(self, call: Call) -> BatchJob:
         """Have the requests of `call.subject` answered."""
-        asked: BatchUpload = call.subject
+        asked: BatchPart = call.subject
         request = self._gateway.request(call, PATH, {})
         body = b'{"requests":[%b]}' % b",".join(asked.lines)
         return await self._job(call, replace(request, content=body, headers={**request.headers, **asked.headers}))
@@ -88,7 +88,7 @@ class MessageBatches:
         job, sink = call.subject
         # Not at `results_url`: the credential goes to no address but its own.
         at = self._at(call.replace(subject=job.id), "/results", "GET")
-        await self._gateway.pour(call, at, sink)
+        await self._gateway.exchange(call, at, lambda *_: None, sink=sink)
         return OperationResult()
 
     async def answer(self, call: Call) -> Completion:

@@ -18,13 +18,13 @@ from heavenbase.http import (
     text_or_none,
     whole_or_none,
 )
-from heavenbase.operations import BatchEntry, BatchJob, FileUpload, OperationResult, listed, seconds_of
+from heavenbase.operations import BatchJob, BatchPart, FileUpload, OperationResult, listed, seconds_of
 from heavenbase.wires import first_text, object_or_empty, objects
 
 if TYPE_CHECKING:
     from hb_wire_openai.gateway import WireGateway
     from heavenbase.call import Call, WireRequest
-    from heavenbase.operations import BatchUpload, Listing
+    from heavenbase.operations import Listing
     from heavenbase.types import Completion
 
 STATES = {
@@ -55,7 +55,7 @@ class WireBatches:
     def __init__(self, gateway: WireGateway) -> None:
         self._gateway = gateway
 
-    async def entry(self, call: Call) -> BatchEntry:
+    async def entry(self, call: Call) -> BatchPart:
         """The request of a chat as one line of a batch; `call.subject` names it. Sends nothing."""
         for name in ("extra_headers", "extra_query"):
             if call.args.get(name):
@@ -66,11 +66,11 @@ class WireBatches:
         if "?" in endpoint or "://" in endpoint:
             raise UnsupportedError(f"{call.target}: its address is not one that lines of a batch can name")
         line = {"custom_id": call.subject, "method": "POST", "url": endpoint, "body": request.body}
-        return BatchEntry(call.subject, encode_json(line), endpoint)
+        return BatchPart([encode_json(line)], endpoint)
 
     async def submit(self, call: Call) -> BatchJob:
         """Upload the requests of `call.subject` and have them answered; its metadata is kept with the job."""
-        asked: BatchUpload = call.subject
+        asked: BatchPart = call.subject
         name = f"{asked.metadata.get('hb_run', 'batch')}-{asked.metadata.get('hb_part', '1')}.jsonl"
         file = FileUpload(name, b"".join(line + b"\n" for line in asked.lines), "application/jsonl", "batch")
         upload = self._gateway.request(call, "files", {"purpose": "batch"}, file=file)
@@ -103,7 +103,7 @@ class WireBatches:
         job, sink = call.subject
         for named in job.outputs:
             request = self._gateway.request(call, f"files/{quote(named, safe='')}/content", {}, "GET")
-            await self._gateway.pour(call, request, sink)
+            await self._gateway.exchange(call, request, lambda *_: None, sink=sink)
         return OperationResult()
 
     async def answer(self, call: Call) -> Completion:

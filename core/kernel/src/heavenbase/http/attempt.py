@@ -173,28 +173,16 @@ class HTTPAttempt:
         """Async form of `post`."""
         return await self._post(client, request, is_async=True)
 
-    async def exchanged(self, client: Any, request: WireRequest, *, is_json: bool = True) -> Any:
-        """As `post`, in the colour of the call; or the bytes of the answer as they came."""
-        return await self._post(client, request, is_async=self.call.is_async, is_json=is_json)
+    async def exchanged(self, client: Any, request: WireRequest, *, is_json: bool = True, sink: Any = None) -> Any:
+        """As `post`, in the colour of the call; or the bytes of the answer as they came; b"" where `sink` took them."""
+        return await self._post(client, request, is_async=self.call.is_async, is_json=is_json, sink=sink)
 
-    async def pour(self, client: Any, request: WireRequest, sink: Callable[[bytes], Any]) -> None:
-        """Give each piece of the answer to `sink` as it comes, in the colour of the call."""
-        body = await self._open(client, request, is_async=self.call.is_async)
-        try:
-            while (piece := await anext(body, None) if self.call.is_async else next(iter(body), None)) is not None:
-                self.exchange.content()
-                sink(piece)
-            return
-        except HBError as error:
-            failure = self.with_facts(error)
-        finally:
-            await body.aclose() if self.call.is_async else body.close()
-        raise failure
-
-    async def _post(self, client: Any, request: WireRequest, *, is_async: bool, is_json: bool = True) -> Any:
+    async def _post(
+        self, client: Any, request: WireRequest, *, is_async: bool, is_json: bool = True, sink: Any = None
+    ) -> Any:
         body = await self._open(client, request, is_async=is_async)
         try:
-            self._body = await body.read() if is_async else body.read()
+            self._body = await body.read(sink) if is_async else body.read(sink)
         except HBError as error:
             failure = self.with_facts(error)
         else:

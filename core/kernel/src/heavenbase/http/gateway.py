@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 FILE_ROOM = 512 * 1024 * 1024
 """Bytes that a file may have above what any answer may."""
-VAST = 2**40
-"""Bytes that an answer may have which is kept in no memory."""
 
 UNTOLD = (
     *("X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch", "X-Stainless-Runtime"),
@@ -170,19 +168,15 @@ class HTTPGateway(Gateway, Generic[A]):
         return attempt.read(lambda: attempt.unechoed(read(attempt, decoded[0])))
 
     async def exchange(
-        self, call: Call, request: WireRequest, read: Callable[[A, Any], T], *, is_json: bool = True
+        self, call: Call, request: WireRequest, read: Callable[[A, Any], T], *, is_json: bool = True, sink: Any = None
     ) -> T:
         """What `read` makes of the answer to one request of an operation, sent in the colour of the call.
 
-        With `is_json=False` it gets the bytes as they came.
+        With `is_json=False` it gets the bytes as they came; a `sink` takes each piece of them, up to a TiB.
         """
-        attempt = self.attempt(call, 0 if is_json else FILE_ROOM)
-        found = await attempt.exchanged(self._client(call), request, is_json=is_json)
+        attempt = self.attempt(call, 2**40 if sink else 0 if is_json else FILE_ROOM)
+        found = await attempt.exchanged(self._client(call), request, is_json=is_json and sink is None, sink=sink)
         return attempt.read(lambda: read(attempt, found))
-
-    async def pour(self, call: Call, request: WireRequest, sink: Callable[[bytes], Any]) -> None:
-        """The answer to a request of an operation, however large, piece by piece into `sink` as it comes."""
-        await self.attempt(call, VAST).pour(self._client(call), request, sink)
 
     def connections(self) -> Connections:
         """The connections that all clients of this gateway share."""

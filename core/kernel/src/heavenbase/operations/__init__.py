@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from heavenbase.operations.listing import seconds_of as seconds_of
     from heavenbase.operations.rerank import Rerank as Rerank, ranking as ranking, rerank_body as rerank_body
     from heavenbase.operations.results import JOB_STATES as JOB_STATES, Job as Job
-    from heavenbase.operations.results import BATCH_STATES as BATCH_STATES, BatchEntry as BatchEntry
-    from heavenbase.operations.results import BatchJob as BatchJob, BatchUpload as BatchUpload, FileInfo as FileInfo
+    from heavenbase.operations.results import BATCH_STATES as BATCH_STATES, BatchJob as BatchJob, BatchPart as BatchPart
+    from heavenbase.operations.results import FileInfo as FileInfo
     from heavenbase.operations.results import Listing as Listing, ModelInfo as ModelInfo
     from heavenbase.operations.results import Ranked as Ranked, Ranking as Ranking
     from heavenbase.operations.results import OperationResult as OperationResult, TokenCount as TokenCount
@@ -42,7 +42,7 @@ __getattr__, __dir__ = front(
         "listing": "id_of listed number_of seconds_of",
         "rerank": "Rerank ranking rerank_body",
         "results": (
-            "BATCH_STATES BatchEntry BatchJob BatchUpload FileInfo JOB_STATES Job Listing ModelInfo OperationResult "
+            "BATCH_STATES BatchJob BatchPart FileInfo JOB_STATES Job Listing ModelInfo OperationResult "
             "Ranked Ranking TokenCount countable counted"
         ),
     },

@@ -24,7 +24,6 @@ WORDS = {
     "models": "list of its models",
     "rerank": "rerank",
     "background": "answers in the background",
-    "batches": "batches of requests",
 }
 """What is missing where an operation is, for messages."""
 

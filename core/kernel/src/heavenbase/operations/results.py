@@ -87,32 +87,25 @@ BATCH_STATES = ("queued", "in_progress", "cancelling", "completed", "failed", "e
 
 
 @dataclass
-class BatchEntry(OperationResult):
-    """One request of a batch as its wire writes it, without a line break; `headers` are to go with the whole batch."""
+class BatchPart(OperationResult):
+    """Requests of a batch, each a line as its wire writes it, without its break; of one endpoint.
 
-    id: str
-    line: bytes = field(repr=False)
-    endpoint: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class BatchUpload:
-    """What `batches.submit` is about: the lines of entries of one endpoint, and what is kept with the job."""
+    `headers` go with the whole of it, and `metadata` is kept with the job where the provider keeps any.
+    """
 
     lines: Sequence[bytes] = field(repr=False)
     endpoint: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class BatchJob(OperationResult):
     """Requests that a provider answers in its own time. Its `id` is enough to ask for them, from any process.
 
-    `status` is one of `BATCH_STATES`; one that expired or was cancelled may have answers all the same. `counts` are
-    requests by what became of them, as far as the provider tells: total, processing, succeeded, failed, expired,
-    cancelled. Times are epoch seconds; `outputs` names the results, `problems` tell why it failed.
+    `status` is one of `BATCH_STATES`; also one that expired or was cancelled may have answers. `counts` are requests by
+    what became of them, as far as is told: total, processing, succeeded, failed, expired, cancelled. Times are epoch
+    seconds; `outputs` names the results, `problems` tell why it failed.
     """
 
     id: str

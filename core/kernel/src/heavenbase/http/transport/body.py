@@ -151,11 +151,12 @@ class Body(_Answer):
         # Raised out here, so that the library's error is not attached: it may hold the request.
         raise failure
 
-    def read(self) -> bytes:
-        """The whole body; any byte that is no white space counts as content."""
-        pieces = []
+    def read(self, sink: Callable[[bytes], Any] | None = None) -> bytes:
+        """The whole body, or nothing where `sink` takes it; any byte that is no white space counts as content."""
+        pieces: list[bytes] = []
+        take = sink or pieces.append
         for piece in self._pieces:
-            pieces.append(piece)
+            take(piece)
             if not piece.isspace():
                 self._exchange.content()
         return b"".join(pieces)
@@ -211,11 +212,12 @@ class AsyncBody(_Answer):
             failure = self._explain(exchange, error)
         raise failure
 
-    async def read(self) -> bytes:
-        """The whole body; any byte that is no white space counts as content."""
-        pieces = []
+    async def read(self, sink: Callable[[bytes], Any] | None = None) -> bytes:
+        """The whole body, or nothing where `sink` takes it; any byte that is no white space counts as content."""
+        pieces: list[bytes] = []
+        take = sink or pieces.append
         async for piece in self:
-            pieces.append(piece)
+            take(piece)
             if not piece.isspace():
                 self._exchange.content()
         return b"".join(pieces)
