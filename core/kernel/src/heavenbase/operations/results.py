@@ -88,10 +88,7 @@ BATCH_STATES = ("queued", "in_progress", "cancelling", "completed", "failed", "e
 
 @dataclass
 class BatchPart(OperationResult):
-    """Requests of a batch, each a line as its wire writes it, without its break; of one endpoint.
-
-    `headers` go with the whole of it, and `metadata` is kept with the job where the provider keeps any.
-    """
+    """Requests of one endpoint, each a line as its wire writes it; `headers` and `metadata` go with all of them."""
 
     lines: Sequence[bytes] = field(repr=False)
     endpoint: str | None = None
