@@ -1,0 +1,193 @@
+"""What is about to be sent, and what was: a file of events, each on disk before the next thing happens.
+
+    {"event": "run", "run": "0f3a…"}                                    how its requests are marked
+    {"event": "intent", "part": 1, "try": 1, "lines": [[1, 500]], …}    about to be submitted
+    {"event": "job", "part": 1, "job": "batch_…"}                       submitted: the provider's id
+    {"event": "refused", "part": 1}                                     certainly not submitted
+    {"event": "ended", "part": 1, "status": "completed"}                nothing more will come of it
+    {"event": "merged", "part": 1, "unknown": 0, "doubled": 0}          its rows are written
+    {"event": "stop"}, {"event": "go"}                                  the user cancelled the batch; retries it
+
+An intent without what follows it is a submit that may or may not have been heard. Nothing secret is in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hb_batch.errors import BatchFileError, JournalError
+from hb_batch.folder import Folder, sync_folder
+from hb_batch.journal import mend
+
+FILE: Final = "native.jsonl"
+FORMAT: Final = 1
+
+
+@dataclass(slots=True)
+class Part:
+    """One job, or what is to be one: the lines of the input that are in it, and how far it came.
+
+    `place` tells where it belongs: provider, gateway, address, account, model, endpoint. `status` is intended,
+    submitted, refused, merged, or that in which the job ended.
+    """
+
+    number: int
+    lines: list[int]
+    place: Mapping[str, Any]
+    size: int
+    intended: float
+    tries: int = 1
+    job: str | None = None
+    status: str = "intended"
+    absent: int = 0
+    """How often it was looked for in vain, in this process."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done about it."""
+        return self.status not in ("refused", "merged")
+
+
+class Intents:
+    """The events of one batch; `open` it to add some. `parts` are as the events left them."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._path = folder.file(FILE)
+        self._folder = folder
+        self._handle: int | None = None
+        self.run = ""
+        self.is_stopped = False
+        self.parts: dict[int, Part] = {}
+        self._read()
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was written yet."""
+        return bool(self.run)
+
+    def __enter__(self) -> Intents:
+        self._folder.make()
+        mend(self._path)
+        self._handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        if not self.run:
+            self.run = uuid.uuid4().hex[:12]
+            self._add(event="run", run=self.run, format=FORMAT)
+            sync_folder(self._folder.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def intend(self, lines: list[int], place: Mapping[str, Any], size: int, at: float) -> Part:
+        """Note a part that is about to be submitted."""
+        part = Part(len(self.parts) + 1, lines, place, size, at)
+        self._intend(part)
+        self.parts[part.number] = part
+        return part
+
+    def again(self, part: Part, size: int, at: float) -> None:
+        """Note that a part is about to be submitted once more, as it was not."""
+        part.tries, part.intended, part.size, part.absent, part.status = part.tries + 1, at, size, 0, "intended"
+        self._intend(part)
+
+    def _intend(self, part: Part) -> None:
+        told = {"part": part.number, "try": part.tries, "at": part.intended, "count": len(part.lines)}
+        self._add(event="intent", **told, bytes=part.size, place=dict(part.place), lines=list(spans(part.lines)))
+
+    def submitted(self, part: Part, job: str) -> None:
+        """Note the provider's id of a part."""
+        self._add(event="job", part=part.number, job=job)
+        part.job, part.status = job, "submitted"
+
+    def refused(self, part: Part) -> None:
+        """Note that a part was certainly not submitted."""
+        self._add(event="refused", part=part.number)
+        part.status = "refused"
+
+    def ended(self, part: Part, status: str) -> None:
+        """Note in which status a job ended."""
+        if part.status != status:
+            self._add(event="ended", part=part.number, status=status)
+            part.status = status
+
+    def merged(self, part: Part, unknown: int, doubled: int) -> None:
+        """Note that the rows of a part are on disk, and how many results made none."""
+        self._add(event="merged", part=part.number, unknown=unknown, doubled=doubled)
+        part.status = "merged"
+
+    def stop(self) -> None:
+        """Note that the user wants no more of it."""
+        if not self.is_stopped:
+            self._add(event="stop")
+            self.is_stopped = True
+
+    def go(self) -> None:
+        """Note that the user wants it after all."""
+        if self.is_stopped:
+            self._add(event="go")
+            self.is_stopped = False
+
+    def _add(self, **event: Any) -> None:
+        assert self._handle is not None, "not opened"
+        data = json.dumps(event, separators=(",", ":")).encode() + b"\n"
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._handle, view) :]
+            os.fsync(self._handle)
+        except OSError as error:
+            raise JournalError(f"{self._path}: cannot be written: {error.strerror}; nothing is sent") from error
+
+    def _read(self) -> None:
+        try:
+            with open(self._path, "rb") as file:
+                lines = file.read().split(b"\n")[:-1]  # what has no end was not waited for
+        except FileNotFoundError:
+            return
+        try:
+            for line in lines:
+                self._apply(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BatchFileError(f"{self._path} is damaged: {error}; the provider's jobs cannot be told") from error
+
+    def _apply(self, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "run":
+            if event["format"] != FORMAT:
+                raise BatchFileError(f"{self._path} was written by another release of hb-batch")
+            self.run = event["run"]
+        elif kind in ("stop", "go"):
+            self.is_stopped = kind == "stop"
+        elif kind == "intent":
+            lines = [line for first, last in event["lines"] for line in range(first, last + 1)]
+            self.parts[event["part"]] = Part(
+                event["part"], lines, event["place"], event["bytes"], event["at"], event["try"]
+            )
+        else:
+            part = self.parts[event["part"]]
+            if kind == "job":
+                part.job, part.status = event["job"], "submitted"
+            else:
+                part.status = event["status"] if kind == "ended" else kind
+
+
+def spans(lines: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as stretches: first and last of each."""
+    first = last = 0
+    for line in lines:
+        if first and line == last + 1:
+            last = line
+            continue
+        if first:
+            yield first, last
+        first = last = line
+    if first:
+        yield first, last
