@@ -152,7 +152,7 @@ class NativeRun:
                     earlier = index.add(key_of(name, line.number), Place(0, line.number))
                     if earlier is not None and earlier.offset != line.number:
                         told = f"line {line.number} has the custom_id of line {earlier.offset}"
-                        raise BadRow(told, line=line.number, custom_id=name, code="duplicate_custom_id")
+                        raise BadRow(told, line=line.number, code="duplicate_custom_id")
                     if line.number in taken or (state is not None and state not in self._again):
                         continue
                     if row.verb != "complete":
