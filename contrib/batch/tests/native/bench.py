@@ -73,18 +73,21 @@ class Bench:
     ) -> NativeReport:
         clock = self.clock
         config = Config.from_dict({}, environ=environment())
-        with Kernel(config, clock=clock, wall=self.server.now, sleep=clock.sleep, asleep=clock.asleep) as kernel:
+        kernel = Kernel(config, clock=clock, wall=self.server.now, sleep=clock.sleep, asleep=clock.asleep)
+        try:
             made = self.made(kernel, fault, again, api_key, settings)
             found: NativeReport = self.colour.run(
                 lambda: drive.run(getattr(made, what)()), lambda: getattr(made, what)()
             )
             self.has_replaced = made.has_replaced
             return found
+        finally:
+            self.colour.close_kernel(kernel)
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
         """The newest row of each custom_id."""
-        return {row["custom_id"]: row for row in rows_of(str(self.output))}
+        return {row["custom_id"]: row for _, row in rows_of(str(self.output))}
 
     @property
     def statuses(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 from hb_batch.errors import BatchFileError
 from hb_testing.conformance.colours import COLOURS, Colour
 from hb_testing.conformance.rig import Clock, environment
-from hb_testing.server import LoopbackServer, Reply
+from hb_testing.server import Action, LoopbackServer, Reply
 from hb_testing.server.recorder import RecordedRequest
 from heavenbase.config.config import Config
 from heavenbase.errors import AuthError, InputError, ProviderError, RateLimitError, UnsupportedError
@@ -230,7 +230,7 @@ def test_another_process_goes_on_where_one_was_killed(bench: Bench) -> None:
 
         def counted(request: RecordedRequest, left: list[int] = left) -> Any:
             left[0] -= 1
-            return [] if left[0] < 0 else None
+            return [Action.RESET] if left[0] < 0 else None
 
         bench.server.script(counted)
         other.clock.sleep = killed  # type: ignore[method-assign]

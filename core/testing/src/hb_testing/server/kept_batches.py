@@ -74,9 +74,11 @@ class KeptBatches:
 
     def looked_at(self, exchange: Exchange) -> KeptBatch:
         """The job that the path names, one look older."""
-        found = self.find(exchange)
+        return self._older(self.find(exchange), exchange)
+
+    def _older(self, found: KeptBatch, exchange: Exchange) -> KeptBatch:
         found.looks += 1
-        if found.ended is None and (found.looks > self.looks or found.problems or (found.is_cancelled and found.looks)):
+        if found.ended is None and (found.looks > self.looks or found.problems or found.is_cancelled):
             found.ended = exchange.server.now()
         return found
 
@@ -112,14 +114,15 @@ class KeptBatches:
         return rows[::-1] if self.is_shuffled else rows
 
     def page(self, exchange: Exchange, cursor: str, limit: int) -> tuple[list[KeptBatch], bool]:
-        """The jobs behind a cursor, the newest first, and whether there are more."""
+        """The jobs behind a cursor, the newest first and one look older, and whether there are more."""
         asked = {name: values[-1] for name, values in parse_qs(exchange.query).items()}
         known = list(self.kept)[::-1]
         size = int(asked.get("limit", "20"))
         if not 1 <= size <= limit:
             raise Rejected(f"limit must be between 1 and {limit}", param="limit")
         start = known.index(asked[cursor]) + 1 if cursor in asked else 0
-        return [self.kept[each] for each in known[start : start + size]], start + size < len(known)
+        found = [self._older(self.kept[each], exchange) for each in known[start : start + size]]
+        return found, start + size < len(known)
 
 
 def body_of(answer: Reply) -> Any:

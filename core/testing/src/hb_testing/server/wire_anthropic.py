@@ -154,32 +154,32 @@ class AnthropicWire(Wire):
     def create_batch(self, exchange: Exchange) -> Answer:
         """Take a batch."""
         self._version(exchange.request)
-        return batches.create(self, exchange)
+        return exchange.given or batches.create(self, exchange)
 
     @route("GET", "/v1/messages/batches")
     def list_batches(self, exchange: Exchange) -> Answer:
         """The batches of the workspace, in pages."""
-        return batches.page(self, exchange)
+        return exchange.given or batches.page(self, exchange)
 
     @route("GET", "/v1/messages/batches/{batch}")
     def look_up_batch(self, exchange: Exchange) -> Answer:
         """What is said of a batch."""
-        return batches.look_up(self, exchange)
+        return exchange.given or batches.look_up(self, exchange)
 
     @route("DELETE", "/v1/messages/batches/{batch}")
     def delete_batch(self, exchange: Exchange) -> Answer:
         """Forget a batch."""
-        return batches.delete(self, exchange)
+        return exchange.given or batches.delete(self, exchange)
 
     @route("POST", "/v1/messages/batches/{batch}/cancel")
     def cancel_batch(self, exchange: Exchange) -> Answer:
         """Cancel a batch."""
-        return batches.cancel(self, exchange)
+        return exchange.given or batches.cancel(self, exchange)
 
     @route("GET", "/v1/messages/batches/{batch}/results")
     def batch_results(self, exchange: Exchange) -> Answer:
         """The results of a batch."""
-        return batches.results(self, exchange)
+        return exchange.given or batches.results(self, exchange)
 
     # -- what the faults need
 
