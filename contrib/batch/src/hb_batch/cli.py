@@ -52,32 +52,67 @@ def run_options(command: Command) -> Command:
     return command
 
 
+def native_options(command: Command) -> Command:
+    """The options of `--mode native`."""
+    for add in reversed(
+        (
+            click.option("--poll", type=float, metavar="SECONDS", help="Native: first wait for a job [default: 5]."),
+            click.option("--part-requests", "most_requests", type=int, metavar="N", help="Native: requests of a job."),
+            click.option("--part-bytes", "most_bytes", type=int, metavar="N", help="Native: bytes of a job."),
+        )
+    ):
+        command = add(command)
+    return command
+
+
 @group.command()
 @click.argument("file", metavar="IN.jsonl", type=EXISTING)
 @click.option("-o", "--output", "target_file", required=True, metavar="OUT.jsonl", type=FILE, help="File of the rows.")
+@click.option(
+    "--mode",
+    type=click.Choice(["sync", "native"]),
+    default="sync",
+    help="sync: call by call; native: the provider's own batches, in its own time, at its lower price.",
+)
 @target_options("chat", short_option=False)
 @run_options
+@native_options
 @json_option
 @pass_state
-def run(state: State, /, file: str, target_file: str, target: Target, quiet: bool, as_json: bool, **given: Any) -> int:
+def run(
+    state: State, /, file: str, target_file: str, mode: str, target: Target, quiet: bool, as_json: bool, **given: Any
+) -> int:
     """Answer every request of IN.jsonl with a row in OUT.jsonl.
 
     Each row names its model, unless -m says who is asked. Beside OUT.jsonl there will be a folder OUT.jsonl.hb, which
     knows how to go on after an interrupt.
     """
+    own = _checked(mode, given)
     settings = _settings(target, given)
+    if mode == "native":
+        from hb_batch.native import NativeSettings
+        from hb_batch.native.commands import finish
+
+        native = NativeSettings(**own)
+        return finish(state, target_file, quiet, as_json, lambda runs: runs.begin(file, target_file, settings, native))
     return _finish(state, target_file, quiet, as_json, lambda runs: runs.begin(file, target_file, settings))
 
 
 @group.command()
 @click.argument("target_file", metavar="OUT.jsonl", type=FILE)
 @click.option("--option", multiple=True, metavar="KEY=VALUE", help="Option of the calls, over those of the run.")
+@click.option("--resubmit", is_flag=True, default=None, help="Native: send again what may have been sent unheard.")
 @run_options
+@native_options
 @json_option
 @pass_state
 def resume(state: State, /, target_file: str, option: tuple[str, ...], quiet: bool, as_json: bool, **given: Any) -> int:
     """Go on with a run that was interrupted, killed, or stopped at its cap."""
-    changes = _changes(option, given)
+    own, changes = _checked(mode := _mode_of(target_file), given), _changes(option, given)
+    if mode == "native":
+        from hb_batch.native.commands import finish
+
+        return finish(state, target_file, quiet, as_json, lambda runs: runs.resume(target_file, **changes, **own))
     return _finish(state, target_file, quiet, as_json, lambda runs: runs.resume(target_file, **changes))
 
 
@@ -85,6 +120,7 @@ def resume(state: State, /, target_file: str, option: tuple[str, ...], quiet: bo
 @click.argument("target_file", metavar="OUT.jsonl", type=FILE)
 @click.option("--option", multiple=True, metavar="KEY=VALUE", help="Option of the calls, over those of the run.")
 @run_options
+@native_options
 @json_option
 @pass_state
 def retry_failed(
@@ -94,8 +130,27 @@ def retry_failed(
 
     Invalid requests are left as they are: they would be invalid again.
     """
-    changes = _changes(option, given)
+    own, changes = _checked(mode := _mode_of(target_file), given), _changes(option, given)
+    if mode == "native":
+        from hb_batch.native.commands import finish
+
+        return finish(
+            state, target_file, quiet, as_json, lambda runs: runs.resume(target_file, again=True, **changes, **own)
+        )
     return _finish(state, target_file, quiet, as_json, lambda runs: runs.retry_failed(target_file, **changes))
+
+
+@group.command()
+@click.argument("target_file", metavar="OUT.jsonl", type=FILE)
+@click.option("--option", multiple=True, metavar="KEY=VALUE", help="Option of the calls, over those of the run.")
+@json_option
+@pass_state
+def cancel(state: State, target_file: str, option: tuple[str, ...], as_json: bool) -> int:
+    """Have the provider stop a native batch; resume then writes the rows of what was answered."""
+    from hb_batch.native.commands import finish
+
+    changes = _changes(option, {})
+    return finish(state, target_file, True, as_json, lambda runs: runs.cancel(target_file, **changes))
 
 
 @group.command()
@@ -111,12 +166,14 @@ def status(target_file: str, as_json: bool) -> None:
         told = {"counts": found.counts, "left": found.left, "running": found.is_running, "tokens": found.tokens}
         cost = f"{found.cost:f}" if found.cost or found.is_cost_known else None
         told |= {"cost": cost, "cost_known": found.is_cost_known, "rate": found.rate, "next": found.command}
+        told |= {"jobs": dict(_jobs(target_file, found.manifest.mode))}
         output.say_json({**told, "input": found.manifest.source.path, "mode": found.manifest.mode})
         return
     rows = [(name, str(count)) for name, count in found.counts.items()]
     rows += [("left", str(found.left))] if found.left else []
     rows += [("tokens", str(found.tokens)), ("cost", cost_told(found.cost, found.is_cost_known))]
     rows += [("rate", f"{found.rate:.1f}/s")] if found.rate is not None else []
+    rows += _jobs(target_file, found.manifest.mode)
     output.say_table([("state", "running" if found.is_running else "at rest"), *rows])
     if found.command is not None:
         output.say(f"next: {found.command}")
@@ -170,6 +227,34 @@ def estimate(state: State, file: str, target: Target, as_json: bool) -> int:
     if found.invalid > len(found.problems):
         output.note(f"and {found.invalid - len(found.problems)} more invalid lines")
     return int(found.invalid > 0)
+
+
+_SYNC = ("concurrency", "timeout", "max_cost", "unknown_cost")
+_NATIVE = ("poll", "most_requests", "most_bytes", "resubmit")
+
+
+def _checked(mode: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What was given for native batches, taken out of it; UsageError for what the mode has no use for."""
+    own = {name: value for name in _NATIVE if (value := given.pop(name, None)) is not None}
+    if mode == "native" and (named := [name for name in _SYNC if given.get(name) is not None]):
+        raise click.UsageError(f"--{named[0].replace('_', '-')} is for mode sync: a provider's batch has its own pace")
+    if mode != "native" and own:
+        raise click.UsageError("--poll, --part-requests, --part-bytes and --resubmit are for mode native")
+    return own
+
+
+def _mode_of(target_file: str) -> str:
+    from hb_batch.folder import Folder
+
+    return Folder(target_file).read().mode
+
+
+def _jobs(target_file: str, mode: str) -> list[tuple[str, str]]:
+    if mode != "native":
+        return []
+    from hb_batch.native.files import jobs_of
+
+    return jobs_of(target_file)
 
 
 def _usd(amount: Any) -> str:

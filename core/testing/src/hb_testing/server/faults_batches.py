@@ -41,6 +41,13 @@ def heard_and_reset(exchange: Exchange) -> Answer:
     return [Action.RESET] if _is_struck(exchange, _is_submit(exchange)) else answer
 
 
+@fault("B1.stall")
+def heard_and_silent(exchange: Exchange) -> Answer:
+    """A submit is accepted, and never answered."""
+    answer = exchange.wire.handle(exchange)
+    return [Action.STALL] if _is_struck(exchange, _is_submit(exchange)) else answer
+
+
 @fault("B1.429")
 def limited_submit(exchange: Exchange) -> Answer:
     """A submit is refused with 429 and Retry-After 2, and not accepted."""
