@@ -325,6 +325,7 @@ ABILITIES: Mapping[str, Proof] = {
     "files": Proof(False, both(count(0), said("capabilities.files")), Act("files")),
     "rerank": Proof(False, both(count(0), said("capabilities.rerank")), Act("rerank")),
     "background": Proof(False, both(count(0), said("capabilities.background")), Act("job", names=RESPONSES)),
+    "batches": Proof(False, both(count(0), said("capabilities.batches")), Act("batches")),
     "max_output_tokens": Proof(100, sent(max_tokens=100), CLAUDE),
     "embedding_batch_limit": Proof(1, count(3), THREE),
     "structured": Proof(
@@ -336,8 +337,8 @@ ABILITIES: Mapping[str, Proof] = {
 }
 for place in ("models.<name>", "models.<name>.providers.<name>", "providers.<name>"):
     for name, proof in ABILITIES.items():
-        if name == "background" or (name in ("models", "files") and place != "providers.<name>"):
-            why = "hb asks for no answers in the background, and lists models and files of a provider, not of a model"
+        if name in ("background", "batches") or (name in ("models", "files") and place != "providers.<name>"):
+            why = "hb asks for no jobs of a model, and lists models and files of a provider, not of a model"
             proof = replace(proof, hb=EXPLAIN, seen_by_hb=got(f'"{name}": false'), why=why)
         PROOFS[f"llm.{place}.capabilities.{name}"] = proof
 PROOFS["llm.providers.<name>.capabilities.late_system"] = replace(

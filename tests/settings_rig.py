@@ -24,8 +24,10 @@ from click.testing import CliRunner
 import heavenbase as hb
 from hb_cli.app import app
 from hb_testing.server import LoopbackServer, RecordedRequest
+from heavenbase.colour import drive
 from heavenbase.config.config import Config
 from heavenbase.kernel import Kernel
+from heavenbase.operations import ask
 
 DOORS = ("python", "hb")
 HOUSE: Mapping[str, Any] = {"preset": "house"}
@@ -162,6 +164,7 @@ def _asked(llm: hb.LLM, act: Act, options: dict[str, Any]) -> str:
         "models": lambda: llm.models(),
         "count": lambda: str(llm.count_tokens(act.content, **given)),
         "files": lambda: str(list(llm.files.list())),
+        "batches": lambda: str(drive.run(ask(llm, "batches.list", {}, is_async=False, subject=1))),
         "rerank": lambda: str(llm.rerank(act.content, ["a", "b"], **given)),
         "job": lambda: str(llm.complete(act.content, **{**given, "background": True})),
         "read": lambda: str(list(llm.kernel.config.items("heavenbase.llm"))),

@@ -29,7 +29,7 @@ from heavenbase.operations.asking import method_of
 
 ROOT = Path(__file__).parents[1]
 MANIFESTS = sorted((ROOT / "plugins").glob("*/src/*/provider.toml"))
-OPERATIONS = ("count_tokens", "models", "rerank", "files.upload")
+OPERATIONS = ("count_tokens", "models", "rerank", "files.upload", "batches.submit")
 TOOL = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
 OPENAI_WAYS = ("responses", "tokenize", "tokenizers")
 

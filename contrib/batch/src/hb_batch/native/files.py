@@ -21,10 +21,9 @@ from hb_batch.requests import Request, Targets
 from hb_batch.rows import Row
 from hb_batch.runs.runner import RETRIED, check_target
 from hb_batch.runs.settings import Settings
-from heavenbase.colour import drive
 from heavenbase.errors import InputError
 from heavenbase.functions import kernel_of
-from heavenbase.kernel import Kernel
+from heavenbase.kernel import Kernel, drive
 from heavenbase.llm import LLM
 
 MODE: Final = "native"
