@@ -144,7 +144,7 @@ def test_the_anthropic_sdk_cancels_a_batch(server: LoopbackServer) -> None:
 
 def test_a_submit_that_was_heard_and_not_answered_is_kept_all_the_same(server: LoopbackServer) -> None:
     kept = server.wires["openai"].batches  # type: ignore[attr-defined]
-    for fault, error in (("B1.500", openai.InternalServerError), ("B1.reset", openai.APIConnectionError)):
+    for fault, error in (("J1.500", openai.InternalServerError), ("J1.reset", openai.APIConnectionError)):
         kept.struck = 0
         before = len(kept.kept)
         with openai.OpenAI(base_url=server.url("openai", fault=fault), api_key="k", max_retries=0) as client:
@@ -156,7 +156,7 @@ def test_a_submit_that_was_heard_and_not_answered_is_kept_all_the_same(server: L
 
 def test_a_submit_that_is_refused_for_now_is_not_kept(server: LoopbackServer) -> None:
     kept = server.wires["openai"].batches  # type: ignore[attr-defined]
-    with openai.OpenAI(base_url=server.url("openai", fault="B1.429"), api_key="k", max_retries=0) as client:
+    with openai.OpenAI(base_url=server.url("openai", fault="J1.429"), api_key="k", max_retries=0) as client:
         with pytest.raises(openai.RateLimitError) as refused:
             submitted(client, chats("a"))
         assert refused.value.response.headers["retry-after"] == "2"
@@ -164,7 +164,7 @@ def test_a_submit_that_is_refused_for_now_is_not_kept(server: LoopbackServer) ->
 
 
 def test_results_break_off_once(server: LoopbackServer) -> None:
-    with openai.OpenAI(base_url=server.url("openai", fault="B2.cut"), api_key="k", max_retries=0) as client:
+    with openai.OpenAI(base_url=server.url("openai", fault="J2.cut"), api_key="k", max_retries=0) as client:
         made = submitted(client, chats("a", "b"))
         client.batches.retrieve(made.id)
         found = client.batches.retrieve(made.id)

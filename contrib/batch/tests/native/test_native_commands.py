@@ -105,7 +105,7 @@ def test_killed_between_intent_and_submit(shell: Shell) -> None:
 
 
 def test_killed_after_a_submit_that_was_not_answered_yet(shell: Shell) -> None:
-    shell.server.strike("B1.stall", shell.wire)
+    shell.server.strike("J1.stall", shell.wire)
     process = shell.started(*shell.begin)
     shell.server.wait_for(lambda server: bool(shell.kept.struck), timeout=30)
     shell.killed(process)

@@ -176,12 +176,12 @@ def test_a_form_that_is_not_kept_to_is_an_error_that_has_the_answer(bench: Bench
 
 
 def test_a_limit_on_submits_is_waited_for(bench: Bench) -> None:
-    assert bench.run(fault="B1.429").counts == {"success": 3}
+    assert bench.run(fault="J1.429").counts == {"success": 3}
     assert len(bench.kept.kept) == 1
     assert bench.clock.slept[0] >= 2
 
 
-@pytest.mark.parametrize("fault", ["B1.500", "B1.reset"])
+@pytest.mark.parametrize("fault", ["J1.500", "J1.reset"])
 def test_a_submit_that_was_heard_and_not_answered_is_found_again(bench: Bench, fault: str) -> None:
     assert bench.run(fault=fault).counts == {"success": 3}
     assert len(bench.kept.kept) == 1
@@ -255,7 +255,7 @@ def test_a_lost_submit_without_a_mark_waits_until_it_can_be_told(server: Loopbac
     stranger.output = tmp_path / "stranger.jsonl"
     stranger.run()
     bench.kept.looks = 4
-    report = bench.run(fault="B1.500")
+    report = bench.run(fault="J1.500")
     assert report.counts == {"success": 3}
     assert len(bench.kept.kept) == 2
     assert sum(event["event"] == "intent" for event in bench.events) == 1
@@ -347,7 +347,7 @@ def test_a_job_that_the_provider_refuses_tells_why_in_each_row(
 
 
 def test_results_that_break_off_are_fetched_again(bench: Bench) -> None:
-    assert bench.run(fault="B2.cut").counts == {"success": 3}
+    assert bench.run(fault="J2.cut").counts == {"success": 3}
     assert not list(Path(f"{bench.output}.hb").glob("*.results*"))
 
 
@@ -380,7 +380,7 @@ def test_the_wait_that_a_provider_asks_for_is_respected(bench: Bench) -> None:
 
     bench.server.script(limited)
     assert bench.run().counts == {"success": 3}
-    assert any(33 <= slept < 40 for slept in bench.clock.slept)
+    assert any(32.5 <= slept < 40 for slept in bench.clock.slept), bench.clock.slept
 
 
 def test_nothing_secret_is_in_the_files_and_nobody_else_may_read_them(bench: Bench) -> None:
@@ -432,5 +432,5 @@ def test_bad_settings_are_refused(name: str) -> None:
 
 def test_a_limit_on_submits_that_does_not_end_is_told(bench: Bench) -> None:
     with pytest.raises(RateLimitError):
-        bench.run(fault="B1.429-99", patience=30.0)
+        bench.run(fault="J1.429-99", patience=30.0)
     assert kinds(bench)[-1] == "refused"

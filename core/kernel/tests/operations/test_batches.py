@@ -246,10 +246,10 @@ def test_images_are_encoded_as_in_a_live_call(server: LoopbackServer, colour: Co
 def test_a_limit_is_waited_for_and_a_doubtful_submit_is_not_repeated(
     server: LoopbackServer, colour: Colour, gateway: str
 ) -> None:
-    limited = Bench(server, colour, gateway, "B1.429")
+    limited = Bench(server, colour, gateway, "J1.429")
     assert limited.submit("a").id
     assert limited.clock.slept[0] >= 2
-    for fault in ("B1.500", "B1.reset"):
+    for fault in ("J1.500", "J1.reset"):
         limited.wire.batches.struck = 0
         before = len(limited.wire.batches.kept)
         bench = Bench(server, colour, gateway, fault)
@@ -263,7 +263,7 @@ def test_a_limit_is_waited_for_and_a_doubtful_submit_is_not_repeated(
 
 @pytest.mark.parametrize("gateway", ["openai", "anthropic"])
 def test_results_that_break_off_are_an_error(server: LoopbackServer, colour: Colour, gateway: str) -> None:
-    bench = Bench(server, colour, gateway, "B2.cut")
+    bench = Bench(server, colour, gateway, "J2.cut")
     job = bench.ended(bench.submit("a", "b"))
     pieces: list[bytes] = []
     with pytest.raises(ProviderError):

@@ -1,4 +1,4 @@
-"""Faults of batches: B1 a submit that was heard and not answered, B2 results that break off.
+"""Faults of batches: J1 a submit that was heard and not answered, J2 results that break off.
 
 Other requests of the same address are answered as always; limits and refusals before a submit are those of S1 to S5.
 """
@@ -25,7 +25,7 @@ def _is_struck(exchange: Exchange, wanted: bool) -> bool:
     return True
 
 
-@fault("B1.500")
+@fault("J1.500")
 def heard_and_failed(exchange: Exchange) -> Answer:
     """A submit is accepted, and answered with status 500."""
     answer = exchange.wire.handle(exchange)
@@ -34,21 +34,21 @@ def heard_and_failed(exchange: Exchange) -> Answer:
     )
 
 
-@fault("B1.reset")
+@fault("J1.reset")
 def heard_and_reset(exchange: Exchange) -> Answer:
     """A submit is accepted, and the connection reset before an answer."""
     answer = exchange.wire.handle(exchange)
     return [Action.RESET] if _is_struck(exchange, _is_submit(exchange)) else answer
 
 
-@fault("B1.stall")
+@fault("J1.stall")
 def heard_and_silent(exchange: Exchange) -> Answer:
     """A submit is accepted, and never answered."""
     answer = exchange.wire.handle(exchange)
     return [Action.STALL] if _is_struck(exchange, _is_submit(exchange)) else answer
 
 
-@fault("B1.429")
+@fault("J1.429")
 def limited_submit(exchange: Exchange) -> Answer:
     """A submit is refused with 429 and Retry-After 2, and not accepted."""
     if not _is_struck(exchange, _is_submit(exchange)):
@@ -58,7 +58,7 @@ def limited_submit(exchange: Exchange) -> Answer:
     return reply
 
 
-@fault("B2.cut")
+@fault("J2.cut")
 def results_cut_off(exchange: Exchange) -> Answer:
     """Results break off after half of them."""
     answer = exchange.wire.handle(exchange)
