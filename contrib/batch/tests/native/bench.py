@@ -73,7 +73,8 @@ class Bench:
     ) -> NativeReport:
         clock = self.clock
         config = Config.from_dict({}, environ=environment())
-        kernel = Kernel(config, clock=clock, wall=self.server.now, sleep=clock.sleep, asleep=clock.asleep)
+        waits = {"sleep": clock.sleep, "asleep": clock.asleep, "random": lambda: 0.5}
+        kernel = Kernel(config, clock=clock, wall=self.server.now, **waits)
         try:
             made = self.made(kernel, fault, again, api_key, settings)
             found: NativeReport = self.colour.run(

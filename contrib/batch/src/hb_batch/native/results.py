@@ -139,21 +139,22 @@ class Reading:
             answer = await self.endpoint.answer(self.endpoint.call(row.content, self.options_of(row)), data)
         except StructuredOutputError as failure:
             # The answer is there and paid for; it is kept beside what is wrong with it.
-            found = _of_batch(row, failure.partial, job)
+            found = self._row_of(row, failure.partial, job)
             return {**found, "status": "error", "error": error_of(failure)}
         except HBError as failure:
             ends = isinstance(failure, GenerationFailed) and ENDS.get(failure.code or "")
             return error_row(line, row.custom_id, failure, status=ends or "error")
-        return _of_batch(row, answer, job)
+        return self._row_of(row, answer, job)
 
-
-def _of_batch(row: Row, answer: Any, job: BatchJob) -> dict[str, Any]:
-    answer.created_at = job.ended or answer.created_at
-    for attempt in answer.attempts:
-        attempt.request_id = answer.request_id
-        if attempt.cost is not None and attempt.cost.source != "provider":
-            attempt.cost = None  # tables have the price of live calls, and a batch costs less
-    return {**success_row(row, answer), "elapsed": None}
+    def _row_of(self, row: Row, answer: Any, job: BatchJob) -> dict[str, Any]:
+        services = self.endpoint.kernel.services
+        answer.created_at = job.ended or answer.created_at
+        for attempt in answer.attempts:
+            attempt.request_id = answer.request_id
+            if attempt.usage is not None:
+                attempt.usage.tier = "batch"  # which has a price of its own, whatever tier the answer names
+                attempt.cost = services.cost(attempt.provider, attempt.model, attempt.usage, answer.created_at)
+        return {**success_row(row, answer), "elapsed": None}
 
 
 def _tell(names: list[str], name: str) -> None:
