@@ -182,7 +182,8 @@ class HTTPAttempt:
     ) -> Any:
         body = await self._open(client, request, is_async=is_async)
         try:
-            self._body = await body.read(sink) if is_async else body.read(sink)
+            reading = body.read() if sink is None else body.read(sink)
+            self._body = await reading if is_async else reading
         except HBError as error:
             failure = self.with_facts(error)
         else:

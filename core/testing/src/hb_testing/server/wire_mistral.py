@@ -61,6 +61,7 @@ class MistralWire(OpenAIWire):
             return self._stream(exchange, payload, reply)
         turn = chat.plan(payload, reply)
         body = chat.completion(payload, exchange.request.body, replace(turn, reasoning=None), "")
+        del body["service_tier"]
         for choice in body["choices"]:
             message = choice["message"]
             choice["message"] = {"role": "assistant", "content": turn.text or "", "tool_calls": turn.calls or None}
