@@ -126,6 +126,7 @@ def less(published: list[dict[str, Any]]) -> bytes:
         (b"[" * 100_000, InputError, "no JSON"),
         (b"[]", InputError, "no list of providers"),
         (b'[{"id":"openai","models":[{"id":"m"}]}]', InputError, "how openai/m is named is no table"),
+        (b'[{"id":"openai","models":[],"x":1e99999999999999999999}]', InputError, "no JSON"),
         ("few", InputError, "are not taken for whole"),
     ],
 )

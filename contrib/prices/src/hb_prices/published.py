@@ -34,11 +34,19 @@ _BESIDE = ("cache_audio_read_mtok", "cache_image_read_mtok", "storage_searches_k
 """Prices of what no wire tells apart, or of what a call has only when it asks for it: they say nothing of the rest."""
 _ALL_PRICED = "~"
 """Stands for a price of something that hb does not count: the whole is not known."""
-LARGEST = 100_000
-"""The highest price that is believed, in dollars."""
+LARGEST, DECIMALS = 100_000, 15
+"""The highest price that is believed, in dollars, and the most decimals of one."""
+LONGEST_CONTEXT = 10**9
+"""The most tokens that a context or a step of a price is believed to have."""
+ALTERNATIVES = 100
+"""The most ways to name one model."""
 _PATTERN = re.compile(r"[\w^$.@/:()?!*|\\{},\[\]+-]{1,200}")
 _NESTED = re.compile(r"[*+}]\)?[*+{]|\)[*+{]")
-"""Where a regular expression may take for ever."""
+"""What a regular expression repeats that repeats something itself."""
+_OPEN, _FORKS = re.compile(r"[*+]|\{\d*,\d*\}"), re.compile(r"[?|]")
+MOST_OPEN, MOST_FORKS = 1, 5
+"""How often it may go on for as long as it likes, and how often it may have a choice: each multiplies what it takes."""
+_TIER = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _CONTEXT = {"service_tier", "processing", "speed"}
 """What a variant may go by: each is told by an answer as its tier."""
 
@@ -50,13 +58,17 @@ def table_of(data: Any, header: Header, facts: Callable[[str, str], Mapping[str,
     """
     if not isinstance(data, list) or not data:
         raise InputError("the data are no list of providers")
-    return written(header, (_provider(_mapping(each, "a provider"), facts) for each in data))
+    found = [_provider(_mapping(each, "a provider"), facts) for each in data]
+    if len({each["provider"] for each in found}) < len(found):
+        raise InputError("the data have a provider twice")
+    return written(header, iter(found))
 
 
 def _provider(held: Mapping[str, Any], facts: Callable[[str, str], Mapping[str, Any]]) -> dict[str, Any]:
     name = _text(held.get("id"), "the id of a provider")
-    also = held.get("fallback_model_providers") or []
-    rows = [_model(name, _mapping(each, f"a model of {name}"), facts) for each in held.get("models") or ()]
+    also = _list(held.get("fallback_model_providers"), f"the fallbacks of {name}")
+    models = _list(held.get("models"), f"the models of {name}")
+    rows = [_model(name, _mapping(each, f"a model of {name}"), facts) for each in models]
     found = {"provider": name, "also": [_text(each, "a fallback") for each in also], "models": rows}
     return found if also else {"provider": name, "models": rows}
 
@@ -71,15 +83,21 @@ def _model(provider: str, held: Mapping[str, Any], facts: Callable[[str, str], M
     if name.endswith(":free"):
         known = [{"input": "0", "output": "0"}]
     found["prices"] = [each for each in known if each]
-    variants = [
-        {"tier": next(iter(each["when"].values())), **_dated(each, where)}
-        for each in held.get("price_variants") or ()
-        if len(_mapping(each, where).get("when") or {}) == 1 and each["when"].keys() <= _CONTEXT
-    ]
+    variants = list(_variants(_list(held.get("price_variants"), f"the variants of {where}"), where))
     window = held.get("context_window")
-    told = {"context_window": window} if type(window) is int and window > 0 else {}
+    told = {"context_window": window} if type(window) is int and 0 < window <= LONGEST_CONTEXT else {}
     optional = {"variants": variants, "facts": {**told, **facts(provider, name)}}
     return found | {key: value for key, value in optional.items() if value}
+
+
+def _variants(held: Sequence[Any], where: str) -> Iterator[dict[str, Any]]:
+    for each in held:
+        when = _mapping(_mapping(each, f"a variant of {where}").get("when") or {}, f"when a variant of {where} counts")
+        if len(when) == 1 and when.keys() <= _CONTEXT:
+            tier = _text(next(iter(when.values())), f"a service of {where}")
+            if not _TIER.fullmatch(tier):
+                raise InputError(f"a service of {where} is no name")
+            yield {"tier": tier, **_dated(each, where)}
 
 
 def _dated(held: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -125,7 +143,8 @@ def _prices(held: Mapping[str, Any], where: str) -> dict[str, Any]:
             found[_ALL_PRICED] = "0"
             continue
         if isinstance(value, Mapping):
-            tiers = [[_start(each, where), _price(each.get("price"), where)] for each in value.get("tiers") or ()]
+            steps = _list(value.get("tiers"), f"the tiers of {where}")
+            tiers = [[_start(each, where), _price(each.get("price"), where)] for each in steps]
             found[bucket] = [_price(value.get("base"), where), *sorted(tiers)]
         else:
             found[bucket] = _price(value, where)
@@ -134,7 +153,7 @@ def _prices(held: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _start(held: Any, where: str) -> int:
     start = _mapping(held, f"a tier of {where}").get("start")
-    if type(start) is not int or start < 0:
+    if type(start) is not int or not 0 <= start <= LONGEST_CONTEXT:
         raise InputError(f"a tier of {where} begins nowhere")
     return start
 
@@ -144,7 +163,8 @@ def _price(value: Any, where: str) -> str:
         amount = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount <= LARGEST:
+    # A few characters can say a number of a million decimals.
+    if not amount.is_finite() or not 0 <= amount <= LARGEST or (amount and amount.adjusted() < -DECIMALS):
         raise InputError(f"a price of {where} is no price")
     return format(amount.normalize(), "f")
 
@@ -154,7 +174,10 @@ _CLAUSES = {"equals": "=", "starts_with": "^", "contains": "*", "ends_with": "$"
 
 def _alternatives(clause: Any, where: str) -> Iterator[str | list[str]]:
     """A clause as alternatives, each a text or several that must all fit."""
-    for parts in _disjunction(clause, where):
+    found = _disjunction(clause, where)
+    if not (0 < len(found) <= ALTERNATIVES and all(found)):  # of nothing that must fit, anything would
+        raise InputError(f"how {where} is named is nothing, or is too long")
+    for parts in found:
         yield parts[0] if len(parts) == 1 else parts
 
 
@@ -164,9 +187,7 @@ def _disjunction(clause: Any, where: str, depth: int = 0) -> list[list[str]]:
         raise InputError(f"how {where} is named is not understood")
     ((kind, value),) = held.items()
     if kind in ("or", "and"):
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            raise InputError(f"how {where} is named is not understood")
-        inner = [_disjunction(each, where, depth + 1) for each in value]
+        inner = [_disjunction(each, where, depth + 1) for each in _list(value, f"how {where} is named")]
         return [parts for each in inner for parts in each] if kind == "or" else _product(inner, where)
     if kind not in _CLAUSES:
         raise InputError(f"how {where} is named is not understood: {kind}")
@@ -177,7 +198,7 @@ def _product(inner: Iterable[list[list[str]]], where: str) -> list[list[str]]:
     found: list[list[str]] = [[]]
     for each in inner:
         found = [[*before, *parts] for before in found for parts in each]
-        if len(found) > 100:
+        if len(found) > ALTERNATIVES:
             raise InputError(f"how {where} is named is too long")
     return found
 
@@ -185,7 +206,8 @@ def _product(inner: Iterable[list[list[str]]], where: str) -> list[list[str]]:
 def _named(kind: str, text: str, where: str) -> str:
     if kind != "regex":
         return text.lower()
-    if not _PATTERN.fullmatch(text) or _NESTED.search(text.replace("(?:$|-))", "")):
+    is_slow = len(_OPEN.findall(text)) > MOST_OPEN or len(_FORKS.findall(text)) > MOST_FORKS
+    if is_slow or not _PATTERN.fullmatch(text) or _NESTED.search(text.replace("(?:$|-))", "")):
         raise InputError(f"the regular expression of {where} is none that is looked for")
     try:
         re.compile(text)
@@ -200,7 +222,17 @@ def _mapping(value: Any, what: str) -> Mapping[str, Any]:
     return value
 
 
+def _list(value: Any, what: str) -> Sequence[Any]:
+    """A list; an empty one for what is not there."""
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{what} is no list")
+    return value
+
+
 def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= 300:
+    # What cannot be printed would end a line of the table, or steer the terminal that shows it.
+    if not isinstance(value, str) or not 0 < len(value) <= 300 or not value.isprintable():
         raise InputError(f"{what} is no text")
     return value

@@ -17,8 +17,8 @@ from heavenbase.config import make_folder, write_atomic
 from heavenbase.errors import ConfigError, FetchBlocked, FetchTimeout, FetchTooLarge, HBError, InputError
 from heavenbase.fetch import Fetcher
 
-LEAST = 0.5
-"""The share of the rows of the table in use that a newer one has at least: less is a broken one."""
+LEAST, MOST = 0.5, 20
+"""How many times the rows of the packaged table a newer one has: less is a broken one, more is looked through for long."""
 
 
 def refresh(prices: Prices, *, file: str | None = None, at: float | None = None) -> Table:
@@ -75,7 +75,7 @@ def _read(prices: Prices, file: str | None) -> bytes:
 def _decoded(data: bytes) -> list[Any]:
     try:
         found = json.loads(data, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:  # also of a number that no Decimal holds
         raise InputError("the data are no JSON") from error
     if not isinstance(found, list):
         raise InputError("the data are no list of providers")
@@ -104,5 +104,5 @@ def _check(found: Table, packaged: Table) -> None:
     except HBError as error:
         raise InputError(f"the data make no table: {error}") from error
     before = sum(len(packaged.rows(provider)) for provider in packaged.providers)
-    if rows < before * LEAST:
+    if not LEAST <= rows / before <= MOST:
         raise InputError(f"the data have {rows} models, where {before} were known: they are not taken for whole")
