@@ -3,7 +3,8 @@
     python contrib/prices/generate.py            # writes it
     python contrib/prices/generate.py --check    # exit code 1 where it would be another
 
-Only figures and names come from there. Importing genai-prices takes a third of a second, so that nothing else does.
+Only figures and names come from there; how long the answers of Claude may be is asked of hb-gateway-anthropic, which knows
+it by name, so that it stands in one place. Importing genai-prices takes a third of a second, so that nothing else does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hb_gateway_anthropic.models import most_tokens_of
 from hb_prices.providers import KEPT
 from hb_prices.published import table_of
 from hb_prices.table import Header
@@ -39,6 +41,8 @@ def facts_of(known: Mapping[str, list[dict[str, Any]]], provider: str, model: st
     for row in known.get(provider, ()):
         if any(fnmatchcase(model.lower(), pattern) for pattern in row["models"]):
             found |= {name: value for name, value in row.items() if name != "models"}
+    if (most := most_tokens_of(model)) is not None:
+        found.setdefault("max_output_tokens", most)
     return found
 
 

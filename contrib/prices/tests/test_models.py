@@ -122,3 +122,28 @@ def test_facts_are_abilities_that_the_kernel_has(prices: Prices) -> None:
 def test_others_may_publish_a_provider_under_its_own_name(prices: Prices) -> None:
     assert seller_of("together") is not None
     assert prices.prices("cerebras", "gpt-oss-120b", at=NOW) is not None
+
+
+def test_how_long_answers_of_claude_may_be_is_what_its_gateway_knows(prices: Prices) -> None:
+    from hb_gateway_anthropic.models import most_tokens_of
+
+    rows = [row for name in prices.table.providers for row in prices.table.rows(name) if "claude" in row.id]
+    assert len(rows) > 100
+    assert {row.id: row.facts.get("max_output_tokens") for row in rows} == {
+        row.id: most_tokens_of(row.id) for row in rows
+    }
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "most"),
+    [("anthropic", "claude-sonnet-4-5", 64_000), ("anthropic", "claude-opus-4-1", 32_000),
+     ("openrouter", "claude-haiku-4-5", 64_000), ("anthropic", "claude-opus-9", None)],
+)  # fmt: skip
+def test_a_claude_without_a_limit_of_its_call_has_that_of_its_model(
+    provider: str, model: str, most: int | None
+) -> None:
+    import heavenbase as hb
+
+    environ = {"ANTHROPIC_API_KEY": "k", "OPENROUTER_API_KEY": "k"}
+    with hb.Kernel({}, environ=environ) as kernel:
+        assert hb.LLM(model=model, provider=provider, kernel=kernel).spec.capability("max_output_tokens") == most

@@ -46,7 +46,7 @@ _CLAUDE = re.compile(
     r"claude-(?:(?P<before>[a-z]+)-)?(?P<major>\d{1,2})(?:[-.](?P<minor>\d{1,2}))?(?!\d)(?:-(?P<after>[a-z]+))?"
 )
 _NEWEST = (5, 5)
-_MOST = (((3, 5), 4_096), ((3, 7), 8_192), ((4, 6), 64_000), ((100, 0), 128_000))
+_MOST = (((3, 5), 4_096), ((3, 7), 8_192), ((4, 6), 64_000), ((99, 99), 128_000))
 """The most tokens of an answer, by the first version that has another number."""
 _SAFE_MOST = 64_000
 
@@ -115,24 +115,39 @@ def traits_of_name(model_id: str) -> Traits:
     name = model_id.lower()
     if "claude" not in name:
         return COMPATIBLE
+    return replace(_of_name(name), most_tokens=most_tokens_of(name) or _SAFE_MOST)
+
+
+def _of_name(name: str) -> Traits:
     if "claude-mythos-preview" in name:
-        return replace(_ALWAYS, forces_tools=False, takes_late_system=False, most_tokens=_SAFE_MOST)
-    match = _CLAUDE.search(name)
-    if match is None:
-        if "claude-instant" in name:
-            return replace(_BEFORE_THINKING, most_tokens=_MOST[0][1])
-        return replace(_ALWAYS, takes_late_system=False, most_tokens=_SAFE_MOST)
-    family = match["before"] or match["after"] or ""
-    version = int(match["major"]), int(match["minor"] or 0)
-    return replace(_of_generation(family, version), most_tokens=_most_tokens(family, version))
+        return replace(_ALWAYS, forces_tools=False, takes_late_system=False)
+    if (generation := _generation(name)) is not None:
+        return _of_generation(*generation)
+    return _BEFORE_THINKING if "claude-instant" in name else replace(_ALWAYS, takes_late_system=False)
 
 
-def _most_tokens(family: str, version: tuple[int, int]) -> int:
+def most_tokens_of(model_id: str) -> int | None:
+    """The most tokens of an answer of a Claude, as Anthropic documents it; None for one of which nobody knows it.
+
+    The table of hb-prices is made with it, so that budgets and routes go by the same number.
+    """
+    name = model_id.lower()
+    if (generation := _generation(name)) is None:
+        return _MOST[0][1] if "claude-instant" in name else None
+    family, version = generation
+    if version > _NEWEST:
+        return None
     if family == "opus" and (4, 0) <= version < (4, 5):
         return 32_000
-    if family == "haiku" or version > _NEWEST:
-        return min(_SAFE_MOST, next(most for before, most in _MOST if version < before))
-    return next(most for before, most in _MOST if version < before)
+    most = next(most for before, most in _MOST if version < before)
+    return min(most, _SAFE_MOST) if family == "haiku" else most
+
+
+def _generation(name: str) -> tuple[str, tuple[int, int]] | None:
+    match = _CLAUDE.search(name)
+    if match is None:
+        return None
+    return match["before"] or match["after"] or "", (int(match["major"]), int(match["minor"] or 0))
 
 
 def _of_generation(family: str, version: tuple[int, int]) -> Traits:
