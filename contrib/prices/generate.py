@@ -3,8 +3,8 @@
     python contrib/prices/generate.py            # writes it
     python contrib/prices/generate.py --check    # exit code 1 where it would be another
 
-Only figures and names come from there; how long the answers of Claude may be is asked of hb-gateway-anthropic, which knows
-it by name, so that it stands in one place. Importing genai-prices takes a third of a second, so that nothing else does.
+Only figures and names come from there; how long the answers of Claude may be is asked of hb-gateway-anthropic, so that
+it stands in one place. Importing genai-prices takes a third of a second, so that nothing else does.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from heavenbase.errors import ConfigError, FetchBlocked, FetchTimeout, FetchTooL
 from heavenbase.fetch import Fetcher
 
 LEAST, MOST = 0.5, 20
-"""How many times the rows of the packaged table a newer one has: less is a broken one, more is looked through for long."""
+"""How many times the rows of the packaged table a newer one has: less is broken, more takes long to look through."""
 
 
 def refresh(prices: Prices, *, file: str | None = None, at: float | None = None) -> Table:
