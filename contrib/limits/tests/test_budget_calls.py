@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
-from hb_limits.budgets.bounds import AROUND_CALL, AROUND_MESSAGE, MEDIUM, bound_of
+from hb_limits.budgets.bounds import AROUND_CALL, AROUND_MESSAGE
 from hb_testing.server import LoopbackServer
 from heavenbase.errors import BudgetExceeded, ConnectError, HBError, Overloaded, ServerError, StreamInterrupted
-from heavenbase.image import make_picture
 from heavenbase.ledger import Cost
 from heavenbase.session import LLMSession
 from heavenbase.types import Usage
 
-from .budget_support import MONDAY, PRICES, Asked, House, Priced
+from .budget_support import MONDAY, Asked, House, Priced
 
 PROMPT = "a" * 52
 BOUND = len(PROMPT) + AROUND_CALL + AROUND_MESSAGE
@@ -324,65 +323,6 @@ def test_the_providers_own_figure_wins() -> None:
     house.bank.says = lambda call, asked: Usage(1, 1, cost="0.25")
     house.llm().complete(PROMPT)
     assert house.spent() == Decimal("0.25")
-
-
-# Bounds
-
-
-def bound(house: House, messages: Any, **options: Any) -> Any:
-    found: list[Any] = []
-    house.bank.says = lambda call, asked: found.append(bound_of(call, 0.0)) or Usage(1, 1)
-    house.llm().complete(messages, **options)
-    return found[0]
-
-
-def test_the_bound_of_an_answer() -> None:
-    house = House([{"tokens": 10**9}])
-    assert bound(house, "hi", n=3).output == 3000
-    assert bound(house, "hi", reasoning_max_tokens=500).output == 1500
-    assert bound(house, "hi", max_tokens=None, max_completion_tokens=70).output == 70
-
-
-def test_the_bound_of_a_prompt() -> None:
-    house = House([{"tokens": 10**9}])
-    plain = bound(house, "hi").input
-    assert plain == 2 + AROUND_CALL + AROUND_MESSAGE
-    assert bound(house, "hi", images=[make_picture("a cat")]).input == plain + MEDIUM
-    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
-    assert bound(house, "hi", tools=[tool]).input > plain + 600
-
-
-def test_vectors_are_asked_by_their_batches_and_pictures_have_no_price() -> None:
-    house = House([{"money": "1", "per": "call"}, {"name": "all", "money": "1"}])
-    house.llm().embed(["a", "bb"], embedding_batch_size=1)
-    assert {asked.most for asked in house.bank.asked} == {Decimal(AROUND_CALL + n) / 100_000 for n in (1, 2)}
-    assert house.spent("all") == sum(asked.most for asked in house.bank.asked)
-    with pytest.raises(BudgetExceeded, match="an image of bank/dear"):
-        house.llm(max_tokens=None).imagen("a cat")
-
-
-def test_prices_of_the_bank_are_exact_parts() -> None:
-    """Amounts of twelve decimals: no sum of prices with six decimals for a million is rounded."""
-    house = House([{"money": "1"}])
-    house.bank.says = lambda call, asked: Usage(7, 13)
-    house.llm("cheap").complete("hi")
-    inner, outer = map(Decimal, PRICES["cheap"])
-    assert house.spent() == (7 * inner + 13 * outer) / 1_000_000
-
-
-def test_the_dearest_way_is_set_aside() -> None:
-    """A table whose cache costs more to write than a prompt to read, and whose pictures are dear."""
-
-    class Dear(Priced):
-        def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
-            parts = (usage.input or 0, 2 * (usage.cache_write or 0), 9 * (usage.image or 0), usage.output or 0)
-            return Cost(Decimal(sum(parts) + 3 * (usage.reasoning or 0)))
-
-    house = House([{"money": 10**9}], table=Dear())
-    plain = bound(house, "hi", max_tokens=10)
-    assert plain.cost.amount == 2 * plain.input + 3 * 10
-    seen = bound(house, "hi", max_tokens=10, images=[make_picture("a cat")])
-    assert seen.cost.amount == 9 * seen.input + 10
 
 
 def test_over_a_real_wire_it_counts_what_the_provider_says(model: LoopbackServer) -> None:

@@ -16,7 +16,12 @@ SHOWN: Final = Decimal("0.000001")
 
 
 def parts_of(amount: Decimal) -> int:
-    """An amount as a whole number of parts; what is less than one counts as one. What is below nothing is nothing."""
+    """An amount as a whole number of parts; what is less than one counts as one. What is below nothing is nothing.
+
+    What is above all budgets counts as `MOST`: every store can hold that.
+    """
+    if not amount < MOST:
+        return MOST * PARTS
     scaled = EXACT.multiply(amount, Decimal(PARTS))
     return max(int(scaled.to_integral_value(ROUND_CEILING, EXACT)), 0)
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from hb_limits.budgets.amounts import MOST
+from hb_limits.lengths import longest_answer
 from heavenbase.operations import estimated_text
 from heavenbase.types import Usage
 
@@ -23,7 +25,9 @@ SAFETY: Final = 2
 AROUND_MESSAGE, AROUND_CALL, AROUND_TOOLS = 16, 32, 600
 """Tokens that providers put around a message, around a prompt, and before tools, at most."""
 MEDIUM: Final = 5_000
-"""Tokens that are set aside for a picture, a file or a sound, of which nobody knows before how many it has."""
+"""Tokens that are set aside for a picture, and at least for a file or a sound: nobody knows before how many it has."""
+BYTES_OF_FILES, BYTES_OF_SOUNDS = 2, 32
+"""Bytes of a file or sound that is sent along for which one token is set aside: of dense text in one, of low speech."""
 BILLED: Final = ("complete", "embed", "imagen", "rerank", "background.submit")
 """What is paid for by what it comes to; all else, such as lists and counts, is free or a flat sum."""
 CHEAPER: Final = (None, "auto", "default", "standard", "standard_only", "on_demand", "flex", "batch")
@@ -57,22 +61,23 @@ def bound_of(call: Call, at: float, *, priced: bool = True) -> Bound:
         return Bound(prompt, None, cost, f"{call.target} has no known limit of its answers: give max_tokens")
     if call.verb == "imagen":
         return Bound(prompt, output, None, f"what an image of {call.target} costs is not known before it is there")
-    cost = _dearest(call, prompt, output, at) if priced else None
-    missing = f"the price of {call.target} is not known" if priced and cost is None else ""
+    if not priced:
+        return Bound(prompt, output, None)
+    if _names_another_model(call):
+        return Bound(prompt, output, None, f"extra_body names another model than {call.target}")
+    cost = _dearest(call, prompt, output, at)
+    missing = f"the price of {call.target} is not known" if cost is None else ""
     return Bound(prompt, output, cost, missing)
 
 
 def _output(call: Call) -> int | None:
     if call.verb in ("embed", "rerank", "imagen"):
         return 0
-    args, spec = call.args, call.spec
-    most: int | None = args.get("max_completion_tokens")
-    if args.get("max_tokens") is not None:
-        # Not all wires count thoughts among these.
-        most = max(most or 0, args["max_tokens"] + (args.get("reasoning_max_tokens") or 0))
+    most = longest_answer(call)
     if most is None:
-        most = spec.capability("max_output_tokens") or spec.capability("context_window")
-    return None if most is None else int(most) * max(int(args.get("n") or 1), 1)
+        window = call.spec.capability("context_window")
+        most = None if window is None else int(window) * max(int(call.args.get("n") or 1), 1)
+    return None if most is None else min(most, MOST)
 
 
 def _input(call: Call) -> int:
@@ -88,24 +93,50 @@ def _input(call: Call) -> int:
 
 
 def _prompt(call: Call) -> int:
-    found = list(_texts(call))
     around = AROUND_CALL + AROUND_MESSAGE * len(call.messages) + (AROUND_TOOLS if call.args.get("tools") else 0)
-    return around + sum(MEDIUM if text is None else _most(call, text) for text in found)
+    return around + sum(part if isinstance(part, int) else _most(call, part) for part in _parts(call))
 
 
-def _texts(call: Call) -> Iterator[str | None]:
-    """The texts of a chat as they are sent, about; None for each picture, file or sound."""
+def _parts(call: Call) -> Iterator[str | int]:
+    """The texts of a chat as they are sent, about; of each picture, file or sound how many tokens are set aside."""
     for message in call.messages:
         content = message.get("content")
         for part in [content] if isinstance(content, str) else content or ():
             text = part if isinstance(part, str) else part.get("text")
-            yield text if isinstance(text, str) else None
+            yield text if isinstance(text, str) else _medium(call, part)
         beside = {name: value for name, value in message.items() if name not in ("content", "role") and value}
         if beside:
             yield json.dumps(beside, default=str)
-    for name in ("tools", "response_format"):
+    for name in ("tools", "response_format", "extra_body"):
         if call.args.get(name):
             yield json.dumps(call.args[name], default=str)
+
+
+def _medium(call: Call, part: Mapping[str, Any]) -> int:
+    """The tokens that are set aside for a part that is no text: a prompt has no more than the context."""
+    kind = str(part.get("type"))
+    if "image" in kind:
+        return MEDIUM
+    size = _size(part) * 3 // 4  # mostly base64
+    found = max(MEDIUM, size // (BYTES_OF_SOUNDS if "audio" in kind else BYTES_OF_FILES))
+    window = call.spec.capability("context_window")
+    return found if window is None else min(found, max(int(window), MEDIUM))
+
+
+def _size(held: Any) -> int:
+    if isinstance(held, str):
+        return len(held) if held.isascii() else len(held.encode("utf-8", "surrogatepass"))
+    if isinstance(held, bytes):
+        return len(held)
+    inner = held.values() if isinstance(held, Mapping) else held if isinstance(held, list | tuple) else ()
+    return sum(map(_size, inner))
+
+
+def _names_another_model(call: Call) -> bool:
+    extra = call.args.get("extra_body")
+    if not isinstance(extra, Mapping):
+        return False
+    return bool(extra.get("models")) or extra.get("model") not in (None, call.spec.model_id)
 
 
 def _most(call: Call, text: str) -> int:
@@ -134,7 +165,7 @@ def _dearest(call: Call, prompt: int, output: int, at: float) -> Cost | None:
     ways = [thought, *(replace(way, input=0, cache_write=prompt) for way in (plain, thought))]
     if "cache_write_1h" in _PRICED and _is_kept_long(call):
         ways += [_changed(ways[1], cache_write_1h=prompt)]
-    if any(text is None for text in _texts(call)):
+    if any(isinstance(part, int) for part in _parts(call)):
         ways += [_changed(plain, input=0, **{name: prompt}) for name in ("audio", "image")]
     if {"audio", "image"} & {*(args.get("modalities") or ())} and "output_audio" in _PRICED:
         ways += [_changed(plain, output=0, **{name: output}) for name in ("output_audio", "output_image")]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hb_limits.budgets.accounts import Spent, Store, Want
-from hb_limits.budgets.amounts import parts_of
+from hb_limits.budgets.amounts import MOST, parts_of
 from hb_limits.budgets.bounds import BILLED, Bound, bound_of
 from hb_limits.budgets.keeper import Held, Keeper
 from hb_limits.budgets.memory import MemoryStore
@@ -244,7 +244,8 @@ def _tokens(usage: Usage | None, bound: Bound) -> int:
     if usage is None:
         return bound.tokens
     prompt, answer = usage.prompt_tokens, usage.completion_tokens
-    return (bound.input if prompt is None else prompt) + ((bound.output or 0) if answer is None else answer)
+    told = (bound.input if prompt is None else prompt) + ((bound.output or 0) if answer is None else answer)
+    return min(max(told, 0), MOST)  # what no request can come to is still written
 
 
 class _Stream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hb_limits.lengths import longest_answer
 from heavenbase.errors import ConnectError, ConnectTimeout, HBError, PoolTimeout, ProviderError
 from heavenbase.operations import estimated_text, estimated_tokens
 
@@ -20,12 +21,10 @@ def reserved(call: Call) -> dict[str, int]:
     The longest answer is what the call asks for, else what the model is known for; where neither says anything it is
     not counted before it is there.
     """
-    args = call.args
     prompt = answer = 0
     if call.verb == "complete":
         prompt = estimated_tokens(call)
-        most = args.get("max_completion_tokens") or args.get("max_tokens")
-        answer = int(most or call.spec.capability("max_output_tokens") or 0) * max(int(args.get("n") or 1), 1)
+        answer = longest_answer(call) or 0
     elif call.verb == "embed":
         prompt = sum(map(estimated_text, call.inputs))
     elif call.verb == "imagen":
