@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, Inexact, localcontext
 from typing import Any
 
 import pytest
@@ -142,6 +142,14 @@ def test_what_is_nothing_has_every_currency() -> None:
     euro = Cost(Decimal(1), "EUR", "a")
     assert Cost.total([Cost(Decimal(0), source="cache"), euro]) == Cost(Decimal(1), "EUR", "cache, a")
     assert Cost.total([Cost(Decimal(1)), euro]) is None
+
+
+def test_sums_are_exact_whatever_the_context_of_who_asks_is() -> None:
+    parts = [Cost(Decimal("0.123456")), Cost(Decimal("0.1111111"))]
+    with localcontext(prec=3, traps=[Inexact]):
+        total = Cost.total(parts)
+    assert total is not None
+    assert total.amount == Decimal("0.2345671")
 
 
 def test_costs_go_through_pickles_and_plain_data() -> None:

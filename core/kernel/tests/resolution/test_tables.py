@@ -117,7 +117,7 @@ def test_the_providers_own_figure_wins() -> None:
         assert answer.cost == Cost(Decimal("0.0012"), "EUR", "provider", "2023-11-14")
 
 
-@pytest.mark.parametrize("figure", ["nan", "inf", "much", ""])
+@pytest.mark.parametrize("figure", ["nan", "inf", "much", "", "-1", "1e999999"])
 def test_a_figure_that_is_no_amount_is_not_known(figure: str) -> None:
     told = Completion("hi", finish_reason="stop", usage=Usage(2, 3, cost=figure))
     with priced(told) as kernel:
@@ -221,6 +221,41 @@ def test_a_table_that_fails_loses_no_answer(caplog: pytest.LogCaptureFixture) ->
         answer = LLM(kernel=kernel).complete("hi")
     assert (answer.text, answer.cost) == ("hello", None)
     assert {record.getMessage().partition(" failed")[0] for record in caplog.records} == {"table prices"}
+
+
+@pytest.mark.parametrize(
+    ("says", "log"),
+    [
+        (lambda: Decimal(5), "its cost is no Cost, but Decimal"),
+        (lambda: Cost(0.5), "a Decimal from 0"),  # type: ignore[arg-type]
+        (lambda: Cost(Decimal("NaN")), "a Decimal from 0"),
+        (lambda: Cost(Decimal(-1)), "a Decimal from 0"),
+        (lambda: Cost(Decimal("1e999999")), "a Decimal from 0"),
+    ],
+)
+def test_what_a_table_says_that_is_no_cost_loses_no_answer(
+    says: Any, log: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd(Priced):
+        def cost(self, *args: Any, **options: Any) -> Any:
+            return says()
+
+    with make_kernel("hello", plugins=[Odd()]) as kernel:
+        assert LLM(kernel=kernel).complete("hi").cost is None
+    assert log in caplog.text
+
+
+@pytest.mark.parametrize("facts", [{"max_output_tokens": float("nan")}, {"context_window": "big"}, {"tools": "no"}])
+def test_facts_of_another_type_are_told_and_do_not_count(facts: Any, caplog: pytest.LogCaptureFixture) -> None:
+    class Odd(Priced):
+        def facts(self, provider: str, model_id: str) -> Any:
+            return facts
+
+    with make_kernel("hello", plugins=[Odd()]) as kernel:
+        llm = LLM(kernel=kernel)
+        assert [llm.spec.capability(name) for name in facts] != list(facts.values())
+        assert llm.chat("hi") == "hello"
+    assert f"{next(iter(facts))} is " in caplog.text
 
 
 def test_a_table_that_cannot_be_loaded_is_told_and_does_without(site: Any) -> None:

@@ -102,7 +102,7 @@ def _parts(call: Call) -> Iterator[str | int]:
     for message in call.messages:
         content = message.get("content")
         for part in [content] if isinstance(content, str) else content or ():
-            text = part if isinstance(part, str) else part.get("text")
+            text: Any = part if isinstance(part, str) else part.get("text")
             yield text if isinstance(text, str) else _medium(call, part)
         beside = {name: value for name, value in message.items() if name not in ("content", "role") and value}
         if beside:
@@ -112,7 +112,7 @@ def _parts(call: Call) -> Iterator[str | int]:
             yield json.dumps(call.args[name], default=str)
 
 
-def _medium(call: Call, part: Mapping[str, Any]) -> int:
+def _medium(call: Call, part: Any) -> int:
     """The tokens that are set aside for a part that is no text: a prompt has no more than the context."""
     kind = str(part.get("type"))
     if "image" in kind:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Self
 
 from heavenbase.details import Record
+from heavenbase.errors import InputError
 
 if TYPE_CHECKING:
     from heavenbase.details import Usage
     from heavenbase.ledger.attempts import Attempt
+
+MOST = 10**15
+"""No request costs that much; what says so is no amount."""
+EXACT = Context(prec=60)
+"""Sums have all their digits, whatever the context of who asks is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class Cost(Record):
 
     `source` says whose figure it is: "provider" where the answer told it, "cache" where nothing was sent, otherwise the
     table with its version. `date` is the day that its prices are of, as YYYY-MM-DD. `at_least`: something beside it may
-    have been billed, such as a request that failed behind its sending.
+    have been billed, such as a request that failed behind its sending. InputError for an amount that is none.
     """
 
     amount: Decimal
@@ -28,6 +35,10 @@ class Cost(Record):
     source: str = ""
     date: str | None = None
     at_least: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.amount, Decimal) or not self.amount.is_finite() or not 0 <= self.amount < MOST:
+            raise InputError(f"a cost is a Decimal from 0 to below {MOST:,}, not {self.amount!r:.40}")
 
     def __str__(self) -> str:
         return f"{'at least ' if self.at_least else ''}{self.amount:f} {self.currency}"
@@ -54,7 +65,7 @@ class Cost(Record):
             return found[0]
         dates = sorted(part.date for part in found if part.date is not None)
         return Cost(
-            sum((part.amount for part in found), Decimal(0)),
+            reduce(EXACT.add, (part.amount for part in found)),
             next(iter(currencies), found[0].currency),
             ", ".join(dict.fromkeys(part.source for part in found if part.source)),
             dates[0] if dates else None,
@@ -83,9 +94,7 @@ def reported(usage: Usage, at: float) -> Cost | None:
     from datetime import UTC, datetime
 
     try:
-        amount = Decimal(usage.cost or "")
-    except InvalidOperation:
+        amount = Decimal(str(usage.cost))
+        return Cost(amount, usage.currency or "USD", "provider", f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}")
+    except (ValueError, ArithmeticError):
         return None
-    if not amount.is_finite():
-        return None
-    return Cost(amount, usage.currency or "USD", "provider", f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}")

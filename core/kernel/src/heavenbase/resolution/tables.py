@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.config.abilities import ABILITIES
+from heavenbase.config.check import accepts
+from heavenbase.config.schema import CAPABILITIES
 from heavenbase.config.values import join_key
 from heavenbase.errors import ConfigError, InputError, PluginError, PluginFallbackWarning, warn_caller
 from heavenbase.middleware import Configured
@@ -85,18 +87,24 @@ class Tables:
         if table is None:
             return {}
         try:
-            return {name: value for name, value in table.facts(provider, model_id).items() if name in ABILITIES}
+            found = table.facts(provider, model_id)
+            return {name: value for name, value in found.items() if name in ABILITIES and _fits(name, value)}
         except Exception as error:  # who only tells keeps nobody from calling
             table.services.logger.error("table %s failed: %s", table.name, told(error))
             return {}
 
     def cost(self, provider: str, model_id: str, usage: Usage, at: float) -> Cost | None:
         """What the table says that a usage cost; None where it fails, which is logged."""
+        from heavenbase.ledger.costs import Cost
+
         table = self.table
         if table is None:
             return None
         try:
-            return table.cost(provider, model_id, usage, at=at)
+            found = table.cost(provider, model_id, usage, at=at)
+            if found is None or isinstance(found, Cost):
+                return found
+            raise TypeError(f"its cost is no Cost, but {type(found).__name__}")
         except Exception as error:  # no answer is lost over its price
             table.services.logger.error("table %s failed: %s", table.name, told(error))
             return None
@@ -122,3 +130,11 @@ class Tables:
             key = ("heavenbase", "tables", name, *getattr(error, "key", ()))
             raise ConfigError(f"{where(self._config, key)}{error.message} ({join_key(key)})") from error
         return found
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether an ability is of its type; ValueError where it is not, as a call would fail at it."""
+    field: Any = CAPABILITIES.fields[name]
+    if accepts(field, value):
+        return True
+    raise ValueError(f"{name} is {ABILITIES[name][0]}, not {value!r:.40}")
