@@ -6,13 +6,13 @@ A call is known by its ledger, which all that is made of it shares.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from hb_limits.budgets.accounts import Account, Spent
 from hb_limits.budgets.amounts import parts_of
 from hb_limits.budgets.memory import MemoryStore
+from hb_limits.forks import Lock
 from hb_limits.reading import covers
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Calls:
         self.store = MemoryStore(lease)
         self._known: OrderedDict[tuple[str, int], tuple[list[Attempt], Account]] = OrderedDict()
         self._numbers = itertools.count()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def account(self, rule: Rule, call: Call, most: Spent) -> Account:
         """The account of a call. `most` is taken for each request whose cost nobody told, where it was forgotten."""

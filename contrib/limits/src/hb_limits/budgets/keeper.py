@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from hb_limits.budgets.amounts import parts_of, shown
 from hb_limits.budgets.calls import Calls
 from hb_limits.budgets.memory import MemoryStore
 from hb_limits.budgets.windows import window_at
+from hb_limits.forks import Lock
 from hb_limits.server.threads import in_colour
 from heavenbase.errors import BudgetExceeded
 
@@ -50,7 +50,7 @@ class Keeper:
         self._numbers = itertools.count()
         self._owed: deque[tuple[str, Sequence[Want], Sequence[Spent]]] = deque(maxlen=OWED)
         self._told_at = float("-inf")
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self.counts = {"granted": 0, "refused": 0, "unpriced": 0}
 
     # Before a request

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from hb_limits.budgets.accounts import LATE, Account, Refusal, Reserved, Row, Spent, Want, is_over
+from hb_limits.forks import Lock
 
 SWEEP: Final = 60.0
 """Seconds after which what may be forgotten is looked for again."""
@@ -35,7 +35,7 @@ class MemoryStore:
     def __init__(self, lease: float) -> None:
         self._lease = lease
         self._entries: dict[str, _Entry] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._sweep_at = float("-inf")
 
     def reserve(self, name: str, wants: Callable[[float], Sequence[Want]], now: float) -> Reserved:

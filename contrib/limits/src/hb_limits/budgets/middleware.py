@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -13,6 +12,7 @@ from hb_limits.budgets.bounds import BILLED, Bound, bound_of
 from hb_limits.budgets.keeper import Held, Keeper
 from hb_limits.budgets.memory import MemoryStore
 from hb_limits.budgets.rules import Rule, read_rules
+from hb_limits.forks import Lock
 from hb_limits.rates.tokens import UNSENT
 from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
 from heavenbase.colour import aclose
@@ -82,7 +82,7 @@ class Budgets(Middleware):
         self.rules: tuple[Rule, ...] = read_rules(options["rules"], f"{prefix}rules")
         self._server: ServerSettings | None = None
         self._keeper: Keeper | None = None
-        self._lock = threading.Lock()
+        self._lock = Lock()
         kind = options["store"]
         if kind == "redis":
             self._server = ServerSettings.read(options, prefix)

@@ -6,13 +6,13 @@ Every change is one transaction, which takes the file for itself before it reads
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hb_limits.budgets.accounts import LATE, Refusal, Reserved, Row, Spent, StoreError, Want, is_over
 from hb_limits.budgets.windows import Window
+from hb_limits.forks import Lock
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,6 +34,8 @@ CREATE INDEX IF NOT EXISTS over ON held (ends);
 """
 """Money is text: it may have more digits than an integer of SQLite."""
 
+_left_alone: Final[list[Any]] = []
+
 
 class SQLiteStore:
     """Accounts in a file, for all processes of a machine. It opens the file on first use, for its owner only."""
@@ -45,7 +47,7 @@ class SQLiteStore:
         self._lease = lease
         self._connection: sqlite3.Connection | None = None
         self._process = 0
-        self._lock = threading.Lock()
+        self._lock = Lock(self._drop)
 
     def reserve(self, name: str, wants: Callable[[float], Sequence[Want]], now: float) -> Reserved:
         """Set aside what a request wants of all accounts, or of none."""
@@ -155,7 +157,8 @@ class SQLiteStore:
         import sqlite3
 
         _make_private(self.path)
-        # A connection that came along through a fork stays unused: it is the parent's.
+        if self._connection is not None:  # it came along through a fork, and is the parent's: it is not even closed
+            _left_alone.append(self._connection)
         db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")

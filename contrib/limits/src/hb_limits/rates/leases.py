@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+from hb_limits.forks import Lock
 from hb_limits.rates import scripts
 from hb_limits.server.connections import ServerError
 
@@ -22,7 +23,7 @@ class Leases:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._held: dict[str, list[bytes]] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hb_limits.forks import Lock
 from hb_limits.rates.buckets import HELD, Bucket, Demand, Verdict
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class Grant:
 
     __slots__ = ("_entries", "_lock", "demand", "is_over")
 
-    def __init__(self, demand: Demand, entries: list[tuple[str, int, Log, Entry]], lock: threading.Lock) -> None:
+    def __init__(self, demand: Demand, entries: list[tuple[str, int, Log, Entry]], lock: Lock) -> None:
         self.demand = demand
         self._entries = entries
         self._lock = lock
@@ -44,7 +44,7 @@ class MemoryStore:
     poll: float | None = None
     """Longest sleep of one who waits; None where it is told of all that makes room."""
 
-    def __init__(self, lock: threading.Lock) -> None:
+    def __init__(self, lock: Lock) -> None:
         self._lock = lock
 
     def key(self, rule: str, subject: str) -> str:

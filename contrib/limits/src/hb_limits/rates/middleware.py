@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
+from hb_limits.forks import Lock
 from hb_limits.rates.learning import lesson
 from hb_limits.rates.memory import MemoryStore
 from hb_limits.rates.pool import Pool
@@ -73,7 +74,7 @@ class Limits(Middleware):
         elif self.options["namespace"] is not None:
             raise InputError(f'{prefix}namespace is of the store "redis"; set {prefix}store to it too')
         self._pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     async def __call__(self, call: Call, next: Next) -> Any:
         """The answer, once the request was let through."""
@@ -96,15 +97,16 @@ class Limits(Middleware):
     def _pool(self, call: Call) -> Pool:
         kernel = call.services.kernel
         found = self._pools.get(kernel)
-        if found is None:
+        # A child that was forked begins anew: what its parent's threads hold nobody here gives back.
+        if found is None or found.process != os.getpid():
             with self._lock:
                 found = self._pools.get(kernel)
-                if found is None:
+                if found is None or found.process != os.getpid():
                     found = self._pools[kernel] = self._made(call)
         return found
 
     def _made(self, call: Call) -> Pool:
-        lock = threading.Lock()
+        lock = Lock()
         store: Any = MemoryStore(lock)
         if self._server is not None:
             from hb_limits.rates.shared import SharedStore

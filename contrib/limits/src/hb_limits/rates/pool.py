@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from hb_limits.forks import Lock
 from hb_limits.rates.buckets import HELD, Bucket, Demand, Verdict
 from hb_limits.rates.learning import Lesson
 from hb_limits.rates.rules import OF_PROVIDERS, Rule
@@ -33,9 +33,7 @@ PROVIDER: Final = Rule(OF_PROVIDERS, ("*",), "target", (), None, None, raises=Fa
 class Pool:
     """The way through the limits of one kernel, for any number of threads and event loops."""
 
-    def __init__(
-        self, rules: tuple[Rule, ...], store: MemoryStore | SharedStore, lock: threading.Lock, *, learns: bool
-    ):
+    def __init__(self, rules: tuple[Rule, ...], store: MemoryStore | SharedStore, lock: Lock, *, learns: bool):
         self._rules = rules
         self._store = store
         self._lock = lock
@@ -44,6 +42,7 @@ class Pool:
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._tickets = itertools.count()
         self._name = os.urandom(6).hex()
+        self.process = os.getpid()
         self._most = KEPT
         self.counts = {"granted": 0, "waited": 0, "refused": 0}
 

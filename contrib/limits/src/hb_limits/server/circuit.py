@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Final
+
+from hb_limits.forks import Lock
 
 FAILURES: Final = 3
 PROBE_AFTER: Final = 5.0
@@ -20,7 +21,7 @@ class Circuit:
         """Failures in a row."""
         self._clock = clock
         self._next_probe = 0.0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     @property
     def is_open(self) -> bool:

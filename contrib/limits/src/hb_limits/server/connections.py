@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from hb_limits.forks import Lock
 from heavenbase.errors import MissingPackage
 
 if TYPE_CHECKING:
@@ -36,9 +38,13 @@ class Server:
         if not is_installed():
             raise MissingPackage('the store "redis" needs redis-py: pip install "hb-limits[redis]"')
         self._settings = settings
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._client: Any = None
         self._scripts: dict[str, Any] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._places = threading.BoundedSemaphore(CONNECTIONS)
 
     def run(self, script: str, keys: list[bytes], args: list[Any], circuit: Circuit | None = None) -> Any:
@@ -46,6 +52,8 @@ class Server:
 
         A connection that the server had closed meanwhile is made anew, once.
         """
+        if self._process != os.getpid():  # places that the parent's threads had nobody gives back
+            self._begin()
         with self._places:
             # Asked only now: while others were on their way, it may have become known that the server is away.
             if circuit is not None and not circuit.ready():
