@@ -102,7 +102,10 @@ def test_rules_say_what_they_are() -> None:
         ({"store": "redis"}, "namespace is not set"),
         ({"store": "redis", "namespace": "x", "url": "http://x"}, "url must begin with redis://"),
         ({"store": "redis", "namespace": "x", "timeout_ms": 5000}, "timeout_ms is at most"),
+        ({"store": "redis", "namespace": "x", "url": "redis://[::1"}, "url is no address"),
+        ({"store": "redis", "namespace": "x", "url": "redis://h:many"}, "url is no address"),
         ({"lease_seconds": 0}, "lease_seconds"),
+        ({"lease_seconds": 10**400}, "lease_seconds is at most"),
         ({"unknown_price": "refused"}, "refuse"),
     ],
 )

@@ -215,6 +215,37 @@ def test_a_reserve_whose_answer_was_lost_is_not_made_twice(shared_server: RedisS
     store.close()
 
 
+ODD = (
+    "a\nb\x1b[31m",
+    "x" * 100_000,
+    "a\ud800b",
+    "\0",
+    "{ns}:held",
+    "'; DROP TABLE account;--",
+    "\U0001f4b0",
+    "e\u0301",
+)
+"""Names of tenants that a store or terminal may stumble over."""
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+def test_whatever_a_tenant_is_called_it_has_a_budget_of_its_own(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    rules = [{"per": "tenant", "money": 1}]
+    if kind == "redis":
+        house = shared(request.getfixturevalue("shared_server"), rules=rules)
+    else:
+        house = House(rules, store=kind, path=str(tmp_path / "b.db") if kind == "sqlite" else None)
+    for name in ODD:
+        house.llm().complete("hi", tenant=name)
+    rows = house.rows()
+    assert len(rows) == len(ODD)
+    assert {row.spent.money for row in rows} == {rows[0].spent.money}
+    assert all(row.label.isprintable() and len(row.label) <= 101 for row in rows)
+    house.budgets.close()
+
+
 def test_a_key_in_redis_tells_no_credential(shared_server: RedisServer) -> None:
     import redis
 

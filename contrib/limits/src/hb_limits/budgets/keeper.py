@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 OWED: Final = 10_000
 """What requests came to that could not be written, and is kept for when it can."""
 TELL_EVERY: Final = 60.0
+LABEL: Final = 100
+"""Characters of a tenant's or session's name that are kept."""
 
 
 class Held(NamedTuple):
@@ -120,7 +122,7 @@ class Keeper:
         window = window_at(rule.every, now)
         told = f"{rule.identity}\0{subject}".encode("utf-8", "surrogatepass")
         name = digest(self._secret, told, "sha256").hex()[:32]
-        label = subject if rule.per in ("tenant", "session") else name[:12] if rule.per == "key" else ""
+        label = _shown(subject) if rule.per in ("tenant", "session") else name[:12] if rule.per == "key" else ""
         return Account(f"{name}:{window.start}", rule, label, window)
 
     # Behind a request
@@ -174,6 +176,12 @@ class Keeper:
     def status(self) -> Mapping[str, Any]:
         """What came through in this process."""
         return {**self.counts, **({"unwritten": len(self._owed)} if self._owed else {})}
+
+
+def _shown(subject: str) -> str:
+    """The name of a tenant or session as every store and terminal takes it; which one it is the key says."""
+    plain = subject if subject.isprintable() else subject.encode("unicode_escape").decode()
+    return plain if len(plain) <= LABEL else f"{plain[:LABEL]}…"
 
 
 def most_of(rule: Rule, bound: Bound) -> Spent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hb_limits.budgets.accounts import Spent, Store, Want
@@ -15,10 +15,9 @@ from hb_limits.budgets.rules import Rule, read_rules
 from hb_limits.forks import Lock
 from hb_limits.rates.tokens import UNSENT
 from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
-from heavenbase.colour import aclose
+from hb_limits.streams import Heard, Watched
 from heavenbase.errors import BudgetExceeded, HBError, InputError, ProviderError
 from heavenbase.middleware import Middleware, Next, Place, Setting
-from heavenbase.types import Chunk
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -28,6 +27,7 @@ STORES: Final = ("memory", "sqlite", "redis")
 ON_STORE_FAILURE: Final = ("closed", "local")
 UNKNOWN_PRICE: Final = ("refuse", "allow")
 WHERE: Final = "heavenbase.middleware.budgets"
+LONGEST_LEASE: Final = 365 * 86_400
 LEASE: Final = 900
 """Seconds after which a request is held to be over whose process did not say so."""
 
@@ -90,6 +90,8 @@ class Budgets(Middleware):
             raise InputError(f'{prefix}namespace is of the store "redis"; set {prefix}store to it too')
         if kind == "sqlite" and not (options["path"] or "").strip():
             raise InputError(f'{prefix}path is not set: the store "sqlite" needs a file, such as "~/.hb/budgets.db"')
+        if options["lease_seconds"] > LONGEST_LEASE:
+            raise InputError(f"{prefix}lease_seconds is at most {LONGEST_LEASE:,}, a year")
         if kind != "sqlite" and options["path"] is not None:
             raise InputError(f'{prefix}path is of the store "sqlite"; set {prefix}store to it too')
 
@@ -108,7 +110,7 @@ class Budgets(Middleware):
             await spending.failed(error)
             raise
         if call.stream:
-            return _Stream(answer, spending)
+            return Watched(answer, spending.ended)
         await spending.answered(getattr(answer, "usage", None))
         return answer
 
@@ -195,6 +197,15 @@ class _Spending:
         """Note that nobody told what a request came to in the end: it counts as it was set aside, at least."""
         await self._settle(usage, is_least=True)
 
+    async def ended(self, heard: Heard, error: BaseException | None) -> None:
+        """Note how a stream ended."""
+        if heard.is_whole:
+            await self.answered(heard.usage)
+        elif error is None or heard.has_content:  # what was delivered is billed, whatever the error says
+            await self.broke(heard.usage)
+        else:
+            await self.failed(error)
+
     async def failed(self, error: BaseException) -> None:
         """Note how a request failed: what may have been billed counts as it was set aside, all else is given back."""
         if self._is_unbilled(error):
@@ -246,52 +257,3 @@ def _tokens(usage: Usage | None, bound: Bound) -> int:
     prompt, answer = usage.prompt_tokens, usage.completion_tokens
     told = (bound.input if prompt is None else prompt) + ((bound.output or 0) if answer is None else answer)
     return min(max(told, 0), MOST)  # what no request can come to is still written
-
-
-class _Stream:
-    """The chunks of a stream, which is settled when it ends, breaks, or is left.
-
-    A class, as a generator that is closed before its first chunk does not run.
-    """
-
-    def __init__(self, source: Any, spending: _Spending) -> None:
-        self._source, self._spending = source, spending
-        self._chunks: AsyncIterator[Chunk] = source.__aiter__()
-        self._usage: Usage | None = None
-        self._has_content = self._is_finished = self._is_whole = False
-
-    def __aiter__(self) -> _Stream:
-        return self
-
-    async def __anext__(self) -> Chunk:
-        try:
-            chunk = await self._chunks.__anext__()
-        except StopAsyncIteration:
-            await self._end()
-            raise
-        except BaseException as error:
-            await self._end(error)
-            raise
-        self._has_content = self._has_content or chunk.has_content
-        self._is_finished = self._is_finished or chunk.finish_reason is not None
-        if chunk.usage is not None:
-            # Before the end, a usage is of what came so far.
-            self._usage, self._is_whole = chunk.usage, self._is_finished
-        if chunk.kind == "end":
-            await self._end()
-        return chunk
-
-    async def aclose(self) -> None:
-        """Close the stream. One that was left early may still be paid for to its end."""
-        try:
-            await aclose(self._source)
-        finally:
-            await self._end()
-
-    async def _end(self, error: BaseException | None = None) -> None:
-        if self._is_whole:
-            await self._spending.answered(self._usage)
-        elif error is None or self._has_content:  # what was delivered is billed, whatever the error says
-            await self._spending.broke(self._usage)
-        else:
-            await self._spending.failed(error)

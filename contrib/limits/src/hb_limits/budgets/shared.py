@@ -64,7 +64,7 @@ class SharedStore:
 
     def rows(self, now: float) -> list[Row]:
         """All accounts."""
-        found = self._run(scripts.LIST, [self._index], [self._tag])
+        found = self._run(scripts.LIST, [self._index], [self._key("")])
         rows = [_row(name.decode(), row, held) for name, row, held in found]
         return sorted(rows, key=lambda row: (row.rule, row.window.start, row.label))
 

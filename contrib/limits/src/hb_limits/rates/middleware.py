@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
@@ -14,10 +14,9 @@ from hb_limits.rates.pool import Pool
 from hb_limits.rates.rules import Rule, read_rules
 from hb_limits.rates.tokens import unused, used
 from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
-from heavenbase.colour import aclose
+from hb_limits.streams import Heard, Watched
 from heavenbase.errors import InputError, RateLimitError
 from heavenbase.middleware import Middleware, Next, Place, Setting
-from heavenbase.types import Chunk
 
 if TYPE_CHECKING:
     from hb_limits.rates.buckets import Demand
@@ -90,7 +89,7 @@ class Limits(Middleware):
             await held.end(error=error)
             raise
         if call.stream:
-            return _Stream(answer, held)
+            return Watched(answer, held.ended)
         await held.end(answer.usage if hasattr(answer, "usage") else None)
         return answer
 
@@ -141,6 +140,10 @@ class _Held:
     def __init__(self, pool: Pool, call: Call, grant: Any, demand: Demand, *, learns: bool) -> None:
         self._pool, self._call, self._grant, self._demand, self._learns = pool, call, grant, demand, learns
 
+    async def ended(self, heard: Heard, error: BaseException | None) -> None:
+        """Note how a stream ended."""
+        await self.end(heard.usage, error)
+
     async def end(self, usage: Any = None, error: BaseException | None = None) -> None:
         """Note how the request ended: with this usage, or this error."""
         call, grant, self._grant = self._call, self._grant, None
@@ -157,40 +160,3 @@ class _Held:
                     await self._pool.learn(call, self._demand, learnt)
         finally:
             await self._pool.leave(call, grant, used(usage) if error is None else unused(error))
-
-
-class _Stream:
-    """The chunks of a stream that holds its places until it ends, breaks, or is left.
-
-    A class, as a generator that is closed before its first chunk does not run, and would keep them.
-    """
-
-    def __init__(self, source: Any, held: _Held) -> None:
-        self._source, self._held = source, held
-        self._chunks: AsyncIterator[Chunk] = source.__aiter__()
-        self._usage: Any = None
-
-    def __aiter__(self) -> _Stream:
-        return self
-
-    async def __anext__(self) -> Chunk:
-        try:
-            chunk = await self._chunks.__anext__()
-        except StopAsyncIteration:
-            await self._held.end(self._usage)
-            raise
-        except BaseException as error:
-            await self._held.end(error=error)
-            raise
-        self._usage = chunk.usage or self._usage
-        if chunk.kind == "end" and chunk.completion is not None:
-            self._usage = chunk.completion.usage or self._usage
-            await self._held.end(self._usage)
-        return chunk
-
-    async def aclose(self) -> None:
-        """Close the stream. What was left early may still be paid for, so that all that was set aside counts."""
-        try:
-            await aclose(self._source)
-        finally:
-            await self._held.end(error=GeneratorExit())

@@ -29,7 +29,11 @@ class ServerSettings:
         """From `url`, `namespace`, `timeout_ms`, with `prefix` before them in messages. InputError for a wrong one."""
         url, namespace = options["url"], options["namespace"]
         # Messages must not repeat the address: it may hold a password.
-        if urlsplit(url).scheme not in SCHEMES:
+        try:
+            scheme, _ = urlsplit(url).scheme, urlsplit(url).port
+        except ValueError:
+            raise InputError(f"{prefix}url is no address, such as {DEFAULT_URL}") from None
+        if scheme not in SCHEMES:
             raise InputError(f"{prefix}url must begin with {', '.join(f'{scheme}://' for scheme in SCHEMES)}")
         if namespace is None or not namespace.strip():
             raise InputError(
