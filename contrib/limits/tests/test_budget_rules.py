@@ -105,7 +105,7 @@ def test_rules_say_what_they_are() -> None:
         ({"store": "redis", "namespace": "x", "url": "redis://[::1"}, "url is no address"),
         ({"store": "redis", "namespace": "x", "url": "redis://h:many"}, "url is no address"),
         ({"lease_seconds": 0}, "lease_seconds"),
-        ({"lease_seconds": 10**400}, "lease_seconds is at most"),
+        ({"lease_seconds": 10**10}, "lease_seconds is at most"),
         ({"unknown_price": "refused"}, "refuse"),
     ],
 )
