@@ -84,6 +84,9 @@ def test_limits_alone_leave_the_prices() -> None:
         ("openai/x", {"like": 5}, "names another model"),
         ("openai/x", {"input": 1, "currency": "dollars"}, "three letters"),
         ("openai/x", {"input": 1, "date": 5}, "YYYY-MM-DD"),
+        ("openai/x", {"input": 1, "date": "yesterday"}, "YYYY-MM-DD"),
+        ("openai/x", {"input": "1e999999"}, "is a price: at most"),
+        ("openai/x", {"input": "1e-999999"}, "is a price: at most"),
     ],
 )
 def test_a_mistake_is_an_error_with_its_key(pattern: str, held: Any, says: str) -> None:
@@ -121,3 +124,13 @@ def test_a_file_of_the_settings_takes_the_place_of_the_table(tmp_path: Path) -> 
     assert table.status()["source"] == "mine"
     with pytest.raises(ConfigError, match="cannot be read"):
         Prices(file=str(tmp_path / "none.jsonl"))
+
+
+def test_a_file_that_is_no_table_is_told_with_the_line_that_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'\n[heavenbase.tables.prices]\nfile = "{tmp_path}/none.jsonl"\n', encoding="utf-8")
+    with (
+        Kernel(Config.load(user_file=file)) as kernel,
+        pytest.raises(ConfigError, match=r"config\.toml:3: .*none\.jsonl: .*\(heavenbase\.tables\.prices\.file\)"),
+    ):
+        kernel.services.table  # noqa: B018

@@ -32,6 +32,15 @@ import click
 def hello(name):
     click.echo(f"hello {name}")
 """
+SHOW_COMMAND = """
+import click
+from hb_cli import pass_state
+
+@click.command()
+@pass_state
+def show(state):
+    click.echo(state.kernel.config.get("heavenbase.llm.default_preset"))
+"""
 GROUPS = [("", app, TABLE), ("llm ", llm.llm, llm.TABLE), ("cfg ", cfg.cfg, cfg.TABLE)]
 GROUPS += [("plugins ", plugins.plugins, plugins.TABLE)]
 
@@ -136,6 +145,15 @@ def test_a_plugin_command_that_is_no_command_is_a_contract_error(run: Run, site:
     code, _, err = run("odd")
     assert code == 1
     assert "cli:odd of hb-odd is int, not a click command" in err
+
+
+def test_a_plugin_command_has_the_settings_file_that_is_named(run: Run, site: Any, tmp_path: Any) -> None:
+    """It is looked for before the root command runs, which must not be the first to know the file."""
+    site.module("site_show", SHOW_COMMAND)
+    site.add("hb-show", {"heavenbase.cli": {"show": "site_show:show"}})
+    file = tmp_path / "mine.toml"
+    file.write_text('[heavenbase.llm]\ndefault_preset = "mine"\n')
+    assert run("--config", str(file), "show")[1] == "mine\n"
 
 
 def test_a_plugin_cannot_take_the_name_of_a_command_of_hb(run: Run, site: Any) -> None:

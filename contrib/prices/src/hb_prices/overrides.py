@@ -27,6 +27,8 @@ FACTS = ("context_window", "max_output_tokens")
 WORDS = ("like", "currency", "date")
 CONFIGURED = "configuration"
 """The source of their prices."""
+LARGEST, DECIMALS = 10**9, 15
+"""The highest price that is taken, in any currency, and the most decimals."""
 CURRENCIES = 3
 """Letters of a currency's name."""
 
@@ -81,8 +83,8 @@ def _override(pattern: str, held: Any) -> Override:
     currency, date = held.get("currency", "USD"), held.get("date")
     if not isinstance(currency, str) or len(currency) != CURRENCIES or not currency.isalpha():
         raise InputError(f'{key}.currency is a code of three letters, such as "USD"')
-    if date is not None and not isinstance(date, str):
-        raise InputError(f"{key}.date is the day that the prices are of, as YYYY-MM-DD")
+    if date is not None and not _is_day(date):
+        raise InputError(f'{key}.date is the day that the prices are of, as a text: "YYYY-MM-DD"')
     row = Row(pattern, (), (prices,) if prices else (), (), facts, CONFIGURED, date)
     provider, _, model_id = (like or "").partition("/")
     return Override(pattern.lower(), row, currency.upper(), (provider, model_id) if like else None)
@@ -102,7 +104,18 @@ def _price(key: str, value: Any) -> str:
         amount = None
     if amount is None or value is False or not amount.is_finite() or amount < 0:
         raise InputError(f"{key} is a price: a number, or its text, of 0 or more")
+    if amount > LARGEST or (amount and amount.adjusted() < -DECIMALS):
+        raise InputError(f"{key} is a price: at most {LARGEST:,}, with no more than {DECIMALS} decimals")
     return format(amount, "f")
+
+
+def _is_day(value: Any) -> bool:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(value).isoformat() == str(value)
+    except (ValueError, TypeError):
+        return False
 
 
 def _count(key: str, value: Any) -> int:

@@ -11,7 +11,7 @@ from hb_prices.overrides import CONFIGURED, Override, override_of, read_override
 from hb_prices.providers import seller_of
 from hb_prices.table import Row, Table
 from heavenbase.config import has_home, user_folder
-from heavenbase.errors import ConfigError
+from heavenbase.errors import ConfigError, InputError
 from heavenbase.middleware import Setting
 from heavenbase.resolution import ModelTable
 
@@ -62,11 +62,16 @@ class Prices(ModelTable):
         self.configure(self.options)
 
     def configure(self, options: Mapping[str, Any]) -> None:
-        """Take settings; InputError for what is said of a model, ConfigError for a file that is no table."""
+        """Take settings; InputError, with the key, for what is said of a model and for a file that is no table."""
         super().configure(options)
         self._overrides = read_overrides(options["models"])
         self._known = {}
-        self._table = Table.read(os.path.expanduser(options["file"])) if options["file"] else None
+        try:
+            self._table = Table.read(os.path.expanduser(options["file"])) if options["file"] else None
+        except ConfigError as error:
+            problem = InputError(error.message)
+            problem.key = ("file",)  # type: ignore[attr-defined]  # the kernel tells file and line of it
+            raise problem from error
 
     @property
     def table(self) -> Table:

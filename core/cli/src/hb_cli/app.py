@@ -102,6 +102,11 @@ class App(LazyGroup):
         sys.exit(code)
 
 
+def _use_file(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    # Not when the group runs: the command of a plugin is looked for before that, and reads the settings.
+    ctx.ensure_object(State).config_file = value
+
+
 @click.group(
     cls=App,
     table=TABLE,
@@ -109,18 +114,19 @@ class App(LazyGroup):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
-    "--config", "config_file", type=click.Path(dir_okay=False), help="Use this settings file, not the user's."
+    "--config",
+    type=click.Path(dir_okay=False),
+    callback=_use_file,
+    expose_value=False,
+    help="Use this settings file, not the user's.",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks, without secrets (also HB_DEBUG=1).")
 @click.option("--version", is_flag=True, help="Print the version; with -v of every hb distribution.")
 @click.option("-v", "--verbose", is_flag=True, help="More of what --version prints.")
 @pass_state
 @click.pass_context
-def app(
-    ctx: click.Context, state: State, config_file: str | None, debug: bool, version: bool, verbose: bool
-) -> int | None:
+def app(ctx: click.Context, state: State, debug: bool, version: bool, verbose: bool) -> int | None:
     """hb calls language models: one command line for every provider."""
-    state.config_file = config_file
     state.debug = state.debug or debug
     ctx.call_on_close(state.close)
     if not version:
