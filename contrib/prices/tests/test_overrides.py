@@ -122,7 +122,7 @@ def test_a_file_of_the_settings_takes_the_place_of_the_table(tmp_path: Path) -> 
     assert table.cost("openai", "m", Usage(1_000_000, 0), at=NOW) == Cost(Decimal(7), "USD", "mine", "2020-01-01")
     assert table.cost("openai", "gpt-5.5", Usage(1, 1), at=NOW) is None
     assert table.status()["source"] == "mine"
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         Prices(file=str(tmp_path / "none.jsonl"))
 
 
