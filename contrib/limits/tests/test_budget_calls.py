@@ -13,7 +13,16 @@ import pytest
 import heavenbase as hb
 from hb_limits.budgets.bounds import AROUND_CALL, AROUND_MESSAGE
 from hb_testing.server import LoopbackServer
-from heavenbase.errors import BudgetExceeded, ConnectError, HBError, Overloaded, ServerError, StreamInterrupted
+from heavenbase.errors import (
+    BudgetExceeded,
+    ConnectError,
+    HBError,
+    Overloaded,
+    PluginContractError,
+    ProviderError,
+    ServerError,
+    StreamInterrupted,
+)
 from heavenbase.ledger import Cost
 from heavenbase.session import LLMSession
 from heavenbase.types import Usage
@@ -105,6 +114,25 @@ def test_a_failure_that_was_surely_not_billed_gives_all_back(failure: HBError, c
             ask()
     assert house.spent() == counts * 2 * MOST
     assert house.reserved() == 0
+
+
+@pytest.mark.parametrize("said", [ValueError("a fault of the gateway"), RuntimeError("its SDK")])
+def test_a_failure_that_its_gateway_did_not_map_counts_as_all_that_was_set_aside(said: Exception) -> None:
+    """Nobody knows whether the request was sent."""
+    house = House([{"money": "1"}])
+    house.bank.says = lambda call, asked: said
+    with pytest.raises(ProviderError) as caught:
+        house.llm().complete(PROMPT)
+    assert caught.value.maybe_billed
+    assert (house.spent(), house.reserved()) == (MOST, 0)
+
+
+def test_an_answer_of_no_right_type_counts_as_all_that_was_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House([{"money": "1"}])
+    monkeypatch.setattr(house.bank, "chat", lambda call, request: "text")
+    with pytest.raises(PluginContractError):
+        house.llm().complete(PROMPT)
+    assert (house.spent(), house.reserved()) == (MOST, 0)
 
 
 def test_an_answer_without_usage_counts_as_all_that_was_set_aside() -> None:

@@ -16,7 +16,7 @@ from hb_limits.forks import Lock
 from hb_limits.rates.tokens import UNSENT
 from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
 from hb_limits.streams import Heard, Watched
-from heavenbase.errors import BudgetExceeded, HBError, InputError, ProviderError
+from heavenbase.errors import BudgetExceeded, HBError, InputError
 from heavenbase.middleware import Middleware, Next, Place, Setting
 
 if TYPE_CHECKING:
@@ -218,10 +218,10 @@ class _Spending:
     def _is_unbilled(self, error: BaseException) -> bool:
         if isinstance(error, UNSENT):
             return True
-        if isinstance(error, ProviderError):
+        if isinstance(error, HBError):
             return not error.maybe_billed
         # Of what was cancelled before it was sent, the ledger has nothing; batches side by side share one.
-        return isinstance(error, HBError) or len(self._call.context.attempts) == self._made
+        return len(self._call.context.attempts) == self._made
 
     async def _settle(self, usage: Usage | None, *, is_least: bool) -> None:
         held, self._held = self._held, None

@@ -43,7 +43,8 @@ def used(usage: Usage | None) -> dict[str, int]:
 
 def unused(error: BaseException) -> dict[str, int]:
     """What a failed request surely did not use, as what it came to: nothing at all where it was never sent."""
-    if isinstance(error, UNSENT) or (isinstance(error, HBError) and not isinstance(error, ProviderError)):
+    is_ours = isinstance(error, HBError) and not isinstance(error, ProviderError)
+    if isinstance(error, UNSENT) or (is_ours and not getattr(error, "maybe_billed", False)):
         return {"requests": 0, "tokens": 0, "input_tokens": 0, "output_tokens": 0}
     if isinstance(error, ProviderError) and not error.maybe_billed:
         return {"tokens": 0, "input_tokens": 0, "output_tokens": 0}

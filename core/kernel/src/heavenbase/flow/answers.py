@@ -246,8 +246,9 @@ def _scrub(error: BaseException | None, scrub: Callable[[str], str]) -> None:
 
 
 def foreign(call: Call, error: Exception) -> ProviderError:
-    """What leaves hb for an exception that a gateway should have mapped."""
-    return ProviderError(f"gateway {call.spec.gateway!r} raised {told(error)}", provider=call.spec.provider)
+    """What leaves hb for an exception that a gateway should have mapped: nobody knows whether it was sent before."""
+    text = f"gateway {call.spec.gateway!r} raised {told(error)}"
+    return ProviderError(text, provider=call.spec.provider, maybe_billed=True)
 
 
 def _contract(call: Call, answer: Any, wanted: str) -> PluginContractError:
@@ -258,4 +259,5 @@ def _contract(call: Call, answer: Any, wanted: str) -> PluginContractError:
         f"gateway {call.spec.gateway!r} answered {call.verb} with {type(answer).__name__}; "
         f"{colour} wants {wanted}; answer in the colour of the call",
         provider=call.spec.provider,
+        maybe_billed=True,
     )
