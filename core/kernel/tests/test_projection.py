@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from heavenbase.errors import InputTypeError, UnknownNameError
-from heavenbase.projection import CHAT, EMBED, IMAGEN, parse_json
+from heavenbase.projection import AGGREGATE, CHAT, CLOCK, EMBED, IMAGEN, STREAM, parse_json
 from heavenbase.types import Chunk, Completion, ToolCall, ToolCallDelta, Usage
 
 from .support import both_colours, scripted
@@ -172,3 +172,19 @@ def test_stream_true_is_stream() -> None:
 )
 def test_structured_reads_json_also_inside_one_fence(text: str, value: Any) -> None:
     assert parse_json(text) == value
+
+
+def test_users_type_checkers_know_every_name_of_include() -> None:
+    import re
+    from pathlib import Path
+
+    import heavenbase
+
+    stub = Path(heavenbase.__file__).with_name("llm.pyi").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^(\w+): TypeAlias = (.*?)(?=^\S|\Z)", stub, re.MULTILINE | re.DOTALL))
+    names = {name: set(re.findall(r'"(\w+)"', text)) for name, text in told.items()}
+    chat = set().union(*(names[each] for each in ("Text", "Table", "Rows", "Time", "Open", "Chat")))
+    assert set(CHAT) <= chat
+    assert {*STREAM, *AGGREGATE, *CLOCK} <= chat | names["Streamed"]
+    assert set(EMBED) <= names["OfEmbed"]
+    assert set(IMAGEN) <= names["OfImagen"]
