@@ -182,8 +182,9 @@ class HTTPAttempt:
     ) -> Any:
         body = await self._open(client, request, is_async=is_async)
         try:
-            reading = body.read() if sink is None else body.read(sink)
-            self._body = await reading if is_async else reading
+            # No local name for what was read: frames of errors are shown.
+            asked = () if sink is None else (sink,)
+            self._body = await body.read(*asked) if is_async else body.read(*asked)
         except HBError as error:
             failure = self.with_facts(error)
         else:
