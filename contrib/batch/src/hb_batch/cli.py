@@ -59,6 +59,17 @@ def native_options(command: Command) -> Command:
             click.option("--poll", type=float, metavar="SECONDS", help="Native: first wait for a job [default: 5]."),
             click.option("--part-requests", "most_requests", type=int, metavar="N", help="Native: requests of a job."),
             click.option("--part-bytes", "most_bytes", type=int, metavar="N", help="Native: bytes of a job."),
+            click.option(
+                "--settle",
+                type=float,
+                metavar="SECONDS",
+                help="Native: how long a job is looked for that may be there [default: 600].",
+            ),
+            click.option(
+                "--keep-files/--delete-files",
+                default=None,
+                help="Native: leave files and results at the provider [default: delete them].",
+            ),
         )
     ):
         command = add(command)
@@ -230,7 +241,7 @@ def estimate(state: State, file: str, target: Target, as_json: bool) -> int:
 
 
 _SYNC = ("concurrency", "timeout", "max_cost", "unknown_cost")
-_NATIVE = ("poll", "most_requests", "most_bytes", "resubmit")
+_NATIVE = ("poll", "most_requests", "most_bytes", "settle", "keep_files", "resubmit")
 
 
 def _checked(mode: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +250,7 @@ def _checked(mode: str, given: dict[str, Any]) -> dict[str, Any]:
     if mode == "native" and (named := [name for name in _SYNC if given.get(name) is not None]):
         raise click.UsageError(f"--{named[0].replace('_', '-')} is for mode sync: a provider's batch has its own pace")
     if mode != "native" and own:
-        raise click.UsageError("--poll, --part-requests, --part-bytes and --resubmit are for mode native")
+        raise click.UsageError("these are for mode native: --poll, --part-*, --settle, --keep-files, --resubmit")
     return own
 
 

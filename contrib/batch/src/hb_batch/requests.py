@@ -143,16 +143,8 @@ async def ask(llm: LLM, request: Request, options: dict[str, Any]) -> Completion
     """The whole answer of one request."""
     if request.verb == "complete":
         return await llm.acomplete(request.content, **options)
-    content: dict[str, Any]
     conceal(options)
-    if request.verb == "embed":
-        texts = [request.content] if isinstance(request.content, str) else _texts(request.content)
-        content = {"inputs": texts}
-    else:
-        if not isinstance(request.content, str) or not request.content.strip():
-            raise InputTypeError("the prompt of an image is a text that says something")
-        images = options.pop("images", None)
-        content = {"prompt": request.content, "images": to_images(images) if images is not None else []}
+    content = content_of(request.verb, request.content, options)
     spec = llm.spec
     if not CONNECTION.isdisjoint(options):
         moved = {name: options.pop(name) for name in CONNECTION & options.keys()}
@@ -160,6 +152,16 @@ async def ask(llm: LLM, request: Request, options: dict[str, Any]) -> Completion
     call = llm.kernel.call(request.verb, spec, with_effort(options), is_async=True, **content)
     answer: Embedding | ImageResult = await llm.kernel.answer(call)
     return answer
+
+
+def content_of(verb: str, given: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """What a call of embed or imagen is about, as its fields; the images are taken out of the options."""
+    if verb == "embed":
+        return {"inputs": [given] if isinstance(given, str) else _texts(given)}
+    if not isinstance(given, str) or not given.strip():
+        raise InputTypeError("the prompt of an image is a text that says something")
+    images = options.pop("images", None)
+    return {"prompt": given, "images": to_images(images) if images is not None else []}
 
 
 def _texts(given: Any) -> list[str]:

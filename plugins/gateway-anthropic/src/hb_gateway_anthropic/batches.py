@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hb_gateway_anthropic.files import page_of
-from heavenbase.errors import GenerationFailed, InputError
+from heavenbase.errors import GenerationFailed, InputError, ProviderError, UnsupportedError
 from heavenbase.http import as_object, decode_json, encode_json, number_or_none, shape_error
-from heavenbase.operations import BatchJob, BatchPart, OperationResult, id_of, listed, seconds_of
+from heavenbase.operations import BatchJob, BatchPart, OperationResult, id_of, listed, seconds_of, verb_of
 from heavenbase.wires import first_text, object_or_empty
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _ENDS = {"canceled": "batch_cancelled", "expired": "batch_expired"}
 class MessageBatches:
     """The operations on batches of a gateway."""
 
+    verbs = ("complete",)
     most_requests = 100_000
     most_bytes = 256_000_000
     has_metadata = False
@@ -49,6 +50,8 @@ class MessageBatches:
         for name in ("extra_headers", "extra_query"):
             if call.args.get(name):
                 raise InputError(f"a request of a batch takes no {name}: it travels with others, in one body")
+        if verb_of(call) != "complete":
+            raise UnsupportedError(f"{call.target}: these batches answer chats alone", provider=call.spec.provider)
         # Prepared as a chat is, so that what would be lost of it is refused.
         request = self._gateway._prepared(call.replace(verb="complete", subject=None))
         line = encode_json({"custom_id": call.subject, "params": request.body})
@@ -79,9 +82,14 @@ class MessageBatches:
         return await self._job(call, self._at(call, "/cancel"))
 
     async def delete(self, call: Call) -> OperationResult:
-        """Delete a batch that has ended, with its results."""
-        request = self._at(call, method="DELETE")
-        return await self._gateway.exchange(call, request, lambda _, found: OperationResult(raw=found))
+        """Delete a batch that has ended, with its results; `call.subject` is its id, and None."""
+        request = self._at(call.replace(subject=call.subject[0]), method="DELETE")
+        try:
+            return await self._gateway.exchange(call, request, lambda _, found: OperationResult(raw=found))
+        except ProviderError as error:
+            if error.status != 404:
+                raise
+            return OperationResult()  # it is gone
 
     async def results(self, call: Call) -> OperationResult:
         """The lines of results as they come, piece by piece: `call.subject` is the job, and what takes each piece."""

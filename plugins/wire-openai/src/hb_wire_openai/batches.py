@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from hb_wire_openai.lists import id_page
-from heavenbase.errors import GenerationFailed, InputError, UnsupportedError
+from hb_wire_openai.lists import file_info, id_page
+from heavenbase.errors import GenerationFailed, InputError, ProviderError, UnsupportedError
 from heavenbase.http import (
     as_object,
     decode_json,
@@ -18,15 +18,18 @@ from heavenbase.http import (
     text_or_none,
     whole_or_none,
 )
-from heavenbase.operations import BatchJob, BatchPart, FileUpload, OperationResult, listed, seconds_of
+from heavenbase.operations import BatchJob, BatchPart, FileUpload, OperationResult, listed, seconds_of, verb_of
 from heavenbase.wires import first_text, object_or_empty, objects
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from hb_wire_openai.gateway import WireGateway
     from heavenbase.call import Call, WireRequest
-    from heavenbase.operations import Listing
-    from heavenbase.types import Completion
+    from heavenbase.operations import FileInfo, Listing
+    from heavenbase.types import Completion, Embedding, ImageResult
 
+T = TypeVar("T")
 STATES = {
     "validating": "queued",
     "in_progress": "in_progress",
@@ -45,7 +48,10 @@ PAGE = 100
 class WireBatches:
     """The operations on batches of a gateway."""
 
+    verbs = ("complete", "embed", "imagen")
     most_requests = 50_000
+    most_inputs = 50_000
+    """Texts to embed, in all requests of a job."""
     most_bytes = 200_000_000
     has_metadata = True
     """Whether a job keeps what it was made with, so that it is found again by that."""
@@ -56,25 +62,32 @@ class WireBatches:
         self._gateway = gateway
 
     async def entry(self, call: Call) -> BatchPart:
-        """The request of a chat as one line of a batch; `call.subject` names it. Sends nothing."""
+        """The request of a call as one line of a batch; `call.subject` names it. Sends nothing."""
         for name in ("extra_headers", "extra_query"):
             if call.args.get(name):
                 raise InputError(f"a request of a batch takes no {name}: it travels with others, as a line of a file")
-        # Prepared as a chat is, so that what would be lost of it is refused.
-        request = self._gateway._prepared(call.replace(verb="complete", subject=None))
+        if call.images or call.args.get("mask") is not None:
+            raise UnsupportedError("a request of a batch makes images and edits none: images travel as a form")
+        # Prepared as a live call is, so that what would be lost of it is refused.
+        request = self._gateway._prepared(call.replace(verb=verb_of(call), subject=None))
         endpoint = f"/v1/{request.url.removeprefix(self._gateway.url(call.spec, ''))}"
         if "?" in endpoint or "://" in endpoint:
             raise UnsupportedError(f"{call.target}: its address is not one that lines of a batch can name")
         line = {"custom_id": call.subject, "method": "POST", "url": endpoint, "body": request.body}
         return BatchPart([encode_json(line)], endpoint)
 
-    async def submit(self, call: Call) -> BatchJob:
-        """Upload the requests of `call.subject` and have them answered; its metadata is kept with the job."""
+    async def upload(self, call: Call) -> FileInfo:
+        """Upload the requests of `call.subject`, as the file that a job is made of."""
         asked: BatchPart = call.subject
         name = f"{asked.metadata.get('hb_run', 'batch')}-{asked.metadata.get('hb_part', '1')}.jsonl"
         file = FileUpload(name, b"".join(line + b"\n" for line in asked.lines), "application/jsonl", "batch")
         upload = self._gateway.request(call, "files", {"purpose": "batch"}, file=file)
-        named = await self._gateway.exchange(call, upload, lambda _, found: _id_of(call, found, "file"))
+        return await self._gateway.exchange(call, upload, lambda _, found: file_info(call, found))
+
+    async def submit(self, call: Call) -> BatchJob:
+        """Have the requests of `call.subject` answered, uploaded where they are not; metadata stays with the job."""
+        asked: BatchPart = call.subject
+        named = asked.file or (await self.upload(call)).id
         body: dict[str, Any] = {"input_file_id": named, "endpoint": asked.endpoint, "completion_window": WINDOW}
         if asked.metadata:
             body["metadata"] = dict(asked.metadata)
@@ -98,6 +111,19 @@ class WireBatches:
         """Stop the job of an id; requests that were answered stay so."""
         return await self._job(call, self._at(call, "/cancel"))
 
+    async def delete(self, call: Call) -> OperationResult:
+        """Delete the files of a job that has ended; `call.subject` is its id and that of its requests, or None."""
+        job, named = call.subject
+        names = {named: None} if named else {}
+        if job:
+            found = await _if_there(self.get(call.replace(subject=job)))
+            if found is not None:
+                kept = first_text(found.raw, "input_file_id")
+                names |= dict.fromkeys([*([kept] if kept else ()), *found.outputs])
+        for name in names:
+            await _if_there(self._gateway.files.delete(call.replace(subject=name)))
+        return OperationResult()
+
     async def results(self, call: Call) -> OperationResult:
         """The lines of results as they come, piece by piece: `call.subject` is the job, and what takes each piece."""
         job, sink = call.subject
@@ -106,8 +132,8 @@ class WireBatches:
             await self._gateway.exchange(call, request, lambda *_: None, sink=sink)
         return OperationResult()
 
-    async def answer(self, call: Call) -> Completion:
-        """The answer to a chat in one line of results, `call.subject`, as that of a live call; its error, raised."""
+    async def answer(self, call: Call) -> Completion | Embedding | ImageResult:
+        """The answer in one line of results, `call.subject`, as that of a live call; its error, raised."""
         attempt = self._gateway.attempt(call)
         line = attempt.read(lambda: as_object(call, decode_json(call.subject), "the result"))
         response, error = line.get("response"), line.get("error")
@@ -121,6 +147,10 @@ class WireBatches:
             failure = attempt.held(body)
             if failure is not None:
                 raise failure
+            verb = verb_of(call)
+            if verb != "complete":
+                read = self._gateway.embedding if verb == "embed" else self._gateway.images
+                return attempt.read(lambda: read(attempt, as_object(call, body, "the body")))
             answer = attempt.read(lambda: attempt.completion(body))
             answer.request_id = named
             return answer
@@ -160,6 +190,16 @@ def batch_job(call: Call, row: Any) -> BatchJob:
         problems=[_problem(each) for each in wrong],
         raw=row,
     )
+
+
+async def _if_there(asked: Awaitable[T]) -> T | None:
+    """What comes of a request about something that may be gone; None where it is."""
+    try:
+        return await asked
+    except ProviderError as error:
+        if error.status == 404:
+            return None
+        raise
 
 
 def _id_of(call: Call, found: Any, what: str) -> str:

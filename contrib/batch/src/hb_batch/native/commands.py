@@ -24,6 +24,10 @@ def finish(
     for names, why in ((report.unknown, "has no request"), (report.doubled, "has two different answers")):
         for name in names:
             output.warn(f"a result was left out: {name!r} {why}")
+    for path in report.files:
+        output.warn(f"not every result became a row; they are kept in {path}")
+    for told in report.left:
+        output.warn(f"left at the provider, as it could not be deleted: {told}")
     if not report.is_complete:
         for part, status in report.jobs.items():
             output.note(f"part {part}: {status}")
@@ -37,7 +41,7 @@ def finish(
 def _say(counts: Mapping[str, int], report: NativeReport, as_json: bool) -> None:
     if as_json:
         jobs = {str(part): status for part, status in report.jobs.items()}
-        strays = {"unknown": report.unknown, "doubled": report.doubled}
+        strays = {"unknown": report.unknown, "doubled": report.doubled, "left": report.left, "files": report.files}
         output.say_json({"counts": counts, "complete": report.is_complete, "jobs": jobs, **strays})
         return
     output.say(", ".join(f"{count} {status}" for status, count in counts.items()) or "no rows yet")

@@ -5,19 +5,22 @@ The request of a row is made by what makes that of a live call, and its answer r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from hb_batch.requests import content_of
 from heavenbase.call import Call
 from heavenbase.errors import InputError, StructuredOutputError, UnsupportedError
 from heavenbase.llm import LLM
 from heavenbase.messages import to_messages
 from heavenbase.operations import BatchJob, BatchPart, ask
 from heavenbase.options import CONNECTION, PROMPTED, conceal, with_effort
-from heavenbase.types import Completion
+from heavenbase.spec import LLMSpec
+from heavenbase.types import Completion, Embedding, ImageResult
 
+_NAMES = {"complete": "chats", "embed": "embeddings", "imagen": "images"}
 UNLIMITED = {"timeout": {"total": None}}
 """A file of hundreds of megabytes takes its time; each of its pieces has a limit all the same."""
 
@@ -41,10 +44,14 @@ class Endpoint:
         batches: Any = getattr(self.kernel.gateway(spec), "batches", None)
         if batches is None:
             raise UnsupportedError(f"gateway {spec.gateway!r} has no batches; use mode sync", provider=spec.provider)
+        self.verbs: Collection[str] = getattr(batches, "verbs", ("complete",))
         self.most_requests: int = batches.most_requests
+        self.most_inputs: int | None = getattr(batches, "most_inputs", None)
         self.most_bytes: int = batches.most_bytes
         self.has_metadata: bool = batches.has_metadata
         self.has_mixed_models: bool = batches.has_mixed_models
+        self.has_uploads = callable(getattr(batches, "upload", None))
+        self.can_delete = callable(getattr(batches, "delete", None))
 
     @property
     def place(self) -> dict[str, Any]:
@@ -54,12 +61,23 @@ class Endpoint:
         facts = {"provider": self.spec.provider, "gateway": self.spec.gateway, "base_url": where}
         return {**facts, "account": self.spec.target_key()[:16]}
 
-    def call(self, content: Any, options: Mapping[str, Any]) -> Call:
-        """The call that a chat would be; an InputError says what is wrong with it."""
+    def call(self, verb: str, content: Any, options: Mapping[str, Any]) -> Call:
+        """The call that a request would be alone; an InputError says what is wrong with it."""
+        if verb not in self.verbs:
+            others = " and ".join(_NAMES[it] for it in self.verbs)
+            raise UnsupportedError(
+                f"a batch of provider {self.spec.provider!r} over gateway {self.spec.gateway!r} has {others}, and no "
+                f"{_NAMES[verb]}; mode sync answers them",
+                provider=self.spec.provider,
+            )
         given = dict(options)
         conceal(given)
         if moved := sorted(CONNECTION & given.keys()):
             raise InputError(f"{moved[0]} is for the batch as a whole, whose requests go to one place")
+        if verb != "complete":
+            about = content_of(verb, content, given)
+            _check_inputs(self.spec, about.get("inputs"))
+            return self.kernel.call(verb, self.spec, with_effort(given), is_async=self._is_async, **about)
         system, images = given.pop("system", None), given.pop("images", None)
         if PROMPTED.isdisjoint(given) and PROMPTED.isdisjoint(self.spec.args):
             messages = to_messages(content, system=system, images=images)
@@ -76,23 +94,31 @@ class Endpoint:
         """The request of a call as a line of a batch. Sends nothing."""
         return await self._on("batches.entry", call, custom_id)  # type: ignore[no-any-return]
 
-    async def answer(self, call: Call, line: bytes) -> Completion:
+    async def answer(self, call: Call, line: bytes) -> Completion | Embedding | ImageResult:
         """The answer in a line of results; its error, raised."""
         # Its images were encoded when it was sent, and need not be fetched again.
         messages = [{**it, "content": ""} if isinstance(it.get("content"), list) else it for it in call.messages]
-        answer: Completion = await self._on("batches.answer", call.replace(messages=messages, format=None), line)
+        answer = await self._on("batches.answer", call.replace(messages=messages, format=None), line)
         if call.format is not None:
             try:
                 answer.structured = call.format.value_of(answer)
             except StructuredOutputError as error:
                 error.partial = answer
                 raise
-        return answer
+        return answer  # type: ignore[no-any-return]
 
-    async def submit(self, lines: Sequence[bytes], part: BatchPart, metadata: Mapping[str, str]) -> BatchJob:
-        """Have lines answered; sent once, unless it is certain that they were not heard."""
-        call = self.kernel.call("batches.submit", self.spec, UNLIMITED, is_async=self._is_async)
+    async def upload(self, lines: Sequence[bytes], part: BatchPart, metadata: Mapping[str, str]) -> str:
+        """Upload lines, of which a job is made later; the id of their file."""
         whole = replace(part, lines=lines, metadata=metadata)
+        found = await ask(self.llm, "batches.upload", UNLIMITED, is_async=self._is_async, subject=whole)
+        return found.id  # type: ignore[no-any-return]
+
+    async def submit(
+        self, lines: Sequence[bytes], part: BatchPart, metadata: Mapping[str, str], file: str | None = None
+    ) -> BatchJob:
+        """Have lines, or a file of them, answered; sent once, unless it is certain that they were not heard."""
+        call = self.kernel.call("batches.submit", self.spec, UNLIMITED, is_async=self._is_async)
+        whole = replace(part, lines=lines, metadata=metadata, file=file)
         controls = {**call.controls, "billed_repeats": 0}
         return await self.kernel.answer_once(call.replace(subject=whole, controls=controls))  # type: ignore[no-any-return]
 
@@ -107,6 +133,10 @@ class Endpoint:
     async def cancel(self, job: str) -> BatchJob:
         """Have a job stopped."""
         return await ask(self.llm, "batches.cancel", {}, is_async=self._is_async, subject=job)  # type: ignore[no-any-return]
+
+    async def delete(self, job: str | None, file: str | None) -> None:
+        """Delete what the provider keeps of a job that has ended, and a file that was uploaded."""
+        await ask(self.llm, "batches.delete", {}, is_async=self._is_async, subject=(job, file))
 
     async def results(self, job: BatchJob, sink: Callable[[bytes], Any]) -> None:
         """The lines of results as they come, into `sink`; begun once, as a sink cannot take back what it has."""
@@ -123,3 +153,13 @@ class Endpoint:
         explicit = call.explicit | {"max_retries"}
         asked = call.replace(verb=operation, subject=subject, tools={}, controls=controls, explicit=explicit)
         return await self.kernel.answer_once(asked)
+
+
+def _check_inputs(spec: LLMSpec, inputs: Sequence[str] | None) -> None:
+    """InputError for an embedding that is not one request, as a live one would be sent in several."""
+    if inputs is None:
+        return
+    if not inputs:
+        raise InputError("the request has no text to embed")
+    if (most := spec.batch_size(len(inputs))) < len(inputs):
+        raise InputError(f"the request has {len(inputs)} texts to embed, and {spec.provider} takes {most} at once")

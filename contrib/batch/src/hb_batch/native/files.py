@@ -104,7 +104,7 @@ class NativeFileRun:
             own = {name: changes[name] for name in NativeSettings.__dataclass_fields__ if name in changes}
             rest = {name: value for name, value in changes.items() if name not in own}
             settings = Settings.of(manifest.settings, rest)
-            native = NativeSettings(**{**manifest.extra.get(MODE, {}), **own})
+            native = _native_of(folder, manifest, own)
             return self._run(folder, settings, native, again, what)
 
     def _run(
@@ -125,6 +125,14 @@ class NativeFileRun:
         finished = kernel.wall() if what == "run" and report.is_complete else None
         folder.update(settings=settings.kept(), finished=finished, counts=report.counts)
         return report
+
+
+def _native_of(folder: Folder, manifest: Manifest, changes: Mapping[str, Any]) -> NativeSettings:
+    kept = manifest.extra.get(MODE, {})
+    try:
+        return NativeSettings(**{**kept, **changes})
+    except TypeError as error:
+        raise BatchFileError(f"{folder.path}: the manifest is damaged, or of another release: {error}") from error
 
 
 def jobs_of(output: str) -> list[tuple[str, str]]:

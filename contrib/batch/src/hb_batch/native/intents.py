@@ -2,13 +2,16 @@
 
     {"event": "run", "run": "0f3a…"}                                    how its requests are marked
     {"event": "intent", "part": 1, "try": 1, "lines": [[1, 500]], …}    about to be submitted
+    {"event": "file", "part": 1, "file": "file-…"}                      its requests are uploaded, where they are
     {"event": "job", "part": 1, "job": "batch_…"}                       submitted: the provider's id
     {"event": "refused", "part": 1}                                     certainly not submitted
     {"event": "ended", "part": 1, "status": "completed"}                nothing more will come of it
     {"event": "merged", "part": 1, "unknown": 0, "doubled": 0}          its rows are written
+    {"event": "deleted", "part": 1}                                     the provider keeps nothing of it
     {"event": "stop"}, {"event": "go"}                                  the user cancelled the batch; retries it
 
-An intent without what follows it is a submit that may or may not have been heard. Nothing secret is in it.
+An intent without what follows it is a submit that may or may not have been heard; one that `uploads` and has no file
+yet was certainly not. Nothing secret is in it.
 """
 
 from __future__ import annotations
@@ -44,8 +47,13 @@ class Part:
     tries: int = 1
     job: str | None = None
     status: str = "intended"
-    absent: int = 0
-    """How often it was looked for in vain, in this process."""
+    uploads: bool = False
+    """Whether its requests are uploaded before it is submitted; `file` is their id then."""
+    file: str | None = None
+    is_deleted: bool = False
+    looks: int = 0
+    """How often it was looked for in vain in this process; the first time `sought`, by its clock."""
+    sought: float | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -86,21 +94,27 @@ class Intents:
             os.close(self._handle)
             self._handle = None
 
-    def intend(self, lines: list[int], place: Mapping[str, Any], size: int, at: float) -> Part:
+    def intend(self, lines: list[int], place: Mapping[str, Any], size: int, at: float, *, uploads: bool) -> Part:
         """Note a part that is about to be submitted."""
-        part = Part(len(self.parts) + 1, lines, place, size, at)
+        part = Part(len(self.parts) + 1, lines, place, size, at, uploads=uploads)
         self._intend(part)
         self.parts[part.number] = part
         return part
 
-    def again(self, part: Part, size: int, at: float) -> None:
+    def again(self, part: Part, at: float) -> None:
         """Note that a part is about to be submitted once more, as it was not."""
-        part.tries, part.intended, part.size, part.absent, part.status = part.tries + 1, at, size, 0, "intended"
+        part.tries, part.intended, part.looks, part.sought, part.status = part.tries + 1, at, 0, None, "intended"
         self._intend(part)
 
     def _intend(self, part: Part) -> None:
-        told = {"part": part.number, "try": part.tries, "at": part.intended, "count": len(part.lines)}
-        self._add(event="intent", **told, bytes=part.size, place=dict(part.place), lines=list(spans(part.lines)))
+        told: dict[str, Any] = {"part": part.number, "try": part.tries, "at": part.intended, "count": len(part.lines)}
+        told |= {"bytes": part.size, "uploads": part.uploads, "file": part.file}
+        self._add(event="intent", **told, place=dict(part.place), lines=list(spans(part.lines)))
+
+    def uploaded(self, part: Part, file: str) -> None:
+        """Note the provider's id of the file of a part."""
+        self._add(event="file", part=part.number, file=file)
+        part.file = file
 
     def submitted(self, part: Part, job: str) -> None:
         """Note the provider's id of a part."""
@@ -122,6 +136,11 @@ class Intents:
         """Note that the rows of a part are on disk, and how many results made none."""
         self._add(event="merged", part=part.number, unknown=unknown, doubled=doubled)
         part.status = "merged"
+
+    def deleted(self, part: Part) -> None:
+        """Note that the provider keeps nothing of a part."""
+        self._add(event="deleted", part=part.number)
+        part.is_deleted = True
 
     def stop(self) -> None:
         """Note that the user wants no more of it."""
@@ -169,14 +188,24 @@ class Intents:
         elif kind == "intent":
             lines = [line for first, last in event["lines"] for line in range(first, last + 1)]
             self.parts[event["part"]] = Part(
-                event["part"], lines, event["place"], event["bytes"], event["at"], event["try"]
+                *(event["part"], lines, event["place"], event["bytes"], event["at"], event["try"]),
+                uploads=event.get("uploads", False),
+                file=event.get("file"),
             )
         else:
             part = self.parts[event["part"]]
             if kind == "job":
                 part.job, part.status = event["job"], "submitted"
+            elif kind == "file":
+                part.file = event["file"]
+            elif kind == "deleted":
+                part.is_deleted = True
+            elif kind == "ended":
+                part.status = event["status"]
+            elif kind in ("refused", "merged"):
+                part.status = kind
             else:
-                part.status = event["status"] if kind == "ended" else kind
+                raise ValueError(f"nothing is known of the event {kind!r}")
 
 
 def spans(lines: Iterable[int]) -> Iterator[tuple[int, int]]:

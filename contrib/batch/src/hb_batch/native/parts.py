@@ -26,6 +26,8 @@ class Pile:
     numbers: list[int] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
     size: int = ENVELOPE
+    inputs: int = 0
+    """Texts to embed, in all of them."""
 
     @property
     def place(self) -> dict[str, Any]:
@@ -40,19 +42,25 @@ class Piles:
         self._settings = settings
         self._open: dict[Any, Pile] = {}
 
-    def add(self, endpoint: Endpoint, number: int, made: BatchPart) -> Iterator[Pile]:
-        """Put a request on its pile. InputError for one that is larger than a job may be."""
+    def add(self, endpoint: Endpoint, number: int, made: BatchPart, inputs: int = 0) -> Iterator[Pile]:
+        """Put a request, with so many texts to embed, on its pile. InputError for one that no job may have."""
         [line] = made.lines
         most = min(endpoint.most_bytes, self._settings.most_bytes)
         count = min(endpoint.most_requests, self._settings.most_requests or endpoint.most_requests)
         size = len(line) + 1
         if size + ENVELOPE > most:
             raise InputError(f"the request has {len(line)} bytes, and a part of a batch has {most} at most")
+        texts = endpoint.most_inputs
+        if texts is not None and inputs > texts:
+            raise InputError(f"the request has {inputs} texts to embed, and a part of a batch has {texts} at most")
         spec = endpoint.spec
         model = None if endpoint.has_mixed_models else spec.model_id
         key = spec.target_key(), spec.gateway, model, made.endpoint, *sorted(made.headers.items())
         pile = self._open.get(key)
-        if pile is not None and (pile.size + size > most or len(pile.lines) >= count):
+        is_full = pile is not None and (
+            pile.size + size > most or len(pile.lines) >= count or (texts is not None and pile.inputs + inputs > texts)
+        )
+        if is_full:
             yield self._open.pop(key)
             pile = None
         if pile is None:
@@ -60,6 +68,7 @@ class Piles:
         pile.numbers.append(number)
         pile.lines.append(line)
         pile.size += size
+        pile.inputs += inputs
         if sum(it.size for it in self._open.values()) > MEMORY * self._settings.most_bytes:
             largest = max(self._open, key=lambda it: self._open[it].size)
             yield self._open.pop(largest)

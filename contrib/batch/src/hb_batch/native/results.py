@@ -21,7 +21,7 @@ from hb_batch.native.intents import Part
 from hb_batch.native.marks import Marks
 from hb_batch.native.settings import NativeReport
 from hb_batch.rows import Row, error_of, error_row, output_row, success_row
-from heavenbase.errors import GenerationFailed, HBError, StructuredOutputError
+from heavenbase.errors import GenerationFailed, StatusError, StructuredOutputError
 from heavenbase.operations import BatchJob
 
 SHOWN: Final = 100
@@ -89,6 +89,8 @@ class Reading:
     row_at: Callable[[int], Row]
     options_of: Callable[[Row], dict[str, Any]]
     report: NativeReport
+    unread: int = 0
+    """Results that are in no row: those of nobody, those that differ, and those that cannot be read."""
     _doubled: set[int] = field(default_factory=set)
     _seen: dict[int, bytes] = field(default_factory=dict)
 
@@ -111,6 +113,7 @@ class Reading:
     def _look_through(self, path: str, sent: set[int]) -> None:
         for line, data in self._results(path):
             if line not in sent:
+                self.unread += 1
                 _tell(self.report.unknown, Marks.custom_id_in(data) or "(none)")
                 continue
             digest = blake2b(data.strip(), digest_size=16).digest()
@@ -118,11 +121,12 @@ class Reading:
                 self._doubled.add(line)
         for line in sorted(self._doubled):
             _tell(self.report.doubled, self.row_at(line).custom_id)
+        self.unread += len(self._doubled)
         self._seen.clear()
 
     def _results(self, path: str) -> Iterator[tuple[int, bytes]]:
         with opened(path) as file:
-            for line in lines_of(file):
+            for line in lines_of(file, limit=None):  # what was answered is read, however long it is
                 yield self.marks.line_of(Marks.custom_id_in(line.data)) or 0, line.data
 
     async def _row(self, line: int, data: bytes, job: BatchJob) -> dict[str, Any]:
@@ -136,21 +140,24 @@ class Reading:
             }
             return output_row(line, row.custom_id, "error", error=error, attempts=1)
         try:
-            answer = await self.endpoint.answer(self.endpoint.call(row.content, self.options_of(row)), data)
+            call = self.endpoint.call(row.verb, row.content, self.options_of(row))
+            answer = await self.endpoint.answer(call, data)
+            return self._row_of(row, answer, job)
         except StructuredOutputError as failure:
             # The answer is there and paid for; it is kept beside what is wrong with it.
             found = self._row_of(row, failure.partial, job)
             return {**found, "status": "error", "error": error_of(failure)}
-        except HBError as failure:
+        except Exception as failure:  # whatever is wrong with one result is told in its row
+            is_told = isinstance(failure, GenerationFailed | StatusError)
+            self.unread += not is_told
             ends = isinstance(failure, GenerationFailed) and ENDS.get(failure.code or "")
             return error_row(line, row.custom_id, failure, status=ends or "error")
-        return self._row_of(row, answer, job)
 
     def _row_of(self, row: Row, answer: Any, job: BatchJob) -> dict[str, Any]:
         services = self.endpoint.kernel.services
         answer.created_at = job.ended or answer.created_at
         for attempt in answer.attempts:
-            attempt.request_id = answer.request_id
+            attempt.request_id = getattr(answer, "request_id", None)
             if attempt.usage is not None:
                 attempt.usage.tier = "batch"  # which has a price of its own, whatever tier the answer names
                 attempt.cost = services.cost(attempt.provider, attempt.model, attempt.usage, answer.created_at)

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from heavenbase.operations.rerank import Rerank as Rerank, ranking as ranking, rerank_body as rerank_body
     from heavenbase.operations.results import JOB_STATES as JOB_STATES, Job as Job
     from heavenbase.operations.results import BATCH_STATES as BATCH_STATES, BatchJob as BatchJob, BatchPart as BatchPart
-    from heavenbase.operations.results import FileInfo as FileInfo
+    from heavenbase.operations.results import LOCAL as LOCAL, FileInfo as FileInfo
     from heavenbase.operations.results import Listing as Listing, ModelInfo as ModelInfo
     from heavenbase.operations.results import Ranked as Ranked, Ranking as Ranking
     from heavenbase.operations.results import OperationResult as OperationResult, TokenCount as TokenCount
-    from heavenbase.operations.results import countable as countable, counted as counted
+    from heavenbase.operations.results import countable as countable, counted as counted, verb_of as verb_of
 
 __getattr__, __dir__ = front(
     __name__,
@@ -42,8 +42,8 @@ __getattr__, __dir__ = front(
         "listing": "id_of listed number_of seconds_of",
         "rerank": "Rerank ranking rerank_body",
         "results": (
-            "BATCH_STATES BatchJob BatchPart FileInfo JOB_STATES Job Listing ModelInfo OperationResult "
-            "Ranked Ranking TokenCount countable counted"
+            "BATCH_STATES BatchJob BatchPart FileInfo JOB_STATES Job LOCAL Listing ModelInfo OperationResult "
+            "Ranked Ranking TokenCount countable counted verb_of"
         ),
     },
 )

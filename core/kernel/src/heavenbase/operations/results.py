@@ -83,17 +83,23 @@ class Job(OperationResult):
         return found
 
 
+LOCAL = ("batches.entry", "batches.answer")
+"""Operations on a request or an answer of a batch, which send nothing: there is nothing to limit in them."""
 BATCH_STATES = ("queued", "in_progress", "cancelling", "completed", "failed", "expired", "cancelled")
 
 
 @dataclass
 class BatchPart(OperationResult):
-    """Requests of one endpoint, each a line as its wire writes it; `headers` and `metadata` go with all of them."""
+    """Requests of one endpoint, each a line as its wire writes it; `headers` and `metadata` go with all of them.
+
+    `file` is the id of those that were uploaded already.
+    """
 
     lines: Sequence[bytes] = field(repr=False)
     endpoint: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    file: str | None = None
 
 
 @dataclass
@@ -119,6 +125,11 @@ class BatchJob(OperationResult):
     def is_done(self) -> bool:
         """Whether nothing more will come of it."""
         return self.status not in BATCH_STATES[:3]
+
+
+def verb_of(call: Call) -> Literal["complete", "embed", "imagen"]:
+    """The verb of which a call is, whose own verb is an operation on a request of a batch."""
+    return "embed" if call.inputs else "imagen" if call.prompt else "complete"
 
 
 def counted(call: Call, decoded: Any, name: str) -> TokenCount:

@@ -13,9 +13,14 @@ from hb_testing.server.wire import Exchange, Rejected
 if TYPE_CHECKING:
     from hb_testing.server.wire_openai import OpenAIWire
 
-ENDPOINTS = ("/v1/responses", "/v1/chat/completions", "/v1/embeddings", "/v1/completions", "/v1/moderations")
+ENDPOINTS = (
+    *("/v1/responses", "/v1/chat/completions", "/v1/embeddings", "/v1/completions", "/v1/moderations"),
+    *("/v1/images/generations", "/v1/images/edits", "/v1/videos"),
+)
 FIELDS = frozenset({"input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"})
 MOST_REQUESTS = 50_000
+MOST_INPUTS = 50_000
+"""Texts to embed, in all requests of a job."""
 MOST_BYTES = 200_000_000
 PAGE = 100
 
@@ -84,7 +89,8 @@ def _requests(data: bytes, endpoint: str) -> tuple[list[tuple[str, str, Mapping[
         asked.append((found["custom_id"], endpoint.removeprefix("/v1"), found["body"]))
     if not asked and not problems:
         problems.append({"code": "empty_file", "message": "The file has no requests.", "line": None, "param": None})
-    if len(asked) > MOST_REQUESTS or len(data) > MOST_BYTES:
+    inputs = sum(len(it) if isinstance(it := body.get("input"), list) else 1 for _, _, body in asked)
+    if len(asked) > MOST_REQUESTS or len(data) > MOST_BYTES or (endpoint == "/v1/embeddings" and inputs > MOST_INPUTS):
         problems.append({"code": "too_large", "message": "The file is too large.", "line": None, "param": None})
     return asked, problems
 

@@ -51,6 +51,8 @@ class KeptBatches:
         self.answered = 0
         self.foreign: list[bytes] = []
         """Lines that stand in results beside those of the job."""
+        self.made = 0
+        """How many jobs were made, also those that are deleted."""
         self.struck = 0
         """How often a fault of batches struck."""
         self._prefix = prefix
@@ -58,7 +60,8 @@ class KeptBatches:
     def make(self, exchange: Exchange, asked: list[tuple[str, str, Mapping[str, Any]]], **said: Any) -> KeptBatch:
         """Keep a job; `asked` are custom_id, path and body of each request."""
         items = [(name, self._answered(exchange, name, path, body)) for name, path, body in asked]
-        made = KeptBatch(f"{self._prefix}{len(self.kept) + 1}", exchange.server.now(), items, said)
+        self.made += 1
+        made = KeptBatch(f"{self._prefix}{self.made}", exchange.server.now(), items, said)
         self.kept[made.id] = made
         return made
 
