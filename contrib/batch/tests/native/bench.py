@@ -32,30 +32,38 @@ def line(name: str, text: str = "hi", **body: Any) -> str:
 class Bench:
     """Files in a folder, and runs over them, each with a kernel of its own, as in another process."""
 
-    def __init__(self, server: LoopbackServer, colour: Colour, wire: str, folder: Path, *lines: str) -> None:
+    def __init__(
+        self, server: LoopbackServer, colour: Colour, wire: str, folder: Path, *lines: str, model: str | None = None
+    ) -> None:
         self.server, self.colour, self.wire = server, colour, wire
         self.input, self.output = folder / "in.jsonl", folder / "out.jsonl"
         self.input.write_text("".join(lines or map(line, ("a", "b", "c"))))
         self.kept: Any = server.wires[wire].batches  # type: ignore[attr-defined]
+        self.model = model or MODELS[wire]
+        self.middleware: list[Any] = []
         self.clock = Clock()
         self.progress: list[NativeProgress] = []
         self.has_replaced = False
 
+    def targets(self, kernel: Kernel, fault: str | None, api_key: str) -> Targets:
+        """Who is asked."""
+        named = {"model": self.model, "gateway": self.wire, "api_key": api_key, "cache": False}
+        return Targets(kernel, None, {**named, "base_url": self.server.url(self.wire, fault=fault)})
+
+    def target(self, targets: Targets, row: Row) -> tuple[LLM, dict[str, Any]]:
+        """Who is asked a row, and with which options."""
+        return targets.of(Request(row.verb, row.content, {}, dict(row.options)))
+
     def made(
         self, kernel: Kernel, fault: str | None, again: Collection[str], api_key: str, settings: dict[str, Any]
     ) -> NativeRun:
-        named = {"model": MODELS[self.wire], "gateway": self.wire, "api_key": api_key, "cache": False}
-        targets = Targets(kernel, None, {**named, "base_url": self.server.url(self.wire, fault=fault)})
-
-        def target(row: Row) -> tuple[LLM, dict[str, Any]]:
-            return targets.of(Request(row.verb, row.content, {}, row.options))
-
+        targets = self.targets(kernel, fault, api_key)
         folder = Folder(str(self.output))
         folder.make()
         return NativeRun(
             folder,
             str(self.input),
-            target,
+            lambda row: self.target(targets, row),
             settings=NativeSettings(**settings),
             again=again,
             on_progress=self.progress.append,
@@ -74,7 +82,7 @@ class Bench:
         clock = self.clock
         config = Config.from_dict({}, environ=environment())
         waits = {"sleep": clock.sleep, "asleep": clock.asleep, "random": lambda: 0.5}
-        kernel = Kernel(config, clock=clock, wall=self.server.now, **waits)
+        kernel = Kernel(config, clock=clock, wall=self.server.now, middleware=self.middleware, **waits)
         try:
             made = self.made(kernel, fault, again, api_key, settings)
             found: NativeReport = self.colour.run(

@@ -76,7 +76,8 @@ class Endpoint:
             raise InputError(f"{moved[0]} is for the batch as a whole, whose requests go to one place")
         if verb != "complete":
             about = content_of(verb, content, given)
-            _check_inputs(self.spec, about.get("inputs"))
+            if verb == "embed":
+                _check_inputs(self.spec, about["inputs"])
             return self.kernel.call(verb, self.spec, with_effort(given), is_async=self._is_async, **about)
         system, images = given.pop("system", None), given.pop("images", None)
         if PROMPTED.isdisjoint(given) and PROMPTED.isdisjoint(self.spec.args):
@@ -92,13 +93,17 @@ class Endpoint:
 
     async def entry(self, call: Call, custom_id: str) -> BatchPart:
         """The request of a call as a line of a batch. Sends nothing."""
-        return await self._on("batches.entry", call, custom_id)  # type: ignore[no-any-return]
+        return await self._on("batches.entry", _once_each(call), custom_id)  # type: ignore[no-any-return]
 
     async def answer(self, call: Call, line: bytes) -> Completion | Embedding | ImageResult:
         """The answer in a line of results; its error, raised."""
         # Its images were encoded when it was sent, and need not be fetched again.
         messages = [{**it, "content": ""} if isinstance(it.get("content"), list) else it for it in call.messages]
-        answer = await self._on("batches.answer", call.replace(messages=messages, format=None), line)
+        asked = _once_each(call).replace(messages=messages, format=None)
+        answer = await self._on("batches.answer", asked, line)
+        if len(asked.inputs) < len(call.inputs):
+            vectors = dict(zip(asked.inputs, answer.vectors, strict=True))
+            answer.vectors = [vectors[text] for text in call.inputs]
         if call.format is not None:
             try:
                 answer.structured = call.format.value_of(answer)
@@ -155,11 +160,15 @@ class Endpoint:
         return await self.kernel.answer_once(asked)
 
 
-def _check_inputs(spec: LLMSpec, inputs: Sequence[str] | None) -> None:
+def _once_each(call: Call) -> Call:
+    """A call that embeds equal texts once, as a live one does."""
+    return call.replace(inputs=list(dict.fromkeys(call.inputs))) if call.inputs else call
+
+
+def _check_inputs(spec: LLMSpec, inputs: Collection[str]) -> None:
     """InputError for an embedding that is not one request, as a live one would be sent in several."""
-    if inputs is None:
-        return
     if not inputs:
         raise InputError("the request has no text to embed")
+    inputs = set(inputs)
     if (most := spec.batch_size(len(inputs))) < len(inputs):
         raise InputError(f"the request has {len(inputs)} texts to embed, and {spec.provider} takes {most} at once")

@@ -84,7 +84,7 @@ class Inputs:
                 is_first = False
                 call = endpoint.call(row.verb, row.content, options)
                 made = await endpoint.entry(call, marks.custom_id(row.line))
-                full = list(piles.add(endpoint, row.line, made, len(call.inputs)))
+                full = list(piles.add(endpoint, row.line, made, len(set(call.inputs))))
             except (InputError, UnsupportedError) as error:
                 if is_first and isinstance(error, UnsupportedError):
                     raise  # the target of all, most likely; nothing was sent
