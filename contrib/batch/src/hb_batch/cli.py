@@ -210,14 +210,15 @@ def merge(files: tuple[str, ...], target_file: str, as_json: bool) -> int:
 
 @group.command()
 @click.argument("file", metavar="IN.jsonl", type=EXISTING)
+@click.option("--mode", type=click.Choice(["sync", "native"]), default="sync", help="Prices: of calls, or of batches.")
 @target_options("chat", short_option=False)
 @json_option
 @pass_state
-def estimate(state: State, file: str, target: Target, as_json: bool) -> int:
+def estimate(state: State, file: str, mode: str, target: Target, as_json: bool) -> int:
     """Say how many requests, tokens and dollars a file may come to; sends nothing."""
     from hb_batch.runs.telling import estimate as estimate_file
 
-    found = estimate_file(state.kernel, file, _settings(target, {}))
+    found = estimate_file(state.kernel, file, _settings(target, {}), "batch" if mode == "native" else None)
     if as_json:
         output.say_json(found.to_dict())
         return int(found.invalid > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_chats_embeddings_and_images_of_one_file_are_a_job_each(
 def test_what_a_batch_has_not_is_invalid_before_anything_is_sent(
     server: LoopbackServer, colour: Colour, tmp_path: Path
 ) -> None:
-    picture = make_picture("hat").to_data_url()
+    picture = f"data:image/png;base64,{b64encode(make_picture('hat')).decode()}"
     bad = [
         asked("empty", "embed", input=[]),
         asked("number", "embed", input=[1, 2]),

@@ -76,6 +76,8 @@ class Endpoint:
             raise InputError(f"{moved[0]} is for the batch as a whole, whose requests go to one place")
         if verb != "complete":
             about = content_of(verb, content, given)
+            if about.get("images") or given.get("mask") is not None:
+                raise UnsupportedError("a native batch makes images and edits none; mode sync does")
             if verb == "embed":
                 _check_inputs(self.spec, about["inputs"])
             return self.kernel.call(verb, self.spec, with_effort(given), is_async=self._is_async, **about)

@@ -29,6 +29,8 @@ from hb_batch.journal import mend
 
 FILE: Final = "native.jsonl"
 FORMAT: Final = 1
+MOST_LINES: Final = 10_000_000
+"""Lines of one part; no provider takes nearly as many."""
 
 
 @dataclass(slots=True)
@@ -174,7 +176,7 @@ class Intents:
         try:
             for line in lines:
                 self._apply(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BatchFileError(f"{self._path} is damaged: {error}; the provider's jobs cannot be told") from error
 
     def _apply(self, event: dict[str, Any]) -> None:
@@ -186,26 +188,46 @@ class Intents:
         elif kind in ("stop", "go"):
             self.is_stopped = kind == "stop"
         elif kind == "intent":
-            lines = [line for first, last in event["lines"] for line in range(first, last + 1)]
-            self.parts[event["part"]] = Part(
-                *(event["part"], lines, event["place"], event["bytes"], event["at"], event["try"]),
-                uploads=event.get("uploads", False),
-                file=event.get("file"),
-            )
+            part = _part_of(event)
+            self.parts[part.number] = part
         else:
             part = self.parts[event["part"]]
             if kind == "job":
-                part.job, part.status = event["job"], "submitted"
+                part.job, part.status = _text(event["job"]), "submitted"
             elif kind == "file":
-                part.file = event["file"]
+                part.file = _text(event["file"])
             elif kind == "deleted":
                 part.is_deleted = True
             elif kind == "ended":
-                part.status = event["status"]
+                part.status = _text(event["status"])
             elif kind in ("refused", "merged"):
                 part.status = kind
             else:
                 raise ValueError(f"nothing is known of the event {kind!r}")
+
+
+def _part_of(event: Mapping[str, Any]) -> Part:
+    """The part of an intent; ValueError for one that hb never wrote."""
+    stretches = [(int(first), int(last)) for first, last in event["lines"]]
+    count = sum(max(0, last - first + 1) for first, last in stretches)
+    if count != event["count"] or not 0 < count <= MOST_LINES or min(first for first, _ in stretches) < 1:
+        raise ValueError(f"an intent has the lines {event['lines']!r:.80}")
+    return Part(
+        int(event["part"]),
+        [line for first, last in stretches for line in range(first, last + 1)],
+        dict(event["place"]),
+        int(event["bytes"]),
+        float(event["at"]),
+        int(event["try"]),
+        uploads=bool(event.get("uploads")),
+        file=_text(event["file"]) if event.get("file") is not None else None,
+    )
+
+
+def _text(found: Any) -> str:
+    if not isinstance(found, str) or not found:
+        raise TypeError(f"{found!r:.80} is no name")
+    return found
 
 
 def spans(lines: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -66,10 +66,11 @@ def expected(table: Any, spec: LLMSpec, row: Row) -> Expected:
     return Expected(likely, most, usual * times, limit * times if limit is not None else None, is_counted)
 
 
-def price(services: Any, spec: LLMSpec, usage: Usage | None) -> Cost | None:
-    """What that many tokens cost now; None where that is not known. A route may ask each of its targets."""
+def price(services: Any, spec: LLMSpec, usage: Usage | None, tier: str | None = None) -> Cost | None:
+    """What that many tokens cost now, in a tier; None where that is not known. A route may ask each of its targets."""
     if usage is None:
         return None
+    usage.tier = tier
     specs = [spec]
     if spec.route is not None:
         specs = [spec.route.spec_of(target) for target in spec.route.route.leaves()]

@@ -101,8 +101,8 @@ PROBLEMS = 20
 """Invalid lines that are told one by one."""
 
 
-def estimate(kernel: Kernel, path: str, settings: Settings) -> Estimate:
-    """What a file of requests may come to. Reads it line by line, and sends nothing."""
+def estimate(kernel: Kernel, path: str, settings: Settings, tier: str | None = None) -> Estimate:
+    """What a file of requests may come to, by the prices of a tier. Reads it line by line, and sends nothing."""
     found = Estimate()
     targets = Targets(kernel, None, settings.target)
     targets.check()
@@ -116,7 +116,7 @@ def estimate(kernel: Kernel, path: str, settings: Settings) -> Estimate:
                     raise BadRow(f"line {line.number} has the custom_id of line {earlier.offset}", line=line.number)
                 named = {} if settings.model is not None or row.model is None else {"model": row.model}
                 llm, _ = targets.of(Request(row.verb, row.content, named, row.options))
-                _add(found, kernel, table, llm.spec, row)
+                _add(found, kernel, table, llm.spec, row, tier)
             except HBError as error:
                 found.invalid += 1
                 if len(found.problems) < PROBLEMS:
@@ -125,7 +125,7 @@ def estimate(kernel: Kernel, path: str, settings: Settings) -> Estimate:
     return found
 
 
-def _add(found: Estimate, kernel: Kernel, table: Any, spec: Any, row: Row) -> None:
+def _add(found: Estimate, kernel: Kernel, table: Any, spec: Any, row: Row, tier: str | None) -> None:
     tokens = expected(table, spec, row)
     found.requests += 1
     found.models[f"{spec.provider}/{spec.model_id}"] += 1
@@ -135,7 +135,7 @@ def _add(found: Estimate, kernel: Kernel, table: Any, spec: Any, row: Row) -> No
     found.output += tokens.output
     if found.output_most is not None:
         found.output_most = found.output_most + tokens.output_most if tokens.output_most is not None else None
-    likely, most = price(kernel.services, spec, tokens.usage), price(kernel.services, spec, tokens.most)
+    likely, most = (price(kernel.services, spec, usage, tier) for usage in (tokens.usage, tokens.most))
     found.unpriced += likely is None
     found.cost = _sum(found.cost, likely)
     found.cost_most = _sum(found.cost_most, most)
