@@ -157,7 +157,9 @@ from heavenbase.errors import HBError, StreamTruncated
 from hb_testing.conformance.checks_answers import AnswerChecks
 from hb_testing.conformance.checks_errors import ErrorChecks
 from hb_testing.conformance.checks_requests import RequestChecks
+from hb_testing.conformance.checks_batches import BatchChecks
 from hb_testing.conformance.checks_streams import StreamChecks
+from hb_wire_openai import WireBatches
 from hb_testing.conformance.gateway import GatewayBase
 from hb_testing.conformance.rig import KEY
 from hb_testing.server import OpenAIWire
@@ -289,6 +291,49 @@ class Telling(OpenAIGateway):
 
 class TestTelling(Broken, StreamChecks):
     made = Telling
+
+
+class Plainer(WireBatches):
+    """Asks in a batch for something else than live."""
+    async def entry(self, call):
+        made = await super().entry(call)
+        made.lines = [line.replace(b'"How much is it?"', b'"How much?"') for line in made.lines]
+        return made
+
+
+class Shortening(WireBatches):
+    """Gives a part of the answer."""
+    async def answer(self, call):
+        answer = await super().answer(call)
+        if answer.usage is not None:
+            answer.usage = None
+        return answer
+
+
+class Pretending(WireBatches):
+    """Says that it embeds, and answers chats alone."""
+    async def entry(self, call):
+        return await super().entry(call.replace(inputs=[], messages=[{"role": "user", "content": "?"}]))
+
+
+def batched(batches):
+    class Batched(OpenAIGateway):
+        @property
+        def batches(self):
+            return batches(self)
+    return Batched
+
+
+class TestPlainer(Broken, BatchChecks):
+    made = batched(Plainer)
+
+
+class TestShortening(Broken, BatchChecks):
+    made = batched(Shortening)
+
+
+class TestPretending(Broken, BatchChecks):
+    made = batched(Pretending)
 '''
 CAUGHT = {
     "retrying": "only_hb_retries[sync-chat]",
@@ -299,6 +344,9 @@ CAUGHT = {
     "buffering": "the_first_chunk_comes_before_the_server_ends[sync]",
     "foreign": "a_status_becomes_its_error[sync-S5.500]",
     "counting": "usage_is_counted[sync-stream]",
+    "plainer": "the_request_of_a_row_is_that_of_a_live_call[sync]",
+    "shortening": "the_answer_of_a_row_is_that_of_a_live_call[sync]",
+    "pretending": "the_request_of_a_row_is_that_of_a_live_call[sync]",
     "telling": "its_status_is_plain_data_without_secrets_or_network",
 }
 

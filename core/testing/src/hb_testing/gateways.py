@@ -22,6 +22,7 @@ sleep and random are the kit's.
 from __future__ import annotations
 
 from hb_testing.conformance.checks_answers import AnswerChecks
+from hb_testing.conformance.checks_batches import BatchChecks
 from hb_testing.conformance.checks_errors import ErrorChecks
 from hb_testing.conformance.checks_features import FeatureChecks
 from hb_testing.conformance.checks_life import LifeChecks
@@ -38,6 +39,7 @@ class VariantContract(
     SecretChecks,
     LifeChecks,
     OperationChecks,
+    BatchChecks,
     AnswerChecks,
     RequestChecks,
     FeatureChecks,

@@ -41,6 +41,8 @@ OPERATIONS = ("count_tokens", "models", "rerank", "files")
 """Methods beside the verbs, each an ability of its own."""
 JOBS = "background"
 """The ability to answer in the background, and the object whose methods do."""
+BATCHES = "batches"
+"""The ability to answer many requests in its own time, and the object whose methods do."""
 CAPABILITIES = (
     "chat",
     "stream",
@@ -52,6 +54,7 @@ CAPABILITIES = (
     "images",
     *OPERATIONS,
     JOBS,
+    BATCHES,
 )
 
 _PLAN = pytest.StashKey[Rig]()
@@ -257,6 +260,9 @@ class GatewayBase(PluginChecks):
             return False
         if ability == JOBS:
             return method_of(rig.gateway, f"{JOBS}.submit") is not None
+        if ability == BATCHES:
+            has = method_of(rig.gateway, f"{BATCHES}.entry") is not None
+            return has and rig.llm().spec.capability(BATCHES) is not False
         if ability == "reasoning" and not rig.is_wired:
             return self.script(Reply(reasoning="thought")) is not None
         if ability in OPERATIONS:
