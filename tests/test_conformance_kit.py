@@ -344,9 +344,9 @@ CAUGHT = {
     "buffering": "the_first_chunk_comes_before_the_server_ends[sync]",
     "foreign": "a_status_becomes_its_error[sync-S5.500]",
     "counting": "usage_is_counted[sync-stream]",
-    "plainer": "the_request_of_a_row_is_that_of_a_live_call[sync]",
-    "shortening": "the_answer_of_a_row_is_that_of_a_live_call[sync]",
-    "pretending": "the_request_of_a_row_is_that_of_a_live_call[sync]",
+    "plainer": "v6_the_request_of_a_row_is_that_of_a_live_call[sync]",
+    "shortening": "v6_the_answer_of_a_row_is_that_of_a_live_call[sync]",
+    "pretending": "v6_the_request_of_a_row_is_that_of_a_live_call[sync]",
     "telling": "its_status_is_plain_data_without_secrets_or_network",
 }
 
