@@ -137,6 +137,7 @@ class Folder:
                 raise BatchFileError(told)
             names = [name for name in Manifest.__dataclass_fields__ if name != "source"]
             made = Manifest(Source(**found["input"]), **{name: found[name] for name in names})
+            _check(made)
         except (KeyError, TypeError) as error:
             raise BatchFileError(f"{self.path}: the manifest is damaged: {error}") from error
         if found.get("settings_digest") != made.digest:
@@ -155,6 +156,19 @@ class Folder:
         manifest = replace(self.read(), **changes)
         self.write(manifest)
         return manifest
+
+
+def _check(found: Manifest) -> None:
+    """TypeError for a manifest whose fields are no such things as hb writes."""
+    source, number = found.source, int | float
+    kinds: list[tuple[str, Any, Any]] = [
+        *((name, getattr(found, name), Mapping) for name in ("settings", "counts", "extra")),
+        *(("mode", found.mode, str), ("started", found.started, number), ("finished", found.finished, number | None)),
+        *(("path", source.path, str), ("size", source.size, int), ("lines", source.lines, int)),
+    ]
+    for name, value, kind in kinds:
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is {value!r:.40}")
 
 
 def write_atomic(path: str, data: bytes) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
+
+from hb_batch.errors import BatchFileError
 
 CACHE = 2 * 1024
 """KiB of the database that are kept in memory, whatever the size of the file."""
@@ -24,26 +26,37 @@ class Index:
     """Places by key, in a temporary file of the folder; it holds nothing that cannot be read again from the files."""
 
     def __init__(self, folder: str | None = None) -> None:
-        handle, self._path = tempfile.mkstemp(prefix=".hb-index-", suffix=".sqlite", dir=folder)
+        try:
+            handle, self._path = tempfile.mkstemp(prefix=".hb-index-", suffix=".sqlite", dir=folder)
+        except OSError as error:
+            raise BatchFileError(f"{folder or 'temporary files'}: no index can be made: {error.strerror}") from error
         os.close(handle)
         self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(f"PRAGMA cache_size=-{CACHE}")
-        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        self._db.execute("CREATE TABLE place (key BLOB PRIMARY KEY, file INT, offset INT, rank INT) WITHOUT ROWID")
-        self._db.execute("BEGIN")
+        try:
+            for pragma in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{CACHE}", "locking_mode=EXCLUSIVE"):
+                self._do(f"PRAGMA {pragma}")
+            self._do("CREATE TABLE place (key BLOB PRIMARY KEY, file INT, offset INT, rank INT) WITHOUT ROWID")
+            self._do("BEGIN")
+        except BaseException:
+            self.close()
+            raise
         self._changes = 0
+
+    def _do(self, what: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(what, values)
+        except sqlite3.Error as error:  # such as a disk that is full
+            raise BatchFileError(f"{self._path}: the index cannot be written: {error}") from error
 
     def add(self, key: bytes, place: Place) -> Place | None:
         """Keep a place, unless the key has one already, which is returned."""
-        done = self._db.execute("INSERT OR IGNORE INTO place VALUES (?, ?, ?, ?)", (key, *place))
+        done = self._do("INSERT OR IGNORE INTO place VALUES (?, ?, ?, ?)", (key, *place))
         self._count()
         return None if done.rowcount else self.get(key)
 
     def keep_best(self, key: bytes, place: Place) -> None:
         """Keep a place in the stead of one that is no better."""
-        self._db.execute(
+        self._do(
             "INSERT INTO place VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET file = excluded.file, "
             "offset = excluded.offset, rank = excluded.rank WHERE excluded.rank >= place.rank",
             (key, *place),
@@ -52,14 +65,14 @@ class Index:
 
     def get(self, key: bytes) -> Place | None:
         """The place of a key."""
-        found = self._db.execute("SELECT file, offset, rank FROM place WHERE key = ?", (key,)).fetchone()
+        found = self._do("SELECT file, offset, rank FROM place WHERE key = ?", (key,)).fetchone()
         return Place(*found) if found is not None else None
 
     def _count(self) -> None:
         self._changes += 1
         if self._changes % COMMIT == 0:  # a transaction that is never ended keeps all it changed in memory
-            self._db.execute("COMMIT")
-            self._db.execute("BEGIN")
+            self._do("COMMIT")
+            self._do("BEGIN")
 
     def close(self) -> None:
         """Forget everything."""

@@ -130,8 +130,10 @@ class NativeFileRun:
 def _native_of(folder: Folder, manifest: Manifest, changes: Mapping[str, Any]) -> NativeSettings:
     kept = manifest.extra.get(MODE, {})
     try:
-        return NativeSettings(**{**kept, **changes})
-    except TypeError as error:
+        return NativeSettings(**dict(kept, **changes))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise BatchFileError(f"{folder.path}: the manifest is damaged, or of another release: {error}") from error
 
 
