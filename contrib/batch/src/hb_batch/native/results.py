@@ -21,7 +21,7 @@ from hb_batch.native.intents import Part
 from hb_batch.native.marks import Marks
 from hb_batch.native.settings import NativeReport
 from hb_batch.rows import Row, error_of, error_row, output_row, success_row
-from heavenbase.errors import GenerationFailed, StatusError, StructuredOutputError
+from heavenbase.errors import GenerationFailed, HBError, StatusError, StructuredOutputError
 from heavenbase.operations import BatchJob
 
 SHOWN: Final = 100
@@ -53,16 +53,21 @@ async def fetch(folder: Folder, endpoint: Endpoint, part: Part, job: BatchJob) -
     path, partial = path_of(folder, part), f"{path_of(folder, part)}.partial"
     if is_fetched(folder, part):
         return path
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    failures: list[OSError] = []
     try:
-        await endpoint.results(job, lambda piece: _write(handle, piece))
-        os.fsync(handle)
-    except OSError as error:
-        raise JournalError(f"{partial}: cannot be written: {error.strerror}") from error
-    finally:
-        os.close(handle)
-    os.replace(partial, path)
-    sync_folder(folder.path)
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            await endpoint.results(job, lambda piece: _write(handle, piece, failures))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(partial, path)
+        sync_folder(folder.path)
+    except (OSError, HBError) as error:
+        found = failures[0] if failures else error  # which would be the gateway's, that called what failed
+        if isinstance(found, OSError) and not isinstance(found, HBError):
+            raise JournalError(f"{partial}: cannot be written: {found.strerror}") from found
+        raise
     return path
 
 
@@ -73,10 +78,14 @@ def forget(folder: Folder, part: Part) -> None:
             os.unlink(path)
 
 
-def _write(handle: int, data: bytes) -> None:
+def _write(handle: int, data: bytes, failures: list[OSError]) -> None:
     view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
+    try:
+        while view:
+            view = view[os.write(handle, view) :]
+    except OSError as error:
+        failures.append(error)
+        raise
 
 
 @dataclass(slots=True)
