@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import tempfile
 from typing import Any, NamedTuple, Self
 
@@ -26,11 +25,14 @@ class Index:
     """Places by key, in a temporary file of the folder; it holds nothing that cannot be read again from the files."""
 
     def __init__(self, folder: str | None = None) -> None:
+        import sqlite3  # batches in memory go without
+
         try:
             handle, self._path = tempfile.mkstemp(prefix=".hb-index-", suffix=".sqlite", dir=folder)
         except OSError as error:
             raise BatchFileError(f"{folder or 'temporary files'}: no index can be made: {error.strerror}") from error
         os.close(handle)
+        self._failure: type[Exception] = sqlite3.Error
         self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         try:
             for pragma in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{CACHE}", "locking_mode=EXCLUSIVE"):
@@ -42,10 +44,10 @@ class Index:
             raise
         self._changes = 0
 
-    def _do(self, what: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+    def _do(self, what: str, values: tuple[Any, ...] = ()) -> Any:
         try:
             return self._db.execute(what, values)
-        except sqlite3.Error as error:  # such as a disk that is full
+        except self._failure as error:  # such as a disk that is full
             raise BatchFileError(f"{self._path}: the index cannot be written: {error}") from error
 
     def add(self, key: bytes, place: Place) -> Place | None:

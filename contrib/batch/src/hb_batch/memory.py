@@ -10,15 +10,24 @@ from typing import Any, Final
 from hb_batch.engine import Workers
 from hb_batch.private import Feed, run_privately
 from hb_batch.requests import Targets, ask, ask_within, read_request, shown
-from hb_batch.results import BatchError, BatchResult, Costs, Progress
+from hb_batch.results import Answer, BatchError, BatchResult, Costs, Lean, Progress
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.functions import kernel_of
 from heavenbase.llm import LLM
 from heavenbase.secrets import text_of
-from heavenbase.types import Completion, Usage
+from heavenbase.types import Usage
 
 CONCURRENCY: Final = 16
 """Requests in flight where nothing else is said."""
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "llm": None,
+    "max_concurrency": CONCURRENCY,
+    "fail_fast": False,
+    "timeout": None,
+    "on_progress": None,
+    "keep_raw": False,
+    "kernel": None,
+}
 
 
 async def abatch(
@@ -29,6 +38,7 @@ async def abatch(
     fail_fast: bool = False,
     timeout: float | None = None,
     on_progress: Callable[[Progress], object] | None = None,
+    keep_raw: bool = False,
     kernel: Any = None,
     **options: Any,
 ) -> BatchResult:
@@ -42,6 +52,7 @@ async def abatch(
         fail_fast: Raise the first failure at once, and cancel what is in flight; `error.batch` is the result so far.
         timeout: Seconds for each request, from when it is begun; one of its own wins.
         on_progress: Told after each request.
+        keep_raw: Keep the `raw` of answers and images, which is as large as all the rest of them; else it is None.
         kernel: Instead of the default one, or that of `llm`.
         options: What all requests are asked with, as `LLM` takes it; those of a request win.
 
@@ -49,16 +60,14 @@ async def abatch(
         InputError: What was given to the batch as a whole is wrong. What is wrong with one request is its error.
         HBError: With `fail_fast`, the first failure.
     """
-    run = _Run(requests, llm, max_concurrency, fail_fast, timeout, on_progress, kernel, options)
+    run = _Run(requests, llm, max_concurrency, fail_fast, timeout, on_progress, keep_raw, kernel, options)
     return await run.all(requests)
 
 
 def batch(requests: Iterable[Any], **options: Any) -> BatchResult:
     """Sync form of `abatch`, with the same arguments; it works inside a running event loop too, such as Jupyter's."""
-    names = ("llm", "max_concurrency", "fail_fast", "timeout", "on_progress", "kernel")
-    settings = {name: options.pop(name) for name in names if name in options}
-    defaults: dict[str, Any] = {"llm": None, "max_concurrency": CONCURRENCY, "fail_fast": False, "timeout": None}
-    run = _Run(requests, **{**defaults, "on_progress": None, "kernel": None, **settings}, options=options)
+    settings = {name: options.pop(name, default) for name, default in _DEFAULTS.items()}
+    run = _Run(requests, **settings, options=options)
     if not isinstance(requests, Iterable):
         raise InputTypeError("an async iterable of requests is for hb.abatch")
     if isinstance(requests, Sized):  # a list is read where it is; a generator may belong to its thread
@@ -78,6 +87,7 @@ class _Run:
         fail_fast: bool,
         timeout: float | None,
         on_progress: Callable[[Progress], object] | None,
+        keep_raw: bool,
         kernel: Any,
         options: Mapping[str, Any],
     ) -> None:
@@ -95,6 +105,8 @@ class _Run:
                 raise InputError(f"timeout must be seconds above 0, not {timeout!r}")
         if not isinstance(fail_fast, bool):
             raise InputTypeError(f"fail_fast must be True or False, not {type(fail_fast).__name__}")
+        if not isinstance(keep_raw, bool):
+            raise InputTypeError(f"keep_raw must be True or False, not {type(keep_raw).__name__}")
         if on_progress is not None and not callable(on_progress):
             raise InputTypeError(f"on_progress must be callable, not {type(on_progress).__name__}")
         self.kernel = llm.kernel if kernel is None and llm is not None else kernel_of(kernel)
@@ -102,11 +114,13 @@ class _Run:
             raise InputError("llm belongs to another kernel than the one that is given")
         self.most = max_concurrency
         self._timeout, self._fail_fast, self._on_progress = timeout, fail_fast, on_progress
+        self._lean = Lean(keep_raw=keep_raw)
         self._targets = Targets(self.kernel, llm, options)
         if options:
             self._targets.check()
         self._total = len(requests) if isinstance(requests, Sized) else None
-        self._answers: dict[int, Any] = {}
+        self._results: list[Answer | None] = []
+        self._answered = 0
         self._errors: list[BatchError] = []
         self._begun = 0
         self._tokens = 0
@@ -119,12 +133,12 @@ class _Run:
         self._workers = Workers(requests, self._one, most=self.most)
         await self._workers.run()
         count = self._begun if self._total is None else max(self._total, self._begun)
-        results = [self._answers.get(place) for place in range(count)]
+        self._results += [None] * (count - len(self._results))
         found = BatchResult(
-            results,
+            self._results,
             sorted(self._errors, key=lambda it: it.index),
-            count - len(self._answers) - len(self._errors),
-            Usage.total(*(answer.usage for answer in self._answers.values())),
+            count - self._answered - len(self._errors),
+            Usage.total(*(answer.usage for answer in self._results if answer is not None)),
             self._costs.total(),
             self.kernel.clock() - self._started,
         )
@@ -137,6 +151,7 @@ class _Run:
 
     async def _one(self, place: int, given: Any) -> None:
         self._begun += 1
+        self._results.append(None)  # places come in order
         limit = self._timeout
         try:
             request = read_request(given)
@@ -153,9 +168,8 @@ class _Run:
             if self._fail_fast and self._workers is not None:
                 self._workers.abort()
         else:
-            if isinstance(answer, Completion):
-                _ = answer.rate_limits  # read now, as an answer keeps all its headers until then
-            self._answers[place] = answer
+            self._results[place] = self._lean.made(answer)
+            self._answered += 1
             self._costs.add(answer)
             if answer.usage is not None:
                 self._tokens += answer.usage.total_tokens or 0
@@ -164,7 +178,7 @@ class _Run:
 
     def _tell(self, hook: Callable[[Progress], object]) -> None:
         elapsed = self.kernel.clock() - self._started
-        done, failed = len(self._answers) + len(self._errors), len(self._errors)
+        done, failed = self._answered + len(self._errors), len(self._errors)
         try:
             hook(Progress(done, failed, self._total, elapsed, self._tokens, self._costs.total()))
         except Exception:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from heavenbase.errors import HBError
 from heavenbase.ledger import Cost
-from heavenbase.types import Completion, Embedding, ImageResult, Usage
+from heavenbase.types import Completion, Embedding, ImageResult, ParameterReport, Usage
+
+Answer: TypeAlias = Completion | Embedding | ImageResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,23 @@ class BatchResult:
     """The answers of a batch in the order of its requests, with None for those that have none; and what failed.
 
     An answer is a Completion, an Embedding or an ImageResult. `cancelled` counts the requests that
-    have neither answer nor error, because `fail_fast` ended the batch. `cost` is a Cost, None where it is not known
+    have neither answer nor error, because `fail_fast` ended the batch. Without `keep_raw` answers have no `raw`, and
+    those with equal reports of their parameters share one, as all share their empty lists. `cost` is a Cost, None where it is not known
     of every request that was sent; `usage` adds up what is known.
     """
 
-    results: list[Completion | Embedding | ImageResult | None]
+    results: list[Answer | None]
     errors: list[BatchError] = field(default_factory=list)
     cancelled: int = 0
     usage: Usage | None = None
     cost: Cost | None = None
     elapsed: float = 0.0
+
+    def __repr__(self) -> str:  # asyncio writes out the result of its main task, whose answers may be thousands
+        return (
+            f"BatchResult({self.succeeded} of {len(self.results)} succeeded, {self.failed} failed, "
+            f"{self.cancelled} cancelled, {self.total_tokens} tokens, {self.elapsed:.1f} s)"
+        )
 
     @property
     def succeeded(self) -> int:
@@ -91,6 +100,50 @@ class BatchResult:
     def success_rate(self) -> float:
         """The share of requests that have an answer; 0 where there was none."""
         return self.succeeded / len(self.results) if self.results else 0.0
+
+
+class Nothing(list[Any]):
+    """The empty list of all answers of a batch that have none of their own; TypeError for whoever adds to it."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("this empty list is shared by the answers of a batch; give the answer a list of its own")
+
+    append = extend = insert = __iadd__ = __imul__ = __setitem__ = _refuse
+
+    def __reduce_ex__(self, protocol: Any) -> Any:  # a copy, or what comes out of a pickle, is a list like any other
+        return list, ()
+
+
+NOTHING: Final = Nothing()
+_LISTS: Final = ("tool_calls", "images", "reasoning_parts", "pending", "hops")
+
+
+class Lean:
+    """Takes from answers what many of them need not keep each for itself: a batch has thousands in memory."""
+
+    def __init__(self, *, keep_raw: bool) -> None:
+        self._keep_raw = keep_raw
+        self._report: ParameterReport | None = None
+        self._served_by: str | None = None
+
+    def made(self, answer: Answer) -> Answer:
+        """The same answer, leaner."""
+        if isinstance(answer, Completion):
+            _ = answer.rate_limits  # read now, as an answer keeps all its headers until then
+            for name in _LISTS:
+                if not getattr(answer, name):
+                    setattr(answer, name, NOTHING)
+        if not self._keep_raw and not isinstance(answer, Embedding):  # that of vectors only counts
+            answer.raw = None
+        if answer.report == self._report:
+            answer.report = self._report
+        else:
+            self._report = answer.report
+        if answer.served_by == self._served_by:
+            answer.served_by = self._served_by
+        else:
+            self._served_by = answer.served_by
+        return answer
 
 
 class Costs:

@@ -15,10 +15,9 @@ from yarl import URL
 
 from heavenbase.errors import HBError, InputError
 from heavenbase.http.transport.connections import Route, proxy_credentials, tls_context
+from heavenbase.http.transport.exchange import current, is_readable, reason
 from heavenbase.http.transport.framing import HEAD_LIMIT, Framing
-from heavenbase.http.transport.network import current, is_readable, reason
-from heavenbase.http.transport.pools import KEEPALIVE
-from heavenbase.http.transport.sender import Sender, close_with_loop
+from heavenbase.http.transport.sender import KEEPALIVE, Sender, close_with_loop
 
 if TYPE_CHECKING:
     from heavenbase.http.transport.exchange import Exchange

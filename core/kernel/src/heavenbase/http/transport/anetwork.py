@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore2
 
+from heavenbase.http.transport.exchange import current, is_readable, reason
 from heavenbase.http.transport.framing import Framing
 from heavenbase.http.transport.network import (
     COALESCE,
-    current,
     handshake_failure,
-    is_readable,
     read_failure,
-    reason,
     write_failure,
 )
 

@@ -9,6 +9,7 @@ when content came. So each read waits for what its clocks leave, without a timer
 
 from __future__ import annotations
 
+import select
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,6 +36,7 @@ from heavenbase.http.transport.framing import FIELD_LIMIT
 from heavenbase.spec import Timeouts
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Headers: TypeAlias = "Sequence[tuple[bytes, bytes]]"
@@ -288,6 +290,14 @@ CURRENT: ContextVar[Exchange | None] = ContextVar("hb_http_exchange", default=No
 """The exchange that the transport serves now."""
 
 
+def current() -> Exchange:
+    """The exchange that the calling transport serves."""
+    exchange = CURRENT.get()
+    if exchange is None:
+        raise RuntimeError("a connection was used outside of a transport")
+    return exchange
+
+
 ID_HEADERS = b"x-request-id request-id x-amzn-requestid x-generation-id apim-request-id x-debug-trace-id cf-ray".split()
 """The usual names of such a header, in the order in which they count."""
 
@@ -295,3 +305,20 @@ ID_HEADERS = b"x-request-id request-id x-amzn-requestid x-generation-id apim-req
 def request_id(named: Mapping[bytes, bytes]) -> str | None:
     """The provider's name for this request, from headers by their lower-case names; None when it gives none."""
     return next((named[name].decode("latin-1")[:200] for name in ID_HEADERS if named.get(name)), None)
+
+
+def is_readable(connection: socket.socket) -> bool:
+    """Whether a read would not wait."""
+    if connection.fileno() < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([connection], [], [], 0)[0])
+
+
+def reason(error: Exception) -> str:
+    """The system's words for a failure."""
+    # asyncio tells of several addresses in the text alone.
+    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error) or type(error).__name__)

@@ -6,7 +6,6 @@ read), ConnectionNotAvailable (a kept connection was gone; the pool takes anothe
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
 import threading
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore2
 
-from heavenbase.http.transport.exchange import CURRENT, Exchange
+from heavenbase.http.transport.exchange import Exchange, current, is_readable, reason
 from heavenbase.http.transport.framing import Framing
 
 if TYPE_CHECKING:
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
 
 COALESCE = 16 * 1024
 """Bytes held back so that the head and a short body leave in one packet."""
-
-
-def current() -> Exchange:
-    """The exchange that the calling transport serves."""
-    exchange = CURRENT.get()
-    if exchange is None:
-        raise RuntimeError("a connection was used outside of a transport")
-    return exchange
 
 
 def resolve(host: str, port: int) -> list[Any]:
@@ -192,17 +183,6 @@ class Backend(httpcore2.NetworkBackend):
             raise exchange.connect_failed(f"the name does not resolve ({reason(error)})") from None
 
 
-def is_readable(connection: socket.socket) -> bool:
-    """Whether a read would not wait."""
-    if connection.fileno() < 0:
-        return True
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(connection, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([connection], [], [], 0)[0])
-
-
 def _numeric(address: str, port: int) -> list[Any]:
     return socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
 
@@ -243,9 +223,3 @@ def handshake_failure(exchange: Exchange, error: OSError) -> HBError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return exchange.tls_failed(error.verify_message)
     return exchange.connect_failed(f"TLS handshake failed ({reason(error)})")
-
-
-def reason(error: Exception) -> str:
-    """The system's words for a failure."""
-    # asyncio tells of several addresses in the text alone.
-    return str(getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error) or type(error).__name__)

@@ -17,7 +17,7 @@ from heavenbase.http.transport.anetwork import AsyncBackend
 from heavenbase.http.transport.connections import Route, proxy_credentials, tls_context
 from heavenbase.http.transport.logs import scrub_logs
 from heavenbase.http.transport.network import Backend
-from heavenbase.http.transport.sender import Sender, close_with_loop
+from heavenbase.http.transport.sender import KEEPALIVE, Sender, close_with_loop
 
 if TYPE_CHECKING:
     import ssl
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 SHARD = 32
 """Connections of one httpcore2 pool."""
-
-KEEPALIVE = 60.0
-"""Seconds that an unused connection is kept."""
 
 
 for _part in ("connection", "http11", "proxy"):

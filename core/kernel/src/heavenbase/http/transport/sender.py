@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from heavenbase.http.transport.exchange import Exchange
 
+KEEPALIVE = 60.0
+"""Seconds that an unused connection is kept."""
+
 
 class Sender:
     """Sends requests in one colour; its flows for sync callers never suspend, so that `drive.run` can run them.
