@@ -10,7 +10,7 @@ from typing import Any, Final
 from hb_batch.engine import Workers
 from hb_batch.private import Feed, run_privately
 from hb_batch.requests import Targets, ask, ask_within, read_request, shown
-from hb_batch.results import Answer, BatchError, BatchResult, Costs, Lean, Progress
+from hb_batch.results import Answer, BatchError, BatchResult, Costs, Lean, Progress, lighten
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.functions import kernel_of
 from heavenbase.llm import LLM
@@ -164,6 +164,8 @@ class _Run:
             if self._fail_fast and self._errors:
                 return
             self._costs.add_failed(error)
+            if not self._fail_fast:
+                lighten(error)
             self._errors.append(BatchError(place, type(error).__name__, text_of(error), error, shown(given)))
             if self._fail_fast and self._workers is not None:
                 self._workers.abort()
