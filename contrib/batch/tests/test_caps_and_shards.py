@@ -73,6 +73,20 @@ def test_a_failure_that_may_be_billed_counts_as_what_it_costs_at_most(
     assert 1 <= len(server.requests) <= 4
 
 
+def test_what_failures_may_have_cost_counts_in_later_runs_too(
+    kernel: hb.Kernel, server: LoopbackServer, tmp_path: Path
+) -> None:
+    server.script(lambda _: Reply(body=b"{", status=200))  # an answer that cannot be read was paid for
+    lines = [line(f"r{n}", "hi", max_tokens=10) for n in range(20)]
+    source, output = write(tmp_path / "in.jsonl", lines), str(tmp_path / "out.jsonl")
+    FileRun(kernel).begin(source, output, Settings(max_cost="1.00", concurrency=2))
+    before = len(server.requests)
+    for again in (FileRun(kernel).resume, FileRun(kernel).retry_failed, FileRun(kernel).resume):
+        found = again(output)
+        assert "would pass 1.00" in (found.stopped or "")
+    assert len(server.requests) == before
+
+
 def test_shards_cover_every_line_once(tmp_path: Path) -> None:
     lines = [line(f"r{n % 90}", "x" * n) for n in range(100)]
     lines[17] = lines[18] = ""

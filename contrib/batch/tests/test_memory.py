@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -338,3 +340,51 @@ def test_a_request_that_cancels_itself_ends_the_batch(batch: Batch) -> None:
 
     with pytest.raises(asyncio.CancelledError):
         batch(["one", "two"], max_concurrency=1, middleware=[Cancelling()])
+
+
+def test_answers_keep_what_is_their_own(batch: Batch, server: LoopbackServer) -> None:
+    lean, whole = batch(["one", "two"]), batch(["one", "two"], keep_raw=True)
+    assert [answer.raw for answer in lean.results] == [None, None]
+    assert all(answer.raw["choices"] for answer in whole.results)
+    first, second = lean.results
+    assert first.report is second.report
+    assert first.report.to_dict() == whole.results[0].report.to_dict()
+    assert first.tool_calls is second.pending
+    assert (first.tool_calls, repr(first.images), first.to_dict()["hops"]) == ([], "[]", [])
+    for change in (lambda it: it.append(1), lambda it: it.extend([1]), lambda it: it.insert(0, 1)):
+        with pytest.raises(TypeError, match="shared by the answers of a batch"):
+            change(first.tool_calls)
+    copied = copy.copy(first.tool_calls)
+    copied.append("own")
+    assert (copied, first.tool_calls, copy.deepcopy(first).images) == (["own"], [], [])
+    with pytest.raises(InputError, match="keep_raw must be"):
+        batch(["one"], keep_raw="yes")
+
+
+def test_a_result_is_shown_by_its_counts(batch: Batch, server: LoopbackServer) -> None:
+    server.script(lambda _: Reply("a word that is not shown"))
+    found = batch(["one"] * 20 + [5])
+    assert repr(found).startswith("BatchResult(20 of 21 succeeded, 1 failed, 0 cancelled, ")
+    assert len(repr(found)) < 120
+
+
+def test_errors_hold_no_frames_of_their_calls(batch: Batch, server: LoopbackServer) -> None:
+    class Odd(hb.Middleware):
+        """Raises what is no error of hb."""
+
+        name = "odd"
+        around = "call"
+
+        async def __call__(self, call: Any, next: Any) -> Any:
+            if call.messages[-1]["content"] == "odd":
+                raise LookupError("odd")
+            return await next(call)
+
+    server.script(lambda _: Reply("no", status=500))
+    found = batch(["one", {"messages": "odd", "middleware": [Odd()]}])
+    hb_error, odd = (it.error for it in found.errors)
+    assert hb_error.__traceback__ is None
+    assert isinstance(odd, LookupError)
+    frames = [frame for frame, _ in traceback.walk_tb(odd.__traceback__)]
+    assert frames[-1].f_code.co_name == "__call__"
+    assert all(not frame.f_locals for frame in frames[1:])

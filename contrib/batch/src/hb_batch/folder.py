@@ -101,6 +101,8 @@ class Folder:
             raise BatchLocked(
                 f"another process works on {self.output}; `hb batch status` shows how far it is"
             ) from None
+        except OSError as error:
+            raise BatchFileError(f"{self.path}: cannot be locked: {error.strerror or error}") from error
         try:
             yield
         finally:
@@ -116,6 +118,8 @@ class Folder:
                 return False
         except BatchLocked:
             return True
+        except BatchFileError:  # who may not lock it may still look
+            return False
 
     @property
     def has_manifest(self) -> bool:

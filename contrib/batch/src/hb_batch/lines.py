@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from typing import IO, NamedTuple
 
@@ -23,8 +25,10 @@ class Line(NamedTuple):
 
 
 def opened(path: str) -> IO[bytes]:
-    """A file to read; BatchFileError where that cannot be."""
+    """A file to read; BatchFileError where that cannot be, and for a pipe, which could be read but once."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise BatchFileError(f"{path} is no file that can be read again; write its lines to one")
         return open(path, "rb")
     except OSError as error:
         raise BatchFileError(f"{path}: cannot be read: {error.strerror}") from error

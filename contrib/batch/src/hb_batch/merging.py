@@ -11,7 +11,18 @@ from hb_batch.folder import replacing
 from hb_batch.index import Index, Place
 from hb_batch.journal import Journal, rows_of
 from hb_batch.lines import lines_of, opened
-from hb_batch.rows import BadRow, custom_id_of, decoded, encoded, error_row, key_of, output_row, read_output, status_of
+from hb_batch.rows import (
+    BadRow,
+    custom_id_of,
+    decoded,
+    encoded,
+    error_row,
+    key_of,
+    line_of,
+    output_row,
+    read_output,
+    status_of,
+)
 
 RANKS: Final = {"success": 3, "error": 2, "invalid": 2, "expired": 1, "cancelled": 1, "missing": 0}
 """How good a row is: of two for one request the better one stays, of equal ones the later."""
@@ -73,20 +84,18 @@ def _line(file: IO[bytes], offset: int) -> bytes:
     return data if data.endswith(b"\n") else data + b"\n"
 
 
-def compact(path: str) -> None:
-    """Leave the newest row of each line alone, at once and in the order in which they came."""
-    lefts = bytearray()
+def compact(path: str, lines: int) -> None:
+    """Leave the newest row of each of so many lines alone, at once and in the order in which they came."""
+    lefts = bytearray(lines + 1)
     for _, row in rows_of(path):
-        line = row.get("line")
-        if isinstance(line, int) and line > 0:
-            if line >= len(lefts):
-                lefts.extend(bytes(line + 1 - len(lefts)))
+        line = line_of(row, lines)
+        if line is not None:
             lefts[line] = min(lefts[line] + 1, 255)
     with opened(path) as file, replacing(path) as handle, open(handle, "wb", BUFFER, closefd=False) as out:
         for line in lines_of(file, limit=None):
             newest = read_output(line.data)
-            number = newest.get("line") if newest is not None else None
-            if isinstance(number, int) and 0 < number < len(lefts):
+            number = line_of(newest, lines) if newest is not None else None
+            if number is not None:
                 lefts[number] -= 1
                 if not lefts[number]:
                     out.write(line.data)

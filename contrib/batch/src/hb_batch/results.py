@@ -63,10 +63,10 @@ class Progress:
 class BatchResult:
     """The answers of a batch in the order of its requests, with None for those that have none; and what failed.
 
-    An answer is a Completion, an Embedding or an ImageResult. `cancelled` counts the requests that
-    have neither answer nor error, because `fail_fast` ended the batch. Without `keep_raw` answers have no `raw`, and
-    those with equal reports of their parameters share one, as all share their empty lists. `cost` is a Cost, None where it is not known
-    of every request that was sent; `usage` adds up what is known.
+    An answer is a Completion, an Embedding or an ImageResult; without `keep_raw` it has no `raw`, and answers with
+    equal reports of their parameters share one, as all share their empty lists. `cancelled` counts the requests that
+    have neither answer nor error, because `fail_fast` ended the batch. `cost` is a Cost, None where it is not known of
+    every request that was sent; `usage` adds up what is known.
     """
 
     results: list[Answer | None]

@@ -86,7 +86,9 @@ def custom_id_of(found: Mapping[str, Any], line: int) -> str:
     """The custom_id of a request; BadRow where it has none that can be used."""
     name = found.get("custom_id")
     if not isinstance(name, str) or not name.strip():
-        told = "has no custom_id" if name is None else f"has a custom_id that is {_kind(name)}, not a text"
+        told = f"has a custom_id that is {_kind(name)}, not a text"
+        if name is None or isinstance(name, str):
+            told = "has no custom_id" if name is None else "has a custom_id that is empty"
         raise BadRow(f"line {line} {told}", line=line, code="missing_custom_id")
     if len(name) > ID_LIMIT:
         raise BadRow(f"line {line} has a custom_id of more than {ID_LIMIT} characters", line=line, code="custom_id")
@@ -129,7 +131,8 @@ def _verb(url: Any, refuse: Any) -> str:
     if path not in VERBS:
         near = get_close_matches(path, VERBS, 1, 0.6)
         told = f"did you mean {near[0]}?" if near else f"choices: {', '.join(VERBS)}"
-        raise refuse(f"unknown url {url!r:.80}; {told}", "invalid_url")
+        shown = url.partition("?")[0].rpartition("@")[2]  # the rest may hold a credential
+        raise refuse(f"unknown url {shown!r:.80}; {told}", "invalid_url")
     return VERBS[path]
 
 
@@ -245,6 +248,12 @@ def read_output(data: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and ("custom_id" in found or "line" in found) else None
+
+
+def line_of(row: Mapping[str, Any], lines: int) -> int | None:
+    """The number of the request that a row is of, in a file of so many lines; None where it names none of them."""
+    line = row.get("line")
+    return line if isinstance(line, int) and not isinstance(line, bool) and 0 < line <= lines else None
 
 
 def status_of(row: Mapping[str, Any]) -> str:

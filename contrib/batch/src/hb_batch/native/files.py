@@ -110,7 +110,7 @@ class NativeFileRun:
     def _run(
         self, folder: Folder, settings: Settings, native: NativeSettings, again: Collection[str], what: str
     ) -> NativeReport:
-        kernel, path = kernel_of(self.kernel), folder.read().source.path
+        kernel, source = kernel_of(self.kernel), folder.read().source
         targets = Targets(kernel, None, settings.target)
 
         def target(row: Row) -> tuple[LLM, dict[str, Any]]:
@@ -118,10 +118,10 @@ class NativeFileRun:
             named = {} if is_ours else {"model": row.model}
             return targets.of(Request(row.verb, row.content, named, dict(row.options)))
 
-        run = NativeRun(folder, path, target, settings=native, again=again, on_progress=self.on_progress)
+        run = NativeRun(folder, source.path, target, settings=native, again=again, on_progress=self.on_progress)
         report: NativeReport = drive.run(run.run() if what == "run" else run.cancel())
         if run.has_replaced:
-            compact(folder.output)
+            compact(folder.output, source.lines)
         finished = kernel.wall() if what == "run" and report.is_complete else None
         folder.update(settings=settings.kept(), finished=finished, counts=report.counts)
         return report

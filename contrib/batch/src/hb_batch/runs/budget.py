@@ -18,12 +18,12 @@ class CapReached(BudgetExceeded, kind="budget"):
 
 
 class Budget:
-    """Keeps what was spent and what is reserved below the cap. `spent` begins with what an earlier run came to."""
+    """Keeps what was spent and what is reserved below the cap. `spent` begins with what earlier runs came to."""
 
     def __init__(self, services: Any, cap: Decimal, *, allows_unknown: bool, spent: Decimal) -> None:
         self.spent = spent
         self._services, self._cap, self._allows_unknown = services, cap, allows_unknown
-        self._reserved = Decimal(0)
+        self.reserved = Decimal(0)
         self._changed = asyncio.Condition()
 
     async def reserve(self, spec: LLMSpec, row: Row) -> Decimal:
@@ -42,21 +42,21 @@ class Budget:
                 "and install a table of prices (pip install hb-prices), or allow unknown costs"
             )
         async with self._changed:
-            while self.spent + self._reserved + most.amount > self._cap:
-                if not self._reserved:
+            while self.spent + self.reserved + most.amount > self._cap:
+                if not self.reserved:
                     raise CapReached(
                         f"{self.spent:f} USD are spent, and the next request may cost {most.amount:f}: "
                         f"that would pass {self._cap:f}"
                     )
                 await self._changed.wait()
-            self._reserved += most.amount
+            self.reserved += most.amount
         return most.amount
 
     async def settle(self, reserved: Decimal, cost: Cost | None, *, may_be_billed: bool) -> None:
         """Turn what was set aside into what it cost; where nobody knows, and it may have been billed, all of it."""
         known = cost.amount if cost is not None and cost.currency == "USD" else None
         async with self._changed:
-            self._reserved -= reserved
+            self.reserved -= reserved
             if known is not None and not (may_be_billed and cost is not None and cost.at_least):
                 self.spent += known
             elif may_be_billed:

@@ -15,7 +15,7 @@ from hb_batch.index import Index
 from hb_batch.journal import Journal, mend, rows_of
 from hb_batch.lines import States
 from hb_batch.merging import append_parts, compact
-from hb_batch.rows import DONE, status_of
+from hb_batch.rows import DONE, line_of, status_of
 from hb_batch.runs.engines import LocalEngine, ShardWork
 from hb_batch.runs.interrupts import Interrupts
 from hb_batch.runs.runner import INTERRUPT, RETRIED, Runner, check_target
@@ -83,7 +83,11 @@ class FileRun:
             raise BatchFileError(f"{output} exists; name another output, or remove it")
         if not os.path.isdir(os.path.dirname(folder.output)):
             raise BatchFileError(f"{os.path.dirname(folder.output)}: there is no such folder")
+        if os.path.basename(output) == "-":
+            raise InputError("rows are kept in a file, for a run that goes on after an interrupt; - is none")
         source = Source.of(path)
+        if not source.lines:
+            raise BatchFileError(f"{path} has no requests")
         kernel = kernel_of(self.kernel)
         with folder.locked():
             if folder.has_manifest:
@@ -118,11 +122,12 @@ class FileRun:
         mend(folder.output)
         states, spent = States(), Tally(kernel.clock, None, {})
         for _, row in rows_of(folder.output):
-            line = row.get("line")
-            if isinstance(line, int) and 0 < line <= source.lines:
+            line = line_of(row, source.lines)
+            if line is not None:
                 states[line] = status_of(row)
                 spent.add_cost(row)
         check_target(kernel, settings)
+        before = max(spent.cost, Decimal(manifest.extra.get("spent", 0)))
         extra = {**manifest.extra, "resumed": kernel.wall(), "resumed_rows": sum(states.counts().values())}
         manifest = replace(manifest, settings=settings.kept(), finished=None, counts=states.counts(), extra=extra)
         folder.write(manifest)
@@ -133,7 +138,15 @@ class FileRun:
             tally.cost, tally.is_cost_known, tally.tokens = spent.cost, spent.is_cost_known, spent.tokens
             show = self.meter(tally) if self.meter is not None else None
             runner = Runner(
-                kernel, source.path, settings, journal, tally, again=again, show=show, interval=self.interval
+                kernel,
+                source.path,
+                settings,
+                journal,
+                tally,
+                again=again,
+                spent=before,
+                show=show,
+                interval=self.interval,
             )
             stack.callback(runner.close)
             shards = shards_of(source.path, index, lines=self.shard_lines, size=source.size)
@@ -149,14 +162,15 @@ class FileRun:
             else:
                 is_complete = self._elsewhere(folder, source, settings, shards, journal)
             elapsed, written = tally.elapsed, tally.written
+            extra["spent"] = f"{runner.spent if runner.spent is not None else before + tally.cost - spent.cost:f}"
             share = journal.spent / elapsed if elapsed > 0 else 0.0
         if runner.has_replaced:
-            compact(folder.output)
+            compact(folder.output, source.lines)
         counts = states.counts()
         is_complete = is_complete and all(status in DONE for status in counts)
         told = (counts, is_complete, elapsed, written, tally.cost, tally.is_cost_known)
         found = Finished(*told, stopped=runner.stopped, signal_code=code, journal_share=share)
-        folder.update(finished=kernel.wall() if found.is_complete else None, counts=counts)
+        folder.update(finished=kernel.wall() if found.is_complete else None, counts=counts, extra=extra)
         return found
 
     def _elsewhere(self, folder: Folder, source: Source, settings: Settings, shards: Any, journal: Journal) -> bool:

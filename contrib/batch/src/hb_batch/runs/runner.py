@@ -20,6 +20,7 @@ from hb_batch.runs.tally import Tally
 from hb_batch.shards import Shard, ShardResult
 from heavenbase.errors import HBError
 from heavenbase.kernel import Kernel
+from heavenbase.ledger import cost_of
 from heavenbase.llm import LLM
 
 INTERRUPT: Final = "interrupt"
@@ -38,8 +39,8 @@ def check_target(kernel: Kernel, settings: Settings) -> None:
 class Runner:
     """Runs shards of one input file, one at a time, and appends their rows to a journal.
 
-    `again` has the statuses of rows that are asked anew. `stopped` is why the run ended before its end: INTERRUPT, or
-    the message of a cap that was reached.
+    `again` has the statuses of rows that are asked anew, and `spent` is what earlier runs came to. `stopped` is why the
+    run ended before its end: INTERRUPT, or the message of a cap that was reached.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Runner:
         tally: Tally,
         *,
         again: Collection[str] = (),
+        spent: Decimal = Decimal(0),
         show: Callable[[], None] | None = None,
         interval: float = 5.0,
     ) -> None:
@@ -60,6 +62,7 @@ class Runner:
         self.has_replaced = False
         """Whether a line has two rows now."""
         self._again = again
+        self._before = spent
         self._targets = Targets(kernel, None, settings.target)
         self._show, self._interval = show, interval
         self._budget: Budget | None = None
@@ -72,6 +75,11 @@ class Runner:
             self._loop.run(self._run(shard))
         counts = self._journal.states.counts_of(shard.first_line, shard.lines)
         return ShardResult(shard.index, counts, self.stopped is None)
+
+    @property
+    def spent(self) -> Decimal | None:
+        """What the budget says is spent, and what was set aside for requests whose end nobody heard; None without."""
+        return self._budget.spent + self._budget.reserved if self._budget is not None else None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -104,7 +112,7 @@ class Runner:
         settings = self._settings
         if settings.max_cost is not None and self._budget is None:
             allows = settings.unknown_cost == "allow"
-            self._budget = Budget(self._kernel.services, settings.cap, allows_unknown=allows, spent=self.tally.cost)
+            self._budget = Budget(self._kernel.services, settings.cap, allows_unknown=allows, spent=self._before)
         with opened(self._path) as file:
             lines = self._wanted(lines_of(file, first=shard.first_line, offset=shard.offset, size=shard.end))
             repeated = shard.repeated
@@ -173,6 +181,7 @@ class Runner:
                 raise
         except Exception as error:
             may_be_billed = not isinstance(error, HBError) or error.maybe_billed
+            cost = cost_of(getattr(error, "attempts", ()))
             told = error_row(row.line, row.custom_id, error, elapsed=clock() - began)
         finally:
             self.tally.in_flight -= 1

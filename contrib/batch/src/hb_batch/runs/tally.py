@@ -38,8 +38,9 @@ class Tally:
             self.cost += cost
         elif row.get("status") == "success":
             self.is_cost_known = False
-        if usage := row.get("usage"):
-            self.tokens += usage.get("total_tokens") or 0
+        usage = row.get("usage")
+        tokens = usage.get("total_tokens") if isinstance(usage, Mapping) else None
+        self.tokens += tokens if isinstance(tokens, int) else 0  # a file may have been edited
 
     @property
     def elapsed(self) -> float:

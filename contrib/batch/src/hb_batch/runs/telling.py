@@ -12,7 +12,7 @@ from hb_batch.index import Index, Place
 from hb_batch.journal import rows_of
 from hb_batch.lines import States, lines_of, opened
 from hb_batch.requests import Request, Targets
-from hb_batch.rows import BadRow, Row, key_of, read_row, status_of
+from hb_batch.rows import BadRow, Row, key_of, line_of, read_row, status_of
 from hb_batch.runs.pricing import expected, price
 from hb_batch.runs.settings import Settings
 from hb_batch.runs.tally import Tally
@@ -46,8 +46,8 @@ def status(output: str, now: float) -> Status:
     manifest = folder.read()
     states, tally = States(), Tally(lambda: 0.0, None, {})
     for _, row in rows_of(folder.output):
-        line = row.get("line")
-        if isinstance(line, int) and 0 < line <= manifest.source.lines:
+        line = line_of(row, manifest.source.lines)
+        if line is not None:
             states[line] = status_of(row)
             tally.add_cost(row)
     counts = states.counts()
