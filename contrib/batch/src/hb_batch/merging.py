@@ -88,9 +88,9 @@ def compact(path: str, lines: int) -> None:
     """Leave the newest row of each of so many lines alone, at once and in the order in which they came."""
     lefts = bytearray(lines + 1)
     for _, row in rows_of(path):
-        line = line_of(row, lines)
-        if line is not None:
-            lefts[line] = min(lefts[line] + 1, 255)
+        number = line_of(row, lines)
+        if number is not None:
+            lefts[number] = min(lefts[number] + 1, 255)
     with opened(path) as file, replacing(path) as handle, open(handle, "wb", BUFFER, closefd=False) as out:
         for line in lines_of(file, limit=None):
             newest = read_output(line.data)
