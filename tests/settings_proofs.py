@@ -333,6 +333,7 @@ ABILITIES: Mapping[str, Proof] = {
     ),
     "count_tokens": Proof("tokenize", path("/tokenize"), Act("count")),
     "reasoning_efforts": Proof(["high"], sent(reasoning_effort="high"), Act(options={"reasoning_effort": "low"})),
+    "refused_parameters": Proof(["seed"], lacks("seed")),
     "file_references": Proof(["id"], said("file"), Act(content=FILE_URL)),
 }
 for place in ("models.<name>", "models.<name>.providers.<name>", "providers.<name>"):

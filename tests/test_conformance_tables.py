@@ -35,7 +35,9 @@ class Small(ModelTable):
     }
 
     def facts(self, provider: str, model_id: str) -> Any:
-        return {"context_window": 128_000, "tools": True} if (provider, model_id) == ("acme", "one") else {}
+        if (provider, model_id) != ("acme", "one"):
+            return {}
+        return {"context_window": 128_000, "tools": True, "refused_parameters": ["temperature"]}
 
     def prices(self, provider: str, model_id: str, *, at: float) -> Any:
         if provider != "acme" or model_id not in self.rows:
@@ -141,6 +143,14 @@ class TestTyping(Broken):
     made = Typing
 
 
+class Listing(Small):
+    def facts(self, provider, model_id):
+        return {"refused_parameters": ["temperature", 5]} if model_id == "one" else {}
+
+class TestListing(Broken):
+    made = Listing
+
+
 class Floating(Small):
     rows = {"one": {"input": 2.5, "output": 10.0}}
     def cost(self, provider, model_id, usage, *, at):
@@ -242,6 +252,7 @@ CAUGHT = {
     "raising": "no_name_makes_it_raise[empty]",
     "choking": "no_text_makes_its_count_raise[surrogate]",
     "naming": "its_facts_are_abilities_of_the_right_types",
+    "listing": "its_facts_are_abilities_of_the_right_types",
     "typing": "its_facts_are_abilities_of_the_right_types",
     "floating": "its_prices_are_decimals",
     "rounding": "its_costs_are_exact",

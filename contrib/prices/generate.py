@@ -3,18 +3,21 @@
     python contrib/prices/generate.py            # writes it
     python contrib/prices/generate.py --check    # exit code 1 where it would be another
 
-Only figures and names come from there; how long the answers of Claude may be is asked of hb-gateway-anthropic, so that
-it stands in one place. Importing genai-prices takes a third of a second, so that nothing else does.
+Only figures and names come from there. How long the answers of Claude may be is asked of hb-gateway-anthropic, and what
+parameters a model refuses of the manifest of its maker, so that each stands in one place. Importing genai-prices takes
+a third of a second, so that nothing else does.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, time
 from fnmatch import fnmatchcase
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,12 +25,23 @@ from typing import Any
 from hb_gateway_anthropic.models import most_tokens_of
 from hb_prices.providers import KEPT
 from hb_prices.published import table_of
+from hb_prices.refused import PACKAGED as REFUSED
 from hb_prices.table import Header
 
 VERSION, DATE = "0.2.3", "2026-11-10"
 """The release that the table is made from, and the day of it."""
 DATA = Path(__file__).parent / "src" / "hb_prices" / "data"
 TABLE = DATA / "table.jsonl"
+MAKERS = ("openai", "gemini", "grok")
+"""Whose manifests tell what their models refuse elsewhere too. Others publish their weights, and each host has its own
+rules; the gateways that ask Claude know how each generation samples, and which values are no loss."""
+SAMPLING = frozenset(
+    (
+        *("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty"),
+        *("logprobs", "top_logprobs", "logit_bias", "seed", "n", "stop", "parallel_tool_calls"),
+    )
+)
+"""Parameters that are told of; steps of thinking and forms of images go by the wire too."""
 
 
 def known_facts() -> Mapping[str, list[dict[str, Any]]]:
@@ -44,6 +58,18 @@ def facts_of(known: Mapping[str, list[dict[str, Any]]], provider: str, model: st
     if (most := most_tokens_of(model)) is not None:
         found.setdefault("max_output_tokens", most)
     return found
+
+
+def refused() -> str:
+    """The text of what models always refuse: of a maker's rules those that name models, without any condition."""
+    found = []
+    for maker in MAKERS:
+        manifest = resources.files(f"hb_provider_{maker}").joinpath("provider.toml").read_text(encoding="utf-8")
+        for rule in tomllib.loads(manifest)["provider"].get("parameters", ()):
+            names = sorted(SAMPLING.intersection(rule.get("drop", ())))
+            if names and "models" in rule and rule.keys().isdisjoint(("when", "unless", "gateways")):
+                found.append({"models": rule["models"], "parameters": names})
+    return json.dumps(found, indent=1) + "\n"
 
 
 def plain(value: Any) -> Any:
@@ -91,7 +117,8 @@ def generate() -> str:
 
 
 if __name__ == "__main__":
-    text = generate()
+    made = {TABLE: generate(), REFUSED: refused()}
     if "--check" in sys.argv[1:]:
-        sys.exit(TABLE.read_text(encoding="utf-8") != text)
-    TABLE.write_text(text, encoding="utf-8")
+        sys.exit(any(path.read_text(encoding="utf-8") != text for path, text in made.items()))
+    for path, text in made.items():
+        path.write_text(text, encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ import pytest
 from hb_prices import Table
 from hb_prices.matching import LONGEST, is_version, matches
 from hb_prices.prices import PACKAGED
+from hb_prices.refused import PACKAGED as PARAMETERS
 from hb_prices.table import Header, Row
 from heavenbase.errors import ConfigError
 
@@ -21,6 +24,17 @@ GENERATOR = Path(__file__).parents[1] / "generate.py"
 def test_the_packaged_table_is_what_the_generator_makes_of_the_pinned_release() -> None:
     run = subprocess.run([sys.executable, str(GENERATOR), "--check"], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_what_models_refuse_is_made_of_the_manifests_of_their_makers() -> None:
+    written = PARAMETERS.read_text(encoding="utf-8")
+    found = runpy.run_path(str(GENERATOR))
+    assert found["refused"]() == written
+    rules = json.loads(written)
+    assert {name for rule in rules for name in rule["parameters"]} <= found["SAMPLING"]
+    # A rule with a condition, of one gateway, or of the whole endpoint says nothing of a model.
+    assert all("gpt-5.5" not in rule["models"] and "*" not in rule["models"] for rule in rules)
+    assert "top_k" not in {name for rule in rules for name in rule["parameters"]}
 
 
 def test_it_says_where_it_is_from_and_of_which_day(table: Table) -> None:

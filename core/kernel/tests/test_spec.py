@@ -119,6 +119,21 @@ def test_the_models_word_on_a_capability_beats_the_providers() -> None:
     assert found.capability("audio", "unknown") == "unknown"
 
 
+def test_what_a_model_refuses_is_a_rule_before_the_others_unless_they_name_it_for_the_model() -> None:
+    endpoint = {"rename": {"seed": "random_seed"}, "drop": {"n": "one answer"}}
+    about = {"models": ["*"], "unless": {"effort": ["none"]}, "drop": {"temperature": "it thinks"}}
+    elsewhere = {"models": ["none-such"], "clamp": {"top_p": {"max": 1}}}
+    record = {"parameters": [endpoint, about, elsewhere]}
+    able = {"capabilities": {"refused_parameters": ["seed", "temperature", "top_p"]}}
+    dropped = {"drop": {"seed": "the model refuses it", "top_p": "the model refuses it"}}
+    found = made(provider_record=record, model_record=able)
+    assert found.parameter_rules() == [dropped, endpoint, about]
+    assert found.parameter_rules({"effort": "none"}) == [dropped, endpoint]
+    assert found.message_rules() == []
+    undone = made(provider_record={**record, **able}, model_record={"capabilities": {"refused_parameters": []}})
+    assert undone.parameter_rules() == [endpoint, about]
+
+
 def test_parameter_rules_apply_by_model_pattern_and_by_arguments() -> None:
     rules = [
         {"models": ["m-*"], "drop": {"seed": "no"}},

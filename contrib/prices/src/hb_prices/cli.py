@@ -54,7 +54,7 @@ def show(state: State, model: str | None, provider: str | None, as_json: bool) -
             output.say("several hosts answer for it, each at its own price: costs are those that the provider tells")
     if not as_json:
         for name, value in facts.items():
-            output.say(f"{name}: {value}")
+            output.say(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
     return int(found is None)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from hb_prices.overrides import CONFIGURED, Override, override_of, read_overrides
 from hb_prices.providers import seller_of
+from hb_prices.refused import refused_parameters
 from hb_prices.table import Row, Table
 from heavenbase.config import has_home, user_folder
 from heavenbase.errors import ConfigError, InputError
@@ -101,9 +102,13 @@ class Prices(ModelTable):
         return refreshed if refreshed.header.date >= packaged.header.date else packaged
 
     def facts(self, provider: str, model_id: str) -> Mapping[str, Any]:
-        """The context window, the most tokens of an answer, and what it surely has not."""
+        """The context window, the most tokens of an answer, what it surely has not, which parameters it refuses."""
         override, row = self._look_up(provider, model_id)
-        return {**(row.facts if row is not None else {}), **(override.row.facts if override is not None else {})}
+        found = dict(row.facts) if row is not None else {}
+        like = override.like if override is not None else None
+        if row is not None and (refused := refused_parameters(like[1] if like is not None else model_id)):
+            found["refused_parameters"] = refused
+        return {**found, **(override.row.facts if override is not None else {})}
 
     def prices(self, provider: str, model_id: str, *, at: float) -> Mapping[str, Any] | None:
         """Prices in force: a Decimal for each bucket, or with tiers (first, (tokens of the prompt above, price), …).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -177,6 +177,8 @@ class LLMSpec:
     def parameter_rules(self, wire: Mapping[str, Any] = EMPTY) -> list[dict[str, Any]]:
         """The provider's rules about parameters (`[[provider.parameters]]`) for this model and gateway, in order.
 
+        Before them stands one that drops what the model refuses (`refused_parameters`), but for names of which a rule
+        about this model says more.
         `wire` are the arguments as they would be sent: a rule's `when` and `unless` pair a name with values of them.
         """
         return self._rules("parameters", wire)
@@ -194,9 +196,16 @@ class LLMSpec:
                 if any(fnmatchcase(self.model_id, pattern) for pattern in rule.get("models", ["*"]))
                 and self.gateway in rule.get("gateways", (self.gateway,))
             ]
+            if kind == "parameters" and (drop := self._refused(own)):
+                own.insert(0, {"drop": drop})  # before a rule of the endpoint gives them other names
             found = self._keys[kind] = own, any("when" in rule or "unless" in rule for rule in own)
         rules, depends = found
         return [rule for rule in rules if _applies(rule, wire)] if depends else [*rules]
+
+    def _refused(self, rules: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        own = [rule for rule in rules if "models" in rule]
+        said = {name for rule in own for way in ("drop", "rename", "clamp") for name in rule.get(way, ())}
+        return {name: "the model refuses it" for name in self.capability("refused_parameters", ()) if name not in said}
 
     def thinking_control(self) -> str | None:
         """How thinking is asked for on the wire: the model's word, else the provider's, else the gateway's."""

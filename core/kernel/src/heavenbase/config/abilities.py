@@ -24,6 +24,10 @@ ABILITIES: dict[str, tuple[str, str]] = {
     "prefill": ("bool", "it goes on with an answer that stands last; true lets the stream of a route go on so"),
     "max_output_tokens": ("int", "most tokens of an answer, for wires that want a limit"),
     "reasoning_efforts": ("bool | list[str]", "steps of thinking; a step that is not there becomes the nearest one"),
+    "refused_parameters": (
+        "list[str]",
+        "parameters that the model refuses, where no rule of its provider names them for it; left out, and reported",
+    ),
     "late_system": ("bool", "system messages may stand between the others; false puts them first"),
     "deferred_tools": ("bool", "tools may be loaded when the model looks for them; false loads all at once"),
     "free_text_tools": ("bool", "tools may take free text; false refuses those"),
