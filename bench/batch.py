@@ -10,7 +10,7 @@ from typing import Any
 
 import openai
 
-import hb_batch
+import heavenbase as hb
 from bench.calls import targets
 from bench.measure import Result, ratio
 
@@ -47,7 +47,7 @@ def batches(url: str, rounds: int, scale: float) -> Iterator[Result]:
     texts = [f"hi {number}" for number in range(items)]
 
     def ours() -> None:
-        assert hb_batch.batch(texts, llm=llm, max_concurrency=FLIGHT).succeeded == items
+        assert hb.batch(texts, llm=llm, max_concurrency=FLIGHT).succeeded == items
 
     def theirs() -> None:
         async def run() -> list[Any]:

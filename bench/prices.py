@@ -8,8 +8,6 @@ from collections.abc import Iterator
 
 from bench.measure import Result, Turns
 from bench.pace import slowness
-from hb_prices import Prices, Table
-from hb_prices.prices import PACKAGED
 from heavenbase.types import Usage
 
 CALLS = 2_000
@@ -18,6 +16,9 @@ MOMENT = 1.79e9
 
 def prices(url: str, rounds: int, scale: float) -> Iterator[Result]:
     """Milliseconds to read the table and find a model of OpenAI, and microseconds for the cost of a usage."""
+    from hb_prices import Prices, Table
+    from hb_prices.prices import PACKAGED
+
     usage = Usage(1_000, 200, cache_read=600)
     slow = slowness(url)
     loads: list[float] = []
