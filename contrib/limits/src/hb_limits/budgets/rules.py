@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hb_limits.budgets.amounts import read_money, read_tokens, shown
 from hb_limits.budgets.windows import SPANS
-from hb_limits.reading import covers, patterns, word
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from hb_limits.reading import covers, name_of, patterns, rules_of, word
+from heavenbase.errors import InputError
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -69,23 +69,10 @@ def read_rules(given: Any, key: str = "rules") -> tuple[Rule, ...]:
         UnknownNameError: A key or word that no rule has, with the nearest.
         InputError: A value that is none, or two rules of one name; InputTypeError for one of another type.
     """
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
-        raise InputTypeError(f"{key} is a list of tables, not {type(given).__name__}")
-    rules = tuple(_rule(table, f"{key}[{place}]") for place, table in enumerate(given))
-    names: set[str] = set()
-    for place, rule in enumerate(rules):
-        if rule.name in names:
-            raise InputError(f"{key}[{place}]: another rule is called {rule.name!r} too; give each a `name` of its own")
-        names.add(rule.name)
-    return rules
+    return rules_of(given, _rule, KEYS, key)
 
 
-def _rule(table: Any, key: str) -> Rule:
-    if not isinstance(table, Mapping):
-        raise InputTypeError(f"{key} is a table, not {type(table).__name__}")
-    for name in table:
-        if name not in KEYS:
-            raise UnknownNameError(f"key of {key}", name, KEYS)
+def _rule(table: Mapping[str, Any], key: str) -> Rule:
     match = patterns(table.get("match", "*"), f"{key}.match")
     per = word(table.get("per", "all"), PER, f"{key}.per")
     every = table.get("every")
@@ -99,8 +86,6 @@ def _rule(table: Any, key: str) -> Rule:
     currency = table.get("currency", "USD")
     if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
         raise InputError(f"{key}.currency is three capital letters such as USD, not {currency!r}")
-    name = table.get("name")
-    if name is not None and not (isinstance(name, str) and name.strip()):
-        raise InputTypeError(f"{key}.name is a text that is not empty")
-    called = str(name) if name is not None else " ".join(filter(None, (per, every, ", ".join(match))))
+    name = name_of(table, key)
+    called = name if name is not None else " ".join(filter(None, (per, every, ", ".join(match))))
     return Rule(called, match, per, every, money, currency, tokens)

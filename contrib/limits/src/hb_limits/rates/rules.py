@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from hb_limits.reading import covers, patterns, word
-from heavenbase.errors import InputError, InputTypeError, UnknownNameError
+from hb_limits.reading import covers, name_of, patterns, rules_of, word
+from heavenbase.errors import InputError, InputTypeError
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
@@ -67,23 +67,10 @@ def read_rules(given: Any, key: str = "rules") -> tuple[Rule, ...]:
         UnknownNameError: A key that no rule has, with the nearest.
         InputError: A value that is none, or two rules of one name; InputTypeError for one of another type.
     """
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
-        raise InputTypeError(f"{key} is a list of tables, not {type(given).__name__}")
-    rules = tuple(_rule(table, f"{key}[{place}]") for place, table in enumerate(given))
-    names = {OF_PROVIDERS}
-    for place, rule in enumerate(rules):
-        if rule.name in names:
-            raise InputError(f"{key}[{place}]: another rule is called {rule.name!r} too; give each a `name` of its own")
-        names.add(rule.name)
-    return rules
+    return rules_of(given, _rule, KEYS, key, taken=(OF_PROVIDERS,))
 
 
-def _rule(table: Any, key: str) -> Rule:
-    if not isinstance(table, Mapping):
-        raise InputTypeError(f"{key} is a table, not {type(table).__name__}")
-    for name in table:
-        if name not in KEYS:
-            raise UnknownNameError(f"key of {key}", name, KEYS)
+def _rule(table: Mapping[str, Any], key: str) -> Rule:
     match = patterns(table.get("match", "*"), f"{key}.match")
     per = word(table.get("per", "target"), PER, f"{key}.per")
     windows = tuple(
@@ -94,12 +81,10 @@ def _rule(table: Any, key: str) -> Rule:
     concurrency = _optional(table.get("concurrency"), f"{key}.concurrency")
     if not windows and concurrency is None:
         raise InputError(f"{key} limits nothing: give it a rate, such as requests_per_minute, or concurrency")
-    name = table.get("name")
-    if name is not None and not (isinstance(name, str) and name.strip()):
-        raise InputTypeError(f"{key}.name is a text that is not empty")
+    name = name_of(table, key)
     raises = word(table.get("on_limit", "wait"), ON_LIMIT, f"{key}.on_limit") == "raise"
     queued = _optional(table.get("max_queued"), f"{key}.max_queued", least=0)
-    called = str(name) if name is not None else f"{per} {', '.join(match)}"
+    called = name if name is not None else f"{per} {', '.join(match)}"
     return Rule(called, match, per, windows, concurrency, queued, raises)
 
 
