@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from hb_testing.redis_server import RedisServer, running
 from hb_testing.server import LoopbackServer
-
-from .redis_server import RedisServer, running
 
 
 @pytest.fixture

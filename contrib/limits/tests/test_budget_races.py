@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from hb_limits import Budgets
+from hb_testing.redis_server import RedisServer
 from heavenbase.errors import BudgetExceeded, HBError, Overloaded, RequestRejected, ServerError
 from heavenbase.types import Usage
 
 from .budget_support import Asked, House
-from .redis_server import RedisServer
 
 DOLLAR = Decimal(1)
 STORES = ("memory", "sqlite", "redis")

@@ -23,10 +23,10 @@ from hb_limits.budgets.rules import read_rules
 from hb_limits.budgets.sqlite import SQLiteStore
 from hb_limits.budgets.windows import FOR_EVER, Window, window_at
 from hb_limits.server.settings import ServerSettings
+from hb_testing.redis_server import RedisServer
 from heavenbase.errors import BudgetExceeded
 
 from .budget_support import MONDAY, House
-from .redis_server import RedisServer
 
 RULE = read_rules([{"name": "r", "money": "9000000000.000000000003", "tokens": 1000}])[0]
 BIG = 9_000_000_000 * PARTS

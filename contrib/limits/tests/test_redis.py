@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from hb_testing.redis_server import RedisServer
 from heavenbase.errors import RateLimitError, RequestRejected
 from heavenbase.types import Usage
 
-from .redis_server import RedisServer
 from .support import COLOURS, House, most_in, until
 
 pytestmark = pytest.mark.xdist_group("redis")

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from hb_testing.redis_server import RedisServer
 from heavenbase.errors import RateLimitError
 
-from .redis_server import RedisServer
 from .support import COLOURS, House
 
 pytestmark = pytest.mark.xdist_group("redis")

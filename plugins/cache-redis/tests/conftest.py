@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .redis_server import RedisServer, running
+from hb_testing.redis_server import RedisServer, running
 
 
 @pytest.fixture(scope="session")

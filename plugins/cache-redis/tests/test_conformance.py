@@ -11,10 +11,9 @@ import pytest
 
 from hb_cache_redis import RedisCache
 from hb_testing import CacheContract
+from hb_testing.redis_server import RedisServer
 from heavenbase.errors import CacheError
 from heavenbase.plugin import CacheStore
-
-from .redis_server import RedisServer
 
 TRIES = 20
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
+from hb_testing.redis_server import RedisServer
 from hb_testing.server import LoopbackServer
 from heavenbase.errors import CacheWarning
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-
-from .redis_server import RedisServer
 
 pytestmark = pytest.mark.xdist_group("redis")
 

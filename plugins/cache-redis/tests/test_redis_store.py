@@ -15,12 +15,11 @@ import pytest
 from hb_cache_redis import RedisCache
 from hb_cache_redis.store import RedisStore
 from hb_testing.caches import cache_key
+from hb_testing.redis_server import RedisServer
 from hb_testing.server import LoopbackServer
 from heavenbase.errors import CacheError, CacheWarning, ConfigError
 from heavenbase.kernel import Kernel
 from heavenbase.llm import LLM
-
-from .redis_server import RedisServer
 
 pytestmark = pytest.mark.xdist_group("redis")
 
