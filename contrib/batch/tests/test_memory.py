@@ -261,6 +261,15 @@ def test_an_llm_answers_what_names_no_model(batch: Batch, kernel: hb.Kernel, ser
         batch(["one"], llm=llm)
 
 
+def test_calls_of_an_llm_go_through_its_own_kernel(kernel: hb.Kernel, server: LoopbackServer) -> None:
+    llm = hb.LLM(model="acme/m", kernel=kernel)
+    assert hb.batch(["one"], llm=llm).succeeded == 1
+    assert asyncio.run(hb.abatch(["two"], llm=llm)).succeeded == 1
+    assert [last_text(request) for request in server.requests] == ["one", "two"]
+    with pytest.raises(InputError, match="another kernel"):
+        hb.batch(["three"], llm=llm, kernel=hb.Kernel())
+
+
 def test_options_of_the_batch_count_where_a_request_says_nothing(batch: Batch, server: LoopbackServer) -> None:
     batch(["one", {"messages": "two", "temperature": 0.1}], max_concurrency=1, temperature=0.7, system="Be brief.")
     assert [it.json["temperature"] for it in server.requests] == [0.7, 0.1]

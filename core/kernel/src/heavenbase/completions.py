@@ -108,21 +108,26 @@ def batch(requests: Any, *, kernel: Any = None, **options: Any) -> Any:
 
     Args:
         requests: Texts, lists of messages, or tables such as {"model": …, "messages": …}, {"input": …}, {"prompt": …}.
-        kernel: Whose calls they are; the default kernel by default.
-        options: What hb-batch takes (max_concurrency, fail_fast, timeout, …), and what calls take.
+        kernel: Whose calls they are; by default that of `llm`, or the default kernel.
+        options: What hb-batch takes (llm, max_concurrency, fail_fast, timeout, …), and what calls take.
 
     Raises:
         MissingPackage: hb-batch is not installed.
         HBError: An option is wrong; with `fail_fast` the first failure.
     """
-    found = kernel_of(kernel)
+    found = _kernel_of_batch(kernel, options)
     return _batches(found).batch(found, requests, **options)
 
 
 async def abatch(requests: Any, *, kernel: Any = None, **options: Any) -> Any:
     """Async form of `batch`."""
-    found = kernel_of(kernel)
+    found = _kernel_of_batch(kernel, options)
     return await _batches(found).abatch(found, requests, **options)
+
+
+def _kernel_of_batch(kernel: Any, options: Mapping[str, Any]) -> Kernel:
+    llm = options.get("llm")
+    return llm.kernel if kernel is None and isinstance(llm, LLM) else kernel_of(kernel)
 
 
 def _batches(kernel: Kernel) -> Any:
