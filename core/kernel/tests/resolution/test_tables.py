@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import pickle
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -71,6 +72,21 @@ def test_an_answer_tells_what_it_cost() -> None:
             "source": "table 1",
             "date": DAY,
         }
+
+
+def test_a_table_reckons_what_somebody_reads() -> None:
+    asked: list[str] = []
+
+    class Counting(Priced):
+        def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
+            asked.append(model_id)
+            return super().cost(provider, model_id, usage, at=at)
+
+    with make_kernel("hello", plugins=(Counting(),)) as kernel:
+        answer = LLM(kernel=kernel).complete("hi")
+    assert asked == []
+    assert (answer.cost.amount, pickle.loads(pickle.dumps(answer.attempts[0])).cost) == (13, answer.cost)  # noqa: S301
+    assert answer.attempts[0] == Attempt.from_dict(answer.attempts[0].to_dict())
 
 
 def test_a_stream_tells_it_at_its_end_in_both_colours() -> None:

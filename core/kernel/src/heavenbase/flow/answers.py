@@ -10,15 +10,13 @@ from heavenbase.call import Call, CallContext, Kept
 from heavenbase.colour import drive as drive
 from heavenbase.colour.parallel import LONG, call_in_thread
 from heavenbase.details import Details, Record
-from heavenbase.errors import HBError, PluginContractError, ProviderError, StructuredOutputError, ToolArgsError
+from heavenbase.errors import HBError, PluginContractError, ProviderError, ToolArgsError
 from heavenbase.gather import Ending, Gathering, name_calls
 from heavenbase.secrets import scrubbed, scrubber, told
 from heavenbase.spec import EMPTY
-from heavenbase.types import Attempt, Chunk, Completion, Embedding, ImageResult, ToolCall
+from heavenbase.types import Chunk, Completion, Embedding, ImageResult, ToolCall
 
 _DEPTH = 8
-_WHOLE = (None, StructuredOutputError.kind)
-"""What stands as the error of a request whose answer came as a whole."""
 SHAPES: dict[str, type] = {"complete": Completion, "embed": Embedding, "imagen": ImageResult}
 
 
@@ -70,7 +68,7 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
         answer.served_by, answer.hops = f"{spec.provider}/{spec.model_id}", context.hops
     answer.created_at = context.created_at
     answer.elapsed = context.clock() - context.started
-    answer.attempts = price(context)
+    answer.attempts = context.attempts
     answer.report = context.report
     if context.cached:
         answer.cached = True
@@ -88,18 +86,6 @@ def stamp(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
         answer.delta = [message]
         answer.messages = [*call.messages, message]
     return answer
-
-
-def price(context: CallContext) -> list[Attempt]:
-    """The requests of a call so far, each with what it cost where that is known."""
-    services = context.services
-    for attempt in context.attempts:
-        if attempt.usage is not None and attempt.cost is None and services is not None:
-            cost = services.cost(attempt.provider, attempt.model, attempt.usage, attempt.started)
-            if cost is not None and attempt.error not in _WHOLE:
-                cost = replace(cost, at_least=True)  # it was told before the answer broke off
-            attempt.cost = cost
-    return context.attempts
 
 
 async def stamped(call: Call, answer: Any, repair: Mapping[str, Any] = EMPTY) -> Any:
@@ -221,7 +207,7 @@ def annotate(call: Call, error: HBError, gathering: Gathering | None = None) -> 
         error.partial = partial = gathering.completion(call)
         if partial.usage is not None and call.context.attempts and call.context.attempts[-1].usage is None:
             call.context.attempts[-1].usage = partial.usage
-    error.attempts = tuple(price(call.context))
+    error.attempts = tuple(call.context.attempts)
     clean(call, error)
     return error
 

@@ -117,13 +117,13 @@ async def poll(
 async def _settled(llm: Any, job: Job, call: Call) -> Job:
     """The job with what the kernel knows of its answer, and with its call, which gives the answer its form."""
     job._call = Kept(call)
-    asked = call.context.attempts
+    asked = list(call.context.attempts)
+    if job.completion is not None and asked:
+        asked.pop().usage = job.completion.usage  # what the answer costs stands with the request that brings it
     for attempt in asked:
-        if attempt.error is None:  # what the answer costs stands with the request that brings it
+        if attempt.error is None:
             attempt.cost = Cost(Decimal(0))
     if job.completion is not None:
-        if asked:
-            asked[-1].usage, asked[-1].cost = job.completion.usage, None
         await stamped(call.replace(format=None), job.completion, llm.kernel.tool_call_repair)
     return job
 

@@ -27,7 +27,8 @@ class Attempting:
         context.remaining()
         if has_images(call):
             call = await encode_images(call, self._registry, self._services.setting)
-        attempt = Attempt(spec.provider, spec.model_id, spec.gateway, self._services.wall())
+        services = self._services
+        attempt = Attempt.of_ledger(spec.provider, spec.model_id, spec.gateway, services.wall(), services.cost)
         if context.reason or context.waited:
             attempt.reason, attempt.waited = context.reason or None, context.waited or None
             context.reason, context.waited = "", 0.0
