@@ -60,6 +60,15 @@ def test_own_prices_count_where_the_listed_ones_are_those_of_some_host() -> None
     assert table.cost("openrouter", "mistralai/mistral-nemo", Usage(1_000_000, 0), at=NOW) is not None
 
 
+def test_a_model_to_be_like_that_the_table_lacks_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    table = priced(**{"azure/chat-*": {"like": "openai/gtp-5.5"}})
+    for _ in range(3):
+        assert table.cost("azure", "chat-1", Usage(1, 1), at=NOW) is None
+        assert table.facts("azure", "chat-2") == {}
+    (message,) = caplog.messages
+    assert message == 'heavenbase.tables.prices.models."azure/chat-*": the table has no openai/gtp-5.5 to be like'
+
+
 def test_limits_alone_leave_the_prices() -> None:
     table = priced(**{"openai/gpt-5.5": {"context_window": 5}})
     assert table.facts("openai", "gpt-5.5")["context_window"] == 5

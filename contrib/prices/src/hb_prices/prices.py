@@ -60,6 +60,7 @@ class Prices(ModelTable):
         self._overrides: tuple[Override, ...] = ()
         self._table: Table | None = None
         self._known: dict[tuple[Any, ...], Sure | None] = {}
+        self._missed: set[str] = set()
         self.configure(self.options)
 
     def configure(self, options: Mapping[str, Any]) -> None:
@@ -195,6 +196,16 @@ class Prices(ModelTable):
         if override is not None and override.like is not None:
             provider, model_id = override.like
         seller = seller_of(provider)
-        if seller is None:
-            return override, None
-        return override, self.table.find(seller.name, model_id, exact=seller.exact)
+        row = self.table.find(seller.name, model_id, exact=seller.exact) if seller is not None else None
+        if row is None and override is not None and override.like is not None:
+            self._miss(override)
+        return override, row
+
+    def _miss(self, override: Override) -> None:
+        """Say once that the table lacks the model which another one is said to be like."""
+        if override.pattern not in self._missed:
+            self._missed.add(override.pattern)
+            from logging import getLogger
+
+            text = 'heavenbase.tables.prices.models."%s": the table has no %s to be like'
+            getLogger("heavenbase").warning(text, override.pattern, "/".join(override.like or ()))

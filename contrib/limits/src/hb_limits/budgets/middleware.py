@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hb_limits.budgets.accounts import Spent, Store, Want
@@ -15,6 +16,7 @@ from hb_limits.budgets.rules import Rule, read_rules
 from hb_limits.forks import Lock
 from hb_limits.rates.tokens import UNSENT
 from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
+from hb_limits.server.threads import counted
 from hb_limits.streams import Heard, Watched
 from heavenbase.errors import BudgetExceeded, HBError, InputError
 from heavenbase.middleware import Middleware, Next, Place, Setting
@@ -101,7 +103,8 @@ class Budgets(Middleware):
         if not rules:
             return await next(call)
         keeper = self.keeper
-        bound = bound_of(call, call.services.wall(), priced=any(rule.money is not None for rule in rules))
+        is_priced = any(rule.money is not None for rule in rules)
+        bound = await counted(call, partial(bound_of, call, call.services.wall(), priced=is_priced))
         self._check(call, rules, bound, keeper)
         spending = _Spending(keeper, call, await keeper.reserve(call, rules, bound), bound)
         try:

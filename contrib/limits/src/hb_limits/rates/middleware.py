@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,7 @@ from hb_limits.rates.pool import Pool
 from hb_limits.rates.rules import Rule, read_rules
 from hb_limits.rates.tokens import unused, used
 from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
+from hb_limits.server.threads import counted
 from hb_limits.streams import Heard, Watched
 from heavenbase.errors import InputError, RateLimitError
 from heavenbase.middleware import Middleware, Next, Place, Setting
@@ -80,7 +82,7 @@ class Limits(Middleware):
         if "." in call.verb and is_local(call.verb):
             return await next(call)
         pool = self._pool(call)
-        demand = pool.demand(call)
+        demand = await counted(call, partial(pool.demand, call))
         if not demand.buckets:
             return await next(call)
         grant = await pool.enter(call, demand)
