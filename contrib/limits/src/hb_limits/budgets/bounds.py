@@ -30,6 +30,8 @@ BYTES_OF_FILES, BYTES_OF_SOUNDS = 2, 32
 """Bytes of a file or sound that is sent along for which one token is set aside: of dense text in one, of low speech."""
 BILLED: Final = ("complete", "embed", "imagen", "rerank", "background.submit")
 """What is paid for by what it comes to; all else, such as lists and counts, is free or a flat sum."""
+NATIVE: Final = "batches.submit"
+"""Submits many requests in a file, of which nobody knows here what they may come to."""
 CHEAPER: Final = (None, "auto", "default", "standard", "standard_only", "on_demand", "flex", "batch")
 """Words of `service_tier` that cost no more than none."""
 _PRICED: Final = frozenset(each.name for each in fields(Usage))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hb_limits.budgets.accounts import Spent, Store, Want
 from hb_limits.budgets.amounts import MOST, parts_of
-from hb_limits.budgets.bounds import BILLED, Bound, bound_of
+from hb_limits.budgets.bounds import BILLED, NATIVE, Bound, bound_of
 from hb_limits.budgets.keeper import Held, Keeper
 from hb_limits.budgets.memory import MemoryStore
 from hb_limits.budgets.rules import Rule, read_rules
@@ -18,7 +18,7 @@ from hb_limits.rates.tokens import UNSENT
 from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
 from hb_limits.server.threads import counted
 from hb_limits.streams import Heard, Watched
-from heavenbase.errors import BudgetExceeded, HBError, InputError
+from heavenbase.errors import BudgetExceeded, HBError, InputError, SecurityWarning, warn_caller
 from heavenbase.middleware import Middleware, Next, Place, Setting
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Budgets(Middleware):
         self._server: ServerSettings | None = None
         self._keeper: Keeper | None = None
         self._lock = Lock()
+        self._is_native_told = False
         kind = options["store"]
         if kind == "redis":
             self._server = ServerSettings.read(options, prefix)
@@ -99,8 +100,11 @@ class Budgets(Middleware):
 
     async def __call__(self, call: Call, next: Next) -> Any:
         """The answer, where all budgets have room for the request."""
-        rules = [rule for rule in self.rules if rule.covers(call)] if call.verb in BILLED else []
+        rules = [rule for rule in self.rules if rule.covers(call)] if call.verb in (*BILLED, NATIVE) else []
         if not rules:
+            return await next(call)
+        if call.verb == NATIVE:
+            self._tell_of_native(call, rules)
             return await next(call)
         keeper = self.keeper
         is_priced = any(rule.money is not None for rule in rules)
@@ -116,6 +120,15 @@ class Budgets(Middleware):
             return Watched(answer, spending.ended)
         await spending.answered(getattr(answer, "usage", None))
         return answer
+
+    def _tell_of_native(self, call: Call, rules: list[Rule]) -> None:
+        """Warn, once, that what is submitted now is not asked here what it may come to."""
+        with self._lock:
+            is_told, self._is_native_told = self._is_native_told, True
+        if not is_told:
+            names = ", ".join(repr(rule.name) for rule in rules)
+            told = "`hb batch estimate --mode native` says before what it may cost, its rows what it did"
+            warn_caller(f"a native batch of {call.target} counts in no budget, nor in {names}; {told}", SecurityWarning)
 
     def _check(self, call: Call, rules: list[Rule], bound: Bound, keeper: Keeper) -> None:
         """BudgetExceeded where nobody can tell what a request may come to, unless that is allowed."""
