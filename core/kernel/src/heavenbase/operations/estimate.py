@@ -10,11 +10,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from heavenbase.operations.results import TokenCount
 from heavenbase.secrets import told
 
 if TYPE_CHECKING:
     from heavenbase.call import Call
+    from heavenbase.operations.results import TokenCount
 
 MESSAGE = 4
 """Tokens around each message."""
@@ -29,6 +29,8 @@ _LATIN, _OTHER = 5, 3
 
 def estimated(call: Call, reason: str) -> TokenCount:
     """The estimate for a chat call, with why there is no other; by the table of models where that has a vocabulary."""
+    from heavenbase.operations.results import TokenCount  # who only wants a number does not wait for all results
+
     texts, flat = _parts(call)
     spec, context = call.spec, call.context
     counted = _counted(call, texts)
