@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hb_batch.errors import BatchFileError
-from hb_testing.conformance.colours import COLOURS, Colour
+from hb_testing.conformance.colours import Colour
 from hb_testing.conformance.rig import Clock
 from hb_testing.server import Action, LoopbackServer, Reply
 from hb_testing.server.recorder import RecordedRequest
 from heavenbase.errors import AuthError, HBError, ProviderError, RateLimitError
 
-from .bench import MODELS, Bench, line
+from .bench import Bench, line
 
 
 class Stopped(BaseException):
@@ -26,24 +25,6 @@ class Stopped(BaseException):
 
 def stopping(seconds: float) -> Any:
     raise Stopped
-
-
-@pytest.fixture(params=sorted(COLOURS))
-def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
-    made = COLOURS[request.param]()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def server() -> Iterator[LoopbackServer]:
-    with LoopbackServer() as made:
-        yield made
-
-
-@pytest.fixture(params=sorted(MODELS))
-def bench(request: pytest.FixtureRequest, server: LoopbackServer, colour: Colour, tmp_path: Path) -> Bench:
-    return Bench(server, colour, request.param, tmp_path)
 
 
 @pytest.fixture

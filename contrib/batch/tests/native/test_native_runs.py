@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,24 +24,6 @@ from heavenbase.llm import LLM
 from .bench import MODELS, Bench, line
 
 Event = dict[str, Any]
-
-
-@pytest.fixture(params=sorted(COLOURS))
-def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
-    made = COLOURS[request.param]()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def server() -> Iterator[LoopbackServer]:
-    with LoopbackServer() as made:
-        yield made
-
-
-@pytest.fixture(params=sorted(MODELS))
-def bench(request: pytest.FixtureRequest, server: LoopbackServer, colour: Colour, tmp_path: Path) -> Bench:
-    return Bench(server, colour, request.param, tmp_path)
 
 
 def kinds(bench: Bench) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from hb_batch.native.parts import Piles
 from hb_batch.native.settings import NativeSettings
 from hb_batch.rows import read_row, success_row
-from hb_testing.conformance.colours import COLOURS, Colour
+from hb_testing.conformance.colours import Colour
 from hb_testing.conformance.rig import Clock, environment
 from hb_testing.server import LoopbackServer
 from heavenbase.config.config import Config
@@ -39,19 +38,6 @@ MODELS = {"embed": "openai/text-embedding-3-small", "imagen": "openai/gpt-image-
 def asked(name: str, verb: str, **body: Any) -> str:
     """A request of a file."""
     return json.dumps({"custom_id": name, "method": "POST", "url": URLS[verb], "body": body}) + "\n"
-
-
-@pytest.fixture(params=sorted(COLOURS))
-def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
-    made = COLOURS[request.param]()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def server() -> Iterator[LoopbackServer]:
-    with LoopbackServer() as made:
-        yield made
 
 
 @pytest.mark.parametrize("verb", sorted(BODIES))

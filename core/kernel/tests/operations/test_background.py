@@ -70,19 +70,6 @@ class Bench:
         return [f"{request.method} {request.path.rpartition('/v1')[2]}" for request in self.server.requests]
 
 
-@pytest.fixture(params=sorted(COLOURS))
-def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
-    made = COLOURS[request.param]()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def server() -> Iterator[LoopbackServer]:
-    with LoopbackServer() as made:
-        yield made
-
-
 @pytest.fixture
 def bench(server: LoopbackServer, colour: Colour) -> Iterator[Bench]:
     made = Bench(server, colour)

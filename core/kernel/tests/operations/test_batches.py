@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
-from hb_testing.conformance.colours import COLOURS, Colour
+from hb_testing.conformance.colours import Colour
 from hb_testing.conformance.rig import Clock, environment
 from hb_testing.server import LoopbackServer, Reply
 from hb_testing.server.recorder import RecordedRequest
@@ -88,19 +88,6 @@ class Bench:
         self.ask("batches.results", (job, pieces.append))
         rows = b"".join(pieces).splitlines()
         return {json.loads(row)["custom_id"]: row for row in rows}
-
-
-@pytest.fixture(params=sorted(COLOURS))
-def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
-    made = COLOURS[request.param]()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def server() -> Iterator[LoopbackServer]:
-    with LoopbackServer() as made:
-        yield made
 
 
 @pytest.fixture(params=sorted(MODELS))
