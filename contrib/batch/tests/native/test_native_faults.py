@@ -60,22 +60,23 @@ def interrupted(bench: Bench, **settings: Any) -> None:
     bench.clock = Clock()
 
 
+def refusing(bench: Bench, times: int, **reply: Any) -> None:
+    """So many submits make no job and get this reply."""
+
+    def refused(request: RecordedRequest) -> Reply | None:
+        return Reply(**reply) if is_create(request) and bench.submits <= times else None
+
+    bench.server.script(refused)
+
+
 # Uploads
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_requests_are_uploaded_once_however_often_the_job_is_refused(openai: Bench, status: int) -> None:
-    left = [3]
-
-    def busy(request: RecordedRequest) -> Reply | None:
-        if is_create(request) and left[0]:
-            left[0] -= 1
-            return Reply(status=status, body={"error": {"message": "busy"}}, headers={"retry-after": "1"})
-        return None
-
-    openai.server.script(busy)
+    refusing(openai, 3, status=status, body={"error": {"message": "busy"}}, headers={"retry-after": "1"})
     assert openai.run().counts == {"success": 3}
-    assert (uploads(openai), openai.kept.made, left) == (1, 1, [0])
+    assert (uploads(openai), openai.kept.made, openai.submits) == (1, 1, 4)
 
 
 def test_a_process_that_ended_at_the_upload_has_made_no_job_and_nothing_is_looked_for(openai: Bench) -> None:
@@ -196,15 +197,7 @@ def test_another_process_looks_as_long_before_it_submits_again(bench: Bench) -> 
 
 
 def test_a_job_that_is_not_listed_for_long_is_submitted_again(bench: Bench) -> None:
-    left = [1]
-
-    def unheard(request: RecordedRequest) -> Reply | None:
-        if is_create(request) and left[0]:
-            left[0] -= 1
-            return Reply(status=503)
-        return None
-
-    bench.server.script(unheard)
+    refusing(bench, 1, status=503)
     assert bench.run(settle=100.0).counts == {"success": 3}
     assert bench.kept.made == 1
     assert 100 <= sum(bench.clock.slept) < 500
@@ -212,15 +205,7 @@ def test_a_job_that_is_not_listed_for_long_is_submitted_again(bench: Bench) -> N
 
 
 def test_the_users_word_counts_at_once_and_once(bench: Bench) -> None:
-    left = [3]
-
-    def unheard(request: RecordedRequest) -> Reply | None:
-        if is_create(request) and left[0]:
-            left[0] -= 1
-            return Reply(status=503)
-        return None
-
-    bench.server.script(unheard)
+    refusing(bench, 3, status=503)
     interrupted(bench)
     interrupted(bench, resubmit=True)
     assert (bench.submits, looks(bench)) == (2, 2)
