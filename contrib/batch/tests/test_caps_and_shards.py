@@ -16,7 +16,7 @@ import heavenbase as hb
 from hb_batch import Shard, ShardResult
 from hb_batch.index import Index
 from hb_batch.merging import merge
-from hb_batch.runs import FileRun, Settings, ShardWork
+from hb_batch.runs import FileRun, Finished, Settings, ShardWork
 from hb_batch.runs.tally import amount_of
 from hb_batch.shards import shards_of
 from hb_testing.server import LoopbackServer, Reply
@@ -62,13 +62,18 @@ def test_a_price_that_is_not_known_is_refused_unless_allowed(
     assert (allowed.counts, allowed.is_cost_known) == ({"success": 2}, False)
 
 
+def unread(kernel: hb.Kernel, server: LoopbackServer, folder: Path) -> tuple[Finished, str]:
+    """A run under a cap whose answers cannot be read, though they were paid for, and its output."""
+    server.script(lambda _: Reply(body=b"{", status=200))
+    lines = [line(f"r{n}", "hi", max_tokens=10) for n in range(20)]
+    source, output = write(folder / "in.jsonl", lines), str(folder / "out.jsonl")
+    return FileRun(kernel).begin(source, output, Settings(max_cost="1.00", concurrency=2)), output
+
+
 def test_a_failure_that_may_be_billed_counts_as_what_it_costs_at_most(
     kernel: hb.Kernel, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    server.script(lambda _: Reply(body=b"{", status=200))  # an answer that cannot be read was paid for
-    lines = [line(f"r{n}", "hi", max_tokens=10) for n in range(20)]
-    source, output = write(tmp_path / "in.jsonl", lines), str(tmp_path / "out.jsonl")
-    found = FileRun(kernel).begin(source, output, Settings(max_cost="1.00", concurrency=2))
+    found, _ = unread(kernel, server, tmp_path)
     assert not found.is_complete
     assert 1 <= len(server.requests) <= 4
 
@@ -76,10 +81,7 @@ def test_a_failure_that_may_be_billed_counts_as_what_it_costs_at_most(
 def test_what_failures_may_have_cost_counts_in_later_runs_too(
     kernel: hb.Kernel, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    server.script(lambda _: Reply(body=b"{", status=200))  # an answer that cannot be read was paid for
-    lines = [line(f"r{n}", "hi", max_tokens=10) for n in range(20)]
-    source, output = write(tmp_path / "in.jsonl", lines), str(tmp_path / "out.jsonl")
-    FileRun(kernel).begin(source, output, Settings(max_cost="1.00", concurrency=2))
+    _, output = unread(kernel, server, tmp_path)
     before = len(server.requests)
     for again in (FileRun(kernel).resume, FileRun(kernel).retry_failed, FileRun(kernel).resume):
         found = again(output)
