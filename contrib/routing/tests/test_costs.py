@@ -26,6 +26,7 @@ FORMAT = {
     "type": "json_schema",
     "json_schema": {"name": "n", "schema": {"type": "object", "required": ["n"], "properties": {"n": {}}}},
 }
+USAGE = {"prompt_tokens": 2, "completion_tokens": 1}
 
 
 class Weighed(ModelTable):
@@ -75,7 +76,7 @@ def weighed(attempts: Any) -> list[int | None]:
 @FORM
 def test_a_hop_costs_what_the_target_that_answered_does(house: House, form: int) -> None:
     house.fail("one", 503)
-    house.servers["two"].reply("hello", usage={"prompt_tokens": 2, "completion_tokens": 1})
+    house.servers["two"].reply("hello", usage=USAGE)
     answer = forms(house.llm(max_retries=0))[form]()
     assert [(it.provider, it.error) for it in answer.attempts] == [("one", "overloaded"), ("two", None)]
     assert weighed(answer.attempts) == [None, 3]
@@ -85,7 +86,7 @@ def test_a_hop_costs_what_the_target_that_answered_does(house: House, form: int)
 @FORM
 def test_a_rejected_tier_is_paid_for(house: House, form: int) -> None:
     house.servers["one"].reply("I cannot", finish_reason="length", usage={"prompt_tokens": 2, "completion_tokens": 5})
-    house.servers["two"].reply("hello", usage={"prompt_tokens": 2, "completion_tokens": 1})
+    house.servers["two"].reply("hello", usage=USAGE)
     answer = forms(house.routed(cascade("one/m", "two/m", judge="finish")))[form]()
     assert weighed(answer.attempts) == [7, 3]
     assert answer.attempts[0].rejected
@@ -96,8 +97,7 @@ def test_a_rejected_tier_is_paid_for(house: House, form: int) -> None:
 @FORM
 def test_a_rejected_tier_inside_another_route_is_paid_for_too(house: House, form: int) -> None:
     for name, said in (("one", "length"), ("two", "length"), ("three", "stop")):
-        usage = {"prompt_tokens": 2, "completion_tokens": 1}
-        house.servers[name].reply("x", finish_reason=said, usage=usage)
+        house.servers[name].reply("x", finish_reason=said, usage=USAGE)
     inner = cascade("one/m", "two/m", judge="finish")
     answer = forms(house.routed(fallback(inner, "three/m", judge="finish")))[form]()
     assert weighed(answer.attempts) == [3, 3, 3]
@@ -109,7 +109,7 @@ def test_a_rejected_tier_inside_another_route_is_paid_for_too(house: House, form
 def test_what_had_not_the_form_is_paid_for(house: House, form: int) -> None:
     for text in ("nothing", "nothing at all"):
         house.servers["one"].reply(text, usage={"prompt_tokens": 2, "completion_tokens": 2})
-    house.servers["two"].reply('{"n": 1}', usage={"prompt_tokens": 2, "completion_tokens": 1})
+    house.servers["two"].reply('{"n": 1}', usage=USAGE)
     route = cascade("one/m", "two/m", judge="structured")
     answer = forms(house.routed(route))[form](response_format=FORMAT)
     assert weighed(answer.attempts) == [4, 4, 3]
@@ -119,7 +119,7 @@ def test_what_had_not_the_form_is_paid_for(house: House, form: int) -> None:
 
 @FORM
 def test_the_error_of_a_route_has_the_costs_of_all(house: House, form: int) -> None:
-    house.servers["one"].reply("x", finish_reason="length", usage={"prompt_tokens": 2, "completion_tokens": 1})
+    house.servers["one"].reply("x", finish_reason="length", usage=USAGE)
     house.fail("two", 503)
     with pytest.raises(FallbackExhausted) as caught:
         forms(house.routed(fallback("one/m", "two/m", judge="finish"), max_retries=0))[form]()
@@ -133,7 +133,7 @@ def test_the_error_of_a_route_has_the_costs_of_all(house: House, form: int) -> N
 @FORM
 def test_the_next_key_of_a_target_is_another_request(house: House, form: int) -> None:
     house.fail("one", 401)
-    house.servers["one"].reply("hello", usage={"prompt_tokens": 2, "completion_tokens": 1})
+    house.servers["one"].reply("hello", usage=USAGE)
     route = fallback({"model": "one/m", "keys": ["key-a-0123456789", "key-b-0123456789"]}, "two/m")
     answer = forms(house.routed(route))[form]()
     assert weighed(answer.attempts) == [None, 3]
@@ -157,7 +157,7 @@ def test_a_stream_that_broke_and_another_that_went_on(house: House, form: int, h
         house.kernel = house.make(more={"one": given}, plugins=[Weighed()])
         server.reply("one two three", usage={"prompt_tokens": 4, "completion_tokens": 3})
         server.strike("E2.2", "one")
-        house.servers["two"].reply("three", usage={"prompt_tokens": 2, "completion_tokens": 1})
+        house.servers["two"].reply("three", usage=USAGE)
         answer = forms(house.routed(fallback("one/m", "two/m", stream_fallback=how)))[form]()
     first, second = answer.attempts
     # It told of its prompt, and of the first token, when it began.
@@ -171,18 +171,22 @@ def test_a_stream_that_broke_and_another_that_went_on(house: House, form: int, h
 def test_a_stream_that_broke_without_a_count_makes_the_whole_a_least(house: House, form: int) -> None:
     house.servers["one"].reply("one two three")
     house.servers["one"].strike("E2.2", "one")
-    house.servers["two"].reply("three", usage={"prompt_tokens": 2, "completion_tokens": 1})
+    house.servers["two"].reply("three", usage=USAGE)
     answer = forms(house.routed(fallback("one/m", "two/m", stream_fallback="restart")))[form]()
     assert [it.cost is None for it in answer.attempts] == [True, False]
     assert (answer.cost.amount, answer.cost.at_least) == (300, True)
 
 
-@FORM
-def test_an_answer_of_the_cache_behind_a_failure_costs_nothing(house: House, form: int) -> None:
+def remember(house: House) -> None:
+    """Have answers kept in memory."""
     config = {"heavenbase.llm.cache.enabled": True, "heavenbase.llm.cache.backend": "memory"}
     house.kernel = house.make(config, plugins=[Weighed()])
-    usage = {"prompt_tokens": 2, "completion_tokens": 1}
-    house.servers["two"].reply("hello", usage=usage)
+
+
+@FORM
+def test_an_answer_of_the_cache_behind_a_failure_costs_nothing(house: House, form: int) -> None:
+    remember(house)
+    house.servers["two"].reply("hello", usage=USAGE)
     assert forms(house.llm("two/m", temperature=0))[form]().cost.amount == 300
     kept = forms(house.llm("one/m", "two/m", temperature=0, max_retries=0))[form]()
     assert (kept.cached, kept.attempts, kept.usage.total_tokens) == (True, [], 3)
@@ -191,12 +195,10 @@ def test_an_answer_of_the_cache_behind_a_failure_costs_nothing(house: House, for
 
 @FORM
 def test_an_answer_of_the_cache_that_is_rejected_is_not_paid_again(house: House, form: int) -> None:
-    config = {"heavenbase.llm.cache.enabled": True, "heavenbase.llm.cache.backend": "memory"}
-    house.kernel = house.make(config, plugins=[Weighed()])
-    usage = {"prompt_tokens": 2, "completion_tokens": 1}
-    house.servers["one"].reply("maybe", usage=usage)
+    remember(house)
+    house.servers["one"].reply("maybe", usage=USAGE)
     assert forms(house.llm("one/m", temperature=0))[form]().cost.amount == 3
-    house.servers["two"].reply("hello", usage=usage)
+    house.servers["two"].reply("hello", usage=USAGE)
     route = cascade("one/m", "two/m", judge=lambda call, answer: "unsure" if answer.text == "maybe" else None)
     answer = forms(house.routed(route, temperature=0))[form]()
     assert answer.text == "hello"
