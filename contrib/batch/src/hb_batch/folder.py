@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from hb_batch.errors import BatchFileError, BatchLocked
 from hb_batch.lines import CHUNK, opened
+from heavenbase.utils import sync_folder
 
 FORMAT: Final = 1
 """The version of the manifest's form."""
@@ -205,16 +206,6 @@ def replacing(path: str) -> Iterator[int]:
     except BaseException:
         _forget(temporary)
         raise
-
-
-def sync_folder(folder: str) -> None:
-    """Make sure that names of files in a folder are on disk; only POSIX has that."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _forget(path: str) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from hb_batch.errors import JournalError
-from hb_batch.folder import sync_folder
 from hb_batch.lines import States, lines_of
 from hb_batch.rows import encoded, read_output, status_of
+from heavenbase.utils import sync_folder
 
 SYNC_SECONDS = 0.05
 SYNC_RECORDS = 100

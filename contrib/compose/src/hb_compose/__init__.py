@@ -11,7 +11,9 @@ Each has `complete()` and `stream_complete()`, and `acomplete()` and `astream_co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from heavenbase.utils import front
 
 if TYPE_CHECKING:
     from hb_compose.blocks import AudioBlock as AudioBlock
@@ -50,19 +52,6 @@ _HOME = {
     "settings": "load_provider",
 }
 """Where each name is; it is loaded on first use, as a program that asks nobody needs none of them."""
-_PLACES = {name: module for module, names in _HOME.items() for name in names.split()}
 __version__ = "0.2.0"
-__all__ = sorted(_PLACES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_PLACES)
+__getattr__, __dir__ = front(__name__, _HOME)
+__all__ = __dir__()

@@ -8,8 +8,9 @@ estimate("How many tokens is this?", "openai", "gpt-5.5")         # TokenEstimat
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from heavenbase.utils import front
 
 if TYPE_CHECKING:
     from hb_prices.prices import Prices
@@ -18,18 +19,4 @@ if TYPE_CHECKING:
 
 __all__ = ["Prices", "Table", "TokenEstimate", "estimate"]
 
-_HOMES = {"Prices": "prices", "Table": "table", "TokenEstimate": "tokens", "estimate": "tokens"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    setattr(sys.modules[__name__], name, found)
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = front(__name__, {"prices": "Prices", "table": "Table", "tokens": "TokenEstimate estimate"})

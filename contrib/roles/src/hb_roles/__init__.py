@@ -13,8 +13,9 @@ Every name is loaded on first use.
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from heavenbase.utils import front
 
 if TYPE_CHECKING:
     from hb_roles.answers import ChatCompletion as ChatCompletion
@@ -59,26 +60,18 @@ __all__ = [
     "role_settings",
 ]
 
-_NAMES = {
-    "answers": "ChatCompletion ChatCompletionChunk EmbeddingResponse ImagesResponse",
-    "config_loader": "load_runtime_config parse_runtime_config",
-    "errors": "ConfigError EnvVarMissingError LLMHubRuntimeError UnknownProviderError UnknownRoleError",
-    "hub": "LLMHub",
-    "models": "ProviderConfig ResolvedCall RoleConfig RuntimeConfig",
-    "resolver": "resolve_role",
-    "settings": "role_settings",
-}
-_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    setattr(sys.modules[__name__], name, found)
-    return found
+__getattr__, _ = front(
+    __name__,
+    {
+        "answers": "ChatCompletion ChatCompletionChunk EmbeddingResponse ImagesResponse",
+        "config_loader": "load_runtime_config parse_runtime_config",
+        "errors": "ConfigError EnvVarMissingError LLMHubRuntimeError UnknownProviderError UnknownRoleError",
+        "hub": "LLMHub",
+        "models": "ProviderConfig ResolvedCall RoleConfig RuntimeConfig",
+        "resolver": "resolve_role",
+        "settings": "role_settings",
+    },
+)
 
 
 def __dir__() -> list[str]:

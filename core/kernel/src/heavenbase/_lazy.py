@@ -8,7 +8,7 @@ from typing import Any
 
 
 def front(room: str, table: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package.
+    """`__getattr__` and `__dir__` of a package whose public names are loaded on first use.
 
     Args:
         room: The package's `__name__`.

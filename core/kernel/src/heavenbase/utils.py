@@ -1,8 +1,27 @@
-"""Helpers that user code imports by this path."""
+"""Helpers that user code and plugins import by this path."""
 
 from __future__ import annotations
 
-from heavenbase.image.image import LLMImage
-from heavenbase.tools.repair import LLMToolCallRepair
+from typing import TYPE_CHECKING
 
-__all__ = ["LLMImage", "LLMToolCallRepair"]
+from heavenbase._lazy import front
+
+if TYPE_CHECKING:
+    from heavenbase.config.files import sync_folder
+    from heavenbase.image.image import LLMImage
+    from heavenbase.tools.repair import LLMToolCallRepair
+
+__all__ = ["LLMImage", "LLMToolCallRepair", "front", "sync_folder"]
+
+__getattr__, _ = front(
+    __name__,
+    {
+        "heavenbase.config.files": "sync_folder",
+        "heavenbase.image.image": "LLMImage",
+        "heavenbase.tools.repair": "LLMToolCallRepair",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,6 +15,7 @@ from hb_provider_local.locking import folder_lock
 from hb_provider_local.unpack import unpack
 from hb_provider_local.weights import LEFTOVER, Weights, pulled
 from heavenbase.errors import PluginLoadError
+from heavenbase.utils import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def pull_release(release: Release, folder: Path, progress: Progress | None) -> W
                 source = fetch(release, work, tell)
                 unpack(source, release, work / "checked", tell)
                 os.replace(work / "checked", folder / release.file_name)
-                _sync_folder(folder)
+                sync_folder(str(folder))
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     return Weights(folder / release.file_name, "pulled", release.size)
@@ -75,16 +76,6 @@ def _require_space(folder: Path, release: Release) -> None:
     if free < needed:
         wanted, left = needed // 1_000_000 + 1, free // 1_000_000
         raise _disk_full(folder, f"{wanted} MB are needed for a moment, {left} MB are free")
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -13,9 +13,9 @@ Each name is loaded on first use.
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from heavenbase.utils import front
 
 if TYPE_CHECKING:
     from hb_wire_openai import images as images
@@ -59,18 +59,4 @@ _TABLE = {
     "usage": "chat_usage",
 }
 """The public names of each module; under "" the module that is public as such."""
-_HOMES = {name: module for module, names in _TABLE.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{home or name}")
-    value = getattr(module, name) if home else module
-    setattr(sys.modules[__name__], name, value)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOMES)
+__getattr__, __dir__ = front(__name__, _TABLE)

@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hb_batch.errors import BatchFileError, JournalError
-from hb_batch.folder import Folder, sync_folder
+from hb_batch.folder import Folder
 from hb_batch.journal import mend
+from heavenbase.utils import sync_folder
 
 FILE: Final = "native.jsonl"
 FORMAT: Final = 1

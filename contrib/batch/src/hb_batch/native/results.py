@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from hb_batch.errors import JournalError
-from hb_batch.folder import Folder, sync_folder
+from hb_batch.folder import Folder
 from hb_batch.lines import lines_of, opened
 from hb_batch.native.endpoint import Endpoint
 from hb_batch.native.intents import Part
@@ -23,6 +23,7 @@ from hb_batch.native.settings import NativeReport
 from hb_batch.rows import Row, error_of, error_row, output_row, success_row
 from heavenbase.errors import GenerationFailed, HBError, StatusError, StructuredOutputError
 from heavenbase.operations import BatchJob
+from heavenbase.utils import sync_folder
 
 SHOWN: Final = 100
 """Names that are told of results that no row was made of."""

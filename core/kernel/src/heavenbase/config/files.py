@@ -280,6 +280,20 @@ def nearest(path: tuple[str, ...], places: Mapping[tuple[str, ...], Place]) -> P
     return next((places[path[:length]] for length in range(len(path), 0, -1) if path[:length] in places), None)
 
 
+def sync_folder(folder: str) -> None:
+    """Wait until the disk holds the names of a folder's files. Only POSIX can; OSError where it cannot.
+
+    Args:
+        folder: Its path.
+    """
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def write_atomic(path: str, text: str) -> None:
     """Replace a file at once by one with this text, mode 0600, synced to disk. ConfigError when that fails."""
     import tempfile  # brings hashlib, which only writers need
@@ -298,12 +312,7 @@ def write_atomic(path: str, text: str) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-        if os.name == "posix":
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        sync_folder(folder)
     except (OSError, UnicodeEncodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its text cannot be written as UTF-8"
         problem = ConfigError(f"{path}: cannot be written: {reason}")
