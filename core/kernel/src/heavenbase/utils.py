@@ -13,15 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LLMImage", "LLMToolCallRepair", "front", "sync_folder"]
 
-__getattr__, _ = front(
+__getattr__, __dir__ = front(
     __name__,
     {
+        "heavenbase._lazy": "front",
         "heavenbase.config.files": "sync_folder",
         "heavenbase.image.image": "LLMImage",
         "heavenbase.tools.repair": "LLMToolCallRepair",
     },
 )
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
