@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from heavenbase.errors import DeadlineExceeded, HBError, InputError, InputTypeError, UnknownNameError
 from heavenbase.llm import LLM
-from heavenbase.messages import to_images
+from heavenbase.messages import to_images, to_texts
 from heavenbase.options import CONNECTION, TARGET, conceal, may_hold_secret, unknown_options, with_effort
 from heavenbase.types import Completion, Embedding, ImageResult
 
@@ -157,18 +157,8 @@ async def ask(llm: LLM, request: Request, options: dict[str, Any]) -> Completion
 def content_of(verb: str, given: Any, options: dict[str, Any]) -> dict[str, Any]:
     """What a call of embed or imagen is about, as its fields; the images are taken out of the options."""
     if verb == "embed":
-        return {"inputs": [given] if isinstance(given, str) else _texts(given)}
+        return {"inputs": [given] if isinstance(given, str) else to_texts(given, "input")}
     if not isinstance(given, str) or not given.strip():
         raise InputTypeError("the prompt of an image is a text that says something")
     images = options.pop("images", None)
     return {"prompt": given, "images": to_images(images) if images is not None else []}
-
-
-def _texts(given: Any) -> list[str]:
-    if isinstance(given, bytes | Mapping) or not hasattr(given, "__iter__"):
-        raise InputTypeError(f"input is a text or a list of texts, not {type(given).__name__}")
-    texts = list(given)
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputTypeError(f"input {place} is {type(text).__name__}, not a text")
-    return texts

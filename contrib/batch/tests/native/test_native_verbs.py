@@ -99,7 +99,7 @@ def test_what_a_batch_has_not_is_invalid_before_anything_is_sent(
     assert bench.run().counts == {"invalid": 5}
     told = {name: row["error"]["message"] for name, row in bench.rows.items()}
     assert "no text" in told["empty"]
-    assert "not a text" in told["number"]
+    assert "input 0 is int, not a str" in told["number"]
     assert "2049 texts" in told["many"]
     assert "2048 at once" in told["many"]
     assert "prompt" in told["blank"]

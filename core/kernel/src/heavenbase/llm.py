@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from heavenbase.errors import InputError, InputTypeError
-from heavenbase.messages import to_images, to_messages
+from heavenbase.messages import to_images, to_messages, to_texts
 from heavenbase.operations.facade import Operations
 from heavenbase.options import CONNECTION, CONTENT, PROMPTED, conceal, concealed_route, unknown_options, with_effort
 from heavenbase.projection import (
@@ -323,7 +323,7 @@ class LLM(Operations):
 
     def _embed_call(self, inputs: Any, options: dict[str, Any], *, is_async: bool) -> Call:
         _check_prompted("embeddings", options)
-        texts = [inputs] if isinstance(inputs, str) else _texts(inputs)
+        texts = [inputs] if isinstance(inputs, str) else to_texts(inputs, "inputs")
         return self.kernel.call("embed", self._target(options), options, is_async=is_async, inputs=texts)
 
     def _imagen_call(self, prompt: str, images: Any, options: dict[str, Any], *, is_async: bool) -> Call:
@@ -367,16 +367,6 @@ def _check_prompted(what: str, options: Mapping[str, Any]) -> None:
     for name in sorted(PROMPTED):
         if options.get(name) is not None:
             raise InputError(f"{name} is for chats; {what} take their text as it is, such as one that a template made")
-
-
-def _texts(inputs: Any) -> list[str]:
-    if isinstance(inputs, bytes) or not hasattr(inputs, "__iter__"):
-        raise InputTypeError(f"inputs must be a str or an iterable of str, not {type(inputs).__name__}")
-    texts = list(inputs)
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputTypeError(f"input {place} is {type(text).__name__}, not a str")
-    return texts
 
 
 def _project_vectors(inputs: Any, answer: Any, names: list[str], reduce: bool) -> Any:

@@ -209,6 +209,22 @@ def _match_names(messages: list[Message]) -> None:
             message.setdefault("name", message.pop("tool_name", None) or name)
 
 
+def to_texts(given: Any, name: str) -> list[str]:
+    """The texts of an iterable, such as those to embed; InputTypeError says which is none.
+
+    Args:
+        given: The iterable; neither a text nor a mapping.
+        name: What its parameter is called.
+    """
+    if isinstance(given, str | bytes | Mapping) or not hasattr(given, "__iter__"):
+        raise InputTypeError(f"{name} must be an iterable of str, not {type(given).__name__}")
+    texts = list(given)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputTypeError(f"{name.removesuffix('s')} {place} is {type(text).__name__}, not a str")
+    return texts
+
+
 def to_images(source: Any) -> list[LLMImage]:
     """One image or many, in any form that `LLMImage.from_any` knows."""
     from heavenbase.image.image import LLMImage

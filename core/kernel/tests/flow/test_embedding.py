@@ -80,7 +80,7 @@ def test_the_providers_batch_limit_beats_the_callers_size() -> None:
 def test_wrong_inputs_are_typed_errors_before_anything_is_sent(wrong: Any) -> None:
     house = scripted(nothing)
     for ask in both_colours(house.llm, "embed"):
-        with pytest.raises(InputTypeError, match=r"not a str|must be a str"):
+        with pytest.raises(InputTypeError, match=r"not a str|must be an iterable of str"):
             ask(wrong)
     assert house.gateway.calls == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from heavenbase.details import Usage
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.http.payload import as_list, as_object, number_or_none, shape_error, whole_or_none
 from heavenbase.http.rules import EXTRAS, apply_rules, merge_extra
+from heavenbase.messages import to_texts
 from heavenbase.operations.results import Ranked, Ranking
 
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ def to_rerank(query: Any, documents: Any, top_n: Any) -> Rerank:
         raise InputTypeError(f"query must be a str, not {type(query).__name__}")
     if not query.strip():
         raise InputError("the query is empty")
-    if isinstance(documents, str | bytes | Mapping) or not hasattr(documents, "__iter__"):
-        raise InputTypeError(f"documents must be an iterable of str, not {type(documents).__name__}")
-    texts = tuple(documents)
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputTypeError(f"document {place} is {type(text).__name__}, not a str")
+    texts = tuple(to_texts(documents, "documents"))
     if not texts:
         raise InputError("there are no documents to rerank")
     if top_n is not None and (isinstance(top_n, bool) or not isinstance(top_n, int)):
