@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from tests.matrix import Bench, Row
 
 
+@pytest.fixture(autouse=True)
+def own_settings(request: pytest.FixtureRequest) -> None:
+    """Settings of its own for each run, or those of whatever repository holds the temporary folder count."""
+    if "pytester" in request.fixturenames:
+        request.getfixturevalue("pytester").makeini("[pytest]")
+
+
 @pytest.fixture(scope="session")
 def forks() -> Iterator[Forks]:
     """Runs Python programs as new processes would, but for the time that it takes to import the SDKs."""

@@ -21,13 +21,6 @@ ROOT = Path(__file__).parents[1]
 RUN = ("-p", "hb_testing", "-p", "no:cacheprovider")
 
 
-@pytest.fixture(autouse=True)
-def own_settings(request: pytest.FixtureRequest) -> None:
-    """Settings of its own for each run, or those of whatever repository holds the temporary folder count."""
-    if "pytester" in request.fixturenames:
-        request.getfixturevalue("pytester").makeini("[pytest]")
-
-
 def checks(report: Path, plugin: str) -> dict[str, dict[str, Any]]:
     """What a report tells about each check of a plugin."""
     found = {entry["plugin"]: entry for entry in json.loads(report.read_text(encoding="utf-8"))["plugins"]}

@@ -14,13 +14,6 @@ from tests.test_conformance_kit import RUN, checks
 pytest_plugins = ("pytester",)
 
 
-@pytest.fixture(autouse=True)
-def own_settings(request: pytest.FixtureRequest) -> None:
-    """Settings of its own for each run, or those of whatever repository holds the temporary folder count."""
-    if "pytester" in request.fixturenames:
-        request.getfixturevalue("pytester").makeini("[pytest]")
-
-
 class Counting(Middleware):
     """Counts calls and chunks, with a setting; every request, as it stands at the attempts."""
 

@@ -17,13 +17,6 @@ from tests.test_conformance_kit import RUN, checks
 pytest_plugins = ("pytester",)
 
 
-@pytest.fixture(autouse=True)
-def own_settings(request: pytest.FixtureRequest) -> None:
-    """Settings of its own for each run, or those of whatever repository holds the temporary folder count."""
-    if "pytester" in request.fixturenames:
-        request.getfixturevalue("pytester").makeini("[pytest]")
-
-
 class Small(ModelTable):
     """Two models of one provider: a chat model whose long prompts cost more, and one for vectors."""
 

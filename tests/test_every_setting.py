@@ -19,6 +19,7 @@ from tests.settings_proofs import BASE, ROWS, Proof
 from tests.settings_rig import DOORS, Act, Seen, nested, run
 from tests.settings_routes import PROOFS as OF_ROUTES
 from tests.settings_tables import PROOFS
+from tests.strangers import install
 
 PROOFS |= OF_ROUTES
 
@@ -155,12 +156,7 @@ late = hb_late:Late
 
 @pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    for name, text in SITE.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    monkeypatch.syspath_prepend(str(folder))
-    return folder
+    return install(tmp_path_factory.mktemp("site"), SITE, monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
-from hb_testing.server import LoopbackServer, OpenAIWire
+from hb_testing.server import LoopbackServer
 from heavenbase.discovery.inventory import discover
+from tests.strangers import both_servers, install, kernel_of
 
 CODE = '''
 from decimal import Decimal
@@ -73,19 +74,14 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 5}
 
 @pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("site")
-    for name, text in SITE.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    monkeypatch.syspath_prepend(str(folder))
-    yield folder
+    yield install(tmp_path_factory.mktemp("site"), SITE, monkeypatch)
     sys.modules.pop("strange_prices", None)
 
 
 @pytest.fixture
 def servers() -> Iterator[list[LoopbackServer]]:
-    with LoopbackServer(wires=[OpenAIWire(name="one")]) as one, LoopbackServer(wires=[OpenAIWire(name="two")]) as two:
-        yield [one, two]
+    with both_servers() as found:
+        yield found
 
 
 Make = Callable[..., hb.Kernel]
@@ -97,11 +93,7 @@ def make(site: Path, servers: list[LoopbackServer], tmp_path: Path) -> Iterator[
     made: list[hb.Kernel] = []
 
     def kernel(more: str = "", text: str = SETTINGS) -> hb.Kernel:
-        for name, server in zip(("one", "two"), servers, strict=True):
-            text = text.replace(name.upper(), server.url(name))
-        file = tmp_path / "config.toml"
-        file.write_text(text + more)
-        made.append(hb.Kernel(hb.Config.load(user_file=file, project_dir=tmp_path)))
+        made.append(kernel_of(tmp_path, text + more, servers))
         return made[-1]
 
     yield kernel

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import heavenbase as hb
-from hb_testing.server import LoopbackServer, OpenAIWire
+from hb_testing.server import LoopbackServer
+from tests.strangers import both_servers, install, kernel_of
 
 CODE = '''
 import heavenbase as hb
@@ -113,19 +114,14 @@ file = "DIARY"
 
 @pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("site")
-    for name, text in SITE.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    monkeypatch.syspath_prepend(str(folder))
-    yield folder
+    yield install(tmp_path_factory.mktemp("site"), SITE, monkeypatch)
     sys.modules.pop("strange_tools", None)
 
 
 @pytest.fixture
 def servers() -> Iterator[list[LoopbackServer]]:
-    with LoopbackServer(wires=[OpenAIWire(name="one")]) as one, LoopbackServer(wires=[OpenAIWire(name="two")]) as two:
-        yield [one, two]
+    with both_servers() as found:
+        yield found
 
 
 class House:
@@ -135,11 +131,7 @@ class House:
         self.servers = servers
         self.diary = folder / "diary.txt"
         self.file = folder / "config.toml"
-        text = SETTINGS.replace("DIARY", str(self.diary)) + more
-        for name, server in zip(("one", "two"), servers, strict=True):
-            text = text.replace(name.upper(), server.url(name))
-        self.file.write_text(text)
-        self.kernel = hb.Kernel(hb.Config.load(user_file=self.file, project_dir=folder))
+        self.kernel = kernel_of(folder, SETTINGS.replace("DIARY", str(self.diary)) + more, servers)
 
     def said(self, number: int = 0) -> list[str]:
         return [request.json["messages"][-1]["content"] for request in self.servers[number].requests]
