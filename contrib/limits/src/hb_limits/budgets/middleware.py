@@ -15,7 +15,7 @@ from hb_limits.budgets.memory import MemoryStore
 from hb_limits.budgets.rules import Rule, read_rules
 from hb_limits.forks import Lock
 from hb_limits.rates.tokens import UNSENT
-from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
+from hb_limits.server.settings import SETTINGS, ServerSettings
 from hb_limits.server.threads import counted
 from hb_limits.streams import Heard, Watched
 from heavenbase.errors import BudgetExceeded, HBError, InputError, SecurityWarning, warn_caller
@@ -57,7 +57,6 @@ class Budgets(Middleware):
         "unknown_price": Setting("str", "refuse", "requests of which nobody can tell what they come to", UNKNOWN_PRICE),
         "store": Setting("str", "memory", "where it is kept what was spent", STORES),
         "path": Setting("str | null", None, "the file of the store sqlite"),
-        "url": Setting("str", DEFAULT_URL, "the Redis server", secret=True),
         "namespace": Setting("str | null", None, "name shared by those who share the budgets; Redis needs one"),
         "on_store_failure": Setting(
             "str", "closed", "while the store is away: no request, or budgets of this process", ON_STORE_FAILURE
@@ -65,9 +64,7 @@ class Budgets(Middleware):
         "lease_seconds": Setting(
             "int", LEASE, "seconds after which a request counts as spent that has no end", minimum=1
         ),
-        "timeout_ms": Setting(
-            "int", TIMEOUT_MS, f"milliseconds for the server, at most {LONGEST_TIMEOUT_MS}", minimum=1
-        ),
+        **SETTINGS,
     }
 
     def __init__(self, **options: Any) -> None:
@@ -82,15 +79,11 @@ class Budgets(Middleware):
     def _read(self, prefix: str) -> None:
         options = self.options
         self.rules: tuple[Rule, ...] = read_rules(options["rules"], f"{prefix}rules")
-        self._server: ServerSettings | None = None
+        self._server = ServerSettings.of_store(options, prefix)
         self._keeper: Keeper | None = None
         self._lock = Lock()
         self._is_native_told = False
         kind = options["store"]
-        if kind == "redis":
-            self._server = ServerSettings.read(options, prefix)
-        elif options["namespace"] is not None:
-            raise InputError(f'{prefix}namespace is of the store "redis"; set {prefix}store to it too')
         if kind == "sqlite" and not (options["path"] or "").strip():
             raise InputError(f'{prefix}path is not set: the store "sqlite" needs a file, such as "~/.hb/budgets.db"')
         if options["lease_seconds"] > LONGEST_LEASE:
@@ -183,10 +176,10 @@ class Budgets(Middleware):
     def status(self) -> Mapping[str, Any]:
         """The rules and the store, and what came through."""
         if self._server is not None:
-            from hb_limits.server.connections import is_installed
+            from hb_limits.server.connections import MISSING, is_installed
 
             if not is_installed():
-                return {"problem": 'the store "redis" needs redis-py: pip install "hb-limits[redis]"'}
+                return {"problem": MISSING}
         found: dict[str, Any] = {"rules": ", ".join(rule.name for rule in self.rules) or None}
         found["store"] = self.options["store"] if self._server is None else self._server.place
         return {**found, **self._keeper.status()} if self._keeper is not None else found

@@ -14,10 +14,10 @@ from hb_limits.rates.memory import MemoryStore
 from hb_limits.rates.pool import Pool
 from hb_limits.rates.rules import Rule, read_rules
 from hb_limits.rates.tokens import unused, used
-from hb_limits.server.settings import DEFAULT_URL, LONGEST_TIMEOUT_MS, TIMEOUT_MS, ServerSettings
+from hb_limits.server.settings import SETTINGS, ServerSettings
 from hb_limits.server.threads import counted
 from hb_limits.streams import Heard, Watched
-from heavenbase.errors import InputError, RateLimitError
+from heavenbase.errors import RateLimitError
 from heavenbase.middleware import Middleware, Next, Place, Setting
 
 if TYPE_CHECKING:
@@ -49,13 +49,12 @@ class Limits(Middleware):
     settings: ClassVar[Mapping[str, Setting]] = {
         "rules": Setting("list[table]", [], "what is limited: match, per, rates, concurrency, max_queued, on_limit"),
         "store": Setting("str", "memory", "where it is counted", STORES),
-        "url": Setting("str", DEFAULT_URL, "the Redis server", secret=True),
         "namespace": Setting("str | null", None, "name shared by those who share the limits; Redis needs one"),
         "on_store_failure": Setting(
             "str", "local", "while the server is away: limits of this process, or none through", ON_STORE_FAILURE
         ),
         "learn": Setting("bool", True, "go by what providers say of their limits"),
-        "timeout_ms": Setting("int", TIMEOUT_MS, f"milliseconds for the server, up to {LONGEST_TIMEOUT_MS}", minimum=1),
+        **SETTINGS,
     }
 
     def __init__(self, **options: Any) -> None:
@@ -69,11 +68,7 @@ class Limits(Middleware):
 
     def _read(self, prefix: str) -> None:
         self._rules: tuple[Rule, ...] = read_rules(self.options["rules"], f"{prefix}rules")
-        self._server: ServerSettings | None = None
-        if self.options["store"] == "redis":
-            self._server = ServerSettings.read(self.options, prefix)
-        elif self.options["namespace"] is not None:
-            raise InputError(f'{prefix}namespace is of the store "redis"; set {prefix}store to it too')
+        self._server = ServerSettings.of_store(self.options, prefix)
         self._pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
         self._lock = Lock()
 
@@ -122,10 +117,10 @@ class Limits(Middleware):
     def status(self) -> Mapping[str, Any]:
         """The rules and the store, and what came through."""
         if self._server is not None:
-            from hb_limits.server.connections import is_installed
+            from hb_limits.server.connections import MISSING, is_installed
 
             if not is_installed():
-                return {"problem": 'the store "redis" needs redis-py: pip install "hb-limits[redis]"'}
+                return {"problem": MISSING}
         found: dict[str, Any] = {"rules": ", ".join(rule.name for rule in self._rules) or None}
         found["store"] = "memory" if self._server is None else self._server.place
         for pool in list(self._pools.values()):

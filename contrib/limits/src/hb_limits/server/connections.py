@@ -21,6 +21,8 @@ PATIENCE: Final = 1.2
 CONNECTIONS: Final = 4
 """Requests on their way to the server at once: each takes a fraction of a millisecond, and making a connection more."""
 
+MISSING: Final = 'the store "redis" needs redis-py: pip install "hb-limits[redis]"'
+
 
 def is_installed() -> bool:
     """Whether redis-py is there."""
@@ -36,7 +38,7 @@ class Server:
 
     def __init__(self, settings: ServerSettings) -> None:
         if not is_installed():
-            raise MissingPackage('the store "redis" needs redis-py: pip install "hb-limits[redis]"')
+            raise MissingPackage(MISSING)
         self._settings = settings
         self._begin()
 

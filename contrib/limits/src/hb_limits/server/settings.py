@@ -8,12 +8,19 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from heavenbase.errors import InputError
+from heavenbase.middleware import Setting
 
 DEFAULT_URL: Final = "redis://localhost:6379/0"
 SCHEMES: Final = ("redis", "rediss", "unix")
 TIMEOUT_MS: Final = 100
 LONGEST_TIMEOUT_MS: Final = 100
 """A call may wait for a connection and then for an answer, and must go on without the server within 250 ms."""
+
+SETTINGS: Final = {
+    "url": Setting("str", DEFAULT_URL, "the Redis server", secret=True),
+    "timeout_ms": Setting("int", TIMEOUT_MS, f"milliseconds for the server, at most {LONGEST_TIMEOUT_MS}", minimum=1),
+}
+"""What each middleware says of its server; `namespace` it says in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,15 @@ class ServerSettings:
     url: str = field(repr=False)
     namespace: str
     timeout: float = TIMEOUT_MS / 1000
+
+    @classmethod
+    def of_store(cls, options: Mapping[str, Any], prefix: str = "") -> ServerSettings | None:
+        """As `read`, where `store` is the server; None for another, which has no `namespace`."""
+        if options["store"] == "redis":
+            return cls.read(options, prefix)
+        if options["namespace"] is not None:
+            raise InputError(f'{prefix}namespace is of the store "redis"; set {prefix}store to it too')
+        return None
 
     @classmethod
     def read(cls, options: Mapping[str, Any], prefix: str = "") -> ServerSettings:
