@@ -32,6 +32,15 @@ def forks() -> Iterator[Forks]:
         yield running
 
 
+@pytest.fixture
+def servers() -> Iterator[list[LoopbackServer]]:
+    """The two providers of a stranger's settings."""
+    from tests.strangers import both_servers
+
+    with both_servers() as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def matrix_server() -> Iterator[LoopbackServer]:
     """The server; strict, as the providers are."""

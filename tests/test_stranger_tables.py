@@ -15,7 +15,7 @@ import pytest
 import heavenbase as hb
 from hb_testing.server import LoopbackServer
 from heavenbase.discovery.inventory import discover
-from tests.strangers import both_servers, install, kernel_of
+from tests.strangers import install, kernel_of
 
 CODE = '''
 from decimal import Decimal
@@ -76,12 +76,6 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 5}
 def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield install(tmp_path_factory.mktemp("site"), SITE, monkeypatch)
     sys.modules.pop("strange_prices", None)
-
-
-@pytest.fixture
-def servers() -> Iterator[list[LoopbackServer]]:
-    with both_servers() as found:
-        yield found
 
 
 Make = Callable[..., hb.Kernel]

@@ -13,7 +13,7 @@ import pytest
 
 import heavenbase as hb
 from hb_testing.server import LoopbackServer
-from tests.strangers import both_servers, install, kernel_of
+from tests.strangers import install, kernel_of
 
 CODE = '''
 import heavenbase as hb
@@ -116,12 +116,6 @@ file = "DIARY"
 def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield install(tmp_path_factory.mktemp("site"), SITE, monkeypatch)
     sys.modules.pop("strange_tools", None)
-
-
-@pytest.fixture
-def servers() -> Iterator[list[LoopbackServer]]:
-    with both_servers() as found:
-        yield found
 
 
 class House:
