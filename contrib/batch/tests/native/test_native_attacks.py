@@ -20,10 +20,10 @@ from .test_native_commands import KEY, Shell
 
 
 @pytest.fixture
-def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
+def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """The command line over a wire: locks, disks and states are the same for all."""
     with LoopbackServer() as server:
-        yield Shell(server, getattr(request, "param", "openai"), tmp_path)
+        yield Shell(server, getattr(request, "param", "openai"), tmp_path, monkeypatch)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -41,7 +41,7 @@ def test_of_two_at_once_one_works_and_the_other_sends_nothing(shell: Shell) -> N
     shell.server.wait_for(lambda server: len(server.requests) > 4, timeout=30)
     agents = len({it.connection for it in shell.server.requests})
     for words in (("resume", "out.jsonl"), ("cancel", "out.jsonl"), ("retry-failed", "out.jsonl"), shell.begin):
-        code, said = ended(shell.started(*words))
+        code, said = shell.ended(*words)
         assert code in (1, 2), said
         assert "another process works" in said or "exists" in said
     assert "running" in shell.hb("status", "out.jsonl")
@@ -61,30 +61,35 @@ STEPS = {
 }
 
 
-ENDS = [
-    *(("openai", step, signal.SIGTERM) for step in STEPS),
-    *(("openai", step, signal.SIGKILL) for step in ("results", "delete")),
-    *(("anthropic", "create", signal.SIGTERM), ("anthropic", "results", signal.SIGKILL)),
-]
-"""Kills at the other requests are tried with the commands."""
-
-
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    ("shell", "step", "number"),
-    ENDS,
-    ids=[f"{wire}-{step}-{number.name}" for wire, step, number in ENDS],
+    ("shell", "step"),
+    [*(("openai", step) for step in STEPS), *(("anthropic", step) for step in ("create", "results"))],
     indirect=["shell"],
 )
 def test_a_signal_at_each_request_loses_and_doubles_nothing(shell: Shell, step: str, number: int) -> None:
+    code, said = shell.signalled(number, STEPS[step])
+    assert code == 128 + number
+    assert "hb batch resume out.jsonl" in said
+    goes_on(shell)
+
+
+@pytest.mark.parametrize(
+    ("shell", "step"), [("openai", "results"), ("openai", "delete"), ("anthropic", "results")], indirect=["shell"]
+)
+def test_a_kill_at_the_last_requests_loses_and_doubles_nothing(shell: Shell, step: str) -> None:
+    """Kills at the other requests are tried with the commands."""
     is_step = STEPS[step]
     shell.server.script(lambda request: [Action.STALL] if is_step(request) else None)
     process = shell.started(*shell.begin)
     shell.server.wait_for(lambda server: any(map(is_step, server.requests)), timeout=30)
-    process.send_signal(number)
-    code, said = ended(process)
-    assert code == (-number if number == signal.SIGKILL else 128 + number)
-    assert number == signal.SIGKILL or "hb batch resume out.jsonl" in said
+    shell.killed(process)
     shell.server.script(None)
+    goes_on(shell)
+
+
+def goes_on(shell: Shell) -> None:
+    """It is shown, and gone on with to its end."""
     shell.hb("status", "out.jsonl")
     assert "3 success" in shell.hb("resume", "out.jsonl")
     assert shell.kept.made == 1
@@ -113,28 +118,20 @@ def test_a_full_disk_is_told_and_what_was_sent_is_found_again(shell: Shell, size
 
 
 def test_an_input_that_changed_is_refused(shell: Shell) -> None:
-    shell.kept.looks = 10**6
-    process = shell.started(*shell.begin)
-    shell.server.wait_for(lambda server: len(server.requests) > 4, timeout=30)
-    shell.killed(process)
+    shell.signalled(signal.SIGINT, STEPS["look"])
     before = len(shell.server.requests)
     old = (shell.folder / "in.jsonl").read_text()
     (shell.folder / "in.jsonl").write_text(old + line("d"))
     for words in (("resume", "out.jsonl"), ("cancel", "out.jsonl"), ("retry-failed", "out.jsonl")):
-        code, said = ended(shell.started(*words))
+        code, said = shell.ended(*words)
         assert (code, "has changed" in said) == (2, True), said
     assert len(shell.server.requests) == before
     (shell.folder / "in.jsonl").write_text(old)
-    shell.kept.looks = 1
     assert "3 success" in shell.hb("resume", "out.jsonl")
 
 
 def test_a_key_that_was_changed_for_another_of_the_account_goes_on(shell: Shell) -> None:
-    shell.kept.looks = 10**6
-    process = shell.started(*shell.begin)
-    shell.server.wait_for(lambda server: len(server.requests) > 4, timeout=30)
-    shell.killed(process)
-    shell.kept.looks = 1
+    shell.signalled(signal.SIGINT, STEPS["look"])
     shell.environ[f"{shell.wire.upper()}_API_KEY"] = "sk-test-key-of-another-day"
     assert "3 success" in shell.hb("resume", "out.jsonl")
     assert shell.kept.made == 1
@@ -162,7 +159,7 @@ def test_a_manifest_of_another_release_is_refused(shell: Shell) -> None:
     ]  # fmt: skip
     for changes in odd:
         path.write_text(json.dumps({**whole, **changes}))
-        code, said = ended(shell.started("resume", "out.jsonl"))
+        code, said = shell.ended("resume", "out.jsonl")
         assert code == 2, (changes, code, said)
     assert len(shell.server.requests) == before
 
@@ -170,23 +167,20 @@ def test_a_manifest_of_another_release_is_refused(shell: Shell) -> None:
 def test_each_command_at_each_state_is_answered(shell: Shell) -> None:
     def every(*codes: int) -> None:
         for words in (("status", "out.jsonl"), ("status", "out.jsonl", "--json")):
-            assert ended(shell.started(*words))[0] == codes[0]
-        code, said = ended(shell.started("merge", "in.jsonl", "out.jsonl", "-o", "all.jsonl"))
+            assert shell.ended(*words)[0] == codes[0]
+        code, said = shell.ended("merge", "in.jsonl", "out.jsonl", "-o", "all.jsonl")
         assert code in (0, 1), said
 
     for words in (("status",), ("resume",), ("cancel",), ("retry-failed",)):
-        code, said = ended(shell.started(*words, "out.jsonl"))
+        code, said = shell.ended(*words, "out.jsonl")
         assert (code, "belongs to no batch" in said) == (2, True), said
     shell.server.script(lambda it: Reply(status=401) if it.method == "POST" else None)
-    code, said = ended(shell.started(*shell.begin))
+    code, said = shell.ended(*shell.begin)
     assert code not in (0, 130), said
     every(0)
     shell.server.script(None)
     shell.kept.looks = 10**6
-    process = shell.started("resume", "out.jsonl")
-    shell.server.wait_for(lambda server: len(shell.kept.kept) > 0 and len(server.requests) > 6, timeout=30)
-    process.send_signal(signal.SIGTERM)
-    ended(process)
+    shell.signalled(signal.SIGTERM, STEPS["look"], "resume", "out.jsonl")
     every(0)
     shell.hb("cancel", "out.jsonl", code=1)
     every(0)

@@ -1,17 +1,21 @@
-"""`hb batch --mode native` from the command line, in processes that are killed, interrupted and gone on with."""
+"""`hb batch --mode native` from the command line, in processes that are killed or interrupted, and gone on with here."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from hb_cli.app import app
 from hb_testing.conformance.rig import environment
 from hb_testing.server import Action, LoopbackServer
 from hb_testing.server.recorder import RecordedRequest
@@ -22,9 +26,9 @@ KEY = "sk-test-key-0123456789"
 
 
 class Shell:
-    """Files in a folder, a provider on loopback, and `hb` in processes of its own."""
+    """Files in a folder, a provider on loopback, and `hb`: here, or in processes of its own that may be ended."""
 
-    def __init__(self, server: LoopbackServer, wire: str, folder: Path) -> None:
+    def __init__(self, server: LoopbackServer, wire: str, folder: Path, here: pytest.MonkeyPatch) -> None:
         self.server, self.wire, self.folder = server, wire, folder
         self.kept: Any = server.wires[wire].batches  # type: ignore[attr-defined]
         (folder / "in.jsonl").write_text("".join(map(line, ("a", "b", "c"))))
@@ -34,6 +38,7 @@ class Shell:
             f"{name}_API_KEY": KEY,
         }
         self.environ = environment(**given, NO_COLOR="1")
+        here.chdir(folder)
 
     @property
     def begin(self) -> tuple[str, ...]:
@@ -46,13 +51,37 @@ class Shell:
             command, cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
+    def ended(self, *words: str) -> tuple[int, str]:
+        """How a command ends in this process, and what it says: no error that nobody foresaw, and never the key."""
+        # Nothing of the surroundings of the tests, as in the other processes.
+        others = dict.fromkeys(os.environ.keys() - self.environ.keys())
+        found = CliRunner(env={**others, **self.environ}).invoke(app, ["batch", *words], prog_name="hb")
+        if found.exception is not None and not isinstance(found.exception, SystemExit):
+            raise found.exception
+        assert "should not happen" not in found.output
+        assert KEY not in found.output
+        return found.exit_code, found.output
+
     def hb(self, *words: str, code: int = 0) -> str:
-        """What a command says; it ends with this code."""
-        process = self.started(*words)
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == code, (words, process.returncode, out, err)
-        assert KEY not in out + err
-        return out + err
+        """What a command says that ends with this code."""
+        ended, said = self.ended(*words)
+        assert ended == code, (words, ended, said)
+        return said
+
+    def signalled(self, number: int, is_step: Callable[[RecordedRequest], bool], *words: str) -> tuple[int, str]:
+        """How a command (a new run by default) ends in this process whose signal comes while such a request waits for its answer."""
+
+        def script(request: RecordedRequest) -> Any:
+            if not is_step(request):
+                return None
+            # To this very thread, so that what it waits for is broken off.
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
+            return [Action.STALL]
+
+        self.server.script(script)
+        found = self.ended(*(words or self.begin))
+        self.server.script(None)
+        return found
 
     def killed(self, process: subprocess.Popen[str]) -> None:
         """As `kill -9`."""
@@ -70,9 +99,14 @@ class Shell:
 
 
 @pytest.fixture(params=sorted(MODELS))
-def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
+def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     with LoopbackServer(require_key=KEY) as server:
-        yield Shell(server, request.param, tmp_path)
+        yield Shell(server, request.param, tmp_path, monkeypatch)
+
+
+def of(*wires: str) -> pytest.MarkDecorator:
+    """For a process that is killed: what comes behind it is tried with both wires, and each request, in this one."""
+    return pytest.mark.parametrize("shell", wires, indirect=True)
 
 
 def is_submit(request: RecordedRequest) -> bool:
@@ -96,6 +130,7 @@ def test_a_file_is_answered_and_put_into_order(shell: Shell) -> None:
     assert "exists" in shell.hb(*shell.begin, code=2)
 
 
+@of("anthropic")
 def test_killed_between_intent_and_submit(shell: Shell) -> None:
     shell.server.script(lambda request: [Action.STALL] if is_submit(request) else None)
     process = shell.started(*shell.begin)
@@ -120,6 +155,7 @@ def test_killed_after_a_submit_that_was_not_answered_yet(shell: Shell) -> None:
     assert shell.kept.made == 1
 
 
+@of("openai")
 def test_killed_while_the_provider_is_at_it(shell: Shell) -> None:
     shell.kept.looks = 10**6
     process = shell.started(*shell.begin)
@@ -130,6 +166,7 @@ def test_killed_while_the_provider_is_at_it(shell: Shell) -> None:
     assert shell.kept.made == 1
 
 
+@of("openai")
 def test_ctrl_c_leaves_the_job_running_and_cancel_stops_it(shell: Shell) -> None:
     shell.kept.looks, shell.kept.answered = 10**6, 1
     process = shell.started(*shell.begin)
