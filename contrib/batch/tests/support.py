@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
 import heavenbase as hb
 from hb_batch import BatchResult
+from hb_batch.lines import lines_of
+from hb_cli.app import app
 from hb_testing.server import LoopbackServer, RecordedRequest
 from heavenbase.details import Usage
 from heavenbase.ledger import Cost
@@ -77,6 +83,23 @@ def by_id(path: Path | str) -> dict[str, dict[str, Any]]:
     named = {row["custom_id"]: row for row in found}
     assert len(named) == len(found)
     return named
+
+
+def command(environ: Mapping[str, str], *words: str) -> tuple[int, str]:
+    """How `hb batch` ends in this process, with these variables and no others, and what it says."""
+    others = dict.fromkeys(os.environ.keys() - environ.keys())
+    found = CliRunner(env={**others, **environ}).invoke(app, ["batch", *words], prog_name="hb")
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found.exit_code, found.output
+
+
+def shorten_lines(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """Let a line of so many bytes be the longest that is read."""
+    for module in ("rows", "lines"):
+        monkeypatch.setattr(f"hb_batch.{module}.LINE_LIMIT", limit)
+    monkeypatch.setattr("hb_batch.lines.CHUNK", limit // 8)
+    monkeypatch.setattr("hb_batch.lines.lines_of.__kwdefaults__", {**(lines_of.__kwdefaults__ or {}), "limit": limit})
 
 
 class Batch:

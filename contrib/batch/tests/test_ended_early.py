@@ -23,59 +23,67 @@ from hb_batch.runs import FileRun, Settings
 from hb_batch.runs.telling import status
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
 
-from .support import by_id, last_text, line, make_kernel, rows, write
+from .support import by_id, command, last_text, line, make_kernel, rows, write
 
 HB = str(Path(sys.executable).with_name("hb"))
 KILLED = Path(__file__).with_name("killed.py")
 
 
-def started(server: LoopbackServer, folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command `hb batch`, in a process of its own."""
-    env = {
+def surroundings(server: LoopbackServer, folder: Path) -> dict[str, str]:
+    """The variables of `hb batch`."""
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "HEAVENBASE_HOME": str(folder / "home"),
         "OPENAI_BASE_URL": server.url("openai"),
         "OPENAI_API_KEY": "key-0123456789",
     }
-    command = [HB, "batch", *arguments]
-    return subprocess.Popen(command, env=env, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def started(server: LoopbackServer, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command `hb batch`, in a process of its own."""
+    env, words = surroundings(server, folder), [HB, "batch", *arguments]
+    return subprocess.Popen(words, env=env, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code", "total"), [(signal.SIGINT, 130, 1000), (signal.SIGTERM, 143, 150)])
+@pytest.mark.parametrize(("number", "code", "is_here"), [(signal.SIGINT, 130, False), (signal.SIGTERM, 143, True)])
 def test_k1_an_interrupted_run_writes_what_is_in_flight_and_goes_on_later(
-    server: LoopbackServer, tmp_path: Path, number: int, code: int, total: int
+    server: LoopbackServer, tmp_path: Path, number: int, code: int, is_here: bool
 ) -> None:
+    total = 200
     lines = [line(f"r{n}", f"number {n}", model="gpt-4o-mini") for n in range(total)]
     source, output = write(tmp_path / "in.jsonl", lines), tmp_path / "out.jsonl"
-    process: list[subprocess.Popen[str]] = []
+    ids: list[int] = []
     count = 0
 
     def script(request: RecordedRequest) -> Reply:
         nonlocal count
         count += 1
         if count == 50:
-            process[0].send_signal(number)
+            os.kill(ids[0], number)
         return Reply(f"answer to {last_text(request)}", delay=0.005)
 
     server.script(script)
-    process.append(started(server, tmp_path, "run", source, "-o", "out.jsonl", "--concurrency", "8"))
-    _, told = process[0].communicate(timeout=60)
-    assert process[0].returncode == code, told
+    words = ("run", source, "-o", str(output), "--concurrency", "8")
+    if is_here:
+        ids.append(os.getpid())
+        ended, told = command(surroundings(server, tmp_path), *words)
+    else:
+        process = started(server, tmp_path, *words)
+        ids.append(process.pid)
+        told, ended = process.communicate(timeout=60)[1], process.returncode
+    assert ended == code, told
     assert f"hb batch resume {output}" in told
     before = by_id(output)
     assert 50 <= len(before) < total
     assert len(before) == len(server.requests)  # what was sent is answered, and what was answered is on disk
     assert {row["status"] for row in before.values()} == {"success"}
     assert not Folder(str(output)).is_locked
-    if number == signal.SIGINT:
-        return  # how a run goes on does not hang on which signal it was, nor on how much is left
 
     server.script(lambda request: Reply(f"answer to {last_text(request)}"))
-    going_on = started(server, tmp_path, "resume", "out.jsonl", "--quiet")
-    assert going_on.wait(60) == 0, going_on.communicate()
-    going_on.communicate()
+    ended, told = command(surroundings(server, tmp_path), "resume", str(output), "--quiet")
+    assert ended == 0, told
     found = by_id(output)
     assert len(found) == total
     assert len(server.requests) == total
@@ -141,7 +149,7 @@ def test_k1_what_does_not_end_within_the_grace_is_cancelled_and_asked_again(
 
 @pytest.mark.slow
 def test_k2_a_run_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
-    count, kills, concurrency = 300, 20, 8
+    count, kills, concurrency = 150, 8, 8
     source = write(tmp_path / "in.jsonl", [line(f"r{n}", f"number {n}") for n in range(count)])
     output = tmp_path / "out.jsonl"
     with LoopbackServer() as server:

@@ -18,7 +18,7 @@ from hb_testing.server import LoopbackServer, Reply
 from heavenbase.errors import RateLimitError
 from heavenbase.types import Completion
 
-from .support import CHAT, IMAGES, VECTORS, by_id, line, rows, write
+from .support import CHAT, IMAGES, VECTORS, by_id, line, rows, shorten_lines, write
 
 GOOD = {"custom_id": "a", "method": "POST", "url": CHAT, "body": {"model": "m", "messages": "hi", "top_p": 1}}
 
@@ -164,10 +164,7 @@ def test_every_kind_of_line_gets_its_row_and_none_stops_the_run(
 def test_a_line_beyond_the_limit_is_invalid_and_the_next_one_is_read(
     kernel: hb.Kernel, server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("rows", "lines"):
-        monkeypatch.setattr(f"hb_batch.{module}.LINE_LIMIT", 4096)
-    monkeypatch.setattr("hb_batch.lines.CHUNK", 512)
-    monkeypatch.setattr("hb_batch.lines.lines_of.__kwdefaults__", {**_defaults(), "limit": 4096})
+    shorten_lines(monkeypatch, 4096)
     source = write(tmp_path / "in.jsonl", [line("long", "x" * 9000), line("short"), line("last", "y" * 4096)])
     FileRun(kernel).begin(source, str(tmp_path / "out.jsonl"), Settings())
     told = {row["line"]: row for row in rows(tmp_path / "out.jsonl")}
@@ -177,12 +174,6 @@ def test_a_line_beyond_the_limit_is_invalid_and_the_next_one_is_read(
         ("invalid", None),
     ]
     assert told[1]["error"]["code"] == "line_too_long"
-
-
-def _defaults() -> dict[str, Any]:
-    from hb_batch.lines import lines_of
-
-    return dict(lines_of.__kwdefaults__ or {})
 
 
 def test_files_are_for_their_owner_alone_and_hold_no_secret(

@@ -1,9 +1,8 @@
-"""`hb batch --mode native` from the command line, in processes that are killed or interrupted, and gone on with here."""
+"""`hb batch --mode native` from the command line, in processes that are killed, and gone on with in this one."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from hb_cli.app import app
 from hb_testing.conformance.rig import environment
 from hb_testing.server import Action, LoopbackServer
 from hb_testing.server.recorder import RecordedRequest
 
+from ..support import command
 from .bench import MODELS, line
 
 KEY = "sk-test-key-0123456789"
@@ -53,14 +51,10 @@ class Shell:
 
     def ended(self, *words: str) -> tuple[int, str]:
         """How a command ends in this process, and what it says: no error that nobody foresaw, and never the key."""
-        # Nothing of the surroundings of the tests, as in the other processes.
-        others = dict.fromkeys(os.environ.keys() - self.environ.keys())
-        found = CliRunner(env={**others, **self.environ}).invoke(app, ["batch", *words], prog_name="hb")
-        if found.exception is not None and not isinstance(found.exception, SystemExit):
-            raise found.exception
-        assert "should not happen" not in found.output
-        assert KEY not in found.output
-        return found.exit_code, found.output
+        code, said = command(self.environ, *words)
+        assert "should not happen" not in said
+        assert KEY not in said
+        return code, said
 
     def hb(self, *words: str, code: int = 0) -> str:
         """What a command says that ends with this code."""
@@ -69,7 +63,7 @@ class Shell:
         return said
 
     def signalled(self, number: int, is_step: Callable[[RecordedRequest], bool], *words: str) -> tuple[int, str]:
-        """How a command (a new run by default) ends in this process whose signal comes while such a request waits for its answer."""
+        """How a command, a new run by default, ends in this process by a signal while such a request is on its way."""
 
         def script(request: RecordedRequest) -> Any:
             if not is_step(request):

@@ -16,6 +16,7 @@ from hb_testing.server import Action, LoopbackServer, Reply
 from hb_testing.server.recorder import RecordedRequest
 from heavenbase.errors import AuthError, HBError, ProviderError, RateLimitError
 
+from ..support import shorten_lines
 from .bench import Bench, line
 
 
@@ -321,8 +322,10 @@ def test_results_that_are_none_give_each_request_its_row(bench: Bench, kind: str
     assert bench.run(again=("error", "missing")).counts == {"success": 3}
 
 
-def test_a_line_of_results_may_be_long(openai: Bench) -> None:
-    text = "x" * (40 * 2**20)
+def test_a_line_of_results_may_be_long(openai: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = 2**16  # of what a line of the input may have
+    shorten_lines(monkeypatch, limit)
+    text = "x" * (40 * limit)
     openai.input.write_text(line("a"))
     body = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}]}
     found = {"custom_id": "RUN-1", "response": {"status_code": 200, "request_id": "r", "body": body}, "error": None}
