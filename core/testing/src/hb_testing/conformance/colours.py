@@ -107,6 +107,8 @@ class Async(Colour):
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
+        # Opened now: its descriptors are this colour's, and nothing that a check left behind.
+        self._runner.get_loop()
 
     def await_(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine on this colour's loop."""
