@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar
 
@@ -150,6 +151,17 @@ class House:
         self.limits.close()
 
 
+Make = Callable[..., House]
+
+
+def are_kept_to(times: list[float], began: float, most: int, seconds: float) -> bool:
+    """Whether no more than so many were let through in any such stretch, by times that are noted behind each grant.
+
+    However late a busy machine notes them, that many stretches must have passed since all `began`.
+    """
+    return all(at - began >= place // most * seconds for place, at in enumerate(sorted(times)))
+
+
 def most_in(times: list[float], seconds: float, weights: list[int] | None = None) -> int:
     """The most that lies within any stretch of so many seconds, its end left out."""
     found = sorted(zip(times, weights or [1] * len(times), strict=True))
@@ -158,8 +170,6 @@ def most_in(times: list[float], seconds: float, weights: list[int] | None = None
 
 def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
     """Wait for another thread to come so far."""
-    import time
-
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never came to that"

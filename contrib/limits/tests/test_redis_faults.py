@@ -22,8 +22,8 @@ pytestmark = pytest.mark.xdist_group("redis")
 
 LIMIT = 0.35
 """A quarter of a second that the server may cost, and the rest for the call on a busy machine."""
-RULE = {"requests_per_minute": 20, "concurrency": 5}
 colours = pytest.mark.parametrize("colour", COLOURS)
+RULE = {"requests_per_minute": 20, "concurrency": 5}
 
 
 class Clock:
