@@ -214,7 +214,9 @@ def test_a_request_that_is_cancelled_while_the_server_is_asked_leaves_nothing(
 def test_the_lease_of_a_process_that_died_ends(
     make: Make, shared_server: RedisServer, redis: Any, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hb_limits.rates.shared.SLEEP", 0.02)
+    # One who gave up keeps its place for a while, as one who died: for seconds otherwise.
+    monkeypatch.setattr("hb_limits.rates.shared.SLEEP", 0.01)
+    monkeypatch.setattr("hb_limits.rates.shared.STAY", 0.03)
     house = make({"concurrency": 1, "per": "all", "name": "one"})
     code = f"""
 import sys, time
