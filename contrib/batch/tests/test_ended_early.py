@@ -21,6 +21,7 @@ from hb_batch.folder import Folder
 from hb_batch.journal import Journal, mend
 from hb_batch.runs import FileRun, Settings
 from hb_batch.runs.telling import status
+from hb_testing.conformance.rig import environment
 from hb_testing.server import LoopbackServer, RecordedRequest, Reply
 
 from .support import by_id, command, last_text, line, make_kernel, rows, write
@@ -29,20 +30,14 @@ HB = str(Path(sys.executable).with_name("hb"))
 KILLED = Path(__file__).with_name("killed.py")
 
 
-def surroundings(server: LoopbackServer, folder: Path) -> dict[str, str]:
+def surroundings(server: LoopbackServer) -> dict[str, str]:
     """The variables of `hb batch`."""
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "HEAVENBASE_HOME": str(folder / "home"),
-        "OPENAI_BASE_URL": server.url("openai"),
-        "OPENAI_API_KEY": "key-0123456789",
-    }
+    return environment(OPENAI_BASE_URL=server.url("openai"), OPENAI_API_KEY="key-0123456789")
 
 
 def started(server: LoopbackServer, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """The command `hb batch`, in a process of its own."""
-    env, words = surroundings(server, folder), [HB, "batch", *arguments]
+    env, words = surroundings(server), [HB, "batch", *arguments]
     return subprocess.Popen(words, env=env, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -68,7 +63,7 @@ def test_k1_an_interrupted_run_writes_what_is_in_flight_and_goes_on_later(
     words = ("run", source, "-o", str(output), "--concurrency", "8")
     if is_here:
         ids.append(os.getpid())
-        ended, told = command(surroundings(server, tmp_path), *words)
+        ended, told = command(surroundings(server), *words)
     else:
         process = started(server, tmp_path, *words)
         ids.append(process.pid)
@@ -82,7 +77,7 @@ def test_k1_an_interrupted_run_writes_what_is_in_flight_and_goes_on_later(
     assert not Folder(str(output)).is_locked
 
     server.script(lambda request: Reply(f"answer to {last_text(request)}"))
-    ended, told = command(surroundings(server, tmp_path), "resume", str(output), "--quiet")
+    ended, told = command(surroundings(server), "resume", str(output), "--quiet")
     assert ended == 0, told
     found = by_id(output)
     assert len(found) == total
@@ -149,7 +144,7 @@ def test_k1_what_does_not_end_within_the_grace_is_cancelled_and_asked_again(
 
 @pytest.mark.slow
 def test_k2_a_run_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
-    count, kills, concurrency = 150, 8, 8
+    count, kills, concurrency = 120, 6, 8
     source = write(tmp_path / "in.jsonl", [line(f"r{n}", f"number {n}") for n in range(count)])
     output = tmp_path / "out.jsonl"
     with LoopbackServer() as server:

@@ -74,9 +74,7 @@ def test_a_signal_at_each_request_loses_and_doubles_nothing(shell: Shell, step: 
     goes_on(shell)
 
 
-@pytest.mark.parametrize(
-    ("shell", "step"), [("openai", "results"), ("openai", "delete"), ("anthropic", "results")], indirect=["shell"]
-)
+@pytest.mark.parametrize("step", ["results", "delete"])
 def test_a_kill_at_the_last_requests_loses_and_doubles_nothing(shell: Shell, step: str) -> None:
     """Kills at the other requests are tried with the commands."""
     is_step = STEPS[step]

@@ -98,9 +98,8 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         yield Shell(server, request.param, tmp_path, monkeypatch)
 
 
-def of(*wires: str) -> pytest.MarkDecorator:
-    """For a process that is killed: what comes behind it is tried with both wires, and each request, in this one."""
-    return pytest.mark.parametrize("shell", wires, indirect=True)
+# What comes behind a kill is tried with both wires, at each request, without processes.
+with_one_wire = pytest.mark.parametrize("shell", ["openai"], indirect=True)
 
 
 def is_submit(request: RecordedRequest) -> bool:
@@ -124,7 +123,7 @@ def test_a_file_is_answered_and_put_into_order(shell: Shell) -> None:
     assert "exists" in shell.hb(*shell.begin, code=2)
 
 
-@of("anthropic")
+@with_one_wire
 def test_killed_between_intent_and_submit(shell: Shell) -> None:
     shell.server.script(lambda request: [Action.STALL] if is_submit(request) else None)
     process = shell.started(*shell.begin)
@@ -149,18 +148,7 @@ def test_killed_after_a_submit_that_was_not_answered_yet(shell: Shell) -> None:
     assert shell.kept.made == 1
 
 
-@of("openai")
-def test_killed_while_the_provider_is_at_it(shell: Shell) -> None:
-    shell.kept.looks = 10**6
-    process = shell.started(*shell.begin)
-    shell.server.wait_for(lambda server: len(server.requests) > 4, timeout=30)
-    shell.killed(process)
-    shell.kept.looks = 1
-    assert "3 success" in shell.hb("resume", "out.jsonl")
-    assert shell.kept.made == 1
-
-
-@of("openai")
+@with_one_wire
 def test_ctrl_c_leaves_the_job_running_and_cancel_stops_it(shell: Shell) -> None:
     shell.kept.looks, shell.kept.answered = 10**6, 1
     process = shell.started(*shell.begin)
