@@ -107,18 +107,16 @@ class Echo(Middleware):
 """,
     "hb_priced.py": """
 import warnings
-from decimal import Decimal
 from typing import ClassVar
-from heavenbase.ledger import Cost
 from heavenbase.middleware import Setting
 from heavenbase.resolution import ModelTable
 
 class Priced(ModelTable):
     settings: ClassVar = {"source": Setting("str", "priced", "where its prices are from")}
 
-    def cost(self, provider, model_id, usage, *, at):
+    def facts(self, provider, model_id):
         warnings.warn(f"priced by {self.options['source']}")
-        return Cost(Decimal(1), source=self.options["source"])
+        return {}
 """,
     "hb_broken.py": "raise ImportError('its wheel is not there')",
     "hb_late.py": """
