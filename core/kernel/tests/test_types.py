@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from dataclasses import dataclass
+from decimal import Context, Inexact, localcontext
 from typing import Any
 
 import pytest
@@ -50,6 +51,26 @@ def test_usage_adds_up_and_costs_stay_decimal() -> None:
     total = Usage(1, 2, cost="0.1", currency="USD") + Usage(3, None, reasoning=4, cost="0.2", currency="USD")
     assert total == Usage(4, 2, reasoning=4, cost="0.3", currency="USD")
     assert Usage() + Usage() == Usage()
+
+
+def test_the_sum_of_costs_is_exact_whatever_the_callers_context_is() -> None:
+    with localcontext(Context(prec=3, traps=[Inexact])):
+        total = Usage(1, cost="1.234567", currency="USD") + Usage(2, cost="2.000001", currency="USD")
+    assert total == Usage(3, cost="3.234568", currency="USD")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Usage(1),
+        Usage(1, cost="2", currency="EUR"),
+        Usage(1, cost="much", currency="USD"),
+        Usage(1, cost="1e-9999999", currency="USD"),
+    ],
+)
+def test_half_of_a_cost_is_none(other: Usage) -> None:
+    told = Usage(1, cost="1", currency="USD")
+    assert told + other == other + told == Usage(2)
 
 
 def test_arguments_of_a_tool_call_parse_or_say_why_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Context, Inexact, localcontext
 from typing import Any
 
 import pytest
@@ -200,6 +201,9 @@ def test_what_is_no_answer(decoded: Any) -> None:
         ),
         ({"prompt_tokens": 1, "cost": 0.000669}, Usage(1, cost="0.000669", currency="USD")),
         ({"prompt_tokens": 1, "cost": 1e-9}, Usage(1, cost="0.000000001", currency="USD")),
+        ({"prompt_tokens": 1, "cost": "1e-999999999"}, Usage(1)),
+        ({"prompt_tokens": 1, "cost": "0e-999999999"}, Usage(1)),
+        ({"prompt_tokens": 1, "cost": -0.0}, Usage(1, cost="0.0", currency="USD")),
         ({"prompt_tokens": -1, "completion_tokens": True, "cost": "NaN"}, Usage()),
         ({"prompt_tokens": 1e300, "completion_tokens": "7", "cost": -1}, Usage()),
         ({"prompt_tokens": 2.0, "prompt_tokens_details": None}, Usage(2)),
@@ -209,9 +213,23 @@ def test_usage_is_disjoint_and_sane(raw: Any, usage: Usage | None) -> None:
     assert chat_usage(raw) == usage
 
 
+@pytest.mark.parametrize(
+    ("raw", "cost"),
+    [
+        ({"cost_in_usd_ticks": 123_456_789}, "0.0123456789"),
+        ({"cost": 1.23456, "is_byok": True, "cost_details": {"upstream_inference_cost": "2.000001"}}, "3.234561"),
+    ],
+)
+def test_a_told_cost_keeps_its_digits_whatever_the_callers_context_is(raw: Any, cost: str) -> None:
+    with localcontext(Context(prec=3, traps=[Inexact])):
+        assert chat_usage(raw) == Usage(cost=cost, currency="USD")
+
+
 def test_usage_of_images() -> None:
     assert image_usage({"input_tokens": 5, "output_tokens": 64, "total_tokens": 69}) == Usage(5, 64)
     assert image_usage({"prompt_tokens": 5}) == Usage(5)
+    told = {"input_tokens": 5, "output_tokens": 64, "cost": 0.04}
+    assert image_usage(told) == Usage(5, 64, cost="0.04", currency="USD")
     assert image_usage(None) is None
 
 

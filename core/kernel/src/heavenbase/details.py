@@ -107,20 +107,32 @@ class Usage(Record):
         return sum(known[1:], known[0]) if known else None
 
     def __add__(self, other: Usage) -> Usage:
-        total = Usage()
+        """The counts of both; a cost where both told one in the same currency, as half of it would look like all."""
+        total = Usage(cost=_both(self, other))
+        total.currency = None if total.cost is None else self.currency or other.currency
         for name in self.__dataclass_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
-            if name == "tier" and None not in (mine, theirs) and mine != theirs:
+            if name in ("cost", "currency") or (name == "tier" and None not in (mine, theirs) and mine != theirs):
                 continue
-            if mine is None or theirs is None or name in ("currency", "tier"):
+            if mine is None or theirs is None or name == "tier":
                 setattr(total, name, theirs if mine is None else mine)
-            elif name == "cost":
-                from decimal import Decimal
-
-                total.cost = str(Decimal(mine) + Decimal(theirs))
             else:
                 setattr(total, name, mine + theirs)
         return total
+
+
+def _both(mine: Usage, theirs: Usage) -> str | None:
+    """The costs of two usages together; None where one is not known, is no amount, or is in another currency."""
+    if mine.cost is None or theirs.cost is None or (mine.currency or "USD") != (theirs.currency or "USD"):
+        return None
+    from decimal import Context, Decimal
+
+    try:  # a few characters can say a number of a million digits
+        parts = [Decimal(str(each.cost)) for each in (mine, theirs)]
+        is_known = all(each.is_finite() and abs(each.adjusted()) < 1000 for each in parts)
+        return format(Context(prec=3000).add(*parts), "f") if is_known else None
+    except ArithmeticError:
+        return None
 
 
 def _sum(*parts: int | None) -> int | None:

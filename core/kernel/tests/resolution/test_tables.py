@@ -133,7 +133,7 @@ def test_the_providers_own_figure_wins() -> None:
         assert answer.cost == Cost(Decimal("0.0012"), "EUR", "provider", "2023-11-14")
 
 
-@pytest.mark.parametrize("figure", ["nan", "inf", "much", "", "-1", "1e999999"])
+@pytest.mark.parametrize("figure", ["nan", "inf", "much", "", "-1", "1e999999", "1e-999999", "0e-999999"])
 def test_a_figure_that_is_no_amount_is_not_known(figure: str) -> None:
     told = Completion("hi", finish_reason="stop", usage=Usage(2, 3, cost=figure))
     with priced(told) as kernel:

@@ -7,7 +7,10 @@ from typing import Any
 from heavenbase.types import Usage
 from heavenbase.wires import count, rest
 
-_LARGEST_COST = 2**53
+_LARGEST_COST, _DECIMALS = 2**53, 40
+"""What is more, or begins further behind the point, is no cost."""
+_DIGITS = 100
+"""Figures keep so many, whatever the context of who asks is."""
 _TICKS = 10
 """Places behind the point of a dollar in xAI's figures."""
 
@@ -44,6 +47,10 @@ def chat_usage(raw: Any, tier: Any = None) -> Usage | None:
         usage.output_image, usage.output = _of(usage.output, details.get("image_tokens"))
     runs = raw.get("server_tool_use")
     usage.web_searches = count(runs.get("web_search_requests")) or None if isinstance(runs, dict) else None
+    return _with_cost(usage, raw)
+
+
+def _with_cost(usage: Usage, raw: dict[str, Any]) -> Usage:
     usage.cost = _told_cost(raw)
     if usage.cost is not None:
         usage.currency = "USD"
@@ -69,7 +76,7 @@ def image_usage(raw: Any) -> Usage | None:
     given, made = (side.get("image_tokens") if isinstance(side, dict) else None for side in sides)
     usage.image, usage.input = _of(usage.input, given)
     usage.output_image, usage.output = _of(usage.output, made)
-    return usage
+    return _with_cost(usage, raw)
 
 
 def _told_cost(raw: dict[str, Any]) -> str | None:
@@ -88,15 +95,16 @@ def _told_cost(raw: dict[str, Any]) -> str | None:
 
 
 def _moved(ticks: str) -> str:
-    from decimal import Decimal
+    from decimal import Context, Decimal
 
-    return format(Decimal(ticks).scaleb(-_TICKS).normalize(), "f")
+    exact = Context(prec=_DIGITS)
+    return format(exact.normalize(exact.scaleb(Decimal(ticks), -_TICKS)), "f")
 
 
-def _added(*figures: str) -> str:
-    from decimal import Decimal
+def _added(fee: str, host: str) -> str:
+    from decimal import Context, Decimal
 
-    return format(sum(map(Decimal, figures)), "f")
+    return format(Context(prec=_DIGITS).add(Decimal(fee), Decimal(host)), "f")
 
 
 def _cost(value: Any) -> str | None:
@@ -108,7 +116,8 @@ def _cost(value: Any) -> str | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return format(amount, "f") if amount.is_finite() and 0 <= amount < _LARGEST_COST else None
+    is_amount = amount.is_finite() and 0 <= amount < _LARGEST_COST and amount.adjusted() >= -_DECIMALS
+    return format(abs(amount) if not amount else amount, "f") if is_amount else None
 
 
 def prompt_counts(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST = 10**15
 """No request costs that much; what says so is no amount."""
+DECIMALS = 1000
+"""Nothing costs so little that its first digit comes later."""
 EXACT = Context(prec=60)
 """Sums have all their digits, whatever the context of who asks is."""
 
@@ -39,6 +41,8 @@ class Cost(Record):
     def __post_init__(self) -> None:
         if not isinstance(self.amount, Decimal) or not self.amount.is_finite() or not 0 <= self.amount < MOST:
             raise InputError(f"a cost is a Decimal from 0 to below {MOST:,}, not {self.amount!r:.40}")
+        if self.amount.adjusted() < -DECIMALS:  # a few characters can say a number of a million decimals
+            raise InputError(f"a cost has no more than {DECIMALS:,} decimals before its first digit")
 
     def __str__(self) -> str:
         return f"{'at least ' if self.at_least else ''}{self.amount:f} {self.currency}"
