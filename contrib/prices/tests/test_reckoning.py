@@ -52,6 +52,20 @@ def test_amounts_are_exact_whatever_the_callers_context_is(prices: Prices) -> No
     assert found.amount == Decimal("3.580115")
 
 
+def test_a_sound_that_openai_hears_has_a_price_of_its_own_or_none(prices: Prices) -> None:
+    heard = Usage(0, 0, audio=1_000_000)
+    assert prices.cost("openai", "gpt-4o-audio-preview", heard, at=NOW) is None  # 40 dollars, where text costs 2.50
+    assert prices.cost("azure", "gpt-4o-audio-preview", heard, at=NOW) is None
+    for provider, model, amount in (("openai", "gpt-audio", "32"), ("gemini", "gemini-2.5-pro", "2.5")):
+        found = prices.cost(provider, model, heard, at=NOW)
+        assert found is not None
+        assert found.amount == Decimal(amount)
+    own = Prices(models={"openai/gpt-4o-audio-preview": {"input": 3, "output": 10}})
+    said = own.cost("openai", "gpt-4o-audio-preview", heard, at=NOW)
+    assert said is not None
+    assert said.amount == 3
+
+
 def test_a_long_prompt_costs_the_price_of_its_tier_for_all_of_it(prices: Prices) -> None:
     short = prices.cost("openai", "gpt-5.5", Usage(272_000, 1000), at=NOW)
     long = prices.cost("openai", "gpt-5.5", Usage(272_001, 1000), at=NOW)

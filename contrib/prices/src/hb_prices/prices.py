@@ -139,6 +139,10 @@ class Prices(ModelTable):
         sure = self._sure(provider, model_id, usage.tier, at)
         if sure is None or ("-search" in model_id and usage.web_searches is None and sure.row.source != CONFIGURED):
             return None
+        seller = seller_of(provider)
+        is_at_text = seller is None or seller.hears_at_text or sure.row.source == CONFIGURED
+        if usage.audio and not is_at_text and "audio" not in sure.prices:
+            return None
         amount = reckon(sure.prices, usage)
         if amount is None:
             return None

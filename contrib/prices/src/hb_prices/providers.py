@@ -13,12 +13,14 @@ class Seller(NamedTuple):
     exact: bool = False
     searches: bool = True
     """Whether each search is billed: where some are free, what is known is a least amount."""
+    hears_at_text: bool = True
+    """Whether sounds in a prompt cost what text does, where they have no price of their own."""
     by_host: re.Pattern[str] | None = None
     """Models that several hosts answer for, each at a price of its own: the listed one is that of one of them."""
 
 
 SELLERS = {
-    "openai": Seller("openai"),
+    "openai": Seller("openai", hears_at_text=False),
     "anthropic": Seller("anthropic"),
     # Only makers that sell their models at one price wherever they are asked; of 78 calls of others, 43 had cost
     # something else than what is listed. OpenRouter tells what each call cost.
@@ -28,7 +30,7 @@ SELLERS = {
             r"(?!(?:anthropic|openai|x-ai|amazon|cohere|inflection)/|google/gemini-)|openai/gpt-oss|.*:(?!free$)"
         ),
     ),
-    "azure": Seller("azure", exact=True),
+    "azure": Seller("azure", exact=True, hears_at_text=False),
     "bedrock": Seller("aws"),
     "gemini": Seller("google", searches=False),
     "vertex": Seller("google", searches=False),
