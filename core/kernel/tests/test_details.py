@@ -78,6 +78,7 @@ def test_b12_rate_limits_are_read_in_every_usual_form(header: str, bucket: str, 
         "x-max-tokenlimits: 5",
         "x-ratelimit-limit: ",
         "x-ratelimit-reset: nan",
+        f"x-ratelimit-reset: {'9' * 400}h",
     ],
 )
 def test_b12_what_says_no_limit_is_none(header: str) -> None:

@@ -102,7 +102,8 @@ def _moment(value: str, received: float) -> float | None:
     except ValueError:
         steps = _STEP.findall(value)
         if steps and "".join(map("".join, steps)) == value:
-            return received + sum(float(size) * _SECONDS[unit] for size, unit in steps)
+            span = sum(float(size) * _SECONDS[unit] for size, unit in steps)
+            return received + span if span < _MOMENT else None
         return _date(value)
     if not 0 <= number < _MOMENT * 10_000:
         return None
