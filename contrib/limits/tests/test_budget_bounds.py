@@ -100,6 +100,80 @@ def test_what_extra_body_puts_into_the_prompt_counts() -> None:
     assert bound(house, "hi", extra_body=laid).input > 5000
 
 
+def test_each_answer_may_be_as_long_as_the_context_where_nothing_else_is_known() -> None:
+    facts = {"heavenbase.llm.providers.bank.capabilities": {"context_window": 5000}}
+    house = House([{"tokens": 10**9}], config=facts)
+    assert bound(house, "hi", max_tokens=None).output == 5000
+    assert bound(house, "hi", max_tokens=None, n=2).output == 10_000
+    assert bound(house, "hi", max_tokens=None, extra_body={"n": 3}).output == 15_000
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"output_format": {"type": "json_schema", "schema": {"description": "a" * 5000}}},
+        {"documents": [{"text": "a" * 5000}], "allow_unknown": True},
+        {"preamble": "a" * 5000, "allow_unknown": True},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_whatever_else_is_sent_is_of_the_prompt(options: dict[str, Any]) -> None:
+    house = House([{"tokens": 10**9}])
+    assert bound(house, "hi", **options).input > 5000
+
+
+def test_what_is_foretold_may_be_billed_beside_the_answer() -> None:
+    house = House([{"tokens": 10**9}])
+    foretold = {"type": "content", "content": "a" * 5000}
+    assert bound(house, "hi", prediction=foretold).output > 6000
+    assert bound(house, "hi", extra_body={"prediction": foretold}).output > 6000
+
+
+class Served(Priced):
+    """Fast answers cost six times as much; of other services nothing is known."""
+
+    def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
+        found = super().cost(provider, model_id, usage, at=at)
+        times = {None: 1, "fast": 6}.get(usage.tier)
+        return Cost(found.amount * times, source="served") if found is not None and times is not None else None
+
+
+@pytest.mark.parametrize(
+    "options", [{"service_tier": "fast"}, {"extra_body": {"service_tier": "fast"}}, {"extra_body": {"speed": "fast"}}]
+)
+def test_the_service_that_is_asked_for_is_set_aside(options: dict[str, Any]) -> None:
+    house = House([{"money": 1}], table=Served())
+    plain = bound(house, "hi", extra_body={"service_tier": "flex", "speed": "standard"}).cost.amount
+    assert bound(house, "hi", **options).cost.amount > 5 * plain
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"serviceTier": "priority"},
+        {"inference_geo": "us"},
+        {"service_tier": "priority", "speed": "fast"},
+    ],
+    ids=str,
+)
+def test_a_service_that_has_no_price_is_an_unknown_price(extra: dict[str, Any]) -> None:
+    house = House([{"money": 1}], table=Served())
+    with pytest.raises(BudgetExceeded, match="the price of bank/dear is not known"):
+        house.llm().complete("hi", extra_body=extra)
+    assert house.bank.asked == []
+
+
+def test_what_extra_body_keeps_for_an_hour_costs_that() -> None:
+    class Kept(Priced):
+        def cost(self, provider: str, model_id: str, usage: Usage, *, at: float) -> Cost | None:
+            return Cost(Decimal((usage.input or 0) + (usage.cache_write or 0) + (usage.cache_write_1h or 0)))
+
+    house = House([{"money": 10**9}], table=Kept())
+    laid = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    found = bound(house, "hi", extra_body=laid)
+    assert found.cost.amount == 2 * found.input
+
+
 def test_the_price_of_a_model_that_extra_body_names_is_not_known() -> None:
     house = House([{"money": 1}])
     for extra in ({"model": "dearest"}, {"models": ["dear", "dearest"]}):

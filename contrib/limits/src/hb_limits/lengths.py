@@ -27,19 +27,24 @@ def longest_answer(call: Call) -> int | None:
     if args.get("max_tokens") is not None:
         # Not all wires count thoughts among these.
         limits.append(args["max_tokens"] + (args.get("reasoning_max_tokens") or 0))
-    times = [int(args.get("n") or 1)]
-    for name, value in _laid_over(call):
-        count = value if type(value) is int and value > 0 else None
-        if name in LIMITS:
-            limits.append(count)  # none, or one below nothing, is no limit
-        elif name in COUNTS:
-            times.append(count or 1)
+    # None, or one below nothing, is no limit.
+    limits += [_count(value) for name, value in laid_over(call) if name in LIMITS]
     known = [limit for limit in limits if limit is not None]
     most = max(known) if known and len(known) == len(limits) else spec.capability("max_output_tokens")
-    return None if most is None else int(most) * max(times)
+    return None if most is None else int(most) * answers(call)
 
 
-def _laid_over(call: Call) -> Iterator[tuple[str, Any]]:
+def answers(call: Call) -> int:
+    """How many answers a request asks for."""
+    counts = (_count(value) for name, value in laid_over(call) if name in COUNTS)
+    return max(int(call.args.get("n") or 1), *(count or 1 for count in counts), 1)
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
+
+
+def laid_over(call: Call) -> Iterator[tuple[str, Any]]:
     """The fields of a request beside hb's own, by names without case and signs."""
     for name, value in call.args.items():
         if name == "extra_body":

@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hb_limits.budgets.amounts import MOST
-from hb_limits.lengths import longest_answer
+from hb_limits.lengths import answers, laid_over, longest_answer
 from heavenbase.operations import estimated_text
+from heavenbase.options import OPTIONS
 from heavenbase.types import Usage
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ NATIVE: Final = "batches.submit"
 """Submits many requests in a file, of which nobody knows here what they may come to."""
 CHEAPER: Final = (None, "auto", "default", "standard", "standard_only", "on_demand", "flex", "batch")
 """Words of `service_tier` that cost no more than none."""
+TIERS: Final = {"servicetier": CHEAPER, "speed": ("standard",), "inferencegeo": ("global",)}
+"""Fields that say which service is to be billed, without case and signs, with what costs no more than none."""
+SENT: Final = ("tools", "response_format", "output_format", "extra_body")
+"""Options that become a part of the prompt; so may all those that hb does not know."""
 _PRICED: Final = frozenset(each.name for each in fields(Usage))
 
 
@@ -78,8 +83,12 @@ def _output(call: Call) -> int | None:
     most = longest_answer(call)
     if most is None:
         window = call.spec.capability("context_window")
-        most = None if window is None else int(window) * max(int(call.args.get("n") or 1), 1)
-    return None if most is None else min(most, MOST)
+        most = None if window is None else int(window) * answers(call)
+    if most is None:
+        return None
+    # What was foretold and did not come is billed beside the answer.
+    foretold = (value for name, value in laid_over(call) if name == "prediction" and value)
+    return min(most + sum(_most(call, json.dumps(each, default=str)) for each in foretold), MOST)
 
 
 def _input(call: Call) -> int:
@@ -109,9 +118,9 @@ def _parts(call: Call) -> Iterator[str | int]:
         beside = {name: value for name, value in message.items() if name not in ("content", "role") and value}
         if beside:
             yield json.dumps(beside, default=str)
-    for name in ("tools", "response_format", "extra_body"):
-        if call.args.get(name):
-            yield json.dumps(call.args[name], default=str)
+    for name, value in call.args.items():
+        if value and (name in SENT or name not in OPTIONS):
+            yield json.dumps(value, default=str)
 
 
 def _medium(call: Call, part: Any) -> int:
@@ -156,10 +165,14 @@ def _most(call: Call, text: str) -> int:
 def _dearest(call: Call, prompt: int, output: int, at: float) -> Cost | None:
     """What the dearest way costs in which these tokens may be billed; None where the plain one has no price."""
     spec, args = call.spec, call.args
-    tier = args.get("service_tier")
-    plain = Usage(prompt, output)
-    if tier not in CHEAPER and "tier" in _PRICED:
-        plain = _changed(plain, tier=tier)
+    tiers = {
+        value
+        for name, value in laid_over(call)
+        if name in TIERS and isinstance(value, str) and value and value not in TIERS[name]
+    }
+    if len(tiers) > 1:
+        return None
+    plain = Usage(prompt, output, tier=next(iter(tiers), None))
     found = call.services.cost(spec.provider, spec.model_id, plain, at)
     if found is None:
         return None
@@ -182,9 +195,9 @@ def _changed(usage: Usage, **counts: Any) -> Usage:
 
 def _is_kept_long(call: Call) -> bool:
     """Whether something of the prompt is marked for an hour, which costs more to write than for minutes."""
-    marks: list[Any] = [call.args.get("prompt_caching")]
+    marks: list[Any] = [call.args.get("prompt_caching"), call.args.get("extra_body")]
     for each in (*call.messages, *(call.args.get("tools") or ())):
         content = each.get("content")
         parts = content if isinstance(content, list) else ()
         marks += [held.get("cache_control") for held in (each, *parts) if isinstance(held, Mapping)]
-    return any("1h" in str(mark) for mark in marks if mark)
+    return any("1h" in json.dumps(mark, default=str) for mark in marks if mark)
