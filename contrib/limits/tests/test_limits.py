@@ -218,6 +218,39 @@ def test_who_is_cancelled_gives_its_place_in_the_queue_back(make: Make) -> None:
     assert house.limits.status()["waiting"] == 0
 
 
+def test_who_waited_on_a_loop_that_was_closed_holds_up_nobody(make: Make) -> None:
+    house = make({"concurrency": 1, "max_queued": 1, "per": "all"}, clock=time.monotonic)
+    house.endpoint.gate = threading.Event()
+    running = threading.Thread(target=house.ask)
+    running.start()
+    until(lambda: house.endpoint.running)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # it tells of tasks that are never done
+    left = loop.create_task(house.llm().acomplete("hi"))
+    while not house.limits.status()["waiting"]:
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.close()  # as those do who give a loop up whose tasks still run
+    waiting = threading.Thread(target=house.ask)
+    waiting.start()
+    until(lambda: house.limits.status()["waited"] == 2)
+    house.endpoint.gate.set()
+    for thread in (running, waiting):
+        thread.join(5)
+        assert not thread.is_alive()
+    assert house.ask().text == "ok"
+    assert (house.endpoint.most, house.limits.status()["waiting"]) == (1, 0)
+    left.get_coro().close()  # type: ignore[union-attr]
+
+
+def test_a_wait_for_who_knows_how_long_says_so(make: Make) -> None:
+    house = make({"concurrency": 1, "per": "all"}, clock=time.monotonic)
+    stream = house.llm().stream("hi")
+    next(stream)
+    with pytest.raises(RateLimitError, match="has room when others are done, which is past the deadline"):
+        house.ask(timeout=0.02)
+    stream.close()
+
+
 def test_sync_threads_wait_for_each_other_without_a_loop(make: Make) -> None:
     house = make({"concurrency": 1}, clock=time.monotonic)
     house.endpoint.gate = threading.Event()

@@ -338,6 +338,26 @@ def test_the_clock_of_the_server_may_be_set_back(make: Make, redis: Any, namespa
     assert (caught.value.retry_after or 0) <= 60
 
 
+def test_who_died_before_the_clock_was_set_back_holds_up_nobody(make: Make, redis: Any, namespace: str) -> None:
+    """A lease, a place in the line and a pause that end an hour later than they should."""
+    house = make({"concurrency": 1, "name": "one", "per": "all"})
+    house.ask()
+    found = {bucket.rule.name: pool._store._full(bucket)  # type: ignore[union-attr]
+             for pool in house.limits._pools.values() for bucket in pool._buckets.values()}  # fmt: skip
+    late = (time.time() + 3600) * 1e6
+    redis.zadd(found["one"] + b":q", {b"dead": 1})
+    redis.hset(found["one"] + b":q:w", b"dead", f"{late:.0f}")
+    assert house.ask(timeout=5.0).text == "ok"
+
+    redis.zadd(found["one"] + b":c", {b"dead": late})
+    redis.set(found["what the provider says"] + b":held", b"1", px=3_600_000)
+    with pytest.raises(RateLimitError, match=r"has room in \d+\.\d s, which is past the deadline"):
+        house.ask(timeout=5.0)
+    (lease,) = redis.zrange(found["one"] + b":c", 0, -1, withscores=True)
+    assert lease[1] <= (time.time() + 30) * 1e6
+    assert redis.pttl(found["what the provider says"] + b":held") <= 300_000
+
+
 def test_the_loop_is_not_held_up_by_a_server_that_hangs(server: RedisServer, make: Make) -> None:
     house = make({"requests_per_minute": 100}, url=server.url)
     house.ask()

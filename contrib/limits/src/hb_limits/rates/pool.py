@@ -12,7 +12,7 @@ from hb_limits.rates.buckets import HELD, Bucket, Demand, Verdict
 from hb_limits.rates.learning import Lesson
 from hb_limits.rates.rules import OF_PROVIDERS, Rule
 from hb_limits.rates.tokens import reserved
-from hb_limits.rates.waiting import LISTEN, SHORTEST, Waiter, wake
+from hb_limits.rates.waiting import LISTEN, SHORTEST, Waiter, clear, wake
 from heavenbase.errors import RateLimitError
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class Pool:
         number = next(self._tickets)
         waiter = Waiter(call, number, demand.weights, f"{self._name}.{os.getpid()}.{number}")
         with self._lock:
+            clear(line)
             if line.rule.max_queued is not None and len(line.waiting) >= line.rule.max_queued:
                 raise self._refusal(call, line, "queue_full", line.behind(demand.weights, began),
                                     f"{len(line.waiting)} requests wait for it already")  # fmt: skip
@@ -111,8 +112,10 @@ class Pool:
             while True:
                 waiter.forget()
                 if not waiter.is_first:
-                    self._check(call, demand, Verdict(None, line, 0.0, "its queue"), context.clock() - began)
+                    self._check(call, demand, Verdict(None, line, None, "its queue"), context.clock() - began)
                     await waiter.listen(min(LISTEN, self._left(call, began)))
+                    with self._lock:
+                        clear(line)
                     continue
                 verdict = await self._store.ask(call, demand, waiter)
                 if verdict.bucket is None:
@@ -185,14 +188,15 @@ class Pool:
         rules = [each.rule for each in demand.buckets]
         raises = any(rule.raises for rule in rules) if bucket.rule is PROVIDER else bucket.rule.raises
         seconds = wait or 0.0
+        room = f"has room in {seconds:.1f} s" if seconds else "has room when others are done"
         if raises:
             said = "is used up"
         elif context.is_spare:
             said = "is used up, and another credential is there to take over"
         elif context.patience is not None and waited + max(seconds, SHORTEST) > context.patience:
-            said = f"has room in {seconds:.1f} s, which is longer than the route of this call waits"
+            said = f"{room}, which is longer than the route of this call waits"
         elif context.deadline is not None and context.clock() + max(seconds, SHORTEST) >= context.deadline:
-            said = f"has room in {seconds:.1f} s, which is past the deadline of this call"
+            said = f"{room}, which is past the deadline of this call"
         else:
             return
         raise self._refusal(call, bucket, "local_limit", wait, f"it {said}", verdict.why)

@@ -28,7 +28,8 @@ local function ahead_of_me(key, count)
     for at = 1, #line, 2 do
         local other, ticket = line[at], tonumber(line[at + 1])
         local facts = redis.call('HGET', key .. ':q:w', other) or '0'
-        if tonumber(string.match(facts, '^%d+')) < now then
+        local stays = tonumber(string.match(facts, '^%d+'))
+        if stays < now or stays > now + asked.stay then -- it died; or the server's clock was set back: it asks again
             redis.call('ZREM', key .. ':q', other)
             redis.call('HDEL', key .. ':q:w', other)
         elseif other ~= me and (ticket < mine or (ticket == mine and other < me)) then
@@ -74,6 +75,10 @@ for i, wanted in ipairs(asked.buckets) do
     local key = KEYS[i]
     local number, ahead = ahead_of_me(key, #wanted.windows)
     local held = redis.call('PTTL', key .. ':held') * 1000
+    if held > asked.longest then -- the server's clock was set back
+        held = asked.longest
+        redis.call('PEXPIRE', key .. ':held', held / 1000)
+    end
     if held > longest and held > 0 then longest, bucket, reason = held, i, 'held' end
     for j, window in ipairs(wanted.windows) do
         local wait = room(key, window, ahead[j])
@@ -81,6 +86,9 @@ for i, wanted in ipairs(asked.buckets) do
     end
     if wanted.running > 0 then
         redis.call('ZREMRANGEBYSCORE', key .. ':c', '-inf', text(now))
+        for _, run in ipairs(redis.call('ZRANGE', key .. ':c', '(' .. text(now + asked.lease), '+inf', 'BYSCORE')) do
+            redis.call('ZADD', key .. ':c', text(now + asked.lease), run) -- the server's clock was set back
+        end
         if redis.call('ZCARD', key .. ':c') + number >= wanted.running and longest < 0 then
             longest, bucket, reason = 0, i, 'concurrency'
         end
@@ -125,8 +133,8 @@ for i, wanted in ipairs(asked.buckets) do
 end
 return {{1, entries}}
 """
-"""ARGV: as JSON `me` (who waits; "" for who does not), `ticket`, `stay`, `lease` (microseconds), `run` (the lease's
-name), and of each bucket `windows` (name, span, grain, most, weight) and `running` (0: any). Answers 1 and the entries;
+"""ARGV: as JSON `me` (who waits; "" for who does not), `ticket`, `stay`, `lease`, `longest` that a provider's word
+holds (microseconds), `run` (the lease's name), and of each bucket `windows` (name, span, grain, most, weight) and `running` (0: any). Answers 1 and the entries;
 or 0, the bucket that refuses, for how long, why, and the ticket."""
 
 END: Final = """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hb_limits.rates import scripts
 from hb_limits.rates.buckets import HELD, Bucket, Demand, Verdict
+from hb_limits.rates.learning import LONGEST_HOLD
 from hb_limits.rates.leases import LEASE, Leases
 from hb_limits.rates.log import GRAINS
 from hb_limits.server.circuit import PROBE_AFTER, Circuit
@@ -200,5 +201,5 @@ def _asked(demand: Demand, waiter: Waiter | None, run: str) -> dict[str, Any]:
         ]
         buckets.append({"windows": windows, "running": bucket.rule.concurrency or 0})
     me, ticket = (waiter.id, waiter.shared_ticket) if waiter is not None else ("", "")
-    times = {"stay": int(STAY * MICRO), "lease": int(LEASE * MICRO)}
+    times = {"stay": int(STAY * MICRO), "lease": int(LEASE * MICRO), "longest": int(LONGEST_HOLD * MICRO)}
     return {"me": me, "ticket": ticket, "run": run, "buckets": buckets, **times}

@@ -68,6 +68,11 @@ class Waiter:
         """Whether nobody is before it."""
         return self.bucket is not None and self.bucket.waiting[0] is self
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether its loop was closed under it: it will neither go on nor leave."""
+        return self._loop is not None and self._loop.is_closed()
+
     # Asleep
 
     def wake(self) -> None:
@@ -127,5 +132,12 @@ class Waiter:
 
 def wake(bucket: Bucket) -> None:
     """Let the first in line at a bucket look again. Under the lock of the pool."""
+    clear(bucket)
     if bucket.waiting:
         bucket.waiting[0].wake()
+
+
+def clear(bucket: Bucket) -> None:
+    """Take those who are gone from the head of the line at a bucket. Under the lock of the pool."""
+    while bucket.waiting and bucket.waiting[0].is_gone:
+        bucket.waiting.pop(0).bucket = None
