@@ -29,6 +29,13 @@ def test_an_amount_is_read_exactly() -> None:
             read_money(wrong, "money")
 
 
+def test_in_code_an_amount_may_be_a_decimal() -> None:
+    (rule,) = Budgets(rules=[{"money": Decimal("5.50")}]).rules
+    assert rule.money == 5_500_000_000_000
+    with pytest.raises(InputError, match=r"rules\[0\].money is an amount from 0"):
+        Budgets(rules=[{"money": Decimal("NaN")}])
+
+
 def test_amounts_are_shown_for_people() -> None:
     assert [shown(parts_of(Decimal(text))) for text in ("5", "0.1234567", "1000000.5")] == [
         "5.00",

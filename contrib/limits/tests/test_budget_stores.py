@@ -16,15 +16,16 @@ from typing import Any
 
 import pytest
 
-from hb_limits.budgets.accounts import LATE, SESSION, Account, Spent, Want
+from hb_limits.budgets.accounts import LATE, SESSION, Account, Spent, StoreError, Want
 from hb_limits.budgets.amounts import PARTS
 from hb_limits.budgets.memory import MemoryStore
 from hb_limits.budgets.rules import read_rules
 from hb_limits.budgets.sqlite import SQLiteStore
 from hb_limits.budgets.windows import FOR_EVER, Window, window_at
+from hb_limits.server.circuit import FAILURES
 from hb_limits.server.settings import ServerSettings
 from hb_testing.redis_server import RedisServer
-from heavenbase.errors import BudgetExceeded
+from heavenbase.errors import BudgetExceeded, RequestRejected
 
 from .budget_support import MONDAY, House
 
@@ -294,6 +295,85 @@ def test_while_the_store_is_away_a_process_goes_by_budgets_of_its_own(
         with pytest.raises(BudgetExceeded, match="come to"):
             house.llm().complete("hi")
     assert "goes by budgets of its own" in caplog.text
+    house.budgets.close()
+
+
+@pytest.mark.parametrize("kind", ["redis", "sqlite"])
+def test_what_was_spent_while_the_store_was_away_is_written_when_it_is_back(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [{"money": "9", "tokens": 10**6, "every": "day"}, {"name": "tenants", "per": "tenant", "money": "9"}]
+    if kind == "redis":
+        house = shared(request.getfixturevalue("shared_server"), rules=rules, on_store_failure="local")
+    else:
+        house = House(rules, store="sqlite", path=str(tmp_path / "b.db"), on_store_failure="local")
+    house.llm().complete("hi")
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise StoreError("it is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.budgets.keeper.store, "reserve", away)
+        for tenant in ("a", "a", "b"):
+            house.llm().complete("hi", tenant=tenant)
+        with pytest.raises(RequestRejected):
+            house.bank.says = lambda call, asked: RequestRejected("no", status=400)
+            house.llm().complete("hi")
+    spent = [asked.cost for asked in house.bank.asked]
+    assert house.spent("all day *") == sum(spent) == 4 * spent[0]
+    assert (house.spent("tenants", "a"), house.spent("tenants", "b")) == (2 * spent[0], spent[0])
+    assert (house.reserved(), house.budgets.status().get("unwritten")) == (0, None)
+    house.budgets.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are begun otherwise here")
+def test_a_child_that_was_forked_leaves_it_to_its_parent_what_that_spent_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House([{"tokens": 10**6}], store="sqlite", path=str(tmp_path / "b.db"), on_store_failure="local")
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise StoreError("it is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.budgets.keeper.store, "reserve", away)
+        house.llm().complete("hi")
+    child = os.fork()
+    if child == 0:
+        try:
+            house.llm().complete("hi")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    spent = [sum(row.spent.tokens for row in house.rows())]
+    assert spent == [2 * house.bank.asked[0].most_tokens]
+    house.budgets.close()
+
+
+@pytest.mark.parametrize("kind", ["redis", "sqlite", "memory"])
+def test_what_is_spent_already_is_noted_once_and_whatever_room_there_is(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "redis":
+        house = shared(request.getfixturevalue("shared_server"), rules=[{"tokens": 5, "every": "hour"}])
+    else:
+        more = {"store": "sqlite", "path": str(tmp_path / "b.db")} if kind == "sqlite" else {}
+        house = House([{"tokens": 5, "every": "hour"}], **more)
+    keeper, now = house.budgets.keeper, house.time()
+    want = Want(keeper.account(house.budgets.rules[0], "", now - 7200), Spent(0, 9))  # of an hour that is over
+    for _ in range(1 if kind == "memory" else 2):
+        assert not keeper.store.reserve("n", lambda _: [want], now, is_spent=True).refused
+    assert [(row.spent.tokens, row.reserved.tokens) for row in house.rows()] == [(0, 9)]
+    keeper.store.settle("n", [want], [want.most], now)
+    assert [(row.spent.tokens, row.reserved.tokens) for row in house.rows()] == [(9, 0)]
+    house.budgets.close()
+
+
+def test_a_store_that_was_not_even_asked_has_nothing_to_give_back(server: RedisServer) -> None:
+    house = away(server, on_store_failure="local", rules=[{"tokens": 10**9}])
+    for _ in range(20):
+        house.llm().complete("hi")
+    assert house.budgets.status()["unwritten"] <= FAILURES + 1
     house.budgets.close()
 
 

@@ -72,13 +72,22 @@ class StoreError(Exception):
     """A store cannot be asked. It stays inside this package."""
 
 
+class NotAsked(StoreError):
+    """It was not even tried: nothing of the request is in the store."""
+
+
 class Store(Protocol):
     """Where accounts are kept. All methods may be called from any thread; those of a blocking one may take a while."""
 
     is_blocking: bool
 
-    def reserve(self, name: str, wants: Callable[[float], Sequence[Want]], now: float) -> Reserved:
-        """Set aside what a request wants of all accounts, or of none. `wants` are made for the store's own time."""
+    def reserve(
+        self, name: str, wants: Callable[[float], Sequence[Want]], now: float, *, is_spent: bool = False
+    ) -> Reserved:
+        """Set aside what a request wants of all accounts, or of none. `wants` are made for the store's own time.
+
+        What `is_spent` already is set aside whatever room there is, once under one name.
+        """
 
     def settle(self, name: str, wants: Sequence[Want], came_to: Sequence[Spent], now: float) -> None:
         """Note what the request of this name came to, once: each account's part in the place of what was set aside."""

@@ -11,7 +11,7 @@ from hashlib import sha256
 from hmac import digest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from hb_limits.budgets.accounts import Account, Refusal, Reserved, Row, Spent, Store, StoreError, Want
+from hb_limits.budgets.accounts import Account, NotAsked, Refusal, Reserved, Row, Spent, Store, StoreError, Want
 from hb_limits.budgets.amounts import parts_of, shown
 from hb_limits.budgets.calls import Calls
 from hb_limits.budgets.memory import MemoryStore
@@ -39,6 +39,15 @@ class Held(NamedTuple):
     parts: Sequence[tuple[Any, Sequence[Want]]]
 
 
+class Owed(NamedTuple):
+    """What requests came to that is to be written. `is_new`: the store knows nothing of it yet."""
+
+    name: str
+    wants: Sequence[Want]
+    came_to: Sequence[Spent]
+    is_new: bool = False
+
+
 class Keeper:
     """Budgets of these rules in one store. Without `local`, no request is sent while the store cannot be asked."""
 
@@ -50,7 +59,10 @@ class Keeper:
         self._secret = sha256(f"hb:budgets:{sharing}".encode("utf-8", "surrogatepass")).digest()
         self._process = os.urandom(8).hex()
         self._numbers = itertools.count()
-        self._owed: deque[tuple[str, Sequence[Want], Sequence[Spent]]] = deque(maxlen=OWED)
+        self._owed: deque[Owed] = deque(maxlen=OWED)
+        self._pid = os.getpid()
+        self._meanwhile: dict[str, Want] = {}
+        """What was spent of each account while the store could not be asked."""
         self._told_at = float("-inf")
         self._lock = Lock()
         self.counts = {"granted": 0, "refused": 0, "unpriced": 0}
@@ -59,7 +71,7 @@ class Keeper:
 
     async def reserve(self, call: Call, rules: Sequence[Rule], bound: Bound) -> Held:
         """Set aside what a request may come to, of all budgets or of none; BudgetExceeded where one has no room."""
-        name = f"{self._process}.{os.getpid()}.{next(self._numbers)}"  # a child that was forked counts on
+        name = self._name()
         now = call.services.wall()
         parts: list[tuple[Any, Sequence[Want]]] = []
         try:
@@ -79,6 +91,9 @@ class Keeper:
         self.counts["granted"] += 1
         return Held(name, parts)
 
+    def _name(self) -> str:
+        return f"{self._process}.{os.getpid()}.{next(self._numbers)}"  # a child that was forked counts on
+
     async def _ask(
         self, call: Call, name: str, wants: Callable[[float], Sequence[Want]], now: float
     ) -> tuple[Store, Reserved]:
@@ -89,9 +104,10 @@ class Keeper:
             return self.store, await in_colour(call, work, undo=partial(self._undo, name, now))
         except StoreError as error:
             self._failed(call, error)
-            # What was perhaps set aside is given back as soon as the store can be asked.
-            made = wants(now)
-            self._owed.append((name, made, [Spent()] * len(made)))
+            if not isinstance(error, NotAsked):
+                # What was perhaps set aside is given back as soon as the store can be asked.
+                made = wants(now)
+                self._owed.append(Owed(name, made, [Spent()] * len(made)))
             if self._local is not None:
                 return self._local, self._local.reserve(name, wants, now)
             raise BudgetExceeded(
@@ -102,7 +118,10 @@ class Keeper:
             ) from None
 
     def _reserve(self, name: str, wants: Callable[[float], Sequence[Want]], now: float) -> Reserved:
-        self._pay(now)
+        try:
+            self._pay(now)
+        except StoreError as error:
+            raise NotAsked(str(error)) from error
         return self.store.reserve(name, wants, now)
 
     def _undo(self, name: str, now: float, reserved: Reserved) -> None:
@@ -134,6 +153,8 @@ class Keeper:
             spent = [came_to(want) for want in wants]
             if not store.is_blocking:
                 store.settle(held.name, wants, spent, now)
+                if store is self._local:
+                    self._note(wants, spent)
                 continue
             try:
                 await in_colour(call, partial(self._settle, held.name, wants, spent, now))
@@ -141,18 +162,41 @@ class Keeper:
                 self._failed(call, error)
 
     def _settle(self, name: str, wants: Sequence[Want], spent: Sequence[Spent], now: float) -> None:
-        self._owed.append((name, wants, spent))
+        self._owed.append(Owed(name, wants, spent))
         self._pay(now)
+
+    def _note(self, wants: Sequence[Want], spent: Sequence[Spent]) -> None:
+        """Add up what was spent meanwhile, for the store."""
+        with self._lock:
+            self._leave_to_parent()
+            for want, more in zip(wants, spent, strict=True):
+                before = self._meanwhile.get(want.account.key, Want(want.account, Spent())).most
+                total = Spent(before.money + more.money, before.tokens + more.tokens)
+                self._meanwhile[want.account.key] = Want(want.account, total)
+
+    def _next(self) -> Owed | None:
+        """What is to be written next; what was spent meanwhile comes last, as one."""
+        with self._lock:
+            self._leave_to_parent()
+            if self._owed:
+                return self._owed.popleft()
+            wants, self._meanwhile = list(self._meanwhile.values()), {}
+        return Owed(self._name(), wants, [want.most for want in wants], is_new=True) if wants else None
+
+    def _leave_to_parent(self) -> None:
+        """In a child that was forked: what its parent spent meanwhile is for the parent to write."""
+        if self._pid != os.getpid():
+            self._pid, self._meanwhile = os.getpid(), {}
+            self._owed = deque((owed for owed in self._owed if not owed.is_new), OWED)
 
     def _pay(self, now: float) -> None:
         """Write what requests came to. What cannot be written is kept; it counts as it was set aside until then."""
-        while True:
+        while (owed := self._next()) is not None:
             try:
-                owed = self._owed.popleft()
-            except IndexError:
-                return
-            try:
-                self.store.settle(*owed, now)
+                if owed.is_new:
+                    self.store.reserve(owed.name, partial(_these, owed.wants), now, is_spent=True)
+                    owed = owed._replace(is_new=False)
+                self.store.settle(owed.name, owed.wants, owed.came_to, now)
             except StoreError:
                 self._owed.appendleft(owed)
                 raise
@@ -175,7 +219,12 @@ class Keeper:
 
     def status(self) -> Mapping[str, Any]:
         """What came through in this process."""
-        return {**self.counts, **({"unwritten": len(self._owed)} if self._owed else {})}
+        unwritten = len(self._owed) + len(self._meanwhile)
+        return {**self.counts, **({"unwritten": unwritten} if unwritten else {})}
+
+
+def _these(wants: Sequence[Want], _: float) -> Sequence[Want]:
+    return wants
 
 
 def _shown(subject: str) -> str:

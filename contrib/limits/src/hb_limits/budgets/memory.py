@@ -38,7 +38,9 @@ class MemoryStore:
         self._lock = Lock()
         self._sweep_at = float("-inf")
 
-    def reserve(self, name: str, wants: Callable[[float], Sequence[Want]], now: float) -> Reserved:
+    def reserve(
+        self, name: str, wants: Callable[[float], Sequence[Want]], now: float, *, is_spent: bool = False
+    ) -> Reserved:
         """Set aside what a request wants of all accounts, or of none."""
         wanted = wants(now)
         with self._lock:
@@ -48,7 +50,7 @@ class MemoryStore:
             refused = [
                 Refusal(want.account, want.most, entry.used)
                 for want, entry in zip(wanted, entries, strict=True)
-                if is_over(want, entry.used)
+                if not is_spent and is_over(want, entry.used)
             ]
             if refused:
                 return Reserved(wanted, refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -68,6 +69,8 @@ class Budgets(Middleware):
     }
 
     def __init__(self, **options: Any) -> None:
+        if isinstance(options.get("rules"), list | tuple):
+            options["rules"] = [_plain(table) for table in options["rules"]]
         super().__init__(**options)
         self._read("")
 
@@ -188,6 +191,13 @@ class Budgets(Middleware):
         """Let go of files and connections."""
         if self._keeper is not None:
             self._keeper.store.close()
+
+
+def _plain(table: Any) -> Any:
+    """A rule as settings have it, with its money as a text, where it was given in code as a Decimal."""
+    if not isinstance(table, Mapping) or not isinstance(table.get("money"), Decimal):
+        return table
+    return {**table, "money": str(table["money"])}
 
 
 class _Spending:

@@ -33,7 +33,7 @@ RESERVE: Final = (
 -- KEYS: the index, then for each account its hash and its set. ARGV: a JSON text, then a member for each account.
 local asked = cjson.decode(ARGV[1])
 for _, want in ipairs(asked.wants) do
-  if want.ends and (now < want.start or now >= want.ends) then return {2, now} end
+  if not asked.is_spent and want.ends and (now < want.start or now >= want.ends) then return {2, now} end
 end
 local refused = {}
 for place, want in ipairs(asked.wants) do
@@ -43,7 +43,7 @@ for place, want in ipairs(asked.wants) do
   local u, p = add(units, parts, want.units, want.parts)
   local over = want.tokens_most and tokens + want.tokens > want.tokens_most
   if want.units_most and (u > want.units_most or (u == want.units_most and p > want.parts_most)) then over = true end
-  if over then table.insert(refused, {place, whole(units), whole(parts), whole(tokens)}) end
+  if over and not asked.is_spent then table.insert(refused, {place, whole(units), whole(parts), whole(tokens)}) end
 end
 if #refused > 0 then return {1, now, refused} end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)

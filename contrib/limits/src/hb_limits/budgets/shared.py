@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from hb_limits.budgets import scripts
-from hb_limits.budgets.accounts import SESSION, Refusal, Reserved, Row, Spent, StoreError, Want
+from hb_limits.budgets.accounts import SESSION, NotAsked, Refusal, Reserved, Row, Spent, StoreError, Want
 from hb_limits.budgets.amounts import PARTS
 from hb_limits.budgets.windows import Window
 from hb_limits.server.circuit import Circuit
-from hb_limits.server.connections import Server, ServerError
+from hb_limits.server.connections import LeftAlone, Server, ServerError
 
 if TYPE_CHECKING:
     from hb_limits.server.settings import ServerSettings
@@ -34,12 +34,14 @@ class SharedStore:
         self._ahead = 0.0
         """Seconds that the server's clock is ahead of this machine's."""
 
-    def reserve(self, name: str, wants: Callable[[float], Sequence[Want]], now: float) -> Reserved:
+    def reserve(
+        self, name: str, wants: Callable[[float], Sequence[Want]], now: float, *, is_spent: bool = False
+    ) -> Reserved:
         """Set aside what a request wants of all accounts, or of none."""
         for _ in range(TRIES):
             wanted = wants(now + self._ahead)
             keys = [self._index, *self._keys([want.account.key for want in wanted])]
-            asked = {"lease": self._lease, "wants": [_asked(want) for want in wanted]}
+            asked = {"lease": self._lease, "is_spent": is_spent, "wants": [_asked(want) for want in wanted]}
             members = [_member(name, want.most) for want in wanted]
             verdict, time, *more = self._run(scripts.RESERVE, keys, [json.dumps(asked), *members])
             if verdict == 2:
@@ -86,7 +88,8 @@ class SharedStore:
         try:
             found = self._server.run(script, keys, args, self._circuit)
         except ServerError as error:
-            raise StoreError(str(error)) from error
+            kind = NotAsked if isinstance(error, LeftAlone) else StoreError
+            raise kind(str(error)) from error
         self._circuit.succeeded()
         return found
 

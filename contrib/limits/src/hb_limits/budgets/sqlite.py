@@ -49,18 +49,22 @@ class SQLiteStore:
         self._process = 0
         self._lock = Lock(self._drop)
 
-    def reserve(self, name: str, wants: Callable[[float], Sequence[Want]], now: float) -> Reserved:
+    def reserve(
+        self, name: str, wants: Callable[[float], Sequence[Want]], now: float, *, is_spent: bool = False
+    ) -> Reserved:
         """Set aside what a request wants of all accounts, or of none."""
         wanted = wants(now)
 
         def step(db: sqlite3.Connection) -> Reserved:
             db.execute("DELETE FROM account WHERE kept_until <= ?", (now,))
             db.execute("DELETE FROM held WHERE ends <= ?", (now - LATE,))
+            if db.execute("SELECT 1 FROM held WHERE name = ?", (name,)).fetchone():
+                return Reserved(wanted)  # asked again, as nobody knew whether it was written
             used = [_used(db, want.account.key) for want in wanted]
             refused = [
                 Refusal(want.account, want.most, spent)
                 for want, spent in zip(wanted, used, strict=True)
-                if is_over(want, spent)
+                if not is_spent and is_over(want, spent)
             ]
             if not refused:
                 for want, spent in zip(wanted, used, strict=True):

@@ -33,6 +33,10 @@ class ServerError(Exception):
     """The server does not answer, or not as it should. It stays inside this package."""
 
 
+class LeftAlone(ServerError):
+    """It was not asked, as it failed often."""
+
+
 class Server:
     """A server that runs scripts. It connects on first use; connecting and each answer take at most `timeout`."""
 
@@ -59,7 +63,7 @@ class Server:
         with self._places:
             # Asked only now: while others were on their way, it may have become known that the server is away.
             if circuit is not None and not circuit.ready():
-                raise ServerError(f"{self._settings.place} is left alone, as it failed often")
+                raise LeftAlone(f"{self._settings.place} is left alone, as it failed often")
             try:
                 found = self._run(script, keys, args)
             except ServerError:
