@@ -316,8 +316,8 @@ def test_what_was_spent_while_the_store_was_away_is_written_when_it_is_back(
         patch.setattr(house.budgets.keeper.store, "reserve", away)
         for tenant in ("a", "a", "b"):
             house.llm().complete("hi", tenant=tenant)
+        house.bank.says = lambda call, asked: RequestRejected("no", status=400)
         with pytest.raises(RequestRejected):
-            house.bank.says = lambda call, asked: RequestRejected("no", status=400)
             house.llm().complete("hi")
     spent = [asked.cost for asked in house.bank.asked]
     assert house.spent("all day *") == sum(spent) == 4 * spent[0]

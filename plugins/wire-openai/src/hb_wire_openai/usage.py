@@ -117,7 +117,7 @@ def _cost(value: Any) -> str | None:
     except InvalidOperation:
         return None
     is_amount = amount.is_finite() and 0 <= amount < _LARGEST_COST and amount.adjusted() >= -_DECIMALS
-    return format(abs(amount) if not amount else amount, "f") if is_amount else None
+    return format(amount.copy_abs(), "f") if is_amount else None  # of a zero below nothing
 
 
 def prompt_counts(

@@ -16,7 +16,8 @@ LONGEST_HOLD: Final = 300.0
 LIKELY: Final = (0.6, 1.6)
 """How far from a usual window one may be that was worked out from what is left and when it is whole again."""
 LEAST_USED: Final = 0.1
-"""Share of a limit that must be used for that: the first request of a minute that ends as a whole looks like an hour's."""
+"""Share of a limit that must be used for that: the first request of a minute that ends as a whole looks like an
+hour's."""
 
 
 @dataclass(frozen=True, slots=True)

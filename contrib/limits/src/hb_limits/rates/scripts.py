@@ -134,8 +134,8 @@ end
 return {{1, entries}}
 """
 """ARGV: as JSON `me` (who waits; "" for who does not), `ticket`, `stay`, `lease`, `longest` that a provider's word
-holds (microseconds), `run` (the lease's name), and of each bucket `windows` (name, span, grain, most, weight) and `running` (0: any). Answers 1 and the entries;
-or 0, the bucket that refuses, for how long, why, and the ticket."""
+holds (microseconds), `run` (the lease's name), and of each bucket `windows` (name, span, grain, most, weight) and
+`running` (0: any). Answers 1 and the entries; or 0, the bucket that refuses, for how long, why, and the ticket."""
 
 END: Final = """
 for i, over in ipairs(cjson.decode(ARGV[1])) do
