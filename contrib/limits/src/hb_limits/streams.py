@@ -35,11 +35,17 @@ class Heard:
 class Watched:
     """The chunks of a stream. `ended` is told what was heard when it ends, breaks with an error, or is left.
 
-    A class, as a generator that is closed before its first chunk does not run, and would tell nobody.
+    `began` is told once that something of it came, before that is passed on. A class, as a generator that is closed
+    before its first chunk does not run, and would tell nobody.
     """
 
-    def __init__(self, source: Any, ended: Callable[[Heard, BaseException | None], Awaitable[None]]) -> None:
-        self._source, self._ended = source, ended
+    def __init__(
+        self,
+        source: Any,
+        ended: Callable[[Heard, BaseException | None], Awaitable[None]],
+        began: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._source, self._ended, self._began = source, ended, began
         self._chunks: AsyncIterator[Chunk] = source.__aiter__()
         self._heard = Heard()
 
@@ -49,6 +55,9 @@ class Watched:
     async def __anext__(self) -> Chunk:
         try:
             chunk = await self._chunks.__anext__()
+            if self._began is not None:
+                began, self._began = self._began, None
+                await began()
         except StopAsyncIteration:
             await self._ended(self._heard, None)
             raise

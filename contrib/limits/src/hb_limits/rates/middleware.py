@@ -88,7 +88,7 @@ class Limits(Middleware):
             await held.end(error=error)
             raise
         if call.stream:
-            return Watched(answer, held.ended)
+            return Watched(answer, held.ended, held.began if self.options["learn"] else None)
         await held.end(answer.usage if hasattr(answer, "usage") else None)
         return answer
 
@@ -146,8 +146,17 @@ class _Held:
     def __init__(self, pool: Pool, call: Call, grant: Any, demand: Demand, *, learns: bool) -> None:
         self._pool, self._call, self._grant, self._demand, self._learns = pool, call, grant, demand, learns
 
+    async def began(self) -> None:
+        """Learn what the headers of a stream tell, when it begins: it may take long, or be left."""
+        call = self._call
+        self._learns = False
+        limits = call.context.limits() if call.context.headers else None
+        if limits is not None and (learnt := lesson(limits)):
+            await self._pool.learn(call, self._demand, learnt)
+
     async def ended(self, heard: Heard, error: BaseException | None) -> None:
         """Note how a stream ended."""
+        self._learns = self._learns or isinstance(error, RateLimitError)
         await self.end(heard.usage, error)
 
     async def end(self, usage: Any = None, error: BaseException | None = None) -> None:
