@@ -159,6 +159,30 @@ def test_nothing_left_holds_until_the_reset(make: Make, colour: str) -> None:
     assert second - first == pytest.approx(12, abs=0.1)
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_a_stream_tells_counts_as_soon_as_it_begins(make: Make, is_async: bool) -> None:
+    """Also where it is left, and not once more from when it ends."""
+    house = make()
+    house.endpoint.headers = header(remaining_requests="0", reset_requests="20s")
+    llm = house.llm(timeout=None)
+
+    async def left() -> None:
+        async with aclosing(llm.astream("hi")) as chunks:
+            await anext(chunks)
+            house.clock.sleep(5)
+
+    if is_async:
+        asyncio.run(left())
+    else:
+        chunks = llm.stream("hi")
+        next(chunks)
+        house.clock.sleep(5)
+        chunks.close()
+    house.endpoint.headers = []
+    house.ask(timeout=None)
+    assert house.endpoint.times[1] - house.endpoint.times[0] == pytest.approx(20, abs=0.1)
+
+
 def test_a_refusal_that_asks_for_a_pause_pauses_all_that_wait_for_the_target(make: Make) -> None:
     house = make()
     house.endpoint.script = [RateLimitError("slow", status=429, retry_after=7.0)]
@@ -198,6 +222,8 @@ def test_a_higher_limit_than_the_rules_is_not(make: Make) -> None:
         {"remaining_requests": "0", "reset_requests": "nonsense"},
         {"limit_requests": "1", "remaining_requests": "5", "reset_requests": "9" * 40},
         {"limit_requests": "3", "remaining_requests": "2", "reset_requests": "1ms"},
+        {"remaining_requests": "0", "reset_requests": "9" * 400 + "h"},
+        {"limit_requests_minute": "0", "remaining_requests_minute": "0", "reset_requests_minute": "50s"},
     ],
 )
 def test_absurd_words_of_a_provider_hold_nothing_up(make: Make, told: dict[str, str]) -> None:
@@ -206,6 +232,33 @@ def test_absurd_words_of_a_provider_hold_nothing_up(make: Make, told: dict[str, 
     for _ in range(10):
         house.ask()
     assert house.clock.slept == []
+
+
+def test_a_limit_whose_name_says_its_window_is_gone_by(make: Make) -> None:
+    house = make({"requests_per_minute": 100, "requests_per_day": 1000, "on_limit": "raise"})
+    house.endpoint.headers = header(limit_req_minute="60", remaining_req_minute="59", limit_req_day="2")
+    house.ask()
+    house.ask()
+    with pytest.raises(RateLimitError, match="requests_per_day"):
+        house.ask()
+
+
+def test_nothing_left_of_a_day_holds_too_where_something_is_left_of_the_minute(make: Make) -> None:
+    house = make()
+    house.endpoint.headers = header(
+        limit_tokens_minute="60", remaining_tokens_minute="59", remaining_tokens_day="0", reset_tokens_day="40"
+    )
+    house.ask()
+    house.ask()
+    assert sum(house.clock.slept) == pytest.approx(40, abs=0.1)
+
+
+def test_the_first_request_of_a_fixed_minute_makes_no_limit_of_an_hour(make: Make) -> None:
+    house = make({"requests_per_hour": 300, "on_limit": "raise"})
+    house.endpoint.headers = header(limit_requests="60", remaining_requests="59", reset_requests="50s")
+    for _ in range(100):
+        house.ask()
+    assert len(house.endpoint.times) == 100
 
 
 def test_no_word_of_a_provider_holds_longer_than_five_minutes(make: Make) -> None:
