@@ -112,6 +112,17 @@ def test_what_comes_late_tells_how_much_was_written(run: Run, tmp_path: Path, mo
     assert run("embed", "one", "--file", str(texts), "-p", "mock").code == 2
 
 
+@pytest.mark.parametrize("name", ["texts.txt", "./texts.txt", "link.txt"])
+def test_vectors_are_not_written_over_the_texts(run: Run, tmp_path: Path, name: str) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("one\ntwo\n")
+    (tmp_path / "link.txt").symlink_to(texts)
+    code, _, err = run("embed", "--file", str(texts), "--output", str(tmp_path / name), "--force", "-p", "mock")
+    assert code == 2
+    assert "over the texts" in err
+    assert texts.read_text() == "one\ntwo\n"
+
+
 # Images
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from itertools import islice
@@ -58,6 +59,8 @@ def embed(
     """
     if file is not None and texts:
         raise click.UsageError("texts are arguments or lines of --file, not both")
+    if file is not None and target_file is not None and os.path.realpath(file) == os.path.realpath(target_file):
+        raise InputError("the vectors would be written over the texts; name another file")
     wanted = iter(texts) if texts else _lines(file)
     first = list(wanted if as_json else islice(wanted, WINDOW))
     if not first:
