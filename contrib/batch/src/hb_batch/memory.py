@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sized
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, MappingView, Sequence, Set
 from contextlib import suppress
 from typing import Any, Final
 
 from hb_batch.engine import Workers
 from hb_batch.private import Feed, run_privately
-from hb_batch.requests import Targets, ask, ask_within, read_request, shown
+from hb_batch.requests import Targets, ask, ask_within, limit_of, read_request, shown
 from hb_batch.results import Answer, BatchError, BatchResult, Costs, Lean, Progress, lighten
 from heavenbase.errors import InputError, InputTypeError
 from heavenbase.functions import kernel_of
@@ -70,10 +70,18 @@ def batch(requests: Iterable[Any], **options: Any) -> BatchResult:
     run = _Run(requests, **settings, options=options)
     if not isinstance(requests, Iterable):
         raise InputTypeError("an async iterable of requests is for hb.abatch")
-    if isinstance(requests, Sized):  # a list is read where it is; a generator may belong to its thread
+    if isinstance(requests, Sequence | Set | MappingView):  # is read where it is; a generator may belong to its thread
         return run_privately(lambda: run.all(requests), run.kernel.clients)
     feed = Feed(requests, run.most)
     return run_privately(lambda: run.all(feed), run.kernel.clients, feed)
+
+
+def _length(requests: Any) -> int | None:
+    """How many requests there are; None where nobody knows, such as what shows the progress of a generator."""
+    try:
+        return len(requests)
+    except TypeError:
+        return None
 
 
 class _Run:
@@ -118,7 +126,7 @@ class _Run:
         self._targets = Targets(self.kernel, llm, options)
         if options:
             self._targets.check()
-        self._total = len(requests) if isinstance(requests, Sized) else None
+        self._total = _length(requests)
         self._results: list[Answer | None] = []
         self._answered = 0
         self._errors: list[BatchError] = []
@@ -131,10 +139,26 @@ class _Run:
     async def all(self, requests: Any) -> BatchResult:
         """Everything."""
         self._workers = Workers(requests, self._one, most=self.most)
-        await self._workers.run()
-        count = self._begun if self._total is None else max(self._total, self._begun)
+        try:
+            await self._workers.run()
+        except Exception as error:  # of the iterable
+            self._keep_in(error)
+            raise
+        if self._fail_fast and self._errors:
+            failure = self._errors[0].error
+            self._keep_in(failure)
+            raise failure
+        return self._found(self._begun)
+
+    def _keep_in(self, error: Any) -> None:
+        """What was paid for is not lost where the batch ends with an error."""
+        with suppress(AttributeError, TypeError):
+            error.batch = self._found(max(self._total or 0, self._begun))
+
+    def _found(self, count: int) -> BatchResult:
+        """What came of so many requests."""
         self._results += [None] * (count - len(self._results))
-        found = BatchResult(
+        return BatchResult(
             self._results,
             sorted(self._errors, key=lambda it: it.index),
             count - self._answered - len(self._errors),
@@ -142,24 +166,21 @@ class _Run:
             self._costs.total(),
             self.kernel.clock() - self._started,
         )
-        if self._fail_fast and self._errors:
-            error: Any = self._errors[0].error
-            with suppress(AttributeError):  # what was paid for is not lost
-                error.batch = found
-            raise error
-        return found
 
     async def _one(self, place: int, given: Any) -> None:
         self._begun += 1
         self._results.append(None)  # places come in order
-        limit = self._timeout
         try:
             request = read_request(given)
             llm, options = self._targets.of(request)
-            if limit is None or "timeout" in request.options:
-                answer = await ask(llm, request, dict(options))
+            options = dict(options)
+            if self._timeout is not None:
+                options.setdefault("timeout", self._timeout)
+            limit = limit_of(options)
+            if limit is None:
+                answer = await ask(llm, request, options)
             else:
-                answer = await ask_within(limit, llm, request, {**options, "timeout": limit})
+                answer = await ask_within(limit, llm, request, options)
         except Exception as error:
             if self._fail_fast and self._errors:
                 return

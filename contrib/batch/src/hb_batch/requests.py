@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,6 +121,16 @@ class Targets:
             names["preset"] = PRESETS[request.verb]
         conceal(names)
         return LLM(**names, kernel=self._kernel, **self._options)
+
+
+def limit_of(options: Mapping[str, Any]) -> float | None:
+    """The seconds that a request has in all, by its own options; None without such a limit, or where it is no such."""
+    found = options.get("timeout")
+    if isinstance(found, Mapping):
+        found = found.get("total")
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return found if 0 < found < math.inf else None
 
 
 async def ask_within(
