@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,26 +19,36 @@ from heavenbase.utils import sync_folder
 FORMAT: Final = 1
 """The version of the manifest's form."""
 SUFFIX: Final = ".hb"
+PATIENCE: Final = 0.1
+"""Seconds that a lock is waited for: who only asks whether a run has it holds it for a moment too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An input file as it was when its batch began. `lines` counts all lines, blank ones too."""
+    """An input file as it was when its batch began. `lines` counts all lines, `requests` those that are not blank."""
 
     path: str
     size: int
     sha256: str
     lines: int
+    requests: int
 
     @classmethod
     def of(cls, path: str) -> Source:
         """The fingerprint of a file; BatchFileError where it cannot be read."""
-        digest, size, lines, last = sha256(), 0, 0, b"\n"
+        digest, size, lines, requests = sha256(), 0, 0, 0
+        is_blank, last = True, b"\n"
         with opened(path) as file:
             while data := file.read(CHUNK):
                 digest.update(data)
-                size, lines, last = size + len(data), lines + data.count(b"\n"), data[-1:]
-        return cls(os.path.abspath(path), size, digest.hexdigest(), lines + (last != b"\n"))
+                begun, *whole = data.split(b"\n")
+                is_blank = is_blank and not begun.strip()
+                if whole:
+                    requests += not is_blank
+                    requests += sum(1 for it in whole[:-1] if it.strip())
+                    is_blank = not whole[-1].strip()
+                size, lines, last = size + len(data), lines + len(whole), data[-1:]
+        return cls(os.path.abspath(path), size, digest.hexdigest(), lines + (last != b"\n"), requests + (not is_blank))
 
     def check(self) -> None:
         """BatchFileError where the file is no longer what it was."""
@@ -91,13 +102,13 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Held by one run at a time; BatchLocked at once where another has it."""
+        """Held by one run at a time; BatchLocked where another has it."""
         from filelock import FileLock, Timeout
 
         self.make()
         lock = FileLock(self.file("lock"), mode=0o600)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=PATIENCE, poll_interval=PATIENCE / 5)
         except Timeout:
             raise BatchLocked(
                 f"another process works on {self.output}; `hb batch status` shows how far it is"
@@ -105,9 +116,16 @@ class Folder:
         except OSError as error:
             raise BatchFileError(f"{self.path}: cannot be locked: {error.strerror or error}") from error
         try:
+            self._sweep()
             yield
         finally:
             lock.release()
+
+    def _sweep(self) -> None:
+        """Remove what a process that was killed had begun to write; for whoever holds the lock."""
+        for name in os.listdir(self.path):
+            if name.startswith("."):
+                _forget(self.file(name))
 
     @property
     def is_locked(self) -> bool:
@@ -170,10 +188,15 @@ def _check(found: Manifest) -> None:
         *((name, getattr(found, name), Mapping) for name in ("settings", "counts", "extra")),
         *(("mode", found.mode, str), ("started", found.started, number), ("finished", found.finished, number | None)),
         *(("path", source.path, str), ("size", source.size, int), ("lines", source.lines, int)),
+        ("requests", source.requests, int),
+        *((name, found.extra[name], number) for name in ("resumed", "resumed_rows") if name in found.extra),
     ]
     for name, value, kind in kinds:
         if not isinstance(value, kind):
             raise TypeError(f"{name} is {value!r:.40}")
+    spent = found.extra.get("spent", "0")
+    if not isinstance(spent, str) or not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,40})?", spent):
+        raise TypeError(f"spent is {spent!r:.40}")
 
 
 def write_atomic(path: str, data: bytes) -> None:
@@ -185,11 +208,14 @@ def write_atomic(path: str, data: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: str) -> Iterator[int]:
-    """The descriptor of a new file that takes the place of another when all is written; BatchFileError otherwise."""
+def replacing(path: str, within: str | None = None) -> Iterator[int]:
+    """The descriptor of a new file that takes the place of another when all is written; BatchFileError otherwise.
+
+    It is made in the folder `within`, by default that of the other.
+    """
     folder = os.path.dirname(os.path.abspath(path))
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=within or folder)
     except OSError as error:
         raise BatchFileError(f"{path}: cannot be written: {error.strerror}") from error
     try:

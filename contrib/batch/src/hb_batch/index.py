@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 from hb_batch.errors import BatchFileError
@@ -42,6 +43,8 @@ class Index:
         except BaseException:
             self.close()
             raise
+        if os.name == "posix":  # an open file needs no name, and what has none is not left behind by a kill
+            os.unlink(self._path)
         self._changes = 0
 
     def _do(self, what: str, values: tuple[Any, ...] = ()) -> Any:
@@ -79,7 +82,8 @@ class Index:
     def close(self) -> None:
         """Forget everything."""
         self._db.close()
-        os.unlink(self._path)
+        with suppress(FileNotFoundError):
+            os.unlink(self._path)
 
     def __enter__(self) -> Self:
         return self

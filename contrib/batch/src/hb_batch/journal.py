@@ -89,6 +89,13 @@ class Journal:
             if self._is_closing and not self._unsynced:
                 return
 
+    def sync(self) -> None:
+        """Sync what was written now."""
+        try:
+            os.fsync(self._handle)
+        except OSError as error:
+            raise self._error(error) from error
+
     def close(self) -> None:
         """Sync what was written, and close the file. JournalError where that failed."""
         with self._changed:

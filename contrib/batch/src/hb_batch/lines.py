@@ -63,6 +63,8 @@ class States:
 
     def __init__(self) -> None:
         self._codes = bytearray()
+        self.has_replaced = False
+        """Whether a line got a status more than once: its file has two rows of it then."""
 
     def __getitem__(self, line: int) -> str | None:
         """The status of a line; None for one without a row."""
@@ -72,6 +74,7 @@ class States:
     def __setitem__(self, line: int, status: str) -> None:
         if line >= len(self._codes):
             self._codes.extend(bytes(max(line + 1, len(self._codes) * 9 // 8) - len(self._codes)))
+        self.has_replaced = self.has_replaced or self._codes[line] > 0
         self._codes[line] = CODES[status]
 
     def counts(self) -> dict[str, int]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from typing import IO, Final
+from glob import escape, glob
+from typing import IO, Any, Final
 
-from hb_batch.folder import replacing
+from hb_batch.folder import Folder, replacing
 from hb_batch.index import Index, Place
-from hb_batch.journal import Journal, rows_of
+from hb_batch.journal import Journal, mend, rows_of
 from hb_batch.lines import lines_of, opened
 from hb_batch.rows import (
     BadRow,
@@ -23,6 +25,7 @@ from hb_batch.rows import (
     read_output,
     status_of,
 )
+from heavenbase.errors import InputError
 
 RANKS: Final = {"success": 3, "error": 2, "invalid": 2, "expired": 1, "cancelled": 1, "missing": 0}
 """How good a row is: of two for one request the better one stays, of equal ones the later."""
@@ -32,10 +35,15 @@ BUFFER: Final = 2**20
 def merge(path: str, outputs: Sequence[str], target: str) -> dict[str, int]:
     """Write the best row of each request of an input file, in its order; returns the counts by status.
 
-    A request without a row gets one that is `missing`. `target` may be one of the outputs.
+    A request without a row gets one that is `missing`. `target` may be one of the outputs, unless a run appends to it.
     """
+    if os.path.realpath(path) == os.path.realpath(target):
+        raise InputError("the merged rows would be written over the requests; name another file")
     counts: dict[str, int] = {}
     with ExitStack() as stack:
+        folder = Folder(os.path.realpath(target))
+        if folder.has_manifest:
+            stack.enter_context(folder.locked())
         index = stack.enter_context(Index(os.path.dirname(os.path.abspath(target))))
         files: list[IO[bytes]] = []
         for number, output in enumerate(outputs):
@@ -84,14 +92,17 @@ def _line(file: IO[bytes], offset: int) -> bytes:
     return data if data.endswith(b"\n") else data + b"\n"
 
 
-def compact(path: str, lines: int) -> None:
-    """Leave the newest row of each of so many lines alone, at once and in the order in which they came."""
-    lefts = bytearray(lines + 1)
+def compact(path: str, lines: int, within: str | None = None) -> None:
+    """Leave the newest row of each of so many lines alone, at once and in the order in which they came.
+
+    What is not finished yet stands in the folder `within`.
+    """
+    lefts = array("L", bytes(array("L").itemsize * (lines + 1)))
     for _, row in rows_of(path):
         number = line_of(row, lines)
         if number is not None:
-            lefts[number] = min(lefts[number] + 1, 255)
-    with opened(path) as file, replacing(path) as handle, open(handle, "wb", BUFFER, closefd=False) as out:
+            lefts[number] += 1
+    with opened(path) as file, replacing(path, within) as handle, open(handle, "wb", BUFFER, closefd=False) as out:
         for line in lines_of(file, limit=None):
             newest = read_output(line.data)
             number = line_of(newest, lines) if newest is not None else None
@@ -101,9 +112,17 @@ def compact(path: str, lines: int) -> None:
                     out.write(line.data)
 
 
-def append_parts(parts: Iterable[str], journal: Journal) -> None:
-    """Append the rows of shards that were run elsewhere, and forget their files."""
-    for part in sorted(parts):
+def parts_in(folder: str) -> list[str]:
+    """The files of shards that were run elsewhere, and are not joined yet."""
+    return sorted(glob(os.path.join(escape(folder), "*.jsonl")))
+
+
+def join_parts(parts: Iterable[str], lines: int, journal: Journal, write: Callable[[dict[str, Any]], None]) -> None:
+    """Write the rows of shards to the journal of a file with so many lines; forget their files when it is synced."""
+    for part in parts:
+        mend(part)
         for _, row in rows_of(part):
-            journal.append(row)
+            if line_of(row, lines) is not None:
+                write({**row, "status": status_of(row)})
+        journal.sync()
         os.unlink(part)

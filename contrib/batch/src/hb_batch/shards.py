@@ -7,7 +7,7 @@ order: `work(shard)` is all that it needs, and can be pickled. Each shard then h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -25,7 +25,7 @@ class Shard:
     """A stretch of the input: `lines` lines from number `first_line` on, which begins at byte `offset`, to byte `end`.
 
     `repeated` has the lines whose custom_id an earlier line has, with the number of that one; only who sees all the
-    input can tell them.
+    input can tell them. `done` are lines that have a row that stays, where the rows are not beside whoever runs it.
     """
 
     index: int
@@ -34,6 +34,7 @@ class Shard:
     offset: int
     end: int
     repeated: Mapping[int, int] = field(default_factory=dict)
+    done: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

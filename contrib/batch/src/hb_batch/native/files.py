@@ -120,8 +120,10 @@ class NativeFileRun:
 
         run = NativeRun(folder, source.path, target, settings=native, again=again, on_progress=self.on_progress)
         report: NativeReport = drive.run(run.run() if what == "run" else run.cancel())
+        if sum(report.counts.values()) < source.requests and what == "run":
+            report.is_complete = False
         if run.has_replaced:
-            compact(folder.output, source.lines)
+            compact(folder.output, source.lines, folder.path)
         finished = kernel.wall() if what == "run" and report.is_complete else None
         folder.update(settings=settings.kept(), finished=finished, counts=report.counts)
         return report

@@ -32,8 +32,6 @@ class Inputs:
         self, folder: Folder, path: str, target: Target, intents: Intents, again: Collection[str], *, is_async: bool
     ) -> None:
         self.states = States()
-        self.has_replaced = False
-        """Whether a line has two rows now."""
         self.again = again
         self._folder, self._path, self._target, self._intents = folder, path, target, intents
         self._is_async = is_async
@@ -56,11 +54,6 @@ class Inputs:
         """The output, to append to."""
         return Journal(self._folder.output, self.states)
 
-    def write(self, journal: Journal, row: dict[str, Any]) -> None:
-        """Write a row."""
-        self.has_replaced = self.has_replaced or self.states[row["line"]] is not None
-        journal.append(row)
-
     def read(self, journal: Journal) -> None:
         """Go through all rows; those that are none get their own."""
         for _ in self._rows(journal):
@@ -71,7 +64,7 @@ class Inputs:
         with self.journal() as journal:
             for row in self._rows(journal):
                 error = {"code": "cancelled", "message": "the batch was cancelled before it was sent"}
-                self.write(journal, output_row(row.line, row.custom_id, "cancelled", error=error))
+                journal.append(output_row(row.line, row.custom_id, "cancelled", error=error))
 
     async def piles(self, journal: Journal, settings: NativeSettings) -> AsyncIterator[Pile]:
         """The rows that no part has, put together as they are to be sent."""
@@ -88,7 +81,7 @@ class Inputs:
             except (InputError, UnsupportedError) as error:
                 if is_first and isinstance(error, UnsupportedError):
                     raise  # the target of all, most likely; nothing was sent
-                self.write(journal, error_row(row.line, row.custom_id, error, status="invalid"))
+                journal.append(error_row(row.line, row.custom_id, error, status="invalid"))
                 continue
             for pile in full:
                 yield pile
@@ -157,7 +150,7 @@ class Inputs:
                         continue
                 except BadRow as error:
                     if state is None:
-                        self.write(journal, error_row(line.number, error.custom_id, error, status="invalid"))
+                        journal.append(error_row(line.number, error.custom_id, error, status="invalid"))
                     continue
                 # A generator's consumer may seek in this file.
                 at = file.tell()
@@ -169,7 +162,9 @@ class Inputs:
         found: set[int] = set()
         for part in self._intents.parts.values():
             if part.status == "merged":
-                found.update(line for line in part.lines if self.states[line] not in self.again)
+                # A row that was lost is asked for anew, as in mode sync.
+                states = ((line, self.states[line]) for line in part.lines)
+                found.update(line for line, state in states if state is not None and state not in self.again)
             elif part.is_open:
                 found.update(part.lines)
         return found

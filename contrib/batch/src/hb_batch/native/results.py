@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from hb_batch.errors import JournalError
-from hb_batch.folder import Folder
+from hb_batch.folder import Folder, write_atomic
 from hb_batch.lines import lines_of, opened
 from hb_batch.native.endpoint import Endpoint
 from hb_batch.native.intents import Part
@@ -69,6 +69,13 @@ async def fetch(folder: Folder, endpoint: Endpoint, part: Part, job: BatchJob) -
         if isinstance(found, OSError) and not isinstance(found, HBError):
             raise JournalError(f"{partial}: cannot be written: {found.strerror}") from found
         raise
+    return path
+
+
+def nothing(folder: Folder, part: Part) -> str:
+    """Results of a part that has none, as a file; its path."""
+    path = path_of(folder, part)
+    write_atomic(path, b"")
     return path
 
 

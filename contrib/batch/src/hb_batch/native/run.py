@@ -28,6 +28,8 @@ from heavenbase.secrets import text_of
 LOOKS: Final = 3
 """How often a job is looked for at least before it is taken not to be there."""
 GROWTH: Final = 1.5
+GONE: Final = 404
+"""The status of what a provider does not have."""
 
 
 class NativeRun:
@@ -60,7 +62,7 @@ class NativeRun:
     @property
     def has_replaced(self) -> bool:
         """Whether a line has two rows now."""
-        return self._inputs.has_replaced
+        return self._inputs.states.has_replaced
 
     # What callers ask
 
@@ -186,15 +188,19 @@ class NativeRun:
     async def _look_round(self, parts: list[Part]) -> ProviderError | None:
         """Look after all parts; a failure that may pass, such as of a provider out of reach."""
         failure: ProviderError | None = None
+        lasting: ProviderError | None = None
         for part in parts:
             try:
                 await self._look(part)
             except ProviderError as error:
                 if not error.retryable:
-                    raise
+                    lasting = lasting or error  # what others have answered is not left behind for that
+                    continue
                 failure = failure or error
                 if not isinstance(error, StatusError):
                     break
+        if lasting is not None:
+            raise lasting
         return failure
 
     async def _look(self, part: Part) -> None:
@@ -204,13 +210,24 @@ class NativeRun:
             await self._settle(part, endpoint)
             if part.job is None:
                 return
-        job = await self._job(part, part.job, endpoint)
-        part.counts = job.counts
-        self.report.jobs[part.number] = job.status
-        if not job.is_done:
-            return
-        self._intents.ended(part, job.status)
-        path = await results.fetch(self._folder, endpoint, part, job)
+        try:
+            job = await self._job(part, part.job, endpoint)
+            part.counts = job.counts
+            self.report.jobs[part.number] = job.status
+            if not job.is_done:
+                part.looks, part.sought = 0, None
+                return
+            self._intents.ended(part, job.status)
+            path = await results.fetch(self._folder, endpoint, part, job)
+        except (ModelNotFound, RequestRejected) as error:
+            if error.status != GONE:
+                raise
+            self.report.jobs[part.number] = "not found"
+            if not self._is_gone(part, endpoint):
+                return
+            job = BatchJob(part.job, "gone", problems=["the provider has the batch, or its results, no more"])
+            self._intents.ended(part, job.status)
+            path = results.nothing(self._folder, part)
         strays = len(self.report.unknown), len(self.report.doubled)
         reading = results.Reading(
             endpoint, part, self._marks, self._inputs.row_at, self._inputs.options_of, self.report
@@ -218,19 +235,26 @@ class NativeRun:
         with self._inputs.journal() as journal:
             async for row in reading.rows(path, job):
                 if self._inputs.states[row["line"]] != "success":  # a row of this part that an earlier process wrote
-                    self._inputs.write(journal, row)
+                    journal.append(row)
         self._intents.merged(part, len(self.report.unknown) - strays[0], len(self.report.doubled) - strays[1])
         if reading.unread:
             self.report.files.append(path)
         else:
             results.forget(self._folder, part)
 
+    def _is_gone(self, part: Part, endpoint: Endpoint) -> bool:
+        """Whether a job that is not found has been looked for long enough."""
+        now = endpoint.kernel.clock()
+        part.sought = now if part.sought is None else part.sought
+        part.looks += 1
+        return self._settings.resubmit or (part.looks > LOOKS and now - part.sought >= self._settings.settle)
+
     async def _job(self, part: Part, name: str, endpoint: Endpoint) -> BatchJob:
         """The job of a part as it is now; stopped, where the user wants no more of it."""
         try:
             job = await endpoint.get(name)
         except (ModelNotFound, RequestRejected) as error:
-            if error.status == 404 and endpoint.place["account"] != part.place.get("account"):
+            if error.status == GONE and endpoint.place["account"] != part.place.get("account"):
                 raise BatchFileError(
                     f"part {part.number} is batch {name} of another credential than the one that is used now; go "
                     "on with that one"

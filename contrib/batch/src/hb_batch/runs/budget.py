@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,18 +21,19 @@ class CapReached(BudgetExceeded, kind="budget"):
 class Budget:
     """Keeps what was spent and what is reserved below the cap. `spent` begins with what earlier runs came to."""
 
-    def __init__(self, services: Any, cap: Decimal, *, allows_unknown: bool, spent: Decimal) -> None:
+    def __init__(self, kernel: Any, cap: Decimal, *, allows_unknown: bool, spent: Decimal) -> None:
         self.spent = spent
-        self._services, self._cap, self._allows_unknown = services, cap, allows_unknown
+        self._kernel, self._cap, self._allows_unknown = kernel, cap, allows_unknown
         self.reserved = Decimal(0)
         self._changed = asyncio.Condition()
 
-    async def reserve(self, spec: LLMSpec, row: Row) -> Decimal:
+    async def reserve(self, spec: LLMSpec, row: Row, options: Mapping[str, Any]) -> Decimal:
         """Set aside what a request costs at most, when what others have set aside leaves room for it.
 
-        CapReached where it does not fit though nothing is in flight, and where its price is not known.
+        CapReached where it does not fit though nothing is in flight, and where its price is not known; InputError for
+        a request that cannot be sent.
         """
-        most = price(self._services, spec, expected(self._services.table, spec, row).most)
+        most = price(self._kernel.services, spec, expected(self._kernel, spec, row, options).most)
         if most is not None and most.currency != "USD":
             most = None
         if most is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -14,19 +14,21 @@ from hb_batch.folder import Folder, Manifest, Source
 from hb_batch.index import Index
 from hb_batch.journal import Journal, mend, rows_of
 from hb_batch.lines import States
-from hb_batch.merging import append_parts, compact
+from hb_batch.merging import compact, join_parts, parts_in
 from hb_batch.rows import DONE, line_of, status_of
 from hb_batch.runs.engines import LocalEngine, ShardWork
 from hb_batch.runs.interrupts import Interrupts
 from hb_batch.runs.runner import INTERRUPT, RETRIED, Runner, check_target
 from hb_batch.runs.settings import Settings
 from hb_batch.runs.tally import Tally
-from hb_batch.shards import LINES, Engine, shards_of
+from hb_batch.shards import LINES, Engine, Shard, shards_of
 from heavenbase.errors import InputError
 from heavenbase.functions import kernel_of
 from heavenbase.kernel import Kernel
 
 SUCCEEDED, SOME_FAILED = 0, 1
+PARTS = "parts"
+"""The folder of the rows of shards that are run elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class FileRun:
         if os.path.basename(output) == "-":
             raise InputError("rows are kept in a file, for a run that goes on after an interrupt; - is none")
         source = Source.of(path)
-        if not source.lines:
+        if not source.requests:
             raise BatchFileError(f"{path} has no requests")
         kernel = kernel_of(self.kernel)
         with folder.locked():
@@ -120,6 +122,9 @@ class FileRun:
             raise InputError("a cap on the cost is kept by the engine of this process alone")
         source = manifest.source
         mend(folder.output)
+        if parts := parts_in(folder.file(PARTS)):  # of a run that was killed before it had joined them
+            with Journal(folder.output) as journal:
+                join_parts(parts, source.lines, journal, journal.append)
         states, spent = States(), Tally(kernel.clock, None, {})
         for _, row in rows_of(folder.output):
             line = line_of(row, source.lines)
@@ -134,7 +139,7 @@ class FileRun:
         with ExitStack() as stack:
             index = stack.enter_context(Index(folder.path))
             journal = stack.enter_context(Journal(folder.output, states))
-            tally = Tally(kernel.clock, source.lines, states.counts())
+            tally = Tally(kernel.clock, source.requests, states.counts())
             tally.cost, tally.is_cost_known, tally.tokens = spent.cost, spent.is_cost_known, spent.tokens
             show = self.meter(tally) if self.meter is not None else None
             runner = Runner(
@@ -160,22 +165,38 @@ class FileRun:
                             break
                 code = interrupts.code if runner.stopped == INTERRUPT else None
             else:
-                is_complete = self._elsewhere(folder, source, settings, shards, journal)
+                is_complete = self._elsewhere(folder, source, settings, _left(shards, states, again), journal, runner)
             elapsed, written = tally.elapsed, tally.written
             extra["spent"] = f"{runner.spent if runner.spent is not None else before + tally.cost - spent.cost:f}"
             share = journal.spent / elapsed if elapsed > 0 else 0.0
-        if runner.has_replaced:
-            compact(folder.output, source.lines)
+        if states.has_replaced:
+            compact(folder.output, source.lines, folder.path)
         counts = states.counts()
-        is_complete = is_complete and all(status in DONE for status in counts)
+        is_complete = is_complete and sum(counts.values()) >= source.requests and DONE.issuperset(counts)
         told = (counts, is_complete, elapsed, written, tally.cost, tally.is_cost_known)
         found = Finished(*told, stopped=runner.stopped, signal_code=code, journal_share=share)
         folder.update(finished=kernel.wall() if found.is_complete else None, counts=counts, extra=extra)
         return found
 
-    def _elsewhere(self, folder: Folder, source: Source, settings: Settings, shards: Any, journal: Journal) -> bool:
-        parts = folder.file("parts")
+    def _elsewhere(
+        self,
+        folder: Folder,
+        source: Source,
+        settings: Settings,
+        shards: Iterable[Shard],
+        journal: Journal,
+        runner: Runner,
+    ) -> bool:
+        parts = folder.file(PARTS)
         os.makedirs(parts, 0o700, exist_ok=True)
         done = list(self.engine.run(shards, ShardWork(source.path, parts, settings)))
-        append_parts([it.output for it in done if it.output is not None], journal)
+        join_parts(parts_in(parts), source.lines, journal, runner.write)
         return all(it.is_complete for it in done)
+
+
+def _left(shards: Iterable[Shard], states: States, again: Collection[str]) -> Iterator[Shard]:
+    """Shards that know which of their lines are done."""
+    for shard in shards:
+        lines = range(shard.first_line, shard.first_line + shard.lines)
+        done = frozenset(line for line in lines if (state := states[line]) in DONE and state not in again)
+        yield replace(shard, done=done)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from hb_batch.rows import Row
 from heavenbase.ledger import Cost
 from heavenbase.operations import estimated_text
+from heavenbase.options import PROMPTED
 from heavenbase.spec import LLMSpec
 from heavenbase.types import Usage
 
@@ -19,6 +20,7 @@ MEDIUM: Final = 1_000
 """Tokens of an image, a file or a sound, as they likely are."""
 LARGEST_MEDIUM: Final = 20_000
 """The same, at most."""
+_LIMITS: Final = ("max_completion_tokens", "max_tokens")
 ANSWER: Final = 256
 """Tokens of an answer that nothing is known of, as they likely are."""
 
@@ -45,11 +47,14 @@ class Expected:
         return Usage(self.input_most, self.output_most) if self.output_most is not None else None
 
 
-def expected(table: Any, spec: LLMSpec, row: Row) -> Expected:
-    """What a row comes to at a target."""
+def expected(kernel: Any, spec: LLMSpec, row: Row, options: Mapping[str, Any]) -> Expected:
+    """What a row comes to at a target, asked with options of its own and of its batch; InputError for bad ones."""
+    counts = {name: options[name] for name in (*_LIMITS, "n") if name in options}
+    kernel.call(row.verb, spec, counts, is_async=True)
+    table = kernel.services.table
     likely = most = 0
     is_counted = True
-    for text, media in _texts(row):
+    for text, media in _texts(kernel, spec, row, options):
         counted = table.count(text, spec.provider, spec.model_id) if table is not None else None
         if counted is None:
             is_counted = False
@@ -59,8 +64,8 @@ def expected(table: Any, spec: LLMSpec, row: Row) -> Expected:
         most += counted[1] + AROUND + media * LARGEST_MEDIUM
     if row.verb == "embed":
         return Expected(likely, most, 0, 0, is_counted)
-    limit = _limit(spec, row)
-    count = row.options.get("n") or spec.args.get("n") or 1
+    limit = _limit(spec, options)
+    count = {**spec.args, **options}.get("n") or 1
     times = count if isinstance(count, int) and count > 0 else 1
     usual = min(ANSWER, limit) if limit is not None else ANSWER
     return Expected(likely, most, usual * times, limit * times if limit is not None else None, is_counted)
@@ -77,34 +82,41 @@ def price(services: Any, spec: LLMSpec, usage: Usage | None, tier: str | None = 
     return Cost.total(services.cost(it.provider, it.model_id, usage, services.wall()) for it in specs)
 
 
-def _limit(spec: LLMSpec, row: Row) -> int | None:
+def _limit(spec: LLMSpec, options: Mapping[str, Any]) -> int | None:
     """The most tokens of one answer: as asked, else what the model has at most."""
-    for source in (row.options, spec.args):
-        for name in ("max_completion_tokens", "max_tokens"):
-            if isinstance(source.get(name), int):
-                return int(source[name])
+    asked = spec.args if options.keys().isdisjoint(_LIMITS) else options
+    for name in _LIMITS:
+        if isinstance(asked.get(name), int):
+            return int(asked[name])
     known = spec.capability("max_output_tokens") or spec.capability("context_window")
     return known if isinstance(known, int) else None
 
 
-def _texts(row: Row) -> Iterator[tuple[str, int]]:
+def _texts(kernel: Any, spec: LLMSpec, row: Row, options: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """The texts of a request, each with the number of images and the like beside it."""
-    if row.verb == "complete":
-        messages = row.content if isinstance(row.content, list) else [row.content]
-        for message in messages:
-            yield _message(message)
-    else:
-        given = row.content if isinstance(row.content, list) else [row.content]
-        for item in given:
-            yield (item if isinstance(item, str) else json.dumps(item)), 0
-    for name in ("tools", "response_format"):
-        if row.options.get(name):
-            yield json.dumps(row.options[name]), 0
+    content = row.content
+    if row.verb == "complete" and not (PROMPTED.isdisjoint(options) and PROMPTED.isdisjoint(spec.args)):
+        from heavenbase.prompts import prompted
+
+        content = prompted(kernel.config, spec, content, dict(options))
+    for item in content if isinstance(content, list) else [content]:
+        yield _message(item) if row.verb == "complete" else (_plain(item), 0)
+    images = options.get("images")
+    if images is not None:
+        yield "", len(images) if isinstance(images, list) else 1
+    asked = {**spec.args, **options}
+    for name in ("system", "tools", "response_format"):
+        if asked.get(name):
+            yield _plain(asked[name]), 0
+
+
+def _plain(given: Any) -> str:
+    return given if isinstance(given, str) else json.dumps(given, default=str)
 
 
 def _message(message: Any) -> tuple[str, int]:
     if not isinstance(message, Mapping):
-        return (message if isinstance(message, str) else json.dumps(message)), 0
+        return _plain(message), 0
     content, media, texts = message.get("content"), 0, []
     for part in content if isinstance(content, list) else [content]:
         text = part.get("text") if isinstance(part, Mapping) else part

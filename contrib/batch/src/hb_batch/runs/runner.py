@@ -59,8 +59,6 @@ class Runner:
         self._kernel, self._path, self._settings, self._journal = kernel, path, settings, journal
         self.tally = tally
         self.stopped: str | None = None
-        self.has_replaced = False
-        """Whether a line has two rows now."""
         self._again = again
         self._before = spent
         self._targets = Targets(kernel, None, settings.target)
@@ -101,10 +99,10 @@ class Runner:
 
     def _stop_in_loop(self, told: Callable[[str], None]) -> None:
         grace = self._settings.grace
-        told(f"stopping: {self.tally.in_flight} in flight get {grace:g} s; another interrupt ends at once")
         if self._workers is not None:
             self._workers.stop()
             asyncio.get_running_loop().call_later(grace, self._workers.abort)
+        told(f"stopping: {self.tally.in_flight} in flight get {grace:g} s; another interrupt ends at once")
 
     # One shard
 
@@ -112,23 +110,23 @@ class Runner:
         settings = self._settings
         if settings.max_cost is not None and self._budget is None:
             allows = settings.unknown_cost == "allow"
-            self._budget = Budget(self._kernel.services, settings.cap, allows_unknown=allows, spent=self._before)
+            self._budget = Budget(self._kernel, settings.cap, allows_unknown=allows, spent=self._before)
         with opened(self._path) as file:
-            lines = self._wanted(lines_of(file, first=shard.first_line, offset=shard.offset, size=shard.end))
+            lines = lines_of(file, first=shard.first_line, offset=shard.offset, size=shard.end)
             repeated = shard.repeated
 
             async def one(place: int, line: Line) -> None:
                 await self._one(line, repeated.get(line.number))
 
-            self._workers = Workers(lines, one, most=settings.concurrency)
+            self._workers = Workers(self._wanted(lines, shard.done), one, most=settings.concurrency)
             async with self._shown():
                 await self._workers.run()
 
-    def _wanted(self, lines: Iterator[Line]) -> Iterator[Line]:
+    def _wanted(self, lines: Iterator[Line], done: Collection[int]) -> Iterator[Line]:
         states, again = self._journal.states, self._again
         for line in lines:
             state = states[line.number]
-            if state is None or state not in DONE or state in again:
+            if line.number not in done and (state is None or state not in DONE or state in again):
                 yield line
 
     async def _one(self, line: Line, earlier: int | None) -> None:
@@ -141,13 +139,13 @@ class Runner:
                 raise BadRow(told, line=line.number, code="duplicate_custom_id")
             request = Request(row.verb, row.content, self._named(row), row.options)
             llm, options = self._targets.of(request)
-            reserved = await self._budget.reserve(llm.spec, row) if self._budget is not None else Decimal(0)
+            reserved = await self._budget.reserve(llm.spec, row, options) if self._budget else Decimal(0)
         except BadRow as error:
-            self._write(error_row(line.number, error.custom_id, error, status="invalid"))
+            self.write(error_row(line.number, error.custom_id, error, status="invalid"))
         except CapReached as error:
             self._cap_reached(error)
         except Exception as error:  # whatever is wrong with one row is told in its own
-            self._write(error_row(row.line, row.custom_id, error))
+            self.write(error_row(row.line, row.custom_id, error))
         else:
             await self._ask(row, llm, request, options, reserved)
 
@@ -177,7 +175,7 @@ class Runner:
             else:
                 why = {"code": "cancelled", "message": "the run was interrupted before the answer came"}
                 with suppress(JournalError):
-                    self._write(output_row(row.line, row.custom_id, "cancelled", error=why, elapsed=clock() - began))
+                    self.write(output_row(row.line, row.custom_id, "cancelled", error=why, elapsed=clock() - began))
                 raise
         except Exception as error:
             may_be_billed = not isinstance(error, HBError) or error.maybe_billed
@@ -185,14 +183,14 @@ class Runner:
             told = error_row(row.line, row.custom_id, error, elapsed=clock() - began)
         finally:
             self.tally.in_flight -= 1
-        self._write(told)
+        self.write(told)
         if self._budget is not None:
             await self._budget.settle(reserved, cost, may_be_billed=may_be_billed)
 
-    def _write(self, row: dict[str, Any]) -> None:
+    def write(self, row: dict[str, Any]) -> None:
+        """Append a row, and count it."""
         before = self._journal.states[row["line"]]
         self._journal.append(row)
-        self.has_replaced = self.has_replaced or before is not None
         self.tally.add(row, before)
 
     def _cap_reached(self, error: CapReached) -> None:
@@ -208,10 +206,16 @@ class Runner:
             return
         show, interval = self._show, self._interval
 
+        def try_to_show() -> None:
+            try:
+                show()
+            except Exception:  # such as of a terminal that was closed: who looks on must not cost the answers
+                self._kernel.services.logger.exception("the meter of a batch failed")
+
         async def always() -> None:
             while True:
                 await asyncio.sleep(interval)
-                show()
+                try_to_show()
 
         task = asyncio.ensure_future(always())
         try:
@@ -219,4 +223,4 @@ class Runner:
         finally:
             task.cancel()
             await asyncio.wait([task])
-            show()
+            try_to_show()

@@ -12,8 +12,8 @@ from hb_batch.index import Index, Place
 from hb_batch.journal import rows_of
 from hb_batch.lines import States, lines_of, opened
 from hb_batch.requests import Request, Targets
-from hb_batch.rows import BadRow, Row, key_of, line_of, read_row, status_of
-from hb_batch.runs.pricing import expected, price
+from hb_batch.rows import BadRow, key_of, line_of, read_row, status_of
+from hb_batch.runs.pricing import Expected, expected, price
 from hb_batch.runs.settings import Settings
 from hb_batch.runs.tally import Tally
 from heavenbase.errors import HBError
@@ -54,7 +54,7 @@ def status(output: str, now: float) -> Status:
     is_running = folder.is_locked
     left = 0
     if manifest.finished is None:
-        left = max(0, manifest.source.lines - sum(counts.values()) + counts.get("cancelled", 0))
+        left = max(0, manifest.source.requests - sum(counts.values()) + counts.get("cancelled", 0))
     since = now - float(manifest.extra.get("resumed", manifest.started))
     rows = sum(counts.values()) - int(manifest.extra.get("resumed_rows", 0))
     rate = rows / since if is_running and since > 0 else None
@@ -106,7 +106,6 @@ def estimate(kernel: Kernel, path: str, settings: Settings, tier: str | None = N
     found = Estimate()
     targets = Targets(kernel, None, settings.target)
     targets.check()
-    table = kernel.services.table
     with opened(path) as file, Index() as index:
         for line in lines_of(file):
             try:
@@ -115,8 +114,8 @@ def estimate(kernel: Kernel, path: str, settings: Settings, tier: str | None = N
                 if earlier is not None:
                     raise BadRow(f"line {line.number} has the custom_id of line {earlier.offset}", line=line.number)
                 named = {} if settings.model is not None or row.model is None else {"model": row.model}
-                llm, _ = targets.of(Request(row.verb, row.content, named, row.options))
-                _add(found, kernel, table, llm.spec, row, tier)
+                llm, options = targets.of(Request(row.verb, row.content, named, row.options))
+                _add(found, kernel, llm.spec, expected(kernel, llm.spec, row, options), tier)
             except HBError as error:
                 found.invalid += 1
                 if len(found.problems) < PROBLEMS:
@@ -125,8 +124,7 @@ def estimate(kernel: Kernel, path: str, settings: Settings, tier: str | None = N
     return found
 
 
-def _add(found: Estimate, kernel: Kernel, table: Any, spec: Any, row: Row, tier: str | None) -> None:
-    tokens = expected(table, spec, row)
+def _add(found: Estimate, kernel: Kernel, spec: Any, tokens: Expected, tier: str | None) -> None:
     found.requests += 1
     found.models[f"{spec.provider}/{spec.model_id}"] += 1
     found.uncounted += not tokens.is_counted
