@@ -308,6 +308,44 @@ def test_settings_of_what_is_not_switched_on_or_not_there_are_a_warning(
     assert says in row["detail"]
 
 
+SAYS = """
+from heavenbase.errors import InputError
+from heavenbase.middleware import Middleware, Setting
+
+class Says(Middleware):
+    settings = {
+        "store": Setting("str", "memory", "where", ("memory", "sqlite")),
+        "about": Setting("table", {}, "anything"),
+        "pin": Setting("str", "", "not for everybody", secret=True),
+    }
+
+    def configure(self, options):
+        raise InputError(" ".join((options["store"], *options["about"].values(), options["pin"])))
+
+    async def __call__(self, call, next):
+        return await next(call)
+"""
+
+
+def test_messages_mask_of_a_plugins_settings_what_may_be_a_credential_and_nothing_else(
+    run: Run, site: Any, home: Path
+) -> None:
+    site.module("acme_says", SAYS)
+    site.add("acme-says", {"heavenbase.middleware": {"says": "acme_says:Says"}})
+    home.mkdir(exist_ok=True)
+    begin = '[heavenbase.llm]\nmiddleware = ["says"]\n[heavenbase.middleware.says]\n'
+    (home / "config.toml").write_text(begin + 'store = "sqlit"\n')
+    assert "must be one of memory, sqlite; did you mean 'sqlite'?" in run("chat", "hi", "-p", "mock").err
+    settings = (
+        'store = "sqlite"\npin = "1234abcd"\n'
+        'about = { team = "customers", api_key = "key-of-acme", at = "http://x:pass-word@y" }\n'
+    )
+    (home / "config.toml").write_text(begin + settings)
+    assert run("chat", "hi", "-p", "mock").err.endswith("sqlite customers *** *** ***\n")
+    (row,) = [row for row in found(run, 1) if row["status"] == "broken"]
+    assert "sqlite customers *** *** ***" in row["detail"]
+
+
 def test_settings_that_make_no_kernel_are_told_once_and_the_rest_is_checked(run: Run, suffix: Path) -> None:
     suffix.write_text('[heavenbase.llm]\nmiddleware = ["sufix"]\nretry.on = ["timeoutt"]\n')
     rows = found(run, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +47,22 @@ class Prices(ModelTable):
 
     def status(self):
         return {"version": "1", "date": "2026-11-01"}
+"""
+
+
+CHOOSY = """
+from heavenbase.errors import InputError
+from heavenbase.middleware import Setting
+from heavenbase.resolution import ModelTable
+
+
+class Prices(ModelTable):
+    settings = {"file": Setting("str | null", None, "the file of it")}
+
+    def configure(self, options):
+        error = InputError(f"{options['file']} is not there")
+        error.key = ("file",)
+        raise error
 """
 
 
@@ -305,6 +322,17 @@ def test_a_broken_table_is_told_with_its_reason(run: Run, site: Any, monkeypatch
     monkeypatch.delenv("HEAVENBASE_LLM__TABLE")
     (line,) = [line for line in run("doctor").out.splitlines() if line.startswith("broken")]
     assert "hb plugins disable tables:stranger" in line
+
+
+def test_a_setting_that_a_table_cannot_use_is_told_with_no_remedy_for_another(
+    run: Run, site: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(site, monkeypatch, "choosy_prices", CHOOSY)
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text('[heavenbase.tables.stranger]\nfile = "/somewhere/else"\n')
+    (line,) = [line for line in run("doctor").out.splitlines() if line.startswith("broken")]
+    assert "config.toml:2: /somewhere/else is not there" in line
+    assert "hb cfg unset" not in line
 
 
 def test_a_table_that_is_asked_for_and_not_there_is_broken(run: Run) -> None:

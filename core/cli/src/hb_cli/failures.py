@@ -12,7 +12,7 @@ import click
 from hb_cli import output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hb_cli.state import State
     from heavenbase.errors import HBError
@@ -114,8 +114,23 @@ def scrubber(state: State, also: Iterable[Secret] = ()) -> Callable[[str], str]:
         from heavenbase.config.values import leaves, literal_part
 
         values = leaves(config.section("heavenbase", raw=True), ("heavenbase",))
-        found += [literal_part(value) for path, value in values if isinstance(value, str) and is_secret(path)]
+        found += [
+            literal_part(value)
+            for path, value in values
+            if isinstance(value, str) and is_secret(path) and not _is_plain(state, path, value)
+        ]
     return secrets.scrubber(found)
+
+
+def _is_plain(state: State, path: Sequence[str], value: str) -> bool:
+    """Whether a plugin that was imported declares a text of its settings to be no credential.
+
+    Without that a word such as "redis" would be masked in all messages, also where they say what to install.
+    """
+    from heavenbase.discovery.plugin_settings import KINDS, is_declared_plain
+
+    kind, name = path[1:3] if len(path) > 3 else ("", "")
+    return kind in KINDS and is_declared_plain(state.declared(kind, name), path[3:], value)
 
 
 def settle() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hb_cli.checks import Check
-from heavenbase.errors import HBError
+from heavenbase.errors import ConfigError, HBError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +67,9 @@ def _table_of_models(state: State) -> Check:
         try:
             table = state.kernel.services.table
         except Exception as error:
-            return Check("table of models", "broken", told(error), f"hb cfg unset {key}")
+            # What is wrong with the table's own settings says so, with file and line.
+            remedy = "" if isinstance(error, ConfigError) else f"hb cfg unset {key}"
+            return Check("table of models", "broken", told(error), remedy)
     if caught:
         return Check("table of models", "warn", str(caught[-1].message))
     if table is None:

@@ -80,6 +80,16 @@ class State:
         """The table heavenbase.plugins."""
         return self.config.plugins()
 
+    def declared(self, kind: str, name: str) -> Mapping[str, Any]:
+        """The settings that a plugin declares, if it was imported already; imports nothing."""
+        import sys
+
+        plugin = None
+        for info in self.inventory.claims(kind, name):  # of no kernel, which may have failed over these settings
+            plugin = getattr(sys.modules.get(info.package), info.value.partition(":")[2].strip(), None)
+        found = getattr(plugin, "settings", None)
+        return found if isinstance(found, dict) else {}
+
     @property
     def catalog(self) -> Catalog:
         """Models, presets and providers, from metadata and settings; imports no plugin."""

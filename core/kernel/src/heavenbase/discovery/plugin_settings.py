@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heavenbase.config.check import TYPES, meant, problems
@@ -71,6 +71,17 @@ def _told(value: Any) -> Any:
     if isinstance(value, list):
         return [_told(each) for each in value]
     return str(value) if isinstance(value, Hidden) and not is_address_with_secret(value) else value
+
+
+def is_declared_plain(declared: Mapping[str, Field], names: Sequence[str], value: str) -> bool:
+    """Whether a plugin's declarations say of a text, found under these names of its table, that it may be shown.
+
+    In a table that is declared as a whole, such as a rule, the names in it must not speak of a credential either.
+    """
+    field = declared.get(names[0]) if names else None
+    if field is None or field.secret or any(may_hold_secret(name) for name in names):
+        return False
+    return not has_reference(value) and not is_address_with_secret(value)
 
 
 def where(config: Config, key: tuple[str, ...]) -> str:
