@@ -128,3 +128,24 @@ def test_the_settings_say_where_a_rule_is_wrong() -> None:
     }
     with pytest.raises((ConfigError, InputError), match=r"heavenbase\.middleware\.budgets\.rules\[0\]\.per"):
         hb.Kernel(config).stack  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"tokens": 1, "per": "tennant"}, "'tennant'"),
+        ({"money": "5 EUR"}, "'5 EUR'"),
+        ({"money": 1, "currency": "eu"}, "'eu'"),
+    ],
+)
+def test_the_settings_show_what_is_wrong_in_a_rule(rule: dict[str, Any], says: str) -> None:
+    config = {"heavenbase.llm.middleware": ["budgets"], "heavenbase.middleware.budgets.rules": [rule]}
+    with pytest.raises((ConfigError, InputError), match=says):
+        hb.Kernel(config).stack  # noqa: B018
+
+
+def test_amounts_given_in_code_may_be_decimals() -> None:
+    (rule,) = Budgets(rules=[{"name": "team", "money": Decimal("0.10")}]).rules
+    assert (rule.money, str(rule)) == (PARTS // 10, "0.10 USD")
+    with pytest.raises(InputTypeError, match="a list of tables"):
+        Budgets(rules=[3])

@@ -73,5 +73,5 @@ def patterns(value: Any, key: str) -> tuple[str, ...]:
 def word(value: Any, choices: Sequence[str], key: str) -> str:
     """One of the words that a key of a rule takes."""
     if value not in choices:
-        raise UnknownNameError(f"value of {key}", value, choices)
+        raise UnknownNameError(f"value of {key}", str(value), choices)  # as it stands in the file: it is no credential
     return str(value)

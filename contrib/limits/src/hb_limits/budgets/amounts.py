@@ -47,7 +47,7 @@ def read_money(value: Any, key: str) -> int | None:
     try:
         amount = Decimal(value.strip() if isinstance(value, str) else str(value))
     except InvalidOperation:
-        raise InputError(f'{key} is an amount such as "5.00", not {value!r}') from None
+        raise InputError(f'{key} is an amount such as "5.00", not {str(value)!r}') from None
     if not (amount.is_finite() and 0 <= amount <= MOST):
         raise InputError(f"{key} is an amount from 0 to {MOST:,}, not {value}")
     scaled = EXACT.multiply(amount, Decimal(PARTS))

@@ -85,7 +85,7 @@ def _rule(table: Mapping[str, Any], key: str) -> Rule:
         raise InputError(f"{key} bounds nothing: give it money, tokens, or both")
     currency = table.get("currency", "USD")
     if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
-        raise InputError(f"{key}.currency is three capital letters such as USD, not {currency!r}")
+        raise InputError(f"{key}.currency is three capital letters such as USD, not {str(currency)!r}")
     name = name_of(table, key)
     called = name if name is not None else " ".join(filter(None, (per, every, ", ".join(match))))
     return Rule(called, match, per, every, money, currency, tokens)
