@@ -298,7 +298,7 @@ def test_failures_are_asked_again_and_each_request_has_one_row_at_the_end(
     assert FileRun(kernel).resume(output).written == 0
     server.script(lambda request: Reply("no", status=500 if last_text(request) == "8" else 200))
     second = FileRun(kernel).retry_failed(output, concurrency=2)
-    assert (second.counts, second.written, second.code) == ({"success": 19, "error": 1, "invalid": 1}, 5, 1)
+    assert (second.counts, second.written, second.code) == ({"success": 19, "error": 1, "invalid": 1}, 6, 1)
     assert len(by_id(output)) == 21
     assert len(server.requests) == 25
     assert Path(output).stat().st_mode & 0o777 == 0o600

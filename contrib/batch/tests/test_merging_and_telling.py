@@ -16,6 +16,7 @@ from hb_batch.folder import Folder
 from hb_batch.merging import merge
 from hb_batch.rows import encoded, output_row
 from hb_batch.runs import FileRun, Settings
+from hb_batch.runs.tally import rate_told, usd
 from hb_batch.runs.telling import estimate, status
 from hb_cli.app import app
 from hb_cli.state import State
@@ -47,6 +48,17 @@ def test_merged_rows_stand_in_the_order_of_their_requests(tmp_path: Path) -> Non
     assert counts == {"success": 2, "missing": 2, "invalid": 2}
     assert sorted(it.name for it in tmp_path.iterdir()) == ["1.jsonl", "2.jsonl", "all.jsonl", "in.jsonl"]
     assert merge(source, [str(tmp_path / "all.jsonl"), one], str(tmp_path / "all.jsonl")) == counts
+
+
+def test_a_merge_never_takes_the_requests_for_rows_nor_writes_over_them(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", [line("a")])
+    output = write(tmp_path / "1.jsonl", [row("a", 1, "success")])
+    with pytest.raises(hb.errors.InputError, match="written over the requests"):
+        merge(source, [output], str(tmp_path / "." / "in.jsonl"))
+    with pytest.raises(hb.errors.InputError, match="name the file of requests first"):
+        merge(output, [source], str(tmp_path / "all.jsonl"))
+    assert (tmp_path / "in.jsonl").read_text() == line("a") + "\n"
+    assert sorted(it.name for it in tmp_path.iterdir()) == ["1.jsonl", "in.jsonl"]
 
 
 def test_rows_that_openai_wrote_are_merged_too(tmp_path: Path) -> None:
@@ -166,6 +178,8 @@ def test_one_model_for_all_takes_the_place_of_the_rows(
         (["-m", "nothing-known"], "nothing-known"),
         (["--option", "temprature=1"], "did you mean"),
         (["--option", "api_key=x"], "show the credential"),
+        (["--option", "temperature=hot"], "temperature must be a number"),
+        (["-o", "/dev/null"], "/dev/null is none"),
         (["--max-cost", "nothing"], "max_cost must be"),
         (["--max-cost", "-1"], "max_cost must be"),
         (["--concurrency", "0"], "concurrency"),
@@ -194,3 +208,76 @@ def test_a_terminal_gets_a_bar(
     assert (done.exit_code, done.stdout) == (0, "5 success\n")
     assert "5/5 done, 0 failed" in done.stderr
     assert "USD" in done.stderr
+
+
+def test_why_rows_failed_is_told_by_the_run_and_by_its_status(
+    kernel: hb.Kernel, server: LoopbackServer, tmp_path: Path
+) -> None:
+    server.script(lambda request: Reply(status=400, body={"error": {"message": "no\nsuch thing"}}))
+    output = str(tmp_path / "out.jsonl")
+    lines = ["broken", line("a"), line("b"), line("c").replace("/v1/chat/", "/v1/"), line("d", model="nobody/m")]
+    done = run(kernel, "run", write(tmp_path / "in.jsonl", lines), "-o", output, "--concurrency", "1")
+    told = [it for it in done.stderr.splitlines() if "first line" in it or "stand in the rows" in it]
+    assert len(told) == 4
+    assert told[0].startswith("2 request_rejected, first line 2: ")
+    assert "no such thing" in told[0]
+    assert told[1].startswith("1 invalid_json, first line 1 is not JSON")
+    assert told[3] == "others stand in the rows"
+    shown = run(kernel, "status", output)
+    assert [it for it in told if it not in shown.stdout] == []
+    assert json.loads(run(kernel, "status", output, "--json").stdout)["failures"] == told
+
+
+def test_requests_are_asked_again_when_what_made_them_invalid_is_mended(
+    kernel: hb.Kernel, server: LoopbackServer, tmp_path: Path
+) -> None:
+    output = str(tmp_path / "out.jsonl")
+    source = write(tmp_path / "in.jsonl", [line("a", model="later/m"), "broken"])
+    assert FileRun(kernel).begin(source, output, Settings()).counts == {"invalid": 2}
+    assert FileRun(kernel).resume(output).counts == {"invalid": 2}
+    later = {"heavenbase.llm.providers.later": {"base_url": server.url("openai"), "api_key": "key-of-later-0123"}}
+    with hb.Kernel({**later, "heavenbase.llm.cache.enabled": False}) as another:
+        assert FileRun(another).retry_failed(output).counts == {"success": 1, "invalid": 1}
+    assert sorted(it["status"] for it in rows(output)) == ["invalid", "success"]
+
+
+def test_rows_that_were_lost_behind_a_finished_run_are_told_as_left(kernel: hb.Kernel, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    source = write(tmp_path / "in.jsonl", [line("a"), "", line("b")])
+    assert FileRun(kernel).begin(source, str(output), Settings()).is_complete
+    assert status(str(output), 0.0).left == 0
+    output.write_text(output.read_text().splitlines()[0] + "\n")
+    found = status(str(output), 0.0)
+    assert (found.left, found.command) == (1, f"hb batch resume {output}")
+    output.unlink()
+    assert status(str(output), 0.0).left == 2
+
+
+def test_blank_lines_are_no_requests_at_the_end(kernel: hb.Kernel, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", ["", line("a"), "  ", line("b"), "", ""])
+    done = run(kernel, "run", source, "-o", str(tmp_path / "out.jsonl"))
+    assert done.stderr.splitlines()[-1].startswith("2/2 done, 0 failed")
+
+
+def test_an_estimate_names_what_has_no_price_and_finds_wrong_options(kernel: hb.Kernel, tmp_path: Path) -> None:
+    lines = [line("a"), line("b", model="acme/free"), line("c", temperature="hot"), line("d", temprature=1)]
+    done = run(kernel, "estimate", write(tmp_path / "in.jsonl", lines))
+    assert "not known (acme/free); say one in heavenbase.tables.prices.models" in done.stderr
+    assert "line 3: temperature must be a number" in done.stderr
+    assert "line 4: unknown option 'temprature'" in done.stderr
+    assert done.exit_code == 1
+
+
+def test_small_amounts_and_slow_rates_are_no_zeros() -> None:
+    assert [usd(Decimal(it)) for it in ("0", "0.00000312", "0.01", "12.34567")] == [
+        *("0.0000 USD", "0.0000031 USD", "0.0100 USD", "12.3457 USD"),
+    ]
+    assert [rate_told(it) for it in (0, 0.02, 1, 250.04)] == ["0.0/s", "1.2/min", "1.0/s", "250.0/s"]
+
+
+@pytest.mark.parametrize("command", ["run", "estimate"])
+def test_requests_from_a_pipe_are_refused_with_the_reason(kernel: hb.Kernel, tmp_path: Path, command: str) -> None:
+    rest = ["-o", str(tmp_path / "out.jsonl")] if command == "run" else []
+    done = run(kernel, command, "-", *rest)
+    assert (done.exit_code, "write them to a file" in done.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
-EXISTING = click.Path(dir_okay=False, exists=True)
+EXISTING = click.Path(dir_okay=False, exists=True, allow_dash=True)
 FILE = click.Path(dir_okay=False)
 
 
@@ -139,7 +139,7 @@ def retry_failed(
 ) -> int:
     """Ask again what failed or expired; a newer row takes the place of an older one.
 
-    Invalid requests are left as they are: they would be invalid again.
+    So are invalid requests, as a plugin or a setting may be there that they lacked; those of native batches are left.
     """
     own, changes = _checked(mode := _mode_of(target_file), given), _changes(option, given)
     if mode == "native":
@@ -169,7 +169,7 @@ def cancel(state: State, target_file: str, option: tuple[str, ...], as_json: boo
 @json_option
 def status(target_file: str, as_json: bool) -> None:
     """Say how far a run is, whether it goes on now, and what to do next."""
-    from hb_batch.runs.tally import cost_told
+    from hb_batch.runs.tally import cost_told, rate_told
     from hb_batch.runs.telling import status as status_of_file
 
     found = status_of_file(target_file, time.time())
@@ -177,15 +177,17 @@ def status(target_file: str, as_json: bool) -> None:
         told = {"counts": found.counts, "left": found.left, "running": found.is_running, "tokens": found.tokens}
         cost = f"{found.cost:f}" if found.cost or found.is_cost_known else None
         told |= {"cost": cost, "cost_known": found.is_cost_known, "rate": found.rate, "next": found.command}
-        told |= {"jobs": dict(_jobs(target_file, found.manifest.mode))}
+        told |= {"failures": list(found.failures), "jobs": dict(_jobs(target_file, found.manifest.mode))}
         output.say_json({**told, "input": found.manifest.source.path, "mode": found.manifest.mode})
         return
     rows = [(name, str(count)) for name, count in found.counts.items()]
     rows += [("left", str(found.left))] if found.left else []
     rows += [("tokens", str(found.tokens)), ("cost", cost_told(found.cost, found.is_cost_known))]
-    rows += [("rate", f"{found.rate:.1f}/s")] if found.rate is not None else []
+    rows += [("rate", rate_told(found.rate))] if found.rate is not None else []
     rows += _jobs(target_file, found.manifest.mode)
     output.say_table([("state", "running" if found.is_running else "at rest"), *rows])
+    for why in found.failures:
+        output.say(why)
     if found.command is not None:
         output.say(f"next: {found.command}")
 
@@ -231,7 +233,12 @@ def estimate(state: State, file: str, mode: str, target: Target, as_json: bool) 
     ]
     output.say_table(rows)
     if found.unpriced:
-        output.note(f"the price of {found.unpriced} requests is not known; pip install hb-prices knows those of many")
+        models = ", ".join(sorted(found.unknown_prices)[:5])
+        told = f"the price of {found.unpriced} requests is not known ({models}); "
+        if state.kernel.services.table is None:
+            output.note(f"{told}pip install hb-prices knows those of many")
+        else:
+            output.note(f"{told}say one in heavenbase.tables.prices.models")
     if found.price_source is not None:
         output.note(f"prices: {found.price_source}", output.DIM)
     for problem in found.problems:
@@ -270,7 +277,9 @@ def _jobs(target_file: str, mode: str) -> list[tuple[str, str]]:
 
 
 def _usd(amount: Any) -> str:
-    return f"{amount:.4f} USD" if amount is not None else "unknown"
+    from hb_batch.runs.tally import usd
+
+    return usd(amount) if amount is not None else "unknown"
 
 
 def _settings(target: Target, given: dict[str, Any]) -> Settings:
@@ -291,13 +300,15 @@ def _finish(state: State, target_file: str, quiet: bool, as_json: bool, work: Ca
 
     with meter(quiet) as (shown, interval):
         found = work(FileRun(state.kernel, meter=shown, interval=interval, told=output.note))
+    for why in () if quiet else found.failures:
+        output.note(why)
     if found.stopped not in (None, "interrupt"):
         output.warn(f"stopped: {found.stopped}")
     if not found.is_complete:
         output.note(f"go on with: hb batch resume {os.path.abspath(target_file)}")
     elif found.counts.get("error") or found.counts.get("expired"):
         output.note(f"to ask those again that failed: hb batch retry-failed {target_file}")
-    told = {"elapsed": round(found.elapsed, 3), "complete": found.is_complete}
+    told = {"elapsed": round(found.elapsed, 3), "complete": found.is_complete, "failures": list(found.failures)}
     cost = f"{found.cost:f}" if found.cost or found.is_cost_known else None
     _say_counts(dict(found.counts), as_json, {**told, "cost": cost, "cost_known": found.is_cost_known})
     return found.code
@@ -307,4 +318,4 @@ def _say_counts(counts: dict[str, int], as_json: bool, more: dict[str, Any] | No
     if as_json:
         output.say_json({"counts": counts, **(more or {})})
         return
-    output.say(", ".join(f"{count} {status}" for status, count in counts.items()) or "no requests")
+    output.say(", ".join(f"{count} {status}" for status, count in counts.items()) or "no rows yet")

@@ -27,6 +27,8 @@ class Line(NamedTuple):
 def opened(path: str) -> IO[bytes]:
     """A file to read; BatchFileError where that cannot be, and for a pipe, which could be read but once."""
     try:
+        if path == "-":  # as many a command calls its standard input
+            raise BatchFileError("requests are read again after an interrupt; write them to a file, and name it")
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise BatchFileError(f"{path} is no file that can be read again; write its lines to one")
         return open(path, "rb")

@@ -36,6 +36,9 @@ def merge(path: str, outputs: Sequence[str], target: str) -> dict[str, int]:
     """Write the best row of each request of an input file, in its order; returns the counts by status.
 
     A request without a row gets one that is `missing`. `target` may be one of the outputs, unless a run appends to it.
+
+    Raises:
+        InputError: The rows would be written over the requests, or a file of rows has requests.
     """
     if os.path.realpath(path) == os.path.realpath(target):
         raise InputError("the merged rows would be written over the requests; name another file")
@@ -49,6 +52,8 @@ def merge(path: str, outputs: Sequence[str], target: str) -> dict[str, int]:
         for number, output in enumerate(outputs):
             files.append(stack.enter_context(opened(output)))
             for offset, row in rows_of(output):
+                if "body" in row and not row.keys() & {"status", "response", "error"}:
+                    raise InputError(f"{output} has requests and no rows; name the file of requests first")
                 line = row.get("line")
                 key = key_of(row.get("custom_id"), line if isinstance(line, int) else 0)
                 index.keep_best(key, Place(number, offset, RANKS[status_of(row)]))

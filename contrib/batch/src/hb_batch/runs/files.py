@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -18,7 +18,7 @@ from hb_batch.merging import compact, join_parts, parts_in
 from hb_batch.rows import DONE, line_of, status_of
 from hb_batch.runs.engines import LocalEngine, ShardWork
 from hb_batch.runs.interrupts import Interrupts
-from hb_batch.runs.runner import INTERRUPT, RETRIED, Runner, check_target
+from hb_batch.runs.runner import INTERRUPT, RETRIED_HERE, Runner, check_target
 from hb_batch.runs.settings import Settings
 from hb_batch.runs.tally import Tally
 from hb_batch.shards import LINES, Engine, Shard, shards_of
@@ -37,6 +37,7 @@ class Finished:
 
     `counts` are the rows of the whole file by status, and it `is_complete` where each request has one that stays.
     `written` are the rows of this run; `journal_share` is the share of its time in which writing them held up the rest.
+    `failures` say why rows of this run failed.
     """
 
     counts: Mapping[str, int]
@@ -48,6 +49,7 @@ class Finished:
     stopped: str | None = None
     signal_code: int | None = None
     journal_share: float = 0.0
+    failures: Sequence[str] = ()
 
     @property
     def code(self) -> int:
@@ -78,6 +80,9 @@ class FileRun:
         folder = Folder(output)
         if os.path.realpath(path) == os.path.realpath(folder.output):
             raise InputError("the output would be written over the input; name another file")
+        is_other = os.path.exists(output) and not os.path.isfile(output)
+        if is_other or os.path.basename(output) == "-":
+            raise InputError(f"rows are kept in a file, for a run that goes on after an interrupt; {output} is none")
         if folder.has_manifest:
             hint = f"go on with: hb batch resume {output}"
             raise BatchFileError(f"{output} belongs to a batch already; {hint}, or name another output")
@@ -85,8 +90,6 @@ class FileRun:
             raise BatchFileError(f"{output} exists; name another output, or remove it")
         if not os.path.isdir(os.path.dirname(folder.output)):
             raise BatchFileError(f"{os.path.dirname(folder.output)}: there is no such folder")
-        if os.path.basename(output) == "-":
-            raise InputError("rows are kept in a file, for a run that goes on after an interrupt; - is none")
         source = Source.of(path)
         if not source.requests:
             raise BatchFileError(f"{path} has no requests")
@@ -102,8 +105,8 @@ class FileRun:
         return self._again(output, (), changes)
 
     def retry_failed(self, output: str, **changes: Any) -> Finished:
-        """Answer anew what has failed or expired, and what has no row; a newer row takes the place of an older one."""
-        return self._again(output, RETRIED, changes)
+        """Answer anew what failed, expired or was invalid, and what has no row; a newer row replaces an older one."""
+        return self._again(output, RETRIED_HERE, changes)
 
     def _again(self, output: str, again: Collection[str], changes: Mapping[str, Any]) -> Finished:
         folder = Folder(output)
@@ -174,7 +177,8 @@ class FileRun:
         counts = states.counts()
         is_complete = is_complete and sum(counts.values()) >= source.requests and DONE.issuperset(counts)
         told = (counts, is_complete, elapsed, written, tally.cost, tally.is_cost_known)
-        found = Finished(*told, stopped=runner.stopped, signal_code=code, journal_share=share)
+        why = tally.failures.told()
+        found = Finished(*told, stopped=runner.stopped, signal_code=code, journal_share=share, failures=why)
         folder.update(finished=kernel.wall() if found.is_complete else None, counts=counts, extra=extra)
         return found
 

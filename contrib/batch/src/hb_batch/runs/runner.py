@@ -22,16 +22,20 @@ from heavenbase.errors import HBError
 from heavenbase.kernel import Kernel
 from heavenbase.ledger import cost_of
 from heavenbase.llm import LLM
+from heavenbase.resolution import check_options
 
 INTERRUPT: Final = "interrupt"
 RETRIED: Final = frozenset({"error", "expired", "cancelled"})
 """Statuses that are asked again when failures are retried."""
+RETRIED_HERE: Final = RETRIED | {"invalid"}
+"""Those of calls one by one: a plugin, a setting or an option that made requests invalid may be there now."""
 
 
 def check_target(kernel: Kernel, settings: Settings) -> None:
     """Raise what keeps all requests from being sent, such as a model that does not exist, before the first is."""
     targets = Targets(kernel, None, settings.target)
     targets.check()
+    check_options(settings.options)
     if settings.model is not None or settings.preset is not None:
         targets.of(Request("complete", "", {}, {}))
 

@@ -4,8 +4,40 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
+
+LEAST = Decimal("0.01")
+"""Dollars below which four decimals are too few."""
+SHOWN = 3
+"""Kinds of failures that are told; the rest stands in the rows."""
+LONGEST = 300
+"""Characters of a message that are told."""
+
+
+class Failures:
+    """Why rows failed: how many of each code, with what the first of them says."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._firsts: dict[str, str] = {}
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take note of a row, where it failed."""
+        error = row.get("error")
+        if row.get("status") == "success" or not isinstance(error, Mapping):
+            return
+        code = str(error.get("code"))
+        self._counts[code] += 1
+        if code not in self._firsts:
+            told = " ".join(str(error.get("message")).split())
+            line = f"line {row.get('line')}"
+            self._firsts[code] = (told if told.startswith(line) else f"{line}: {told}")[:LONGEST]
+
+    def told(self) -> list[str]:
+        """The most frequent ones, a line each."""
+        found = [f"{count} {code}, first {self._firsts[code]}" for code, count in self._counts.most_common(SHOWN)]
+        return found + ["others stand in the rows"] * (len(self._counts) > SHOWN)
 
 
 class Tally:
@@ -22,6 +54,7 @@ class Tally:
         self.cost = Decimal(0)
         self.is_cost_known = True
         self.in_flight = 0
+        self.failures = Failures()
 
     def add(self, row: Mapping[str, Any], replaced: str | None) -> None:
         """A row was written, in the place of one with the status `replaced`."""
@@ -29,6 +62,7 @@ class Tally:
             self.counts[replaced] -= 1
         self.counts[row["status"]] += 1
         self.written += 1
+        self.failures.add(row)
         self.add_cost(row)
 
     def add_cost(self, row: Mapping[str, Any]) -> None:
@@ -67,7 +101,7 @@ class Tally:
         """All of it on one line."""
         failed = sum(self.counts[status] for status in ("error", "invalid", "expired", "cancelled"))
         total = f"/{self.total}" if self.total is not None else ""
-        parts = [f"{self.done}{total} done", f"{failed} failed", f"{self.rate:.1f}/s"]
+        parts = [f"{self.done}{total} done", f"{failed} failed", rate_told(self.rate)]
         if self.eta is not None:
             parts.append(f"{clock_time(self.eta)} left")
         if self.cost:
@@ -89,7 +123,17 @@ def amount_of(row: Mapping[str, Any]) -> Decimal | None:
 
 def cost_told(amount: Decimal, is_known: bool) -> str:
     """An amount in dollars, for people."""
-    return f"{'' if is_known else 'at least '}{amount:.4f} USD" if amount or is_known else "unknown"
+    return f"{'' if is_known else 'at least '}{usd(amount)}" if amount or is_known else "unknown"
+
+
+def usd(amount: Decimal) -> str:
+    """Dollars for people: four decimals, and as many more as show that something is not nothing."""
+    return f"{amount:.4f} USD" if not amount or amount >= LEAST else f"{Context(prec=2).plus(amount):f} USD"
+
+
+def rate_told(rate: float) -> str:
+    """Rows in a second, or in a minute where they come seldom, as behind a limit."""
+    return f"{rate:.1f}/s" if rate >= 1 or not rate else f"{rate * 60:.1f}/min"
 
 
 def clock_time(seconds: float) -> str:

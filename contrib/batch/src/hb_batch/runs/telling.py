@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,8 @@ from hb_batch.runs.tally import Tally
 from heavenbase.errors import HBError
 from heavenbase.kernel import Kernel
 from heavenbase.ledger import Cost
+from heavenbase.options import unknown_options
+from heavenbase.resolution import check_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Status:
     rate: float | None
     command: str | None
     """What goes on with it, where that is to do."""
+    failures: Sequence[str] = ()
+    """Why rows failed."""
 
 
 def status(output: str, now: float) -> Status:
@@ -50,11 +55,10 @@ def status(output: str, now: float) -> Status:
         if line is not None:
             states[line] = status_of(row)
             tally.add_cost(row)
+            tally.failures.add(row)
     counts = states.counts()
     is_running = folder.is_locked
-    left = 0
-    if manifest.finished is None:
-        left = max(0, manifest.source.requests - sum(counts.values()) + counts.get("cancelled", 0))
+    left = max(0, manifest.source.requests - sum(counts.values()) + counts.get("cancelled", 0))
     since = now - float(manifest.extra.get("resumed", manifest.started))
     rows = sum(counts.values()) - int(manifest.extra.get("resumed_rows", 0))
     rate = rows / since if is_running and since > 0 else None
@@ -63,7 +67,7 @@ def status(output: str, now: float) -> Status:
         command = f"hb batch resume {output}"
     elif not is_running and (counts.get("error") or counts.get("expired")):
         command = f"hb batch retry-failed {output}"
-    told = (tally.cost, tally.is_cost_known, tally.tokens, rate, command)
+    told = (tally.cost, tally.is_cost_known, tally.tokens, rate, command, tally.failures.told())
     return Status(manifest, counts, left, is_running, *told)
 
 
@@ -84,6 +88,8 @@ class Estimate:
     cost: Decimal | None = Decimal(0)
     cost_most: Decimal | None = Decimal(0)
     unpriced: int = 0
+    unknown_prices: set[str] = field(default_factory=set)
+    """The models that those ask."""
     uncounted: int = 0
     """Requests whose tokens are estimated from letters, for want of the model's vocabulary."""
     models: Counter[str] = field(default_factory=Counter)
@@ -94,7 +100,7 @@ class Estimate:
         """All of it as plain data."""
         found = {name: getattr(self, name) for name in self.__dataclass_fields__}
         told = {name: f"{found[name]:f}" if found[name] is not None else None for name in ("cost", "cost_most")}
-        return {**found, **told, "models": dict(self.models)}
+        return {**found, **told, "models": dict(self.models), "unknown_prices": sorted(self.unknown_prices)}
 
 
 PROBLEMS = 20
@@ -110,6 +116,8 @@ def estimate(kernel: Kernel, path: str, settings: Settings, tier: str | None = N
         for line in lines_of(file):
             try:
                 row = read_row(line.data, line.number)
+                unknown_options(row.options.keys(), None)
+                check_options(row.options)
                 earlier = index.add(key_of(row.custom_id, line.number), Place(0, line.number))
                 if earlier is not None:
                     raise BadRow(f"line {line.number} has the custom_id of line {earlier.offset}", line=line.number)
@@ -134,7 +142,9 @@ def _add(found: Estimate, kernel: Kernel, spec: Any, tokens: Expected, tier: str
     if found.output_most is not None:
         found.output_most = found.output_most + tokens.output_most if tokens.output_most is not None else None
     likely, most = (price(kernel.services, spec, usage, tier) for usage in (tokens.usage, tokens.most))
-    found.unpriced += likely is None
+    if likely is None:
+        found.unpriced += 1
+        found.unknown_prices.add(f"{spec.provider}/{spec.model_id}")
     found.cost = _sum(found.cost, likely)
     found.cost_most = _sum(found.cost_most, most)
     if likely is not None and found.price_source is None:
