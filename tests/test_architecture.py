@@ -25,7 +25,7 @@ ANNOTATIONS_ONLY = {("errors", "types"): "errors hold the ledger and the partial
 MODULES_IN_A_ROOM = 16
 MODULES_AT_THE_TOP = 22
 LINES_OF_A_MODULE = 400
-LINES_OF_THE_KERNEL = 29_000
+LINES_OF_THE_KERNEL = 29_200
 UNTOLD = ("_lazy", "_moved")
 """Modules below all rooms: what a front is made with, and the names of the first release."""
 

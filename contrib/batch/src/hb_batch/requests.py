@@ -25,6 +25,8 @@ GRACE: Final = 0.02
 """Seconds in which a request that has reached its limit may say so itself, with what it knows."""
 WHOLE: Final = frozenset({"stream", "background", "include", "reduce"})
 """Options that make an answer another thing than a whole one, made now."""
+CONTENT: Final = ("system", "images")
+"""What belongs to the content of a request, beside its field."""
 _PLACES: Final = TARGET | CONNECTION
 
 
@@ -82,7 +84,7 @@ class Targets:
     def __init__(self, kernel: Any, llm: LLM | None, options: Mapping[str, Any]) -> None:
         self._kernel, self._llm = kernel, llm
         self._names = {name: value for name, value in options.items() if name in _PLACES}
-        self._content = {name: options[name] for name in ("system", "images") if name in options}
+        self._content = {name: options[name] for name in CONTENT if name in options}
         rest = {name: value for name, value in options.items() if name not in _PLACES and name not in self._content}
         self._options = rest
         self._made: OrderedDict[Any, LLM] = OrderedDict()

@@ -12,7 +12,7 @@ from hb_batch.folder import Folder, Manifest
 from hb_batch.index import Index, Place
 from hb_batch.journal import rows_of
 from hb_batch.lines import States, lines_of, opened
-from hb_batch.requests import Request, Targets
+from hb_batch.requests import CONTENT, Request, Targets
 from hb_batch.rows import BadRow, key_of, line_of, read_row, status_of
 from hb_batch.runs.pricing import Expected, expected, price
 from hb_batch.runs.settings import Settings
@@ -116,7 +116,7 @@ def estimate(kernel: Kernel, path: str, settings: Settings, tier: str | None = N
         for line in lines_of(file):
             try:
                 row = read_row(line.data, line.number)
-                unknown_options(row.options.keys(), None)
+                unknown_options(row.options.keys() - CONTENT, None)
                 check_options(row.options)
                 earlier = index.add(key_of(row.custom_id, line.number), Place(0, line.number))
                 if earlier is not None:
