@@ -126,6 +126,6 @@ def test_settings_of_hb_can_be_given(made: Made, environ: dict[str, str], server
 
 
 def test_importing_the_package_loads_neither_pydantic_nor_yaml() -> None:
-    code = "import sys, hb_roles; print(sorted({'pydantic', 'yaml', 'heavenbase', 'openai'} & set(sys.modules)))"
+    code = "import sys, hb_roles; print(sorted({'pydantic', 'yaml', 'heavenbase.kernel', 'openai'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
