@@ -266,10 +266,13 @@ def test_c5_tenants_credentials_and_places_do_not_share(server: LoopbackServer, 
         )
         made.run(mode)
         assert len(server.requests) == 5
+        for tenant in ("a", "b", "a"):
+            made.run(mode, tenant=tenant)
+        assert len(server.requests) == 7
     with LoopbackServer() as other, harness(other, config=ON) as made:
         made.run(mode)
         assert len(other.requests) == 1
-    assert len(server.requests) == 5
+    assert len(server.requests) == 7
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])

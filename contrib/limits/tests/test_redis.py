@@ -211,6 +211,32 @@ def test_a_request_that_is_cancelled_while_the_server_is_asked_leaves_nothing(
     until(lambda: not any(key.endswith(b":c") for key in keys_of(redis, namespace)))
 
 
+@pytest.mark.parametrize("how", ["deadline", "async deadline", "cancelled"])
+def test_who_waits_no_longer_is_in_no_line_on_the_server(make: Make, redis: Any, namespace: str, how: str) -> None:
+    house = make({"concurrency": 1})
+    stream = house.llm().stream("hi")
+    next(stream)
+
+    def lines() -> int:
+        return sum(redis.zcard(key) for key in keys_of(redis, namespace) if key.endswith(b":q"))
+
+    async def waits(timeout: float | None) -> None:
+        task = asyncio.ensure_future(house.llm().acomplete("hi", timeout=timeout))
+        if timeout is None:
+            await asyncio.to_thread(until, lines)
+            task.cancel()
+        await task
+
+    if how == "deadline":
+        with pytest.raises(RateLimitError):
+            house.ask(timeout=0.04)
+    else:
+        with pytest.raises((RateLimitError, asyncio.CancelledError)):
+            asyncio.run(waits(None if how == "cancelled" else 0.04))
+    assert lines() == 0
+    stream.close()
+
+
 def test_the_lease_of_a_process_that_died_ends(
     make: Make, shared_server: RedisServer, redis: Any, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,9 @@ class MemoryStore:
         """Note what a request came to, and that it is over."""
         grant.end(came_to)
 
+    async def give_up(self, call: Call, bucket: Bucket, waiter: object) -> None:
+        """Take one who waits no longer out of the line: it is the pool that keeps that."""
+
     async def hold(self, call: Call, bucket: Bucket, seconds: float) -> None:
         """Let nothing through for a while."""
         with self._lock:

@@ -135,6 +135,11 @@ class Pool:
                         "%s waits %.1f s for the limit %r (%s)", call.target, verdict.wait, line.rule.name, verdict.why
                     )
                 await self._sleep(call, waiter, verdict.wait, self._left(call, began))
+        except GeneratorExit:  # nobody waits for this coroutine any more, nor can it wait
+            raise
+        except BaseException:
+            await self._store.give_up(call, line, waiter)
+            raise
         finally:
             with self._lock:
                 waiter.leave()

@@ -153,6 +153,13 @@ return 1
 """
 """ARGV: as JSON, of each bucket `entries` (window, entry, how much more it came to) and the name of the lease or ""."""
 
+LEAVE: Final = """
+redis.call('ZREM', KEYS[1] .. ':q', ARGV[1])
+redis.call('HDEL', KEYS[1] .. ':q:w', ARGV[1])
+return 1
+"""
+"""ARGV: who waits no longer."""
+
 RENEW: Final = f"""{_NOW}
 local lease = tonumber(ARGV[1])
 for i, key in ipairs(KEYS) do

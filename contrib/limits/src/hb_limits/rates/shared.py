@@ -114,6 +114,14 @@ class SharedStore:
         except ServerError as error:
             self._failed(error)
 
+    async def give_up(self, call: Call, bucket: Bucket, waiter: Waiter) -> None:
+        """Take one who waits no longer out of the line, so that those behind it go on."""
+        if waiter.shared_ticket:
+            try:
+                await in_colour(call, partial(self._run, scripts.LEAVE, [self._full(bucket)], [waiter.id]))
+            except ServerError as error:  # its place ends by itself
+                self._failed(error)
+
     async def hold(self, call: Call, bucket: Bucket, seconds: float) -> None:
         """Let nothing through for a while, in no process."""
         if self._local is not None:

@@ -58,13 +58,15 @@ class Keys:
     def with_args(
         self, spec: LLMSpec, args: Mapping[str, Any], shared: str | None, verb: str, controls: Mapping[str, Any]
     ) -> Any:
-        """A hash to go on with, over the spec, the verb, the arguments, and who may answer in the endpoint's place."""
+        """A hash to go on with: the spec, the verb, the arguments, who may answer in the endpoint's place, and whom."""
         hasher = self._prefix(spec, shared).copy()
         parts = [verb, canonical(args)]
         # The order of properties in a schema is the order that a model writes them in.
         parts += [canonical(args[name], ordered=True) for name in ("tools", "response_format") if name in args]
         if (proxy := self._proxy(spec, controls)) is not None:
             parts.append(f"proxy {proxy}")
+        if tenant := controls.get("tenant"):  # whoever shares a namespace: what one was told is no business of another
+            parts.append(f"tenant {canonical(tenant)}")
         hasher.update(("\n".join(parts) + "\n").encode())
         return hasher
 
@@ -94,6 +96,8 @@ class Keys:
         }
         if (proxy := self._proxy(spec, call.controls)) is not None:
             about["proxy"] = proxy
+        if tenant := call.controls.get("tenant"):
+            about["tenant"] = self._fingerprint(canonical(tenant))
         for place in ("base_url", "provider_url"):
             about[place] = _without_secrets(about[place])
         if call.verb == "complete":

@@ -194,8 +194,9 @@ class TableChecks(SettingChecks):
         written: list[str] = []
 
         def note(event: str, arguments: tuple[Any, ...]) -> None:
-            if event == "open" and _is_for_writing(arguments):
-                written.append(str(arguments[0]))
+            name = str(arguments[0]) if event == "open" and _is_for_writing(arguments) else ""
+            if name and ".pyc" not in name:  # Python keeps what it compiled where a module is imported first
+                written.append(name)
 
         with no_network() as tried, audited(note):
             for pair in (*self.known, NOWHERE):
