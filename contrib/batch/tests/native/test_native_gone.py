@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hb_batch.journal import rows_of
-from hb_testing.conformance.colours import COLOURS, Colour
+from hb_testing.conformance.colours import Colour
 from hb_testing.server import LoopbackServer
 from heavenbase.errors import RequestRejected
 
@@ -23,19 +22,6 @@ class Stopped(BaseException):
 
 def stopping(seconds: float) -> None:
     raise Stopped
-
-
-@pytest.fixture(params=sorted(COLOURS))
-def colour(request: pytest.FixtureRequest) -> Iterator[Colour]:
-    made = COLOURS[request.param]()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def server() -> Iterator[LoopbackServer]:
-    with LoopbackServer() as made:
-        yield made
 
 
 @pytest.fixture(params=sorted(MODELS))
