@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hb_limits.budgets.amounts import MOST
@@ -39,7 +39,6 @@ TIERS: Final = {"servicetier": CHEAPER, "speed": ("standard",), "inferencegeo": 
 """Fields that say which service is to be billed, without case and signs, with what costs no more than none."""
 SENT: Final = ("tools", "response_format", "output_format", "extra_body")
 """Options that become a part of the prompt; so may all those that hb does not know."""
-_PRICED: Final = frozenset(each.name for each in fields(Usage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +177,15 @@ def _dearest(call: Call, prompt: int, output: int, at: float) -> Cost | None:
         return None
     thought = replace(plain, output=0, reasoning=output)
     ways = [thought, *(replace(way, input=0, cache_write=prompt) for way in (plain, thought))]
-    if "cache_write_1h" in _PRICED and _is_kept_long(call):
-        ways += [_changed(ways[1], cache_write_1h=prompt)]
+    if _is_kept_long(call):
+        ways += [replace(ways[1], cache_write_1h=prompt)]
     if any(isinstance(part, int) for part in _parts(call)):
-        ways += [_changed(plain, input=0, **{name: prompt}) for name in ("audio", "image")]
-    if {"audio", "image"} & {*(args.get("modalities") or ())} and "output_audio" in _PRICED:
-        ways += [_changed(plain, output=0, **{name: output}) for name in ("output_audio", "output_image")]
+        ways += [replace(plain, input=0, audio=prompt), replace(plain, input=0, image=prompt)]
+    if {"audio", "image"} & {*(args.get("modalities") or ())}:
+        ways += [replace(plain, output=0, output_audio=output), replace(plain, output=0, output_image=output)]
     others = (call.services.cost(spec.provider, spec.model_id, way, at) for way in ways)
     known = [found, *(cost for cost in others if cost is not None and cost.currency == found.currency)]
     return max(known, key=lambda cost: cost.amount)
-
-
-def _changed(usage: Usage, **counts: Any) -> Usage:
-    return replace(usage, **counts)
 
 
 def _is_kept_long(call: Call) -> bool:
